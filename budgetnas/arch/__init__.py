@@ -1,0 +1,1 @@
+"""Architectures: immutable specs that lower to one vocabulary of layers."""

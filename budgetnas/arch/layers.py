@@ -1,0 +1,58 @@
+"""The vocabulary: the frozen layers that every architecture is written in.
+
+`complexity` counts these layers and `models` builds torch modules from them, so a count cannot drift from its network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conv:
+    """A square 2-d convolution without bias, zero-padded by `kernel // 2`."""
+
+    in_channels: int
+    out_channels: int
+    kernel: int
+    stride: int = 1
+
+    def out_side(self, side: int) -> int:
+        """Return the height (or width) in pixels of the output for an input of `side` pixels."""
+        return (side + 2 * (self.kernel // 2) - self.kernel) // self.stride + 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Norm:
+    """Batch normalisation with a learnt scale and shift per channel."""
+
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """The rectifier."""
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalPool:
+    """The mean over all pixels of each channel."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Linear:
+    """A fully connected layer with bias."""
+
+    in_features: int
+    out_features: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Residual:
+    """The sum of a body and a shortcut; an empty shortcut is the identity."""
+
+    body: tuple[Layer, ...]
+    shortcut: tuple[Layer, ...]
+
+
+Layer = Conv | Norm | Act | GlobalPool | Linear | Residual

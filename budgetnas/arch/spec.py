@@ -1,0 +1,106 @@
+"""The immutable description of a residual network, and of the images that it sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from budgetnas.exceptions import UsageError
+
+MAX_STAGES = 8
+MAX_BLOCKS = 1_000
+MAX_WIDTH = 65_536
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataShape:
+    """What an architecture must take in and give out.
+
+    Attributes:
+        channels: input channels, 1 for grey and 3 for colour.
+        height: image height in pixels.
+        width: image width in pixels.
+        classes: number of classes.
+    """
+
+    channels: int = 3
+    height: int = 32
+    width: int = 32
+    classes: int = 10
+
+    def __post_init__(self) -> None:
+        for name, high in (("channels", 4_096), ("height", 65_536), ("width", 65_536), ("classes", 1_000_000)):
+            _check(f"`{name}`", getattr(self, name), 1, high)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResNetSpec:
+    """A residual network of basic blocks, as kuangliu/pytorch-cifar builds them (He et al., arXiv:1512.03385).
+
+    The first block of every stage but the first halves the image. Empty stages do not exist here: `from_stages`
+    drops them, so that no network has two specs.
+
+    Attributes:
+        blocks: basic blocks per stage, each at least 1.
+        widths: channels per stage.
+        stem_width: channels of the 3x3 stem; the width of stage 1 unless given.
+
+    Raises:
+        UsageError: a number is out of range, or there is not one width per stage.
+    """
+
+    blocks: tuple[int, ...]
+    widths: tuple[int, ...]
+    stem_width: int = field(default=0)
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.blocks) <= MAX_STAGES:
+            raise UsageError(f"`blocks` has {len(self.blocks)} stages, but must have 1 to {MAX_STAGES}.")
+        if len(self.widths) != len(self.blocks):
+            raise UsageError(
+                f"`widths` has {len(self.widths)} values for {len(self.blocks)} stages: give one width per stage."
+            )
+        for blocks, width in zip(self.blocks, self.widths, strict=True):
+            _check("`blocks`", blocks, 1, MAX_BLOCKS)
+            _check("`widths`", width, 1, MAX_WIDTH)
+        object.__setattr__(self, "stem_width", self.stem_width or self.widths[0])
+        _check("`stem_width`", self.stem_width, 1, MAX_WIDTH)
+
+    @classmethod
+    def from_stages(cls, blocks: Sequence[int], widths: Sequence[int], *, stem_width: int = 0) -> ResNetSpec:
+        """Make the canonical spec of `blocks` per stage, where 0 marks an empty stage.
+
+        Args:
+            blocks: basic blocks per stage, 0 or more.
+            widths: one width per stage, or one per non-empty stage.
+            stem_width: channels of the stem; 0 means the width of the first stage.
+
+        Raises:
+            UsageError: every stage is empty, a value is out of range, or the number of widths fits neither form.
+        """
+        for count in blocks:
+            _check("`blocks`", count, 0, MAX_BLOCKS)
+        filled = [i for i, count in enumerate(blocks) if count > 0]
+        if not filled:
+            raise UsageError("`blocks` has no block in any stage: give at least one stage with 1 block or more.")
+        if len(widths) == len(blocks):
+            for width in widths:
+                _check("`widths`", width, 1, MAX_WIDTH)
+            widths = [widths[i] for i in filled]
+        elif len(widths) != len(filled):
+            raise UsageError(
+                f"`widths` has {len(widths)} values, but `blocks` has {len(blocks)} stages, {len(filled)} of them "
+                "non-empty: give one width per stage or one per non-empty stage."
+            )
+        return cls(blocks=tuple(blocks[i] for i in filled), widths=tuple(widths), stem_width=stem_width)
+
+    @property
+    def id(self) -> str:
+        """Name the architecture uniquely, for example `4x64-5x128-3x256`, led by `s32-` where the stem differs."""
+        stem = "" if self.stem_width == self.widths[0] else f"s{self.stem_width}-"
+        return stem + "-".join(f"{b}x{w}" for b, w in zip(self.blocks, self.widths, strict=True))
+
+
+def _check(name: str, value: object, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise UsageError(f"{name} holds {value!r}, but must be a whole number from {low:,} to {high:,}.")

@@ -1,0 +1,91 @@
+"""What a chain of layers costs, layer by layer, without building it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from budgetnas.arch.layers import Act, Conv, GlobalPool, Layer, Linear, Norm, Residual
+from budgetnas.arch.resnet import lower
+from budgetnas.arch.spec import DataShape, ResNetSpec
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LedgerRow:
+    """One layer's share.
+
+    Attributes:
+        name: dotted path of the layer, the name of its module in the built network.
+        layer: the layer itself.
+        out_shape: output channels, height, width (or classes only, behind the head).
+        params: trainable parameters.
+        macs: multiply-accumulates of convolutions and linear layers for one image; 0 for the others.
+        activations: output elements of convolutions and linear layers for one image (pycls's definition).
+    """
+
+    name: str
+    layer: Layer
+    out_shape: tuple[int, ...]
+    params: int
+    macs: int
+    activations: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Complexity:
+    """The totals of a ledger: trainable parameters, MACs and activations for one image."""
+
+    params: int
+    macs: int
+    activations: int
+
+
+def count(spec: ResNetSpec, shape: DataShape) -> Complexity:
+    """Count `spec` exactly for images and classes of `shape`, without building it."""
+    rows = ledger(lower(spec, shape), shape)
+    return Complexity(
+        params=sum(row.params for row in rows),
+        macs=sum(row.macs for row in rows),
+        activations=sum(row.activations for row in rows),
+    )
+
+
+def ledger(layers: tuple[Layer, ...], shape: DataShape) -> tuple[LedgerRow, ...]:
+    """List every leaf layer of a chain with its share; the rows sum to the totals of `count`."""
+    return tuple(_walk(layers, "", (shape.channels, shape.height, shape.width)))
+
+
+def _walk(layers: tuple[Layer, ...], path: str, size: tuple[int, ...]) -> Iterator[LedgerRow]:
+    for i, layer in enumerate(layers):
+        name = f"{path}{i}"
+        if isinstance(layer, Residual):
+            yield from _walk(layer.shortcut, f"{name}.shortcut.", size)
+            for row in _walk(layer.body, f"{name}.body.", size):
+                yield row
+                size = row.out_shape
+        else:
+            row = _leaf(layer, name, size)
+            yield row
+            size = row.out_shape
+
+
+def _leaf(layer: Conv | Norm | Act | GlobalPool | Linear, name: str, size: tuple[int, ...]) -> LedgerRow:
+    params = macs = activations = 0
+    match layer:
+        case Conv():
+            size = (layer.out_channels, layer.out_side(size[1]), layer.out_side(size[2]))
+            params = layer.kernel**2 * layer.in_channels * layer.out_channels
+            macs = params * size[1] * size[2]
+            activations = size[0] * size[1] * size[2]
+        case Norm():
+            params = 2 * layer.channels
+        case GlobalPool():
+            size = (size[0],)
+        case Linear():
+            size = (layer.out_features,)
+            macs = layer.in_features * layer.out_features
+            params = macs + layer.out_features
+            activations = layer.out_features
+        case Act():
+            pass
+    return LedgerRow(name=name, layer=layer, out_shape=size, params=params, macs=macs, activations=activations)

@@ -1,0 +1,65 @@
+"""The array twin of the counter: parts of a residual network, counted for whole arrays of candidates at once.
+
+A network's params and MACs are `stem + sum(stage) + head`, where a stage depends on its own width and blocks and on
+the width before it only. Every function takes int64 arrays (or ints) that broadcast, and returns `(params, macs)`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from budgetnas.arch.spec import DataShape
+
+IntArray = npt.NDArray[np.int64]
+Cost = tuple[IntArray, IntArray]
+
+
+def pixels(shape: DataShape, stage: int) -> int:
+    """Return height x width that `stage` (0 for the first) works on; every later stage halves, rounding up."""
+    return -(-shape.height // 2**stage) * -(-shape.width // 2**stage)
+
+
+def stem(width: IntArray, shape: DataShape) -> Cost:
+    """Cost of the 3x3 stem."""
+    conv = 9 * shape.channels * width
+    return conv + 2 * width, conv * pixels(shape, 0)
+
+
+def stage(blocks: IntArray, width: IntArray, before: IntArray, index: int, shape: DataShape) -> Cost:
+    """Cost of stage `index` (0 for the first) with `blocks` >= 1 blocks, fed by `before` channels."""
+    projected = np.asarray(before != width) | (index > 0)
+    shortcut = np.where(projected, before * width, 0)
+    convs = 9 * before * width + (2 * blocks - 1) * 9 * width * width + shortcut
+    norms = 2 * width * (2 * blocks + projected)
+    return convs + norms, convs * pixels(shape, index)
+
+
+def head(width: IntArray, shape: DataShape) -> Cost:
+    """Cost of the linear head."""
+    weights = width * shape.classes
+    return weights + shape.classes, weights
+
+
+def total(blocks: IntArray, widths: IntArray, shape: DataShape) -> Cost:
+    """Cost of whole networks whose stem is as wide as stage 1.
+
+    Args:
+        blocks: [N, S] basic blocks per stage; 0 marks the empty stages, which come last.
+        widths: [N, S] channels per stage; ignored where empty.
+        shape: images and classes.
+
+    Returns:
+        params [N] and macs [N].
+    """
+    before = widths[:, 0]
+    params, macs = stem(before, shape)
+    for index in range(blocks.shape[1]):
+        filled = blocks[:, index] > 0
+        width = np.where(filled, widths[:, index], before)
+        more_params, more_macs = stage(blocks[:, index], width, before, index, shape)
+        params = params + np.where(filled, more_params, 0)
+        macs = macs + np.where(filled, more_macs, 0)
+        before = width
+    head_params, head_macs = head(before, shape)
+    return params + head_params, macs + head_macs

@@ -1,0 +1,131 @@
+"""From TOML tables to frozen dataclasses, with errors that name the key, the value, the rule and the nearest name."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import fields
+from importlib import resources
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from budgetnas.exceptions import UsageError
+
+T = TypeVar("T")
+Table = dict[str, Any]
+
+
+def shipped(*parts: str) -> Path:
+    """Return the path of a file below `studies/`, in the installed package or beside it in a checkout."""
+    package = Path(str(resources.files("budgetnas")))
+    inside = package / "studies"
+    return (inside if inside.is_dir() else package.parent / "studies").joinpath(*parts)
+
+
+def locate(name: str, *folder: str) -> Path:
+    """Return the file that `name` means: a path that ends in .toml, or a name shipped in `studies/FOLDER`.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    path = Path(name)
+    if path.suffix == ".toml":
+        if path.is_file():
+            return path
+        raise UsageError(f"`{name}` is no file: give the path of a TOML file, or a shipped name.")
+    home = shipped(*folder)
+    names = sorted(file.stem for file in home.glob("*.toml"))
+    if name in names:
+        return home / f"{name}.toml"
+    raise UsageError(f"`{name}` is not among the shipped names ({', '.join(names)}): give one, or a .toml file.")
+
+
+def read_toml(path: Path) -> Table:
+    """Read a TOML file.
+
+    Raises:
+        UsageError: the file cannot be read or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"`{path}` cannot be read ({error.strerror}): give a readable TOML file.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"`{path}` is no valid TOML ({error}): mend it there.") from error
+
+
+def read_value(text: str) -> Any:
+    """Read one TOML value; what is no TOML is taken as a plain string."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def build(kind: type[T], table: Table, where: str) -> T:
+    """Make a dataclass of `kind` from a TOML table.
+
+    Args:
+        kind: a dataclass whose fields are plain values, tuples, literals or other such dataclasses.
+        table: its keys and values.
+        where: dotted path of the table, for errors; "" at the top.
+
+    Raises:
+        UsageError: a key is unknown or a value has the wrong type.
+    """
+    hints = get_type_hints(kind)
+    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    for key in table:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean `{close[0]}`?" if close else f"known keys: {', '.join(known)}."
+            raise UsageError(f"`{_join(where, key)}` is no key of {where or 'a study file'}: {hint}")
+    return kind(**{key: _convert(hints[key], value, _join(where, key)) for key, value in table.items()})
+
+
+def _join(where: str, key: str) -> str:
+    return f"{where}.{key}" if where else key
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hasattr(hint, "__dataclass_fields__"):
+        if isinstance(value, dict):
+            return build(hint, value, where)
+    elif origin in (Union, UnionType):
+        for choice in arguments:
+            if _matches(choice, value):
+                return _convert(choice, value, where)
+    elif origin is tuple:
+        inner = [arguments[0]] * len(value) if arguments[-1] is ... and isinstance(value, list) else arguments
+        if isinstance(value, list) and len(value) == len(inner):
+            return tuple(_convert(h, v, where) for h, v in zip(inner, value, strict=True))
+    elif _matches(hint, value):
+        return float(value) if hint is float else value
+    raise UsageError(f"`{where}` is {value!r}, but must be {_describe(hint)}.")
+
+
+def _matches(hint: Any, value: Any) -> bool:
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if get_origin(hint) is tuple:
+        return isinstance(value, list)
+    if hint is None or hint is NoneType:
+        return value is None
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
+
+
+def _describe(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return "one of " + ", ".join(map(str, get_args(hint)))
+    if get_origin(hint) is tuple:
+        inner = get_args(hint)
+        count = "" if inner[-1] is ... else f"{len(inner)} of "
+        return f"a list of {count}{_describe(inner[0])}"
+    if get_origin(hint) in (Union, UnionType):
+        return " or ".join(_describe(h) for h in get_args(hint) if h is not NoneType)
+    names = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
+    return names.get(hint, "a table")

@@ -1,0 +1,303 @@
+"""A study file: every knob of a search, in sections, with its default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from budgetnas.arch.spec import DataShape
+from budgetnas.budget.cap import parse_cap
+from budgetnas.complexity.counter import count
+from budgetnas.config.models import paper_models
+from budgetnas.config.reader import Table, build, locate, read_toml, read_value
+from budgetnas.exceptions import UsageError
+from budgetnas.space.resnet import ResNetSpace
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BudgetConfig:
+    """`[budget]`.
+
+    Attributes:
+        max_params: cap on trainable parameters, as a number or written like "5M".
+        min_utilisation: lower end of the band that proposals come from, as a share of the cap in [0, 1].
+    """
+
+    max_params: str | float | None = None
+    min_utilisation: float = 0.8
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_utilisation <= 1:
+            raise UsageError(f"`budget.min_utilisation` is {self.min_utilisation}, but must be in [0, 1].")
+
+    @property
+    def cap(self) -> int:
+        """The cap as a whole number."""
+        if self.max_params is None:
+            raise UsageError("`--max-params` is missing: give the cap on parameters, for example 5e6.")
+        return parse_cap(self.max_params)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpaceConfig:
+    """`[space]`.
+
+    Attributes:
+        stages: fewest and most stages, within 1 to 4.
+        blocks: fewest and most basic blocks per stage.
+        widths: narrowest and widest stage in channels.
+        width_step: grid of the proposed widths in channels.
+        monotone: whether widths may not fall from stage to stage.
+        max_macs: cap on MACs for one image, as a number or like "1.75G"; "auto" for twice model 5's, scaled with
+            the image area; "none" for no cap.
+    """
+
+    stages: tuple[int, int] = (1, 4)
+    blocks: tuple[int, int] = (1, 8)
+    widths: tuple[int, int] = (16, 512)
+    width_step: int = 8
+    monotone: bool = True
+    max_macs: str | float = "auto"
+
+    def space(self, shape: DataShape) -> ResNetSpace:
+        """Make the space for images and classes of `shape`."""
+        return ResNetSpace(
+            stages=self.stages,
+            blocks=self.blocks,
+            widths=self.widths,
+            width_step=self.width_step,
+            monotone=self.monotone,
+            shape=shape,
+        )
+
+    def macs_cap(self, shape: DataShape) -> int | None:
+        """Return the cap on MACs for one image of `shape`."""
+        if self.max_macs == "none":
+            return None
+        if self.max_macs != "auto":
+            return parse_cap(self.max_macs, name="space.max_macs")
+        cifar = DataShape()
+        model5 = next(model.spec for model in paper_models() if model.name == "model5")
+        area = shape.height * shape.width
+        return 2 * count(model5, cifar).macs * area // (cifar.height * cifar.width)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataConfig:
+    """`[data]`.
+
+    Attributes:
+        dataset: "auto", "digits", "cifar10", "cifar100", or the path of an .npz file or an image folder.
+        dir: where downloaded data sets live.
+        subset: images of each class to keep in each split; all of them unless given.
+        image_size: side in pixels to resize an image folder to.
+        flip: whether training mirrors images at random; decided by the data set unless given.
+        shift: how many pixels training moves images by at random; decided by the data set unless given.
+    """
+
+    dataset: str = "auto"
+    dir: str = "data"
+    subset: int | None = None
+    image_size: int | None = None
+    flip: bool | None = None
+    shift: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, low in (("subset", 2), ("image_size", 1), ("shift", 0)):
+            value = getattr(self, name)
+            if value is not None and not low <= value <= 10**7:
+                raise UsageError(f"`data.{name}` is {value}, but must be {low} or more.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchConfig:
+    """`[search]`.
+
+    Attributes:
+        trials: how many networks are trained by proxy, in all.
+        seed: of everything random.
+        sampler: who proposes: "thompson" learns from finished trials, "random" does not.
+        batch: trials per batch; a proposal knows the results of all batches but the running and the last one.
+        paper_models: whether the report's models 1-5 are the first trials.
+    """
+
+    trials: int = 100
+    seed: int = 0
+    sampler: Literal["thompson", "random"] = "thompson"
+    batch: int = 4
+    paper_models: bool = True
+
+    def __post_init__(self) -> None:
+        _at_least("search.trials", self.trials, 1)
+        _at_least("search.batch", self.batch, 1)
+        if not 0 <= self.seed < 2**31:
+            raise UsageError(f"`search.seed` is {self.seed}, but must be from 0 to {2**31 - 1}.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProxyConfig:
+    """`[proxy]`: the short training of every candidate.
+
+    Attributes:
+        recipe: name or path of its recipe.
+        epochs: its length; decided by the data set unless given.
+    """
+
+    recipe: str = "proxy"
+    epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        _at_least("proxy.epochs", self.epochs, 1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FullConfig:
+    """`[full]`: the training of the promoted.
+
+    Attributes:
+        recipe: name or path of its recipe.
+        epochs: its length; decided by the data set unless given.
+        promote: how many of the best candidates get it.
+        repeats: how many seeds each of them gets.
+    """
+
+    recipe: str = "full"
+    epochs: int | None = None
+    promote: int = 5
+    repeats: int = 1
+
+    def __post_init__(self) -> None:
+        _at_least("full.epochs", self.epochs, 1)
+        _at_least("full.promote", self.promote, 1)
+        _at_least("full.repeats", self.repeats, 1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineConfig:
+    """`[engine]`: where trainings run.
+
+    Attributes:
+        device: "auto", "cpu", "cuda" or "mps".
+        workers: trainings side by side; one per GPU, or per CPU core, unless given.
+        threads: CPU threads per training.
+        max_hours: no training starts after this many hours.
+    """
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    workers: int | None = None
+    threads: int = 1
+    max_hours: float | None = None
+
+    def __post_init__(self) -> None:
+        _at_least("engine.workers", self.workers, 1)
+        _at_least("engine.threads", self.threads, 1)
+        if self.max_hours is not None and not 0 < self.max_hours < 10**6:
+            raise UsageError(f"`engine.max_hours` is {self.max_hours}, but must be above 0.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutputConfig:
+    """`[output]`.
+
+    Attributes:
+        dir: folder of all runs.
+        name: folder of this run; made from data set, cap and seed unless given.
+        storage: Optuna URL of the study database; an SQLite file in the run's folder unless given.
+    """
+
+    dir: str = "runs"
+    name: str | None = None
+    storage: str | None = None
+
+    def __post_init__(self) -> None:
+        name = self.name
+        if name is not None and (not name or name.startswith(".") or not set(name) <= _NAME_LETTERS):
+            raise UsageError(
+                f"`output.name` is {name!r}, but must be letters, digits, '.', '_' and '-', not led by a dot."
+            )
+
+
+_NAME_LETTERS = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudyConfig:
+    """A whole study file: one attribute per section."""
+
+    description: str = ""
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    space: SpaceConfig = field(default_factory=SpaceConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    search: SearchConfig = field(default_factory=SearchConfig)
+    proxy: ProxyConfig = field(default_factory=ProxyConfig)
+    full: FullConfig = field(default_factory=FullConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    output: OutputConfig = field(default_factory=OutputConfig)
+
+
+# What a finished or stopped study may be resumed with anew: no proposal and no score depends on it.
+FREE_KEYS = frozenset(
+    {
+        "description",
+        "search.trials",
+        "full.promote",
+        "engine.workers",
+        "engine.max_hours",
+        "data.dir",
+        "output.dir",
+        "output.name",
+        "output.storage",
+    }
+)
+
+
+def load_study(name: str | None, overrides: Mapping[str, Any], settings: list[str]) -> StudyConfig:
+    """Read a study: the defaults, the study file over them, the command line over both.
+
+    Args:
+        name: shipped name or path of a study file; None for the defaults.
+        overrides: dotted keys and values; None values are left out.
+        settings: `section.key=value` words, values written as in TOML.
+
+    Raises:
+        UsageError: a key is unknown, or a value breaks its rule.
+    """
+    table = {} if name is None else read_toml(locate(name))
+    if "models" in table:
+        raise UsageError(f"`{name}` declares models to count, not a search: give another study file.")
+    for key, value in overrides.items():
+        if value is not None:
+            _put(table, key, value)
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or key.count(".") != 1:
+            raise UsageError(f"`--set` is {setting!r}, but must be section.key=value, for example space.width_step=4.")
+        _put(table, key.strip(), read_value(text.strip()))
+    return build(StudyConfig, table, "")
+
+
+def flatten(config: StudyConfig) -> dict[str, Any]:
+    """List a study as dotted keys and JSON values, in the order of the sections."""
+    return dict(_leaves(asdict(config), ""))
+
+
+def _leaves(table: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{path}{key}.")
+        else:
+            yield path + key, list(value) if isinstance(value, tuple) else value
+
+
+def _put(table: Table, key: str, value: Any) -> None:
+    section, _, name = key.partition(".")
+    inner = table.setdefault(section, {})
+    if not isinstance(inner, dict):
+        raise UsageError(f"`{section}` is {inner!r}, but must be a table with the key {name}.")
+    inner[name] = value
+
+
+def _at_least(name: str, value: int | None, low: int) -> None:
+    if value is not None and not low <= value <= 10**7:
+        raise UsageError(f"`{name}` is {value}, but must be {low} or more.")

@@ -1,0 +1,96 @@
+"""A data set as the rest of the house sees it: three splits of uint8 images, and what the set declares."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from budgetnas.arch.spec import DataShape
+
+Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Split:
+    """Images [N, H, W, C] uint8 and their labels [N] int64 in 0..classes-1."""
+
+    images: Images
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Traits:
+    """What a data set declares about its own training.
+
+    Attributes:
+        shift: pixels by which training moves an image at random, zero-padded.
+        flip: whether training mirrors an image at random.
+        proxy_epochs: length of a short training.
+        full_epochs: length of a full training.
+        notice: what a reader of any result on this set must know; "" for nothing.
+    """
+
+    shift: int
+    flip: bool
+    proxy_epochs: int
+    full_epochs: int
+    notice: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class RawData:
+    """The two splits that a source delivers, before validation is held out."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    test: Split
+    traits: Traits
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Dataset:
+    """A data set ready for a study.
+
+    Attributes:
+        name: what to call it.
+        classes: names of the classes.
+        train: what networks learn from.
+        validation: what candidates are scored on.
+        test: in quarantine until a winner is chosen.
+        traits: what the set declares.
+        fingerprint: SHA-256 of every image, label and class name in every split.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    validation: Split
+    test: Split
+    traits: Traits
+    fingerprint: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fingerprint", _fingerprint(self))
+
+    @property
+    def shape(self) -> DataShape:
+        """What a network must take in and give out."""
+        _, height, width, channels = self.train.images.shape
+        return DataShape(channels=channels, height=height, width=width, classes=len(self.classes))
+
+
+def _fingerprint(data: Dataset) -> str:
+    digest = hashlib.sha256("\0".join(data.classes).encode())
+    for split in (data.train, data.validation, data.test):
+        digest.update(repr(split.images.shape).encode())
+        digest.update(np.ascontiguousarray(split.images))
+        digest.update(np.ascontiguousarray(split.labels))
+    return digest.hexdigest()

@@ -1,0 +1,71 @@
+"""From the words of a study file to a data set that is ready for a study."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from budgetnas.config.study import DataConfig
+from budgetnas.data.builtin import load_cifar, load_digits
+from budgetnas.data.dataset import Dataset, RawData
+from budgetnas.data.folder import load_folder
+from budgetnas.data.npz import load_npz
+from budgetnas.data.split import hold_out, smallest_class, subset, validation_share
+from budgetnas.exceptions import DataError
+
+FEWEST_PER_CLASS = 2
+
+
+def resolve(config: DataConfig, *, has_gpu: bool) -> DataConfig:
+    """Replace "auto" by the set that the device can carry: CIFAR-10 with a GPU, digits without."""
+    if config.dataset != "auto":
+        return config
+    return replace(config, dataset="cifar10" if has_gpu else "digits")
+
+
+@lru_cache(maxsize=1)
+def load_dataset(config: DataConfig) -> Dataset:
+    """Load, check, cut down and split a data set; the last one stays in memory.
+
+    Raises:
+        DataError: it is not there, not whole, not of the right form, or too large.
+    """
+    raw = _load_raw(config)
+    train, test = raw.train, raw.test
+    if config.subset is not None:
+        train, test = subset(train, config.subset), subset(test, config.subset)
+    if smallest_class(train.labels, len(raw.classes)) < FEWEST_PER_CLASS:
+        raise DataError(
+            f"`{config.dataset}` has a class with fewer than {FEWEST_PER_CLASS} training images, but each needs one "
+            "to learn from and one to validate on: add images or drop the class."
+        )
+    kept, validation = hold_out(train, validation_share(len(train)))
+    return Dataset(
+        name=raw.name,
+        classes=raw.classes,
+        train=kept,
+        validation=validation,
+        test=test,
+        traits=replace(
+            raw.traits,
+            shift=raw.traits.shift if config.shift is None else config.shift,
+            flip=raw.traits.flip if config.flip is None else config.flip,
+        ),
+    )
+
+
+def _load_raw(config: DataConfig) -> RawData:
+    if config.dataset == "digits":
+        return load_digits()
+    if config.dataset in ("cifar10", "cifar100"):
+        return load_cifar(config.dataset, Path(config.dir))
+    path = Path(config.dataset)
+    if path.is_dir():
+        return load_folder(path, config.image_size)
+    if not path.exists():
+        raise DataError(
+            f"`--dataset` is {config.dataset!r}, but must be auto, cifar10, cifar100, digits, or the path of an .npz "
+            "file or an image folder that exists."
+        )
+    return load_npz(path)

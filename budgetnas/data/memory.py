@@ -1,0 +1,34 @@
+"""How much memory a data set may take."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from budgetnas.exceptions import DataError
+
+_COPIES = 2
+
+
+def available_bytes() -> int:
+    """Return the memory that new allocations can have, as the system estimates it."""
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        for line in meminfo.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def check_fits(size: int, source: str) -> None:
+    """Refuse a data set of `size` bytes that would not fit, before any of it is read.
+
+    Raises:
+        DataError: twice its size (one copy is read, one split) exceeds the available memory.
+    """
+    free = available_bytes()
+    if size * _COPIES > free:
+        raise DataError(
+            f"`{source}` needs {size * _COPIES / 2**30:,.1f} GiB in memory, but {free / 2**30:,.1f} GiB are free: "
+            "use smaller images or fewer of them."
+        )

@@ -1,0 +1,45 @@
+"""Fixed, stratified choices among images: the validation split, and subsets of each class."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from budgetnas.data.dataset import Labels, Split
+
+_SMALL = 10_000
+
+
+def hold_out(split: Split, share: float) -> tuple[Split, Split]:
+    """Divide `split` in two, taking `share` of each class (at least one image) for the second part.
+
+    The choice depends on nothing but the number of images of each class, so it is the same on every machine.
+    """
+    rng = np.random.default_rng(0)
+    out = np.zeros(len(split), dtype=bool)
+    for label in np.unique(split.labels):
+        members = np.flatnonzero(split.labels == label)
+        out[rng.permutation(members)[: max(1, round(len(members) * share))]] = True
+    return _take(split, ~out), _take(split, out)
+
+
+def validation_share(images: int) -> float:
+    """Return the share of training images held out: a tenth, or a fifth of fewer than 10,000."""
+    return 0.2 if images < _SMALL else 0.1
+
+
+def subset(split: Split, per_class: int) -> Split:
+    """Keep `per_class` images of each class, or all where there are fewer; the choice is fixed."""
+    rng = np.random.default_rng(1)
+    keep = np.zeros(len(split), dtype=bool)
+    for label in np.unique(split.labels):
+        keep[rng.permutation(np.flatnonzero(split.labels == label))[:per_class]] = True
+    return _take(split, keep)
+
+
+def smallest_class(labels: Labels, classes: int) -> int:
+    """Return how many images the rarest class has."""
+    return int(np.bincount(labels, minlength=classes).min())
+
+
+def _take(split: Split, mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Split:
+    return Split(images=split.images[mask], labels=split.labels[mask])

@@ -1,0 +1,41 @@
+"""Errors that a person can cause: each says argument, value, rule and next step in one line."""
+
+
+class BudgetNASError(Exception):
+    """Anything that stops a command for a reason that its user can act on.
+
+    Attributes:
+        exit_status: what the command line returns, 1 unless the words of the command were wrong.
+    """
+
+    exit_status = 1
+
+
+class UsageError(BudgetNASError):
+    """A value that was typed, in an option or a study file, breaks a rule."""
+
+    exit_status = 2
+
+
+class InfeasibleBudgetError(BudgetNASError):
+    """No architecture of the space fits the budget."""
+
+
+class DataError(BudgetNASError):
+    """A data set is missing, damaged, foreign, or too large for memory."""
+
+
+class StudyMismatchError(BudgetNASError):
+    """A stored study was made with other settings than the ones given now."""
+
+
+class StorageError(BudgetNASError):
+    """A run directory or a study database cannot be read or written."""
+
+
+class CountMismatchError(BudgetNASError):
+    """The analytic parameter count and the built network disagree: the run must stop."""
+
+
+class TrainingError(BudgetNASError):
+    """One training failed: its trial is recorded with the reason and the search goes on."""

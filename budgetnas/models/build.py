@@ -1,0 +1,81 @@
+"""From layers to a torch module, one `match`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from budgetnas.arch.layers import Act, Conv, GlobalPool, Layer, Linear, Norm, Residual
+from budgetnas.arch.resnet import lower
+from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.complexity.counter import count
+from budgetnas.exceptions import CountMismatchError
+
+
+class ResidualSum(nn.Module):
+    """The sum of a body and a shortcut."""
+
+    def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+        self.shortcut = shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [N, C, H, W] to [N, C', H', W']."""
+        total: Tensor = self.body(x) + self.shortcut(x)
+        return total
+
+
+class GlobalMean(nn.Module):
+    """The mean over all pixels of each channel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [N, C, H, W] to [N, C]."""
+        return x.mean(dim=(2, 3))
+
+
+def build_layers(layers: Sequence[Layer]) -> nn.Sequential:
+    """Build a chain of layers, initialised as PyTorch does by default."""
+    return nn.Sequential(*(_build(layer) for layer in layers))
+
+
+def build_model(spec: ResNetSpec, shape: DataShape) -> nn.Sequential:
+    """Build the network of `spec`: normalised images [N, C, H, W] in, logits [N, classes] out.
+
+    Raises:
+        CountMismatchError: the built network has another number of parameters than the counter says.
+    """
+    model = build_layers(lower(spec, shape))
+    built = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    analytic = count(spec, shape).params
+    if built != analytic:
+        raise CountMismatchError(
+            f"`{spec.id}` counts {analytic:,} parameters, but its network has {built:,}: the counter is wrong, "
+            "please report this."
+        )
+    return model
+
+
+def _build(layer: Layer) -> nn.Module:
+    match layer:
+        case Conv():
+            return nn.Conv2d(
+                layer.in_channels,
+                layer.out_channels,
+                layer.kernel,
+                stride=layer.stride,
+                padding=layer.kernel // 2,
+                bias=False,
+            )
+        case Norm():
+            return nn.BatchNorm2d(layer.channels)
+        case Act():
+            return nn.ReLU(inplace=True)
+        case GlobalPool():
+            return GlobalMean()
+        case Linear():
+            return nn.Linear(layer.in_features, layer.out_features)
+        case Residual():
+            shortcut = build_layers(layer.shortcut) if layer.shortcut else nn.Identity()
+            return ResidualSum(build_layers(layer.body), shortcut)

@@ -1,0 +1,80 @@
+"""The engine's protocol: hand in work, wait for what it reports.
+
+An engine knows nothing of what it runs: a task is any picklable value, and the function that performs it is given
+to the engine when it is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EpochReport:
+    """One finished epoch of a training.
+
+    Attributes:
+        epoch: number of the epoch, from 1.
+        train_loss: mean training loss over the epoch.
+        accuracy: validation accuracy in [0, 1].
+        loss: mean validation cross-entropy.
+    """
+
+    epoch: int
+    train_loss: float
+    accuracy: float
+    loss: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progressed:
+    """A task has finished one more epoch."""
+
+    key: str
+    report: EpochReport
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """A task has ended well, with what its function returned."""
+
+    key: str
+    result: Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failed:
+    """A task has ended badly.
+
+    Attributes:
+        key: the task's.
+        reason: one line.
+        fatal: whether nothing else may go on either (our own mistake, or the data changed).
+    """
+
+    key: str
+    reason: str
+    fatal: bool = False
+
+
+Event = Progressed | Finished | Failed
+Work = Callable[[Any, Callable[[EpochReport], None]], Any]
+
+
+class Engine(Protocol):
+    """Performs tasks, at most `capacity` at a time."""
+
+    @property
+    def capacity(self) -> int:
+        """How many tasks run side by side."""
+
+    def submit(self, key: str, task: object) -> None:
+        """Start `task` under a name that no unfinished task has."""
+
+    def wait(self, timeout: float) -> Sequence[Event]:
+        """Return what happened, in order, as soon as anything did; nothing after `timeout` seconds."""
+
+    def close(self) -> None:
+        """Stop everything at once; unfinished tasks are dropped."""

@@ -1,0 +1,1 @@
+"""Search spaces as arrays of integers, and the exact set of their members that fits a budget."""

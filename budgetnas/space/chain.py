@@ -1,0 +1,97 @@
+"""A space whose costs couple neighbouring positions only, as tables of what each step adds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chain:
+    """Members are one state per position; a step's cost depends on its state and the link of the state before.
+
+    Attributes:
+        states: [K, D] what each of the K states of a position stands for.
+        link: [K] which of L links a state shows to the next position.
+        steps: per position, (params, macs) that it adds, each [L, K]; [1, K] for the first.
+        allowed: [L, K] which states may follow a link; None where all may.
+        end: (params, macs) that the last link adds, each [L].
+    """
+
+    states: IntArray
+    link: IntArray
+    steps: list[tuple[IntArray, IntArray]]
+    allowed: BoolArray | None
+    end: tuple[IntArray, IntArray]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def size(self) -> int:
+        """Count the members, exactly, in Python integers."""
+        links = len(self.end[0])
+        allowed = np.ones((links, len(self.link)), dtype=bool) if self.allowed is None else self.allowed
+        ways = [1] * links  # members from here to the end, by the link of the state before
+        for _ in self.steps[1:]:
+            per_state = [ways[link] for link in self.link]
+            ways = [sum(per_state[k] for k in np.flatnonzero(row)) for row in allowed]
+        return sum(ways[link] for link in self.link)
+
+    def halves(self) -> tuple[Half, Half]:
+        """Split the chain in two: partial members from the front, and from the back, with their costs.
+
+        The costs of the back half leave out its first step, which depends on the link where the two meet.
+        """
+        middle = max(1, len(self) // 2)
+        return self._front(middle), self._back(middle)
+
+    def _front(self, length: int) -> Half:
+        half = Half(
+            rows=np.arange(len(self.link))[:, None], params=self.steps[0][0][0], macs=self.steps[0][1][0]
+        )
+        for params, macs in self.steps[1:length]:
+            link = self.link[half.rows[:, -1]]
+            head, state = np.nonzero(self._follows(link))
+            half = Half(
+                rows=np.concatenate([half.rows[head], state[:, None]], axis=1),
+                params=half.params[head] + params[link[head], state],
+                macs=half.macs[head] + macs[link[head], state],
+            )
+        return half
+
+    def _back(self, start: int) -> Half:
+        if start == len(self):
+            return Half(
+                rows=np.empty((1, 0), dtype=np.int64), params=np.zeros(1, np.int64), macs=np.zeros(1, np.int64)
+            )
+        half = Half(
+            rows=np.arange(len(self.link))[:, None], params=self.end[0][self.link], macs=self.end[1][self.link]
+        )
+        for params, macs in reversed(self.steps[start + 1 :]):
+            first = half.rows[:, 0]
+            state, tail = np.nonzero(self._follows(self.link)[:, first])
+            half = Half(
+                rows=np.concatenate([state[:, None], half.rows[tail]], axis=1),
+                params=half.params[tail] + params[self.link[state], first[tail]],
+                macs=half.macs[tail] + macs[self.link[state], first[tail]],
+            )
+        return half
+
+    def _follows(self, link: IntArray) -> BoolArray:
+        if self.allowed is None:
+            return np.ones((len(link), len(self.link)), dtype=bool)
+        return self.allowed[link]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Half:
+    """Partial members: state indices [N, positions], params [N] and macs [N]."""
+
+    rows: IntArray
+    params: IntArray
+    macs: IntArray

@@ -1,0 +1,45 @@
+"""Count the points of a sorted list that lie below a second threshold: a wavelet matrix.
+
+Claude, Navarro and Ordonez, "The wavelet matrix" (Information Systems 47, 2015).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+
+
+class DominanceCounter:
+    """Answers "how many of the first k values are below v" in the logarithm of the number of values.
+
+    Args:
+        values: [N] in the order of the first coordinate.
+    """
+
+    def __init__(self, values: IntArray) -> None:
+        self._sorted = np.sort(values)
+        ranks = np.searchsorted(self._sorted, values)
+        self._bits = max(1, len(values).bit_length())
+        self._zeros: list[npt.NDArray[np.int32]] = []
+        for level in reversed(range(self._bits)):
+            is_zero = (ranks >> level) & 1 == 0
+            zeros = np.zeros(len(ranks) + 1, dtype=np.int32)
+            np.cumsum(is_zero, out=zeros[1:])
+            self._zeros.append(zeros)
+            ranks = np.concatenate([ranks[is_zero], ranks[~is_zero]])
+
+    def count(self, first: IntArray, at_most: IntArray) -> IntArray:
+        """Count, among the first `first` values, those that are not above `at_most`; both [Q], result [Q]."""
+        rank = np.searchsorted(self._sorted, at_most, side="right")
+        found = np.zeros(len(first), dtype=np.int64)
+        low = np.zeros(len(first), dtype=np.int64)
+        high = first.astype(np.int64)
+        for zeros, level in zip(self._zeros, reversed(range(self._bits)), strict=True):
+            is_one = (rank >> level) & 1 == 1
+            low_zeros, high_zeros = zeros[low], zeros[high]
+            found += np.where(is_one, high_zeros - low_zeros, 0)
+            low = np.where(is_one, zeros[-1] + low - low_zeros, low_zeros)
+            high = np.where(is_one, zeros[-1] + high - high_zeros, high_zeros)
+        return found

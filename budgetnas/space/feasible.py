@@ -1,0 +1,246 @@
+"""The exact set of architectures in a band of params: its size, its extremes, and seeded draws from it.
+
+Chains are met in the middle: every front half looks up, among the sorted back halves that may follow it, those that
+complete it to a member of the band (Horowitz and Sahni, "Computing partitions", JACM 21, 1974). A cap on MACs is a
+second threshold in the same look-up, so counts and draws stay exact under both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from budgetnas.space.chain import Chain, Half
+from budgetnas.space.dominance import DominanceCounter
+
+IntArray = npt.NDArray[np.int64]
+Law = Literal["uniform", "stages"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Member:
+    """One architecture of a set: the (blocks, width) states [S, 2], its params and its MACs for one image."""
+
+    states: IntArray
+    params: int
+    macs: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Meeting:
+    """The halves that meet at one link: fronts as they come, backs sorted by params."""
+
+    fronts: IntArray  # indices into the front half
+    front_params: IntArray
+    front_macs: IntArray
+    backs: IntArray  # indices into the back half
+    back_params: IntArray
+    back_macs: IntArray
+
+
+class _MetChain:
+    """One chain, its halves sorted for look-ups."""
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+        self.front, self.back = chain.halves()
+        last_link = chain.link[self.front.rows[:, -1]]
+        self.meetings = [
+            self._meet(link, np.flatnonzero(last_link == link)) for link in range(len(chain.end[0]))
+        ]
+
+    def _meet(self, link: int, fronts: IntArray) -> _Meeting:
+        backs, params, macs = _completions(self.chain, self.back, link, len(self.front.rows[0]))
+        order = np.argsort(params, kind="stable")
+        return _Meeting(
+            fronts=fronts,
+            front_params=self.front.params[fronts],
+            front_macs=self.front.macs[fronts],
+            backs=backs[order],
+            back_params=params[order],
+            back_macs=macs[order],
+        )
+
+    def member(self, meeting: _Meeting, front: int, back: int) -> Member:
+        rows = np.concatenate(
+            [self.front.rows[meeting.fronts[front]], self.back.rows[meeting.backs[back]]]
+        )
+        return Member(
+            states=self.chain.states[rows],
+            params=int(meeting.front_params[front] + meeting.back_params[back]),
+            macs=int(meeting.front_macs[front] + meeting.back_macs[back]),
+        )
+
+
+def _completions(chain: Chain, back: Half, link: int, position: int) -> tuple[IntArray, IntArray, IntArray]:
+    if position == len(chain):
+        return np.zeros(1, np.int64), chain.end[0][link : link + 1], chain.end[1][link : link + 1]
+    first = back.rows[:, 0]
+    backs = np.arange(len(first)) if chain.allowed is None else np.flatnonzero(chain.allowed[link][first])
+    params, macs = chain.steps[position]
+    first = first[backs]
+    return backs, back.params[backs] + params[link, first], back.macs[backs] + macs[link, first]
+
+
+class ArchitectureIndex:
+    """A whole space, sorted so that any band of params can be counted, searched and drawn from exactly.
+
+    Args:
+        chains: the space by number of stages.
+        max_macs: cap on MACs for one image; None for no cap.
+    """
+
+    def __init__(self, chains: Mapping[int, Chain], *, max_macs: int | None) -> None:
+        self.max_macs = np.iinfo(np.int64).max if max_macs is None else max_macs
+        self._chains = {stages: _MetChain(chain) for stages, chain in chains.items()}
+
+    def size(self) -> int:
+        """Count the whole space, caps aside."""
+        return sum(met.chain.size() for met in self._chains.values())
+
+    def counts(self, at_most: IntArray) -> dict[int, IntArray]:
+        """Count, per number of stages, the members with params up to each threshold; `at_most` and results [T]."""
+        result = {}
+        for stages, met in self._chains.items():
+            total = np.zeros(len(at_most), dtype=np.int64)
+            for meeting in met.meetings:
+                total += sum(self._per_front(meeting, at_most), start=np.zeros_like(total))
+            result[stages] = total
+        return result
+
+    def smallest(self) -> Member | None:
+        """Return the member of fewest params under the cap on MACs, None where there is none."""
+        best: Member | None = None
+        for met, meeting in self._meetings():
+            order = np.argsort(meeting.back_macs, kind="stable")
+            lightest = _running_argmin(meeting.back_params[order])
+            last = np.searchsorted(meeting.back_macs[order], self.max_macs - meeting.front_macs, side="right") - 1
+            fronts = np.flatnonzero(last >= 0)
+            if len(fronts):
+                backs = order[lightest[last[fronts]]]
+                params = meeting.front_params[fronts] + meeting.back_params[backs]
+                i = int(params.argmin())
+                if best is None or params[i] < best.params:
+                    best = met.member(meeting, int(fronts[i]), int(backs[i]))
+        return best
+
+    def largest(self, at_most: int) -> Member | None:
+        """Return the member of most params up to `at_most` under the cap on MACs, None where there is none."""
+        best: Member | None = None
+        for met, meeting in self._meetings():
+            floor = -1 if best is None else best.params
+            back = np.searchsorted(meeting.back_params, at_most - meeting.front_params, side="right") - 1
+            fronts = np.arange(len(back))
+            while True:  # walk down from the largest partner of each front until one keeps within the MACs
+                keep = back >= 0
+                fronts, back = fronts[keep], back[keep]
+                params = meeting.front_params[fronts] + meeting.back_params[back]
+                keep = params > floor
+                fronts, back, params = fronts[keep], back[keep], params[keep]
+                if not len(fronts):
+                    break
+                fits = meeting.front_macs[fronts] + meeting.back_macs[back] <= self.max_macs
+                if fits.any():
+                    i = int(np.where(fits, params, -1).argmax())
+                    best = met.member(meeting, int(fronts[i]), int(back[i]))
+                    floor = best.params
+                back = back - 1
+        return best
+
+    def band(self, low: int, high: int) -> FeasibleSet:
+        """Return the members with params from `low` to `high`, both included."""
+        return FeasibleSet(self, low=low, high=high)
+
+    def _meetings(self) -> Iterator[tuple[_MetChain, _Meeting]]:
+        for met in self._chains.values():
+            for meeting in met.meetings:
+                if len(meeting.fronts) and len(meeting.backs):
+                    yield met, meeting
+
+    def _per_front(self, meeting: _Meeting, at_most: IntArray) -> Iterator[IntArray]:
+        """Yield one [T] array of counts per chunk of fronts."""
+        if len(meeting.fronts) and len(meeting.backs):
+            yield self._partners(meeting, at_most).sum(axis=0)
+
+    def _partners(self, meeting: _Meeting, at_most: IntArray) -> IntArray:
+        """Count each front's partners up to each threshold: [F, T]."""
+        room = at_most[None, :] - meeting.front_params[:, None]
+        first = np.searchsorted(meeting.back_params, room.ravel(), side="right")
+        macs_room = self.max_macs - meeting.front_macs
+        if macs_room.min() >= meeting.back_macs.max():
+            return first.reshape(room.shape)
+        counter = DominanceCounter(meeting.back_macs)
+        return counter.count(first, np.repeat(macs_room, len(at_most))).reshape(room.shape)
+
+
+class FeasibleSet:
+    """The members of a space whose params lie in a band, exactly.
+
+    Attributes:
+        low: fewest params of the band.
+        high: most params of the band.
+        counts: exact number of members by number of stages, empty ones left out.
+    """
+
+    def __init__(self, index: ArchitectureIndex, *, low: int, high: int) -> None:
+        self.low, self.high = low, high
+        self._index = index
+        self._rooms: dict[int, list[tuple[_MetChain, _Meeting, IntArray]]] = {}
+        thresholds = np.array([low - 1, high], dtype=np.int64)
+        for stages, met in index._chains.items():
+            rooms = []
+            for meeting in met.meetings:
+                if len(meeting.fronts) and len(meeting.backs):
+                    below, upto = index._partners(meeting, thresholds).T
+                    rooms.append((met, meeting, np.cumsum(upto - below)))
+            self._rooms[stages] = [room for room in rooms if room[2][-1] > 0]
+        self.counts = {
+            stages: sum(int(room[2][-1]) for room in rooms) for stages, rooms in self._rooms.items() if rooms
+        }
+
+    def __len__(self) -> int:
+        return sum(self.counts.values())
+
+    def draw(self, number: int, *, rng: np.random.Generator, law: Law = "stages") -> list[Member]:
+        """Draw members independently, with replacement.
+
+        Args:
+            number: how many.
+            rng: source of randomness.
+            law: "uniform" over all members, or "stages": first a number of stages, each alike, then uniform inside.
+
+        Returns:
+            `number` members; their order is part of the draw.
+        """
+        if not self.counts:
+            raise ValueError("cannot draw from an empty set")
+        sizes = np.array([float(size) for size in self.counts.values()])
+        weights = sizes / sizes.sum() if law == "uniform" else np.full(len(sizes), 1 / len(sizes))
+        stages = rng.choice(list(self.counts), size=number, p=weights)
+        return [self._pick(int(s), int(rng.integers(self.counts[int(s)]))) for s in stages]
+
+    def _pick(self, stages: int, rank: int) -> Member:
+        """Return member number `rank` among those with `stages` stages, in the fixed order of the index."""
+        for met, meeting, ends in self._rooms[stages]:
+            if rank >= ends[-1]:
+                rank -= int(ends[-1])
+                continue
+            front = int(np.searchsorted(ends, rank, side="right"))
+            rank -= int(ends[front - 1]) if front else 0
+            params = meeting.back_params
+            start = np.searchsorted(params, self.low - meeting.front_params[front], side="left")
+            stop = np.searchsorted(params, self.high - meeting.front_params[front], side="right")
+            fits = meeting.back_macs[start:stop] <= self._index.max_macs - meeting.front_macs[front]
+            return met.member(meeting, front, int(start) + int(np.flatnonzero(fits)[rank]))
+        raise IndexError(rank)
+
+
+def _running_argmin(values: IntArray) -> IntArray:
+    """Return, for each prefix of `values`, the position of its smallest value."""
+    lowest = np.minimum.accumulate(values)
+    is_new = np.concatenate([[True], values[1:] < lowest[:-1]])
+    return np.maximum.accumulate(np.where(is_new, np.arange(len(values)), 0))
