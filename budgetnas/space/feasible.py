@@ -205,23 +205,34 @@ class FeasibleSet:
     def __len__(self) -> int:
         return sum(self.counts.values())
 
-    def draw(self, number: int, *, rng: np.random.Generator, law: Law = "stages") -> list[Member]:
+    def members(self) -> Iterator[Member]:
+        """List every member once, in the fixed order of the index."""
+        for stages, size in self.counts.items():
+            for rank in range(size):
+                yield self._pick(stages, rank)
+
+    def draw(
+        self, number: int, *, rng: np.random.Generator, law: Law = "stages", stages: int | None = None
+    ) -> list[Member]:
         """Draw members independently, with replacement.
 
         Args:
             number: how many.
             rng: source of randomness.
             law: "uniform" over all members, or "stages": first a number of stages, each alike, then uniform inside.
+            stages: draw only members with this many stages, uniformly; overrides the law.
 
         Returns:
             `number` members; their order is part of the draw.
         """
         if not self.counts:
             raise ValueError("cannot draw from an empty set")
+        if stages is not None:
+            return [self._pick(stages, int(rng.integers(self.counts[stages]))) for _ in range(number)]
         sizes = np.array([float(size) for size in self.counts.values()])
         weights = sizes / sizes.sum() if law == "uniform" else np.full(len(sizes), 1 / len(sizes))
-        stages = rng.choice(list(self.counts), size=number, p=weights)
-        return [self._pick(int(s), int(rng.integers(self.counts[int(s)]))) for s in stages]
+        chosen = rng.choice(list(self.counts), size=number, p=weights)
+        return [self._pick(int(s), int(rng.integers(self.counts[int(s)]))) for s in chosen]
 
     def _pick(self, stages: int, rank: int) -> Member:
         """Return member number `rank` among those with `stages` stages, in the fixed order of the index."""

@@ -1,0 +1,38 @@
+"""`budgetnas dashboard`: optuna-dashboard on a run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from budgetnas.exceptions import StorageError
+
+NAME = "dashboard"
+SUMMARY = "serve a run's study with optuna-dashboard"
+DESCRIPTION = "Serve a run's study with optuna-dashboard. It has no password: keep it on 127.0.0.1."
+EXAMPLE = "budgetnas dashboard runs/digits-5M-s0"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("run", metavar="RUN", help="folder of a run, or an Optuna storage URL")
+    parser.add_argument("--host", default="127.0.0.1", help="address to bind (default 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=8080, help="port to listen on; 0 takes a free one (default 8080)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Serve until Ctrl-C."""
+    from budgetnas.storage.dashboard import serve
+    from budgetnas.storage.study import sqlite_url
+
+    url = arguments.run
+    if "://" not in url:
+        database = Path(url) / "study.db"
+        if not database.is_file():
+            raise StorageError(f"`{database}` does not exist: give the folder of a run, such as runs/NAME.")
+        url = sqlite_url(database)
+
+    def ready(port: int) -> None:
+        print(f"http://{arguments.host}:{port}/dashboard  (Ctrl-C stops it)", flush=True)
+
+    serve(url, host=arguments.host, port=arguments.port, ready=ready)

@@ -1,0 +1,118 @@
+"""`budgetnas search`: the main job."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from types import FrameType
+
+
+NAME = "search"
+SUMMARY = "search for the most accurate network under a cap, or go on with a stopped search"
+DESCRIPTION = "Search for the most accurate network under a cap. The same command goes on with a stopped search."
+EXAMPLE = "budgetnas search --max-params 5e6 --trials 100"
+
+# Options and the keys of a study file that they set.
+KEYS = {
+    "max_params": "budget.max_params",
+    "trials": "search.trials",
+    "dataset": "data.dataset",
+    "data_dir": "data.dir",
+    "subset": "data.subset",
+    "out": "output.dir",
+    "name": "output.name",
+    "seed": "search.seed",
+    "device": "engine.device",
+    "workers": "engine.workers",
+    "sampler": "search.sampler",
+    "promote": "full.promote",
+    "full_epochs": "full.epochs",
+    "max_hours": "engine.max_hours",
+    "storage": "output.storage",
+}
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a search as Ctrl-C does."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options; every other knob is a key of the study file."""
+    add = parser.add_argument
+    add("study", nargs="?", metavar="STUDY.toml", help="a study file, or the name of a shipped one")
+    add("--max-params", metavar="N", help="hard cap on trainable parameters, like 5e6 or 5M")
+    add("--trials", type=_whole, metavar="N", help="networks to train by proxy, in all (default 100)")
+    add("--dataset", metavar="NAME|PATH", help="auto, cifar10, cifar100, digits, an .npz or an image folder")
+    add("--data-dir", metavar="DIR", help="where downloaded data sets live (default data)")
+    add("--subset", type=_whole, metavar="N", help="images of each class to keep in each split")
+    add("--out", metavar="DIR", help="folder of all runs (default runs)")
+    add("--name", help="name of this run (default: data set, cap and seed)")
+    add("--seed", type=_whole, metavar="N", help="seed of everything random (default 0)")
+    add("--device", metavar="NAME", help="auto, cpu, cuda or mps")
+    add("--workers", type=_whole, metavar="N", help="trainings side by side (default: one per GPU or CPU core)")
+    add("--sampler", metavar="NAME", help="thompson (default) or random")
+    add("--promote", type=_whole, metavar="N", help="how many of the best get full training (default 5)")
+    add("--full-epochs", type=_whole, metavar="N", help="length of full training (CIFAR 200, digits 10)")
+    add("--max-hours", type=_number, metavar="H", help="start no training after this many hours")
+    add("--storage", metavar="URL", help="Optuna storage (default: study.db in the run's folder)")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="any section.key=value of the study file")
+    add("--no-paper-models", action="store_true", help="do not try the report's models 1-5 first")
+    add("--dry-run", action="store_true", help="print the plan and stop")
+    add("--json", action="store_true", help="print the result as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the search; return the exit status."""
+    from budgetnas.cli.console import Console
+    from budgetnas.config.study import load_study
+
+    overrides = {key: getattr(arguments, option) for option, key in KEYS.items()}
+    if arguments.no_paper_models:
+        overrides["search.paper_models"] = False
+    config = load_study(arguments.study, overrides, arguments.set)
+    _ = config.budget.cap  # a wrong cap is told before anything is loaded
+
+    from budgetnas.pipeline.search import dry_run, search
+
+    console = Console(as_json=arguments.json)
+    if arguments.dry_run:
+        dry_run(config, console)
+        return 0
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        with console:
+            result = search(config, console, command=["budgetnas", *sys.argv[1:]])
+    except KeyboardInterrupt as interrupt:
+        console.told("Stopped. What was finished is kept: the same command goes on from here.")
+        return 143 if isinstance(interrupt, Terminated) else 130
+    if arguments.json:
+        print(json.dumps(result.as_json(), indent=2))
+    else:
+        console.show(result)
+    return 0
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def _whole(text: str) -> int:
+    """Read a whole number, also as 1e2 or 1_000."""
+    try:
+        value = float(text)
+        if value != int(value):
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+    return int(value)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+
+

@@ -1,0 +1,156 @@
+"""Worker processes on this machine: each performs one task at a time, and its death is an event like any other."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from budgetnas.exceptions import BudgetNASError, TrainingError
+from budgetnas.records.engine import EpochReport, Event, Failed, Finished, Progressed, Work
+
+_CONTEXT = multiprocessing.get_context("spawn")  # a forked child could not use CUDA
+_RETRIES = 2
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    key: str | None = None
+    task: object = None
+
+
+class LocalEngine:
+    """Performs tasks in `workers` processes, each started once and reused.
+
+    A worker that dies is replaced, and its task is tried again up to twice; then the task has failed.
+
+    Args:
+        work: importable function of a task and a callback for epoch reports.
+        workers: how many processes.
+        gpus: how many GPUs to share among them; 0 leaves the processes' devices alone.
+    """
+
+    def __init__(self, work: Work, *, workers: int, gpus: int = 0) -> None:
+        self._work = work
+        self._gpus = gpus
+        self._workers: list[_Worker | None] = [None] * workers
+        self._deaths: dict[str, int] = {}
+
+    @property
+    def capacity(self) -> int:
+        """How many tasks run side by side."""
+        return len(self._workers)
+
+    def submit(self, key: str, task: object) -> None:
+        """Start `task` in a free worker; there must be one."""
+        slot = next(i for i, worker in enumerate(self._workers) if worker is None or worker.key is None)
+        worker = self._workers[slot] or self._start(slot)
+        self._workers[slot] = worker
+        worker.key, worker.task = key, task
+        with contextlib.suppress(BrokenPipeError):  # it has just died; `wait` will see that
+            worker.pipe.send((key, task))
+
+    def wait(self, timeout: float) -> Sequence[Event]:
+        """Return what happened, in order, as soon as anything did; nothing after `timeout` seconds."""
+        busy = {worker.pipe: slot for slot, worker in enumerate(self._workers) if worker and worker.key is not None}
+        events: list[Event] = []
+        for pipe in wait(list(busy), timeout):
+            slot = busy[pipe]  # type: ignore[index]
+            worker = self._workers[slot]
+            assert worker is not None
+            try:
+                event: Event = worker.pipe.recv()
+            except (EOFError, OSError):
+                events += self._bury(slot, worker)
+                continue
+            if not isinstance(event, Progressed):
+                worker.key = worker.task = None
+            events.append(event)
+        return events
+
+    def close(self) -> None:
+        """Kill all workers; unfinished tasks are dropped."""
+        for slot, worker in enumerate(self._workers):
+            if worker is not None:
+                worker.process.kill()
+                worker.process.join()
+                worker.pipe.close()
+                self._workers[slot] = None
+
+    def _start(self, slot: int) -> _Worker:
+        ours, theirs = _CONTEXT.Pipe()
+        gpu = slot % self._gpus if self._gpus else None
+        process = _CONTEXT.Process(
+            target=_serve, args=(self._work, theirs, gpu), name=f"budgetnas-worker-{slot}", daemon=True
+        )
+        process.start()
+        theirs.close()
+        return _Worker(process=process, pipe=ours)
+
+    def _bury(self, slot: int, worker: _Worker) -> list[Event]:
+        worker.process.join()
+        worker.pipe.close()
+        self._workers[slot] = None
+        key, task = worker.key, worker.task
+        assert key is not None
+        self._deaths[key] = self._deaths.get(key, 0) + 1
+        if self._deaths[key] <= _RETRIES:
+            self.submit(key, task)
+            return []
+        return [Failed(key=key, reason=f"its worker died {self._deaths[key]} times ({_exit(worker.process)})")]
+
+
+def _exit(process: BaseProcess) -> str:
+    code = process.exitcode or 0
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+
+
+def _serve(work: Work, pipe: Connection, gpu: int | None) -> None:
+    """Perform tasks from `pipe` until it closes: what runs in a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to answer
+    if gpu is not None:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[gpu] if visible else str(gpu)
+    _die_with(os.getppid())
+    while True:
+        try:
+            key, task = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(_perform(work, key, task, pipe))
+
+
+def _perform(work: Work, key: str, task: object, pipe: Connection) -> Event:
+    def report(epoch: EpochReport) -> None:
+        pipe.send(Progressed(key=key, report=epoch))
+
+    try:
+        return Finished(key=key, result=work(task, report))
+    except TrainingError as error:
+        return Failed(key=key, reason=str(error))
+    except BudgetNASError as error:
+        return Failed(key=key, reason=str(error), fatal=True)
+    except MemoryError as error:
+        return Failed(key=key, reason=f"out of memory: {error}")
+    except Exception as error:  # a trial's failure, whatever it is, must reach the study with its reason
+        return Failed(key=key, reason=f"{type(error).__name__}: {' '.join(str(error).split())}")
+
+
+def _die_with(parent: int) -> None:
+    """End this process soon after its parent has gone, even in the middle of a task."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            stop.wait(1.0)
+        os._exit(1)
+
+    stop = threading.Event()
+    threading.Thread(target=watch, daemon=True).start()

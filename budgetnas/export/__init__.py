@@ -1,0 +1,1 @@
+"""The winner as files that leave the tool, and back."""

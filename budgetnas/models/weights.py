@@ -1,0 +1,29 @@
+"""Weights as safetensors bytes: nothing read back can run code."""
+
+from __future__ import annotations
+
+from safetensors import SafetensorError
+from safetensors import torch as safetensors
+from torch import nn
+
+from budgetnas.exceptions import DataError
+
+
+def pack(model: nn.Module) -> bytes:
+    """Write a model's state."""
+    state = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
+    return safetensors.save(state)
+
+
+def unpack(model: nn.Module, weights: bytes) -> nn.Module:
+    """Put weights into a model of the same architecture; return it.
+
+    Raises:
+        DataError: the bytes are damaged or belong to another architecture.
+    """
+    try:
+        model.load_state_dict(safetensors.load(weights))
+    except (SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"the weights do not fit the architecture ({reason}): take the file that belongs to it.") from error
+    return model

@@ -1,0 +1,1 @@
+"""The driver: from a study file to a report, top to bottom."""

@@ -1,0 +1,77 @@
+"""What a search is about to do, and how long it will take, from a few timed steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from budgetnas.pipeline.prepare import Prepared
+from budgetnas.records.engine import Engine, Failed, Finished
+from budgetnas.exceptions import BudgetNASError
+from budgetnas.training.tasks import Timed, TimeTask
+
+TIMED_STEPS = 2
+_SAMPLE = 64
+_FORWARD_SHARE = 1 / 3  # of a training step: backward costs about twice forward
+_START_SECONDS = 5.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """The plan that is printed before anything trains.
+
+    Attributes:
+        prepared: the study.
+        images_per_second: of one worker training the band's median network, all workers at it.
+        seconds: expected for the whole search from its beginning, resumed parts included.
+    """
+
+    prepared: Prepared
+    images_per_second: float
+    seconds: float
+
+
+def make_plan(prepared: Prepared, engine: Engine) -> Plan:
+    """Time a network of the band's median MACs on every worker, and work out the whole from it.
+
+    Raises:
+        BudgetNASError: not even these steps could be run.
+    """
+    draws = prepared.band.draw(_SAMPLE, rng=np.random.default_rng(0))
+    draws.sort(key=lambda member: member.macs)
+    median = draws[len(draws) // 2]
+    task = TimeTask(
+        setting=prepared.setting, spec=prepared.space.decode(median.states), recipe=prepared.proxy, steps=TIMED_STEPS
+    )
+    for i in range(engine.capacity):
+        engine.submit(f"time-{i}", task)
+    per_image: list[float] = []
+    while len(per_image) < engine.capacity:
+        for event in engine.wait(1.0):
+            if isinstance(event, Failed):
+                raise BudgetNASError(
+                    f"`--device {prepared.setting.device}` could not train a network of the band ({event.reason}): "
+                    "try fewer --workers or another --device."
+                )
+            if isinstance(event, Finished):
+                assert isinstance(event.result, Timed)
+                per_image.append(event.result.seconds_per_image)
+    slowest = max(per_image)
+    per_mac = slowest / median.macs
+    mean_macs = float(np.mean([member.macs for member in draws]))
+    return Plan(
+        prepared=prepared,
+        images_per_second=1 / slowest,
+        seconds=_START_SECONDS + per_mac * mean_macs * _images(prepared),
+    )
+
+
+def _images(prepared: Prepared) -> float:
+    """Return how many images one worker after the other must pass, validation counted by its cost."""
+    config, workers = prepared.config, prepared.workers
+    per_epoch = len(prepared.data.train) + len(prepared.data.validation) * _FORWARD_SHARE
+    full_runs = min(config.full.promote, config.search.trials) * config.full.repeats
+    proxy_rounds = max(1.0, config.search.trials / workers)
+    full_rounds = -(-full_runs // workers)
+    return per_epoch * (proxy_rounds * prepared.proxy_epochs + full_rounds * prepared.full_epochs)

@@ -1,0 +1,197 @@
+"""Everything that must be known, and right, before a study is touched: device, data, space, budget, recipes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+
+
+import numpy as np
+
+from budgetnas.arch.spec import ResNetSpec
+from budgetnas.budget.cap import write_cap
+from budgetnas.complexity.counter import count
+from budgetnas.config.models import paper_models
+from budgetnas.config.recipe import Recipe, load_recipe
+from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten
+from budgetnas.data.dataset import Dataset
+from budgetnas.data.load import load_dataset, resolve
+from budgetnas.exceptions import InfeasibleBudgetError
+from budgetnas.records.trial import Candidate
+from budgetnas.space.feasible import ArchitectureIndex, FeasibleSet
+from budgetnas.space.resnet import ResNetSpace
+from budgetnas.training.device import count_gpus, describe, resolve_device, resolve_precision
+from budgetnas.training.tasks import Setting
+
+BAND_STEP = 0.1
+BAND_FACTOR = 10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """A study that is ready to run, all defaults decided.
+
+    Attributes:
+        config: the study file, with data set, device, epochs, workers and name filled in.
+        data: the data set.
+        space: what may be proposed, budget aside.
+        cap: on params.
+        macs_cap: on MACs for one image, or None.
+        space_size: exact size of the space, caps aside.
+        fitting: exact number of its members under both caps.
+        index: of the whole space.
+        band: the members that proposals come from.
+        seeds: the models that are tried first.
+        proxy: recipe of the short training.
+        full: recipe of the full training.
+        setting: what all tasks share.
+        gpus: how many GPUs there are.
+        device_name: hardware, for a person.
+    """
+
+    config: StudyConfig
+    data: Dataset
+    space: ResNetSpace
+    cap: int
+    macs_cap: int | None
+    space_size: int
+    fitting: int
+    index: ArchitectureIndex
+    band: FeasibleSet
+    seeds: tuple[Candidate, ...]
+    proxy: Recipe
+    full: Recipe
+    setting: Setting
+    gpus: int
+    device_name: str
+
+    @property
+    def proxy_epochs(self) -> int:
+        """Length of the short training."""
+        return self.config.proxy.epochs or self.data.traits.proxy_epochs
+
+    @property
+    def full_epochs(self) -> int:
+        """Length of the full training."""
+        return self.config.full.epochs or self.data.traits.full_epochs
+
+    @property
+    def workers(self) -> int:
+        """Trainings side by side."""
+        return self.config.engine.workers or 1
+
+    @property
+    def name(self) -> str:
+        """Name of the run."""
+        return self.config.output.name or ""
+
+    def identity(self) -> dict[str, Any]:
+        """Return everything that proposals or scores depend on, as JSON values: what a resumed study must share."""
+        keys = {key: value for key, value in flatten(self.config).items() if key not in FREE_KEYS}
+        for stage, recipe in (("proxy", self.proxy), ("full", self.full)):
+            fields = {**asdict(recipe), "precision": resolve_precision(recipe.precision, self.setting.device)}
+            keys |= {f"{stage}.recipe.{key}": value for key, value in fields.items() if key != "description"}
+        return {**keys, "data.fingerprint": self.data.fingerprint}
+
+
+def prepare(config: StudyConfig) -> Prepared:
+    """Decide every default and check every rule, writing nothing.
+
+    Raises:
+        UsageError: a value of the study breaks a rule.
+        DataError: the data set cannot be had.
+        InfeasibleBudgetError: nothing of the space fits the budget.
+    """
+    cap = config.budget.cap
+    recipes = load_recipe(config.proxy.recipe), load_recipe(config.full.recipe)
+    device = resolve_device(config.engine.device)
+    gpus = count_gpus(device)
+    config = replace(config, data=resolve(config.data, has_gpu=gpus > 0))
+    data = load_dataset(config.data)
+    config = replace(
+        config,
+        budget=replace(config.budget, max_params=cap),
+        proxy=replace(config.proxy, epochs=config.proxy.epochs or data.traits.proxy_epochs),
+        full=replace(config.full, epochs=config.full.epochs or data.traits.full_epochs),
+        engine=replace(
+            config.engine, device=device, workers=config.engine.workers or gpus or _cores(config.engine.threads)
+        ),
+        output=replace(
+            config.output, name=config.output.name or f"{_plain(data.name)}-{write_cap(cap)}-s{config.search.seed}"
+        ),
+    )
+    space = config.space.space(data.shape)
+    macs_cap = config.space.macs_cap(data.shape)
+    index = ArchitectureIndex(space.chains(), max_macs=macs_cap)
+    fitting, band = _band(index, cap, config, macs_cap)
+    return Prepared(
+        config=config,
+        data=data,
+        space=space,
+        cap=cap,
+        macs_cap=macs_cap,
+        space_size=index.size(),
+        fitting=fitting,
+        index=index,
+        band=band,
+        seeds=_seeds(config, data),
+        proxy=recipes[0],
+        full=recipes[1],
+        setting=Setting(
+            data=config.data, fingerprint=data.fingerprint, device=device, threads=config.engine.threads
+        ),
+        gpus=gpus,
+        device_name=describe(device),
+    )
+
+
+def _band(
+    index: ArchitectureIndex, cap: int, config: StudyConfig, macs_cap: int | None
+) -> tuple[int, FeasibleSet]:
+    """Return how many members fit, and the band: from a share of the largest one up, widened until it is roomy."""
+    largest = index.largest(cap)
+    if largest is None:
+        smallest = index.smallest()
+        if smallest is None:
+            raise InfeasibleBudgetError(
+                f"`space.max_macs` is {macs_cap:,}, but no architecture of the space has so few MACs: raise it."
+            )
+        raise InfeasibleBudgetError(
+            f"`--max-params` is {cap:,}, but the smallest architecture of the space has {smallest.params:,} "
+            f"parameters ({_names(smallest.states)}): raise the cap, or lower `space.widths`."
+        )
+    fitting = sum(int(counts[0]) for counts in index.counts(np.array([cap])).values())
+    share = config.budget.min_utilisation
+    wanted = min(fitting, BAND_FACTOR * config.search.trials)
+    band = index.band(round(share * largest.params), largest.params)
+    while len(band) < wanted:
+        share = max(0.0, share - BAND_STEP)
+        band = index.band(round(share * largest.params), largest.params)
+    return fitting, band
+
+
+def _seeds(config: StudyConfig, data: Dataset) -> tuple[Candidate, ...]:
+    if not config.search.paper_models:
+        return ()
+    return tuple(
+        _candidate(model.spec, model.name, data) for model in paper_models() if model.seeded
+    )
+
+
+def _candidate(spec: ResNetSpec, origin: str, data: Dataset) -> Candidate:
+    cost = count(spec, data.shape)
+    return Candidate(spec=spec, params=cost.params, macs=cost.macs, origin=origin)
+
+
+def _names(states: Any) -> str:
+    return "-".join(f"{blocks}x{width}" for blocks, width in states)
+
+
+def _plain(name: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name).lstrip(".") or "data"
+
+
+def _cores(threads: int) -> int:
+    return max(1, len(os.sched_getaffinity(0)) // threads)

@@ -1,0 +1,160 @@
+"""The two stages of a search: proxy training of every candidate, full training of the promoted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from budgetnas.pipeline.prepare import Prepared
+from budgetnas.records.trial import Trial, TrialState
+from budgetnas.search.history import history, is_ready
+from budgetnas.search.samplers import Sampler
+from budgetnas.storage.files import digest, write_bytes
+from budgetnas.storage.study import StudyStore
+from budgetnas.training.tasks import Trained, TrainTask
+
+
+class Clock:
+    """The time that a driver may go on starting trainings."""
+
+    def __init__(self, max_hours: float | None) -> None:
+        self.started = time.monotonic()
+        self._end = None if max_hours is None else self.started + max_hours * 3600
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no training may start any more."""
+        return self._end is not None and time.monotonic() >= self._end
+
+
+class ProxyStage:
+    """Seeded models first, then proposals: over-budget candidates are pruned, the others trained shortly.
+
+    Attributes:
+        store: the study of the short trainings.
+        exhausted: whether the sampler had nothing left to propose.
+    """
+
+    def __init__(self, prepared: Prepared, store: StudyStore, sampler: Sampler, clock: Clock) -> None:
+        self.store = store
+        self.exhausted = False
+        self._prepared, self._sampler, self._clock = prepared, sampler, clock
+
+    def upcoming(self, running: int) -> Trial | None:
+        """Count candidates and prune them until one fits; create its trial."""
+        prepared, store = self._prepared, self.store
+        search = prepared.config.search
+        trained = sum(trial.state is TrialState.COMPLETE for trial in store.trials)
+        if trained + running >= search.trials or self._clock.is_over:
+            return None
+        while True:
+            number = len(store.trials)
+            seeded = number < len(prepared.seeds)
+            if seeded:
+                candidate = prepared.seeds[number]
+            elif not is_ready(store.trials, number, search.batch):
+                return None
+            else:
+                proposal = self._sampler.propose(history(store.trials, number, search.batch))
+                if proposal is None:
+                    self.exhausted = True
+                    store.record("exhausted", True)
+                    return None
+                candidate = proposal
+            over = candidate.params > prepared.cap
+            trial = store.add(
+                candidate,
+                state=TrialState.PRUNED if over else TrialState.RUNNING,
+                attrs={
+                    "seeded": seeded,
+                    "utilisation": candidate.params / prepared.cap,
+                    **({"reason": f"{candidate.params - prepared.cap:,} parameters over the cap"} if over else {}),
+                },
+            )
+            if not over:
+                return trial
+
+    def task(self, trial: Trial) -> TrainTask:
+        """Return the short training of a trial."""
+        prepared = self._prepared
+        return TrainTask(
+            setting=prepared.setting,
+            spec=trial.candidate.spec,
+            recipe=prepared.proxy,
+            epochs=prepared.proxy_epochs,
+            seed=training_seed(prepared, "proxy", trial.number, 0),
+            keep_weights=False,
+        )
+
+    def finished(self, trial: Trial, result: Trained) -> Mapping[str, Any]:
+        """Keep nothing but the scores."""
+        return {}
+
+
+class FullStage:
+    """Full trainings of promoted trials, each under its seeds; finished ones are kept and not run again.
+
+    Attributes:
+        store: the study of the full trainings.
+    """
+
+    def __init__(
+        self, prepared: Prepared, store: StudyStore, promoted: Sequence[Trial], clock: Clock, folder: Path
+    ) -> None:
+        self.store = store
+        self._prepared, self._clock, self._folder = prepared, clock, folder
+        done = {(trial.attrs["parent"], trial.attrs["repeat"]) for trial in store.trials}
+        repeats = range(prepared.config.full.repeats)
+        self._todo = [
+            (trial, repeat) for repeat in repeats for trial in promoted if (trial.number, repeat) not in done
+        ]
+
+    @property
+    def total(self) -> int:
+        """How many full trainings there will be in all."""
+        return len(self.store.trials) + len(self._todo)
+
+    def upcoming(self, running: int) -> Trial | None:
+        """Create the next full training."""
+        if not self._todo or self._clock.is_over:
+            return None
+        parent, repeat = self._todo.pop(0)
+        return self.store.add(
+            parent.candidate,
+            state=TrialState.RUNNING,
+            attrs={
+                "parent": parent.number,
+                "repeat": repeat,
+                "seed": training_seed(self._prepared, "full", parent.number, repeat),
+                "utilisation": parent.candidate.params / self._prepared.cap,
+            },
+        )
+
+    def task(self, trial: Trial) -> TrainTask:
+        """Return the full training of a trial."""
+        prepared = self._prepared
+        return TrainTask(
+            setting=prepared.setting,
+            spec=trial.candidate.spec,
+            recipe=prepared.full,
+            epochs=prepared.full_epochs,
+            seed=int(trial.attrs["seed"]),
+            keep_weights=True,
+        )
+
+    def finished(self, trial: Trial, result: Trained) -> Mapping[str, Any]:
+        """Write the weights before the trial is COMPLETE, so that every COMPLETE trial has them."""
+        assert result.weights is not None
+        name = f"full/{trial.number}.safetensors"
+        write_bytes(self._folder / name, result.weights)
+        return {"weights": name, "weights_sha256": digest(result.weights)}
+
+
+def training_seed(prepared: Prepared, stage: str, number: int, repeat: int) -> int:
+    """Derive the seed of one training from the study's seed, its stage, its proxy trial's number and its repeat."""
+    key = [prepared.config.search.seed, len(stage), number, repeat]
+    return int(np.random.SeedSequence(key).generate_state(1)[0])

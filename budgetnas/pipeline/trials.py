@@ -1,0 +1,109 @@
+"""The loop of every stage: start trials while there is room, record what comes back, stop in good order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from budgetnas.exceptions import BudgetNASError
+from budgetnas.records.engine import Engine, Failed, Progressed
+from budgetnas.records.trial import Trial, TrialState
+from budgetnas.storage.study import StudyStore
+from budgetnas.training.tasks import Trained, TrainTask
+
+TICK_SECONDS = 0.25
+SAME_IN_A_ROW = 3
+FEW_FAILURES = 10
+
+
+class Stage(Protocol):
+    """One study's own part of the loop."""
+
+    store: StudyStore
+
+    def upcoming(self, running: int) -> Trial | None:
+        """Create and return the next trial; None when nothing can start now, or ever."""
+
+    def task(self, trial: Trial) -> TrainTask:
+        """Return the training of a trial."""
+
+    def finished(self, trial: Trial, result: Trained) -> Mapping[str, Any]:
+        """Keep what the training gave; return what to record with the trial."""
+
+
+def run_stage(stage: Stage, engine: Engine, *, tick: Callable[[], None]) -> None:
+    """Run all trials of a stage, beginning with those that an earlier driver left unfinished.
+
+    Interrupted, it hands its running trials back as WAITING; the next driver runs them again under their numbers.
+
+    Raises:
+        BudgetNASError: nothing may go on: the data changed, the counter is wrong, or too many trainings failed.
+    """
+    store = stage.store
+    left = [trial for trial in store.trials if not trial.state.is_finished]
+    running: dict[str, Trial] = {}
+    try:
+        while True:
+            while len(running) < engine.capacity:
+                trial = left.pop(0) if left else stage.upcoming(len(running))
+                if trial is None:
+                    break
+                store.restart(trial.number)
+                key = f"{store.name}/{trial.number}"
+                running[key] = trial
+                engine.submit(key, stage.task(trial))
+            if not running:
+                return
+            tick()
+            for event in engine.wait(TICK_SECONDS):
+                trial = running[event.key]
+                if isinstance(event, Progressed):
+                    store.report(trial.number, event.report.epoch, event.report.accuracy)
+                    continue
+                if isinstance(event, Failed):
+                    if event.fatal:
+                        raise BudgetNASError(event.reason)
+                    store.fail(trial.number, event.reason)
+                    check_failures(store.trials)
+                else:
+                    _keep(stage, trial, event.result)
+                del running[event.key]
+    finally:
+        for trial in running.values():
+            store.release(trial.number)
+
+
+def _keep(stage: Stage, trial: Trial, result: Trained) -> None:
+    last = result.reports[-1]
+    attrs = {
+        "seconds": round(result.seconds, 3),
+        "images": result.images,
+        "epochs": last.epoch,
+        "train_loss": last.train_loss,
+        "validation_loss": last.loss,
+        **stage.finished(trial, result),
+    }
+    stage.store.finish(trial.number, last.accuracy, attrs)
+
+
+def check_failures(trials: Sequence[Trial]) -> None:
+    """Stop a search that only fails, judged in the order of trial numbers.
+
+    Raises:
+        BudgetNASError: three failures in a row have one reason, or more than 10 and a tenth of all trials failed.
+    """
+    failures = 0
+    row: list[str] = []
+    for trial in trials:
+        if not trial.state.is_finished:
+            return
+        if trial.state is TrialState.FAIL:
+            failures += 1
+            reason = str(trial.attrs.get("reason"))
+            row = [*row, reason] if row and row[-1] == reason else [reason]
+        elif trial.state is TrialState.COMPLETE:
+            row = []
+        if len(row) == SAME_IN_A_ROW:
+            raise BudgetNASError(f"{SAME_IN_A_ROW} trainings in a row failed alike ({row[0]}): mend that and resume.")
+        if failures > FEW_FAILURES + len(trials) / 10:
+            raise BudgetNASError(f"{failures} of {len(trials)} trainings failed (the last: {row[-1]}): mend that.")

@@ -1,0 +1,70 @@
+"""Choose the trials that get full training, and the winner among the fully trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+
+from budgetnas.records.trial import Candidate, Trial, TrialState
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finalist:
+    """A promoted architecture with all its full trainings.
+
+    Attributes:
+        parent: number of the proxy trial that it was promoted from.
+        candidate: the architecture.
+        runs: its full trainings that are COMPLETE, one per seed.
+    """
+
+    parent: int
+    candidate: Candidate
+    runs: tuple[Trial, ...]
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """Validation accuracy after the last epoch of each run, in [0, 1]."""
+        return tuple(run.score for run in self.runs if run.score is not None)
+
+    @property
+    def score(self) -> float:
+        """Mean of the scores."""
+        return mean(self.scores)
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation of the scores over seeds; None with one run."""
+        return stdev(self.scores) if len(self.scores) > 1 else None
+
+    @property
+    def best_run(self) -> Trial:
+        """The run of the highest score; the first of equals."""
+        return max(self.runs, key=lambda run: (run.score or 0.0, -run.number))
+
+
+def promote(trials: Sequence[Trial], trusted: Sequence[float], number: int) -> list[Trial]:
+    """Return the `number` trials of the highest trusted score, best first; of equals the smaller network.
+
+    Args:
+        trials: COMPLETE trials.
+        trusted: the score to trust for each.
+        number: how many to promote.
+    """
+    order = sorted(
+        range(len(trials)), key=lambda i: (-trusted[i], trials[i].candidate.params, trials[i].number)
+    )
+    return [trials[i] for i in order[:number]]
+
+
+def finalists(full_trials: Iterable[Trial]) -> list[Finalist]:
+    """Group finished full trainings by the trial they were promoted from, best mean score first."""
+    groups: dict[int, list[Trial]] = {}
+    for trial in full_trials:
+        if trial.state is TrialState.COMPLETE:
+            groups.setdefault(int(trial.attrs["parent"]), []).append(trial)
+    found = [
+        Finalist(parent=parent, candidate=runs[0].candidate, runs=tuple(runs)) for parent, runs in groups.items()
+    ]
+    return sorted(found, key=lambda finalist: (-finalist.score, finalist.candidate.params, finalist.parent))

@@ -1,0 +1,124 @@
+"""Files that are whole or not there, and the lock of a run directory."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from budgetnas.exceptions import StorageError
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that a crash leaves the old one or the new one: temporary file, fsync, rename.
+
+    Raises:
+        StorageError: the file cannot be written; what was there is untouched.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StorageError(
+            f"`{path}` cannot be written ({error.strerror}): free some space or give another folder with --out."
+        ) from error
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a text file like `write_bytes`, in UTF-8."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON for people and programs: two spaces, a line at the end."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        StorageError: it is not there, or no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StorageError(f"`{path}` cannot be read ({error.strerror}): give the folder of a finished run.") from error
+    except ValueError as error:
+        raise StorageError(f"`{path}` is damaged ({error}): run the search again to rewrite it.") from error
+
+
+def read_bytes(path: Path, sha256: str) -> bytes:
+    """Read a file whose hash is known.
+
+    Raises:
+        StorageError: it is not there, or its content has changed.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise StorageError(f"`{path}` cannot be read ({error.strerror}): put it back from a copy.") from error
+    found = digest(content)
+    if found != sha256:
+        raise StorageError(
+            f"`{path}` is damaged (its SHA-256 is {found[:12]}, was {sha256[:12]}): put it back from a copy."
+        )
+    return content
+
+
+def digest(content: bytes) -> str:
+    """Return the SHA-256 in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+@contextlib.contextmanager
+def own(folder: Path) -> Iterator[None]:
+    """Hold a run directory, made if need be, for this process alone; the system lets go when the process ends.
+
+    A folder that holds nothing else at the end is removed again.
+
+    Raises:
+        StorageError: it cannot be made or written, or another process holds it.
+    """
+    lock = folder / ".lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = lock.open("a+")
+    except OSError as error:
+        raise StorageError(
+            f"`{folder}` cannot be written ({error.strerror}): give another folder with --out or --name."
+        ) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            owner = file.read().strip() or "unknown"
+            raise StorageError(
+                f"`{folder}` is in use by process {owner}: wait for it, or give another --name."
+            ) from error
+        file.truncate(0)
+        file.write(f"{os.getpid()} on {os.uname().nodename}")
+        file.flush()
+        try:
+            yield
+        finally:
+            if [child.name for child in folder.iterdir()] == [lock.name]:
+                lock.unlink()
+                folder.rmdir()

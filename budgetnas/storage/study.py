@@ -1,0 +1,261 @@
+"""A study in an Optuna storage: trials in, frozen facts out. Only the driver writes here.
+
+Every trial is created in one transaction with all its parameters and facts, so a killed driver leaves either a whole
+trial or none. Over-budget candidates are PRUNED, never COMPLETE: the dashboard picks its best among those.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, IntDistribution
+from optuna.storages import BaseStorage
+from sqlalchemy import exc
+from sqlalchemy.engine import make_url
+
+from budgetnas.arch.spec import ResNetSpec
+from budgetnas.exceptions import StorageError
+from budgetnas.records.trial import Candidate, Trial, TrialState
+
+optuna.logging.set_verbosity(logging.WARNING)
+_RECORD = "budgetnas"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ranges:
+    """The fixed ranges of every parameter that trials of a study may have, proposals and seeded models alike."""
+
+    stages: tuple[int, int]
+    blocks: tuple[int, int]
+    widths: tuple[int, int]
+
+    def cover(self, spec: ResNetSpec) -> Ranges:
+        """Widen the ranges until they hold `spec`."""
+        return Ranges(
+            stages=(min(self.stages[0], len(spec.blocks)), max(self.stages[1], len(spec.blocks))),
+            blocks=(min(self.blocks[0], *spec.blocks), max(self.blocks[1], *spec.blocks)),
+            widths=(min(self.widths[0], *spec.widths), max(self.widths[1], *spec.widths)),
+        )
+
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """Return Optuna's distributions: `stages`, `blocks_i`, `width_i`, all of step 1."""
+        numbers = range(1, self.stages[1] + 1)
+        return {
+            "stages": IntDistribution(*self.stages),
+            **{f"blocks_{i}": IntDistribution(*self.blocks) for i in numbers},
+            **{f"width_{i}": IntDistribution(*self.widths) for i in numbers},
+        }
+
+    def encode(self, spec: ResNetSpec) -> dict[str, int]:
+        """Return the parameters of `spec`; those of absent stages stand at their lowest value."""
+        params = {"stages": len(spec.blocks)}
+        for i in range(self.stages[1]):
+            present = i < len(spec.blocks)
+            params[f"blocks_{i + 1}"] = spec.blocks[i] if present else self.blocks[0]
+            params[f"width_{i + 1}"] = spec.widths[i] if present else self.widths[0]
+        return params
+
+
+class StudyStore:
+    """One Optuna study as a list of trials.
+
+    Args:
+        storage: from `open_storage`.
+        name: the study's name in the storage.
+        ranges: of its parameters.
+    """
+
+    def __init__(self, storage: BaseStorage, name: str, ranges: Ranges) -> None:
+        self.name = name
+        self._storage = storage
+        self._ranges = ranges
+        with _storage_errors(name):
+            study = optuna.create_study(
+                storage=storage, study_name=name, direction="maximize", load_if_exists=True
+            )
+        self._study_id = storage.get_study_id_from_name(study.study_name)
+        with _storage_errors(name):
+            self._trials = [
+                _from_optuna(frozen) for frozen in storage.get_all_trials(self._study_id, deepcopy=False)
+            ]
+
+    @property
+    def trials(self) -> Sequence[Trial]:
+        """All trials by number."""
+        return self._trials
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What was recorded of the study as a whole."""
+        return dict(self._storage.get_study_user_attrs(self._study_id))
+
+    def record(self, key: str, value: Any) -> None:
+        """Record a JSON value of the study as a whole."""
+        with _storage_errors(self.name):
+            self._storage.set_study_user_attr(self._study_id, key, value)
+
+    def add(self, candidate: Candidate, *, state: TrialState, attrs: Mapping[str, Any]) -> Trial:
+        """Create the next trial, whole, as RUNNING or already PRUNED."""
+        template = optuna.trial.create_trial(
+            state=optuna.trial.TrialState[state.value],
+            params=self._ranges.encode(candidate.spec),
+            distributions=self._ranges.distributions(),
+            user_attrs={**_columns(candidate), **attrs},
+        )
+        with _storage_errors(self.name):
+            trial_id = self._storage.create_new_trial(self._study_id, template_trial=template)
+        return self._refresh(self._storage.get_trial_number_from_id(trial_id))
+
+    def restart(self, number: int) -> None:
+        """Mark an unfinished trial as RUNNING."""
+        self._set_state(number, TrialState.RUNNING)
+
+    def release(self, number: int) -> None:
+        """Mark an unfinished trial as WAITING for the next driver."""
+        self._set_state(number, TrialState.WAITING)
+
+    def report(self, number: int, epoch: int, accuracy: float) -> None:
+        """Record one epoch of a running trial's learning curve."""
+        with _storage_errors(self.name):
+            self._storage.set_trial_intermediate_value(self._trial_id(number), epoch, accuracy)
+
+    def finish(self, number: int, score: float, attrs: Mapping[str, Any]) -> Trial:
+        """End a trial as COMPLETE with its score."""
+        return self._end(number, TrialState.COMPLETE, [score], attrs)
+
+    def fail(self, number: int, reason: str) -> Trial:
+        """End a trial as FAIL with its reason."""
+        return self._end(number, TrialState.FAIL, None, {"reason": reason})
+
+    def _end(
+        self, number: int, state: TrialState, values: list[float] | None, attrs: Mapping[str, Any]
+    ) -> Trial:
+        trial_id = self._trial_id(number)
+        with _storage_errors(self.name):
+            for key, value in attrs.items():
+                self._storage.set_trial_user_attr(trial_id, key, value)
+            self._storage.set_trial_state_values(trial_id, optuna.trial.TrialState[state.value], values)
+        return self._refresh(number)
+
+    def _set_state(self, number: int, state: TrialState) -> None:
+        trial_id = self._trial_id(number)
+        with _storage_errors(self.name):
+            if self._trials[number].state is TrialState.RUNNING and state is TrialState.RUNNING:
+                return
+            self._storage.set_trial_state_values(trial_id, optuna.trial.TrialState[state.value])
+        self._refresh(number)
+
+    def _trial_id(self, number: int) -> int:
+        return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+
+    def _refresh(self, number: int) -> Trial:
+        trial = _from_optuna(self._storage.get_trial(self._trial_id(number)))
+        self._trials[number : number + 1] = [trial]
+        return trial
+
+
+def open_storage(url: str) -> BaseStorage:
+    """Open an Optuna storage, creating its tables where there are none.
+
+    Raises:
+        StorageError: the address is malformed, cannot be reached, or holds another kind of database.
+    """
+    with _storage_errors(url):
+        if "://" not in url:
+            raise ValueError("it is no database URL such as sqlite:///study.db or postgresql://host/name")
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            _check_sqlite(parsed.database)
+            return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
+        return optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+
+
+def study_names(storage: BaseStorage) -> list[str]:
+    """Name all studies of a storage."""
+    return [study.study_name for study in storage.get_all_studies()]
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the Optuna URL of an SQLite file."""
+    return f"sqlite:///{path}"
+
+
+def _check_sqlite(database: str | None) -> None:
+    """Refuse a file that is no SQLite database, or another program's, before Optuna writes its tables into it."""
+    path = Path(database or "")
+    if not database or not path.exists() or path.stat().st_size == 0:
+        return
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    finally:
+        connection.close()
+    if tables and "studies" not in tables:
+        raise ValueError(f"it holds the tables of another program ({', '.join(sorted(tables)[:3])})")
+
+
+class _storage_errors:  # noqa: N801  (reads as a verb where it is used)
+    """Turns what databases raise into one line."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        self._quiet = warnings.catch_warnings()
+        self._quiet.__enter__()
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self._quiet.__exit__(None, None, None)
+        known = (exc.SQLAlchemyError, sqlite3.Error, optuna.exceptions.OptunaError, ValueError, RuntimeError)
+        if isinstance(error, known) or isinstance(error, ImportError):
+            cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else None
+            reason = " ".join(str(cause or error).split())[:200]
+            raise StorageError(
+                f"`{self._where}` is no usable Optuna study ({reason}): mend or remove it, or give another --name "
+                "or --storage."
+            ) from error
+
+
+def _columns(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "spec": candidate.spec.id,
+        "params": candidate.params,
+        "macs": candidate.macs,
+        "origin": candidate.origin,
+        _RECORD: {
+            "blocks": list(candidate.spec.blocks),
+            "widths": list(candidate.spec.widths),
+            "stem_width": candidate.spec.stem_width,
+        },
+    }
+
+
+def _from_optuna(frozen: optuna.trial.FrozenTrial) -> Trial:
+    attrs = dict(frozen.user_attrs)
+    record = attrs.pop(_RECORD, None)
+    if record is None:
+        raise ValueError(f"trial {frozen.number} was not made by budgetnas")
+    spec = ResNetSpec(
+        blocks=tuple(record["blocks"]), widths=tuple(record["widths"]), stem_width=record["stem_width"]
+    )
+    attrs.pop("spec")
+    candidate = Candidate(
+        spec=spec, params=attrs.pop("params"), macs=attrs.pop("macs"), origin=attrs.pop("origin")
+    )
+    state = TrialState(frozen.state.name)
+    return Trial(
+        number=frozen.number,
+        candidate=candidate,
+        state=state,
+        score=frozen.value if state is TrialState.COMPLETE else None,
+        curve=dict(frozen.intermediate_values),
+        attrs=attrs,
+    )

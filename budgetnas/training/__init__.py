@@ -1,0 +1,1 @@
+"""Training and testing one network: what an engine's worker runs."""

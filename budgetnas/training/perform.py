@@ -1,0 +1,67 @@
+"""What a worker does with a task: load the data once, check it, and train, test or time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from budgetnas.data.dataset import Dataset
+from budgetnas.data.statistics import statistics
+from budgetnas.data.load import load_dataset
+from budgetnas.exceptions import DataError, TrainingError
+from budgetnas.models.build import build_model
+from budgetnas.models.weights import pack, unpack
+from budgetnas.records.engine import EpochReport
+from budgetnas.training.images import Normaliser, to_device
+from budgetnas.training.loop import evaluate, time_steps, train
+from budgetnas.training.tasks import Setting, Tested, TestTask, Timed, TimeTask, Trained, TrainTask
+
+Task = TrainTask | TestTask | TimeTask
+
+
+def perform(task: Task, report: Callable[[EpochReport], None]) -> Trained | Tested | Timed:
+    """Do `task` in this process, calling `report` after every epoch of a training.
+
+    Raises:
+        TrainingError: this task failed; others may go on.
+        DataError: the data set is not the one that the study was made with.
+        CountMismatchError: the counter is wrong.
+    """
+    torch.set_num_threads(task.setting.threads)
+    data = _load(task.setting)
+    try:
+        match task:
+            case TrainTask():
+                model, reports, seconds = train(task, data, report)
+                return Trained(
+                    reports=tuple(reports),
+                    seconds=seconds,
+                    images=task.epochs * len(data.train),
+                    weights=pack(model) if task.keep_weights else None,
+                )
+            case TestTask():
+                return test(task, data)
+            case TimeTask():
+                return Timed(seconds_per_image=time_steps(task, data))
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(f"out of memory on {task.setting.device}: {' '.join(str(error).split())}") from error
+
+
+def test(task: TestTask, data: Dataset) -> Tested:
+    """Test weights on the test split, in fp32."""
+    device = task.setting.device
+    model = unpack(build_model(task.spec, data.shape), task.weights).to(device)
+    images, labels = to_device(data.test, device)
+    correct, _ = evaluate(model, Normaliser(*statistics(data), device), images, labels, bf16=False)
+    return Tested(correct=correct, images=len(labels))
+
+
+def _load(setting: Setting) -> Dataset:
+    data = load_dataset(setting.data)
+    if data.fingerprint != setting.fingerprint:
+        raise DataError(
+            f"`{setting.data.dataset}` has changed since the study began (its fingerprint was "
+            f"{setting.fingerprint[:12]}, is {data.fingerprint[:12]}): put the old data back, or begin a new study."
+        )
+    return data
