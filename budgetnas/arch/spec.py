@@ -29,7 +29,12 @@ class DataShape:
     classes: int = 10
 
     def __post_init__(self) -> None:
-        for name, high in (("channels", 4_096), ("height", 65_536), ("width", 65_536), ("classes", 1_000_000)):
+        for name, high in (
+            ("channels", 4_096),
+            ("height", 65_536),
+            ("width", 65_536),
+            ("classes", 1_000_000),
+        ):
             _check(f"`{name}`", getattr(self, name), 1, high)
 
 

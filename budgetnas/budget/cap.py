@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 from budgetnas.exceptions import UsageError
 
 _SUFFIX = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 _NUMBER = re.compile(r"(?P<number>\d+(?:_\d+)*(?:\.\d+)?(?:[eE]\+?\d{1,2})?)(?P<suffix>[kMG]?)")
 _LARGEST = 10**15
+_SHORT = 5
 
 
 def parse_cap(value: str | float, *, name: str = "max_params") -> int:
@@ -38,6 +40,7 @@ def parse_cap(value: str | float, *, name: str = "max_params") -> int:
 def write_cap(cap: int) -> str:
     """Write a cap as short as it goes: 5_000_000 as `5M`, 272_474 as `272474`."""
     for suffix, unit in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
-        if cap >= unit and cap * 1000 % unit == 0 and len(f"{cap / unit:g}") <= 5:
-            return f"{cap / unit:g}{suffix}"
+        text = f"{(Decimal(cap) / unit).normalize():f}"
+        if cap >= unit and len(text) <= _SHORT:
+            return text + suffix
     return str(cap)

@@ -20,6 +20,7 @@ from budgetnas.pipeline.result import SearchResult
 from budgetnas.pipeline.write import headline
 
 LINE_SECONDS = 10.0
+PLAIN_WIDTH = 160
 LONG_SECONDS = 2 * 3600
 STAGES = {"proxy": "short trainings", "full": "full trainings"}
 
@@ -32,13 +33,12 @@ class Console:
     """
 
     def __init__(self, *, as_json: bool) -> None:
-        self._out = RichConsole(
-            stderr=as_json, highlight=False, soft_wrap=not sys.stdout.isatty() or as_json
-        )
+        self._out = RichConsole(stderr=as_json, highlight=False)
+        if not self._out.is_terminal:  # a file or a pipe: no line is broken or cut
+            self._out = RichConsole(stderr=as_json, highlight=False, soft_wrap=True, width=PLAIN_WIDTH)
         self._bars: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._last = 0.0
-        self._last_done = -1
 
     def __enter__(self) -> Console:
         return self
@@ -112,12 +112,8 @@ class Console:
             )
             self._bars.start()
         if progress.stage not in self._tasks:
-            self._tasks[progress.stage] = self._bars.add_task(
-                STAGES[progress.stage], total=progress.total, best=best
-            )
-        self._bars.update(
-            self._tasks[progress.stage], completed=progress.done, total=progress.total, best=best
-        )
+            self._tasks[progress.stage] = self._bars.add_task(STAGES[progress.stage], total=progress.total, best=best)
+        self._bars.update(self._tasks[progress.stage], completed=progress.done, total=progress.total, best=best)
 
 
 def plan_lines(plan: Plan) -> list[tuple[str, str]]:
@@ -147,7 +143,10 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
         ),
         ("budget", f"{prepared.cap:,} parameters{macs}: {prepared.fitting:,} networks fit"),
         ("band", f"{band.low:,} to {band.high:,} parameters: {len(band):,} networks ({by_stages})"),
-        ("trials", f"{config.search.trials} short trainings of {prepared.proxy_epochs} epochs, {config.search.sampler}"),
+        (
+            "trials",
+            f"{config.search.trials} short trainings of {prepared.proxy_epochs} epochs, {config.search.sampler}",
+        ),
         (
             "promotion",
             f"best {config.full.promote}, {prepared.full_epochs} epochs, {config.full.repeats} "
@@ -178,7 +177,7 @@ def seed_lines(prepared: Prepared) -> list[str]:
 def _finalists_table(result: SearchResult) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("trial", "network", "params", "of cap", "MACs", "short %", "full val. %", "test %"):
-        table.add_column(column, justify="left" if column == "network" else "right")
+        table.add_column(column, justify="left" if column == "network" else "right", no_wrap=column == "network")
     for finalist in result.finalists:
         candidate = finalist.candidate
         proxy = result.trials[finalist.parent].score or 0.0

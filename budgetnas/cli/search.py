@@ -8,7 +8,6 @@ import signal
 import sys
 from types import FrameType
 
-
 NAME = "search"
 SUMMARY = "search for the most accurate network under a cap, or go on with a stopped search"
 DESCRIPTION = "Search for the most accurate network under a cap. The same command goes on with a stopped search."
@@ -51,13 +50,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--name", help="name of this run (default: data set, cap and seed)")
     add("--seed", type=_whole, metavar="N", help="seed of everything random (default 0)")
     add("--device", metavar="NAME", help="auto, cpu, cuda or mps")
-    add("--workers", type=_whole, metavar="N", help="trainings side by side (default: one per GPU or CPU core)")
+    add(
+        "--workers",
+        type=_whole,
+        metavar="N",
+        help="trainings side by side (default: one per GPU or CPU core)",
+    )
     add("--sampler", metavar="NAME", help="thompson (default) or random")
     add("--promote", type=_whole, metavar="N", help="how many of the best get full training (default 5)")
     add("--full-epochs", type=_whole, metavar="N", help="length of full training (CIFAR 200, digits 10)")
     add("--max-hours", type=_number, metavar="H", help="start no training after this many hours")
     add("--storage", metavar="URL", help="Optuna storage (default: study.db in the run's folder)")
-    add("--set", action="append", default=[], metavar="KEY=VALUE", help="any section.key=value of the study file")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any section.key=value of the study file",
+    )
     add("--no-paper-models", action="store_true", help="do not try the report's models 1-5 first")
     add("--dry-run", action="store_true", help="print the plan and stop")
     add("--json", action="store_true", help="print the result as JSON")
@@ -114,5 +124,3 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
-
-

@@ -17,7 +17,8 @@ Cost = tuple[IntArray, IntArray]
 
 def pixels(shape: DataShape, stage: int) -> int:
     """Return height x width that `stage` (0 for the first) works on; every later stage halves, rounding up."""
-    return -(-shape.height // 2**stage) * -(-shape.width // 2**stage)
+    shrink: int = 2**stage
+    return -(-shape.height // shrink) * -(-shape.width // shrink)
 
 
 def stem(width: IntArray, shape: DataShape) -> Cost:

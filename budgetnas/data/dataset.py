@@ -91,6 +91,6 @@ def _fingerprint(data: Dataset) -> str:
     digest = hashlib.sha256("\0".join(data.classes).encode())
     for split in (data.train, data.validation, data.test):
         digest.update(repr(split.images.shape).encode())
-        digest.update(np.ascontiguousarray(split.images))
-        digest.update(np.ascontiguousarray(split.labels))
+        digest.update(np.ascontiguousarray(split.images).data)
+        digest.update(np.ascontiguousarray(split.labels).data)
     return digest.hexdigest()

@@ -30,7 +30,15 @@ def load_npz(path: Path) -> RawData:
         with np.load(path, allow_pickle=False) as pack:
             arrays = {key: pack[key] for key in KEYS}
             names = pack["classes"] if "classes" in pack.files else None
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        KeyError,
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,
+    ) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"`{path}` cannot be read as .npz ({reason}): it must hold {FORM}.") from error
     images = {key: _images(path, key, arrays[key]) for key in ("x_train", "x_test")}
@@ -44,9 +52,7 @@ def load_npz(path: Path) -> RawData:
         Split(images=images[f"x_{part}"], labels=_labels(path, arrays, part, len(classes)))
         for part in ("train", "test")
     )
-    return RawData(
-        name=path.stem, classes=classes, train=train, test=test, traits=own_traits(*train.images.shape[1:])
-    )
+    return RawData(name=path.stem, classes=classes, train=train, test=test, traits=own_traits(*train.images.shape[1:]))
 
 
 def own_traits(height: int, width: int, channels: int) -> Traits:
@@ -99,7 +105,9 @@ def _class_names(path: Path, labels: npt.NDArray[np.generic], names: npt.NDArray
             raise DataError(f"`{path}` holds {names.dtype} {names.shape} as classes, but must hold a list of names.")
         return tuple(str(name) for name in names)
     if not 2 <= count <= len(labels):
-        raise DataError(f"`{path}` holds labels up to {count - 1} in y_train, but must hold 0..C-1 of 2 classes or more.")
+        raise DataError(
+            f"`{path}` holds labels up to {count - 1} in y_train, but must hold 0..C-1 of 2 classes or more."
+        )
     return tuple(str(label) for label in range(count))
 
 

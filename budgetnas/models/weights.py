@@ -25,5 +25,7 @@ def unpack(model: nn.Module, weights: bytes) -> nn.Module:
         model.load_state_dict(safetensors.load(weights))
     except (SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise DataError(f"the weights do not fit the architecture ({reason}): take the file that belongs to it.") from error
+        raise DataError(
+            f"the weights do not fit the architecture ({reason}): take the file that belongs to it."
+        ) from error
     return model

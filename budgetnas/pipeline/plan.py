@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.records.engine import Engine, Failed, Finished
-from budgetnas.exceptions import BudgetNASError
 from budgetnas.training.tasks import Timed, TimeTask
 
 TIMED_STEPS = 2
@@ -42,7 +42,10 @@ def make_plan(prepared: Prepared, engine: Engine) -> Plan:
     draws.sort(key=lambda member: member.macs)
     median = draws[len(draws) // 2]
     task = TimeTask(
-        setting=prepared.setting, spec=prepared.space.decode(median.states), recipe=prepared.proxy, steps=TIMED_STEPS
+        setting=prepared.setting,
+        spec=prepared.space.decode(median.states),
+        recipe=prepared.proxy,
+        steps=TIMED_STEPS,
     )
     for i in range(engine.capacity):
         engine.submit(f"time-{i}", task)

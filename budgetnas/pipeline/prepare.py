@@ -6,8 +6,6 @@ import os
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-
-
 import numpy as np
 
 from budgetnas.arch.spec import ResNetSpec
@@ -116,10 +114,13 @@ def prepare(config: StudyConfig) -> Prepared:
         proxy=replace(config.proxy, epochs=config.proxy.epochs or data.traits.proxy_epochs),
         full=replace(config.full, epochs=config.full.epochs or data.traits.full_epochs),
         engine=replace(
-            config.engine, device=device, workers=config.engine.workers or gpus or _cores(config.engine.threads)
+            config.engine,
+            device=device,
+            workers=config.engine.workers or gpus or _cores(config.engine.threads),
         ),
         output=replace(
-            config.output, name=config.output.name or f"{_plain(data.name)}-{write_cap(cap)}-s{config.search.seed}"
+            config.output,
+            name=config.output.name or f"{_plain(data.name)}-{write_cap(cap)}-s{config.search.seed}",
         ),
     )
     space = config.space.space(data.shape)
@@ -139,17 +140,13 @@ def prepare(config: StudyConfig) -> Prepared:
         seeds=_seeds(config, data),
         proxy=recipes[0],
         full=recipes[1],
-        setting=Setting(
-            data=config.data, fingerprint=data.fingerprint, device=device, threads=config.engine.threads
-        ),
+        setting=Setting(data=config.data, fingerprint=data.fingerprint, device=device, threads=config.engine.threads),
         gpus=gpus,
         device_name=describe(device),
     )
 
 
-def _band(
-    index: ArchitectureIndex, cap: int, config: StudyConfig, macs_cap: int | None
-) -> tuple[int, FeasibleSet]:
+def _band(index: ArchitectureIndex, cap: int, config: StudyConfig, macs_cap: int | None) -> tuple[int, FeasibleSet]:
     """Return how many members fit, and the band: from a share of the largest one up, widened until it is roomy."""
     largest = index.largest(cap)
     if largest is None:
@@ -175,9 +172,7 @@ def _band(
 def _seeds(config: StudyConfig, data: Dataset) -> tuple[Candidate, ...]:
     if not config.search.paper_models:
         return ()
-    return tuple(
-        _candidate(model.spec, model.name, data) for model in paper_models() if model.seeded
-    )
+    return tuple(_candidate(model.spec, model.name, data) for model in paper_models() if model.seeded)
 
 
 def _candidate(spec: ResNetSpec, origin: str, data: Dataset) -> Candidate:

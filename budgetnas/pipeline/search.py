@@ -102,7 +102,12 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str]) -
 
 
 def _run(
-    prepared: Prepared, proxies: StudyStore, fulls: StudyStore, engine: Engine, folder: Path, listener: Listener
+    prepared: Prepared,
+    proxies: StudyStore,
+    fulls: StudyStore,
+    engine: Engine,
+    folder: Path,
+    listener: Listener,
 ) -> str:
     """Do what is left of a search; return why it ended."""
     config = prepared.config
@@ -170,7 +175,7 @@ def _complete(store: StudyStore) -> list[Trial]:
 def _trusted(proxies: StudyStore) -> dict[int, float]:
     complete = _complete(proxies)
     scores = [trial.score or 0.0 for trial in complete]
-    means = recommend([trial.candidate for trial in complete], scores) if complete else []
+    means = recommend([trial.candidate for trial in complete], scores)
     return {trial.number: float(value) for trial, value in zip(complete, means, strict=True)}
 
 
@@ -205,9 +210,7 @@ def _look(prepared: Prepared, fulls: StudyStore, engine: Engine, folder: Path) -
             run = todo.pop(0)
             weights = read_bytes(folder / run.attrs["weights"], run.attrs["weights_sha256"])
             flying[_look_key(run)] = run
-            engine.submit(
-                _look_key(run), TestTask(setting=prepared.setting, spec=run.candidate.spec, weights=weights)
-            )
+            engine.submit(_look_key(run), TestTask(setting=prepared.setting, spec=run.candidate.spec, weights=weights))
         for event in engine.wait(1.0):
             if isinstance(event, Failed):
                 raise BudgetNASError(f"`{flying[event.key].candidate.spec.id}` could not be tested: {event.reason}")

@@ -109,9 +109,7 @@ class FullStage:
         self._prepared, self._clock, self._folder = prepared, clock, folder
         done = {(trial.attrs["parent"], trial.attrs["repeat"]) for trial in store.trials}
         repeats = range(prepared.config.full.repeats)
-        self._todo = [
-            (trial, repeat) for repeat in repeats for trial in promoted if (trial.number, repeat) not in done
-        ]
+        self._todo = [(trial, repeat) for repeat in repeats for trial in promoted if (trial.number, repeat) not in done]
 
     @property
     def total(self) -> int:

@@ -22,9 +22,7 @@ from budgetnas.storage.files import write_json, write_text
 PACKAGES = ("budgetnas", "torch", "torchvision", "optuna", "numpy", "scikit-learn", "safetensors")
 
 
-def write_reports(
-    result: SearchResult, *, url: str, command: Sequence[str], looks: Mapping[str, Any]
-) -> None:
+def write_reports(result: SearchResult, *, url: str, command: Sequence[str], looks: Mapping[str, Any]) -> None:
     """Write every report of a run, each file whole or not at all."""
     facts = _facts(result, command)
     write_text(result.folder / "trials.csv", trials_csv(facts))
@@ -48,9 +46,7 @@ def headline(result: SearchResult) -> str:
     )
 
 
-def manifest(
-    result: SearchResult, *, url: str, command: Sequence[str], looks: Mapping[str, Any]
-) -> dict[str, Any]:
+def manifest(result: SearchResult, *, url: str, command: Sequence[str], looks: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is needed to trust a run and to make it again."""
     prepared = result.prepared
     return {
@@ -78,7 +74,10 @@ def manifest(
             "cores": os.cpu_count(),
             "machine": platform.machine(),
         },
-        "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in PACKAGES},
+        },
         "git_commit": _git_commit(),
         "study": flatten(prepared.config),
     }

@@ -52,9 +52,7 @@ def promote(trials: Sequence[Trial], trusted: Sequence[float], number: int) -> l
         trusted: the score to trust for each.
         number: how many to promote.
     """
-    order = sorted(
-        range(len(trials)), key=lambda i: (-trusted[i], trials[i].candidate.params, trials[i].number)
-    )
+    order = sorted(range(len(trials)), key=lambda i: (-trusted[i], trials[i].candidate.params, trials[i].number))
     return [trials[i] for i in order[:number]]
 
 
@@ -64,7 +62,5 @@ def finalists(full_trials: Iterable[Trial]) -> list[Finalist]:
     for trial in full_trials:
         if trial.state is TrialState.COMPLETE:
             groups.setdefault(int(trial.attrs["parent"]), []).append(trial)
-    found = [
-        Finalist(parent=parent, candidate=runs[0].candidate, runs=tuple(runs)) for parent, runs in groups.items()
-    ]
+    found = [Finalist(parent=parent, candidate=runs[0].candidate, runs=tuple(runs)) for parent, runs in groups.items()]
     return sorted(found, key=lambda finalist: (-finalist.score, finalist.candidate.params, finalist.parent))

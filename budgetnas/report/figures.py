@@ -67,9 +67,7 @@ def curves_figure(facts: ReportFacts) -> go.Figure:
     return _dress(figure, "epoch", "validation accuracy, %")
 
 
-def _add_curve(
-    figure: go.Figure, curve: object, *, name: str, colour: str, width: float, opacity: float
-) -> None:
+def _add_curve(figure: go.Figure, curve: object, *, name: str, colour: str, width: float, opacity: float) -> None:
     assert hasattr(curve, "items")
     epochs: Sequence[int] = sorted(curve)  # type: ignore[call-overload]
     figure.add_scatter(

@@ -54,7 +54,7 @@ $macs
 <p>Grey: short trainings. Blue: full trainings. Green: the winner.</p>
 $curves
 <h2>The report's models</h2>
-<p>Reported numbers are the best epoch on the CIFAR-10 test set, as the student report gives them, not measured here.</p>
+<p>As the student report gives them: the best epoch on the CIFAR-10 test set. Not measured here.</p>
 <dl>$references</dl>
 <h2>All trials</h2>
 <div class="scroll">$table</div>

@@ -119,9 +119,7 @@ class CandidatePool:
             spec = self._space.decode(member.states)
             if spec.id not in seen:
                 seen.add(spec.id)
-                found.append(
-                    Candidate(spec=spec, params=member.params, macs=member.macs, origin=self._origin)
-                )
+                found.append(Candidate(spec=spec, params=member.params, macs=member.macs, origin=self._origin))
         return found
 
 

@@ -38,7 +38,10 @@ class Surrogate:
         values = np.maximum(values, low - _OUTLIER * max(high - low, 1e-6))
         self._stages = max(len(candidate.spec.blocks) for candidate in candidates)
         rows = features(candidates, self._stages)
-        self._center, self._scale = rows.mean(axis=0), np.where(rows.std(axis=0) < 1e-9, 1.0, rows.std(axis=0))
+        self._center, self._scale = (
+            rows.mean(axis=0),
+            np.where(rows.std(axis=0) < 1e-9, 1.0, rows.std(axis=0)),
+        )
         self._mean, self._spread = values.mean(), max(values.std(), 1e-9)
         kernel = (
             ConstantKernel(0.1, (1e-4, 1e1)) * DotProduct(1.0, "fixed")
@@ -76,7 +79,8 @@ class Surrogate:
         return self._standardise(rows)
 
     def _standardise(self, rows: FloatArray) -> FloatArray:
-        return (rows - self._center) / self._scale
+        standard: FloatArray = (rows - self._center) / self._scale
+        return standard
 
 
 def _one_thread() -> threadpool_limits:

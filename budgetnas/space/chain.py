@@ -51,9 +51,7 @@ class Chain:
         return self._front(middle), self._back(middle)
 
     def _front(self, length: int) -> Half:
-        half = Half(
-            rows=np.arange(len(self.link))[:, None], params=self.steps[0][0][0], macs=self.steps[0][1][0]
-        )
+        half = Half(rows=np.arange(len(self.link))[:, None], params=self.steps[0][0][0], macs=self.steps[0][1][0])
         for params, macs in self.steps[1:length]:
             link = self.link[half.rows[:, -1]]
             head, state = np.nonzero(self._follows(link))
@@ -67,10 +65,14 @@ class Chain:
     def _back(self, start: int) -> Half:
         if start == len(self):
             return Half(
-                rows=np.empty((1, 0), dtype=np.int64), params=np.zeros(1, np.int64), macs=np.zeros(1, np.int64)
+                rows=np.empty((1, 0), dtype=np.int64),
+                params=np.zeros(1, np.int64),
+                macs=np.zeros(1, np.int64),
             )
         half = Half(
-            rows=np.arange(len(self.link))[:, None], params=self.end[0][self.link], macs=self.end[1][self.link]
+            rows=np.arange(len(self.link))[:, None],
+            params=self.end[0][self.link],
+            macs=self.end[1][self.link],
         )
         for params, macs in reversed(self.steps[start + 1 :]):
             first = half.rows[:, 0]

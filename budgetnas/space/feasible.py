@@ -49,9 +49,7 @@ class _MetChain:
         self.chain = chain
         self.front, self.back = chain.halves()
         last_link = chain.link[self.front.rows[:, -1]]
-        self.meetings = [
-            self._meet(link, np.flatnonzero(last_link == link)) for link in range(len(chain.end[0]))
-        ]
+        self.meetings = [self._meet(link, np.flatnonzero(last_link == link)) for link in range(len(chain.end[0]))]
 
     def _meet(self, link: int, fronts: IntArray) -> _Meeting:
         backs, params, macs = _completions(self.chain, self.back, link, len(self.front.rows[0]))
@@ -66,9 +64,7 @@ class _MetChain:
         )
 
     def member(self, meeting: _Meeting, front: int, back: int) -> Member:
-        rows = np.concatenate(
-            [self.front.rows[meeting.fronts[front]], self.back.rows[meeting.backs[back]]]
-        )
+        rows = np.concatenate([self.front.rows[meeting.fronts[front]], self.back.rows[meeting.backs[back]]])
         return Member(
             states=self.chain.states[rows],
             params=int(meeting.front_params[front] + meeting.back_params[back]),

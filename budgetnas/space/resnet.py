@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,7 @@ class ResNetSpace:
     widths: tuple[int, int] = (16, 512)
     width_step: int = 8
     monotone: bool = True
-    shape: DataShape = DataShape()
+    shape: DataShape = field(default_factory=DataShape)
 
     def __post_init__(self) -> None:
         for name, (low, high), top in (
@@ -86,10 +86,10 @@ class ResNetSpace:
         tables = [(stem_params + params)[None, :], (stem_macs + macs)[None, :]]
         steps = [(tables[0], tables[1])]
         allowed = state_widths[None, :] >= widths[:, None] if self.monotone else None
-        for index in range(1, stages):
-            steps.append(
-                pools.stage(state_blocks[None, :], state_widths[None, :], widths[:, None], index, self.shape)
-            )
+        steps += [
+            pools.stage(state_blocks[None, :], state_widths[None, :], widths[:, None], index, self.shape)
+            for index in range(1, stages)
+        ]
         return Chain(
             states=np.stack([state_blocks, state_widths], axis=1),
             link=link,
@@ -100,6 +100,4 @@ class ResNetSpace:
 
     def decode(self, states: IntArray) -> ResNetSpec:
         """Make the spec of one member: `states` holds (blocks, width) per stage, shape [S, 2]."""
-        return ResNetSpec(
-            blocks=tuple(int(b) for b in states[:, 0]), widths=tuple(int(w) for w in states[:, 1])
-        )
+        return ResNetSpec(blocks=tuple(int(b) for b in states[:, 0]), widths=tuple(int(w) for w in states[:, 1]))

@@ -26,6 +26,7 @@ from budgetnas.records.trial import Candidate, Trial, TrialState
 
 optuna.logging.set_verbosity(logging.WARNING)
 _RECORD = "budgetnas"
+_KNOWN = (exc.SQLAlchemyError, sqlite3.Error, optuna.exceptions.OptunaError, ValueError, RuntimeError, ImportError)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,14 +78,10 @@ class StudyStore:
         self._storage = storage
         self._ranges = ranges
         with _storage_errors(name):
-            study = optuna.create_study(
-                storage=storage, study_name=name, direction="maximize", load_if_exists=True
-            )
+            study = optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
         self._study_id = storage.get_study_id_from_name(study.study_name)
         with _storage_errors(name):
-            self._trials = [
-                _from_optuna(frozen) for frozen in storage.get_all_trials(self._study_id, deepcopy=False)
-            ]
+            self._trials = [_from_optuna(frozen) for frozen in storage.get_all_trials(self._study_id, deepcopy=False)]
 
     @property
     def trials(self) -> Sequence[Trial]:
@@ -134,9 +131,7 @@ class StudyStore:
         """End a trial as FAIL with its reason."""
         return self._end(number, TrialState.FAIL, None, {"reason": reason})
 
-    def _end(
-        self, number: int, state: TrialState, values: list[float] | None, attrs: Mapping[str, Any]
-    ) -> Trial:
+    def _end(self, number: int, state: TrialState, values: list[float] | None, attrs: Mapping[str, Any]) -> Trial:
         trial_id = self._trial_id(number)
         with _storage_errors(self.name):
             for key, value in attrs.items():
@@ -214,8 +209,7 @@ class _storage_errors:  # noqa: N801  (reads as a verb where it is used)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self._quiet.__exit__(None, None, None)
-        known = (exc.SQLAlchemyError, sqlite3.Error, optuna.exceptions.OptunaError, ValueError, RuntimeError)
-        if isinstance(error, known) or isinstance(error, ImportError):
+        if isinstance(error, _KNOWN):
             cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else None
             reason = " ".join(str(cause or error).split())[:200]
             raise StorageError(
@@ -243,13 +237,9 @@ def _from_optuna(frozen: optuna.trial.FrozenTrial) -> Trial:
     record = attrs.pop(_RECORD, None)
     if record is None:
         raise ValueError(f"trial {frozen.number} was not made by budgetnas")
-    spec = ResNetSpec(
-        blocks=tuple(record["blocks"]), widths=tuple(record["widths"]), stem_width=record["stem_width"]
-    )
+    spec = ResNetSpec(blocks=tuple(record["blocks"]), widths=tuple(record["widths"]), stem_width=record["stem_width"])
     attrs.pop("spec")
-    candidate = Candidate(
-        spec=spec, params=attrs.pop("params"), macs=attrs.pop("macs"), origin=attrs.pop("origin")
-    )
+    candidate = Candidate(spec=spec, params=attrs.pop("params"), macs=attrs.pop("macs"), origin=attrs.pop("origin"))
     state = TrialState(frozen.state.name)
     return Trial(
         number=frozen.number,

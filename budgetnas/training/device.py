@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 
 from budgetnas.exceptions import UsageError
 
+Device = Literal["cpu", "cuda", "mps"]
 
-def resolve_device(wish: str) -> str:
+
+def resolve_device(wish: str) -> Device:
     """Return "cuda", "mps" or "cpu" for a wish that may be "auto".
 
     Raises:
         UsageError: the device that was asked for is not there.
     """
-    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    present: dict[Device, bool] = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
     if wish == "auto":
         return next(device for device, there in present.items() if there)
-    if not present[wish]:
+    if wish not in present or not present[wish]:
         have = ", ".join(device for device, there in present.items() if there)
         raise UsageError(f"`--device` is {wish}, but this machine has {have}: give one of these, or auto.")
     return wish

@@ -53,9 +53,7 @@ class Augmenter:
         generator: source of randomness, on the CPU.
     """
 
-    def __init__(
-        self, images: Tensor, labels: Tensor, *, shift: int, flip: bool, generator: torch.Generator
-    ) -> None:
+    def __init__(self, images: Tensor, labels: Tensor, *, shift: int, flip: bool, generator: torch.Generator) -> None:
         self._images, self._labels, self._shift, self._flip = images, labels, shift, flip
         count, device = len(labels), labels.device
         self._order = torch.randperm(count, generator=generator).to(device)

@@ -51,9 +51,7 @@ def train(
     started = time.perf_counter()
     for epoch in range(1, task.epochs + 1):
         model.train()
-        augmenter = Augmenter(
-            images, labels, shift=data.traits.shift, flip=data.traits.flip, generator=generator
-        )
+        augmenter = Augmenter(images, labels, shift=data.traits.shift, flip=data.traits.flip, generator=generator)
         total = torch.zeros((), device=device)
         for start, stop in bounds:
             batch, targets = augmenter.batch(start, stop)
@@ -74,9 +72,7 @@ def train(
                 f"last good validation accuracy: {last}"
             )
         reports.append(
-            EpochReport(
-                epoch=epoch, train_loss=train_loss, accuracy=correct / len(validation[1]), loss=cross_entropy
-            )
+            EpochReport(epoch=epoch, train_loss=train_loss, accuracy=correct / len(validation[1]), loss=cross_entropy)
         )
         report(reports[-1])
     return model, reports, time.perf_counter() - started

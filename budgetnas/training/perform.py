@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 
 from budgetnas.data.dataset import Dataset
-from budgetnas.data.statistics import statistics
 from budgetnas.data.load import load_dataset
+from budgetnas.data.statistics import statistics
 from budgetnas.exceptions import DataError, TrainingError
 from budgetnas.models.build import build_model
 from budgetnas.models.weights import pack, unpack

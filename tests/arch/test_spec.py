@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.exceptions import UsageError
+
+
+@pytest.mark.parametrize(
+    ("blocks", "widths", "identity"),
+    [
+        ((4, 5, 3, 0), (64, 128, 250), "4x64-5x128-3x250"),
+        ((4, 5, 3, 0), (64, 128, 250, 512), "4x64-5x128-3x250"),
+        ((4, 0, 3, 0), (64, 250), "4x64-3x250"),
+        ((4, 0, 3, 0), (64, 128, 250, 512), "4x64-3x250"),
+        ((0, 2), (16,), "2x16"),
+    ],
+)
+def test_empty_stages_are_dropped_so_that_no_network_has_two_names(blocks, widths, identity):
+    assert ResNetSpec.from_stages(blocks, widths).id == identity
+
+
+def test_a_stem_of_its_own_width_is_part_of_the_name():
+    assert ResNetSpec(blocks=(1,), widths=(16,), stem_width=32).id == "s32-1x16"
+    assert ResNetSpec(blocks=(1,), widths=(16,), stem_width=16) == ResNetSpec(blocks=(1,), widths=(16,))
+
+
+@pytest.mark.parametrize(
+    ("blocks", "widths", "words"),
+    [
+        ((0, 0), (16, 16), "no block in any stage"),
+        ((1, -1), (16, 16), "-1"),
+        ((1, 1), (16, 0), "0"),
+        ((1, 1, 0), (16,), "1 values"),
+        ((1, 1, 0), (16, 16, 16, 16), "4 values"),
+        ((1, 10**9), (16, 16), "1000000000"),
+        ((1, 1), (16, 10**9), "1000000000"),
+        ((1,) * 9, (16,) * 9, "9 stages"),
+        ((True,), (16,), "True"),
+    ],
+)
+def test_what_is_no_network_is_refused_by_name_and_rule(blocks, widths, words):
+    with pytest.raises(UsageError, match=words):
+        ResNetSpec.from_stages(blocks, widths)
+
+
+def test_shapes_of_data_are_checked():
+    with pytest.raises(UsageError, match=r"`classes` holds 0"):
+        DataShape(classes=0)

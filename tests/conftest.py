@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+settings.register_profile("shared", deadline=None, print_blob=True)
+settings.load_profile("shared")
+
+ROOT = Path(__file__).parent.parent
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def budgetnas() -> Command:
+    """Run the real command in a process of its own."""
+
+    def run(*words: object, cwd: Path | None = None, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "budgetnas", *map(str, words)]
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False)
+
+    return run
+
+
+@pytest.fixture
+def make_npz(tmp_path: Path) -> Callable[..., Path]:
+    """Write an .npz data set of random images; keywords replace its arrays."""
+
+    def make(*, name: str = "own.npz", side: int = 8, channels: int = 3, per_class: int = 20, **arrays: object) -> Path:
+        rng = np.random.default_rng(0)
+        labels = np.repeat(np.arange(3), per_class)
+        content = {
+            "x_train": rng.integers(0, 256, (len(labels), side, side, channels), dtype=np.uint8),
+            "y_train": labels,
+            "x_test": rng.integers(0, 256, (len(labels), side, side, channels), dtype=np.uint8),
+            "y_test": labels,
+            **arrays,
+        }
+        path = tmp_path / name
+        np.savez(path, **{key: value for key, value in content.items() if value is not None})
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def cifar10_npz() -> Path:
+    """The real images; `.ci/run` unpacks them and names the file."""
+    name = os.environ.get("BUDGETNAS_CIFAR10_NPZ")
+    if not name:
+        pytest.skip("BUDGETNAS_CIFAR10_NPZ does not name an .npz of CIFAR-10 images")
+    return Path(name)
