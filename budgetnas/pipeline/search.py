@@ -25,7 +25,7 @@ from budgetnas.search.samplers import SAMPLERS, recommend
 from budgetnas.storage.files import own, read_bytes
 from budgetnas.storage.study import Ranges, StudyStore, open_storage, sqlite_url
 from budgetnas.training.perform import perform
-from budgetnas.training.tasks import Tested, TestTask
+from budgetnas.training.tasks import Look, LookTask
 
 FULL_STAGE = "full"
 
@@ -210,12 +210,12 @@ def _look(prepared: Prepared, fulls: StudyStore, engine: Engine, folder: Path) -
             run = todo.pop(0)
             weights = read_bytes(folder / run.attrs["weights"], run.attrs["weights_sha256"])
             flying[_look_key(run)] = run
-            engine.submit(_look_key(run), TestTask(setting=prepared.setting, spec=run.candidate.spec, weights=weights))
+            engine.submit(_look_key(run), LookTask(setting=prepared.setting, spec=run.candidate.spec, weights=weights))
         for event in engine.wait(1.0):
             if isinstance(event, Failed):
                 raise BudgetNASError(f"`{flying[event.key].candidate.spec.id}` could not be tested: {event.reason}")
             if isinstance(event, Finished):
-                assert isinstance(event.result, Tested)
+                assert isinstance(event.result, Look)
                 del flying[event.key]
                 looks[event.key] = {"correct": event.result.correct, "images": event.result.images}
                 fulls.record("looks", looks)

@@ -15,12 +15,12 @@ from budgetnas.models.weights import pack, unpack
 from budgetnas.records.engine import EpochReport
 from budgetnas.training.images import Normaliser, to_device
 from budgetnas.training.loop import evaluate, time_steps, train
-from budgetnas.training.tasks import Setting, Tested, TestTask, Timed, TimeTask, Trained, TrainTask
+from budgetnas.training.tasks import Look, LookTask, Setting, Timed, TimeTask, Trained, TrainTask
 
-Task = TrainTask | TestTask | TimeTask
+Task = TrainTask | LookTask | TimeTask
 
 
-def perform(task: Task, report: Callable[[EpochReport], None]) -> Trained | Tested | Timed:
+def perform(task: Task, report: Callable[[EpochReport], None]) -> Trained | Look | Timed:
     """Do `task` in this process, calling `report` after every epoch of a training.
 
     Raises:
@@ -40,21 +40,21 @@ def perform(task: Task, report: Callable[[EpochReport], None]) -> Trained | Test
                     images=task.epochs * len(data.train),
                     weights=pack(model) if task.keep_weights else None,
                 )
-            case TestTask():
-                return test(task, data)
+            case LookTask():
+                return look(task, data)
             case TimeTask():
                 return Timed(seconds_per_image=time_steps(task, data))
     except torch.OutOfMemoryError as error:
         raise TrainingError(f"out of memory on {task.setting.device}: {' '.join(str(error).split())}") from error
 
 
-def test(task: TestTask, data: Dataset) -> Tested:
+def look(task: LookTask, data: Dataset) -> Look:
     """Test weights on the test split, in fp32."""
     device = task.setting.device
     model = unpack(build_model(task.spec, data.shape), task.weights).to(device)
     images, labels = to_device(data.test, device)
     correct, _ = evaluate(model, Normaliser(*statistics(data), device), images, labels, bf16=False)
-    return Tested(correct=correct, images=len(labels))
+    return Look(correct=correct, images=len(labels))
 
 
 def _load(setting: Setting) -> Dataset:

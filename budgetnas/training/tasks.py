@@ -57,7 +57,7 @@ class Trained:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TestTask:
+class LookTask:
     """Test the `weights` (safetensors bytes) of `spec` on the test split."""
 
     setting: Setting
@@ -66,7 +66,7 @@ class TestTask:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tested:
+class Look:
     """What a look at the test set gave: how many of `images` were right."""
 
     correct: int

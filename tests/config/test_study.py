@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from budgetnas.arch.spec import DataShape
+from budgetnas.config.models import paper_models
+from budgetnas.config.recipe import Recipe, load_recipe
+from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten, load_study
+from budgetnas.exceptions import UsageError
+
+
+def write(folder: Path, text: str) -> str:
+    path = folder / "study.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_the_command_line_overrides_the_file_and_the_file_the_defaults(tmp_path):
+    name = write(tmp_path, "[search]\ntrials = 7\nseed = 3\n[space]\nwidths = [16, 64]\n")
+    config = load_study(name, {"search.seed": 4, "data.subset": None}, ["space.width_step=4", "data.flip=true"])
+    assert (config.search.trials, config.search.seed) == (7, 4)
+    assert (config.space.widths, config.space.width_step, config.data.flip) == ((16, 64), 4, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[search]\ntrails = 7\n", r"`search.trails` is no key of search: did you mean `trials`\?"),
+        ("[serach]\n", r"`serach` is no key of a study file: did you mean `search`\?"),
+        ("[search]\ntrials = 'many'\n", r"`search.trials` is 'many', but must be a whole number"),
+        ("[search]\ntrials = true\n", r"`search.trials` is True"),
+        ("[search]\ntrials = 0\n", r"`search.trials` is 0, but must be 1 or more"),
+        ("[search]\nseed = -1\n", r"`search.seed` is -1"),
+        ("[search]\nsampler = 'tpo'\n", r"one of thompson, random"),
+        ("[space]\nwidths = [64]\n", r"a list of 2 of a whole number"),
+        ("[space]\nwidths = 64\n", r"`space.widths` is 64"),
+        ("[budget]\nmin_utilisation = 2\n", r"min_utilisation"),
+        ("[output]\nname = '../up'\n", r"`output.name`"),
+        ("search = 3\n", r"`search` is 3, but must be a table"),
+        ("[search\n", r"no valid TOML"),
+    ],
+)
+def test_a_wrong_study_file_is_named_with_key_value_and_rule(tmp_path, text, words):
+    with pytest.raises(UsageError, match=words):
+        load_study(write(tmp_path, text), {}, [])
+
+
+@pytest.mark.parametrize("setting", ["space.width_step", "width_step=4", "a.b.c=1", "space.nothing=1"])
+def test_a_wrong_setting_is_refused(setting):
+    with pytest.raises(UsageError):
+        load_study(None, {}, [setting])
+
+
+def test_unknown_names_list_the_shipped_ones():
+    with pytest.raises(UsageError, match="paper"):
+        load_study("nothing", {}, [])
+    with pytest.raises(UsageError, match=r"no file"):
+        load_study("nothing.toml", {}, [])
+    with pytest.raises(UsageError, match=r"proxy"):
+        load_recipe("nothing")
+
+
+def test_every_free_key_exists():
+    assert set(flatten(StudyConfig())) >= FREE_KEYS
+
+
+def test_the_cap_on_macs_scales_with_the_image_area():
+    space = StudyConfig().space
+    assert space.macs_cap(DataShape()) == 2 * 874_187_264
+    assert space.macs_cap(DataShape(height=8, width=8, channels=1)) == 2 * 874_187_264 // 16
+
+
+def test_the_reports_models_have_the_counts_that_it_reports():
+    from budgetnas.complexity.counter import count
+
+    reported = {model.name: model for model in paper_models() if model.reported_params}
+    assert list(reported) == ["resnet18", "model1", "model2", "model3", "model4", "model5"]
+    for model in reported.values():
+        assert count(model.spec, DataShape()).params == model.reported_params
+
+
+def test_batches_and_rates_shrink_together_for_small_sets():
+    recipe = Recipe(batch_size=512, lr=0.4)
+    assert recipe.for_images(45_000) == recipe
+    small = recipe.for_images(1_151)
+    assert (small.batch_size, small.lr) == (64, 0.05)
+    assert recipe.for_images(10).batch_size == 32
+
+
+@pytest.mark.parametrize("key", ["lr", "momentum", "warmup", "label_smoothing", "weight_decay", "batch_size"])
+def test_recipes_check_their_values(tmp_path, key):
+    path = tmp_path / "mine.toml"
+    path.write_text(f"{key} = -1\n")
+    with pytest.raises(UsageError, match=f"`recipe.{key}` is -1"):
+        load_recipe(str(path))
+
+
+def test_shipped_recipes_load():
+    assert load_recipe("proxy").nesterov
+    assert load_recipe("full").schedule == "cosine"

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from budgetnas.config.study import DataConfig
+from budgetnas.data.load import load_dataset, resolve
+from budgetnas.data.npz import load_npz
+from budgetnas.exceptions import BudgetNASError, DataError
+
+
+def test_digits_are_split_by_class_and_always_alike():
+    load_dataset.cache_clear()
+    data = load_dataset(DataConfig(dataset="digits"))
+    assert (data.shape.height, data.shape.width, data.shape.channels, data.shape.classes) == (8, 8, 1, 10)
+    assert len(data.train) + len(data.validation) + len(data.test) == 1797
+    for split in (data.train, data.validation, data.test):
+        counts = np.bincount(split.labels)
+        assert counts.max() - counts.min() <= 0.2 * counts.max()
+    assert not data.traits.flip
+    assert data.traits.notice
+    load_dataset.cache_clear()
+    assert load_dataset(DataConfig(dataset="digits")).fingerprint == data.fingerprint
+
+
+def test_auto_goes_by_the_device_and_an_explicit_name_never_falls_back():
+    assert resolve(DataConfig(), has_gpu=False).dataset == "digits"
+    assert resolve(DataConfig(), has_gpu=True).dataset == "cifar10"
+    assert resolve(DataConfig(dataset="cifar100"), has_gpu=False).dataset == "cifar100"
+
+
+def test_an_npz_flows_into_shape_and_traits(make_npz):
+    data = load_dataset(DataConfig(dataset=str(make_npz(side=16))))
+    assert (data.shape.channels, data.shape.height, data.shape.classes) == (3, 16, 3)
+    assert (data.traits.shift, data.traits.flip) == (2, True)
+    assert len(data.validation) == 12
+
+
+def test_grey_images_may_come_without_a_channel_axis_and_are_not_mirrored(make_npz):
+    rng = np.random.default_rng(1)
+    images = rng.integers(0, 256, (60, 12, 9), dtype=np.uint8)
+    data = load_dataset(DataConfig(dataset=str(make_npz(x_train=images, x_test=images))))
+    assert data.train.images.shape[1:] == (12, 9, 1)
+    assert not data.traits.flip
+    assert load_dataset(DataConfig(dataset=str(make_npz(x_train=images, x_test=images)), flip=True)).traits.flip
+
+
+def test_a_subset_keeps_so_many_of_each_class_and_changes_the_fingerprint(make_npz):
+    whole = DataConfig(dataset=str(make_npz()))
+    part = load_dataset(replace(whole, subset=10))
+    assert np.bincount(part.test.labels).tolist() == [10, 10, 10]
+    assert len(part.train) + len(part.validation) == 30
+    assert part.fingerprint != load_dataset(whole).fingerprint
+
+
+LABELS = np.repeat(np.arange(3), 20)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"y_test": None}, "has no y_test"),
+        ({"y_train": LABELS[:-1]}, r"60 images in x_train, but int64 \(59,\)"),
+        ({"y_test": LABELS + 1}, r"labels from 1 to 3 in y_test, but they must lie in 0\.\.2"),
+        ({"y_train": LABELS - 1}, "labels from -1 to 1"),
+        ({"y_train": LABELS * 10**6}, "labels up to 2000000"),
+        ({"y_train": LABELS * 2}, "fewer than 2 training images"),
+        ({"y_train": LABELS.astype(float)}, "float64"),
+        ({"y_train": LABELS * 0}, "2 classes or more"),
+        ({"x_train": np.zeros((60, 8, 8, 3))}, r"float64 \(60, 8, 8, 3\) as x_train"),
+        ({"x_train": np.zeros((60, 3, 8, 40), np.uint8)}, "NHWC"),
+        ({"x_test": np.zeros((60, 9, 9, 3), np.uint8)}, "must be alike"),
+        ({"x_test": np.zeros((0, 8, 8, 3), np.uint8), "y_test": LABELS[:0]}, "at least one"),
+        ({"x_train": np.array([None] * 60, dtype=object)}, "cannot be read as .npz"),
+    ],
+)
+def test_a_wrong_npz_is_named_with_its_fault(make_npz, arrays, words):
+    with pytest.raises(DataError, match=words) as caught:
+        load_dataset(DataConfig(dataset=str(make_npz(**arrays))))
+    assert "\n" not in str(caught.value)
+
+
+def test_damaged_and_foreign_files_are_named(make_npz, tmp_path):
+    whole = make_npz().read_bytes()
+    for content in (
+        whole[: len(whole) // 2],
+        b"",
+        b"PK\x03\x04 nonsense",
+        b"GIF89a",
+        whole.replace(b"NUMPY", b"NUMPX"),
+    ):
+        path = tmp_path / "damaged.npz"
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"damaged\.npz"):
+            load_npz(path)
+    with pytest.raises(DataError, match=r"`--dataset` is '/no/such\.npz'"):
+        load_dataset(DataConfig(dataset="/no/such.npz"))
+
+
+def test_data_beyond_memory_are_refused_from_their_header(make_npz, tmp_path):
+    import io
+    import zipfile
+
+    path = tmp_path / "huge.npz"
+    with zipfile.ZipFile(make_npz()) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == "x_train.npy":
+                header = io.BytesIO()
+                array = {"descr": "|u1", "fortran_order": False, "shape": (10**9, 64, 64, 3)}
+                np.lib.format.write_array_header_1_0(header, array)
+                content = header.getvalue()
+            target.writestr(name, content)
+    with pytest.raises(DataError, match=r"needs 22,\d{3}\.\d GiB in memory"):
+        load_npz(path)
+
+
+def folder(root: Path, *, modes=("RGB", "RGB"), sizes=((8, 8), (8, 8)), parts=("train", "test"), classes=("a", "b")):
+    rng = np.random.default_rng(0)
+    for part in parts:
+        for name, mode, size in zip(classes, modes, sizes, strict=True):
+            target = root / part / name
+            target.mkdir(parents=True)
+            for i in range(6):
+                pixels = rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+                Image.fromarray(pixels).convert(mode).save(target / f"{i}.png")
+    return root
+
+
+def test_an_image_folder_is_read(tmp_path):
+    data = load_dataset(DataConfig(dataset=str(folder(tmp_path / "set", modes=("L", "L"), sizes=((6, 8),) * 2))))
+    assert data.classes == ("a", "b")
+    assert data.train.images.shape[1:] == (8, 6, 1)
+
+
+def test_mixed_images_are_refused_unless_resized(tmp_path):
+    mixed = folder(tmp_path / "mixed", modes=("RGB", "L"), sizes=((8, 8), (9, 8)))
+    with pytest.raises(DataError, match=r"b/0\.png` is L 9x8, but the first image is RGB 8x8"):
+        load_dataset(DataConfig(dataset=str(mixed)))
+    data = load_dataset(DataConfig(dataset=str(mixed), image_size=10))
+    assert data.train.images.shape[1:] == (10, 10, 3)
+
+
+def test_wrong_folders_are_named(tmp_path):
+    with pytest.raises(DataError, match="no folder test/"):
+        load_dataset(DataConfig(dataset=str(folder(tmp_path / "one", parts=("train",)))))
+    two = folder(tmp_path / "two")
+    (two / "test" / "b").rename(two / "test" / "c")
+    with pytest.raises(DataError, match=r"only one of train/ and test/ \(b, c\)"):
+        load_dataset(DataConfig(dataset=str(two)))
+    three = folder(tmp_path / "three")
+    (three / "train" / "a" / "0.png").write_bytes(b"no image")
+    with pytest.raises(BudgetNASError, match="cannot be read as an image"):
+        load_dataset(DataConfig(dataset=str(three)))
+    four = folder(tmp_path / "four")
+    image = four / "train" / "b" / "3.png"
+    image.write_bytes(image.read_bytes()[:60])
+    with pytest.raises(BudgetNASError, match=r"b/3\.png"):
+        load_dataset(DataConfig(dataset=str(four)))

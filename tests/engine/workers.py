@@ -1,0 +1,37 @@
+"""Work for the engine's tests: importable, because a worker process imports it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from budgetnas.exceptions import DataError, TrainingError
+from budgetnas.records.engine import EpochReport
+
+
+def work(task, report):
+    match task:
+        case ("double", value):
+            report(EpochReport(epoch=1, train_loss=0.5, accuracy=0.25, loss=1.0))
+            return 2 * value
+        case ("pid",):
+            time.sleep(0.2)
+            return os.getpid()
+        case ("die", marker) if not Path(marker).exists():
+            Path(marker).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        case ("die", _):
+            return "alive"
+        case ("always die",):
+            os.kill(os.getpid(), signal.SIGKILL)
+        case ("fail",):
+            raise TrainingError("diverged in epoch 2")
+        case ("wrong data",):
+            raise DataError("the data changed")
+        case ("bug",):
+            raise ZeroDivisionError("a\nbug")
+        case ("sleep",):
+            time.sleep(60)
+    return None
