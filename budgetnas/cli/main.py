@@ -41,7 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
             allow_abbrev=False,
         )
         module.add_arguments(command)
-        command.set_defaults(run=module.run)
+        command.set_defaults(execute=module.run)
     return parser
 
 
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     arguments = make_parser().parse_args(argv)
     try:
-        return int(arguments.run(arguments) or 0)
+        return int(arguments.execute(arguments) or 0)
     except BudgetNASError as error:
         print(f"budgetnas: {' '.join(str(error).split())}", file=sys.stderr)
         return error.exit_status

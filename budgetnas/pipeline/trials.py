@@ -64,10 +64,10 @@ def run_stage(stage: Stage, engine: Engine, *, tick: Callable[[], None]) -> None
                     if event.fatal:
                         raise BudgetNASError(event.reason)
                     store.fail(trial.number, event.reason)
-                    check_failures(store.trials)
                 else:
                     _keep(stage, trial, event.result)
                 del running[event.key]
+                check_failures(store.trials)
     finally:
         for trial in running.values():
             store.release(trial.number)

@@ -101,7 +101,6 @@ def _facts(result: SearchResult, command: Sequence[str]) -> ReportFacts:
         title=prepared.name,
         notice=prepared.data.traits.notice,
         dataset=prepared.data.name,
-        shape=f"{shape.channels}x{shape.height}x{shape.width}, {shape.classes} classes",
         max_params=prepared.cap,
         trials=result.trials,
         trusted=result.trusted,

@@ -33,7 +33,6 @@ class ReportFacts:
         title: name of the run.
         notice: what must be known before anything else; "" for nothing.
         dataset: name of the data set.
-        shape: its images and classes, for a person.
         max_params: the cap.
         trials: short trainings and pruned candidates, by number.
         trusted: posterior mean by number of trial.
@@ -46,7 +45,6 @@ class ReportFacts:
     title: str
     notice: str
     dataset: str
-    shape: str
     max_params: int
     trials: Sequence[Trial]
     trusted: Mapping[int, float]

@@ -95,7 +95,7 @@ def _dress(figure: go.Figure, x: str, y: str) -> go.Figure:
         plot_bgcolor="rgba(0,0,0,0)",
         margin={"l": 10, "r": 10, "t": 30, "b": 10},
         height=420,
-        legend={"orientation": "h", "y": 1.12, "x": 0},
+        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
         xaxis={**axis, "title": {"text": x}},
         yaxis={**axis, "title": {"text": y}},
     )

@@ -90,7 +90,7 @@ def _figure(figure: object, *, script: bool) -> str:
             figure,
             full_html=False,
             include_plotlyjs="inline" if script else False,
-            config={"responsive": True, "displaylogo": False},
+            config={"responsive": True, "displayModeBar": False},
         )
     )
 

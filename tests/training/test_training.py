@@ -19,7 +19,7 @@ from budgetnas.training.device import resolve_device, resolve_precision
 from budgetnas.training.images import Augmenter, Normaliser, batch_bounds, shift_images, to_device
 from budgetnas.training.loop import lr_factor
 from budgetnas.training.perform import perform
-from budgetnas.training.tasks import Setting, Look, LookTask, Timed, TimeTask, Trained, TrainTask
+from budgetnas.training.tasks import Look, LookTask, Setting, Timed, TimeTask, Trained, TrainTask
 
 DIGITS = DataConfig(dataset="digits")
 SPEC = ResNetSpec(blocks=(1, 1), widths=(16, 32))

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from budgetnas.cli.main import main
+
+
+def output(capsys, *words):
+    assert main(["count", *words]) == 0
+    return capsys.readouterr().out
+
+
+def test_the_prose_of_model_5_counts_what_it_counts(capsys):
+    text = output(capsys, "--blocks", "4,5,3,0", "--widths", "64,128,250", "--max-params", "5e6")
+    assert "parameters   4,848,142\n" in text
+    assert "MACs         864,952,004 (0.865 G)\n" in text
+    assert "utilisation  96.96% of 5,000,000 (151,858 left)\n" in text
+    assert "width 256 in stage 3" in text
+
+
+def test_zeros_in_the_middle_are_removed_with_a_notice_and_at_the_end_without(capsys):
+    assert "empty stages in the middle were removed" in output(capsys, "--blocks", "4,0,3,0", "--widths", "64,128")
+    assert "removed" not in output(capsys, "--blocks", "4,3,0", "--widths", "64,128")
+
+
+def test_a_network_over_the_cap_says_by_how_much(capsys):
+    assert "OVER by 139,018" in output(capsys, "--blocks", "2,2,4", "--widths", "64,128,256", "--max-params", "5M")
+
+
+def test_a_shipped_study_is_counted_by_name(capsys):
+    text = output(capsys, "paper", "--max-params", "5M")
+    for figure in ("11,173,962", "4,903,242", "5,139,018", "4,939,902", "4,993,025", "4,992,586"):
+        assert figure in text
+    assert "its table of layers 256" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--blocks", "4,x", "--widths", "64,128"], "`--blocks` is '4,x'"),
+        (["--blocks", "4,-1", "--widths", "64,128"], "-1"),
+        (["--blocks", "0,0", "--widths", "64,128"], "no block in any stage"),
+        (["--blocks", "4,5,3,0", "--widths", "64,128"], "`widths` has 2 values"),
+        (["--blocks", "4,5", "--widths", "64,128,256,512"], "`widths` has 4 values"),
+        (["--blocks", "4,5", "--widths", "64,0"], "`widths` holds 0"),
+        (["--blocks", "4,5", "--widths", "64,99999999999"], "99999999999"),
+        (["--blocks", "4,5", "--widths", "9" * 5000], "`--widths`"),
+        (["--blocks", "4,99999", "--widths", "64,64"], "`blocks` holds 99999"),
+        (["--blocks", "4,5"], "both needed"),
+        (["paper", "--blocks", "4,5"], "do not go with a study"),
+        (["nothing"], "not among the shipped names"),
+        (["cifar.toml"], "no file"),
+        *[
+            (["--blocks", "1", "--widths", "16", "--max-params", cap], "`--max-params` is")
+            for cap in ("0", "-1", "abc", "nan", "inf", "")
+        ],
+    ],
+)
+def test_wrong_words_are_named_in_one_line(capsys, words, said):
+    with_equals = [words[-2] + "=" + words[-1], *words[:-2]] if words[-1].startswith("-") else words
+    assert main(["count", *with_equals]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert said in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith("budgetnas: ")
+
+
+def test_counting_loads_nothing_heavy():
+    code = (
+        "import sys; from budgetnas.cli.main import main\n"
+        "main(['count', '--blocks', '4,5,3,0', '--widths', '64,128,250', '--max-params', '5e6'])\n"
+        "print([m for m in ('torch', 'optuna', 'numpy', 'pandas', 'rich', 'sklearn', 'plotly') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from budgetnas.arch.spec import ResNetSpec
+from budgetnas.cli.main import main
+from budgetnas.records.trial import Candidate, TrialState
+from budgetnas.storage.study import Ranges, StudyStore, open_storage, sqlite_url
+
+
+@pytest.fixture
+def run(tmp_path):
+    store = StudyStore(
+        open_storage(sqlite_url(tmp_path / "study.db")), "mine/r3", Ranges(stages=(1, 4), blocks=(1, 8), widths=(1, 99))
+    )
+    candidate = Candidate(spec=ResNetSpec(blocks=(2,), widths=(16,)), params=10, macs=20, origin="random")
+    store.add(candidate, state=TrialState.PRUNED, attrs={"reason": "5 parameters over the cap"})
+    store.add(candidate, state=TrialState.RUNNING, attrs={})
+    store.finish(1, 0.9, {})
+    return tmp_path
+
+
+def test_the_dashboard_serves_the_study_on_loopback(run):
+    words = [sys.executable, "-m", "budgetnas", "dashboard", str(run), "--port", "0"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        address = process.stdout.readline().split()[0]
+        assert address.startswith("http://127.0.0.1:")
+        with urllib.request.urlopen(address.replace("/dashboard", "/api/studies"), timeout=30) as reply:
+            studies = json.load(reply)["study_summaries"]
+        assert [study["study_name"] for study in studies] == ["mine/r3"]
+        url = address.replace("/dashboard", f"/api/studies/{studies[0]['study_id']}?after=0")
+        with urllib.request.urlopen(url, timeout=30) as reply:
+            trials = json.load(reply)["trials"]
+        assert [trial["state"] for trial in trials] == ["Pruned", "Complete"]
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert error == "budgetnas: stopped\n"
+
+
+def test_a_folder_without_a_study_is_named(capsys, tmp_path):
+    assert main(["dashboard", str(tmp_path / "nothing")]) == 1
+    assert "study.db` does not exist: give the folder of a run" in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_named(capsys, run):
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert main(["dashboard", str(run), "--port", str(taken.getsockname()[1])]) == 1
+    assert "give another --port" in capsys.readouterr().err

@@ -1,0 +1,197 @@
+"""The real command on real digits: run, finished, continued, stopped and resumed, resumed with something else."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import optuna
+import pandas as pd
+import pytest
+import torch
+
+from budgetnas.config.study import DataConfig
+from budgetnas.data.load import load_dataset
+from budgetnas.export.best import load_best
+from budgetnas.training.images import Normaliser, to_device
+
+CAP = 60_000
+WORDS = ("search", "--max-params", "60k", "--trials", 6, "--promote", 2, "--full-epochs", 4, "--device", "cpu")
+STABLE = [
+    "trial",
+    "state",
+    "origin",
+    "spec",
+    "params",
+    "macs",
+    "score",
+    "posterior_mean",
+    "full_score",
+    "test_accuracy",
+]
+
+
+def trials(run: Path) -> pd.DataFrame:
+    return pd.read_csv(run / "trials.csv")
+
+
+@pytest.fixture(scope="module")
+def finished(budgetnas, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("digits")
+    return folder, budgetnas(*WORDS, cwd=folder)
+
+
+def test_the_run_says_what_it_did(finished):
+    _, done = finished
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("NOTE: digits shows the flow")
+    for word in ("space", "budget", "band", "trials", "promotion", "device", "time"):
+        assert any(line.startswith(word) for line in lines), word
+    assert any("model2" in line and "over the cap: pruned" in line for line in lines)
+    assert any(line.startswith("11 counted, 5 pruned over the cap, 6 trained") for line in lines)
+
+
+def test_the_run_directory_holds_everything(finished):
+    run = finished[0] / "runs" / "digits-60k-s0"
+    table = trials(run)
+    assert list(table.state) == ["PRUNED"] * 5 + ["COMPLETE"] * 6
+    assert (table[table.state == "COMPLETE"].params <= CAP).all()
+    assert (table[table.state == "PRUNED"].params > CAP).all()
+    assert table.full_score.notna().sum() == 2
+    assert table.spec.is_unique
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert manifest["counts"] == {"counted": 11, "pruned": 5, "trained": 6, "failed": 0}
+    assert manifest["command"].startswith("budgetnas search --max-params 60k")
+    assert manifest["notice"]
+    assert len(manifest["test_looks"]) == 2
+    assert set(manifest["versions"]) >= {"python", "torch", "optuna"}
+    page = (run / "report.html").read_text()
+    assert "digits only shows the flow" in page
+    assert "src=" not in page.split("<body>")[0]
+    studies = {s.study_name: s for s in optuna.get_all_study_summaries(f"sqlite:///{run / 'study.db'}")}
+    assert set(studies) == {"digits-60k-s0/r3", "digits-60k-s0/full"}
+
+
+def test_the_winner_is_the_best_by_validation_and_reloads_to_its_test_accuracy(finished):
+    run = finished[0] / "runs" / "digits-60k-s0"
+    table = trials(run)
+    model, arch = load_best(run / "best")
+    assert arch["results"]["score"] == pytest.approx(table.full_score.max())
+    assert sum(p.numel() for p in model.parameters()) == arch["params"] <= CAP
+    data = load_dataset(DataConfig(dataset="digits"))
+    images, labels = to_device(data.test, "cpu")
+    norm = arch["normalisation"]
+    with torch.no_grad():
+        right = (model(Normaliser(norm["mean"], norm["std"], "cpu")(images)).argmax(1) == labels).sum().item()
+    assert right / len(labels) == arch["results"]["test_accuracy"] > 0.5
+
+
+def test_the_study_database_is_optunas(finished):
+    url = f"sqlite:///{finished[0] / 'runs' / 'digits-60k-s0' / 'study.db'}"
+    study = optuna.load_study(study_name="digits-60k-s0/r3", storage=url)
+    done = [t for t in study.trials if t.state.name == "COMPLETE"]
+    assert all(set(t.user_attrs) >= {"params", "utilisation", "macs", "seconds", "spec"} for t in done)
+    assert all(sorted(t.intermediate_values) == [1, 2, 3] for t in done)
+    full = optuna.load_study(study_name="digits-60k-s0/full", storage=url)
+    assert {t.user_attrs["parent"] for t in full.trials} <= {t.number for t in done}
+
+
+def test_a_finished_search_shows_its_result_and_a_larger_one_goes_on(finished, budgetnas, tmp_path):
+    folder, _ = finished
+    before = trials(folder / "runs" / "digits-60k-s0")
+    again = budgetnas(*WORDS, "--json", cwd=folder)
+    assert again.returncode == 0, again.stderr
+    result = json.loads(again.stdout)
+    assert result["winner"]["params"] <= CAP
+    assert result["trained"] == 6
+    more = budgetnas("search", "--max-params", "60k", "--trials", 8, *WORDS[5:], cwd=folder)
+    assert more.returncode == 0, more.stderr
+    after = trials(folder / "runs" / "digits-60k-s0")
+    assert len(after) == 13
+    kept = ["trial", "state", "spec", "score", "seconds"]
+    pd.testing.assert_frame_equal(after[kept].head(11), before[kept])
+    promoted = before.trial[before.full_score.notna()]
+    assert after.full_score[promoted].notna().all()
+    shown = budgetnas("search", "--max-params", "60k", "--trials", 8, *WORDS[5:], cwd=folder)
+    assert "already finished" in shown.stdout
+
+
+def test_a_stopped_search_resumes_to_the_same_table(finished, budgetnas, tmp_path):
+    words = [sys.executable, "-m", "budgetnas", *map(str, WORDS), "--workers", "1"]
+    process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    database = tmp_path / "runs" / "digits-60k-s0" / "study.db"
+    while not _some_are_complete(database):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "the same command goes on from here" in out
+    assert err == ""
+    resumed = budgetnas(*WORDS, cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    reference = budgetnas(*WORDS, "--name", "other", cwd=tmp_path)
+    assert reference.returncode == 0, reference.stderr
+    runs = tmp_path / "runs"
+    pd.testing.assert_frame_equal(trials(runs / "digits-60k-s0")[STABLE], trials(runs / "other")[STABLE])
+
+
+def _some_are_complete(database: Path) -> bool:
+    import sqlite3
+
+    if not database.exists():
+        return False
+    try:
+        with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+            return bool(connection.execute("SELECT 1 FROM trials WHERE state = 'COMPLETE'").fetchall())
+    except sqlite3.OperationalError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--set", "proxy.recipe=full"), "proxy.recipe"),
+        (("--set", "space.width_step=4"), "space.width_step was 8, is 4"),
+        (("--full-epochs", "5"), "full.epochs was 4, is 5"),
+        (("--no-paper-models",), "search.paper_models was True, is False"),
+        (("--set", "engine.threads=2"), "engine.threads was 1, is 2"),
+        (("--subset", "20"), "data.fingerprint"),
+    ],
+)
+def test_a_study_resumed_with_something_else_says_what(finished, capsys, monkeypatch, words, said):
+    from budgetnas.cli.main import main
+
+    folder, _ = finished
+    monkeypatch.chdir(folder)
+    before = (folder / "runs" / "digits-60k-s0" / "study.db").read_bytes()
+    assert main([*map(str, WORDS), *words]) == 1
+    error = capsys.readouterr().err
+    assert "was begun with other settings" in error
+    assert said in error
+    assert error.count("\n") == 1
+    assert (folder / "runs" / "digits-60k-s0" / "study.db").read_bytes() == before
+
+
+def test_a_dry_run_writes_nothing(budgetnas, tmp_path):
+    done = budgetnas(*WORDS, "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "for the whole search" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_own_images_flow_through_with_their_own_shape(budgetnas, tmp_path, make_npz):
+    path = make_npz(side=12, channels=3, per_class=30)
+    words = ("--trials", 2, "--promote", 1, "--full-epochs", 1, "--set", "proxy.epochs=1", "--no-paper-models")
+    done = budgetnas("search", "--max-params", "20k", "--dataset", path, *words, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["notice"] is None
+    arch = json.loads((tmp_path / result["run"] / "best" / "arch.json").read_text())
+    assert arch["shape"] == {"channels": 3, "height": 12, "width": 12, "classes": 3}

@@ -1,0 +1,153 @@
+"""The loop of trials with an engine that trains nothing: order, resuming, failures."""
+
+from __future__ import annotations
+
+import random
+from types import SimpleNamespace
+
+import pytest
+
+from budgetnas.config.study import load_study
+from budgetnas.exceptions import BudgetNASError
+from budgetnas.pipeline.prepare import prepare
+from budgetnas.pipeline.stages import Clock, ProxyStage
+from budgetnas.pipeline.trials import check_failures, run_stage
+from budgetnas.records.engine import EpochReport, Failed, Finished, Progressed
+from budgetnas.records.trial import TrialState
+from budgetnas.search.samplers import SAMPLERS
+from budgetnas.storage.study import Ranges, StudyStore, open_storage, sqlite_url
+from budgetnas.training.tasks import Trained
+
+RANGES = Ranges(stages=(1, 4), blocks=(1, 8), widths=(16, 512))
+
+
+class FakeEngine:
+    """Finishes its tasks in random order; the score is a function of the architecture."""
+
+    def __init__(self, capacity, *, seed=0, fails=lambda task: None, stop_after=None):
+        self.capacity = capacity
+        self._rng = random.Random(seed)
+        self._tasks = {}
+        self._fails, self._stop_after, self.done = fails, stop_after, 0
+
+    def submit(self, key, task):
+        assert key not in self._tasks
+        assert len(self._tasks) < self.capacity
+        self._tasks[key] = task
+
+    def wait(self, timeout):
+        if self.done == self._stop_after:
+            raise KeyboardInterrupt
+        key = self._rng.choice(sorted(self._tasks))
+        task = self._tasks.pop(key)
+        self.done += 1
+        reason = self._fails(task)
+        if reason:
+            return [Failed(key=key, reason=reason)]
+        score = sum(task.spec.blocks) / 40 + task.seed % 100 / 10_000
+        report = EpochReport(epoch=1, train_loss=1.0, accuracy=score, loss=1.0)
+        return [
+            Progressed(key=key, report=report),
+            Finished(key=key, result=Trained(reports=(report,), seconds=0.1, images=10, weights=None)),
+        ]
+
+    def close(self):
+        pass
+
+
+@pytest.fixture(scope="module")
+def prepared():
+    words = {"budget.max_params": "300k", "search.trials": 24, "data.dataset": "digits", "engine.device": "cpu"}
+    return prepare(load_study(None, words, []))
+
+
+def stage(prepared, store, **changes):
+    config = prepared.config
+    sampler = SAMPLERS[config.search.sampler](prepared.space, prepared.band, seed=config.search.seed)
+    search = SimpleNamespace(trials=changes.get("trials", config.search.trials), seed=0, batch=config.search.batch)
+    view = SimpleNamespace(
+        config=SimpleNamespace(search=search),
+        seeds=prepared.seeds,
+        cap=prepared.cap,
+        setting=prepared.setting,
+        proxy=prepared.proxy,
+        proxy_epochs=3,
+    )
+    return ProxyStage(view, store, sampler, Clock(changes.get("max_hours")))
+
+
+def table(store):
+    return [(t.number, t.candidate.spec.id, t.state, t.score) for t in store.trials]
+
+
+def run(prepared, path, engine, **changes):
+    store = StudyStore(open_storage(sqlite_url(path)), "s/r3", RANGES)
+    run_stage(stage(prepared, store, **changes), engine, tick=lambda: None)
+    return store
+
+
+@pytest.fixture(scope="module")
+def undisturbed(prepared, tmp_path_factory):
+    return table(run(prepared, tmp_path_factory.mktemp("u") / "study.db", FakeEngine(1)))
+
+
+def test_models_come_first_and_the_over_budget_are_pruned_not_counted(undisturbed):
+    states = [state for _, _, state, _ in undisturbed]
+    assert states[:5] == [TrialState.PRUNED] * 5
+    assert states[5:] == [TrialState.COMPLETE] * 24
+
+
+@pytest.mark.parametrize("workers", [2, 3, 4, 7])
+def test_neither_workers_nor_their_order_change_the_table(prepared, undisturbed, tmp_path, workers):
+    assert table(run(prepared, tmp_path / "study.db", FakeEngine(workers, seed=workers))) == undisturbed
+
+
+@pytest.mark.parametrize("stop", [0, 1, 5, 13, 23])
+def test_a_stopped_study_resumes_to_the_same_table(prepared, undisturbed, tmp_path, stop):
+    path = tmp_path / "study.db"
+    with pytest.raises(KeyboardInterrupt):
+        run(prepared, path, FakeEngine(3, stop_after=stop))
+    left = StudyStore(open_storage(sqlite_url(path)), "s/r3", RANGES).trials
+    assert TrialState.RUNNING not in {trial.state for trial in left}
+    assert table(run(prepared, path, FakeEngine(2, seed=9))) == undisturbed
+
+
+def test_more_trials_go_on_where_fewer_ended(prepared, undisturbed, tmp_path):
+    path = tmp_path / "study.db"
+    run(prepared, path, FakeEngine(2), trials=9)
+    engine = FakeEngine(2)
+    assert table(run(prepared, path, engine)) == undisturbed
+    assert engine.done == 15
+
+
+def test_a_failed_training_is_kept_with_its_reason_and_replaced(prepared, tmp_path):
+    fails = lambda task: "diverged" if sum(task.spec.blocks) % 5 == 0 else None  # noqa: E731
+    one = run(prepared, tmp_path / "one.db", FakeEngine(1, fails=fails))
+    two = run(prepared, tmp_path / "two.db", FakeEngine(4, seed=3, fails=fails))
+    states = [trial.state for trial in one.trials]
+    assert states.count(TrialState.COMPLETE) == 24
+    assert states.count(TrialState.FAIL) > 0
+    assert {t.attrs["reason"] for t in one.trials if t.state is TrialState.FAIL} == {"diverged"}
+    assert table(one) == table(two)
+
+
+def test_three_failures_alike_stop_the_search(prepared, tmp_path):
+    with pytest.raises(BudgetNASError, match=r"3 trainings in a row failed alike \(diverged\)"):
+        run(prepared, tmp_path / "study.db", FakeEngine(2, fails=lambda task: "diverged"))
+
+
+def test_many_different_failures_stop_the_search(prepared, tmp_path):
+    with pytest.raises(BudgetNASError, match=r"trainings failed"):
+        run(prepared, tmp_path / "study.db", FakeEngine(1, fails=lambda task: f"seed {task.seed}"))
+
+
+def test_failures_are_judged_in_the_order_of_numbers():
+    fail = SimpleNamespace(state=TrialState.FAIL, attrs={"reason": "x"})
+    running = SimpleNamespace(state=TrialState.RUNNING, attrs={})
+    check_failures([fail, running, fail, fail])
+    with pytest.raises(BudgetNASError):
+        check_failures([fail, fail, fail])
+
+
+def test_no_training_starts_after_the_hours_are_over(prepared, tmp_path):
+    assert run(prepared, tmp_path / "study.db", FakeEngine(1), max_hours=1e-9).trials == []

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+
+from budgetnas.arch.spec import ResNetSpec
+from budgetnas.promotion.select import finalists, promote
+from budgetnas.records.trial import Candidate, Trial, TrialState
+
+
+def trial(number, *, params=100, score=0.5, state=TrialState.COMPLETE, **attrs):
+    candidate = Candidate(spec=ResNetSpec(blocks=(1,), widths=(params,)), params=params, macs=1, origin="")
+    return Trial(number=number, candidate=candidate, state=state, score=score, attrs=attrs)
+
+
+def test_the_trusted_score_decides_and_of_equals_the_smaller_network():
+    trials = [trial(0, score=0.99), trial(1, params=90), trial(2, params=80), trial(3)]
+    assert [t.number for t in promote(trials, [0.1, 0.7, 0.7, 0.8], 3)] == [3, 2, 1]
+    assert len(promote(trials, [0.1, 0.7, 0.7, 0.8], 9)) == 4
+
+
+def test_finalists_are_ranked_by_their_mean_over_seeds():
+    runs = [
+        trial(0, score=0.90, parent=5, repeat=0),
+        trial(1, score=0.95, parent=6, repeat=0),
+        trial(2, score=0.96, parent=5, repeat=1),
+        trial(3, score=0.80, parent=6, repeat=1),
+        trial(4, state=TrialState.FAIL, score=None, parent=7, repeat=0),
+    ]
+    first, second = finalists(runs)
+    assert (first.parent, second.parent) == (5, 6)
+    assert first.score == pytest.approx(0.93)
+    assert first.spread == pytest.approx(0.0424, abs=1e-4)
+    assert first.best_run.number == 2
+    assert finalists(runs[:1])[0].spread is None
+    assert finalists([]) == []

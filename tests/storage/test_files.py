@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from budgetnas.exceptions import StorageError
+from budgetnas.storage.files import digest, own, read_bytes, read_json, write_bytes, write_json
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    write_json(path, {"old": True})
+
+    def full(fd):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(StorageError, match=r"a\.json` cannot be written \(No space left on device\)"):
+        write_json(path, {"new": True})
+    assert read_json(path) == {"old": True}
+    assert [child.name for child in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_flipped_byte_is_noticed(tmp_path):
+    path = tmp_path / "weights"
+    write_bytes(path, b"abc")
+    assert read_bytes(path, digest(b"abc")) == b"abc"
+    path.write_bytes(b"abd")
+    with pytest.raises(StorageError, match="is damaged"):
+        read_bytes(path, digest(b"abc"))
+
+
+def test_damaged_json_is_named(tmp_path):
+    (tmp_path / "a.json").write_text('{"cut": ')
+    with pytest.raises(StorageError, match=r"a\.json` is damaged"):
+        read_json(tmp_path / "a.json")
+    with pytest.raises(StorageError, match=r"b\.json` cannot be read"):
+        read_json(tmp_path / "b.json")
+
+
+def test_a_folder_has_one_owner_and_the_dead_own_nothing(tmp_path):
+    folder = tmp_path / "run"
+    code = f"from budgetnas.storage.files import own; from pathlib import Path\nwith own(Path({str(folder)!r})):\n    "
+    with own(folder):
+        other = subprocess.run([sys.executable, "-c", code + "pass"], capture_output=True, text=True, check=False)
+        assert "is in use by process" in other.stderr
+    assert not folder.exists()
+    dead = subprocess.run([sys.executable, "-c", code + "import os; os._exit(9)"], check=False)
+    assert dead.returncode == 9
+    assert folder.exists()
+    with own(folder):
+        (folder / "study.db").touch()
+    assert (folder / "study.db").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match=r"cannot be written \(Not a directory\)"), own(tmp_path / "file" / "run"):
+        pass

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import sqlite3
+
+import optuna
+import pytest
+
+from budgetnas.arch.spec import ResNetSpec
+from budgetnas.exceptions import StorageError
+from budgetnas.records.trial import Candidate, TrialState
+from budgetnas.storage.study import Ranges, StudyStore, open_storage, sqlite_url
+
+RANGES = Ranges(stages=(1, 4), blocks=(1, 8), widths=(16, 512))
+SPEC = ResNetSpec(blocks=(4, 5, 3), widths=(64, 128, 250))
+CANDIDATE = Candidate(spec=SPEC, params=4_848_142, macs=864_952_004, origin="model5")
+
+
+@pytest.fixture
+def url(tmp_path):
+    return sqlite_url(tmp_path / "study.db")
+
+
+@pytest.fixture
+def store(url):
+    return StudyStore(open_storage(url), "mine/r3", RANGES)
+
+
+def test_a_trial_goes_through_its_life_and_reads_back_whole(store, url):
+    trial = store.add(CANDIDATE, state=TrialState.RUNNING, attrs={"seeded": True})
+    assert (trial.number, trial.state, trial.candidate) == (0, TrialState.RUNNING, CANDIDATE)
+    store.report(0, 1, 0.5)
+    store.report(0, 2, 0.75)
+    store.finish(0, 0.75, {"seconds": 1.5})
+    (again,) = StudyStore(open_storage(url), "mine/r3", RANGES).trials
+    assert again == store.trials[0]
+    assert (again.score, again.curve, again.state) == (0.75, {1: 0.5, 2: 0.75}, TrialState.COMPLETE)
+    assert again.attrs == {"seeded": True, "seconds": 1.5}
+
+
+def test_optuna_reads_it_as_its_own(store, url):
+    store.add(CANDIDATE, state=TrialState.PRUNED, attrs={})
+    store.add(CANDIDATE, state=TrialState.RUNNING, attrs={})
+    store.finish(1, 0.9, {})
+    study = optuna.load_study(study_name="mine/r3", storage=url)
+    assert study.best_trial.number == 1
+    assert study.best_params == {
+        "stages": 3, "blocks_1": 4, "blocks_2": 5, "blocks_3": 3, "blocks_4": 1,
+        "width_1": 64, "width_2": 128, "width_3": 250, "width_4": 16,
+    }  # fmt: skip
+    assert study.trials[0].state is optuna.trial.TrialState.PRUNED
+    assert study.best_trial.user_attrs["spec"] == "4x64-5x128-3x250"
+
+
+def test_failures_keep_their_reason_and_unfinished_trials_can_be_handed_on(store):
+    store.add(CANDIDATE, state=TrialState.RUNNING, attrs={})
+    store.release(0)
+    assert store.trials[0].state is TrialState.WAITING
+    store.restart(0)
+    assert store.trials[0].state is TrialState.RUNNING
+    store.fail(0, "diverged in epoch 2")
+    assert (store.trials[0].state, store.trials[0].attrs["reason"]) == (TrialState.FAIL, "diverged in epoch 2")
+
+
+def test_ranges_widen_to_hold_the_seeded_models():
+    narrow = Ranges(stages=(2, 3), blocks=(2, 3), widths=(64, 128))
+    assert narrow.cover(SPEC) == Ranges(stages=(2, 3), blocks=(2, 5), widths=(64, 250))
+    four = ResNetSpec(blocks=(1, 1, 1, 1), widths=(64, 128, 256, 512))
+    assert narrow.cover(four) == Ranges(stages=(2, 4), blocks=(1, 3), widths=(64, 512))
+
+
+def test_files_that_are_no_optuna_database_are_refused_and_left_alone(tmp_path, url):
+    path = tmp_path / "study.db"
+    path.write_bytes(b"this is no database, only text that is long enough to look at" * 20)
+    before = path.read_bytes()
+    with pytest.raises(StorageError, match="no usable Optuna study"):
+        open_storage(url)
+    assert path.read_bytes() == before
+    path.unlink()
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE recipes (name TEXT)")
+    connection.commit()
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(StorageError, match=r"another program \(recipes\)"):
+        open_storage(url)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("url", ["study.db", "nonsense://x", "sqlite:////no/such/folder/study.db"])
+def test_addresses_that_lead_nowhere_are_named(url):
+    with pytest.raises(StorageError, match="no usable Optuna study"):
+        open_storage(url)
+
+
+def test_a_study_of_somebody_else_is_refused(url):
+    study = optuna.create_study(study_name="mine/r3", storage=url, direction="maximize")
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
+    with pytest.raises(StorageError, match="not made by budgetnas"):
+        StudyStore(open_storage(url), "mine/r3", RANGES)
