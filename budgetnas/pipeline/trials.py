@@ -52,9 +52,9 @@ def run_stage(stage: Stage, engine: Engine, *, tick: Callable[[], None]) -> None
                 key = f"{store.name}/{trial.number}"
                 running[key] = trial
                 engine.submit(key, stage.task(trial))
+            tick()
             if not running:
                 return
-            tick()
             for event in engine.wait(TICK_SECONDS):
                 trial = running[event.key]
                 if isinstance(event, Progressed):
