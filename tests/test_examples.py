@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -36,5 +37,4 @@ def test_the_documented_study_file_holds_every_key_with_its_default(tmp_path):
 
 def test_the_changelog_knows_this_version():
     assert f"## [{budgetnas.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["version"] == budgetnas.__version__
+    assert metadata.version("budgetnas") == budgetnas.__version__
