@@ -3,75 +3,201 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
+from budgetnas.arch.layers import Conv
+from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.budget.cap import parse_cap
 from budgetnas.cli.numbers import parse_list, write_macs
-from budgetnas.complexity.counter import count
-from budgetnas.config.models import NamedModel, load_models, paper_models
-from budgetnas.config.reader import locate
+from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_cap, read_shape
+from budgetnas.complexity.counter import LedgerRow, count, ledger
+from budgetnas.config.models import NamedModel, find_model, load_models, model_names, paper_models
+from budgetnas.config.reader import locate, shipped
 from budgetnas.exceptions import UsageError
 
 NAME = "count"
 SUMMARY = "count parameters and MACs exactly, without building the network"
-DESCRIPTION = "Count parameters and MACs exactly, of one network or of all models that a study file declares."
+DESCRIPTION = "Count parameters and MACs exactly: of one network, or of all models that a study file declares."
 EXAMPLE = "budgetnas count --blocks 4,5,3,0 --widths 64,128,250 --max-params 5e6"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("study", nargs="?", metavar="STUDY", help="a study with [[models]]: `paper`, or a .toml file")
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="a network (resnet18, model5), a study with models (paper), or a .toml"
+    )
     parser.add_argument("--blocks", metavar="B,B,..", help="basic blocks per stage; 0 for an empty stage")
     parser.add_argument("--widths", metavar="W,W,..", help="channels, one per stage or one per non-empty stage")
-    parser.add_argument("--max-params", metavar="N", help="cap to compare with, like 5e6 or 5M")
+    parser.add_argument("--stem-width", metavar="W", help="channels of the stem (default: those of stage 1)")
+    parser.add_argument("--max-params", metavar="N", help=CAP_HELP)
+    add_shape_arguments(parser)
+    parser.add_argument("--table", action="store_true", help="list every layer with its share")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the counts."""
-    shape = DataShape()
-    cap = None if arguments.max_params is None else parse_cap(arguments.max_params, name="--max-params")
-    if arguments.study is not None:
-        if arguments.blocks is not None or arguments.widths is not None:
-            raise UsageError("`--blocks` and `--widths` do not go with a study: give one or the other.")
-        _print_models(load_models(locate(arguments.study)), shape, cap)
-        return
+    shape = read_shape(arguments)
+    cap = None if arguments.max_params is None else read_cap(arguments.max_params, shape)
+    found = [_Counted(model, shape, cap) for model in _models(arguments)]
+    if arguments.json:
+        import json
+
+        content = [counted.as_json(with_layers=arguments.table) for counted in found]
+        print(json.dumps(content if len(found) > 1 else content[0], indent=2))
+    elif len(found) > 1:
+        _print_list(found, with_layers=arguments.table)
+    else:
+        _print_one(found[0], with_layers=arguments.table)
+
+
+class _Counted:
+    """One network with its cost."""
+
+    def __init__(self, model: NamedModel, shape: DataShape, cap: int | None) -> None:
+        self.model, self.shape, self.cap = model, shape, cap
+        self.spec: ResNetSpec = model.spec
+        self.cost = count(self.spec, shape)
+
+    @property
+    def rows(self) -> tuple[LedgerRow, ...]:
+        return ledger(lower(self.spec, self.shape), self.shape)
+
+    @property
+    def utilisation(self) -> str:
+        assert self.cap is not None
+        rest = self.cap - self.cost.params
+        share = f"{self.cost.params / self.cap:.2%} of {self.cap:,}"
+        return f"{share} ({rest:,} left)" if rest >= 0 else f"{share} (OVER by {-rest:,})"
+
+    def as_json(self, *, with_layers: bool) -> dict[str, Any]:
+        spec, cost, shape = self.spec, self.cost, self.shape
+        content: dict[str, Any] = {
+            "id": spec.id,
+            "name": self.model.name or None,
+            "blocks": spec.blocks,
+            "widths": spec.widths,
+            "stem_width": spec.stem_width,
+            "channels": shape.channels,
+            "height": shape.height,
+            "width": shape.width,
+            "classes": shape.classes,
+            "params": cost.params,
+            "macs": cost.macs,
+            "activations": cost.activations,
+            "max_params": self.cap,
+            "utilisation": None if self.cap is None else cost.params / self.cap,
+            "note": self.model.note or None,
+        }
+        if with_layers:
+            content["layers"] = [
+                {
+                    "name": row.name,
+                    "layer": type(row.layer).__name__,
+                    "in_shape": row.in_shape,
+                    "out_shape": row.out_shape,
+                    "kernel": row.layer.kernel if isinstance(row.layer, Conv) else None,
+                    "params": row.params,
+                    "macs": row.macs,
+                    "activations": row.activations,
+                }
+                for row in self.rows
+            ]
+        return content
+
+
+def _models(arguments: argparse.Namespace) -> Sequence[NamedModel]:
+    typed = arguments.blocks is not None or arguments.widths is not None or arguments.stem_width is not None
+    if arguments.name is not None:
+        if typed:
+            raise UsageError("`--blocks`, `--widths` and `--stem-width` do not go with a name: give one or the other.")
+        return _named(arguments.name)
     if arguments.blocks is None or arguments.widths is None:
-        raise UsageError("`--blocks` and `--widths` are both needed: give them, or the name of a study like `paper`.")
-    blocks = parse_list(arguments.blocks, "--blocks")
-    spec = ResNetSpec.from_stages(blocks, parse_list(arguments.widths, "--widths"))
-    _print_one(spec, blocks, shape, cap)
+        raise UsageError("`--blocks` and `--widths` are both needed: give them, or a name like resnet18 or paper.")
+    blocks, widths = parse_list(arguments.blocks, "--blocks"), parse_list(arguments.widths, "--widths")
+    stem = 0 if arguments.stem_width is None else parse_list(arguments.stem_width, "--stem-width")[0]
+    model = NamedModel(name="", blocks=blocks, widths=widths, stem_width=stem)
+    known = next((paper for paper in paper_models() if paper.spec == model.spec), None)
+    notes = []
+    if 0 in blocks[: len(blocks) - _trailing_zeros(blocks)]:
+        notes.append(f"empty stages in the middle were removed: this is {model.spec.id}.")
+    if known is not None:
+        notes.append(f"this is {known.name} of the report. {known.note}".strip())
+    return [replace(model, note=" ".join(notes))]
 
 
-def _print_one(spec: ResNetSpec, blocks: tuple[int, ...], shape: DataShape, cap: int | None) -> None:
-    cost = count(spec, shape)
+def _named(name: str) -> Sequence[NamedModel]:
+    if not name.endswith(".toml"):
+        model = find_model(name)
+        if model is not None:
+            return [model]
+        if not shipped(f"{name}.toml").is_file():
+            raise UsageError(
+                f"`{name}` is no shipped network or study: give one of {', '.join(model_names())}, paper, classics, or "
+                "the path of a .toml file with [[models]]."
+            )
+    return load_models(locate(name))
+
+
+def _print_one(counted: _Counted, *, with_layers: bool) -> None:
+    spec, shape, cost = counted.spec, counted.shape, counted.cost
     stages = ", ".join(f"{b} block{'s' * (b > 1)} of {w}" for b, w in zip(spec.blocks, spec.widths, strict=True))
-    print(f"{spec.id}: {stages}; {shape.channels}x{shape.height}x{shape.width} images, {shape.classes} classes")
+    images = f"{shape.channels}x{shape.height}x{shape.width} images, {shape.classes} classes"
+    if with_layers:
+        print(_table(counted))
+        print()
+    print(f"{spec.id}: {stages}; {images}")
     print(f"parameters   {cost.params:,}")
     print(f"MACs         {cost.macs:,} ({write_macs(cost.macs)})")
-    if cap is not None:
-        print(f"utilisation  {_utilisation(cost.params, cap)}")
-    if 0 in blocks[: len(blocks) - _trailing_zeros(blocks)]:
-        print(f"note: empty stages in the middle were removed, so this is --blocks {','.join(map(str, spec.blocks))}")
-    for model in paper_models():
-        if model.spec == spec:
-            print(f"note: {model.name} of the report. {model.note}".rstrip())
+    print(f"activations  {cost.activations:,}")
+    if counted.cap is not None:
+        print(f"utilisation  {counted.utilisation}")
+    if counted.model.note:
+        print(f"note: {counted.model.note}")
 
 
-def _print_models(models: tuple[NamedModel, ...], shape: DataShape, cap: int | None) -> None:
-    width = max(len(model.name) for model in models)
-    for model in models:
-        cost = count(model.spec, shape)
-        line = f"{model.name:{width}}  {cost.params:>12,} parameters  {write_macs(cost.macs):>9} MACs"
-        print(line if cap is None else f"{line}  {_utilisation(cost.params, cap)}")
-    for model in models:
-        if model.note:
-            print(f"note: {model.name}: {model.note}")
+def _print_list(found: Sequence[_Counted], *, with_layers: bool) -> None:
+    width = max(len(counted.model.name) for counted in found)
+    for counted in found:
+        if with_layers:
+            print(f"{counted.model.name}\n{_table(counted)}\n")
+        line = f"{counted.model.name:{width}}  {counted.cost.params:>12,} parameters  "
+        line += f"{write_macs(counted.cost.macs):>9} MACs"
+        print(line if counted.cap is None else f"{line}  {counted.utilisation}")
+    for counted in found:
+        if counted.model.note:
+            print(f"note: {counted.model.name}: {counted.model.note}")
 
 
-def _utilisation(params: int, cap: int) -> str:
-    rest = f"{cap - params:,} left" if params <= cap else f"OVER by {params - cap:,}"
-    return f"{params / cap:.2%} of {cap:,} ({rest})"
+def _table(counted: _Counted) -> str:
+    """Write the ledger: a row a layer, their sum below."""
+    head = ("name", "layer", "in", "out", "kernel", "params", "MACs", "activations")
+    body = [
+        (
+            row.name,
+            type(row.layer).__name__,
+            "x".join(map(str, row.in_shape)),
+            "x".join(map(str, row.out_shape)),
+            f"{row.layer.kernel}x{row.layer.kernel}/{row.layer.stride}" if isinstance(row.layer, Conv) else "",
+            f"{row.params:,}",
+            f"{row.macs:,}",
+            f"{row.activations:,}",
+        )
+        for row in counted.rows
+    ]
+    cost = counted.cost
+    foot = ("total", "", "", "", "", f"{cost.params:,}", f"{cost.macs:,}", f"{cost.activations:,}")
+    widths = [max(len(row[i]) for row in (head, *body, foot)) for i in range(len(head))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i < 2 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in (head, *body, foot)
+    )
 
 
 def _trailing_zeros(blocks: tuple[int, ...]) -> int:
-    return next((i for i, count in enumerate(reversed(blocks)) if count), len(blocks))
+    return next((i for i, blocks_here in enumerate(reversed(blocks)) if blocks_here), len(blocks))

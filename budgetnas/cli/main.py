@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from budgetnas import __version__
-from budgetnas.cli import count, dashboard, search
+from budgetnas.cli import count, dashboard, fit, search, space
 from budgetnas.exceptions import BudgetNASError
 
-COMMANDS = (count, search, dashboard)
+COMMANDS = (count, space, fit, search, dashboard)
 
 
 class Parser(argparse.ArgumentParser):

@@ -82,7 +82,6 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.no_paper_models:
         overrides["search.paper_models"] = False
     config = load_study(arguments.study, overrides, arguments.set)
-    _ = config.budget.cap  # a wrong cap is told before anything is loaded
 
     from budgetnas.pipeline.search import dry_run, search
 

@@ -17,6 +17,7 @@ class LedgerRow:
     Attributes:
         name: dotted path of the layer, the name of its module in the built network.
         layer: the layer itself.
+        in_shape: input channels, height, width (or features only, at the head).
         out_shape: output channels, height, width (or classes only, behind the head).
         params: trainable parameters.
         macs: multiply-accumulates of convolutions and linear layers for one image; 0 for the others.
@@ -25,6 +26,7 @@ class LedgerRow:
 
     name: str
     layer: Layer
+    in_shape: tuple[int, ...]
     out_shape: tuple[int, ...]
     params: int
     macs: int
@@ -59,10 +61,11 @@ def _walk(layers: tuple[Layer, ...], path: str, size: tuple[int, ...]) -> Iterat
     for i, layer in enumerate(layers):
         name = f"{path}{i}"
         if isinstance(layer, Residual):
-            yield from _walk(layer.shortcut, f"{name}.shortcut.", size)
-            for row in _walk(layer.body, f"{name}.body.", size):
+            before = size
+            for row in _walk(layer.body, f"{name}.body.", before):
                 yield row
                 size = row.out_shape
+            yield from _walk(layer.shortcut, f"{name}.shortcut.", before)
         else:
             row = _leaf(layer, name, size)
             yield row
@@ -71,6 +74,7 @@ def _walk(layers: tuple[Layer, ...], path: str, size: tuple[int, ...]) -> Iterat
 
 def _leaf(layer: Conv | Norm | Act | GlobalPool | Linear, name: str, size: tuple[int, ...]) -> LedgerRow:
     params = macs = activations = 0
+    in_shape = size
     match layer:
         case Conv():
             size = (layer.out_channels, layer.out_side(size[1]), layer.out_side(size[2]))
@@ -88,4 +92,12 @@ def _leaf(layer: Conv | Norm | Act | GlobalPool | Linear, name: str, size: tuple
             activations = layer.out_features
         case Act():
             pass
-    return LedgerRow(name=name, layer=layer, out_shape=size, params=params, macs=macs, activations=activations)
+    return LedgerRow(
+        name=name,
+        layer=layer,
+        in_shape=in_shape,
+        out_shape=size,
+        params=params,
+        macs=macs,
+        activations=activations,
+    )

@@ -1,13 +1,16 @@
-"""The models that a study file declares by name, such as those of the report in `studies/paper.toml`."""
+"""The models that study files declare by name: the report's in `studies/paper.toml`, the classics beside it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from budgetnas.arch.spec import ResNetSpec
+from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.complexity.counter import count
 from budgetnas.config.reader import build, read_toml, shipped
 from budgetnas.exceptions import UsageError
+
+SHIPPED = ("paper", "classics")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,6 +21,7 @@ class NamedModel:
         name: how a person calls it.
         blocks: basic blocks per stage; 0 marks an empty stage.
         widths: one width per stage, or per non-empty stage.
+        stem_width: channels of the stem; 0 for those of stage 1.
         seeded: whether searches try it before their own proposals.
         reported_params: parameters as its source reports them.
         reported_accuracy: test accuracy in percent as its source reports it.
@@ -27,6 +31,7 @@ class NamedModel:
     name: str
     blocks: tuple[int, ...]
     widths: tuple[int, ...]
+    stem_width: int = 0
     seeded: bool = False
     reported_params: int | None = None
     reported_accuracy: float | None = None
@@ -35,7 +40,7 @@ class NamedModel:
     @property
     def spec(self) -> ResNetSpec:
         """The canonical architecture."""
-        return ResNetSpec.from_stages(self.blocks, self.widths)
+        return ResNetSpec.from_stages(self.blocks, self.widths, stem_width=self.stem_width)
 
 
 def load_models(path: Path) -> tuple[NamedModel, ...]:
@@ -47,9 +52,37 @@ def load_models(path: Path) -> tuple[NamedModel, ...]:
     entries = read_toml(path).get("models")
     if not isinstance(entries, list) or not entries:
         raise UsageError(f"`{path}` declares no [[models]]: give a file that does, such as the shipped `paper`.")
-    return tuple(build(NamedModel, entry, f"models[{i}]") for i, entry in enumerate(entries))
+    models = []
+    for i, entry in enumerate(entries):
+        if not isinstance(entry, dict) or not {"name", "blocks", "widths"} <= set(entry):
+            raise UsageError(f"`{path}` has a [[models]] entry, number {i + 1}, that lacks name, blocks or widths.")
+        models.append(build(NamedModel, entry, f"models[{i}]"))
+    return tuple(models)
 
 
 def paper_models() -> tuple[NamedModel, ...]:
     """Return the report's models, as `studies/paper.toml` declares them."""
     return load_models(shipped("paper.toml"))
+
+
+def find_model(name: str) -> NamedModel | None:
+    """Return the shipped model of this name, None where there is none."""
+    models = (model for study in SHIPPED for model in load_models(shipped(f"{study}.toml")))
+    return next((model for model in models if model.name == name), None)
+
+
+def model_names() -> list[str]:
+    """Return the names of all shipped models."""
+    return [model.name for study in SHIPPED for model in load_models(shipped(f"{study}.toml"))]
+
+
+def params_of(name: str, shape: DataShape) -> int:
+    """Count the shipped model of this name: what a cap like `45%resnet18` refers to.
+
+    Raises:
+        UsageError: there is no such model.
+    """
+    model = find_model(name)
+    if model is None:
+        raise UsageError(f"`{name}` is no shipped network: take one of {', '.join(model_names())}.")
+    return count(model.spec, shape).params

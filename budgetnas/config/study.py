@@ -9,7 +9,7 @@ from typing import Any, Literal
 from budgetnas.arch.spec import DataShape
 from budgetnas.budget.cap import parse_cap
 from budgetnas.complexity.counter import count
-from budgetnas.config.models import paper_models
+from budgetnas.config.models import paper_models, params_of
 from budgetnas.config.reader import Table, build, locate, read_toml, read_value
 from budgetnas.exceptions import UsageError
 from budgetnas.space.resnet import ResNetSpace
@@ -20,7 +20,7 @@ class BudgetConfig:
     """`[budget]`.
 
     Attributes:
-        max_params: cap on trainable parameters, as a number or written like "5M".
+        max_params: cap on trainable parameters, as a number or written like "5M" or "45%resnet18".
         min_utilisation: lower end of the band that proposals come from, as a share of the cap in [0, 1].
     """
 
@@ -31,12 +31,11 @@ class BudgetConfig:
         if not 0 <= self.min_utilisation <= 1:
             raise UsageError(f"`budget.min_utilisation` is {self.min_utilisation}, but must be in [0, 1].")
 
-    @property
-    def cap(self) -> int:
-        """The cap as a whole number."""
+    def cap(self, shape: DataShape) -> int:
+        """Return the cap as a whole number; a share of a named network is counted for `shape`."""
         if self.max_params is None:
             raise UsageError("`--max-params` is missing: give the cap on parameters, for example 5e6.")
-        return parse_cap(self.max_params)
+        return parse_cap(self.max_params, name="--max-params", reference=lambda name: params_of(name, shape))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,9 +6,7 @@ import os
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from budgetnas.arch.spec import ResNetSpec
+from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget.cap import write_cap
 from budgetnas.complexity.counter import count
 from budgetnas.config.models import paper_models
@@ -16,14 +14,13 @@ from budgetnas.config.recipe import Recipe, load_recipe
 from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten
 from budgetnas.data.dataset import Dataset
 from budgetnas.data.load import load_dataset, resolve
-from budgetnas.exceptions import InfeasibleBudgetError
 from budgetnas.records.trial import Candidate
+from budgetnas.space.band import choose_band, fitting
 from budgetnas.space.feasible import ArchitectureIndex, FeasibleSet
 from budgetnas.space.resnet import ResNetSpace
 from budgetnas.training.device import count_gpus, describe, resolve_device, resolve_precision
 from budgetnas.training.tasks import Setting
 
-BAND_STEP = 0.1
 BAND_FACTOR = 10
 
 
@@ -102,12 +99,13 @@ def prepare(config: StudyConfig) -> Prepared:
         DataError: the data set cannot be had.
         InfeasibleBudgetError: nothing of the space fits the budget.
     """
-    cap = config.budget.cap
+    config.budget.cap(DataShape())  # a wrong cap is told before anything is loaded
     recipes = load_recipe(config.proxy.recipe), load_recipe(config.full.recipe)
     device = resolve_device(config.engine.device)
     gpus = count_gpus(device)
     config = replace(config, data=resolve(config.data, has_gpu=gpus > 0))
     data = load_dataset(config.data)
+    cap = config.budget.cap(data.shape)
     config = replace(
         config,
         budget=replace(config.budget, max_params=cap),
@@ -126,7 +124,12 @@ def prepare(config: StudyConfig) -> Prepared:
     space = config.space.space(data.shape)
     macs_cap = config.space.macs_cap(data.shape)
     index = ArchitectureIndex(space.chains(), max_macs=macs_cap)
-    fitting, band = _band(index, cap, config, macs_cap)
+    band = choose_band(
+        index,
+        cap,
+        min_utilisation=config.budget.min_utilisation,
+        wanted=BAND_FACTOR * config.search.trials,
+    )
     return Prepared(
         config=config,
         data=data,
@@ -134,7 +137,7 @@ def prepare(config: StudyConfig) -> Prepared:
         cap=cap,
         macs_cap=macs_cap,
         space_size=index.size(),
-        fitting=fitting,
+        fitting=fitting(index, cap),
         index=index,
         band=band,
         seeds=_seeds(config, data),
@@ -146,29 +149,6 @@ def prepare(config: StudyConfig) -> Prepared:
     )
 
 
-def _band(index: ArchitectureIndex, cap: int, config: StudyConfig, macs_cap: int | None) -> tuple[int, FeasibleSet]:
-    """Return how many members fit, and the band: from a share of the largest one up, widened until it is roomy."""
-    largest = index.largest(cap)
-    if largest is None:
-        smallest = index.smallest()
-        if smallest is None:
-            raise InfeasibleBudgetError(
-                f"`space.max_macs` is {macs_cap:,}, but no architecture of the space has so few MACs: raise it."
-            )
-        raise InfeasibleBudgetError(
-            f"`--max-params` is {cap:,}, but the smallest architecture of the space has {smallest.params:,} "
-            f"parameters ({_names(smallest.states)}): raise the cap, or lower `space.widths`."
-        )
-    fitting = sum(int(counts[0]) for counts in index.counts(np.array([cap])).values())
-    share = config.budget.min_utilisation
-    wanted = min(fitting, BAND_FACTOR * config.search.trials)
-    band = index.band(round(share * largest.params), largest.params)
-    while len(band) < wanted:
-        share = max(0.0, share - BAND_STEP)
-        band = index.band(round(share * largest.params), largest.params)
-    return fitting, band
-
-
 def _seeds(config: StudyConfig, data: Dataset) -> tuple[Candidate, ...]:
     if not config.search.paper_models:
         return ()
@@ -178,10 +158,6 @@ def _seeds(config: StudyConfig, data: Dataset) -> tuple[Candidate, ...]:
 def _candidate(spec: ResNetSpec, origin: str, data: Dataset) -> Candidate:
     cost = count(spec, data.shape)
     return Candidate(spec=spec, params=cost.params, macs=cost.macs, origin=origin)
-
-
-def _names(states: Any) -> str:
-    return "-".join(f"{blocks}x{width}" for blocks, width in states)
 
 
 def _plain(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Count the points of a sorted list that lie below a second threshold: a wavelet matrix.
+"""Count, and find the largest, among the points of a sorted list below a second threshold: a wavelet matrix.
 
 Claude, Navarro and Ordonez, "The wavelet matrix" (Information Systems 47, 2015).
 """
@@ -43,3 +43,21 @@ class DominanceCounter:
             low = np.where(is_one, zeros[-1] + low - low_zeros, low_zeros)
             high = np.where(is_one, zeros[-1] + high - high_zeros, high_zeros)
         return found
+
+    def largest(self, first: IntArray, last: IntArray, at_most: IntArray) -> IntArray:
+        """Return the largest value not above `at_most` among values `first` to `last` - 1; all [Q].
+
+        Every query must have such a value.
+        """
+        below = self.count(last, at_most) - self.count(first, at_most)
+        rank, left = below - 1, np.zeros(len(first), dtype=np.int64)
+        low, high = first.astype(np.int64), last.astype(np.int64)
+        for zeros, level in zip(self._zeros, reversed(range(self._bits)), strict=True):
+            low_zeros, high_zeros = zeros[low], zeros[high]
+            inside = high_zeros - low_zeros
+            is_one = rank >= inside
+            rank = np.where(is_one, rank - inside, rank)
+            left += np.where(is_one, 1 << level, 0)
+            low = np.where(is_one, zeros[-1] + low - low_zeros, low_zeros)
+            high = np.where(is_one, zeros[-1] + high - high_zeros, high_zeros)
+        return self._sorted[left]

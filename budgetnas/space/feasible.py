@@ -147,6 +147,26 @@ class ArchitectureIndex:
                 back = back - 1
         return best
 
+    def most_macs(self, low: int, high: int) -> Member | None:
+        """Return the member of most MACs, within their cap, with params from `low` to `high`; None where none is."""
+        best: Member | None = None
+        for met, meeting in self._meetings():
+            first = np.searchsorted(meeting.back_params, low - meeting.front_params, side="left")
+            last = np.searchsorted(meeting.back_params, high - meeting.front_params, side="right")
+            room = self.max_macs - meeting.front_macs
+            counter = DominanceCounter(meeting.back_macs)
+            fronts = np.flatnonzero(counter.count(last, room) > counter.count(first, room))
+            if not len(fronts):
+                continue
+            back_macs = counter.largest(first[fronts], last[fronts], room[fronts])
+            i = int((meeting.front_macs[fronts] + back_macs).argmax())
+            front = int(fronts[i])
+            found = np.flatnonzero(meeting.back_macs[first[front] : last[front]] == back_macs[i])
+            member = met.member(meeting, front, int(first[front] + found[0]))
+            if best is None or member.macs > best.macs:
+                best = member
+        return best
+
     def band(self, low: int, high: int) -> FeasibleSet:
         """Return the members with params from `low` to `high`, both included."""
         return FeasibleSet(self, low=low, high=high)

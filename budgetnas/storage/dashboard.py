@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Callable
 from typing import Any
 
 from budgetnas.exceptions import StorageError
 from budgetnas.storage.study import open_storage
 
 
-def serve(url: str, *, host: str, port: int, ready: Any) -> None:
+def serve(url: str, *, host: str, port: int, ready: Callable[[int], None]) -> None:
     """Serve optuna-dashboard until interrupted.
 
     Args:
@@ -35,6 +37,12 @@ def serve(url: str, *, host: str, port: int, ready: Any) -> None:
         raise StorageError(
             f"`--port {port}` on {host} cannot be used ({os.strerror(error.errno or 0)}): give another --port."
         ) from error
+    # In a thread of its own: wsgiref would swallow a Ctrl-C that arrives in the middle of a request.
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
     with server:
-        ready(server.server_port)
-        server.serve_forever()
+        thread.start()
+        try:
+            ready(server.server_port)
+            thread.join()
+        finally:
+            server.shutdown()

@@ -24,7 +24,7 @@ def refuse(capsys, tmp_path: Path, status: int, *words: str) -> str:
 
 @pytest.mark.parametrize("cap", ["0", "-1", "abc", "nan", "inf", "1e-9", "5MB"])
 def test_a_cap_that_is_none(capsys, tmp_path, cap):
-    assert f"`max_params` is '{cap}'" in refuse(capsys, tmp_path, 2, f"--max-params={cap}", "--dataset", "digits")
+    assert f"`--max-params` is '{cap}'" in refuse(capsys, tmp_path, 2, f"--max-params={cap}", "--dataset", "digits")
 
 
 def test_no_cap_at_all(capsys, tmp_path):

@@ -50,8 +50,8 @@ def test_a_shipped_study_is_counted_by_name(capsys):
         (["--blocks", "4,5", "--widths", "9" * 5000], "`--widths`"),
         (["--blocks", "4,99999", "--widths", "64,64"], "`blocks` holds 99999"),
         (["--blocks", "4,5"], "both needed"),
-        (["paper", "--blocks", "4,5"], "do not go with a study"),
-        (["nothing"], "not among the shipped names"),
+        (["paper", "--blocks", "4,5"], "do not go with a name"),
+        (["nothing"], "is no shipped network or study"),
         (["cifar.toml"], "no file"),
         *[
             (["--blocks", "1", "--widths", "16", "--max-params", cap], "`--max-params` is")

@@ -41,7 +41,10 @@ def test_the_dashboard_serves_the_study_on_loopback(run):
         assert [trial["state"] for trial in trials] == ["Pruned", "Complete"]
     finally:
         process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=30)
+        try:
+            _, error = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert error == "budgetnas: stopped\n"
 

@@ -62,6 +62,9 @@ def test_counts_extremes_and_members_equal_brute_force(space, one, other, macs_s
     smallest = index.smallest()
     assert smallest is not None
     assert smallest.params == min(fits.values())
+    most = index.most_macs(low, high)
+    assert (most.macs if most else None) == max((truth[name][1] for name in inside), default=None)
+    assert most is None or space.decode(most.states).id in inside
     largest = index.largest(high)
     assert (largest.params if largest else None) == max((p for p in fits.values() if p <= high), default=None)
 

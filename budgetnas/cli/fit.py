@@ -1,0 +1,104 @@
+"""`budgetnas fit`: the network of a given shape that fills a cap."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from budgetnas.arch.spec import MAX_WIDTH, DataShape, ResNetSpec
+from budgetnas.cli.numbers import parse_list, write_macs
+from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_cap, read_shape
+from budgetnas.complexity.counter import count
+from budgetnas.exceptions import InfeasibleBudgetError, UsageError
+from budgetnas.space.repair import fit_widths
+
+NAME = "fit"
+SUMMARY = "scale the widths of a network until they fill a cap"
+DESCRIPTION = "Scale the widths of a network, ratios kept as near as the step allows, until they fill a cap."
+EXAMPLE = "budgetnas fit --blocks 4,5,3,0 --widths 64,128,250 --max-params 5e6"
+WIDEST = 8192
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--blocks", metavar="B,B,..", required=True, help="basic blocks per stage; 0 for none")
+    parser.add_argument("--widths", metavar="W,W,..", required=True, help="channels, whose ratios are kept")
+    parser.add_argument("--max-params", metavar="N", required=True, help=CAP_HELP)
+    parser.add_argument("--step", default="1", metavar="N", help="grid of the widths (default 1)")
+    add_shape_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print the network."""
+    shape = read_shape(arguments)
+    cap = read_cap(arguments.max_params, shape)
+    given = ResNetSpec.from_stages(parse_list(arguments.blocks, "--blocks"), parse_list(arguments.widths, "--widths"))
+    (step,) = parse_list(arguments.step, "--step")[:1]
+    if not 1 <= step <= WIDEST:
+        raise UsageError(f"`--step` is {step}, but must be from 1 to {WIDEST}.")
+    found = fit_spec(given, shape, cap, step=step)
+    params = count(found, shape).params
+    wider = [(_wider(found, i, step), i) for i in range(len(found.widths))]
+    sizes = [(count(spec, shape).params, spec, i) for spec, i in wider if max(spec.widths) <= MAX_WIDTH]
+    following = min(sizes, key=lambda size: size[0])
+    deeper = [count(_deeper(found, i), shape).params for i in range(len(found.blocks))]
+    if arguments.json:
+        import json
+
+        content = {
+            "id": found.id,
+            "blocks": found.blocks,
+            "widths": found.widths,
+            "params": params,
+            "macs": count(found, shape).macs,
+            "max_params": cap,
+            "utilisation": params / cap,
+            "next": {"id": following[1].id, "params": following[0]},
+            "one_more_block": [size - params for size in deeper],
+        }
+        print(json.dumps(content, indent=2))
+        return
+    print(f"{found.id}: --blocks {_list(found.blocks)} --widths {_list(found.widths)}")
+    print(f"parameters   {params:,} ({params / cap:.2%} of {cap:,}, {cap - params:,} left)")
+    print(f"MACs         {write_macs(count(found, shape).macs)}")
+    print(f"next size    {following[1].id}: {following[0]:,}, {following[0] - cap:,} over")
+    for i, size in enumerate(deeper):
+        print(f"one more block in stage {i + 1} costs {size - params:,}")
+
+
+def fit_spec(given: ResNetSpec, shape: DataShape, cap: int, *, step: int) -> ResNetSpec:
+    """Return the network of the blocks of `given` whose widths fill `cap`, by the rule of `space.repair`.
+
+    Raises:
+        InfeasibleBudgetError: not even the narrowest network of these blocks fits.
+    """
+
+    def spec(widths: Sequence[int]) -> ResNetSpec:
+        return ResNetSpec(blocks=given.blocks, widths=tuple(widths))
+
+    widest = max(WIDEST, *given.widths) // step * step
+    found = fit_widths(
+        given.widths, fits=lambda widths: count(spec(widths), shape).params <= cap, step=step, low=step, high=widest
+    )
+    if found is None:
+        least = count(spec([step] * len(given.blocks)), shape).params
+        raise InfeasibleBudgetError(
+            f"`--max-params` is {cap:,}, but with blocks {_list(given.blocks)} the narrowest network has {least:,} "
+            "parameters: raise the cap, take away blocks, or lower --step."
+        )
+    return spec(found)
+
+
+def _wider(spec: ResNetSpec, stage: int, step: int) -> ResNetSpec:
+    widths = (*spec.widths[:stage], spec.widths[stage] + step, *spec.widths[stage + 1 :])
+    return ResNetSpec(blocks=spec.blocks, widths=widths)
+
+
+def _deeper(spec: ResNetSpec, stage: int) -> ResNetSpec:
+    blocks = (*spec.blocks[:stage], spec.blocks[stage] + 1, *spec.blocks[stage + 1 :])
+    return ResNetSpec(blocks=blocks, widths=spec.widths)
+
+
+def _list(numbers: Sequence[int]) -> str:
+    return ",".join(map(str, numbers))

@@ -1,0 +1,104 @@
+"""`budgetnas space`: the atlas of what fits, before any training."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from budgetnas.cli.numbers import write_macs
+from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_shape
+
+if TYPE_CHECKING:
+    from budgetnas.space.atlas import Atlas
+    from budgetnas.space.feasible import Member
+
+NAME = "space"
+SUMMARY = "survey what fits a cap: exact numbers, extremes, the spread of MACs"
+DESCRIPTION = "Survey a search space under a cap before any training. Every number is exact unless labelled."
+EXAMPLE = "budgetnas space --max-params 5e6 --html atlas.html"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("study", nargs="?", metavar="STUDY.toml", help="a study file, or the name of a shipped one")
+    parser.add_argument("--max-params", metavar="N", help=CAP_HELP)
+    add_shape_arguments(parser)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="like space.width_step=4")
+    parser.add_argument("--html", metavar="FILE", help="write a plot")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print the atlas."""
+    from budgetnas.config.study import load_study
+    from budgetnas.space.atlas import make_atlas
+    from budgetnas.space.feasible import ArchitectureIndex
+
+    shape = read_shape(arguments)
+    config = load_study(arguments.study, {"budget.max_params": arguments.max_params}, arguments.set)
+    cap, max_macs = config.budget.cap(shape), config.space.macs_cap(shape)
+    index = ArchitectureIndex(config.space.space(shape).chains(), max_macs=max_macs)
+    atlas = make_atlas(index, cap, max_macs=max_macs)
+    if arguments.html:
+        from budgetnas.report.atlas import atlas_page
+        from budgetnas.storage.files import write_text
+
+        write_text(Path(arguments.html), atlas_page(atlas))
+    if arguments.json:
+        import json
+
+        print(json.dumps(_as_json(atlas), indent=2))
+    else:
+        _print(atlas)
+
+
+def _print(atlas: Atlas) -> None:
+    stages = list(atlas.fitting)
+    print(f"space      {atlas.size:,} networks")
+    macs = "" if atlas.max_macs is None else f" and {write_macs(atlas.max_macs)} MACs"
+    print(f"cap        {atlas.cap:,} parameters{macs}")
+    print()
+    rows = [("networks", *(f"{s} stage{'s' * (s > 1)}" for s in stages), "all")]
+    for name, counts in (
+        ("that fit", atlas.fitting),
+        *((f"{share:.0%}-100% of the cap", atlas.near[share]) for share in atlas.near),
+    ):
+        rows.append((name, *(f"{counts[s]:,}" for s in stages), f"{sum(counts.values()):,}"))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(f"{cell:{'<' if i == 0 else '>'}{widths[i]}}" for i, cell in enumerate(row)))
+    print()
+    for name, member in (
+        ("smallest", atlas.smallest),
+        ("largest", atlas.largest),
+        ("most MACs", atlas.most_macs),
+    ):
+        if member is not None:
+            where = " with 90-100% of the cap" if name == "most MACs" else ""
+            print(f"{name:<10} {_name(member)}: {member.params:,} parameters, {write_macs(member.macs)} MACs{where}")
+    quantiles = atlas.macs_quantiles()
+    spread = ", ".join(f"{q:.0%} {write_macs(macs)}" for q, macs in quantiles.items())
+    print(f"MACs       {spread} (estimate: quantiles of {len(atlas.draws):,} uniform draws with 90-100% of the cap)")
+
+
+def _as_json(atlas: Atlas) -> dict[str, Any]:
+    def member(found: Member | None) -> dict[str, Any] | None:
+        return None if found is None else {"id": _name(found), "params": found.params, "macs": found.macs}
+
+    return {
+        "max_params": atlas.cap,
+        "max_macs": atlas.max_macs,
+        "size": atlas.size,
+        "fitting": atlas.fitting,
+        "near": {f"{share:.0%}": counts for share, counts in atlas.near.items()},
+        "smallest": member(atlas.smallest),
+        "largest": member(atlas.largest),
+        "most_macs": member(atlas.most_macs),
+        "macs_quantiles_estimate": {f"{q:.0%}": macs for q, macs in atlas.macs_quantiles().items()},
+        "draws": len(atlas.draws),
+    }
+
+
+def _name(member: Member) -> str:
+    return "-".join(f"{blocks}x{width}" for blocks, width in member.states)

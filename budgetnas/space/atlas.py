@@ -1,0 +1,78 @@
+"""What a cap leaves of a space, before any training: exact sizes, extremes, and how MACs are spread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from budgetnas.space.band import largest_fitting
+from budgetnas.space.feasible import ArchitectureIndex, Member
+
+SHARES = (0.9, 0.95, 0.99)
+DRAWS = 2_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Atlas:
+    """The atlas of a space under a cap.
+
+    Attributes:
+        cap: on params.
+        max_macs: cap on MACs for one image, None for none.
+        size: exact number of architectures, caps aside.
+        fitting: exact number that fits, by number of stages.
+        near: exact number between each share of the cap and the cap, by share and number of stages.
+        smallest: of fewest params.
+        largest: of most params within the cap.
+        most_macs: of most MACs among those with at least 0.9 of the cap; None where there is none.
+        draws: (stages, params, macs) of 2,000 uniform draws from at least 0.9 of the cap, or of everything that fits
+            where nothing lies so near.
+    """
+
+    cap: int
+    max_macs: int | None
+    size: int
+    fitting: Mapping[int, int]
+    near: Mapping[float, Mapping[int, int]]
+    smallest: Member
+    largest: Member
+    most_macs: Member | None
+    draws: tuple[tuple[int, int, int], ...]
+
+    def macs_quantiles(self) -> dict[float, int]:
+        """Return quantiles of the MACs of the draws: an estimate of the band's."""
+        macs = np.array([draw[2] for draw in self.draws])
+        return {q: int(np.quantile(macs, q)) for q in (0.05, 0.25, 0.5, 0.75, 0.95)}
+
+
+def make_atlas(index: ArchitectureIndex, cap: int, *, max_macs: int | None, seed: int = 0) -> Atlas:
+    """Survey a space.
+
+    Raises:
+        InfeasibleBudgetError: nothing of the space fits.
+    """
+    largest = largest_fitting(index, cap)
+    smallest = index.smallest()
+    assert smallest is not None
+    floors = [-(-round(share * 100) * cap // 100) for share in SHARES]
+    below = index.counts(np.array([cap, *(floor - 1 for floor in floors)], dtype=np.int64))
+    fitting = {stages: int(counts[0]) for stages, counts in below.items()}
+    near = {
+        share: {stages: int(counts[0] - counts[i + 1]) for stages, counts in below.items()}
+        for i, share in enumerate(SHARES)
+    }
+    band = index.band(floors[0], cap)
+    drawn = (band if len(band) else index.band(0, cap)).draw(DRAWS, rng=np.random.default_rng(seed), law="uniform")
+    return Atlas(
+        cap=cap,
+        max_macs=max_macs,
+        size=index.size(),
+        fitting=fitting,
+        near=near,
+        smallest=smallest,
+        largest=largest,
+        most_macs=index.most_macs(floors[0], cap),
+        draws=tuple((len(member.states), member.params, member.macs) for member in drawn),
+    )

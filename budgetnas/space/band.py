@@ -1,0 +1,59 @@
+"""The band of params that proposals come from: near the cap, and roomy enough for a study."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from budgetnas.exceptions import InfeasibleBudgetError
+from budgetnas.space.feasible import ArchitectureIndex, FeasibleSet, Member
+
+WIDEN = 0.1
+
+
+def choose_band(index: ArchitectureIndex, cap: int, *, min_utilisation: float, wanted: int) -> FeasibleSet:
+    """Return the members between a share of the largest that fits and itself.
+
+    Args:
+        index: of the whole space.
+        cap: on params.
+        min_utilisation: the share, in [0, 1]; lowered by 0.1 at a time until the band holds `wanted` members or is
+            everything that fits.
+        wanted: how many members a study needs to choose from.
+
+    Raises:
+        InfeasibleBudgetError: nothing of the space fits.
+    """
+    largest = largest_fitting(index, cap)
+    wanted = min(fitting(index, cap), wanted)
+    share = min_utilisation
+    band = index.band(round(share * largest.params), largest.params)
+    while len(band) < wanted:
+        share = max(0.0, share - WIDEN)
+        band = index.band(round(share * largest.params), largest.params)
+    return band
+
+
+def fitting(index: ArchitectureIndex, cap: int) -> int:
+    """Count the members within the cap, exactly."""
+    return sum(int(counts[0]) for counts in index.counts(np.array([cap])).values())
+
+
+def largest_fitting(index: ArchitectureIndex, cap: int) -> Member:
+    """Return the member of most params within the cap.
+
+    Raises:
+        InfeasibleBudgetError: nothing of the space fits; says the smallest member and the knob to move.
+    """
+    largest = index.largest(cap)
+    if largest is not None:
+        return largest
+    smallest = index.smallest()
+    if smallest is None:
+        raise InfeasibleBudgetError(
+            f"`space.max_macs` is {index.max_macs:,}, but no architecture of the space has so few MACs: raise it."
+        )
+    name = "-".join(f"{blocks}x{width}" for blocks, width in smallest.states)
+    raise InfeasibleBudgetError(
+        f"`--max-params` is {cap:,}, but the smallest architecture of the space has {smallest.params:,} parameters "
+        f"({name}): raise the cap, or lower `space.widths`."
+    )
