@@ -13,8 +13,11 @@ from hypothesis import settings
 settings.register_profile("shared", deadline=None, print_blob=True)
 settings.load_profile("shared")
 
-ROOT = Path(__file__).parent.parent
 Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--rewrite-goldens", action="store_true", help="write golden files anew instead of comparing")
 
 
 @pytest.fixture(scope="session")

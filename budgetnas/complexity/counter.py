@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from budgetnas.arch.layers import Act, Conv, GlobalPool, Layer, Linear, Norm, Residual
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.exceptions import UsageError
+
+_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,13 +46,22 @@ class Complexity:
 
 
 def count(spec: ResNetSpec, shape: DataShape) -> Complexity:
-    """Count `spec` exactly for images and classes of `shape`, without building it."""
+    """Count `spec` exactly for images and classes of `shape`, without building it.
+
+    Raises:
+        UsageError: a total does not fit 64 bits, as the arrays of whole pools need.
+    """
     rows = ledger(lower(spec, shape), shape)
-    return Complexity(
+    total = Complexity(
         params=sum(row.params for row in rows),
         macs=sum(row.macs for row in rows),
         activations=sum(row.activations for row in rows),
     )
+    if max(total.params, total.macs, total.activations) > _LARGEST:
+        raise UsageError(
+            f"`{spec.id}` has {total.macs:.1e} MACs, more than 64 bits hold: make it or its images smaller."
+        )
+    return total
 
 
 def ledger(layers: tuple[Layer, ...], shape: DataShape) -> tuple[LedgerRow, ...]:

@@ -9,12 +9,14 @@ import numpy.typing as npt
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.complexity import pools
+from budgetnas.complexity.counter import count
 from budgetnas.exceptions import UsageError
 from budgetnas.space.chain import Chain
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 SMALLEST_SIDE = 2
+LARGEST_INDEX = 100_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +56,21 @@ class ResNetSpace:
                 f"`space.stages` starts at {self.stages[0]}, but images of {self.shape.height}x{self.shape.width} "
                 f"allow {self.depth_range[1]} stages at most before a stage works below "
                 f"{SMALLEST_SIDE}x{SMALLEST_SIDE} pixels: lower it or resize the images."
+            )
+
+        deepest = self.depth_range[1]
+        count(ResNetSpec(blocks=(self.blocks[1],) * deepest, widths=(self.widths[1],) * deepest), self.shape)
+        self._check_size()
+
+    def _check_size(self) -> None:
+        """Refuse a grid whose sorted halves would not fit memory (see `feasible`)."""
+        states = (self.blocks[1] - self.blocks[0] + 1) * len(self.width_grid)
+        back = self.depth_range[1] - max(1, self.depth_range[1] // 2)
+        halves = states**back * len(self.width_grid) // (2 if self.monotone else 1)
+        if halves > LARGEST_INDEX:
+            raise UsageError(
+                f"`space.width_step` is {self.width_step}, which makes {halves:.0e} half networks to sort, but at most "
+                f"{LARGEST_INDEX:.0e} fit memory: take a coarser grid, or narrower ranges of widths, blocks or stages."
             )
 
     @property

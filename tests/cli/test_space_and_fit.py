@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from budgetnas.cli.main import main
+
+
+def output(capsys, *words):
+    assert main(list(words)) == 0
+    return capsys.readouterr().out
+
+
+def test_the_atlas_of_the_default_space(capsys, tmp_path):
+    page = tmp_path / "atlas.html"
+    atlas = json.loads(output(capsys, "space", "--max-params", "5e6", "--html", str(page), "--json"))
+    assert atlas["size"] == 2_974_562_808
+    assert sum(atlas["fitting"].values()) == 96_196_386
+    assert atlas["near"]["90%"] == {"1": 0, "2": 1_175, "3": 261_868, "4": 17_237_768}
+    assert atlas["smallest"] == {"id": "1x16", "params": 5_306, "macs": 5_161_120}
+    assert 4_999_000 < atlas["largest"]["params"] <= 5_000_000
+    assert atlas["most_macs"]["macs"] <= atlas["max_macs"] == 1_748_374_528
+    assert "Plotly.newPlot" in page.read_text()
+
+
+def test_the_atlas_of_digits_leaves_out_what_has_no_pixels(capsys):
+    words = ("space", "--max-params", "300k", "--channels", "1", "--image-size", "8", "--set", "space.max_macs='none'")
+    text = output(capsys, *words)
+    assert "3 stages" in text
+    assert "4 stages" not in text
+    assert "estimate: quantiles of 2,000 uniform draws" in text
+
+
+def test_an_empty_set_names_the_smallest_network_and_the_knob(capsys):
+    assert main(["space", "--max-params", "100"]) == 1
+    error = capsys.readouterr().err
+    assert "the smallest architecture of the space has 5,306 parameters (1x16)" in error
+    assert "`space.widths`" in error
+
+
+def test_fit_fills_the_cap_and_says_what_comes_next(capsys):
+    words = ("fit", "--blocks", "4,5,3,0", "--widths", "64,128,250", "--max-params", "5e6")
+    text = output(capsys, *words)
+    assert "4x66-5x130-3x253: --blocks 4,5,3 --widths 66,130,253" in text
+    assert "parameters   4,989,549 (99.79% of 5,000,000, 10,451 left)" in text
+    assert "next size    4x67-5x130-3x253: 5,000,470, 470 over" in text
+    assert "one more block in stage 3 costs 1,153,174" in text
+    found = json.loads(output(capsys, *words, "--step", "8", "--json"))
+    assert all(width % 8 == 0 for width in found["widths"])
+    assert found["params"] <= 5_000_000 < found["next"]["params"]
+
+
+def test_fit_says_when_no_width_is_small_enough(capsys):
+    assert main(["fit", "--blocks", "100", "--widths", "64", "--max-params", "1k"]) == 1
+    assert "with blocks 100 the narrowest network has 2,4" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [("--step", "0"), ("--step", "x"), ("--max-params", "0"), ("--widths", "0"), ("--classes", "0")]
+)
+def test_wrong_words_to_fit_are_one_line(capsys, words):
+    given = {"--blocks": "1", "--widths": "16", "--max-params": "5e6"} | {words[0]: words[1]}
+    assert main(["fit", *(word for pair in given.items() for word in pair)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_count_knows_names_shapes_and_layers(capsys):
+    assert "272,474" in output(capsys, "count", "resnet20")
+    assert "4,848,142" in output(capsys, "count", "model5")
+    assert "utilisation  99.29% of 5,028,282" in output(capsys, "count", "model5", "--max-params", "45%resnet18")
+    assert "100.00% of 272,474 (0 left)" in output(capsys, "count", "resnet20", "--max-params", "100%resnet20")
+    words = ("--channels", "1", "--image-size", "28x30", "--classes", "47", "--stem-width", "24", "--table")
+    found = json.loads(output(capsys, "count", "--blocks", "2,1", "--widths", "16,40", *words, "--json"))
+    assert (found["height"], found["width"], found["classes"], found["stem_width"]) == (28, 30, 47, 24)
+    for key in ("params", "macs", "activations"):
+        assert sum(layer[key] for layer in found["layers"]) == found[key]
+
+
+def test_the_printed_ledger_sums_to_its_last_line(capsys):
+    rows = [line.split() for line in output(capsys, "count", "resnet20", "--table").splitlines()]
+    total = next(row for row in rows if row[:1] == ["total"])
+    end = rows.index(total)
+    for column in (-3, -2, -1):
+        numbers = [int(row[column].replace(",", "")) for row in rows[1:end]]
+        assert sum(numbers) == int(total[column].replace(",", ""))
+
+
+def test_numbers_beyond_64_bits_are_an_error(capsys):
+    words = ["--blocks", "1000", "--widths", "65536", "--image-size", "65536"]
+    assert main(["count", *words]) == 2
+    assert "64 bits" in capsys.readouterr().err
+    assert main(["space", "--max-params", "5e6", "--set", "space.widths=[16, 8000]", "--image-size", "65536"]) == 2
+    assert "64 bits" in capsys.readouterr().err
+
+
+def test_a_grid_too_fine_for_memory_names_the_knob(capsys):
+    assert main(["space", "--max-params", "5e6", "--set", "space.width_step=1"]) == 2
+    assert "`space.width_step`" in capsys.readouterr().err
