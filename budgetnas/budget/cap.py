@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from decimal import Decimal
 
 from budgetnas.exceptions import UsageError
 
 _SUFFIX = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
-_NUMBER = re.compile(r"(?P<number>\d+(?:_\d+)*(?:\.\d+)?(?:[eE]\+?\d{1,2})?)(?P<suffix>[kMG]?)", re.ASCII)
-_SHARE = re.compile(r"(?P<percent>\d{1,6}(?:\.\d{1,6})?)%(?P<name>[A-Za-z0-9_.-]+)", re.ASCII)
+_DECIMAL = r"(?P<whole>\d+(?:_\d+)*)(?:\.(?P<part>\d+))?"
+_NUMBER = re.compile(_DECIMAL + r"(?:[eE]\+?(?P<power>\d{1,2}))?(?P<suffix>[kMG]?)", re.ASCII)
+_SHARE = re.compile(_DECIMAL + r"%(?P<name>[A-Za-z0-9_.-]+)", re.ASCII)
+_LONGEST = 40
 _LARGEST = 10**15
-_SHORT = 5
 
 
 def parse_cap(value: str | float, *, name: str = "max_params", reference: Callable[[str], int] | None = None) -> int:
@@ -32,24 +32,35 @@ def parse_cap(value: str | float, *, name: str = "max_params", reference: Callab
     text = str(value).strip()
     share = _SHARE.fullmatch(text) if reference else None
     number = _NUMBER.fullmatch(text)
-    if share is not None and reference is not None:
-        amount = Decimal(int(Decimal(share["percent"]) * reference(share["name"]) / 100))
-    elif number is not None and not isinstance(value, bool):
-        amount = Decimal(number["number"].replace("_", "")) * _SUFFIX[number["suffix"]]
-    else:
+    if len(text) > _LONGEST or isinstance(value, bool) or (share is None and number is None):
         shares = " or 45%resnet18" if reference else ""
         raise UsageError(
-            f"`{name}` is {value!r}, but must be a count above 0, written like 5e6, 5M, 272k, 5_000_000{shares}."
+            f"`{name}` is {text[:_LONGEST]!r}, but must be a count above 0, written like 5e6, 5M, 272k, "
+            f"5_000_000{shares}."
         )
-    if not 1 <= amount <= _LARGEST or amount != int(amount):
-        raise UsageError(f"`{name}` is {value!r}, but must be a whole count from 1 to {_LARGEST:.0e}.")
-    return int(amount)
+    if share is not None and reference is not None:
+        digits, places = _digits(share)
+        amount, rest = digits * reference(share["name"]) // (100 * 10**places), 0
+    else:
+        assert number is not None
+        digits, places = _digits(number)
+        scale: int = 10 ** int(number["power"] or 0) * _SUFFIX[number["suffix"]]
+        amount, rest = divmod(digits * scale, 10**places)
+    if not 1 <= amount <= _LARGEST or rest:
+        raise UsageError(f"`{name}` is {text!r}, but must be a whole count from 1 to {_LARGEST:.0e}.")
+    return amount
+
+
+def _digits(match: re.Match[str]) -> tuple[int, int]:
+    """Return a decimal number as digits and how many of them stand behind the point."""
+    part = match["part"] or ""
+    return int(match["whole"].replace("_", "") + part), len(part)
 
 
 def write_cap(cap: int) -> str:
     """Write a cap as short as it goes: 5_000_000 as `5M`, 272_474 as `272474`."""
     for suffix, unit in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
-        text = f"{(Decimal(cap) / unit).normalize():f}"
-        if cap >= unit and len(text) <= _SHORT:
+        text = f"{cap / unit:.4g}"
+        if cap >= unit and "e" not in text and parse_cap(text + suffix) == cap:
             return text + suffix
     return str(cap)

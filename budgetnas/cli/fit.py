@@ -10,7 +10,6 @@ from budgetnas.cli.numbers import parse_list, write_macs
 from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_cap, read_shape
 from budgetnas.complexity.counter import count
 from budgetnas.exceptions import InfeasibleBudgetError, UsageError
-from budgetnas.space.repair import fit_widths
 
 NAME = "fit"
 SUMMARY = "scale the widths of a network until they fill a cap"
@@ -73,6 +72,7 @@ def fit_spec(given: ResNetSpec, shape: DataShape, cap: int, *, step: int) -> Res
     Raises:
         InfeasibleBudgetError: not even the narrowest network of these blocks fits.
     """
+    from budgetnas.space.repair import fit_widths
 
     def spec(widths: Sequence[int]) -> ResNetSpec:
         return ResNetSpec(blocks=given.blocks, widths=tuple(widths))

@@ -58,9 +58,7 @@ def count(spec: ResNetSpec, shape: DataShape) -> Complexity:
         activations=sum(row.activations for row in rows),
     )
     if max(total.params, total.macs, total.activations) > _LARGEST:
-        raise UsageError(
-            f"`{spec.id}` has {total.macs:.1e} MACs, more than 64 bits hold: make it or its images smaller."
-        )
+        raise UsageError(f"`{spec.id}` has {total.macs:.1e} MACs, more than 64 bits hold: shrink it or its images.")
     return total
 
 

@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from budgetnas.arch.spec import DataShape
 
+_CHUNK = 4_096
+
 IntArray = npt.NDArray[np.int64]
 Cost = tuple[IntArray, IntArray]
 
@@ -29,11 +31,9 @@ def stem(width: IntArray, shape: DataShape) -> Cost:
 
 def stage(blocks: IntArray, width: IntArray, before: IntArray, index: int, shape: DataShape) -> Cost:
     """Cost of stage `index` (0 for the first) with `blocks` >= 1 blocks, fed by `before` channels."""
-    projected = np.asarray(before != width) | (index > 0)
-    shortcut = np.where(projected, before * width, 0)
-    convs = 9 * before * width + (2 * blocks - 1) * 9 * width * width + shortcut
-    norms = 2 * width * (2 * blocks + projected)
-    return convs + norms, convs * pixels(shape, index)
+    projected: IntArray | int = 1 if index else (before != width).astype(np.int64)
+    convs = width * ((9 + projected) * before + (18 * blocks - 9) * width)
+    return convs + 2 * width * (2 * blocks + projected), convs * pixels(shape, index)
 
 
 def head(width: IntArray, shape: DataShape) -> Cost:
@@ -53,14 +53,26 @@ def total(blocks: IntArray, widths: IntArray, shape: DataShape) -> Cost:
     Returns:
         params [N] and macs [N].
     """
-    before = widths[:, 0]
+    params = np.empty(len(blocks), dtype=np.int64)
+    macs = np.empty(len(blocks), dtype=np.int64)
+    for start in range(0, len(blocks), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        params[part], macs[part] = _total(
+            np.ascontiguousarray(blocks[part].T), np.ascontiguousarray(widths[part].T), shape
+        )
+    return params, macs
+
+
+def _total(blocks: IntArray, widths: IntArray, shape: DataShape) -> Cost:
+    """Cost of a chunk that stays in the processor's cache; both arrays [S, N]."""
+    before = widths[0]
     params, macs = stem(before, shape)
-    for index in range(blocks.shape[1]):
-        filled = blocks[:, index] > 0
-        width = np.where(filled, widths[:, index], before)
-        more_params, more_macs = stage(blocks[:, index], width, before, index, shape)
-        params = params + np.where(filled, more_params, 0)
-        macs = macs + np.where(filled, more_macs, 0)
+    for index in range(len(blocks)):
+        filled = blocks[index] > 0
+        width = np.where(filled, widths[index], before)
+        more_params, more_macs = stage(blocks[index], width, before, index, shape)
+        params += filled * more_params
+        macs += filled * more_macs
         before = width
     head_params, head_macs = head(before, shape)
     return params + head_params, macs + head_macs

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from dataclasses import fields
-from importlib import resources
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -18,7 +16,7 @@ Table = dict[str, Any]
 
 def shipped(*parts: str) -> Path:
     """Return the path of a file below `studies/`, in the installed package or beside it in a checkout."""
-    package = Path(str(resources.files("budgetnas")))
+    package = Path(__file__).parent.parent
     inside = package / "studies"
     return (inside if inside.is_dir() else package.parent / "studies").joinpath(*parts)
 
@@ -78,6 +76,8 @@ def build(kind: type[T], table: Table, where: str) -> T:
     known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     for key in table:
         if key not in known:
+            import difflib
+
             close = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean `{close[0]}`?" if close else f"known keys: {', '.join(known)}."
             raise UsageError(f"`{_join(where, key)}` is no key of {where or 'a study file'}: {hint}")

@@ -20,11 +20,11 @@ class DominanceCounter:
 
     def __init__(self, values: IntArray) -> None:
         self._sorted = np.sort(values)
-        ranks = np.searchsorted(self._sorted, values)
+        ranks = np.searchsorted(self._sorted, values).astype(np.int32)
         self._bits = max(1, len(values).bit_length())
         self._zeros: list[npt.NDArray[np.int32]] = []
         for level in reversed(range(self._bits)):
-            is_zero = (ranks >> level) & 1 == 0
+            is_zero = ranks & (1 << level) == 0
             zeros = np.zeros(len(ranks) + 1, dtype=np.int32)
             np.cumsum(is_zero, out=zeros[1:])
             self._zeros.append(zeros)

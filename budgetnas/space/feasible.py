@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -30,7 +31,7 @@ class Member:
     macs: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class _Meeting:
     """The halves that meet at one link: fronts as they come, backs sorted by params."""
 
@@ -40,6 +41,11 @@ class _Meeting:
     backs: IntArray  # indices into the back half
     back_params: IntArray
     back_macs: IntArray
+
+    @cached_property
+    def counter(self) -> DominanceCounter:
+        """The MACs of the backs, ready to be counted below a threshold."""
+        return DominanceCounter(self.back_macs)
 
 
 class _MetChain:
@@ -129,22 +135,17 @@ class ArchitectureIndex:
         best: Member | None = None
         for met, meeting in self._meetings():
             floor = -1 if best is None else best.params
-            back = np.searchsorted(meeting.back_params, at_most - meeting.front_params, side="right") - 1
-            fronts = np.arange(len(back))
-            while True:  # walk down from the largest partner of each front until one keeps within the MACs
-                keep = back >= 0
-                fronts, back = fronts[keep], back[keep]
-                params = meeting.front_params[fronts] + meeting.back_params[back]
-                keep = params > floor
-                fronts, back, params = fronts[keep], back[keep], params[keep]
-                if not len(fronts):
-                    break
-                fits = meeting.front_macs[fronts] + meeting.back_macs[back] <= self.max_macs
-                if fits.any():
-                    i = int(np.where(fits, params, -1).argmax())
-                    best = met.member(meeting, int(fronts[i]), int(back[i]))
-                    floor = best.params
-                back = back - 1
+            room = self.max_macs - meeting.front_macs
+            upto = np.searchsorted(meeting.back_params, at_most - meeting.front_params, side="right")
+            promising = np.flatnonzero(upto > 0)
+            promising = promising[meeting.front_params[promising] + meeting.back_params[upto[promising] - 1] > floor]
+            backs = _last_within(meeting, upto[promising], room[promising])
+            fronts, backs = promising[backs >= 0], backs[backs >= 0]
+            if len(fronts):
+                params = meeting.front_params[fronts] + meeting.back_params[backs]
+                i = int(params.argmax())
+                if params[i] > floor:
+                    best = met.member(meeting, int(fronts[i]), int(backs[i]))
         return best
 
     def most_macs(self, low: int, high: int) -> Member | None:
@@ -154,7 +155,7 @@ class ArchitectureIndex:
             first = np.searchsorted(meeting.back_params, low - meeting.front_params, side="left")
             last = np.searchsorted(meeting.back_params, high - meeting.front_params, side="right")
             room = self.max_macs - meeting.front_macs
-            counter = DominanceCounter(meeting.back_macs)
+            counter = meeting.counter
             fronts = np.flatnonzero(counter.count(last, room) > counter.count(first, room))
             if not len(fronts):
                 continue
@@ -189,8 +190,7 @@ class ArchitectureIndex:
         macs_room = self.max_macs - meeting.front_macs
         if macs_room.min() >= meeting.back_macs.max():
             return first.reshape(room.shape)
-        counter = DominanceCounter(meeting.back_macs)
-        return counter.count(first, np.repeat(macs_room, len(at_most))).reshape(room.shape)
+        return meeting.counter.count(first, np.repeat(macs_room, len(at_most))).reshape(room.shape)
 
 
 class FeasibleSet:
@@ -264,6 +264,24 @@ class FeasibleSet:
             fits = meeting.back_macs[start:stop] <= self._index.max_macs - meeting.front_macs[front]
             return met.member(meeting, front, int(start) + int(np.flatnonzero(fits)[rank]))
         raise IndexError(rank)
+
+
+def _last_within(meeting: _Meeting, upto: IntArray, room: IntArray) -> IntArray:
+    """Return, among the first `upto` backs, the last whose MACs are not above `room`, or -1; all [Q], upto >= 1."""
+    result = upto - 1
+    rest = np.flatnonzero(meeting.back_macs[result] > room)
+    if not len(rest):
+        return result
+    # The last is where the count of those that fit reaches its end: bisect for the shortest prefix that has them all.
+    upto, room = upto[rest], room[rest]
+    wanted = meeting.counter.count(upto, room)
+    low, high = np.zeros_like(upto), upto
+    while (low < high).any():
+        middle = (low + high) // 2
+        has_all = meeting.counter.count(middle, room) >= wanted
+        low, high = np.where(has_all, low, middle + 1), np.where(has_all, middle, high)
+    result[rest] = low - 1
+    return result
 
 
 def _running_argmin(values: IntArray) -> IntArray:

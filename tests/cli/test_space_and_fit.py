@@ -53,7 +53,7 @@ def test_fit_fills_the_cap_and_says_what_comes_next(capsys):
 
 def test_fit_says_when_no_width_is_small_enough(capsys):
     assert main(["fit", "--blocks", "100", "--widths", "64", "--max-params", "1k"]) == 1
-    assert "with blocks 100 the narrowest network has 2,4" in capsys.readouterr().err
+    assert "with blocks 100 the narrowest network has 2,249" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
