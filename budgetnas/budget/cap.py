@@ -39,22 +39,23 @@ def parse_cap(value: str | float, *, name: str = "max_params", reference: Callab
             f"5_000_000{shares}."
         )
     if share is not None and reference is not None:
-        digits, places = _digits(share)
-        amount, rest = digits * reference(share["name"]) // (100 * 10**places), 0
+        digits, unit = _digits(share)
+        amount, rest = digits * reference(share["name"]) // (100 * unit), 0
     else:
         assert number is not None
-        digits, places = _digits(number)
+        digits, unit = _digits(number)
         scale: int = 10 ** int(number["power"] or 0) * _SUFFIX[number["suffix"]]
-        amount, rest = divmod(digits * scale, 10**places)
+        amount, rest = divmod(digits * scale, unit)
     if not 1 <= amount <= _LARGEST or rest:
         raise UsageError(f"`{name}` is {text!r}, but must be a whole count from 1 to {_LARGEST:.0e}.")
     return amount
 
 
 def _digits(match: re.Match[str]) -> tuple[int, int]:
-    """Return a decimal number as digits and how many of them stand behind the point."""
+    """Return a decimal number as a whole numerator over a power of ten."""
     part = match["part"] or ""
-    return int(match["whole"].replace("_", "") + part), len(part)
+    unit: int = 10 ** len(part)
+    return int(match["whole"].replace("_", "") + part), unit
 
 
 def write_cap(cap: int) -> str:
