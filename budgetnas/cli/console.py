@@ -17,6 +17,7 @@ from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.result import SearchResult
 from budgetnas.pipeline.write import headline
+from budgetnas.storage.database import public_url
 
 LINE_SECONDS = 10.0
 PLAIN_WIDTH = 160
@@ -94,7 +95,8 @@ class Console:
         self._print(f"report     {result.folder / 'report.html'}")
         if result.winner:
             self._print(f"network    {result.folder / 'best'}")
-        self._print(f"dashboard  budgetnas dashboard {result.folder}")
+        storage = result.prepared.config.output.storage
+        self._print(f"dashboard  budgetnas dashboard {public_url(storage) if storage else result.folder}")
 
     def _print(self, line: str) -> None:
         self._out.print(line, markup=False)

@@ -10,6 +10,7 @@ from budgetnas.exceptions import StorageError
 NAME = "dashboard"
 SUMMARY = "serve a run's study with optuna-dashboard"
 DESCRIPTION = "Serve a run's study with optuna-dashboard. It has no password: keep it on 127.0.0.1."
+LAST_PORT = 65_535
 EXAMPLE = "budgetnas dashboard runs/digits-5M-s0"
 
 
@@ -17,13 +18,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("run", metavar="RUN", help="folder of a run, or an Optuna storage URL")
     parser.add_argument("--host", default="127.0.0.1", help="address to bind (default 127.0.0.1)")
-    parser.add_argument("--port", type=int, default=8080, help="port to listen on; 0 takes a free one (default 8080)")
+    parser.add_argument("--port", type=_port, default=8080, metavar="N", help="port; 0 takes a free one (default 8080)")
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text[:6]) > LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to {LAST_PORT}")
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Serve until Ctrl-C."""
     from budgetnas.storage.dashboard import serve
-    from budgetnas.storage.study import sqlite_url
+    from budgetnas.storage.database import sqlite_url
 
     url = arguments.run
     if "://" not in url:

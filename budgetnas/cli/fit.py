@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from budgetnas.arch.spec import MAX_WIDTH, DataShape, ResNetSpec
+from budgetnas.arch.spec import MAX_BLOCKS, MAX_WIDTH, DataShape, ResNetSpec
 from budgetnas.cli.numbers import parse_list, write_macs
 from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_cap, read_shape
 from budgetnas.complexity.counter import count
@@ -38,10 +38,12 @@ def run(arguments: argparse.Namespace) -> None:
         raise UsageError(f"`--step` is {step}, but must be from 1 to {WIDEST}.")
     found = fit_spec(given, shape, cap, step=step)
     params = count(found, shape).params
-    wider = [(_wider(found, i, step), i) for i in range(len(found.widths))]
-    sizes = [(count(spec, shape).params, spec, i) for spec, i in wider if max(spec.widths) <= MAX_WIDTH]
-    following = min(sizes, key=lambda size: size[0])
-    deeper = [count(_deeper(found, i), shape).params for i in range(len(found.blocks))]
+    following = _next_size(found, shape, cap, step)
+    deeper = [
+        (i + 1, count(_deeper(found, i), shape).params - params)
+        for i in range(len(found.blocks))
+        if found.blocks[i] < MAX_BLOCKS
+    ]
     if arguments.json:
         import json
 
@@ -53,17 +55,31 @@ def run(arguments: argparse.Namespace) -> None:
             "macs": count(found, shape).macs,
             "max_params": cap,
             "utilisation": params / cap,
-            "next": {"id": following[1].id, "params": following[0]},
-            "one_more_block": [size - params for size in deeper],
+            "next": following and {"id": following[1].id, "params": following[0]},
+            "one_more_block": dict(deeper),
         }
         print(json.dumps(content, indent=2))
         return
     print(f"{found.id}: --blocks {_list(found.blocks)} --widths {_list(found.widths)}")
     print(f"parameters   {params:,} ({params / cap:.2%} of {cap:,}, {cap - params:,} left)")
     print(f"MACs         {write_macs(count(found, shape).macs)}")
-    print(f"next size    {following[1].id}: {following[0]:,}, {following[0] - cap:,} over")
-    for i, size in enumerate(deeper):
-        print(f"one more block in stage {i + 1} costs {size - params:,}")
+    if following is None:
+        print(f"next size    none: no wider network is considered than {_widest(given, step):,} channels")
+    else:
+        print(f"next size    {following[1].id}: {following[0]:,}, {following[0] - cap:,} over")
+    for stage, cost in deeper:
+        print(f"one more block in stage {stage} costs {cost:,}")
+
+
+def _next_size(found: ResNetSpec, shape: DataShape, cap: int, step: int) -> tuple[int, ResNetSpec] | None:
+    """Return the smallest network over the cap that is one step wider in one stage."""
+    wider = [_wider(found, i, step) for i in range(len(found.widths)) if found.widths[i] + step <= MAX_WIDTH]
+    sizes = [(count(spec, shape).params, spec) for spec in wider]
+    return min((size for size in sizes if size[0] > cap), key=lambda size: size[0], default=None)
+
+
+def _widest(given: ResNetSpec, step: int) -> int:
+    return max(WIDEST, *given.widths) // step * step
 
 
 def fit_spec(given: ResNetSpec, shape: DataShape, cap: int, *, step: int) -> ResNetSpec:
@@ -77,9 +93,12 @@ def fit_spec(given: ResNetSpec, shape: DataShape, cap: int, *, step: int) -> Res
     def spec(widths: Sequence[int]) -> ResNetSpec:
         return ResNetSpec(blocks=given.blocks, widths=tuple(widths))
 
-    widest = max(WIDEST, *given.widths) // step * step
     found = fit_widths(
-        given.widths, fits=lambda widths: count(spec(widths), shape).params <= cap, step=step, low=step, high=widest
+        given.widths,
+        fits=lambda widths: count(spec(widths), shape).params <= cap,
+        step=step,
+        low=step,
+        high=_widest(given, step),
     )
     if found is None:
         least = count(spec([step] * len(given.blocks)), shape).params

@@ -8,6 +8,8 @@ import signal
 import sys
 from types import FrameType
 
+from budgetnas.exceptions import UsageError
+
 NAME = "search"
 SUMMARY = "search for the most accurate network under a cap, or go on with a stopped search"
 DESCRIPTION = "Search for the most accurate network under a cap. The same command goes on with a stopped search."
@@ -81,7 +83,10 @@ def run(arguments: argparse.Namespace) -> int:
     overrides = {key: getattr(arguments, option) for option, key in KEYS.items()}
     if arguments.no_paper_models:
         overrides["search.paper_models"] = False
-    config = load_study(arguments.study, overrides, arguments.set)
+    try:
+        config = load_study(arguments.study, overrides, arguments.set)
+    except UsageError as error:
+        raise UsageError(_typed(str(error), arguments)) from error
 
     from budgetnas.pipeline.search import dry_run, search
 
@@ -101,6 +106,14 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         console.show(result)
     return 0
+
+
+def _typed(message: str, arguments: argparse.Namespace) -> str:
+    """Name the option that was typed instead of the key that it sets."""
+    for option, key in KEYS.items():
+        if getattr(arguments, option) is not None:
+            message = message.replace(f"`{key}`", f"`--{option.replace('_', '-')}`")
+    return message
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

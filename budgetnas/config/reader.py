@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from budgetnas.exceptions import UsageError
 
 T = TypeVar("T")
+_HUGE = 10**18
 Table = dict[str, Any]
 
 
@@ -29,8 +31,9 @@ def locate(name: str, *folder: str) -> Path:
     """
     path = Path(name)
     if path.suffix == ".toml":
-        if path.is_file():
-            return path
+        with contextlib.suppress(OSError, ValueError):  # too long for a path, or with a null character in it
+            if path.is_file():
+                return path
         raise UsageError(f"`{name}` is no file: give the path of a TOML file, or a shipped name.")
     home = shipped(*folder)
     names = sorted(file.stem for file in home.glob("*.toml"))
@@ -49,15 +52,16 @@ def read_toml(path: Path) -> Table:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"`{path}` cannot be read ({error.strerror}): give a readable TOML file.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"`{path}` is no valid TOML ({error}): mend it there.") from error
+    except (ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UsageError(f"`{path}` is no valid TOML ({reason}): mend it there.") from error
 
 
 def read_value(text: str) -> Any:
     """Read one TOML value; what is no TOML is taken as a plain string."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -102,8 +106,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         if isinstance(value, list) and len(value) == len(inner):
             return tuple(_convert(h, v, where) for h, v in zip(inner, value, strict=True))
     elif _matches(hint, value):
-        return float(value) if hint is float else value
-    raise UsageError(f"`{where}` is {value!r}, but must be {_describe(hint)}.")
+        return value
+    raise UsageError(f"`{where}` is {_shorten(value)}, but must be {_describe(hint)}.")
 
 
 def _matches(hint: Any, value: Any) -> bool:
@@ -114,8 +118,17 @@ def _matches(hint: Any, value: Any) -> bool:
     if hint is None or hint is NoneType:
         return value is None
     if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        return isinstance(value, int | float) and not isinstance(value, bool) and -_HUGE < value < _HUGE
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool) and -_HUGE < value < _HUGE
     return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
+
+
+def _shorten(value: Any) -> str:
+    try:
+        return repr(value)[:80]
+    except ValueError:  # Python writes out no integer of thousands of digits
+        return "a number of thousands of digits"
 
 
 def _describe(hint: Any) -> str:

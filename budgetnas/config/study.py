@@ -21,7 +21,8 @@ class BudgetConfig:
 
     Attributes:
         max_params: cap on trainable parameters, as a number or written like "5M" or "45%resnet18".
-        min_utilisation: lower end of the band that proposals come from, as a share of the cap in [0, 1].
+        min_utilisation: lower end of the band that proposals come from, as a share in [0, 1] of the largest network
+            that fits.
     """
 
     max_params: str | float | None = None
@@ -103,10 +104,9 @@ class DataConfig:
     shift: int | None = None
 
     def __post_init__(self) -> None:
-        for name, low in (("subset", 2), ("image_size", 1), ("shift", 0)):
-            value = getattr(self, name)
-            if value is not None and not low <= value <= 10**7:
-                raise UsageError(f"`data.{name}` is {value}, but must be {low} or more.")
+        _within("data.subset", self.subset, 2)
+        _within("data.image_size", self.image_size, 1, 4096)
+        _within("data.shift", self.shift, 0, 4096)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,10 +128,9 @@ class SearchConfig:
     paper_models: bool = True
 
     def __post_init__(self) -> None:
-        _at_least("search.trials", self.trials, 1)
-        _at_least("search.batch", self.batch, 1)
-        if not 0 <= self.seed < 2**31:
-            raise UsageError(f"`search.seed` is {self.seed}, but must be from 0 to {2**31 - 1}.")
+        _within("search.trials", self.trials, 1)
+        _within("search.batch", self.batch, 1)
+        _within("search.seed", self.seed, 0, 2**31 - 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,7 +146,7 @@ class ProxyConfig:
     epochs: int | None = None
 
     def __post_init__(self) -> None:
-        _at_least("proxy.epochs", self.epochs, 1)
+        _within("proxy.epochs", self.epochs, 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,9 +166,9 @@ class FullConfig:
     repeats: int = 1
 
     def __post_init__(self) -> None:
-        _at_least("full.epochs", self.epochs, 1)
-        _at_least("full.promote", self.promote, 1)
-        _at_least("full.repeats", self.repeats, 1)
+        _within("full.epochs", self.epochs, 1)
+        _within("full.promote", self.promote, 1)
+        _within("full.repeats", self.repeats, 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -189,10 +188,10 @@ class EngineConfig:
     max_hours: float | None = None
 
     def __post_init__(self) -> None:
-        _at_least("engine.workers", self.workers, 1)
-        _at_least("engine.threads", self.threads, 1)
+        _within("engine.workers", self.workers, 1, 512)
+        _within("engine.threads", self.threads, 1, 512)
         if self.max_hours is not None and not 0 < self.max_hours < 10**6:
-            raise UsageError(f"`engine.max_hours` is {self.max_hours}, but must be above 0.")
+            raise UsageError(f"`engine.max_hours` is {self.max_hours}, but must be above 0 and below 1,000,000.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -297,6 +296,6 @@ def _put(table: Table, key: str, value: Any) -> None:
     inner[name] = value
 
 
-def _at_least(name: str, value: int | None, low: int) -> None:
-    if value is not None and not low <= value <= 10**7:
-        raise UsageError(f"`{name}` is {value}, but must be {low} or more.")
+def _within(name: str, value: int | None, low: int, high: int = 10**7) -> None:
+    if value is not None and not low <= value <= high:
+        raise UsageError(f"`{name}` is {value}, but must be from {low} to {high:,}.")

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import numpy as np
 
@@ -54,6 +58,32 @@ def load_cifar(name: str, folder: Path) -> RawData:
     )
 
 
+def _find_host(host: str) -> None:
+    """Look a host up within seconds: a name server that does not answer has no time-out of its own here.
+
+    Raises:
+        OSError: there is no such host, or no answer.
+    """
+    if getproxies():
+        return  # the proxy does it
+    answers: Queue[OSError | None] = Queue()
+
+    def ask() -> None:
+        try:
+            socket.getaddrinfo(host, 443)
+            answers.put(None)
+        except OSError as error:
+            answers.put(error)
+
+    Thread(target=ask, daemon=True).start()
+    try:
+        error = answers.get(timeout=_CONNECT_SECONDS)
+    except Empty:
+        error = TimeoutError(f"no answer about {host}")
+    if error is not None:
+        raise error
+
+
 def _torchvision_split(kind: Any, name: str, folder: Path, *, train: bool) -> Any:
     try:
         return kind(folder, train=train, download=False)
@@ -62,6 +92,7 @@ def _torchvision_split(kind: Any, name: str, folder: Path, *, train: bool) -> An
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_CONNECT_SECONDS)
     try:
+        _find_host(str(urlsplit(kind.url).hostname))
         return kind(folder, train=train, download=True)
     except (OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())

@@ -12,7 +12,7 @@ from budgetnas.data.dataset import Dataset, RawData
 from budgetnas.data.folder import load_folder
 from budgetnas.data.npz import load_npz
 from budgetnas.data.split import hold_out, smallest_class, subset, validation_share
-from budgetnas.exceptions import DataError
+from budgetnas.exceptions import DataError, UsageError
 
 FEWEST_PER_CLASS = 2
 
@@ -32,6 +32,7 @@ def load_dataset(config: DataConfig) -> Dataset:
         DataError: it is not there, not whole, not of the right form, or too large.
     """
     raw = _load_raw(config)
+    _check_names(raw)
     train, test = raw.train, raw.test
     if config.subset is not None:
         train, test = subset(train, config.subset), subset(test, config.subset)
@@ -40,6 +41,9 @@ def load_dataset(config: DataConfig) -> Dataset:
             f"`{config.dataset}` has a class with fewer than {FEWEST_PER_CLASS} training images, but each needs one "
             "to learn from and one to validate on: add images or drop the class."
         )
+    side = min(train.images.shape[1:3])
+    if config.shift is not None and config.shift >= side:
+        raise UsageError(f"`data.shift` is {config.shift}, but must be below the {side} pixels of an image's side.")
     kept, validation = hold_out(train, validation_share(len(train)))
     return Dataset(
         name=raw.name,
@@ -56,16 +60,32 @@ def load_dataset(config: DataConfig) -> Dataset:
 
 
 def _load_raw(config: DataConfig) -> RawData:
-    if config.dataset == "digits":
+    name, path = config.dataset, Path(config.dataset)
+    try:
+        is_folder, exists = path.is_dir(), path.exists()
+    except (OSError, ValueError):  # too long for a path, or with a null character in it
+        is_folder = exists = False
+    known = name in ("digits", "cifar10", "cifar100")
+    if config.image_size is not None and (known or not is_folder):
+        raise UsageError(f"`data.image_size` is {config.image_size}, but only image folders are resized: leave it out.")
+    if name == "digits":
         return load_digits()
-    if config.dataset in ("cifar10", "cifar100"):
-        return load_cifar(config.dataset, Path(config.dir))
-    path = Path(config.dataset)
-    if path.is_dir():
+    if known:
+        return load_cifar(name, Path(config.dir))
+    if is_folder:
         return load_folder(path, config.image_size)
-    if not path.exists():
+    if not exists:
         raise DataError(
-            f"`--dataset` is {config.dataset!r}, but must be auto, cifar10, cifar100, digits, or the path of an .npz "
-            "file or an image folder that exists."
+            f"`--dataset` is {name[:200]!r}, but must be auto, cifar10, cifar100, digits, or the path of an .npz file "
+            "or an image folder that exists."
         )
     return load_npz(path)
+
+
+def _check_names(raw: RawData) -> None:
+    """Refuse names that no report could hold (file names may carry bytes that are no text)."""
+    for name in (raw.name, *raw.classes):
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise DataError(f"{name!r} names the data set or a class, but must be valid UTF-8: rename it.") from None

@@ -52,7 +52,10 @@ class LocalEngine:
     def submit(self, key: str, task: object) -> None:
         """Start `task` in a free worker; there must be one."""
         slot = next(i for i, worker in enumerate(self._workers) if worker is None or worker.key is None)
-        worker = self._workers[slot] or self._start(slot)
+        worker = self._workers[slot]
+        if worker is None or worker.pipe.poll():  # an idle worker has nothing to say unless it has gone
+            self._stop(slot)
+            worker = self._start(slot)
         self._workers[slot] = worker
         worker.key, worker.task = key, task
         with contextlib.suppress(BrokenPipeError):  # it has just died; `wait` will see that
@@ -78,12 +81,15 @@ class LocalEngine:
 
     def close(self) -> None:
         """Kill all workers; unfinished tasks are dropped."""
-        for slot, worker in enumerate(self._workers):
-            if worker is not None:
-                worker.process.kill()
-                worker.process.join()
-                worker.pipe.close()
-                self._workers[slot] = None
+        for slot in range(len(self._workers)):
+            self._stop(slot)
+
+    def _stop(self, slot: int) -> None:
+        worker, self._workers[slot] = self._workers[slot], None
+        if worker is not None:
+            worker.process.kill()
+            worker.process.join()
+            worker.pipe.close()
 
     def _start(self, slot: int) -> _Worker:
         ours, theirs = _CONTEXT.Pipe()
@@ -91,7 +97,12 @@ class LocalEngine:
         process = _CONTEXT.Process(
             target=_serve, args=(self._work, theirs, gpu), name=f"budgetnas-worker-{slot}", daemon=True
         )
-        process.start()
+        # Ctrl-C is the driver's to answer, also while a worker is still starting: it inherits the mask.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         theirs.close()
         return _Worker(process=process, pipe=ours)
 
@@ -115,7 +126,6 @@ def _exit(process: BaseProcess) -> str:
 
 def _serve(work: Work, pipe: Connection, gpu: int | None) -> None:
     """Perform tasks from `pipe` until it closes: what runs in a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to answer
     if gpu is not None:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[gpu] if visible else str(gpu)
@@ -125,23 +135,28 @@ def _serve(work: Work, pipe: Connection, gpu: int | None) -> None:
             key, task = pipe.recv()
         except EOFError:
             return
-        pipe.send(_perform(work, key, task, pipe))
+        event, is_sound = _perform(work, key, task, pipe)
+        pipe.send(event)
+        if not is_sound:  # what nobody foresaw may have broken the device's context: a fresh process takes over
+            return
 
 
-def _perform(work: Work, key: str, task: object, pipe: Connection) -> Event:
+def _perform(work: Work, key: str, task: object, pipe: Connection) -> tuple[Event, bool]:
+    """Return what happened, and whether this process is fit for another task."""
+
     def report(epoch: EpochReport) -> None:
         pipe.send(Progressed(key=key, report=epoch))
 
     try:
-        return Finished(key=key, result=work(task, report))
+        return Finished(key=key, result=work(task, report)), True
     except TrainingError as error:
-        return Failed(key=key, reason=str(error))
+        return Failed(key=key, reason=str(error)), True
     except BudgetNASError as error:
-        return Failed(key=key, reason=str(error), fatal=True)
+        return Failed(key=key, reason=str(error), fatal=True), True
     except MemoryError as error:
-        return Failed(key=key, reason=f"out of memory: {error}")
+        return Failed(key=key, reason=f"out of memory: {error}"), False
     except Exception as error:  # a trial's failure, whatever it is, must reach the study with its reason
-        return Failed(key=key, reason=f"{type(error).__name__}: {' '.join(str(error).split())}")
+        return Failed(key=key, reason=f"{type(error).__name__}: {' '.join(str(error).split())}"), False
 
 
 def _die_with(parent: int) -> None:

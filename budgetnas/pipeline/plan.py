@@ -24,12 +24,19 @@ class Plan:
     Attributes:
         prepared: the study.
         images_per_second: of one worker training the band's median network, all workers at it.
-        seconds: expected for the whole search from its beginning, resumed parts included.
+        proxy_seconds: expected for all short trainings from the beginning, resumed parts included.
+        full_seconds: likewise, for the full trainings.
     """
 
     prepared: Prepared
     images_per_second: float
-    seconds: float
+    proxy_seconds: float
+    full_seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """Expected for the whole search."""
+        return _START_SECONDS + self.proxy_seconds + self.full_seconds
 
 
 def make_plan(prepared: Prepared, engine: Engine) -> Plan:
@@ -61,20 +68,18 @@ def make_plan(prepared: Prepared, engine: Engine) -> Plan:
                 assert isinstance(event.result, Timed)
                 per_image.append(event.result.seconds_per_image)
     slowest = max(per_image)
-    per_mac = slowest / median.macs
     mean_macs = float(np.mean([member.macs for member in draws]))
+    per_epoch = slowest / median.macs * mean_macs * _images(prepared)
+    config = prepared.config
+    full_runs = min(config.full.promote, config.search.trials) * config.full.repeats
     return Plan(
         prepared=prepared,
         images_per_second=1 / slowest,
-        seconds=_START_SECONDS + per_mac * mean_macs * _images(prepared),
+        proxy_seconds=per_epoch * prepared.proxy_epochs * max(1.0, config.search.trials / prepared.workers),
+        full_seconds=per_epoch * prepared.full_epochs * -(-full_runs // prepared.workers),
     )
 
 
 def _images(prepared: Prepared) -> float:
-    """Return how many images one worker after the other must pass, validation counted by its cost."""
-    config, workers = prepared.config, prepared.workers
-    per_epoch = len(prepared.data.train) + len(prepared.data.validation) * _FORWARD_SHARE
-    full_runs = min(config.full.promote, config.search.trials) * config.full.repeats
-    proxy_rounds = max(1.0, config.search.trials / workers)
-    full_rounds = -(-full_runs // workers)
-    return per_epoch * (proxy_rounds * prepared.proxy_epochs + full_rounds * prepared.full_epochs)
+    """Return the images of one epoch, those of validation by their cost."""
+    return len(prepared.data.train) + len(prepared.data.validation) * _FORWARD_SHARE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
@@ -22,6 +23,7 @@ from budgetnas.training.device import count_gpus, describe, resolve_device, reso
 from budgetnas.training.tasks import Setting
 
 BAND_FACTOR = 10
+FEWEST_IN_BAND = 1_000  # so that a study of few trials can be continued to 100 in the band that 100 would have
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,7 +130,7 @@ def prepare(config: StudyConfig) -> Prepared:
         index,
         cap,
         min_utilisation=config.budget.min_utilisation,
-        wanted=BAND_FACTOR * config.search.trials,
+        wanted=max(FEWEST_IN_BAND, BAND_FACTOR * config.search.trials),
     )
     return Prepared(
         config=config,
@@ -165,4 +167,11 @@ def _plain(name: str) -> str:
 
 
 def _cores(threads: int) -> int:
-    return max(1, len(os.sched_getaffinity(0)) // threads)
+    """Return how many trainings the processor has room for, a container's quota included."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = Path("/sys/fs/cgroup/cpu.max")
+    if quota.is_file():
+        limit, _, period = quota.read_text().strip().partition(" ")
+        if limit.isdigit() and period.isdigit():
+            cores = min(cores, -(-int(limit) // int(period)))
+    return max(1, cores // threads)

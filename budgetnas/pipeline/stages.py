@@ -21,9 +21,8 @@ from budgetnas.training.tasks import Trained, TrainTask
 class Clock:
     """The time that a driver may go on starting trainings."""
 
-    def __init__(self, max_hours: float | None) -> None:
-        self.started = time.monotonic()
-        self._end = None if max_hours is None else self.started + max_hours * 3600
+    def __init__(self, seconds: float | None) -> None:
+        self._end = None if seconds is None else time.monotonic() + seconds
 
     @property
     def is_over(self) -> bool:
@@ -44,12 +43,16 @@ class ProxyStage:
         self.exhausted = False
         self._prepared, self._sampler, self._clock = prepared, sampler, clock
 
+    def may_start(self) -> bool:
+        """Tell whether the clock allows it."""
+        return not self._clock.is_over
+
     def upcoming(self, running: int) -> Trial | None:
         """Count candidates and prune them until one fits; create its trial."""
         prepared, store = self._prepared, self.store
         search = prepared.config.search
         trained = sum(trial.state is TrialState.COMPLETE for trial in store.trials)
-        if trained + running >= search.trials or self._clock.is_over:
+        if trained + running >= search.trials:
             return None
         while True:
             number = len(store.trials)
@@ -107,18 +110,20 @@ class FullStage:
     ) -> None:
         self.store = store
         self._prepared, self._clock, self._folder = prepared, clock, folder
-        done = {(trial.attrs["parent"], trial.attrs["repeat"]) for trial in store.trials}
-        repeats = range(prepared.config.full.repeats)
-        self._todo = [(trial, repeat) for repeat in repeats for trial in promoted if (trial.number, repeat) not in done]
+        self._todo = missing_runs(prepared, store, promoted)
 
     @property
     def total(self) -> int:
-        """How many full trainings there will be in all."""
-        return len(self.store.trials) + len(self._todo)
+        """How many full trainings there will be in all, failed ones aside."""
+        return sum(trial.state is not TrialState.FAIL for trial in self.store.trials) + len(self._todo)
+
+    def may_start(self) -> bool:
+        """Tell whether the clock allows it."""
+        return not self._clock.is_over
 
     def upcoming(self, running: int) -> Trial | None:
         """Create the next full training."""
-        if not self._todo or self._clock.is_over:
+        if not self._todo:
             return None
         parent, repeat = self._todo.pop(0)
         return self.store.add(
@@ -152,7 +157,19 @@ class FullStage:
         return {"weights": name, "weights_sha256": digest(result.weights)}
 
 
+def missing_runs(prepared: Prepared, store: StudyStore, promoted: Sequence[Trial]) -> list[tuple[Trial, int]]:
+    """Return the (proxy trial, repeat) pairs whose full training is neither COMPLETE nor under way.
+
+    A training that failed is missing again for the next driver: what made it fail may be mended.
+    """
+    have = {
+        (trial.attrs["parent"], trial.attrs["repeat"]) for trial in store.trials if trial.state is not TrialState.FAIL
+    }
+    repeats = range(prepared.config.full.repeats)
+    return [(trial, repeat) for repeat in repeats for trial in promoted if (trial.number, repeat) not in have]
+
+
 def training_seed(prepared: Prepared, stage: str, number: int, repeat: int) -> int:
     """Derive the seed of one training from the study's seed, its stage, its proxy trial's number and its repeat."""
-    key = [prepared.config.search.seed, len(stage), number, repeat]
+    key = [prepared.config.search.seed, int.from_bytes(stage.encode()), number, repeat]
     return int(np.random.SeedSequence(key).generate_state(1)[0])

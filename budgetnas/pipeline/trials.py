@@ -21,6 +21,9 @@ class Stage(Protocol):
 
     store: StudyStore
 
+    def may_start(self) -> bool:
+        """Tell whether the driver's time allows another training to start."""
+
     def upcoming(self, running: int) -> Trial | None:
         """Create and return the next trial; None when nothing can start now, or ever."""
 
@@ -41,10 +44,11 @@ def run_stage(stage: Stage, engine: Engine, *, tick: Callable[[], None]) -> None
     """
     store = stage.store
     left = [trial for trial in store.trials if not trial.state.is_finished]
+    before = {trial.number for trial in store.trials if trial.state.is_finished}
     running: dict[str, Trial] = {}
     try:
         while True:
-            while len(running) < engine.capacity:
+            while len(running) < engine.capacity and stage.may_start():
                 trial = left.pop(0) if left else stage.upcoming(len(running))
                 if trial is None:
                     break
@@ -67,7 +71,7 @@ def run_stage(stage: Stage, engine: Engine, *, tick: Callable[[], None]) -> None
                 else:
                     _keep(stage, trial, event.result)
                 del running[event.key]
-                check_failures(store.trials)
+                check_failures([trial for trial in store.trials if trial.number not in before])
     finally:
         for trial in running.values():
             store.release(trial.number)
@@ -87,7 +91,10 @@ def _keep(stage: Stage, trial: Trial, result: Trained) -> None:
 
 
 def check_failures(trials: Sequence[Trial]) -> None:
-    """Stop a search that only fails, judged in the order of trial numbers.
+    """Stop a driver that only fails, judged in the order of trial numbers.
+
+    Args:
+        trials: those that this driver ran or is running, so that a resumed search gets a new chance.
 
     Raises:
         BudgetNASError: three failures in a row have one reason, or more than 10 and a tenth of all trials failed.
@@ -97,13 +104,15 @@ def check_failures(trials: Sequence[Trial]) -> None:
     for trial in trials:
         if not trial.state.is_finished:
             return
-        if trial.state is TrialState.FAIL:
-            failures += 1
-            reason = str(trial.attrs.get("reason"))
-            row = [*row, reason] if row and row[-1] == reason else [reason]
-        elif trial.state is TrialState.COMPLETE:
+        if trial.state is TrialState.COMPLETE:
             row = []
+        if trial.state is not TrialState.FAIL:
+            continue
+        failures += 1
+        reason = str(trial.attrs.get("reason"))
+        row = [*row, reason] if row and row[-1] == reason else [reason]
+        advice = "mend that, and the same command goes on"
         if len(row) == SAME_IN_A_ROW:
-            raise BudgetNASError(f"{SAME_IN_A_ROW} trainings in a row failed alike ({row[0]}): mend that and resume.")
+            raise BudgetNASError(f"{SAME_IN_A_ROW} trainings in a row failed alike ({reason}): {advice}.")
         if failures > FEW_FAILURES + len(trials) / 10:
-            raise BudgetNASError(f"{failures} of {len(trials)} trainings failed (the last: {row[-1]}): mend that.")
+            raise BudgetNASError(f"{failures} of {len(trials)} trainings failed (the last: {reason}): {advice}.")

@@ -1,33 +1,32 @@
-"""From a result to the files that a person opens: trials.csv, manifest.json, report.html, study.json."""
+"""From a result to the files that a person opens: trials.csv, manifest.json, report.html."""
 
 from __future__ import annotations
 
-import os
-import platform
-import shlex
-import subprocess
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from importlib import metadata
 from typing import Any
 
 from budgetnas.config.models import NamedModel, paper_models
 from budgetnas.config.study import flatten
+from budgetnas.pipeline.provenance import drivers
 from budgetnas.pipeline.result import SearchResult
 from budgetnas.report.facts import FinalScore, ReportFacts
 from budgetnas.report.page import report_page
 from budgetnas.report.table import trials_csv
+from budgetnas.storage.database import public_url
 from budgetnas.storage.files import write_json, write_text
 
-PACKAGES = ("budgetnas", "torch", "torchvision", "optuna", "numpy", "scikit-learn", "safetensors")
 
+def write_reports(result: SearchResult, *, url: str, facts: dict[str, Any]) -> None:
+    """Write every report of a run, each file whole or not at all.
 
-def write_reports(result: SearchResult, *, url: str, command: Sequence[str], looks: Mapping[str, Any]) -> None:
-    """Write every report of a run, each file whole or not at all."""
-    facts = _facts(result, command)
-    write_text(result.folder / "trials.csv", trials_csv(facts))
-    write_json(result.folder / "manifest.json", manifest(result, url=url, command=command, looks=looks))
-    write_text(result.folder / "report.html", report_page(facts, headline=headline(result)))
+    Args:
+        result: what was found.
+        url: of the study database.
+        facts: of the study as a whole.
+    """
+    found = _facts(result, drivers(facts)[-1]["command"])
+    write_text(result.folder / "trials.csv", trials_csv(found))
+    write_json(result.folder / "manifest.json", manifest(result, url=url, facts=facts))
+    write_text(result.folder / "report.html", report_page(found, headline=headline(result)))
 
 
 def headline(result: SearchResult) -> str:
@@ -46,14 +45,17 @@ def headline(result: SearchResult) -> str:
     )
 
 
-def manifest(result: SearchResult, *, url: str, command: Sequence[str], looks: Mapping[str, Any]) -> dict[str, Any]:
+def manifest(result: SearchResult, *, url: str, facts: dict[str, Any]) -> dict[str, Any]:
     """Return what is needed to trust a run and to make it again."""
     prepared = result.prepared
+    study = flatten(prepared.config)
+    if study["output.storage"]:
+        study["output.storage"] = public_url(study["output.storage"])
     return {
         "name": prepared.name,
         "notice": prepared.data.traits.notice or None,
-        "command": shlex.join(command),
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        **drivers(facts)[-1],
+        "earlier_drivers": drivers(facts)[:-1],
         "stopped": result.stopped,
         "seed": prepared.config.search.seed,
         "data": {
@@ -65,25 +67,14 @@ def manifest(result: SearchResult, *, url: str, command: Sequence[str], looks: M
         },
         "counts": result.counts(),
         "band": [prepared.band.low, prepared.band.high],
-        "test_looks": looks,
-        "storage": _public(url),
-        "hardware": {
-            "device": prepared.device_name,
-            "workers": prepared.workers,
-            "threads": prepared.setting.threads,
-            "cores": os.cpu_count(),
-            "machine": platform.machine(),
-        },
-        "versions": {
-            "python": platform.python_version(),
-            **{name: metadata.version(name) for name in PACKAGES},
-        },
-        "git_commit": _git_commit(),
-        "study": flatten(prepared.config),
+        "choices": facts.get("choices", []),
+        "test_looks": facts.get("looks", {}),
+        "storage": public_url(url),
+        "study": study,
     }
 
 
-def _facts(result: SearchResult, command: Sequence[str]) -> ReportFacts:
+def _facts(result: SearchResult, command: str) -> ReportFacts:
     prepared, counts = result.prepared, result.counts()
     shape = prepared.data.shape
     finals = {
@@ -105,7 +96,7 @@ def _facts(result: SearchResult, command: Sequence[str]) -> ReportFacts:
         trials=result.trials,
         trusted=result.trusted,
         finals=finals,
-        command=shlex.join(command),
+        command=command,
         lines=(
             ("data", f"{prepared.data.name}: {len(prepared.data.train):,} training, "
                      f"{len(prepared.data.validation):,} validation, {len(prepared.data.test):,} test images of "
@@ -130,21 +121,3 @@ def _reference(model: NamedModel) -> str:
     if model.reported_accuracy is not None:
         parts.append(f"{model.reported_accuracy} % reported")
     return "; ".join([*parts, model.note] if model.note else parts)
-
-
-def _public(url: str) -> str:
-    """Return a database URL without its password."""
-    scheme, mark, rest = url.partition("://")
-    credentials, at, host = rest.rpartition("@")
-    user = credentials.partition(":")[0]
-    return f"{scheme}{mark}{user}{at}{host}"
-
-
-def _git_commit() -> str | None:
-    """Return the commit of the checkout that the command was run in, None outside one."""
-    try:
-        words = ["git", "rev-parse", "--verify", "HEAD"]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None

@@ -69,7 +69,7 @@ def report_page(facts: ReportFacts, *, headline: str) -> str:
     """Return the page as HTML, plotly's script inside, with no request to anywhere."""
     title = f"budgetnas: {facts.title}"
     if facts.notice:
-        title += f" ({facts.dataset} only shows the flow)"
+        title += f" ({facts.dataset} only shows the flow: its ranking says nothing about CIFAR-10)"
     return _PAGE.substitute(
         title=escape(title),
         notice=f'<p class="notice">{escape(facts.notice)}</p>' if facts.notice else "",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from budgetnas.exceptions import StorageError
-from budgetnas.storage.study import open_storage
+from budgetnas.storage.database import open_storage
 
 
 def serve(url: str, *, host: str, port: int, ready: Callable[[int], None]) -> None:

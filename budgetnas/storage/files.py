@@ -36,7 +36,7 @@ def write_bytes(path: Path, content: bytes) -> None:
             raise
     except OSError as error:
         raise StorageError(
-            f"`{path}` cannot be written ({error.strerror}): free some space or give another folder with --out."
+            f"`{path}` cannot be written ({error.strerror}): free some space there or write elsewhere."
         ) from error
 
 

@@ -6,27 +6,19 @@ trial or none. Over-budget candidates are PRUNED, never COMPLETE: the dashboard 
 
 from __future__ import annotations
 
-import logging
-import sqlite3
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.storages import BaseStorage
-from sqlalchemy import exc
-from sqlalchemy.engine import make_url
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.exceptions import StorageError
 from budgetnas.records.trial import Candidate, Trial, TrialState
+from budgetnas.storage.database import translated
 
-optuna.logging.set_verbosity(logging.WARNING)
 _RECORD = "budgetnas"
-_KNOWN = (exc.SQLAlchemyError, sqlite3.Error, optuna.exceptions.OptunaError, ValueError, RuntimeError, ImportError)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +59,8 @@ class Ranges:
 class StudyStore:
     """One Optuna study as a list of trials.
 
+    Every method raises StorageError, in one line, for what the database raises.
+
     Args:
         storage: from `open_storage`.
         name: the study's name in the storage.
@@ -77,10 +71,9 @@ class StudyStore:
         self.name = name
         self._storage = storage
         self._ranges = ranges
-        with _storage_errors(name):
-            study = optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
-        self._study_id = storage.get_study_id_from_name(study.study_name)
-        with _storage_errors(name):
+        with translated(name):
+            optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
+            self._study_id = storage.get_study_id_from_name(name)
             self._trials = [_from_optuna(frozen) for frozen in storage.get_all_trials(self._study_id, deepcopy=False)]
 
     @property
@@ -91,11 +84,12 @@ class StudyStore:
     @property
     def facts(self) -> dict[str, Any]:
         """What was recorded of the study as a whole."""
-        return dict(self._storage.get_study_user_attrs(self._study_id))
+        with translated(self.name):
+            return dict(self._storage.get_study_user_attrs(self._study_id))
 
     def record(self, key: str, value: Any) -> None:
         """Record a JSON value of the study as a whole."""
-        with _storage_errors(self.name):
+        with translated(self.name):
             self._storage.set_study_user_attr(self._study_id, key, value)
 
     def add(self, candidate: Candidate, *, state: TrialState, attrs: Mapping[str, Any]) -> Trial:
@@ -106,46 +100,48 @@ class StudyStore:
             distributions=self._ranges.distributions(),
             user_attrs={**_columns(candidate), **attrs},
         )
-        with _storage_errors(self.name):
+        with translated(self.name):
             trial_id = self._storage.create_new_trial(self._study_id, template_trial=template)
-        return self._refresh(self._storage.get_trial_number_from_id(trial_id))
+            return self._refresh(self._storage.get_trial_number_from_id(trial_id))
 
     def restart(self, number: int) -> None:
         """Mark an unfinished trial as RUNNING."""
-        self._set_state(number, TrialState.RUNNING)
+        if self._trials[number].state is not TrialState.RUNNING:
+            self._change(number, TrialState.RUNNING)
 
     def release(self, number: int) -> None:
-        """Mark an unfinished trial as WAITING for the next driver."""
-        self._set_state(number, TrialState.WAITING)
+        """Mark a trial as WAITING for the next driver, unless an interrupted write has finished it already."""
+        with translated(self.name):
+            finished = self._refresh(number).state.is_finished
+        if not finished:
+            self._change(number, TrialState.WAITING)
 
     def report(self, number: int, epoch: int, accuracy: float) -> None:
         """Record one epoch of a running trial's learning curve."""
-        with _storage_errors(self.name):
+        with translated(self.name):
             self._storage.set_trial_intermediate_value(self._trial_id(number), epoch, accuracy)
 
     def finish(self, number: int, score: float, attrs: Mapping[str, Any]) -> Trial:
         """End a trial as COMPLETE with its score."""
-        return self._end(number, TrialState.COMPLETE, [score], attrs)
+        return self._change(number, TrialState.COMPLETE, [score], attrs)
 
     def fail(self, number: int, reason: str) -> Trial:
         """End a trial as FAIL with its reason."""
-        return self._end(number, TrialState.FAIL, None, {"reason": reason})
+        return self._change(number, TrialState.FAIL, None, {"reason": reason})
 
-    def _end(self, number: int, state: TrialState, values: list[float] | None, attrs: Mapping[str, Any]) -> Trial:
-        trial_id = self._trial_id(number)
-        with _storage_errors(self.name):
-            for key, value in attrs.items():
+    def _change(
+        self,
+        number: int,
+        state: TrialState,
+        values: list[float] | None = None,
+        attrs: Mapping[str, Any] | None = None,
+    ) -> Trial:
+        with translated(self.name):
+            trial_id = self._trial_id(number)
+            for key, value in (attrs or {}).items():
                 self._storage.set_trial_user_attr(trial_id, key, value)
             self._storage.set_trial_state_values(trial_id, optuna.trial.TrialState[state.value], values)
-        return self._refresh(number)
-
-    def _set_state(self, number: int, state: TrialState) -> None:
-        trial_id = self._trial_id(number)
-        with _storage_errors(self.name):
-            if self._trials[number].state is TrialState.RUNNING and state is TrialState.RUNNING:
-                return
-            self._storage.set_trial_state_values(trial_id, optuna.trial.TrialState[state.value])
-        self._refresh(number)
+            return self._refresh(number)
 
     def _trial_id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
@@ -154,68 +150,6 @@ class StudyStore:
         trial = _from_optuna(self._storage.get_trial(self._trial_id(number)))
         self._trials[number : number + 1] = [trial]
         return trial
-
-
-def open_storage(url: str) -> BaseStorage:
-    """Open an Optuna storage, creating its tables where there are none.
-
-    Raises:
-        StorageError: the address is malformed, cannot be reached, or holds another kind of database.
-    """
-    with _storage_errors(url):
-        if "://" not in url:
-            raise ValueError("it is no database URL such as sqlite:///study.db or postgresql://host/name")
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            _check_sqlite(parsed.database)
-            return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
-        return optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
-
-
-def study_names(storage: BaseStorage) -> list[str]:
-    """Name all studies of a storage."""
-    return [study.study_name for study in storage.get_all_studies()]
-
-
-def sqlite_url(path: Path) -> str:
-    """Return the Optuna URL of an SQLite file."""
-    return f"sqlite:///{path}"
-
-
-def _check_sqlite(database: str | None) -> None:
-    """Refuse a file that is no SQLite database, or another program's, before Optuna writes its tables into it."""
-    path = Path(database or "")
-    if not database or not path.exists() or path.stat().st_size == 0:
-        return
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    try:
-        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    finally:
-        connection.close()
-    if tables and "studies" not in tables:
-        raise ValueError(f"it holds the tables of another program ({', '.join(sorted(tables)[:3])})")
-
-
-class _storage_errors:  # noqa: N801  (reads as a verb where it is used)
-    """Turns what databases raise into one line."""
-
-    def __init__(self, where: str) -> None:
-        self._where = where
-
-    def __enter__(self) -> None:
-        self._quiet = warnings.catch_warnings()
-        self._quiet.__enter__()
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        self._quiet.__exit__(None, None, None)
-        if isinstance(error, _KNOWN):
-            cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else None
-            reason = " ".join(str(cause or error).split())[:200]
-            raise StorageError(
-                f"`{self._where}` is no usable Optuna study ({reason}): mend or remove it, or give another --name "
-                "or --storage."
-            ) from error
 
 
 def _columns(candidate: Candidate) -> dict[str, Any]:

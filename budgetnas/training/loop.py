@@ -92,7 +92,7 @@ def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
 def lr_factor(recipe: Recipe, epochs: int, steps_per_epoch: int) -> Callable[[int], float]:
     """Return the share of the highest learning rate that step number `step` (from 0) uses."""
     total = epochs * steps_per_epoch
-    warm = round(recipe.warmup * total)
+    warm = min(round(recipe.warmup * total), total - 1)
 
     def factor(step: int) -> float:
         if recipe.step == "epoch":

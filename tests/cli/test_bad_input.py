@@ -44,16 +44,20 @@ def test_a_cap_on_macs_that_nothing_fits(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--trials", "0"), "`search.trials` is 0"),
-        (("--seed=-1",), "`search.seed` is -1"),
-        (("--promote", "0"), "`full.promote` is 0"),
-        (("--full-epochs", "0"), "`full.epochs` is 0"),
-        (("--workers", "0"), "`engine.workers` is 0"),
-        (("--max-hours=-1",), "`engine.max_hours` is -1"),
-        (("--subset", "1"), "`data.subset` is 1"),
+        (("--trials", "0"), "`--trials` is 0, but must be from 1"),
+        (("--set", "search.trials=0"), "`search.trials` is 0"),
+        (("--seed=-1",), "`--seed` is -1"),
+        (("--promote", "0"), "`--promote` is 0"),
+        (("--full-epochs", "0"), "`--full-epochs` is 0"),
+        (("--workers", "0"), "`--workers` is 0"),
+        (("--max-hours=-1",), "`--max-hours` is -1"),
+        (("--max-hours=inf",), "`--max-hours` is inf"),
+        (("--subset", "1"), "`--subset` is 1"),
+        (("--set", "budget.max_params=" + "9" * 400), "max-params"),
+        (("--set", "data.image_size=16"), "only image folders are resized"),
         (("--sampler", "magic"), "one of thompson, random"),
         (("--device", "tpu"), "one of auto, cpu, cuda, mps"),
-        (("--name", "../up"), "`output.name` is '../up'"),
+        (("--name", "../up"), "`--name` is '../up'"),
         (("--set", "space.widths=[64, 32]"), "`space.widths` is [64, 32]"),
         (("--set", "space.stages=[4, 4]"), "8x8"),
         (("--set", "proxy.recipe=none"), "`none` is not among the shipped names"),
@@ -91,6 +95,12 @@ def test_an_output_folder_that_cannot_be_written(capsys, tmp_path):
     words = ["search", "--max-params", "1e5", "--dataset", "digits", "--out", str(tmp_path / "file")]
     assert main(words) == 1
     assert "cannot be written (Not a directory)" in capsys.readouterr().err
+
+
+def test_a_storage_that_leads_nowhere(capsys, tmp_path):
+    for url in ("study.db", "sqlite:////no/such/folder/study.db", "nonsense://x", "sqlite:///" + "x" * 400):
+        said = refuse(capsys, tmp_path, 1, "--max-params", "1e5", "--dataset", "digits", "--storage", url)
+        assert "no usable Optuna study" in said
 
 
 def test_a_study_database_that_is_none(capsys, tmp_path):

@@ -11,7 +11,8 @@ import pytest
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.cli.main import main
 from budgetnas.records.trial import Candidate, TrialState
-from budgetnas.storage.study import Ranges, StudyStore, open_storage, sqlite_url
+from budgetnas.storage.database import open_storage, sqlite_url
+from budgetnas.storage.study import Ranges, StudyStore
 
 
 @pytest.fixture
@@ -47,6 +48,39 @@ def test_the_dashboard_serves_the_study_on_loopback(run):
             process.kill()
     assert process.returncode == 130
     assert error == "budgetnas: stopped\n"
+
+
+def test_optunas_own_command_reads_it_too(run):
+    import socket
+    import time
+    from pathlib import Path
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = Path(sys.executable).parent / "optuna-dashboard"
+    words = [str(command), f"sqlite:///{run / 'study.db'}", "--host", "127.0.0.1", "--port", str(port)]
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 60
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/studies", timeout=30) as reply:
+                    assert [study["study_name"] for study in json.load(reply)["study_summaries"]] == ["mine/r3"]
+                break
+            except OSError:
+                assert time.monotonic() < end
+                time.sleep(0.2)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "x"])
+def test_a_port_that_is_none_is_named(capsys, port):
+    with pytest.raises(SystemExit):
+        main(["dashboard", "runs/x", f"--port={port}"])
+    assert "is no port from 0 to 65535" in capsys.readouterr().err
 
 
 def test_a_folder_without_a_study_is_named(capsys, tmp_path):

@@ -105,12 +105,16 @@ def test_the_study_database_is_optunas(finished):
 def test_a_finished_search_shows_its_result_and_a_larger_one_goes_on(finished, budgetnas, tmp_path):
     folder, _ = finished
     before = trials(folder / "runs" / "digits-60k-s0")
+    manifest = folder / "runs" / "digits-60k-s0" / "manifest.json"
+    first_manifest = manifest.read_text()
     again = budgetnas(*WORDS, "--json", cwd=folder)
     assert again.returncode == 0, again.stderr
+    assert manifest.read_text() == first_manifest
     result = json.loads(again.stdout)
     assert result["winner"]["params"] <= CAP
     assert result["trained"] == 6
-    more = budgetnas("search", "--max-params", "60k", "--trials", 8, *WORDS[5:], cwd=folder)
+    larger = ("search", "--max-params", "60k", "--trials", 8, "--promote", 3, *WORDS[7:])
+    more = budgetnas(*larger, cwd=folder)
     assert more.returncode == 0, more.stderr
     after = trials(folder / "runs" / "digits-60k-s0")
     assert len(after) == 13
@@ -118,7 +122,9 @@ def test_a_finished_search_shows_its_result_and_a_larger_one_goes_on(finished, b
     pd.testing.assert_frame_equal(after[kept].head(11), before[kept])
     promoted = before.trial[before.full_score.notna()]
     assert after.full_score[promoted].notna().all()
-    shown = budgetnas("search", "--max-params", "60k", "--trials", 8, *WORDS[5:], cwd=folder)
+    assert after.full_score.notna().sum() >= 3
+    assert len(json.loads(manifest.read_text())["earlier_drivers"]) == 1
+    shown = budgetnas(*larger, cwd=folder)
     assert "already finished" in shown.stdout
 
 
@@ -139,6 +145,15 @@ def test_a_stopped_search_resumes_to_the_same_table(finished, budgetnas, tmp_pat
     reference = budgetnas(*WORDS, "--name", "other", cwd=tmp_path)
     assert reference.returncode == 0, reference.stderr
     runs = tmp_path / "runs"
+    killed = [*map(str, WORDS), "--name", "killed"]
+    process = subprocess.Popen([sys.executable, "-m", "budgetnas", *killed], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    while not _some_are_complete(runs / "killed" / "study.db"):
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    after = budgetnas(*killed, "--storage", f"sqlite:///{runs / 'killed' / 'study.db'}", cwd=tmp_path)
+    assert after.returncode == 0, after.stderr
+    pd.testing.assert_frame_equal(trials(runs / "killed")[STABLE], trials(runs / "other")[STABLE])
     pd.testing.assert_frame_equal(trials(runs / "digits-60k-s0")[STABLE], trials(runs / "other")[STABLE])
 
 
@@ -158,8 +173,9 @@ def _some_are_complete(database: Path) -> bool:
     ("words", "said"),
     [
         (("--set", "proxy.recipe=full"), "proxy.recipe"),
-        (("--set", "space.width_step=4"), "space.width_step was 8, is 4"),
+        (("--set", "space.width_step=16"), "space.width_step was 8, is 16"),
         (("--full-epochs", "5"), "full.epochs was 4, is 5"),
+        (("--set", "proxy.epochs=2"), "proxy.epochs was 3, is 2"),
         (("--no-paper-models",), "search.paper_models was True, is False"),
         (("--set", "engine.threads=2"), "engine.threads was 1, is 2"),
         (("--subset", "20"), "data.fingerprint"),

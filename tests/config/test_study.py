@@ -31,7 +31,7 @@ def test_the_command_line_overrides_the_file_and_the_file_the_defaults(tmp_path)
         ("[serach]\n", r"`serach` is no key of a study file: did you mean `search`\?"),
         ("[search]\ntrials = 'many'\n", r"`search.trials` is 'many', but must be a whole number"),
         ("[search]\ntrials = true\n", r"`search.trials` is True"),
-        ("[search]\ntrials = 0\n", r"`search.trials` is 0, but must be 1 or more"),
+        ("[search]\ntrials = 0\n", r"`search.trials` is 0, but must be from 1 to 10,000,000"),
         ("[search]\nseed = -1\n", r"`search.seed` is -1"),
         ("[search]\nsampler = 'tpo'\n", r"one of thompson, random"),
         ("[space]\nwidths = [64]\n", r"a list of 2 of a whole number"),
@@ -40,6 +40,13 @@ def test_the_command_line_overrides_the_file_and_the_file_the_defaults(tmp_path)
         ("[output]\nname = '../up'\n", r"`output.name`"),
         ("search = 3\n", r"`search` is 3, but must be a table"),
         ("[search\n", r"no valid TOML"),
+        ("x = " + "[" * 5_000, r"no valid TOML"),
+        ("x = " + "9" * 5_000, r"no valid TOML"),
+        ("[search]\ntrials = 20_000_000\n", r"`search.trials` is 20000000, but must be from 1 to 10,000,000"),
+        ("[budget]\nmax_params = " + "9" * 400 + "\n", r"`budget.max_params` is 9999"),
+        ("[budget]\nmin_utilisation = nan\n", r"min_utilisation"),
+        ("[engine]\nmax_hours = inf\n", r"max_hours"),
+        ("[engine]\nworkers = 100_000\n", r"from 1 to 512"),
     ],
 )
 def test_a_wrong_study_file_is_named_with_key_value_and_rule(tmp_path, text, words):

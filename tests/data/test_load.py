@@ -10,7 +10,7 @@ from PIL import Image
 from budgetnas.config.study import DataConfig
 from budgetnas.data.load import load_dataset, resolve
 from budgetnas.data.npz import load_npz
-from budgetnas.exceptions import BudgetNASError, DataError
+from budgetnas.exceptions import BudgetNASError, DataError, UsageError
 
 
 def test_digits_are_split_by_class_and_always_alike():
@@ -101,6 +101,31 @@ def test_damaged_and_foreign_files_are_named(make_npz, tmp_path):
         load_dataset(DataConfig(dataset="/no/such.npz"))
 
 
+def test_headers_that_confuse_numpy_are_named(make_npz, tmp_path):
+    import zipfile
+
+    for header in (b"{'descr': '|u1', 'fortran_order': False, 'shape': ((((", b"-" * 5_000 + b"1", b"\0" * 60, b""):
+        path = tmp_path / "odd.npz"
+        with zipfile.ZipFile(make_npz()) as source, zipfile.ZipFile(path, "w") as target:
+            for name in source.namelist():
+                odd = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+                target.writestr(name, odd if name == "x_train.npy" else source.read(name))
+        with pytest.raises(DataError, match=r"odd\.npz` cannot be read as \.npz"):
+            load_npz(path)
+
+
+def test_what_is_not_asked_for_in_vain_is_refused(make_npz):
+    with pytest.raises(UsageError, match="only image folders are resized"):
+        load_dataset(DataConfig(dataset="digits", image_size=16))
+    with pytest.raises(UsageError, match=r"`data\.shift` is 8, but must be below the 8 pixels"):
+        load_dataset(DataConfig(dataset=str(make_npz()), shift=8))
+    for name in ("x" * 5_000, "a\0b"):
+        with pytest.raises(DataError, match="`--dataset` is"):
+            load_dataset(DataConfig(dataset=name))
+    with pytest.raises(DataError, match="must be valid UTF-8"):
+        load_dataset(DataConfig(dataset=str(make_npz(classes=np.array(["a", "b", "\udc80"])))))
+
+
 def test_data_beyond_memory_are_refused_from_their_header(make_npz, tmp_path):
     import io
     import zipfile
@@ -159,5 +184,10 @@ def test_wrong_folders_are_named(tmp_path):
     four = folder(tmp_path / "four")
     image = four / "train" / "b" / "3.png"
     image.write_bytes(image.read_bytes()[:60])
+    five = folder(tmp_path / "five")
+    Image.fromarray(np.full((8, 8), 60_000, np.uint16)).save(five / "train" / "a" / "0.png")
+    for size in (None, 8):
+        with pytest.raises(DataError, match=r"of mode I;16, but must have 8 bits a channel"):
+            load_dataset(DataConfig(dataset=str(five), image_size=size))
     with pytest.raises(BudgetNASError, match=r"b/3\.png"):
         load_dataset(DataConfig(dataset=str(four)))

@@ -78,6 +78,28 @@ def test_errors_become_failures_in_one_line(engine, task, reason, fatal):
     assert collect(engine, 1) == [Failed(key="a", reason=reason, fatal=fatal)]
 
 
+def test_a_process_that_met_the_unforeseen_is_not_used_again(engine):
+    engine.submit("a", ("pid",))
+    (first,) = collect(engine, 1)
+    engine.submit("b", ("bug",))
+    collect(engine, 1)
+    time.sleep(0.5)
+    engine.submit("c", ("pid",))
+    (second,) = collect(engine, 1)
+    assert second.result != first.result
+
+
+def test_gpus_are_shared_out_among_the_workers(engine, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    several = LocalEngine(engine._work, workers=3, gpus=2)
+    try:
+        for key in "abc":
+            several.submit(key, ("environment", "CUDA_VISIBLE_DEVICES"))
+        assert sorted(event.result for event in collect(several, 3)) == ["3", "3", "5"]
+    finally:
+        several.close()
+
+
 def test_nothing_happening_is_no_event_and_closing_kills(engine):
     engine.submit("a", ("sleep",))
     assert list(engine.wait(0.1)) == []

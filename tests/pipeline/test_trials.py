@@ -15,7 +15,8 @@ from budgetnas.pipeline.trials import check_failures, run_stage
 from budgetnas.records.engine import EpochReport, Failed, Finished, Progressed
 from budgetnas.records.trial import TrialState
 from budgetnas.search.samplers import SAMPLERS
-from budgetnas.storage.study import Ranges, StudyStore, open_storage, sqlite_url
+from budgetnas.storage.database import open_storage, sqlite_url
+from budgetnas.storage.study import Ranges, StudyStore
 from budgetnas.training.tasks import Trained
 
 RANGES = Ranges(stages=(1, 4), blocks=(1, 8), widths=(16, 512))
@@ -73,7 +74,7 @@ def stage(prepared, store, **changes):
         proxy=prepared.proxy,
         proxy_epochs=3,
     )
-    return ProxyStage(view, store, sampler, Clock(changes.get("max_hours")))
+    return ProxyStage(view, store, sampler, Clock(changes.get("seconds")))
 
 
 def table(store):
@@ -136,6 +137,16 @@ def test_three_failures_alike_stop_the_search(prepared, tmp_path):
         run(prepared, tmp_path / "study.db", FakeEngine(2, fails=lambda task: "diverged"))
 
 
+def test_a_search_that_was_stopped_by_failures_gets_a_new_chance(prepared, undisturbed, tmp_path):
+    path = tmp_path / "study.db"
+    with pytest.raises(BudgetNASError):
+        run(prepared, path, FakeEngine(2, fails=lambda task: "out of memory"))
+    store = run(prepared, path, FakeEngine(2))
+    states = [trial.state for trial in store.trials]
+    assert states.count(TrialState.COMPLETE) == 24
+    assert states.count(TrialState.FAIL) in (3, 4)
+
+
 def test_many_different_failures_stop_the_search(prepared, tmp_path):
     with pytest.raises(BudgetNASError, match=r"trainings failed"):
         run(prepared, tmp_path / "study.db", FakeEngine(1, fails=lambda task: f"seed {task.seed}"))
@@ -149,5 +160,30 @@ def test_failures_are_judged_in_the_order_of_numbers():
         check_failures([fail, fail, fail])
 
 
+def test_trials_left_by_an_earlier_driver_wait_for_hours_too(prepared, tmp_path):
+    path = tmp_path / "study.db"
+    with pytest.raises(KeyboardInterrupt):
+        run(prepared, path, FakeEngine(3, stop_after=5))
+    engine = FakeEngine(3)
+    run(prepared, path, engine, seconds=0)
+    assert engine.done == 0
+
+
+def test_an_interrupt_in_the_middle_of_a_write_loses_nothing(prepared, undisturbed, tmp_path, monkeypatch):
+    path = tmp_path / "study.db"
+    refresh = StudyStore._refresh
+    calls = iter(range(10**6))
+
+    def interrupted(self, number):
+        if next(calls) == 17:
+            raise KeyboardInterrupt
+        return refresh(self, number)
+
+    monkeypatch.setattr(StudyStore, "_refresh", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(prepared, path, FakeEngine(2))
+    assert table(run(prepared, path, FakeEngine(2))) == undisturbed
+
+
 def test_no_training_starts_after_the_hours_are_over(prepared, tmp_path):
-    assert run(prepared, tmp_path / "study.db", FakeEngine(1), max_hours=1e-9).trials == []
+    assert run(prepared, tmp_path / "study.db", FakeEngine(1), seconds=0).trials == []

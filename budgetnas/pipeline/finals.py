@@ -1,0 +1,98 @@
+"""From finished proxies to a tested winner: who is promoted, who wins, and the looks at the test set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from budgetnas.exceptions import BudgetNASError
+from budgetnas.pipeline.prepare import Prepared
+from budgetnas.promotion.select import finalists, promote
+from budgetnas.records.engine import Engine, Failed, Finished
+from budgetnas.records.trial import Trial, TrialState
+from budgetnas.search.samplers import recommend
+from budgetnas.storage.files import read_bytes
+from budgetnas.storage.study import StudyStore
+from budgetnas.training.tasks import Look, LookTask
+
+
+def trusted_scores(proxies: StudyStore) -> dict[int, float]:
+    """Return the score to trust for each COMPLETE trial, by number."""
+    complete = _complete(proxies)
+    means = recommend([trial.candidate for trial in complete], [trial.score or 0.0 for trial in complete])
+    return {trial.number: float(value) for trial, value in zip(complete, means, strict=True)}
+
+
+def promoted(prepared: Prepared, proxies: StudyStore, fulls: StudyStore) -> list[Trial]:
+    """Return the trials that get full training; what was decided once for these trials stays decided."""
+    complete = _complete(proxies)
+    number = prepared.config.full.promote
+    key = f"{len(complete)} trained, {number} promoted"
+    decisions: dict[str, list[int]] = fulls.facts.get("promotions", {})
+    if key not in decisions:
+        trusted = trusted_scores(proxies)
+        chosen = promote(complete, [trusted[trial.number] for trial in complete], number)
+        decisions = {**decisions, key: [trial.number for trial in chosen]}
+        if complete:
+            fulls.record("promotions", decisions)
+    return [proxies.trials[number] for number in decisions[key]]
+
+
+def choose(fulls: StudyStore) -> None:
+    """Record the winner, by validation alone, before the test set is read.
+
+    Raises:
+        BudgetNASError: full trainings were made and every one of them failed.
+    """
+    ranked = finalists(fulls.trials)
+    failed = [trial for trial in fulls.trials if trial.state is TrialState.FAIL]
+    if failed and not ranked:
+        raise BudgetNASError(
+            f"all {len(failed)} full trainings failed (the last: {failed[-1].attrs.get('reason')}): mend that, and the "
+            "same command tries them again."
+        )
+    choices = list(fulls.facts.get("choices", []))
+    if ranked:
+        choice = {
+            "winner": ranked[0].parent,
+            "spec": ranked[0].candidate.spec.id,
+            "score": ranked[0].score,
+            "among": len(ranked),
+        }
+        if choice not in choices:
+            fulls.record("choices", [*choices, choice])
+
+
+def look(prepared: Prepared, fulls: StudyStore, engine: Engine, folder: Path) -> None:
+    """Read the test set for every finalist's best run; a look at the same weights is the same look.
+
+    Raises:
+        BudgetNASError: a network could not be tested.
+    """
+    looks: dict[str, Any] = dict(fulls.facts.get("looks", {}))
+    runs = [finalist.best_run for finalist in finalists(fulls.trials)]
+    todo = [run for run in runs if look_key(run) not in looks]
+    flying: dict[str, Trial] = {}
+    while todo or flying:
+        while todo and len(flying) < engine.capacity:
+            run = todo.pop(0)
+            weights = read_bytes(folder / run.attrs["weights"], run.attrs["weights_sha256"])
+            flying[look_key(run)] = run
+            engine.submit(look_key(run), LookTask(setting=prepared.setting, spec=run.candidate.spec, weights=weights))
+        for event in engine.wait(1.0):
+            if isinstance(event, Failed):
+                raise BudgetNASError(f"`{flying[event.key].candidate.spec.id}` could not be tested: {event.reason}")
+            if isinstance(event, Finished):
+                assert isinstance(event.result, Look)
+                del flying[event.key]
+                looks[event.key] = {"correct": event.result.correct, "images": event.result.images}
+                fulls.record("looks", looks)
+
+
+def look_key(run: Trial) -> str:
+    """Name a look: the full trial's number and the hash of its weights."""
+    return f"{run.number}:{run.attrs['weights_sha256']}"
+
+
+def _complete(store: StudyStore) -> list[Trial]:
+    return [trial for trial in store.trials if trial.state is TrialState.COMPLETE]

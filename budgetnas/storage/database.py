@@ -1,0 +1,104 @@
+"""Study databases: their addresses, opening them without harm, and what their faults mean to a person."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import optuna
+from optuna.storages import BaseStorage
+from sqlalchemy import exc
+from sqlalchemy.engine import make_url
+
+from budgetnas.exceptions import StorageError
+
+optuna.logging.set_verbosity(logging.WARNING)
+_KNOWN = (
+    exc.SQLAlchemyError,
+    sqlite3.Error,
+    optuna.exceptions.OptunaError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    ImportError,
+    OSError,
+)
+_PASSING = (sqlite3.OperationalError, exc.OperationalError, OSError)
+_MISREAD = frozenset("?#%")
+
+
+def open_storage(url: str) -> BaseStorage:
+    """Open an Optuna storage, creating its tables where there are none.
+
+    Raises:
+        StorageError: the address is malformed, cannot be reached, or holds another kind of database.
+    """
+    with translated(public_url(url)):
+        if "://" not in url:
+            raise ValueError("it is no database URL such as sqlite:///study.db or postgresql://host/name")
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            _check_sqlite(parsed.database)
+            return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
+        return optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the Optuna URL of an SQLite file.
+
+    Raises:
+        StorageError: the path holds a character that such a URL cannot carry.
+    """
+    odd = sorted(_MISREAD & set(str(path)))
+    if odd:
+        raise StorageError(f"`{path}` has `{odd[0]}` in it, which a database URL cannot carry: give another --out.")
+    return f"sqlite:///{path}"
+
+
+def public_url(url: str) -> str:
+    """Return a database URL without any password, for whatever is printed or written."""
+    try:
+        parsed = make_url(url)
+    except (exc.ArgumentError, ValueError):
+        return url
+    query = {key: value for key, value in parsed.query.items() if "pass" not in key.lower()}
+    if parsed.password is None and len(query) == len(parsed.query):
+        return url
+    return parsed.set(query=query).render_as_string(hide_password=True)
+
+
+@contextlib.contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Turn what databases raise into one line that says whether to wait, or to look at the file.
+
+    Raises:
+        StorageError: in place of any of them.
+    """
+    try:
+        yield
+    except _KNOWN as error:
+        cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
+        reason = " ".join(str(cause).split())[:200]
+        if isinstance(cause, _PASSING):
+            advice = "see that it is there, has room and answers, and run the same command again"
+        else:
+            advice = "give another --name or --storage, or mend it"
+        raise StorageError(f"`{where}` is no usable Optuna study ({reason}): {advice}.") from error
+
+
+def _check_sqlite(database: str | None) -> None:
+    """Refuse a file that is no SQLite database, or another program's, before Optuna writes its tables into it."""
+    path = Path(database or "")
+    if not database or not path.exists() or path.stat().st_size == 0:
+        return
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    finally:
+        connection.close()
+    if tables and "studies" not in tables:
+        raise ValueError(f"it holds the tables of another program ({', '.join(sorted(tables)[:3])})")
