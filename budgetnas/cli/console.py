@@ -123,6 +123,7 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
     config, data, space, shape = prepared.config, prepared.data, prepared.space, prepared.data.shape
     band = prepared.band
     macs = "" if prepared.macs_cap is None else f" and {write_macs(prepared.macs_cap)} MACs"
+    about = "" if prepared.index.is_exact else "about "  # too fine a grid to be counted exactly
     by_stages = ", ".join(f"{size:,} of {stages} stages" for stages, size in band.counts.items())
     time = write_time(plan.seconds)
     if plan.seconds > LONG_SECONDS:
@@ -142,8 +143,8 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
             f"widths {space.widths[0]}-{space.widths[1]} by {space.width_step}"
             + (", not falling" if space.monotone else ""),
         ),
-        ("budget", f"{prepared.cap:,} parameters{macs}: {prepared.fitting:,} networks fit"),
-        ("band", f"{band.low:,} to {band.high:,} parameters: {len(band):,} networks ({by_stages})"),
+        ("budget", f"{prepared.cap:,} parameters{macs}: {about}{prepared.fitting:,} networks fit"),
+        ("band", f"{band.low:,} to {band.high:,} parameters: {about}{len(band):,} networks ({by_stages})"),
         (
             "trials",
             f"{config.search.trials} short trainings of {prepared.proxy_epochs} epochs, {config.search.sampler}",

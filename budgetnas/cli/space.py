@@ -11,7 +11,7 @@ from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_shape
 
 if TYPE_CHECKING:
     from budgetnas.space.atlas import Atlas
-    from budgetnas.space.feasible import Member
+    from budgetnas.space.members import Member
 
 NAME = "space"
 SUMMARY = "survey what fits a cap: exact numbers, extremes, the spread of MACs"
@@ -33,12 +33,12 @@ def run(arguments: argparse.Namespace) -> None:
     """Print the atlas."""
     from budgetnas.config.study import load_study
     from budgetnas.space.atlas import make_atlas
-    from budgetnas.space.feasible import ArchitectureIndex
+    from budgetnas.space.index import make_index
 
     shape = read_shape(arguments)
     config = load_study(arguments.study, {"budget.max_params": arguments.max_params}, arguments.set)
     cap, max_macs = config.budget.cap(shape), config.space.macs_cap(shape)
-    index = ArchitectureIndex(config.space.space(shape).chains(), max_macs=max_macs)
+    index = make_index(config.space.space(shape), max_macs=max_macs)
     atlas = make_atlas(index, cap, max_macs=max_macs)
     if arguments.html:
         from budgetnas.report.atlas import atlas_page
@@ -60,11 +60,15 @@ def _print(atlas: Atlas) -> None:
     print(f"cap        {atlas.cap:,} parameters{macs}")
     print()
     rows = [("networks", *(f"{s} stage{'s' * (s > 1)}" for s in stages), "all")]
-    for name, counts in (
-        ("that fit", atlas.fitting),
-        *((f"{share:.0%}-100% of the cap", atlas.near[share]) for share in atlas.near),
-    ):
-        rows.append((name, *(f"{counts[s]:,}" for s in stages), f"{sum(counts.values()):,}"))
+    for share, counts in ((0.0, atlas.fitting), *atlas.near.items()):
+        name = f"{share:.0%}-100% of the cap" if share else "that fit"
+        cells = [(counts[s], atlas.margins[share][s]) for s in stages]
+        cells.append((sum(counts.values()), round(sum(margin**2 for _, margin in cells) ** 0.5)))
+        rows.append((name, *(f"{count:,}" if atlas.is_exact else f"{count:.3g} +- {m:.1g}" for count, m in cells)))
+    if not atlas.is_exact:
+        print(
+            "This grid is too fine to sort: the numbers are estimates with 95 % intervals, extremes the best drawn."
+        )
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         print("  ".join(f"{cell:{'<' if i == 0 else '>'}{widths[i]}}" for i, cell in enumerate(row)))
@@ -90,8 +94,10 @@ def _as_json(atlas: Atlas) -> dict[str, Any]:
         "max_params": atlas.cap,
         "max_macs": atlas.max_macs,
         "size": atlas.size,
+        "exact": atlas.is_exact,
         "fitting": atlas.fitting,
         "near": {f"{share:.0%}": counts for share, counts in atlas.near.items()},
+        "margins": {f"{share:.0%}": counts for share, counts in atlas.margins.items()},
         "smallest": member(atlas.smallest),
         "largest": member(atlas.largest),
         "most_macs": member(atlas.most_macs),

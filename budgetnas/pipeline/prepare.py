@@ -17,7 +17,8 @@ from budgetnas.data.dataset import Dataset
 from budgetnas.data.load import load_dataset, resolve
 from budgetnas.records.trial import Candidate
 from budgetnas.space.band import choose_band, fitting
-from budgetnas.space.feasible import ArchitectureIndex, FeasibleSet
+from budgetnas.space.index import make_index
+from budgetnas.space.members import Band, SpaceIndex
 from budgetnas.space.resnet import ResNetSpace
 from budgetnas.training.device import count_gpus, describe, resolve_device, resolve_precision
 from budgetnas.training.tasks import Setting
@@ -37,7 +38,7 @@ class Prepared:
         cap: on params.
         macs_cap: on MACs for one image, or None.
         space_size: exact size of the space, caps aside.
-        fitting: exact number of its members under both caps.
+        fitting: number of its members under both caps, exact if the index is.
         index: of the whole space.
         band: the members that proposals come from.
         seeds: the models that are tried first.
@@ -55,8 +56,8 @@ class Prepared:
     macs_cap: int | None
     space_size: int
     fitting: int
-    index: ArchitectureIndex
-    band: FeasibleSet
+    index: SpaceIndex
+    band: Band
     seeds: tuple[Candidate, ...]
     proxy: Recipe
     full: Recipe
@@ -125,7 +126,7 @@ def prepare(config: StudyConfig) -> Prepared:
     )
     space = config.space.space(data.shape)
     macs_cap = config.space.macs_cap(data.shape)
-    index = ArchitectureIndex(space.chains(), max_macs=macs_cap)
+    index = make_index(space, max_macs=macs_cap)
     band = choose_band(
         index,
         cap,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from budgetnas.records.trial import Candidate
 from budgetnas.search.history import History
 from budgetnas.search.surrogate import FEWEST, Surrogate
-from budgetnas.space.feasible import FeasibleSet, Member
+from budgetnas.space.members import Band, Member
 from budgetnas.space.resnet import ResNetSpace
 
 ENUMERABLE = 2_000
@@ -37,7 +37,7 @@ class RandomSampler:
         seed: of the study.
     """
 
-    def __init__(self, space: ResNetSpace, feasible: FeasibleSet, *, seed: int) -> None:
+    def __init__(self, space: ResNetSpace, feasible: Band, *, seed: int) -> None:
         self._pool = CandidatePool(space, feasible, seed=seed, origin="random")
 
     def propose(self, history: History) -> Candidate | None:
@@ -57,7 +57,7 @@ class ThompsonSampler:
         seed: of the study.
     """
 
-    def __init__(self, space: ResNetSpace, feasible: FeasibleSet, *, seed: int) -> None:
+    def __init__(self, space: ResNetSpace, feasible: Band, *, seed: int) -> None:
         self._pool = CandidatePool(space, feasible, seed=seed, origin="thompson")
         self._seed = seed
         self._model: tuple[tuple[float, ...], Surrogate] | None = None
@@ -82,9 +82,9 @@ class ThompsonSampler:
 class CandidatePool:
     """Unseen members of a feasible set, as candidates: all of a small set, fresh draws from a large one."""
 
-    def __init__(self, space: ResNetSpace, feasible: FeasibleSet, *, seed: int, origin: str) -> None:
+    def __init__(self, space: ResNetSpace, feasible: Band, *, seed: int, origin: str) -> None:
         self._space, self._feasible, self._seed, self._origin = space, feasible, seed, origin
-        self._all = list(feasible.members()) if len(feasible) <= ENUMERABLE else None
+        self._all = list(feasible.members()) if feasible.is_exact and len(feasible) <= ENUMERABLE else None
 
     def unseen(self, history: History, number: int) -> list[Candidate]:
         """Return `number` distinct unseen candidates or as many as there are, in an order drawn for this trial."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from budgetnas.space.band import largest_fitting
-from budgetnas.space.feasible import ArchitectureIndex, Member
+from budgetnas.space.members import Member, SpaceIndex
 
 SHARES = (0.9, 0.95, 0.99)
 DRAWS = 2_000
@@ -22,8 +22,10 @@ class Atlas:
         cap: on params.
         max_macs: cap on MACs for one image, None for none.
         size: exact number of architectures, caps aside.
-        fitting: exact number that fits, by number of stages.
-        near: exact number between each share of the cap and the cap, by share and number of stages.
+        is_exact: whether the numbers below are exact, or estimates.
+        fitting: number that fits, by number of stages.
+        near: number between each share of the cap and the cap, by share and number of stages.
+        margins: half widths of the 95 % intervals of those numbers, those of `fitting` under share 0.
         smallest: of fewest params.
         largest: of most params within the cap.
         most_macs: of most MACs among those with at least 0.9 of the cap; None where there is none.
@@ -34,8 +36,10 @@ class Atlas:
     cap: int
     max_macs: int | None
     size: int
+    is_exact: bool
     fitting: Mapping[int, int]
     near: Mapping[float, Mapping[int, int]]
+    margins: Mapping[float, Mapping[int, int]]
     smallest: Member
     largest: Member
     most_macs: Member | None
@@ -47,7 +51,7 @@ class Atlas:
         return {q: int(np.quantile(macs, q)) for q in (0.05, 0.25, 0.5, 0.75, 0.95)}
 
 
-def make_atlas(index: ArchitectureIndex, cap: int, *, max_macs: int | None, seed: int = 0) -> Atlas:
+def make_atlas(index: SpaceIndex, cap: int, *, max_macs: int | None, seed: int = 0) -> Atlas:
     """Survey a space.
 
     Raises:
@@ -69,8 +73,13 @@ def make_atlas(index: ArchitectureIndex, cap: int, *, max_macs: int | None, seed
         cap=cap,
         max_macs=max_macs,
         size=index.size(),
+        is_exact=index.is_exact,
         fitting=fitting,
         near=near,
+        margins={
+            share: {stages: index.margin(count, stages) for stages, count in counts.items()}
+            for share, counts in ((0.0, fitting), *near.items())
+        },
         smallest=smallest,
         largest=largest,
         most_macs=index.most_macs(floors[0], cap),

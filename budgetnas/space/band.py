@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from budgetnas.exceptions import InfeasibleBudgetError
-from budgetnas.space.feasible import ArchitectureIndex, FeasibleSet, Member
+from budgetnas.space.members import Band, Member, SpaceIndex
 
 WIDEN = 0.1
 
 
-def choose_band(index: ArchitectureIndex, cap: int, *, min_utilisation: float, wanted: int) -> FeasibleSet:
+def choose_band(index: SpaceIndex, cap: int, *, min_utilisation: float, wanted: int) -> Band:
     """Return the members between a share of the largest that fits and itself.
 
     Args:
@@ -33,12 +33,12 @@ def choose_band(index: ArchitectureIndex, cap: int, *, min_utilisation: float, w
     return band
 
 
-def fitting(index: ArchitectureIndex, cap: int) -> int:
+def fitting(index: SpaceIndex, cap: int) -> int:
     """Count the members within the cap, exactly."""
     return sum(int(counts[0]) for counts in index.counts(np.array([cap])).values())
 
 
-def largest_fitting(index: ArchitectureIndex, cap: int) -> Member:
+def largest_fitting(index: SpaceIndex, cap: int) -> Member:
     """Return the member of most params within the cap.
 
     Raises:

@@ -10,25 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from budgetnas.space.chain import Chain, Half
 from budgetnas.space.dominance import DominanceCounter
+from budgetnas.space.members import Law, Member, choose_stages
 
 IntArray = npt.NDArray[np.int64]
-Law = Literal["uniform", "stages"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Member:
-    """One architecture of a set: the (blocks, width) states [S, 2], its params and its MACs for one image."""
-
-    states: IntArray
-    params: int
-    macs: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +86,8 @@ class ArchitectureIndex:
         max_macs: cap on MACs for one image; None for no cap.
     """
 
+    is_exact = True
+
     def __init__(self, chains: Mapping[int, Chain], *, max_macs: int | None) -> None:
         self.max_macs = np.iinfo(np.int64).max if max_macs is None else max_macs
         self._chains = {stages: _MetChain(chain) for stages, chain in chains.items()}
@@ -113,6 +105,10 @@ class ArchitectureIndex:
                 total += sum(self._per_front(meeting, at_most), start=np.zeros_like(total))
             result[stages] = total
         return result
+
+    def margin(self, count: int, stages: int) -> int:
+        """Return 0: the counts are exact."""
+        return 0
 
     def smallest(self) -> Member | None:
         """Return the member of fewest params under the cap on MACs, None where there is none."""
@@ -202,6 +198,8 @@ class FeasibleSet:
         counts: exact number of members by number of stages, empty ones left out.
     """
 
+    is_exact = True
+
     def __init__(self, index: ArchitectureIndex, *, low: int, high: int) -> None:
         self.low, self.high = low, high
         self._index = index
@@ -241,14 +239,8 @@ class FeasibleSet:
         Returns:
             `number` members; their order is part of the draw.
         """
-        if not self.counts:
-            raise ValueError("cannot draw from an empty set")
-        if stages is not None:
-            return [self._pick(stages, int(rng.integers(self.counts[stages]))) for _ in range(number)]
-        sizes = np.array([float(size) for size in self.counts.values()])
-        weights = sizes / sizes.sum() if law == "uniform" else np.full(len(sizes), 1 / len(sizes))
-        chosen = rng.choice(list(self.counts), size=number, p=weights)
-        return [self._pick(int(s), int(rng.integers(self.counts[int(s)]))) for s in chosen]
+        chosen = [stages] * number if stages is not None else choose_stages(self.counts, number, law, rng).tolist()
+        return [self._pick(s, int(rng.integers(self.counts[s]))) for s in chosen]
 
     def _pick(self, stages: int, rank: int) -> Member:
         """Return member number `rank` among those with `stages` stages, in the fixed order of the index."""

@@ -16,7 +16,6 @@ from budgetnas.space.chain import Chain
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 SMALLEST_SIDE = 2
-LARGEST_INDEX = 100_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,18 +59,13 @@ class ResNetSpace:
 
         deepest = self.depth_range[1]
         count(ResNetSpec(blocks=(self.blocks[1],) * deepest, widths=(self.widths[1],) * deepest), self.shape)
-        self._check_size()
 
-    def _check_size(self) -> None:
-        """Refuse a grid whose sorted halves would not fit memory (see `feasible`)."""
+    def half_count(self) -> int:
+        """Return how many half architectures an exact index has to sort (see `feasible`)."""
         states = (self.blocks[1] - self.blocks[0] + 1) * len(self.width_grid)
         back = self.depth_range[1] - max(1, self.depth_range[1] // 2)
-        halves = states**back * len(self.width_grid) // (2 if self.monotone else 1)
-        if halves > LARGEST_INDEX:
-            raise UsageError(
-                f"`space.width_step` is {self.width_step}, which makes {halves:.0e} half networks to sort, but at most "
-                f"{LARGEST_INDEX:.0e} fit memory: take a coarser grid, or narrower ranges of widths, blocks or stages."
-            )
+        halves: int = states**back * len(self.width_grid)
+        return halves // 2 if self.monotone else halves
 
     @property
     def depth_range(self) -> tuple[int, int]:

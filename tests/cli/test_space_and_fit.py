@@ -94,6 +94,11 @@ def test_numbers_beyond_64_bits_are_an_error(capsys):
     assert "64 bits" in capsys.readouterr().err
 
 
-def test_a_grid_too_fine_for_memory_names_the_knob(capsys):
-    assert main(["space", "--max-params", "5e6", "--set", "space.width_step=1"]) == 2
-    assert "`space.width_step`" in capsys.readouterr().err
+def test_a_grid_too_fine_to_sort_is_estimated_and_says_so(capsys):
+    words = ("space", "--max-params", "5e6", "--set", "space.width_step=2")
+    text = output(capsys, *words)
+    assert "the numbers are estimates with 95 % intervals" in text
+    assert " +- " in text
+    atlas = json.loads(output(capsys, *words, "--json"))
+    assert not atlas["exact"]
+    assert atlas["margins"]["90%"]["4"] > 0

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from budgetnas.exceptions import InfeasibleBudgetError
+from budgetnas.space.feasible import ArchitectureIndex
+from budgetnas.space.index import make_index
+from budgetnas.space.resnet import ResNetSpace
+from budgetnas.space.sampled import SampledIndex
+
+SPACE = ResNetSpace(stages=(1, 3), blocks=(1, 2), widths=(4, 10), width_step=2)
+LOW, HIGH, MACS = 2_000, 8_000, 1_500_000
+
+
+@pytest.fixture(scope="module")
+def exact():
+    return ArchitectureIndex(SPACE.chains(), max_macs=MACS)
+
+
+@pytest.fixture(scope="module")
+def sampled():
+    return SampledIndex(SPACE.chains(), max_macs=MACS)
+
+
+def test_sizes_are_exact_and_counts_lie_within_their_margins(exact, sampled):
+    assert sampled.size() == exact.size()
+    thresholds = np.array([LOW - 1, 4_000, HIGH])
+    truth, found = exact.counts(thresholds), sampled.counts(thresholds)
+    for stages in truth:
+        for real, estimate in zip(truth[stages].tolist(), found[stages].tolist(), strict=True):
+            assert abs(real - estimate) <= 2 * sampled.margin(estimate, stages) + 1
+    assert exact.margin(5, 1) == 0
+
+
+def test_extremes_of_a_small_space_are_all_drawn(exact, sampled):
+    assert sampled.smallest().params == exact.smallest().params
+    assert sampled.largest(HIGH).params == exact.largest(HIGH).params
+    assert sampled.most_macs(LOW, HIGH).macs == exact.most_macs(LOW, HIGH).macs
+    assert sampled.largest(10) is None
+
+
+@pytest.mark.parametrize("law", ["uniform", "stages"])
+def test_draws_by_rejection_follow_their_law(exact, sampled, law):
+    names = {SPACE.decode(member.states).id: len(member.states) for member in exact.band(LOW, HIGH).members()}
+    draws = sampled.band(LOW, HIGH).draw(20_000, rng=np.random.default_rng(3), law=law)
+    drawn = [SPACE.decode(member.states).id for member in draws]
+    assert set(drawn) <= set(names)
+    counts = exact.band(LOW, HIGH).counts
+    share = [1 / len(names) if law == "uniform" else 1 / counts[s] / len(counts) for s in names.values()]
+    observed = [drawn.count(name) for name in names]
+    assert stats.chisquare(observed, 20_000 * np.array(share)).pvalue > 1e-3
+
+
+def test_the_grid_decides_how_a_space_is_known():
+    assert make_index(ResNetSpace(), max_macs=None).is_exact
+    assert not make_index(ResNetSpace(width_step=2), max_macs=None).is_exact
+
+
+def test_a_band_that_draws_hardly_meet_names_the_knob(sampled):
+    band = sampled.band(LOW, HIGH)
+    band.low, band.high = 8_001, 8_001
+    with pytest.raises(InfeasibleBudgetError, match=r"space\.width_step"):
+        band.draw(5, rng=np.random.default_rng(0), stages=1)
