@@ -66,9 +66,7 @@ def _print(atlas: Atlas) -> None:
         cells.append((sum(counts.values()), round(sum(margin**2 for _, margin in cells) ** 0.5)))
         rows.append((name, *(f"{count:,}" if atlas.is_exact else f"{count:.3g} +- {m:.1g}" for count, m in cells)))
     if not atlas.is_exact:
-        print(
-            "This grid is too fine to sort: the numbers are estimates with 95 % intervals, extremes the best drawn."
-        )
+        print("This grid is too fine to sort: the numbers are estimates with 95 % intervals, extremes the best drawn.")
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         print("  ".join(f"{cell:{'<' if i == 0 else '>'}{widths[i]}}" for i, cell in enumerate(row)))

@@ -42,30 +42,32 @@ def head(width: IntArray, shape: DataShape) -> Cost:
     return weights + shape.classes, weights
 
 
-def total(blocks: IntArray, widths: IntArray, shape: DataShape) -> Cost:
-    """Cost of whole networks whose stem is as wide as stage 1.
+def total(blocks: IntArray, widths: IntArray, shape: DataShape, *, stem_widths: IntArray | None = None) -> Cost:
+    """Cost of whole networks.
 
     Args:
         blocks: [N, S] basic blocks per stage; 0 marks the empty stages, which come last.
         widths: [N, S] channels per stage; ignored where empty.
         shape: images and classes.
+        stem_widths: [N] channels of the stems; those of stage 1 unless given.
 
     Returns:
         params [N] and macs [N].
     """
+    stems = widths[:, 0] if stem_widths is None else stem_widths
     params = np.empty(len(blocks), dtype=np.int64)
     macs = np.empty(len(blocks), dtype=np.int64)
     for start in range(0, len(blocks), _CHUNK):
         part = slice(start, start + _CHUNK)
         params[part], macs[part] = _total(
-            np.ascontiguousarray(blocks[part].T), np.ascontiguousarray(widths[part].T), shape
+            np.ascontiguousarray(blocks[part].T), np.ascontiguousarray(widths[part].T), stems[part], shape
         )
     return params, macs
 
 
-def _total(blocks: IntArray, widths: IntArray, shape: DataShape) -> Cost:
-    """Cost of a chunk that stays in the processor's cache; both arrays [S, N]."""
-    before = widths[0]
+def _total(blocks: IntArray, widths: IntArray, stems: IntArray, shape: DataShape) -> Cost:
+    """Cost of a chunk that stays in the processor's cache; blocks and widths [S, N], stems [N]."""
+    before = stems
     params, macs = stem(before, shape)
     for index in range(len(blocks)):
         filled = blocks[index] > 0

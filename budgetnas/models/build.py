@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from budgetnas.arch.layers import Act, Conv, GlobalPool, Layer, Linear, Norm, Residual
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.complexity.counter import count
+from budgetnas.complexity.counter import ledger
 from budgetnas.exceptions import CountMismatchError
 
 
@@ -44,15 +44,25 @@ def build_model(spec: ResNetSpec, shape: DataShape) -> nn.Sequential:
     """Build the network of `spec`: normalised images [N, C, H, W] in, logits [N, classes] out.
 
     Raises:
-        CountMismatchError: the built network has another number of parameters than the counter says.
+        CountMismatchError: a layer of the built network has another number of parameters than the ledger says; both
+            ledgers are told where they differ.
     """
-    model = build_layers(lower(spec, shape))
-    built = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    analytic = count(spec, shape).params
-    if built != analytic:
+    layers = lower(spec, shape)
+    model = build_layers(layers)
+    counted = {row.name: row.params for row in ledger(layers, shape) if row.params}
+    built: dict[str, int] = {}
+    for name, parameter in model.named_parameters():
+        owner = name.rpartition(".")[0]
+        built[owner] = built.get(owner, 0) + parameter.numel() * parameter.requires_grad
+    if built != counted:
+        odd = [
+            f"{name}: {counted.get(name, 0):,} counted, {built.get(name, 0):,} built"
+            for name in sorted({*counted, *built})
+            if counted.get(name) != built.get(name)
+        ]
         raise CountMismatchError(
-            f"`{spec.id}` counts {analytic:,} parameters, but its network has {built:,}: the counter is wrong, "
-            "please report this."
+            f"`{spec.id}` counts {sum(counted.values()):,} parameters, but its network has {sum(built.values()):,} "
+            f"({'; '.join(odd)}): the counter is wrong, please report this."
         )
     return model
 
