@@ -159,7 +159,7 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
             f"{prepared.device_name}, {prepared.workers} worker{'s' if prepared.workers > 1 else ''}; a median network "
             f"trains at {plan.images_per_second:,.0f} images/s each",
         ),
-        ("time", f"about {time} for the whole search"),
+        ("time", f"about {time} for {'what is left' if plan.is_resumed else 'the whole search'}"),
     ]
 
 

@@ -17,8 +17,6 @@ from budgetnas.config.models import NamedModel, find_model, load_models, model_n
 from budgetnas.config.reader import locate, shipped
 from budgetnas.exceptions import UsageError
 
-NAME = "count"
-SUMMARY = "count parameters and MACs exactly, without building the network"
 DESCRIPTION = "Count parameters and MACs exactly: of one network, or of all models that a study file declares."
 EXAMPLE = "budgetnas count --blocks 4,5,3,0 --widths 64,128,250 --max-params 5e6"
 

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from budgetnas.exceptions import StorageError
 
-NAME = "dashboard"
-SUMMARY = "serve a run's study with optuna-dashboard"
 DESCRIPTION = "Serve a run's study with optuna-dashboard. It has no password: keep it on 127.0.0.1."
 LAST_PORT = 65_535
 EXAMPLE = "budgetnas dashboard runs/digits-5M-s0"

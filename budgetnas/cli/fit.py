@@ -11,8 +11,6 @@ from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_cap, read_sh
 from budgetnas.complexity.counter import count
 from budgetnas.exceptions import InfeasibleBudgetError, UsageError
 
-NAME = "fit"
-SUMMARY = "scale the widths of a network until they fill a cap"
 DESCRIPTION = "Scale the widths of a network, ratios kept as near as the step allows, until they fill a cap."
 EXAMPLE = "budgetnas fit --blocks 4,5,3,0 --widths 64,128,250 --max-params 5e6"
 WIDEST = 8192

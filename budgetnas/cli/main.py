@@ -6,13 +6,20 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import NoReturn
 
 from budgetnas import __version__
-from budgetnas.cli import count, dashboard, fit, search, space
 from budgetnas.exceptions import BudgetNASError
 
-COMMANDS = (count, space, fit, search, dashboard)
+# Name and summary of each command; its module is loaded when it is the one that was asked for.
+COMMANDS = {
+    "count": "count parameters and MACs exactly, without building the network",
+    "space": "survey what fits a cap: exact numbers, extremes, the spread of MACs",
+    "fit": "scale the widths of a network until they fill a cap",
+    "search": "search for the most accurate network under a cap, or go on with a stopped search",
+    "dashboard": "serve a run's study with optuna-dashboard",
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -23,8 +30,8 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
+def make_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser of the command line, with the options of one command, or of all."""
     parser = Parser(
         prog="budgetnas",
         description="Find the most accurate residual network under a hard cap on parameters.",
@@ -32,22 +39,20 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"budgetnas {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    for module in COMMANDS:
-        command = commands.add_parser(
-            module.NAME,
-            help=module.SUMMARY,
-            description=module.DESCRIPTION,
-            epilog=f"example: {module.EXAMPLE}",
-            allow_abbrev=False,
-        )
-        module.add_arguments(command)
-        command.set_defaults(execute=module.run)
+    for name, summary in COMMANDS.items():
+        inner = commands.add_parser(name, help=summary, allow_abbrev=False)
+        if command in (name, None):
+            module = import_module(f"budgetnas.cli.{name}")
+            inner.description, inner.epilog = module.DESCRIPTION, f"example: {module.EXAMPLE}"
+            module.add_arguments(inner)
+            inner.set_defaults(execute=module.run)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    arguments = make_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    arguments = make_parser(words[0] if words and words[0] in COMMANDS else "").parse_args(words)
     try:
         return int(arguments.execute(arguments) or 0)
     except BudgetNASError as error:

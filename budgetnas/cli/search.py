@@ -10,8 +10,6 @@ from types import FrameType
 
 from budgetnas.exceptions import UsageError
 
-NAME = "search"
-SUMMARY = "search for the most accurate network under a cap, or go on with a stopped search"
 DESCRIPTION = "Search for the most accurate network under a cap. The same command goes on with a stopped search."
 EXAMPLE = "budgetnas search --max-params 5e6 --trials 100"
 
@@ -91,6 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     from budgetnas.pipeline.search import dry_run, search
 
     console = Console(as_json=arguments.json)
+    console.told("Reading the data, counting the space, timing a few steps ...")
     if arguments.dry_run:
         dry_run(config, console)
         return 0

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from budgetnas.space.atlas import Atlas
     from budgetnas.space.members import Member
 
-NAME = "space"
-SUMMARY = "survey what fits a cap: exact numbers, extremes, the spread of MACs"
 DESCRIPTION = "Survey a search space under a cap before any training. Every number is exact unless labelled."
 EXAMPLE = "budgetnas space --max-params 5e6 --html atlas.html"
 
@@ -55,9 +53,13 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _print(atlas: Atlas) -> None:
     stages = list(atlas.fitting)
+    how = "exact, by meeting in the middle"
+    if not atlas.is_exact:
+        how = "estimates from uniform draws, with 95 % intervals; extremes are the best drawn"
     print(f"space      {atlas.size:,} networks")
     macs = "" if atlas.max_macs is None else f" and {write_macs(atlas.max_macs)} MACs"
     print(f"cap        {atlas.cap:,} parameters{macs}")
+    print(f"numbers    {how}")
     print()
     rows = [("networks", *(f"{s} stage{'s' * (s > 1)}" for s in stages), "all")]
     for share, counts in ((0.0, atlas.fitting), *atlas.near.items()):
@@ -65,8 +67,6 @@ def _print(atlas: Atlas) -> None:
         cells = [(counts[s], atlas.margins[share][s]) for s in stages]
         cells.append((sum(counts.values()), round(sum(margin**2 for _, margin in cells) ** 0.5)))
         rows.append((name, *(f"{count:,}" if atlas.is_exact else f"{count:.3g} +- {m:.1g}" for count, m in cells)))
-    if not atlas.is_exact:
-        print("This grid is too fine to sort: the numbers are estimates with 95 % intervals, extremes the best drawn.")
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         print("  ".join(f"{cell:{'<' if i == 0 else '>'}{widths[i]}}" for i, cell in enumerate(row)))

@@ -242,6 +242,7 @@ FREE_KEYS = frozenset(
         "full.promote",
         "engine.workers",
         "engine.max_hours",
+        "data.dataset",  # its fingerprint is held instead
         "data.dir",
         "output.dir",
         "output.name",

@@ -24,23 +24,31 @@ class Plan:
     Attributes:
         prepared: the study.
         images_per_second: of one worker training the band's median network, all workers at it.
-        proxy_seconds: expected for all short trainings from the beginning, resumed parts included.
-        full_seconds: likewise, for the full trainings.
+        proxy_seconds: expected for the short trainings that are left.
+        full_seconds: expected for the full trainings that are left.
+        is_resumed: whether some were already done.
     """
 
     prepared: Prepared
     images_per_second: float
     proxy_seconds: float
     full_seconds: float
+    is_resumed: bool = False
 
     @property
     def seconds(self) -> float:
-        """Expected for the whole search."""
+        """Expected in all."""
         return _START_SECONDS + self.proxy_seconds + self.full_seconds
 
 
-def make_plan(prepared: Prepared, engine: Engine) -> Plan:
-    """Time a network of the band's median MACs on every worker, and work out the whole from it.
+def make_plan(prepared: Prepared, engine: Engine, *, trained: int = 0, fully_trained: int = 0) -> Plan:
+    """Time a network of the band's median MACs on every worker, and work out the rest from it.
+
+    Args:
+        prepared: the study.
+        engine: to time on.
+        trained: how many short trainings are already done.
+        fully_trained: how many full trainings are.
 
     Raises:
         BudgetNASError: not even these steps could be run.
@@ -70,13 +78,15 @@ def make_plan(prepared: Prepared, engine: Engine) -> Plan:
     slowest = max(per_image)
     mean_macs = float(np.mean([member.macs for member in draws]))
     per_epoch = slowest / median.macs * mean_macs * _images(prepared)
-    config = prepared.config
-    full_runs = min(config.full.promote, config.search.trials) * config.full.repeats
+    config, workers = prepared.config, prepared.workers
+    proxy_rounds = max(0, config.search.trials - trained) / workers
+    full_runs = max(0, min(config.full.promote, config.search.trials) * config.full.repeats - fully_trained)
     return Plan(
         prepared=prepared,
         images_per_second=1 / slowest,
-        proxy_seconds=per_epoch * prepared.proxy_epochs * max(1.0, config.search.trials / prepared.workers),
-        full_seconds=per_epoch * prepared.full_epochs * -(-full_runs // prepared.workers),
+        proxy_seconds=per_epoch * prepared.proxy_epochs * proxy_rounds,
+        full_seconds=per_epoch * prepared.full_epochs * -(-full_runs // workers),
+        is_resumed=trained + fully_trained > 0,
     )
 
 

@@ -22,6 +22,7 @@ from budgetnas.pipeline.trials import run_stage
 from budgetnas.pipeline.write import write_reports
 from budgetnas.promotion.select import finalists
 from budgetnas.records.engine import Engine
+from budgetnas.records.trial import TrialState
 from budgetnas.search.samplers import SAMPLERS
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.files import own, read_bytes
@@ -92,7 +93,9 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str]) -
         done = is_done(prepared, proxies, fulls)
         if not done:
             with _engine(prepared) as engine:
-                plan = make_plan(prepared, engine)
+                plan = make_plan(
+                    prepared, engine, trained=_count_complete(proxies), fully_trained=_count_complete(fulls)
+                )
                 listener.planned(plan)
                 add_driver(fulls, prepared, command)
                 fulls.record("stopped", _run(plan, proxies, fulls, engine, folder, listener))
@@ -167,6 +170,10 @@ def _best(result: SearchResult) -> dict[str, Any]:
 def _progress(stage: str, store: StudyStore, total: int) -> Progress:
     scores = [trial.score for trial in store.trials if trial.score is not None]
     return Progress(stage=stage, done=len(scores), total=total, best=max(scores, default=None))
+
+
+def _count_complete(store: StudyStore) -> int:
+    return sum(trial.state is TrialState.COMPLETE for trial in store.trials)
 
 
 def _ranges(prepared: Prepared) -> Ranges:

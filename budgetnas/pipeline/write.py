@@ -86,6 +86,7 @@ def _facts(result: SearchResult, command: str) -> ReportFacts:
         )
         for finalist in result.finalists
     }
+    about = "" if prepared.index.is_exact else "about "
     hours = sum(float(trial.attrs.get("seconds", 0)) for trial in result.trials) / 3600
     hours += sum(float(run.attrs["seconds"]) for finalist in result.finalists for run in finalist.runs) / 3600
     return ReportFacts(
@@ -101,8 +102,8 @@ def _facts(result: SearchResult, command: str) -> ReportFacts:
             ("data", f"{prepared.data.name}: {len(prepared.data.train):,} training, "
                      f"{len(prepared.data.validation):,} validation, {len(prepared.data.test):,} test images of "
                      f"{shape.channels}x{shape.height}x{shape.width}, {shape.classes} classes"),
-            ("space", f"{prepared.space_size:,} architectures, {prepared.fitting:,} fit, "
-                      f"{len(prepared.band):,} in the band {prepared.band.low:,} to {prepared.band.high:,}"),
+            ("space", f"{prepared.space_size:,} architectures, {about}{prepared.fitting:,} fit, "
+                      f"{about}{len(prepared.band):,} in the band {prepared.band.low:,} to {prepared.band.high:,}"),
             ("trials", f"{counts['counted']} counted, {counts['pruned']} pruned over the cap, "
                        f"{counts['trained']} trained, {counts['failed']} failed"),
             ("full trainings", f"{sum(len(finalist.runs) for finalist in result.finalists)} of "

@@ -27,7 +27,7 @@ def test_every_option_sets_a_key_that_exists():
     assert set(KEYS.values()) <= set(flatten(StudyConfig()))
 
 
-@pytest.mark.parametrize("name", [module.NAME for module in COMMANDS])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_help_fits_a_screen_and_shows_an_example(capsys, name):
     with pytest.raises(SystemExit) as stopped:
         main([name, "--help"])

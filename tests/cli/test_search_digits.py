@@ -50,7 +50,7 @@ def test_the_run_says_what_it_did(finished):
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("NOTE: digits shows the flow")
+    assert lines[1].startswith("NOTE: digits shows the flow")
     for word in ("space", "budget", "band", "trials", "promotion", "device", "time"):
         assert any(line.startswith(word) for line in lines), word
     assert any("model2" in line and "over the cap: pruned" in line for line in lines)
@@ -142,6 +142,7 @@ def test_a_stopped_search_resumes_to_the_same_table(finished, budgetnas, tmp_pat
     assert err == ""
     resumed = budgetnas(*WORDS, cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
+    assert "for what is left" in resumed.stdout
     reference = budgetnas(*WORDS, "--name", "other", cwd=tmp_path)
     assert reference.returncode == 0, reference.stderr
     runs = tmp_path / "runs"

@@ -97,7 +97,7 @@ def test_numbers_beyond_64_bits_are_an_error(capsys):
 def test_a_grid_too_fine_to_sort_is_estimated_and_says_so(capsys):
     words = ("space", "--max-params", "5e6", "--set", "space.width_step=2")
     text = output(capsys, *words)
-    assert "the numbers are estimates with 95 % intervals" in text
+    assert "estimates from uniform draws, with 95 % intervals" in text
     assert " +- " in text
     atlas = json.loads(output(capsys, *words, "--json"))
     assert not atlas["exact"]

@@ -25,11 +25,11 @@ RANGES = Ranges(stages=(1, 4), blocks=(1, 8), widths=(16, 512))
 class FakeEngine:
     """Finishes its tasks in random order; the score is a function of the architecture."""
 
-    def __init__(self, capacity, *, seed=0, fails=lambda task: None, stop_after=None):
+    def __init__(self, capacity, *, seed=0, fails=lambda task: None, fatal=False, stop_after=None):
         self.capacity = capacity
         self._rng = random.Random(seed)
         self._tasks = {}
-        self._fails, self._stop_after, self.done = fails, stop_after, 0
+        self._fails, self._fatal, self._stop_after, self.done = fails, fatal, stop_after, 0
 
     def submit(self, key, task):
         assert key not in self._tasks
@@ -44,7 +44,7 @@ class FakeEngine:
         self.done += 1
         reason = self._fails(task)
         if reason:
-            return [Failed(key=key, reason=reason)]
+            return [Failed(key=key, reason=reason, fatal=self._fatal)]
         score = sum(task.spec.blocks) / 40 + task.seed % 100 / 10_000
         report = EpochReport(epoch=1, train_loss=1.0, accuracy=score, loss=1.0)
         return [
@@ -145,6 +145,14 @@ def test_a_search_that_was_stopped_by_failures_gets_a_new_chance(prepared, undis
     states = [trial.state for trial in store.trials]
     assert states.count(TrialState.COMPLETE) == 24
     assert states.count(TrialState.FAIL) in (3, 4)
+
+
+def test_a_wrong_counter_or_changed_data_stop_everything_and_lose_nothing(prepared, undisturbed, tmp_path):
+    path = tmp_path / "study.db"
+    engine = FakeEngine(2, fails=lambda task: "the counter is wrong" if engine.done == 7 else None, fatal=True)
+    with pytest.raises(BudgetNASError, match="the counter is wrong"):
+        run(prepared, path, engine)
+    assert table(run(prepared, path, FakeEngine(2))) == undisturbed
 
 
 def test_many_different_failures_stop_the_search(prepared, tmp_path):
