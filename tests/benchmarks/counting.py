@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -45,8 +46,16 @@ def ratio(one: list[str], other: list[str], runs: int = RUNS) -> float:
     return statistics.median(a / b for a, b in pairs)
 
 
+def processor() -> str:
+    """Name the processor, as Linux does where it is there."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
 def main() -> None:
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print(f"{processor()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     count = [sys.executable, "-m", "budgetnas", *COUNT]
     print(f"budgetnas count / python -c pass: {ratio(count, [sys.executable, '-c', 'pass']):.1f} x (target <= 6)")
     if importlib.util.find_spec("torchinfo"):
