@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from budgetnas.data.dataset import Dataset
@@ -9,8 +11,12 @@ from budgetnas.data.dataset import Dataset
 _CHUNK = 1_000_000
 
 
+@lru_cache(maxsize=1)
 def statistics(data: Dataset) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and standard deviation per channel of the raw [0, 255] train split; a spread of 0 becomes 1."""
+    """Return mean and standard deviation per channel of the raw [0, 255] train split; a spread of 0 becomes 1.
+
+    The answer for the last data set stays in memory: every training asks for it.
+    """
     pixels = data.train.images.reshape(-1, data.train.images.shape[3])
     # By channel and chunk, so that the doubles of a large set never stand in memory at once.
     total = np.zeros(pixels.shape[1])

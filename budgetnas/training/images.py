@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,8 +12,12 @@ from torch.nn import functional
 from budgetnas.data.dataset import Split
 
 
+@lru_cache(maxsize=2)
 def to_device(split: Split, device: str) -> tuple[Tensor, Tensor]:
-    """Return images [N, C, H, W] uint8 and labels [N] int64 on `device`."""
+    """Return images [N, C, H, W] uint8 and labels [N] int64 on `device`; never to be written to.
+
+    The last two splits stay there, so that one training after the other finds train and validation in place.
+    """
     images = torch.from_numpy(np.ascontiguousarray(split.images.transpose(0, 3, 1, 2)))
     return images.to(device), torch.from_numpy(split.labels.copy()).to(device)
 
