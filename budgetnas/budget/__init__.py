@@ -1,1 +1,1 @@
-"""The cap on trainable parameters: how people write it, and the gate that every candidate must pass."""
+"""The cap on trainable parameters, as people write it."""

@@ -9,7 +9,7 @@ from budgetnas.exceptions import UsageError
 
 _SUFFIX = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 _DECIMAL = r"(?P<whole>\d+(?:_\d+)*)(?:\.(?P<part>\d+))?"
-_NUMBER = re.compile(_DECIMAL + r"(?:[eE]\+?(?P<power>\d{1,2}))?(?P<suffix>[kMG]?)", re.ASCII)
+_NUMBER = re.compile(_DECIMAL + r"(?:[eE]\+?(?P<power>\d{1,2})|(?P<suffix>[kMG]))?", re.ASCII)
 _SHARE = re.compile(_DECIMAL + r"%(?P<name>[A-Za-z0-9_.-]+)", re.ASCII)
 _LONGEST = 40
 _LARGEST = 10**15
@@ -44,7 +44,7 @@ def parse_cap(value: str | float, *, name: str = "max_params", reference: Callab
     else:
         assert number is not None
         digits, unit = _digits(number)
-        scale: int = 10 ** int(number["power"] or 0) * _SUFFIX[number["suffix"]]
+        scale: int = 10 ** int(number["power"] or 0) * _SUFFIX[number["suffix"] or ""]
         amount, rest = divmod(digits * scale, unit)
     if not 1 <= amount <= _LARGEST or rest:
         raise UsageError(f"`{name}` is {text!r}, but must be a whole count from 1 to {_LARGEST:.0e}.")

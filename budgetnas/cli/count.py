@@ -11,10 +11,10 @@ from budgetnas.arch.layers import Conv
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.cli.numbers import parse_list, write_macs
-from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_cap, read_shape
+from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_cap, read_shape, read_whole
 from budgetnas.complexity.counter import LedgerRow, count, ledger
-from budgetnas.config.models import NamedModel, find_model, load_models, model_names, paper_models
-from budgetnas.config.reader import locate, shipped
+from budgetnas.config.models import SHIPPED, NamedModel, find_model, load_models, model_names, paper_models
+from budgetnas.config.reader import locate
 from budgetnas.exceptions import UsageError
 
 DESCRIPTION = "Count parameters and MACs exactly: of one network, or of all models that a study file declares."
@@ -115,7 +115,7 @@ def _models(arguments: argparse.Namespace) -> Sequence[NamedModel]:
     if arguments.blocks is None or arguments.widths is None:
         raise UsageError("`--blocks` and `--widths` are both needed: give them, or a name like resnet18 or paper.")
     blocks, widths = parse_list(arguments.blocks, "--blocks"), parse_list(arguments.widths, "--widths")
-    stem = 0 if arguments.stem_width is None else parse_list(arguments.stem_width, "--stem-width")[0]
+    stem = 0 if arguments.stem_width is None else read_whole("--stem-width", arguments.stem_width)
     model = NamedModel(name="", blocks=blocks, widths=widths, stem_width=stem)
     known = next((paper for paper in paper_models() if paper.spec == model.spec), None)
     notes = []
@@ -131,10 +131,10 @@ def _named(name: str) -> Sequence[NamedModel]:
         model = find_model(name)
         if model is not None:
             return [model]
-        if not shipped(f"{name}.toml").is_file():
+        if name not in SHIPPED:
             raise UsageError(
-                f"`{name}` is no shipped network or study: give one of {', '.join(model_names())}, paper, classics, or "
-                "the path of a .toml file with [[models]]."
+                f"`{name[:80]}` is no shipped network or study: give one of {', '.join((*model_names(), *SHIPPED))}, "
+                "or the path of a .toml file with [[models]]."
             )
     return load_models(locate(name))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from budgetnas.arch.spec import MAX_BLOCKS, MAX_WIDTH, DataShape, ResNetSpec
 from budgetnas.cli.numbers import parse_list, write_macs
-from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_cap, read_shape
+from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_cap, read_shape, read_whole
 from budgetnas.complexity.counter import count
 from budgetnas.exceptions import InfeasibleBudgetError, UsageError
 
@@ -31,8 +31,8 @@ def run(arguments: argparse.Namespace) -> None:
     shape = read_shape(arguments)
     cap = read_cap(arguments.max_params, shape)
     given = ResNetSpec.from_stages(parse_list(arguments.blocks, "--blocks"), parse_list(arguments.widths, "--widths"))
-    (step,) = parse_list(arguments.step, "--step")[:1]
-    if not 1 <= step <= WIDEST:
+    step = read_whole("--step", arguments.step)
+    if step > WIDEST:
         raise UsageError(f"`--step` is {step}, but must be from 1 to {WIDEST}.")
     found = fit_spec(given, shape, cap, step=step)
     params = count(found, shape).params

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from budgetnas.exceptions import UsageError
+
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
 def parse_list(text: str, name: str) -> tuple[int, ...]:
@@ -12,10 +16,9 @@ def parse_list(text: str, name: str) -> tuple[int, ...]:
         UsageError: a part is no whole number.
     """
     parts = [part.strip() for part in text.split(",")]
-    try:
-        return tuple(int(part) if len(part) <= 18 else int("") for part in parts)
-    except ValueError:
-        raise UsageError(f"`{name}` is {text!r}, but must be whole numbers with commas, like 4,5,3,0.") from None
+    if not all(_NUMBER.fullmatch(part) for part in parts):
+        raise UsageError(f"`{name}` is {text[:80]!r}, but must be whole numbers with commas, like 4,5,3,0.")
+    return tuple(map(int, parts))
 
 
 def write_macs(macs: int) -> str:

@@ -40,7 +40,7 @@ class Terminated(KeyboardInterrupt):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options; every other knob is a key of the study file."""
     add = parser.add_argument
-    add("study", nargs="?", metavar="STUDY.toml", help="a study file, or the name of a shipped one")
+    add("study", nargs="?", metavar="STUDY.toml", help="a study file")
     add("--max-params", metavar="N", help="hard cap on trainable parameters, like 5e6 or 5M")
     add("--trials", type=_whole, metavar="N", help="networks to train by proxy, in all (default 100)")
     add("--dataset", metavar="NAME|PATH", help="auto, cifar10, cifar100, digits, an .npz or an image folder")

@@ -23,10 +23,10 @@ def read_shape(arguments: argparse.Namespace) -> DataShape:
     """Read the options of `add_shape_arguments`."""
     height, x, width = arguments.image_size.partition("x")
     return DataShape(
-        channels=_whole("--channels", arguments.channels),
-        height=_whole("--image-size", height),
-        width=_whole("--image-size", width if x else height),
-        classes=_whole("--classes", arguments.classes),
+        channels=read_whole("--channels", arguments.channels),
+        height=read_whole("--image-size", height),
+        width=read_whole("--image-size", width if x else height),
+        classes=read_whole("--classes", arguments.classes),
     )
 
 
@@ -35,7 +35,8 @@ def read_cap(text: str, shape: DataShape) -> int:
     return parse_cap(text, name="--max-params", reference=lambda name: params_of(name, shape))
 
 
-def _whole(name: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
+def read_whole(name: str, text: str) -> int:
+    """Read one whole number above 0."""
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) == 0:
         raise UsageError(f"`{name}` is {text!r}, but must be a whole number above 0.")
     return int(text)

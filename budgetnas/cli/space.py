@@ -19,7 +19,7 @@ EXAMPLE = "budgetnas space --max-params 5e6 --html atlas.html"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("study", nargs="?", metavar="STUDY.toml", help="a study file, or the name of a shipped one")
+    parser.add_argument("study", nargs="?", metavar="STUDY.toml", help="a study file")
     parser.add_argument("--max-params", metavar="N", help=CAP_HELP)
     add_shape_arguments(parser)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="like space.width_step=4")
@@ -79,9 +79,10 @@ def _print(atlas: Atlas) -> None:
         if member is not None:
             where = " with 90-100% of the cap" if name == "most MACs" else ""
             print(f"{name:<10} {_name(member)}: {member.params:,} parameters, {write_macs(member.macs)} MACs{where}")
+    where = "with 90-100% of the cap" if atlas.draws_low else "of all that fit"
     quantiles = atlas.macs_quantiles()
     spread = ", ".join(f"{q:.0%} {write_macs(macs)}" for q, macs in quantiles.items())
-    print(f"MACs       {spread} (estimate: quantiles of {len(atlas.draws):,} uniform draws with 90-100% of the cap)")
+    print(f"MACs       {spread} (estimate: quantiles of {len(atlas.draws):,} uniform draws {where})")
 
 
 def _as_json(atlas: Atlas) -> dict[str, Any]:
@@ -101,6 +102,7 @@ def _as_json(atlas: Atlas) -> dict[str, Any]:
         "most_macs": member(atlas.most_macs),
         "macs_quantiles_estimate": {f"{q:.0%}": macs for q, macs in atlas.macs_quantiles().items()},
         "draws": len(atlas.draws),
+        "draws_low": atlas.draws_low,
     }
 
 

@@ -25,17 +25,24 @@ def trusted_scores(proxies: StudyStore) -> dict[int, float]:
 
 def promoted(prepared: Prepared, proxies: StudyStore, fulls: StudyStore) -> list[Trial]:
     """Return the trials that get full training; what was decided once for these trials stays decided."""
-    complete = _complete(proxies)
-    number = prepared.config.full.promote
-    key = f"{len(complete)} trained, {number} promoted"
-    decisions: dict[str, list[int]] = fulls.facts.get("promotions", {})
-    if key not in decisions:
-        trusted = trusted_scores(proxies)
-        chosen = promote(complete, [trusted[trial.number] for trial in complete], number)
-        decisions = {**decisions, key: [trial.number for trial in chosen]}
-        if complete:
-            fulls.record("promotions", decisions)
-    return [proxies.trials[number] for number in decisions[key]]
+    decided: list[int] | None = fulls.facts.get("promotions", {}).get(_decision(prepared, proxies))
+    if decided is not None:
+        return [proxies.trials[number] for number in decided]
+    complete, trusted = _complete(proxies), trusted_scores(proxies)
+    return promote(complete, [trusted[trial.number] for trial in complete], prepared.config.full.promote)
+
+
+def decide_promotion(prepared: Prepared, proxies: StudyStore, fulls: StudyStore) -> list[Trial]:
+    """Return the trials that get full training, and record them."""
+    chosen = promoted(prepared, proxies, fulls)
+    key, decisions = _decision(prepared, proxies), fulls.facts.get("promotions", {})
+    if chosen and key not in decisions:
+        fulls.record("promotions", {**decisions, key: [trial.number for trial in chosen]})
+    return chosen
+
+
+def _decision(prepared: Prepared, proxies: StudyStore) -> str:
+    return f"{len(_complete(proxies))} trained, {prepared.config.full.promote} promoted"
 
 
 def choose(fulls: StudyStore) -> None:

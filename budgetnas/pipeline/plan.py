@@ -41,14 +41,16 @@ class Plan:
         return _START_SECONDS + self.proxy_seconds + self.full_seconds
 
 
-def make_plan(prepared: Prepared, engine: Engine, *, trained: int = 0, fully_trained: int = 0) -> Plan:
+def make_plan(
+    prepared: Prepared, engine: Engine, *, proxies_left: int | None = None, fulls_left: int | None = None
+) -> Plan:
     """Time a network of the band's median MACs on every worker, and work out the rest from it.
 
     Args:
         prepared: the study.
         engine: to time on.
-        trained: how many short trainings are already done.
-        fully_trained: how many full trainings are.
+        proxies_left: how many short trainings are left; all of them unless given.
+        fulls_left: how many full trainings are left; all of them unless given.
 
     Raises:
         BudgetNASError: not even these steps could be run.
@@ -79,14 +81,15 @@ def make_plan(prepared: Prepared, engine: Engine, *, trained: int = 0, fully_tra
     mean_macs = float(np.mean([member.macs for member in draws]))
     per_epoch = slowest / median.macs * mean_macs * _images(prepared)
     config, workers = prepared.config, prepared.workers
-    proxy_rounds = max(0, config.search.trials - trained) / workers
-    full_runs = max(0, min(config.full.promote, config.search.trials) * config.full.repeats - fully_trained)
+    all_fulls = min(config.full.promote, config.search.trials) * config.full.repeats
+    proxies = config.search.trials if proxies_left is None else proxies_left
+    fulls = all_fulls if fulls_left is None else fulls_left
     return Plan(
         prepared=prepared,
         images_per_second=1 / slowest,
-        proxy_seconds=per_epoch * prepared.proxy_epochs * proxy_rounds,
-        full_seconds=per_epoch * prepared.full_epochs * -(-full_runs // workers),
-        is_resumed=trained + fully_trained > 0,
+        proxy_seconds=per_epoch * prepared.proxy_epochs * proxies / workers,
+        full_seconds=per_epoch * prepared.full_epochs * -(-fulls // workers),
+        is_resumed=proxies < config.search.trials,
     )
 
 

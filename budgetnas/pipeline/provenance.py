@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import budgetnas
+from budgetnas.config.study import flatten
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.storage.database import public_url
 from budgetnas.storage.study import StudyStore
@@ -22,6 +23,9 @@ PACKAGES = ("torch", "torchvision", "optuna", "numpy", "scikit-learn", "safetens
 
 def add_driver(fulls: StudyStore, prepared: Prepared, command: Sequence[str]) -> None:
     """Record the driver that is about to train."""
+    study = flatten(prepared.config)
+    if study["output.storage"]:
+        study["output.storage"] = public_url(study["output.storage"])
     driver = {
         "command": shlex.join(_public(word, prepared.config.output.storage) for word in command),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -38,6 +42,7 @@ def add_driver(fulls: StudyStore, prepared: Prepared, command: Sequence[str]) ->
             **{name: metadata.version(name) for name in PACKAGES},
         },
         "git_commit": git_commit(Path(budgetnas.__file__).parent),
+        "study": study,
     }
     fulls.record("drivers", [*drivers(fulls.facts), driver])
 

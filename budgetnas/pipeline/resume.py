@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from budgetnas.exceptions import StudyMismatchError
@@ -13,16 +14,24 @@ from budgetnas.records.trial import TrialState
 from budgetnas.storage.study import StudyStore
 
 
-def hold(prepared: Prepared, fulls: StudyStore) -> Prepared:
+def hold(prepared: Prepared, fulls: StudyStore, *, names: Sequence[str]) -> Prepared:
     """Hold a study to what it was begun with; a new one is marked with it. Its band comes back with it.
+
+    Args:
+        prepared: what is asked for now.
+        fulls: the study of the full trainings, which keeps the facts.
+        names: of all studies in the storage.
 
     Raises:
         StudyMismatchError: something that proposals or scores depend on has changed.
     """
     identity, facts = prepared.identity(), fulls.facts
     if "identity" not in facts:
-        if fulls.trials:
-            raise StudyMismatchError(f"`{fulls.name}` was not made by budgetnas: give another --name.")
+        if fulls.trials or any(name.startswith(f"{prepared.name}/r") for name in names):
+            raise StudyMismatchError(
+                f"`{prepared.name}` holds trials of another program, or of another version of this one: give another "
+                "--name."
+            )
         fulls.record("band", [prepared.band.low, prepared.band.high])
         fulls.record("identity", identity)
         return prepared
@@ -42,12 +51,32 @@ def hold(prepared: Prepared, fulls: StudyStore) -> Prepared:
 
 def is_done(prepared: Prepared, proxies: StudyStore, fulls: StudyStore) -> bool:
     """Tell whether every training and every look that the study asks for is there."""
-    if any(not trial.state.is_finished for trial in (*proxies.trials, *fulls.trials)):
-        return False
-    trained = sum(trial.state is TrialState.COMPLETE for trial in proxies.trials)
-    if trained < prepared.config.search.trials and not proxies.facts.get("exhausted"):
-        return False
-    if missing_runs(prepared, fulls, promoted(prepared, proxies, fulls)):
+    if work_left(prepared, proxies, fulls) != (0, 0):
         return False
     looks = fulls.facts.get("looks", {})
     return all(look_key(finalist.best_run) in looks for finalist in finalists(fulls.trials))
+
+
+def work_left(prepared: Prepared, proxies: StudyStore, fulls: StudyStore) -> tuple[int, int]:
+    """Return how many short and how many full trainings the study still asks for."""
+    states = [trial.state for trial in proxies.trials]
+    unfinished = sum(not state.is_finished for state in states)
+    left = max(0, prepared.config.search.trials - states.count(TrialState.COMPLETE))
+    if proxies.facts.get("exhausted"):
+        left = unfinished
+    if left or unfinished:
+        return max(left, unfinished), prepared.config.full.promote * prepared.config.full.repeats
+    begun = sum(not trial.state.is_finished for trial in fulls.trials)
+    return 0, begun + len(missing_runs(prepared, fulls, promoted(prepared, proxies, fulls)))
+
+
+def why_stopped(prepared: Prepared, proxies: StudyStore, fulls: StudyStore) -> str:
+    """Say why a search ended, from what it left."""
+    if is_done(prepared, proxies, fulls):
+        return "the band ran out of architectures" if proxies.facts.get("exhausted") else "all trials were done"
+    left, _ = work_left(prepared, proxies, fulls)
+    failed = {(t.attrs["parent"], t.attrs["repeat"]) for t in fulls.trials if t.state is TrialState.FAIL}
+    missing = missing_runs(prepared, fulls, promoted(prepared, proxies, fulls))
+    if not left and all((trial.number, repeat) in failed for trial, repeat in missing):
+        return "some full trainings failed; the same command tries them again"
+    return f"the {prepared.config.engine.max_hours} hours of --max-hours were over; the same command with more goes on"

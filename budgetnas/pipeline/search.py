@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,20 +12,19 @@ from typing import Any, Protocol
 from budgetnas.config.study import StudyConfig
 from budgetnas.engine.local import LocalEngine
 from budgetnas.export.best import write_best
-from budgetnas.pipeline.finals import choose, look, look_key, promoted, trusted_scores
+from budgetnas.pipeline.finals import choose, decide_promotion, look, look_key, trusted_scores
 from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.prepare import Prepared, prepare
 from budgetnas.pipeline.provenance import add_driver
 from budgetnas.pipeline.result import SearchResult
-from budgetnas.pipeline.resume import hold, is_done
+from budgetnas.pipeline.resume import hold, is_done, why_stopped, work_left
 from budgetnas.pipeline.stages import Clock, FullStage, ProxyStage
 from budgetnas.pipeline.trials import run_stage
 from budgetnas.pipeline.write import write_reports
 from budgetnas.promotion.select import finalists
 from budgetnas.records.engine import Engine
-from budgetnas.records.trial import TrialState
 from budgetnas.search.samplers import SAMPLERS
-from budgetnas.storage.database import open_storage, sqlite_url
+from budgetnas.storage.database import open_storage, sqlite_url, study_names
 from budgetnas.storage.files import own, read_bytes
 from budgetnas.storage.study import Ranges, StudyStore
 from budgetnas.training.perform import perform
@@ -80,6 +80,7 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str]) -
     Raises:
         BudgetNASError: something that its user can act on; whatever was finished is kept.
     """
+    started = time.monotonic()
     prepared = prepare(config)
     folder = Path(config.output.dir) / prepared.name
     url = config.output.storage or sqlite_url(folder / "study.db")
@@ -88,17 +89,16 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str]) -
         storage = elsewhere or open_storage(url)
         ranges = _ranges(prepared)
         fulls = StudyStore(storage, f"{prepared.name}/{FULL}", ranges)
-        prepared = hold(prepared, fulls)
+        prepared = hold(prepared, fulls, names=study_names(storage))
         proxies = StudyStore(storage, f"{prepared.name}/r{prepared.proxy_epochs}", ranges)
         done = is_done(prepared, proxies, fulls)
         if not done:
             with _engine(prepared) as engine:
-                plan = make_plan(
-                    prepared, engine, trained=_count_complete(proxies), fully_trained=_count_complete(fulls)
-                )
+                left, runs = work_left(prepared, proxies, fulls)
+                plan = make_plan(prepared, engine, proxies_left=left, fulls_left=runs)
                 listener.planned(plan)
                 add_driver(fulls, prepared, command)
-                fulls.record("stopped", _run(plan, proxies, fulls, engine, folder, listener))
+                _run(plan, proxies, fulls, engine, folder, listener, started=started)
         result = _result(prepared, proxies, fulls, folder, resumed=done)
         if result.winner is not None:
             write_best(folder / "best", **_best(result))
@@ -106,27 +106,31 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str]) -
     return result
 
 
-def _run(plan: Plan, proxies: StudyStore, fulls: StudyStore, engine: Engine, folder: Path, listener: Listener) -> str:
-    """Do what is left of a search; return why it ended."""
+def _run(
+    plan: Plan,
+    proxies: StudyStore,
+    fulls: StudyStore,
+    engine: Engine,
+    folder: Path,
+    listener: Listener,
+    *,
+    started: float,
+) -> None:
+    """Do what is left of a search, as far as its hours allow."""
     prepared, config = plan.prepared, plan.prepared.config
-    hours = config.engine.max_hours
-    clock = Clock(None if hours is None else 3600 * hours)
-    # Proxies stop early enough for the promoted to be trained in time.
-    proxy_clock = Clock(None if hours is None else max(1800 * hours, 3600 * hours - plan.full_seconds))
+    seconds = None if config.engine.max_hours is None else 3600 * config.engine.max_hours
+    # Proxies stop early enough for the promoted to be trained in time, but have at least half of it.
+    for_proxies = None if seconds is None else max(seconds / 2, seconds - plan.full_seconds)
     sampler = SAMPLERS[config.search.sampler](prepared.space, prepared.band, seed=config.search.seed)
-    proxy = ProxyStage(prepared, proxies, sampler, proxy_clock)
+    proxy = ProxyStage(prepared, proxies, sampler, Clock(for_proxies, since=started))
     run_stage(proxy, engine, tick=lambda: listener.progressed(_progress("proxy", proxies, config.search.trials)))
     if proxy.exhausted:
         listener.told("The band holds no more architectures: the search ends early.")
-    full = FullStage(prepared, fulls, promoted(prepared, proxies, fulls), clock, folder)
+    promoted = decide_promotion(prepared, proxies, fulls)
+    full = FullStage(prepared, fulls, promoted, Clock(seconds, since=started), folder)
     run_stage(full, engine, tick=lambda: listener.progressed(_progress(FULL, fulls, full.total)))
     choose(fulls)
     look(prepared, fulls, engine, folder)
-    if is_done(prepared, proxies, fulls):
-        return "the band ran out of architectures" if proxies.facts.get("exhausted") else "all trials were done"
-    if clock.is_over or proxy_clock.is_over:
-        return f"the {hours:g} hours of --max-hours were over; the same command with more goes on"
-    return "some full trainings failed; the same command tries them again"
 
 
 def _result(prepared: Prepared, proxies: StudyStore, fulls: StudyStore, folder: Path, *, resumed: bool) -> SearchResult:
@@ -142,7 +146,7 @@ def _result(prepared: Prepared, proxies: StudyStore, fulls: StudyStore, folder: 
         trusted=trusted_scores(proxies),
         finalists=ranked,
         tests=tests,
-        stopped=str(facts.get("stopped", "all trials were done")),
+        stopped=why_stopped(prepared, proxies, fulls),
         resumed=resumed,
     )
 
@@ -170,10 +174,6 @@ def _best(result: SearchResult) -> dict[str, Any]:
 def _progress(stage: str, store: StudyStore, total: int) -> Progress:
     scores = [trial.score for trial in store.trials if trial.score is not None]
     return Progress(stage=stage, done=len(scores), total=total, best=max(scores, default=None))
-
-
-def _count_complete(store: StudyStore) -> int:
-    return sum(trial.state is TrialState.COMPLETE for trial in store.trials)
 
 
 def _ranges(prepared: Prepared) -> Ranges:

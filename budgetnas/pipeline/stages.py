@@ -21,8 +21,8 @@ from budgetnas.training.tasks import Trained, TrainTask
 class Clock:
     """The time that a driver may go on starting trainings."""
 
-    def __init__(self, seconds: float | None) -> None:
-        self._end = None if seconds is None else time.monotonic() + seconds
+    def __init__(self, seconds: float | None, *, since: float) -> None:
+        self._end = None if seconds is None else since + seconds
 
     @property
     def is_over(self) -> bool:
@@ -132,10 +132,17 @@ class FullStage:
             attrs={
                 "parent": parent.number,
                 "repeat": repeat,
-                "seed": training_seed(self._prepared, "full", parent.number, repeat),
+                "seed": training_seed(
+                    self._prepared, "full", parent.number, repeat, attempt=self._attempt(parent, repeat)
+                ),
                 "utilisation": parent.candidate.params / self._prepared.cap,
             },
         )
+
+    def _attempt(self, parent: Trial, repeat: int) -> int:
+        """Count the failures before: a training that diverged would diverge again under its seed."""
+        keys = [(trial.attrs["parent"], trial.attrs["repeat"]) for trial in self.store.trials]
+        return keys.count((parent.number, repeat))
 
     def task(self, trial: Trial) -> TrainTask:
         """Return the full training of a trial."""
@@ -169,7 +176,7 @@ def missing_runs(prepared: Prepared, store: StudyStore, promoted: Sequence[Trial
     return [(trial, repeat) for repeat in repeats for trial in promoted if (trial.number, repeat) not in have]
 
 
-def training_seed(prepared: Prepared, stage: str, number: int, repeat: int) -> int:
-    """Derive the seed of one training from the study's seed, its stage, its proxy trial's number and its repeat."""
-    key = [prepared.config.search.seed, int.from_bytes(stage.encode()), number, repeat]
+def training_seed(prepared: Prepared, stage: str, number: int, repeat: int, *, attempt: int = 0) -> int:
+    """Derive a training's seed from the study's seed, the stage, its proxy trial's number, its repeat and attempt."""
+    key = [prepared.config.search.seed, int.from_bytes(stage.encode()), number, repeat, attempt]
     return int(np.random.SeedSequence(key).generate_state(1)[0])

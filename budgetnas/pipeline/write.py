@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from budgetnas.config.models import NamedModel, paper_models
-from budgetnas.config.study import flatten
 from budgetnas.pipeline.provenance import drivers
 from budgetnas.pipeline.result import SearchResult
 from budgetnas.report.facts import FinalScore, ReportFacts
@@ -23,7 +22,7 @@ def write_reports(result: SearchResult, *, url: str, facts: dict[str, Any]) -> N
         url: of the study database.
         facts: of the study as a whole.
     """
-    found = _facts(result, drivers(facts)[-1]["command"])
+    found = _facts(result, drivers(facts)[-1])
     write_text(result.folder / "trials.csv", trials_csv(found))
     write_json(result.folder / "manifest.json", manifest(result, url=url, facts=facts))
     write_text(result.folder / "report.html", report_page(found, headline=headline(result)))
@@ -48,9 +47,6 @@ def headline(result: SearchResult) -> str:
 def manifest(result: SearchResult, *, url: str, facts: dict[str, Any]) -> dict[str, Any]:
     """Return what is needed to trust a run and to make it again."""
     prepared = result.prepared
-    study = flatten(prepared.config)
-    if study["output.storage"]:
-        study["output.storage"] = public_url(study["output.storage"])
     return {
         "name": prepared.name,
         "notice": prepared.data.traits.notice or None,
@@ -70,11 +66,10 @@ def manifest(result: SearchResult, *, url: str, facts: dict[str, Any]) -> dict[s
         "choices": facts.get("choices", []),
         "test_looks": facts.get("looks", {}),
         "storage": public_url(url),
-        "study": study,
     }
 
 
-def _facts(result: SearchResult, command: str) -> ReportFacts:
+def _facts(result: SearchResult, driver: dict[str, Any]) -> ReportFacts:
     prepared, counts = result.prepared, result.counts()
     shape = prepared.data.shape
     finals = {
@@ -97,7 +92,7 @@ def _facts(result: SearchResult, command: str) -> ReportFacts:
         trials=result.trials,
         trusted=result.trusted,
         finals=finals,
-        command=command,
+        command=driver["command"],
         lines=(
             ("data", f"{prepared.data.name}: {len(prepared.data.train):,} training, "
                      f"{len(prepared.data.validation):,} validation, {len(prepared.data.test):,} test images of "
@@ -108,7 +103,7 @@ def _facts(result: SearchResult, command: str) -> ReportFacts:
                        f"{counts['trained']} trained, {counts['failed']} failed"),
             ("full trainings", f"{sum(len(finalist.runs) for finalist in result.finalists)} of "
                                f"{prepared.full_epochs} epochs"),
-            ("training time", f"{hours:.2f} hours, summed over workers, on {prepared.device_name}"),
+            ("training time", f"{hours:.2f} hours, summed over workers, on {driver['hardware']['device']}"),
             ("verdict", "Not tested against controls."),
             ("ended", result.stopped),
         ),

@@ -29,8 +29,8 @@ class Atlas:
         smallest: of fewest params.
         largest: of most params within the cap.
         most_macs: of most MACs among those with at least 0.9 of the cap; None where there is none.
-        draws: (stages, params, macs) of 2,000 uniform draws from at least 0.9 of the cap, or of everything that fits
-            where nothing lies so near.
+        draws_low: fewest params of the draws: 0.9 of the cap, or 0 where nothing lies so near.
+        draws: (stages, params, macs) of 2,000 uniform draws.
     """
 
     cap: int
@@ -43,6 +43,7 @@ class Atlas:
     smallest: Member
     largest: Member
     most_macs: Member | None
+    draws_low: int
     draws: tuple[tuple[int, int, int], ...]
 
     def macs_quantiles(self) -> dict[float, int]:
@@ -68,7 +69,8 @@ def make_atlas(index: SpaceIndex, cap: int, *, max_macs: int | None, seed: int =
         for i, share in enumerate(SHARES)
     }
     band = index.band(floors[0], cap)
-    drawn = (band if len(band) else index.band(0, cap)).draw(DRAWS, rng=np.random.default_rng(seed), law="uniform")
+    near_enough = len(band) > 0
+    drawn = (band if near_enough else index.band(0, cap)).draw(DRAWS, rng=np.random.default_rng(seed), law="uniform")
     return Atlas(
         cap=cap,
         max_macs=max_macs,
@@ -83,5 +85,6 @@ def make_atlas(index: SpaceIndex, cap: int, *, max_macs: int | None, seed: int =
         smallest=smallest,
         largest=largest,
         most_macs=index.most_macs(floors[0], cap),
+        draws_low=floors[0] if near_enough else 0,
         draws=tuple((len(member.states), member.params, member.macs) for member in drawn),
     )

@@ -42,6 +42,26 @@ class Chain:
             ways = [sum(per_state[k] for k in np.flatnonzero(row)) for row in allowed]
         return sum(ways[link] for link in self.link)
 
+    def cheapest(self) -> tuple[IntArray, int, int]:
+        """Return the member of fewest params, exactly: its states [S, D], its params and its MACs."""
+        links = len(self.end[0])
+        best = self.end[0]  # fewest params from here to the end, by the link of the state before
+        choices = []
+        for params, _ in reversed(self.steps):
+            costs = params + best[self.link]
+            if len(params) > 1:
+                costs = np.where(self._follows(np.arange(links)), costs, np.iinfo(np.int64).max)
+            choices.append(costs.argmin(axis=1))
+            best = costs.min(axis=1)
+        rows: list[int] = []
+        macs, link = 0, 0
+        for choice, (_, step_macs) in zip(reversed(choices), self.steps, strict=True):
+            row = int(choice[link])
+            macs += int(step_macs[link, row])
+            link = int(self.link[row])
+            rows.append(row)
+        return self.states[rows], int(best[0]), macs + int(self.end[1][link])
+
     def halves(self) -> tuple[Half, Half]:
         """Split the chain in two: partial members from the front, and from the back, with their costs.
 

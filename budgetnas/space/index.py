@@ -7,10 +7,10 @@ from budgetnas.space.members import SpaceIndex
 from budgetnas.space.resnet import ResNetSpace
 from budgetnas.space.sampled import SampledIndex
 
-LARGEST = 50_000_000
+LARGEST = 10_000_000  # of about 100 bytes each
 
 
 def make_index(space: ResNetSpace, *, max_macs: int | None) -> SpaceIndex:
-    """Index a space, exactly if at most 50 million half architectures have to be sorted for it."""
+    """Index a space, exactly if at most 10 million half architectures have to be sorted for it."""
     kind = ArchitectureIndex if space.half_count() <= LARGEST else SampledIndex
     return kind(space.chains(), max_macs=max_macs)

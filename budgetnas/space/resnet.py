@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import comb
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from budgetnas.space.chain import Chain
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 SMALLEST_SIDE = 2
+LARGEST_TABLE = 4_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,13 +61,21 @@ class ResNetSpace:
 
         deepest = self.depth_range[1]
         count(ResNetSpec(blocks=(self.blocks[1],) * deepest, widths=(self.widths[1],) * deepest), self.shape)
+        grid = len(self.width_grid)
+        table = grid * grid * (self.blocks[1] - self.blocks[0] + 1)
+        if table > LARGEST_TABLE:
+            raise UsageError(
+                f"`space.width_step` is {self.width_step}, which makes {table:,} pairs of a width and a next stage, "
+                f"but at most {LARGEST_TABLE:,} are searched: take a coarser step, or narrower widths or blocks."
+            )
 
     def half_count(self) -> int:
-        """Return how many half architectures an exact index has to sort (see `feasible`)."""
-        states = (self.blocks[1] - self.blocks[0] + 1) * len(self.width_grid)
+        """Return how many half architectures an exact index of the deepest networks sorts (see `feasible`)."""
+        widths = len(self.width_grid)
         back = self.depth_range[1] - max(1, self.depth_range[1] // 2)
-        halves: int = states**back * len(self.width_grid)
-        return halves // 2 if self.monotone else halves
+        shapes = comb(widths + back, back + 1) if self.monotone else widths ** (back + 1)
+        halves: int = (self.blocks[1] - self.blocks[0] + 1) ** back * shapes
+        return halves
 
     @property
     def depth_range(self) -> tuple[int, int]:

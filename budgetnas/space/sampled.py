@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from budgetnas.exceptions import InfeasibleBudgetError
 from budgetnas.space.chain import Chain
 from budgetnas.space.members import Law, Member, choose_stages
 
@@ -21,7 +20,7 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 SURVEY = 200_000
 BATCH = 50_000
-PATIENCE = 200
+PATIENCE = 4
 
 
 class UniformDraws:
@@ -94,7 +93,11 @@ class SampledIndex:
         return round(1.96 * math.sqrt(share * (1 - share) / (SURVEY + 4)) * self.sizes[stages])
 
     def smallest(self) -> Member | None:
-        """Return the drawn member of fewest params under the cap on MACs, None where there is none."""
+        """Return the member of fewest params; under a cap on MACs that it breaks, the best drawn, None without one."""
+        cheapest = [draws.chain.cheapest() for draws in self.draws.values()]
+        states, params, macs = min(cheapest, key=lambda found: found[1])
+        if macs <= self.max_macs:
+            return Member(states=states, params=params, macs=macs)
         return self._best(lambda params, macs: (macs <= self.max_macs, -params))
 
     def largest(self, at_most: int) -> Member | None:
@@ -149,27 +152,27 @@ class SampledSet:
     def draw(
         self, number: int, *, rng: np.random.Generator, law: Law = "stages", stages: int | None = None
     ) -> list[Member]:
-        """Draw members independently, as `FeasibleSet.draw` does; between numbers of stages by estimated counts.
+        """Draw members as `FeasibleSet.draw` does; between numbers of stages by estimated counts.
 
-        Raises:
-            InfeasibleBudgetError: after ten million draws the band has hardly been met.
+        Where a band is met so rarely that 200,000 fresh draws do not give enough, members repeat.
         """
         chosen = np.full(number, stages) if stages is not None else choose_stages(self.counts, number, law, rng)
         found = {int(s): self._accepted(int(s), int((chosen == s).sum()), rng) for s in np.unique(chosen)}
         return [next(found[int(s)]) for s in chosen]
 
     def _accepted(self, stages: int, number: int, rng: np.random.Generator) -> Iterator[Member]:
-        draws, kept = self._index.draws[stages], []
+        draws, kept = self._index.draws[stages], list[Member]()
         for _ in range(PATIENCE):
-            rows, params, macs = draws.draw(BATCH, rng)
-            fit = np.flatnonzero((params >= self.low) & (params <= self.high) & (macs <= self._index.max_macs))
-            kept += [Member(states=draws.chain.states[rows[i]], params=int(params[i]), macs=int(macs[i])) for i in fit]
+            kept += self._inside(stages, *draws.draw(BATCH, rng))
             if len(kept) >= number:
                 return iter(kept[:number])
-        raise InfeasibleBudgetError(
-            f"`space.width_step`: among {PATIENCE * BATCH:,} draws with {stages} stages only {len(kept)} have "
-            f"{self.low:,} to {self.high:,} parameters: take a coarser step, whose networks are found exactly."
-        )
+        kept += self._inside(stages, *self._index.survey[stages])
+        return iter([kept[i] for i in rng.integers(len(kept), size=number)])
+
+    def _inside(self, stages: int, rows: IntArray, params: IntArray, macs: IntArray) -> list[Member]:
+        states = self._index.draws[stages].chain.states
+        fit = np.flatnonzero((params >= self.low) & (params <= self.high) & (macs <= self._index.max_macs))
+        return [Member(states=states[rows[i]], params=int(params[i]), macs=int(macs[i])) for i in fit]
 
 
 def _choose(table: FloatArray, row: IntArray, rng: np.random.Generator) -> IntArray:

@@ -47,6 +47,12 @@ def open_storage(url: str) -> BaseStorage:
         return optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
 
 
+def study_names(storage: BaseStorage) -> list[str]:
+    """Name all studies of a storage."""
+    with translated("the storage"):
+        return [study.study_name for study in storage.get_all_studies()]
+
+
 def sqlite_url(path: Path) -> str:
     """Return the Optuna URL of an SQLite file.
 

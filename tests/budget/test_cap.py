@@ -20,7 +20,8 @@ def test_caps_are_read_as_people_write_them(text, cap):
 
 
 @pytest.mark.parametrize(
-    "text", ["0", "-1", "abc", "nan", "inf", "", "5 M", "1e99", "0.5", "5m", "1.5", "5__0", "1e16", float("nan"), True]
+    "text",
+    ["0", "-1", "abc", "nan", "inf", "", "5 M", "1e99", "0.5", "5m", "1.5", "5__0", "1e16", "5e6M", float("nan"), True],
 )
 def test_what_is_no_cap_is_refused_by_name(text):
     with pytest.raises(UsageError, match="`max_params` is"):

@@ -30,6 +30,28 @@ def test_a_plan_of_hours_names_what_shortens_it(plan):
         assert option in time
 
 
+def test_a_resumed_plan_counts_what_is_left(plan):
+    from budgetnas.pipeline.plan import make_plan
+    from budgetnas.records.engine import Finished
+    from budgetnas.training.tasks import Timed
+
+    class Timer:
+        capacity = 1
+
+        def submit(self, key, task):
+            self.key = key
+
+        def wait(self, timeout):
+            return [Finished(key=self.key, result=Timed(seconds_per_image=0.01))]
+
+    whole = make_plan(plan.prepared, Timer())
+    part = make_plan(plan.prepared, Timer(), proxies_left=50, fulls_left=5)
+    assert part.proxy_seconds == pytest.approx(whole.proxy_seconds / 2)
+    assert part.full_seconds == whole.full_seconds
+    assert "for what is left" in dict(console.plan_lines(part))["time"]
+    assert make_plan(plan.prepared, Timer(), proxies_left=0, fulls_left=0).full_seconds == 0
+
+
 def test_seeded_models_are_counted_for_the_report_and_for_the_data_at_hand(plan):
     lines = console.seed_lines(plan.prepared)
     assert len(lines) == 5

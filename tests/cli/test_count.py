@@ -51,6 +51,11 @@ def test_a_shipped_study_is_counted_by_name(capsys):
         (["--blocks", "4,99999", "--widths", "64,64"], "`blocks` holds 99999"),
         (["--blocks", "4,5"], "both needed"),
         (["paper", "--blocks", "4,5"], "do not go with a name"),
+        (["--blocks", "4", "--widths", "٨"], "`--widths` is '٨'"),
+        (["--blocks", "+4", "--widths", "8"], "`--blocks` is '+4'"),
+        (["--blocks", "4", "--widths", "8", "--stem-width", "8,9"], "`--stem-width` is '8,9'"),
+        (["--blocks", "4", "--widths", "8", "--stem-width", "0"], "`--stem-width` is '0'"),
+        (["x" * 5000], "is no shipped network or study"),
         (["nothing"], "is no shipped network or study"),
         (["cifar.toml"], "no file"),
         *[

@@ -94,6 +94,24 @@ def test_numbers_beyond_64_bits_are_an_error(capsys):
     assert "64 bits" in capsys.readouterr().err
 
 
+def test_a_grid_beyond_memory_names_the_knob(capsys):
+    words = ("--set", "space.widths=[1, 8192]", "--set", "space.width_step=1")
+    assert main(["space", "--max-params", "5e6", *words]) == 2
+    assert "`space.width_step` is 1, which makes 536,870,912 pairs" in capsys.readouterr().err
+
+
+def test_a_small_cap_on_a_fine_grid_is_surveyed_all_the_same(capsys):
+    text = output(
+        capsys, "space", "--max-params", "100k", "--set", "space.width_step=1", "--set", "space.stages=[4, 4]"
+    )
+    assert "smallest   1x16-1x16-1x16-1x16: 20,186 parameters" in text
+
+
+def test_draws_that_are_not_near_the_cap_say_so(capsys):
+    words = ("--set", "space.widths=[16, 16]", "--set", "space.blocks=[1, 1]")
+    assert "uniform draws of all that fit" in output(capsys, "space", "--max-params", "5e6", *words)
+
+
 def test_a_grid_too_fine_to_sort_is_estimated_and_says_so(capsys):
     words = ("space", "--max-params", "5e6", "--set", "space.width_step=2")
     text = output(capsys, *words)

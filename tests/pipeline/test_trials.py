@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -74,7 +75,7 @@ def stage(prepared, store, **changes):
         proxy=prepared.proxy,
         proxy_epochs=3,
     )
-    return ProxyStage(view, store, sampler, Clock(changes.get("seconds")))
+    return ProxyStage(view, store, sampler, Clock(changes.get("seconds"), since=time.monotonic()))
 
 
 def table(store):

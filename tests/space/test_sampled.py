@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from budgetnas.exceptions import InfeasibleBudgetError
+from budgetnas.space.band import choose_band
 from budgetnas.space.feasible import ArchitectureIndex
 from budgetnas.space.index import make_index
 from budgetnas.space.resnet import ResNetSpace
@@ -58,8 +58,17 @@ def test_the_grid_decides_how_a_space_is_known():
     assert not make_index(ResNetSpace(width_step=2), max_macs=None).is_exact
 
 
-def test_a_band_that_draws_hardly_meet_names_the_knob(sampled):
-    band = sampled.band(LOW, HIGH)
-    band.low, band.high = 8_001, 8_001
-    with pytest.raises(InfeasibleBudgetError, match=r"space\.width_step"):
-        band.draw(5, rng=np.random.default_rng(0), stages=1)
+def test_the_smallest_network_is_exact_however_large_the_space():
+    space = ResNetSpace(stages=(4, 4), width_step=1)
+    smallest = make_index(space, max_macs=None).smallest()
+    assert space.decode(smallest.states).id == "1x16-1x16-1x16-1x16"
+    assert smallest.params == 20_186
+
+
+def test_a_band_that_draws_hardly_meet_is_drawn_from_with_repeats():
+    space = ResNetSpace(width_step=2)
+    index = SampledIndex(space.chains(), max_macs=None)
+    band = choose_band(index, 300_000, min_utilisation=0.8, wanted=1_000)
+    draws = band.draw(1_000, rng=np.random.default_rng(0))
+    assert len(draws) == 1_000
+    assert all(band.low <= member.params <= band.high for member in draws)
