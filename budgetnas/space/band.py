@@ -55,8 +55,8 @@ def largest_fitting(index: SpaceIndex, cap: int) -> Member:
     name = "-".join(f"{blocks}x{width}" for blocks, width in smallest.states)
     if smallest.params <= cap:
         raise InfeasibleBudgetError(
-            f"`--max-params` is {cap:,}, which {name} fits, but no network that was drawn from so fine a grid does: take "
-            "a coarser `space.width_step` or narrower ranges, whose networks are found exactly."
+            f"`--max-params` is {cap:,}, which {name} fits, but no network that was drawn from so fine a grid does: "
+            "take a coarser `space.width_step` or narrower ranges, whose networks are found exactly."
         )
     raise InfeasibleBudgetError(
         f"`--max-params` is {cap:,}, but the smallest architecture of the space has {smallest.params:,} parameters "

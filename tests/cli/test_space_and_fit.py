@@ -100,11 +100,13 @@ def test_a_grid_beyond_memory_names_the_knob(capsys):
     assert "`space.width_step` is 1, which makes 536,870,912 pairs" in capsys.readouterr().err
 
 
-def test_a_small_cap_on_a_fine_grid_is_surveyed_all_the_same(capsys):
-    text = output(
-        capsys, "space", "--max-params", "100k", "--set", "space.width_step=1", "--set", "space.stages=[4, 4]"
-    )
-    assert "smallest   1x16-1x16-1x16-1x16: 20,186 parameters" in text
+def test_a_cap_that_no_draw_from_a_fine_grid_meets_is_not_called_infeasible(capsys):
+    words = ("--set", "space.width_step=1", "--set", "space.stages=[4, 4]")
+    assert main(["space", "--max-params", "100k", *words]) == 1
+    error = capsys.readouterr().err
+    assert "which 1x16-1x16-1x16-1x16 fits, but no network that was drawn" in error
+    assert "coarser `space.width_step`" in error
+    assert "smallest   1x16: 5,306 parameters" in output(capsys, "space", "--max-params", "300k", *words[:2])
 
 
 def test_draws_that_are_not_near_the_cap_say_so(capsys):

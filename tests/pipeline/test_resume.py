@@ -52,7 +52,7 @@ def test_a_study_is_held_to_its_beginning_and_keeps_its_band(storage):
     first = hold(prepared(), fulls, names=study_names(storage))
     again = hold(prepared(**{"search.trials": 900}), fulls, names=study_names(storage))
     assert (again.band.low, again.band.high) == (first.band.low, first.band.high)
-    with pytest.raises(StudyMismatchError, match="search.seed was 0, is 1"):
+    with pytest.raises(StudyMismatchError, match=r"search\.seed was 0, is 1"):
         hold(prepared(**{"search.seed": 1}), fulls, names=study_names(storage))
 
 
