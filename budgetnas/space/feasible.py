@@ -228,17 +228,7 @@ class FeasibleSet:
     def draw(
         self, number: int, *, rng: np.random.Generator, law: Law = "stages", stages: int | None = None
     ) -> list[Member]:
-        """Draw members independently, with replacement.
-
-        Args:
-            number: how many.
-            rng: source of randomness.
-            law: "uniform" over all members, or "stages": first a number of stages, each alike, then uniform inside.
-            stages: draw only members with this many stages, uniformly; overrides the law.
-
-        Returns:
-            `number` members; their order is part of the draw.
-        """
+        """Draw members independently, with replacement, as `Band.draw` says."""
         chosen = [stages] * number if stages is not None else choose_stages(self.counts, number, law, rng).tolist()
         return [self._pick(s, int(rng.integers(self.counts[s]))) for s in chosen]
 
