@@ -105,6 +105,9 @@ class ResNetSpec:
         stem = "" if self.stem_width == self.widths[0] else f"s{self.stem_width}-"
         return stem + "-".join(f"{b}x{w}" for b, w in zip(self.blocks, self.widths, strict=True))
 
+    def __str__(self) -> str:
+        return self.id
+
 
 def _check(name: str, value: object, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:

@@ -86,25 +86,20 @@ def fit_spec(given: ResNetSpec, shape: DataShape, cap: int, *, step: int) -> Res
     Raises:
         InfeasibleBudgetError: not even the narrowest network of these blocks fits.
     """
-    from budgetnas.space.repair import fit_widths
+    import numpy as np
 
-    def spec(widths: Sequence[int]) -> ResNetSpec:
-        return ResNetSpec(blocks=given.blocks, widths=tuple(widths))
+    from budgetnas.space.repair import repair
+    from budgetnas.space.widths import WidthSpace
 
-    found = fit_widths(
-        given.widths,
-        fits=lambda widths: count(spec(widths), shape).params <= cap,
-        step=step,
-        low=step,
-        high=_widest(given, step),
-    )
+    space = WidthSpace(blocks=given.blocks, widths=range(step, _widest(given, step) + 1, step), shape=shape)
+    found = repair(space, np.array(given.widths), max_params=cap)
     if found is None:
-        least = count(spec([step] * len(given.blocks)), shape).params
+        least = count(space.decode(np.full(len(given.blocks), step)), shape).params
         raise InfeasibleBudgetError(
             f"`--max-params` is {cap:,}, but with blocks {_list(given.blocks)} the narrowest network has {least:,} "
             "parameters: raise the cap, take away blocks, or lower --step."
         )
-    return spec(found)
+    return space.decode(found.point)
 
 
 def _wider(spec: ResNetSpec, stage: int, step: int) -> ResNetSpec:

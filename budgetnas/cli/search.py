@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="trainings side by side (default: one per GPU or CPU core)",
     )
-    add("--sampler", metavar="NAME", help="thompson (default) or random")
+    add("--sampler", metavar="NAME", help="thompson (default), evolution, tpe or random")
     add("--promote", type=_whole, metavar="N", help="how many of the best get full training (default 5)")
     add("--full-epochs", type=_whole, metavar="N", help="length of full training (CIFAR 200, digits 10)")
     add("--max-hours", type=_number, metavar="H", help="start no training after this many hours")

@@ -12,6 +12,7 @@ from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_shape
 if TYPE_CHECKING:
     from budgetnas.space.atlas import Atlas
     from budgetnas.space.members import Member
+    from budgetnas.space.resnet import ResNetSpace
 
 DESCRIPTION = "Survey a search space under a cap before any training. Every number is exact unless labelled."
 EXAMPLE = "budgetnas space --max-params 5e6 --html atlas.html"
@@ -36,7 +37,8 @@ def run(arguments: argparse.Namespace) -> None:
     shape = read_shape(arguments)
     config = load_study(arguments.study, {"budget.max_params": arguments.max_params}, arguments.set)
     cap, max_macs = config.budget.cap(shape), config.space.macs_cap(shape)
-    index = make_index(config.space.space(shape), max_macs=max_macs)
+    space = config.space.space(shape)
+    index = make_index(space, max_macs=max_macs)
     atlas = make_atlas(index, cap, max_macs=max_macs)
     if arguments.html:
         from budgetnas.report.atlas import atlas_page
@@ -46,20 +48,17 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         import json
 
-        print(json.dumps(_as_json(atlas), indent=2))
+        print(json.dumps(_as_json(space, atlas), indent=2))
     else:
-        _print(atlas)
+        _print(space, atlas)
 
 
-def _print(atlas: Atlas) -> None:
+def _print(space: ResNetSpace, atlas: Atlas) -> None:
     stages = list(atlas.fitting)
-    how = "exact, by meeting in the middle"
-    if not atlas.is_exact:
-        how = "estimates from uniform draws, with 95 % intervals; extremes are the best drawn"
     print(f"space      {atlas.size:,} networks")
     macs = "" if atlas.max_macs is None else f" and {write_macs(atlas.max_macs)} MACs"
     print(f"cap        {atlas.cap:,} parameters{macs}")
-    print(f"numbers    {how}")
+    print(f"numbers    {atlas.method}")
     print()
     rows = [("networks", *(f"{s} stage{'s' * (s > 1)}" for s in stages), "all")]
     for share, counts in ((0.0, atlas.fitting), *atlas.near.items()):
@@ -78,16 +77,19 @@ def _print(atlas: Atlas) -> None:
     ):
         if member is not None:
             where = " with 90-100% of the cap" if name == "most MACs" else ""
-            print(f"{name:<10} {_name(member)}: {member.params:,} parameters, {write_macs(member.macs)} MACs{where}")
+            cost = f"{member.params:,} parameters, {write_macs(member.macs)} MACs{where}"
+            print(f"{name:<10} {space.decode(member.point)}: {cost}")
     where = "with 90-100% of the cap" if atlas.draws_low else "of all that fit"
     quantiles = atlas.macs_quantiles()
     spread = ", ".join(f"{q:.0%} {write_macs(macs)}" for q, macs in quantiles.items())
     print(f"MACs       {spread} (estimate: quantiles of {len(atlas.draws):,} uniform draws {where})")
 
 
-def _as_json(atlas: Atlas) -> dict[str, Any]:
+def _as_json(space: ResNetSpace, atlas: Atlas) -> dict[str, Any]:
     def member(found: Member | None) -> dict[str, Any] | None:
-        return None if found is None else {"id": _name(found), "params": found.params, "macs": found.macs}
+        return (
+            None if found is None else {"id": space.decode(found.point).id, "params": found.params, "macs": found.macs}
+        )
 
     return {
         "max_params": atlas.cap,
@@ -104,7 +106,3 @@ def _as_json(atlas: Atlas) -> dict[str, Any]:
         "draws": len(atlas.draws),
         "draws_low": atlas.draws_low,
     }
-
-
-def _name(member: Member) -> str:
-    return "-".join(f"{blocks}x{width}" for blocks, width in member.states)

@@ -116,14 +116,18 @@ class SearchConfig:
     Attributes:
         trials: how many networks are trained by proxy, in all.
         seed: of everything random.
-        sampler: who proposes: "thompson" learns from finished trials, "random" does not.
+        sampler: who proposes: "thompson" (a Gaussian process), "evolution" (regularised) and "tpe" (Optuna's, repaired
+            to fit) learn from finished trials, "random" does not.
+        over_budget: "exclude" proposes nothing over the budget; "prune" lets Optuna's own "tpe" or "random" propose
+            freely and prunes what is over the budget, which counts as a trial: the plain way, for comparison.
         batch: trials per batch; a proposal knows the results of all batches but the running and the last one.
         paper_models: whether the report's models 1-5 are the first trials.
     """
 
     trials: int = 100
     seed: int = 0
-    sampler: Literal["thompson", "random"] = "thompson"
+    sampler: Literal["thompson", "evolution", "random", "tpe"] = "thompson"
+    over_budget: Literal["exclude", "prune"] = "exclude"
     batch: int = 4
     paper_models: bool = True
 
@@ -131,6 +135,11 @@ class SearchConfig:
         _within("search.trials", self.trials, 1)
         _within("search.batch", self.batch, 1)
         _within("search.seed", self.seed, 0, 2**31 - 1)
+        if self.over_budget == "prune" and self.sampler not in ("tpe", "random"):
+            raise UsageError(
+                f"`search.over_budget` is 'prune' and `search.sampler` is {self.sampler!r}, but only Optuna's own "
+                "'tpe' and 'random' propose freely: choose one, or leave `search.over_budget` out."
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

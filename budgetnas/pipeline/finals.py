@@ -5,21 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.promotion.select import finalists, promote
 from budgetnas.records.engine import Engine, Failed, Finished
 from budgetnas.records.trial import Trial, TrialState
-from budgetnas.search.samplers import recommend
+from budgetnas.search.recommend import recommend
 from budgetnas.storage.files import read_bytes
 from budgetnas.storage.study import StudyStore
 from budgetnas.training.tasks import Look, LookTask
 
 
-def trusted_scores(proxies: StudyStore) -> dict[int, float]:
+def trusted_scores(prepared: Prepared, proxies: StudyStore) -> dict[int, float]:
     """Return the score to trust for each COMPLETE trial, by number."""
-    complete = _complete(proxies)
-    means = recommend([trial.candidate for trial in complete], [trial.score or 0.0 for trial in complete])
+    complete, space = _complete(proxies), prepared.space
+    points = np.array([space.encode(trial.candidate.spec) for trial in complete], dtype=np.int64)
+    means = recommend(space, points, np.array([trial.score for trial in complete], dtype=np.float64))
     return {trial.number: float(value) for trial, value in zip(complete, means, strict=True)}
 
 
@@ -28,7 +31,7 @@ def promoted(prepared: Prepared, proxies: StudyStore, fulls: StudyStore) -> list
     decided: list[int] | None = fulls.facts.get("promotions", {}).get(_decision(prepared, proxies))
     if decided is not None:
         return [proxies.trials[number] for number in decided]
-    complete, trusted = _complete(proxies), trusted_scores(proxies)
+    complete, trusted = _complete(proxies), trusted_scores(prepared, proxies)
     return promote(complete, [trusted[trial.number] for trial in complete], prepared.config.full.promote)
 
 

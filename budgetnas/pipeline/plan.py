@@ -56,11 +56,10 @@ def make_plan(
         BudgetNASError: not even these steps could be run.
     """
     draws = prepared.band.draw(_SAMPLE, rng=np.random.default_rng(0))
-    draws.sort(key=lambda member: member.macs)
-    median = draws[len(draws) // 2]
+    median = draws.at(int(np.argsort(draws.macs)[len(draws) // 2]))
     task = TimeTask(
         setting=prepared.setting,
-        spec=prepared.space.decode(median.states),
+        spec=prepared.space.decode(median.point),
         recipe=prepared.proxy,
         steps=TIMED_STEPS,
     )
@@ -78,7 +77,7 @@ def make_plan(
                 assert isinstance(event.result, Timed)
                 per_image.append(event.result.seconds_per_image)
     slowest = max(per_image)
-    mean_macs = float(np.mean([member.macs for member in draws]))
+    mean_macs = float(draws.macs.mean())
     per_epoch = slowest / median.macs * mean_macs * _images(prepared)
     config, workers = prepared.config, prepared.workers
     all_fulls = min(config.full.promote, config.search.trials) * config.full.repeats

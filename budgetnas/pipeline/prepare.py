@@ -85,6 +85,10 @@ class Prepared:
         """Name of the run."""
         return self.config.output.name or ""
 
+    def candidate(self, spec: ResNetSpec, origin: str) -> Candidate:
+        """Count an architecture for the data set at hand."""
+        return _candidate(spec, origin, self.data.shape)
+
     def identity(self) -> dict[str, Any]:
         """Return everything that proposals or scores depend on, as JSON values: what a resumed study must share."""
         keys = {key: value for key, value in flatten(self.config).items() if key not in FREE_KEYS}
@@ -143,7 +147,7 @@ def prepare(config: StudyConfig) -> Prepared:
         fitting=fitting(index, cap),
         index=index,
         band=band,
-        seeds=_seeds(config, data),
+        seeds=_seeds(config, data.shape),
         proxy=recipes[0],
         full=recipes[1],
         setting=Setting(data=config.data, fingerprint=data.fingerprint, device=device, threads=config.engine.threads),
@@ -152,14 +156,14 @@ def prepare(config: StudyConfig) -> Prepared:
     )
 
 
-def _seeds(config: StudyConfig, data: Dataset) -> tuple[Candidate, ...]:
+def _seeds(config: StudyConfig, shape: DataShape) -> tuple[Candidate, ...]:
     if not config.search.paper_models:
         return ()
-    return tuple(_candidate(model.spec, model.name, data) for model in paper_models() if model.seeded)
+    return tuple(_candidate(model.spec, model.name, shape) for model in paper_models() if model.seeded)
 
 
-def _candidate(spec: ResNetSpec, origin: str, data: Dataset) -> Candidate:
-    cost = count(spec, data.shape)
+def _candidate(spec: ResNetSpec, origin: str, shape: DataShape) -> Candidate:
+    cost = count(spec, shape)
     return Candidate(spec=spec, params=cost.params, macs=cost.macs, origin=origin)
 
 

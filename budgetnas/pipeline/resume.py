@@ -8,7 +8,7 @@ from dataclasses import replace
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.pipeline.finals import look_key, promoted
 from budgetnas.pipeline.prepare import Prepared
-from budgetnas.pipeline.stages import missing_runs
+from budgetnas.pipeline.stages import counted, missing_runs
 from budgetnas.promotion.select import finalists
 from budgetnas.records.trial import TrialState
 from budgetnas.storage.study import StudyStore
@@ -59,9 +59,8 @@ def is_done(prepared: Prepared, proxies: StudyStore, fulls: StudyStore) -> bool:
 
 def work_left(prepared: Prepared, proxies: StudyStore, fulls: StudyStore) -> tuple[int, int]:
     """Return how many short and how many full trainings the study still asks for."""
-    states = [trial.state for trial in proxies.trials]
-    unfinished = sum(not state.is_finished for state in states)
-    left = max(0, prepared.config.search.trials - states.count(TrialState.COMPLETE))
+    unfinished = sum(not trial.state.is_finished for trial in proxies.trials)
+    left = max(0, prepared.config.search.trials - counted(prepared, proxies.trials))
     if proxies.facts.get("exhausted"):
         left = unfinished
     if left or unfinished:

@@ -23,7 +23,7 @@ from budgetnas.pipeline.trials import run_stage
 from budgetnas.pipeline.write import write_reports
 from budgetnas.promotion.select import finalists
 from budgetnas.records.engine import Engine
-from budgetnas.search.samplers import SAMPLERS
+from budgetnas.search.samplers import make_sampler
 from budgetnas.storage.database import open_storage, sqlite_url, study_names
 from budgetnas.storage.files import own, read_bytes
 from budgetnas.storage.study import Ranges, StudyStore
@@ -121,7 +121,13 @@ def _run(
     seconds = None if config.engine.max_hours is None else 3600 * config.engine.max_hours
     # Proxies stop early enough for the promoted to be trained in time, but have at least half of it.
     for_proxies = None if seconds is None else max(seconds / 2, seconds - plan.full_seconds)
-    sampler = SAMPLERS[config.search.sampler](prepared.space, prepared.band, seed=config.search.seed)
+    sampler = make_sampler(
+        config.search.sampler,
+        prepared.space,
+        prepared.band,
+        seed=config.search.seed,
+        over_budget=config.search.over_budget,
+    )
     proxy = ProxyStage(prepared, proxies, sampler, Clock(for_proxies, since=started))
     run_stage(proxy, engine, tick=lambda: listener.progressed(_progress("proxy", proxies, config.search.trials)))
     if proxy.exhausted:
@@ -143,7 +149,7 @@ def _result(prepared: Prepared, proxies: StudyStore, fulls: StudyStore, folder: 
         prepared=prepared,
         folder=folder,
         trials=proxies.trials,
-        trusted=trusted_scores(proxies),
+        trusted=trusted_scores(prepared, proxies),
         finalists=ranked,
         tests=tests,
         stopped=why_stopped(prepared, proxies, fulls),

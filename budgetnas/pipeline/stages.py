@@ -51,10 +51,7 @@ class ProxyStage:
         """Count candidates and prune them until one fits; create its trial."""
         prepared, store = self._prepared, self.store
         search = prepared.config.search
-        trained = sum(trial.state is TrialState.COMPLETE for trial in store.trials)
-        if trained + running >= search.trials:
-            return None
-        while True:
+        while counted(prepared, store.trials) + running < search.trials:
             number = len(store.trials)
             seeded = number < len(prepared.seeds)
             if seeded:
@@ -62,12 +59,13 @@ class ProxyStage:
             elif not is_ready(store.trials, number, search.batch):
                 return None
             else:
-                proposal = self._sampler.propose(history(store.trials, number, search.batch))
-                if proposal is None:
+                view = history(store.trials, number, search.batch, encode=prepared.space.encode)
+                point = self._sampler.propose(view)
+                if point is None:
                     self.exhausted = True
                     store.record("exhausted", True)
                     return None
-                candidate = proposal
+                candidate = prepared.candidate(prepared.space.decode(point), search.sampler)
             over = candidate.params > prepared.cap
             trial = store.add(
                 candidate,
@@ -80,6 +78,7 @@ class ProxyStage:
             )
             if not over:
                 return trial
+        return None
 
     def task(self, trial: Trial) -> TrainTask:
         """Return the short training of a trial."""
@@ -162,6 +161,16 @@ class FullStage:
         name = f"full/{trial.number}.safetensors"
         write_bytes(self._folder / name, result.weights)
         return {"weights": name, "weights_sha256": digest(result.weights)}
+
+
+def counted(prepared: Prepared, trials: Sequence[Trial]) -> int:
+    """Count the trials that `--trials` asks for: those trained, and those that a sampler wasted over the budget."""
+    wastes = prepared.config.search.over_budget == "prune"
+    return sum(
+        trial.state is TrialState.COMPLETE
+        or (wastes and trial.state is TrialState.PRUNED and not trial.attrs["seeded"])
+        for trial in trials
+    )
 
 
 def missing_runs(prepared: Prepared, store: StudyStore, promoted: Sequence[Trial]) -> list[tuple[Trial, int]]:

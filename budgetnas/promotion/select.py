@@ -47,13 +47,18 @@ class Finalist:
 def promote(trials: Sequence[Trial], trusted: Sequence[float], number: int) -> list[Trial]:
     """Return the `number` trials of the highest trusted score, best first; of equals the smaller network.
 
+    Of trials of one architecture (only a sampler that may repeat itself makes them) the best is taken.
+
     Args:
         trials: COMPLETE trials.
         trusted: the score to trust for each.
         number: how many to promote.
     """
     order = sorted(range(len(trials)), key=lambda i: (-trusted[i], trials[i].candidate.params, trials[i].number))
-    return [trials[i] for i in order[:number]]
+    distinct: dict[str, Trial] = {}
+    for i in order:
+        distinct.setdefault(trials[i].candidate.spec.id, trials[i])
+    return list(distinct.values())[:number]
 
 
 def finalists(full_trials: Iterable[Trial]) -> list[Finalist]:

@@ -22,20 +22,22 @@ class Atlas:
         cap: on params.
         max_macs: cap on MACs for one image, None for none.
         size: exact number of architectures, caps aside.
-        is_exact: whether the numbers below are exact, or estimates.
-        fitting: number that fits, by number of stages.
-        near: number between each share of the cap and the cap, by share and number of stages.
+        method: how the numbers below were found, in words.
+        is_exact: whether they are exact, or estimates.
+        fitting: number that fits, by stratum.
+        near: number between each share of the cap and the cap, by share and stratum.
         margins: half widths of the 95 % intervals of those numbers, those of `fitting` under share 0.
         smallest: of fewest params.
         largest: of most params within the cap.
         most_macs: of most MACs among those with at least 0.9 of the cap; None where there is none.
         draws_low: fewest params of the draws: 0.9 of the cap, or 0 where nothing lies so near.
-        draws: (stages, params, macs) of 2,000 uniform draws.
+        draws: (stratum, params, macs) of 2,000 uniform draws.
     """
 
     cap: int
     max_macs: int | None
     size: int
+    method: str
     is_exact: bool
     fitting: Mapping[int, int]
     near: Mapping[float, Mapping[int, int]]
@@ -63,28 +65,30 @@ def make_atlas(index: SpaceIndex, cap: int, *, max_macs: int | None, seed: int =
     assert smallest is not None
     floors = [-(-round(share * 100) * cap // 100) for share in SHARES]
     below = index.counts(np.array([cap, *(floor - 1 for floor in floors)], dtype=np.int64))
-    fitting = {stages: int(counts[0]) for stages, counts in below.items()}
+    fitting = {stratum: int(counts[0]) for stratum, counts in below.items()}
     near = {
-        share: {stages: int(counts[0] - counts[i + 1]) for stages, counts in below.items()}
+        share: {stratum: int(counts[0] - counts[i + 1]) for stratum, counts in below.items()}
         for i, share in enumerate(SHARES)
     }
     band = index.band(floors[0], cap)
     near_enough = len(band) > 0
     drawn = (band if near_enough else index.band(0, cap)).draw(DRAWS, rng=np.random.default_rng(seed), law="uniform")
+    strata = index.space.strata(drawn.points)
     return Atlas(
         cap=cap,
         max_macs=max_macs,
         size=index.size(),
+        method=index.method,
         is_exact=index.is_exact,
         fitting=fitting,
         near=near,
         margins={
-            share: {stages: index.margin(count, stages) for stages, count in counts.items()}
+            share: {stratum: index.margin(count, stratum) for stratum, count in counts.items()}
             for share, counts in ((0.0, fitting), *near.items())
         },
         smallest=smallest,
         largest=largest,
         most_macs=index.most_macs(floors[0], cap),
         draws_low=floors[0] if near_enough else 0,
-        draws=tuple((len(member.states), member.params, member.macs) for member in drawn),
+        draws=tuple(zip(strata.tolist(), drawn.params.tolist(), drawn.macs.tolist(), strict=True)),
     )

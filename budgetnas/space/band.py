@@ -52,13 +52,14 @@ def largest_fitting(index: SpaceIndex, cap: int) -> Member:
         raise InfeasibleBudgetError(
             f"`space.max_macs` is {index.max_macs:,}, but no architecture of the space has so few MACs: raise it."
         )
-    name = "-".join(f"{blocks}x{width}" for blocks, width in smallest.states)
+    name = index.space.decode(smallest.point)
     if smallest.params <= cap:
         raise InfeasibleBudgetError(
             f"`--max-params` is {cap:,}, which {name} fits, but no network that was drawn from so fine a grid does: "
             "take a coarser `space.width_step` or narrower ranges, whose networks are found exactly."
         )
+    of = "of" if index.is_exact else "known of"
     raise InfeasibleBudgetError(
-        f"`--max-params` is {cap:,}, but the smallest architecture of the space has {smallest.params:,} parameters "
-        f"({name}): raise the cap, or lower `space.widths`."
+        f"`--max-params` is {cap:,}, but the smallest architecture {of} the space has {smallest.params:,} parameters "
+        f"({name}): raise the cap, or lower the ranges of the space (`space.widths`)."
     )

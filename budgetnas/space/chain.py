@@ -16,7 +16,9 @@ class Chain:
     """Members are one state per position; a step's cost depends on its state and the link of the state before.
 
     Attributes:
-        states: [K, D] what each of the K states of a position stands for.
+        states: [K, C] the values that each of the K states of a position gives to C columns of a point.
+        columns: [S, C] which columns of a point each of the S positions gives values to.
+        base: [D] the point's values in all other columns.
         link: [K] which of L links a state shows to the next position.
         steps: per position, (params, macs) that it adds, each [L, K]; [1, K] for the first.
         allowed: [L, K] which states may follow a link; None where all may.
@@ -24,6 +26,8 @@ class Chain:
     """
 
     states: IntArray
+    columns: IntArray
+    base: IntArray
     link: IntArray
     steps: list[tuple[IntArray, IntArray]]
     allowed: BoolArray | None
@@ -34,16 +38,37 @@ class Chain:
 
     def size(self) -> int:
         """Count the members, exactly, in Python integers."""
-        links = len(self.end[0])
-        allowed = np.ones((links, len(self.link)), dtype=bool) if self.allowed is None else self.allowed
-        ways = [1] * links  # members from here to the end, by the link of the state before
-        for _ in self.steps[1:]:
-            per_state = [ways[link] for link in self.link]
-            ways = [sum(per_state[k] for k in np.flatnonzero(row)) for row in allowed]
+        ways = self._ways(1)
         return sum(ways[link] for link in self.link)
 
+    def sorted_size(self) -> int:
+        """Count the back halves that an exact index sorts: those that may follow each link where halves meet."""
+        return sum(self._ways(self.middle))
+
+    def _ways(self, start: int) -> list[int]:
+        """Count the completions from position `start` to the end, by the link of the state before it."""
+        links = len(self.end[0])
+        allowed = np.ones((links, len(self.link)), dtype=bool) if self.allowed is None else self.allowed
+        ways = [1] * links
+        for _ in self.steps[start:]:
+            per_state = [ways[link] for link in self.link]
+            ways = [sum(per_state[k] for k in np.flatnonzero(row)) for row in allowed]
+        return ways
+
+    @property
+    def middle(self) -> int:
+        """The position where the halves meet."""
+        return max(1, len(self) // 2)
+
+    def points(self, rows: IntArray) -> IntArray:
+        """Return the points [N, D] of members given by one state index per position, [N, S]."""
+        points = np.tile(self.base, (len(rows), 1))
+        for position, columns in enumerate(self.columns):
+            points[:, columns] = self.states[rows[:, position]]
+        return points
+
     def cheapest(self) -> tuple[IntArray, int, int]:
-        """Return the member of fewest params, exactly: its states [S, D], its params and its MACs."""
+        """Return the member of fewest params, exactly: its point [D], its params and its MACs."""
         links = len(self.end[0])
         best = self.end[0]  # fewest params from here to the end, by the link of the state before
         choices = []
@@ -60,15 +85,14 @@ class Chain:
             macs += int(step_macs[link, row])
             link = int(self.link[row])
             rows.append(row)
-        return self.states[rows], int(best[0]), macs + int(self.end[1][link])
+        return self.points(np.array([rows]))[0], int(best[0]), macs + int(self.end[1][link])
 
     def halves(self) -> tuple[Half, Half]:
         """Split the chain in two: partial members from the front, and from the back, with their costs.
 
         The costs of the back half leave out its first step, which depends on the link where the two meet.
         """
-        middle = max(1, len(self) // 2)
-        return self._front(middle), self._back(middle)
+        return self._front(self.middle), self._back(self.middle)
 
     def _front(self, length: int) -> Half:
         half = Half(rows=np.arange(len(self.link))[:, None], params=self.steps[0][0][0], macs=self.steps[0][1][0])

@@ -7,7 +7,7 @@ second threshold in the same look-up, so counts and draws stay exact under both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from budgetnas.space.chain import Chain, Half
 from budgetnas.space.dominance import DominanceCounter
-from budgetnas.space.members import Law, Member, choose_stages
+from budgetnas.space.members import Law, Member, Members, choose_strata
+from budgetnas.space.protocol import Space
 
 IntArray = npt.NDArray[np.int64]
 
@@ -62,7 +63,7 @@ class _MetChain:
     def member(self, meeting: _Meeting, front: int, back: int) -> Member:
         rows = np.concatenate([self.front.rows[meeting.fronts[front]], self.back.rows[meeting.backs[back]]])
         return Member(
-            states=self.chain.states[rows],
+            point=self.chain.points(rows[None])[0],
             params=int(meeting.front_params[front] + meeting.back_params[back]),
             macs=int(meeting.front_macs[front] + meeting.back_macs[back]),
         )
@@ -82,31 +83,35 @@ class ArchitectureIndex:
     """A whole space, sorted so that any band of params can be counted, searched and drawn from exactly.
 
     Args:
-        chains: the space by number of stages.
+        space: one that has chains.
         max_macs: cap on MACs for one image; None for no cap.
     """
 
     is_exact = True
+    method = "exact, by meeting in the middle"
 
-    def __init__(self, chains: Mapping[int, Chain], *, max_macs: int | None) -> None:
+    def __init__(self, space: Space, *, max_macs: int | None) -> None:
+        chains = space.chains()
+        assert chains is not None
+        self.space = space
         self.max_macs = np.iinfo(np.int64).max if max_macs is None else max_macs
-        self._chains = {stages: _MetChain(chain) for stages, chain in chains.items()}
+        self._chains = {stratum: _MetChain(chain) for stratum, chain in chains.items()}
 
     def size(self) -> int:
         """Count the whole space, caps aside."""
         return sum(met.chain.size() for met in self._chains.values())
 
     def counts(self, at_most: IntArray) -> dict[int, IntArray]:
-        """Count, per number of stages, the members with params up to each threshold; `at_most` and results [T]."""
+        """Count, per stratum, the members with params up to each threshold; `at_most` and results [T]."""
         result = {}
-        for stages, met in self._chains.items():
+        for stratum, met in self._chains.items():
             total = np.zeros(len(at_most), dtype=np.int64)
             for meeting in met.meetings:
                 total += sum(self._per_front(meeting, at_most), start=np.zeros_like(total))
-            result[stages] = total
+            result[stratum] = total
         return result
 
-    def margin(self, count: int, stages: int) -> int:
+    def margin(self, count: int, stratum: int) -> int:
         """Return 0: the counts are exact."""
         return 0
 
@@ -195,7 +200,7 @@ class FeasibleSet:
     Attributes:
         low: fewest params of the band.
         high: most params of the band.
-        counts: exact number of members by number of stages, empty ones left out.
+        counts: exact number of members by stratum, empty ones left out.
     """
 
     is_exact = True
@@ -203,49 +208,68 @@ class FeasibleSet:
     def __init__(self, index: ArchitectureIndex, *, low: int, high: int) -> None:
         self.low, self.high = low, high
         self._index = index
+        self.max_macs = index.max_macs
         self._rooms: dict[int, list[tuple[_MetChain, _Meeting, IntArray]]] = {}
         thresholds = np.array([low - 1, high], dtype=np.int64)
-        for stages, met in index._chains.items():
+        for stratum, met in index._chains.items():
             rooms = []
             for meeting in met.meetings:
                 if len(meeting.fronts) and len(meeting.backs):
                     below, upto = index._partners(meeting, thresholds).T
                     rooms.append((met, meeting, np.cumsum(upto - below)))
-            self._rooms[stages] = [room for room in rooms if room[2][-1] > 0]
+            self._rooms[stratum] = [room for room in rooms if room[2][-1] > 0]
         self.counts = {
-            stages: sum(int(room[2][-1]) for room in rooms) for stages, rooms in self._rooms.items() if rooms
+            stratum: sum(int(room[2][-1]) for room in rooms) for stratum, rooms in self._rooms.items() if rooms
         }
 
     def __len__(self) -> int:
         return sum(self.counts.values())
 
-    def members(self) -> Iterator[Member]:
+    def members(self) -> Members:
         """List every member once, in the fixed order of the index."""
-        for stages, size in self.counts.items():
-            for rank in range(size):
-                yield self._pick(stages, rank)
+        strata = np.repeat(list(self.counts), list(self.counts.values()))
+        ranks = np.concatenate([np.arange(0), *(np.arange(size) for size in self.counts.values())])
+        return self._pick(strata, ranks)
 
     def draw(
-        self, number: int, *, rng: np.random.Generator, law: Law = "stages", stages: int | None = None
-    ) -> list[Member]:
+        self, number: int, *, rng: np.random.Generator, law: Law = "strata", stratum: int | None = None
+    ) -> Members:
         """Draw members independently, with replacement, as `Band.draw` says."""
-        chosen = [stages] * number if stages is not None else choose_stages(self.counts, number, law, rng).tolist()
-        return [self._pick(s, int(rng.integers(self.counts[s]))) for s in chosen]
+        strata = np.full(number, stratum) if stratum is not None else choose_strata(self.counts, number, law, rng)
+        return self._pick(strata, rng.integers([self.counts[int(s)] for s in strata]))
 
-    def _pick(self, stages: int, rank: int) -> Member:
-        """Return member number `rank` among those with `stages` stages, in the fixed order of the index."""
-        for met, meeting, ends in self._rooms[stages]:
-            if rank >= ends[-1]:
-                rank -= int(ends[-1])
-                continue
-            front = int(np.searchsorted(ends, rank, side="right"))
-            rank -= int(ends[front - 1]) if front else 0
-            params = meeting.back_params
-            start = np.searchsorted(params, self.low - meeting.front_params[front], side="left")
-            stop = np.searchsorted(params, self.high - meeting.front_params[front], side="right")
-            fits = meeting.back_macs[start:stop] <= self._index.max_macs - meeting.front_macs[front]
-            return met.member(meeting, front, int(start) + int(np.flatnonzero(fits)[rank]))
-        raise IndexError(rank)
+    def _pick(self, strata: IntArray, ranks: IntArray) -> Members:
+        """Return, of each stratum of `strata`, the member at each of `ranks` in the fixed order of the index."""
+        points = np.empty((len(ranks), len(self._index.space.dimensions)), dtype=np.int64)
+        params, macs = np.empty(len(ranks), np.int64), np.empty(len(ranks), np.int64)
+        for stratum, rooms in self._rooms.items():
+            ends = np.cumsum([room[2][-1] for room in rooms])
+            chosen = np.flatnonzero(strata == stratum)
+            room_of = np.searchsorted(ends, ranks[chosen], side="right")
+            for i in np.unique(room_of):
+                met, meeting, front_ends = rooms[i]
+                rows = chosen[room_of == i]
+                rank = ranks[rows] - (ends[i] - front_ends[-1])
+                fronts = np.searchsorted(front_ends, rank, side="right")
+                rank -= np.where(fronts > 0, front_ends[fronts - 1], 0)
+                backs = self._backs(meeting, fronts, rank)
+                halves = met.front.rows[meeting.fronts[fronts]], met.back.rows[meeting.backs[backs]]
+                points[rows] = met.chain.points(np.concatenate(halves, axis=1))
+                params[rows] = meeting.front_params[fronts] + meeting.back_params[backs]
+                macs[rows] = meeting.front_macs[fronts] + meeting.back_macs[backs]
+        return Members(points=points, params=params, macs=macs)
+
+    def _backs(self, meeting: _Meeting, fronts: IntArray, ranks: IntArray) -> IntArray:
+        """Return, for each front, the back at that rank among its partners in the band."""
+        start = np.searchsorted(meeting.back_params, self.low - meeting.front_params[fronts], side="left")
+        room = self.max_macs - meeting.front_macs[fronts]
+        backs = start + ranks
+        tight = np.flatnonzero(room < meeting.back_macs.max())
+        stop = np.searchsorted(meeting.back_params, self.high - meeting.front_params[fronts[tight]], side="right")
+        for i, end in zip(tight, stop, strict=True):
+            fits = meeting.back_macs[start[i] : end] <= room[i]
+            backs[i] = start[i] + np.flatnonzero(fits)[ranks[i]]
+        return backs
 
 
 def _last_within(meeting: _Meeting, upto: IntArray, room: IntArray) -> IntArray:

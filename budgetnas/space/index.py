@@ -1,16 +1,24 @@
-"""Choose how a space is known: exactly where its sorted halves fit memory, by uniform draws where they do not."""
+"""Choose how a space is known: exactly where its sorted halves or its members fit memory, else by uniform draws."""
 
 from __future__ import annotations
 
 from budgetnas.space.feasible import ArchitectureIndex
+from budgetnas.space.listing import ListedIndex
 from budgetnas.space.members import SpaceIndex
-from budgetnas.space.resnet import ResNetSpace
+from budgetnas.space.protocol import Space, grid_size
 from budgetnas.space.sampled import SampledIndex
 
-LARGEST = 10_000_000  # of about 100 bytes each
+LARGEST = 10_000_000  # members listed, or halves sorted, of about 100 bytes each
 
 
-def make_index(space: ResNetSpace, *, max_macs: int | None) -> SpaceIndex:
-    """Index a space, exactly if at most 10 million half architectures have to be sorted for it."""
-    kind = ArchitectureIndex if space.half_count() <= LARGEST else SampledIndex
-    return kind(space.chains(), max_macs=max_macs)
+def make_index(space: Space, *, max_macs: int | None) -> SpaceIndex:
+    """Index a space under a cap on MACs for one image (None for no cap).
+
+    A chain is met in the middle if at most ten million halves have to be sorted for it; any other space is listed if
+    its grid has at most ten million points. What is larger is known by uniform draws. The index says which.
+    """
+    chains = space.chains()
+    if chains is not None:
+        fits = max(chain.sorted_size() for chain in chains.values()) <= LARGEST
+        return (ArchitectureIndex if fits else SampledIndex)(space, max_macs=max_macs)
+    return (ListedIndex if grid_size(space) <= LARGEST else SampledIndex)(space, max_macs=max_macs)

@@ -2,24 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from budgetnas.space.protocol import Space
+
 IntArray = npt.NDArray[np.int64]
-Law = Literal["uniform", "stages"]
+Law = Literal["uniform", "strata"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Member:
-    """One architecture of a set: the (blocks, width) states [S, 2], its params and its MACs for one image."""
+    """One network of a set: its point [D], its params and its MACs for one image."""
 
-    states: IntArray
+    point: IntArray
     params: int
     macs: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Members:
+    """Networks of a set as arrays: points [N, D], params [N] and MACs [N]."""
+
+    points: IntArray
+    params: IntArray
+    macs: IntArray
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def __iter__(self) -> Iterator[Member]:
+        return (self.at(i) for i in range(len(self)))
+
+    def at(self, i: int) -> Member:
+        """Return one of them."""
+        return Member(point=self.points[i], params=int(self.params[i]), macs=int(self.macs[i]))
+
+    @classmethod
+    def join(cls, parts: Sequence[Members]) -> Members:
+        """Put one or more sets behind one another."""
+        return cls(
+            points=np.concatenate([part.points for part in parts]),
+            params=np.concatenate([part.params for part in parts]),
+            macs=np.concatenate([part.macs for part in parts]),
+        )
+
+    def take(self, rows: npt.NDArray[np.integer] | npt.NDArray[np.bool_]) -> Members:
+        """Return those at `rows`, indices or a mask."""
+        return Members(points=self.points[rows], params=self.params[rows], macs=self.macs[rows])
 
 
 class Band(Protocol):
@@ -28,72 +62,88 @@ class Band(Protocol):
     Attributes:
         low: fewest params.
         high: most params.
-        counts: number of members by number of stages, empty ones left out.
+        max_macs: cap on MACs for one image.
+        counts: number of members by stratum (for residual networks: by number of stages), empty ones left out.
         is_exact: whether the counts are exact, and the members can be listed.
     """
 
     low: int
     high: int
+    max_macs: int
     counts: dict[int, int]
     is_exact: bool
 
     def __len__(self) -> int:
         """Count the members."""
+        ...
 
-    def members(self) -> Iterator[Member]:
-        """List every member once, if the band is exact; nothing otherwise."""
+    def members(self) -> Members:
+        """List every member once, if the band is exact; nothing otherwise. For bands that fit memory."""
+        ...
 
     def draw(
-        self, number: int, *, rng: np.random.Generator, law: Law = "stages", stages: int | None = None
-    ) -> list[Member]:
+        self, number: int, *, rng: np.random.Generator, law: Law = "strata", stratum: int | None = None
+    ) -> Members:
         """Draw members independently, with replacement.
 
         Args:
             number: how many.
             rng: source of randomness.
-            law: "uniform" over all members, or "stages": first a number of stages, each alike, then uniform inside.
-            stages: draw only members with this many stages, uniformly; overrides the law.
+            law: "uniform" over all members, or "strata": first a stratum, each alike, then uniform inside.
+            stratum: draw only members of this one, uniformly; overrides the law.
 
         Returns:
             `number` members; their order is part of the draw.
         """
+        ...
 
 
 class SpaceIndex(Protocol):
     """A whole space under a cap on MACs, ready to be counted, searched and drawn from.
 
     Attributes:
+        space: what is indexed.
         max_macs: the cap on MACs for one image.
+        method: how its answers are found, in a few words for a person.
         is_exact: whether counts and extremes are exact.
     """
 
+    space: Space
     max_macs: int
+    method: str
     is_exact: bool
 
     def size(self) -> int:
-        """Count the whole space, caps aside; always exact."""
+        """Count the whole space, caps aside; exact, but for spaces that can neither be chained nor listed."""
+        ...
 
     def counts(self, at_most: IntArray) -> dict[int, IntArray]:
-        """Count, per number of stages, the members with params up to each threshold; `at_most` and results [T]."""
+        """Count, per stratum, the members with params up to each threshold; `at_most` and results [T]."""
+        ...
 
-    def margin(self, count: int, stages: int) -> int:
-        """Return the half width of the 95 % interval of a count of members with `stages` stages; 0 if it is exact."""
+    def margin(self, count: int, stratum: int) -> int:
+        """Return the half width of the 95 % interval of a count of members of `stratum`; 0 if it is exact."""
+        ...
 
     def smallest(self) -> Member | None:
         """Return the member of fewest params under the cap on MACs, None where there is none."""
+        ...
 
     def largest(self, at_most: int) -> Member | None:
         """Return the member of most params up to `at_most` under the cap on MACs, None where there is none."""
+        ...
 
     def most_macs(self, low: int, high: int) -> Member | None:
         """Return the member of most MACs, within their cap, with params from `low` to `high`; None where none is."""
+        ...
 
     def band(self, low: int, high: int) -> Band:
         """Return the members with params from `low` to `high`, both included."""
+        ...
 
 
-def choose_stages(counts: Mapping[int, int], number: int, law: Law, rng: np.random.Generator) -> IntArray:
-    """Draw a number of stages for each of `number` draws, by the law."""
+def choose_strata(counts: Mapping[int, int], number: int, law: Law, rng: np.random.Generator) -> IntArray:
+    """Draw a stratum for each of `number` draws, by the law."""
     if not counts:
         raise ValueError("cannot draw from an empty set")
     sizes = np.array([float(size) for size in counts.values()])

@@ -1,72 +1,167 @@
-"""Fit the widths of a network to a cap: scale all of them, then fill up what is left one step at a time.
+"""Make a point fit a cap, and fill the cap: the nearest feasible choices, one factor for all sizes, then single steps.
 
 The rule, in order:
 
-1. *Scale.* Every width is multiplied by one factor and rounded down to the grid (never below its lowest value, never
-   above its highest); the largest factor whose network fits is taken. So the ratios of the widths stay as near to the
-   given ones as the grid allows. The factor may be above 1: a network that is too small grows.
-2. *Fill.* As long as any single width can rise by one step and the network still fits, the one that lags most behind
-   its ratio rises; of equals, the later stage.
+1. *Exchange.* Where a point does not fit even with every ordered dimension at its lowest, unordered ones change: as few
+   as possible (the nearest by Hamming distance); of equally near points the one of most params.
+2. *Scale.* All ordered values are multiplied by one factor and moved to the nearest values of their grids; the largest
+   factor that fits is taken. So their ratios stay as near to the given ones as the grids allow. The factor may be
+   above 1: a network that is too small grows.
+3. *Fill.* As long as any single ordered value can rise by one step and the network still fits, the one that lags most
+   behind its ratio rises; of equals, the later dimension.
 
 What results never exceeds the cap, and no single step of growth of it fits.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
-from fractions import Fraction
+from itertools import combinations, product
+from typing import Any
 
-Widths = tuple[int, ...]
+import numpy as np
+import numpy.typing as npt
+
+from budgetnas.space.members import Member, Members
+from budgetnas.space.protocol import Dimension, Space
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+_MOST_EXCHANGES = 200_000
 
 
-def fit_widths(
-    widths: Sequence[int],
-    *,
-    fits: Callable[[Widths], bool],
-    step: int = 1,
-    low: int = 1,
-    high: int = 8192,
-    monotone: bool = False,
-) -> Widths | None:
-    """Return the widths that fill a cap, by the rule above.
+def repair(
+    space: Space, point: IntArray, *, max_params: int, min_params: int = 0, max_macs: int | None = None
+) -> Member | None:
+    """Return the member that a point becomes under a cap, by the rule above.
 
     Args:
-        widths: the shape to keep, one positive width per stage.
-        fits: tells whether a network of such widths is within the cap; must hold for every narrower network of one
-            for which it holds.
-        step: grid of the widths, starting at `low`.
-        low: narrowest width.
-        high: widest width.
-        monotone: whether widths may not fall from stage to stage (the given ones must not).
+        space: of the point.
+        point: [D] of the grid, or near it.
+        max_params: the cap.
+        min_params: fewest params that unordered dimensions alone should reach (ordered ones always fill the cap).
+        max_macs: cap on MACs for one image; None for no cap.
 
     Returns:
-        The widths, or None where not even the narrowest network fits.
+        The member, or None where nothing that fits was found.
     """
-    top = low + (high - low) // step * step
-
-    def scaled(factor: Fraction) -> Widths:
-        return tuple(min(top, max(low, low + (int(factor * width) - low) // step * step)) for width in widths)
-
-    # Scaled widths change only at the factors where one of them reaches a grid point.
-    points = {Fraction(point, width) for width in widths for point in range(low, top + 1, step)}
-    factors = sorted(points, key=float)
-    fitting = bisect_left(factors, True, key=lambda factor: not fits(scaled(factor)))
-    if fitting == 0:
+    mender = _Mender(space, max_params=max_params, min_params=min_params, max_macs=max_macs)
+    given = space.canonical(point[None].astype(np.int64))[0]
+    start = mender.exchange(given)
+    if start is None:
         return None
-    return _fill(scaled(factors[fitting - 1]), widths, fits=fits, step=step, top=top, monotone=monotone)
+    ordered = [i for i, dimension in enumerate(space.dimensions) if dimension.ordered]
+    scaled = mender.scale(start, ordered)
+    return mender.cost(mender.fill(scaled, start, ordered)[None]).at(0)
 
 
-def _fill(
-    found: Widths, ratios: Sequence[int], *, fits: Callable[[Widths], bool], step: int, top: int, monotone: bool
-) -> Widths:
-    while True:
-        order = sorted(range(len(found)), key=lambda i: (Fraction(found[i], ratios[i]), -i))
-        for i in order:
-            wider = (*found[:i], found[i] + step, *found[i + 1 :])
-            falls = monotone and i + 1 < len(found) and wider[i] > wider[i + 1]
-            if wider[i] <= top and not falls and fits(wider):
-                found = wider
-                break
-        else:
-            return found
+class _Mender:
+    """The three steps of a repair under one cap."""
+
+    def __init__(self, space: Space, *, max_params: int, min_params: int, max_macs: int | None) -> None:
+        self.space, self.max_params, self.min_params = space, max_params, min_params
+        self.max_macs = np.iinfo(np.int64).max if max_macs is None else max_macs
+        self.has_ordered = any(d.ordered and len(d.values) > 1 for d in space.dimensions)
+
+    def cost(self, points: IntArray) -> Members:
+        return Members(points=points, params=self.space.params(points), macs=self.space.macs(points))
+
+    def fits(self, points: IntArray) -> npt.NDArray[np.bool_]:
+        cost = self.cost(points)
+        return (cost.params <= self.max_params) & (cost.macs <= self.max_macs)
+
+    def exchange(self, point: IntArray) -> IntArray | None:
+        """Return the point with the fewest unordered values changed that can be made to fit, None where none can."""
+        unordered = [i for i, dimension in enumerate(self.space.dimensions) if not dimension.ordered]
+        for distance in range(len(unordered) + 1):
+            points = _exchanges(self.space, point, unordered, distance)
+            if points is None:
+                return self._descend(point, unordered)
+            cost = self.cost(self._lowest(self.space.canonical(points)))
+            able = (cost.params <= self.max_params) & (cost.macs <= self.max_macs)
+            able &= self.has_ordered or cost.params >= self.min_params
+            if able.any():
+                nearest: IntArray = points[int(np.where(able, cost.params, -1).argmax())]
+                return np.asarray(self.space.canonical(nearest[None])[0])
+        return None
+
+    def _descend(self, point: IntArray, unordered: list[int]) -> IntArray | None:
+        """Exchange one value after the other for the one of fewest params: for spaces too large to go through."""
+        while not self.fits(self._lowest(point[None]))[0]:
+            near = _exchanges(self.space, point, unordered, 1)
+            assert near is not None
+            near = self.space.canonical(near)
+            params = self.space.params(self._lowest(near))
+            if params.min() >= self.space.params(self._lowest(point[None]))[0]:
+                return None
+            point = near[int(params.argmin())]
+        return point
+
+    def _lowest(self, points: IntArray) -> IntArray:
+        low = points.copy()
+        for i, dimension in enumerate(self.space.dimensions):
+            if dimension.ordered:
+                low[:, i] = dimension.values[0]
+        return self.space.canonical(low)
+
+    def scale(self, point: IntArray, ordered: list[int]) -> IntArray:
+        """Return the point with all its ordered values scaled by the largest factor that fits."""
+        # Scaled values change only at the factors where one of them reaches the middle of two grid values.
+        turns = {i: _middles(self.space.dimensions[i]) / _size(self.space.dimensions[i], point[i]) for i in ordered}
+        factors = np.unique(np.concatenate([[0.0], *turns.values()]))
+        points = np.tile(point, (len(factors), 1))
+        for i, turn in turns.items():
+            values = np.asarray(self.space.dimensions[i].values, dtype=np.int64)
+            points[:, i] = values[np.searchsorted(turn, factors, side="right")]
+        points = self.space.canonical(points)
+        return points[np.flatnonzero(self.fits(points))[-1]] if ordered else point
+
+    def fill(self, point: IntArray, ratios: IntArray, ordered: list[int]) -> IntArray:
+        """Return the point with its ordered values raised until no single step fits."""
+        dimensions = self.space.dimensions
+        while True:
+            lag = sorted(ordered, key=lambda i: (_size(dimensions[i], point[i]) / _size(dimensions[i], ratios[i]), -i))
+            steps = [step for i in lag if (step := _step(dimensions[i], point, i)) is not None]
+            if not steps:
+                return point
+            grown = self.space.canonical(np.stack(steps))
+            able = self.fits(grown) & (grown != point).any(axis=1)
+            if not able.any():
+                return point
+            point = grown[int(able.argmax())]
+
+
+def _exchanges(space: Space, point: IntArray, unordered: list[int], distance: int) -> IntArray | None:
+    """List the points with exactly `distance` unordered values changed; None where they are too many to list."""
+    others = {i: [value for value in space.dimensions[i].values if value != point[i]] for i in unordered}
+    found, size = [], 0
+    for chosen in combinations(unordered, distance):
+        choices = list(product(*(others[i] for i in chosen)))
+        values = np.array(choices, dtype=np.int64).reshape(len(choices), distance)
+        points = np.tile(point, (len(values), 1))
+        points[:, list(chosen)] = values
+        found.append(points)
+        size += len(points)
+        if size > _MOST_EXCHANGES:
+            return None
+    return np.concatenate(found)
+
+
+def _step(dimension: Dimension, point: IntArray, i: int) -> IntArray | None:
+    """Return the point with one value raised to the next of its grid, None at the top."""
+    rank = int(np.searchsorted(np.asarray(dimension.values), point[i], side="right"))
+    if rank == len(dimension.values):
+        return None
+    grown = point.copy()
+    grown[i] = dimension.values[rank]
+    return grown
+
+
+def _size(dimension: Dimension, value: Any) -> float:
+    """Return a value as a size above 0, shifted where the grid reaches 0 or below."""
+    return float(value - min(0, dimension.values[0] - 1))
+
+
+def _middles(dimension: Dimension) -> FloatArray:
+    sizes = np.array([_size(dimension, value) for value in dimension.values])
+    middles: FloatArray = (sizes[1:] + sizes[:-1]) / 2
+    return middles

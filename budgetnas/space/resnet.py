@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import comb
 
 import numpy as np
 import numpy.typing as npt
@@ -13,16 +12,23 @@ from budgetnas.complexity import pools
 from budgetnas.complexity.counter import count
 from budgetnas.exceptions import UsageError
 from budgetnas.space.chain import Chain
+from budgetnas.space.protocol import Dimension, Space
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 SMALLEST_SIDE = 2
 LARGEST_TABLE = 4_000_000
+SLOTS = 4
+_BLOCKS = slice(1, 1 + SLOTS)
+_WIDTHS = slice(1 + SLOTS, 1 + 2 * SLOTS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ResNetSpace:
+class ResNetSpace(Space):
     """Residual networks with a stem as wide as stage 1.
+
+    A point is (stages, blocks of stages 1 to 4, widths of stages 1 to 4); stages that are not there stand at the lowest
+    values. Stages are unordered: a network of three is no network of four that was cut a little.
 
     Attributes:
         stages: fewest and most stages.
@@ -42,7 +48,7 @@ class ResNetSpace:
 
     def __post_init__(self) -> None:
         for name, (low, high), top in (
-            ("stages", self.stages, 4),
+            ("stages", self.stages, SLOTS),
             ("blocks", self.blocks, 64),
             ("widths", self.widths, 8192),
         ):
@@ -69,14 +75,6 @@ class ResNetSpace:
                 f"but at most {LARGEST_TABLE:,} are searched: take a coarser step, or narrower widths or blocks."
             )
 
-    def half_count(self) -> int:
-        """Return how many half architectures an exact index of the deepest networks sorts (see `feasible`)."""
-        widths = len(self.width_grid)
-        back = self.depth_range[1] - max(1, self.depth_range[1] // 2)
-        shapes = comb(widths + back, back + 1) if self.monotone else widths ** (back + 1)
-        halves: int = (self.blocks[1] - self.blocks[0] + 1) ** back * shapes
-        return halves
-
     @property
     def depth_range(self) -> tuple[int, int]:
         """Fewest and most stages that the images leave room for."""
@@ -90,6 +88,54 @@ class ResNetSpace:
     def width_grid(self) -> IntArray:
         """The widths that proposals may use, ascending."""
         return np.arange(self.widths[0], self.widths[1] + 1, self.width_step, dtype=np.int64)
+
+    @property
+    def dimensions(self) -> tuple[Dimension, ...]:
+        """Stages, blocks per stage, width per stage; a single value where the space has no such stage."""
+        fewest, most = self.depth_range
+        blocks, widths = range(self.blocks[0], self.blocks[1] + 1), self.width_grid.tolist()
+        return (
+            Dimension(name="stages", values=range(fewest, most + 1), ordered=False),
+            *(Dimension(name=f"blocks_{i + 1}", values=blocks if i < most else blocks[:1]) for i in range(SLOTS)),
+            *(Dimension(name=f"width_{i + 1}", values=widths if i < most else widths[:1]) for i in range(SLOTS)),
+        )
+
+    def params(self, points: IntArray) -> IntArray:
+        """Count the trainable parameters: [N]."""
+        return self._cost(points)[0]
+
+    def macs(self, points: IntArray) -> IntArray:
+        """Count multiply-accumulates for one image: [N]."""
+        return self._cost(points)[1]
+
+    def _cost(self, points: IntArray) -> tuple[IntArray, IntArray]:
+        return pools.total(np.where(_present(points), points[:, _BLOCKS], 0), points[:, _WIDTHS], self.shape)
+
+    def canonical(self, points: IntArray) -> IntArray:
+        """Return members: absent stages at their lowest values, widths in rising order if they may not fall."""
+        present = _present(points)
+        blocks = np.where(present, points[:, _BLOCKS], self.blocks[0])
+        widths = points[:, _WIDTHS]
+        if self.monotone:
+            widths = np.sort(np.where(present, widths, np.iinfo(np.int64).max), axis=1)
+        return np.concatenate([points[:, :1], blocks, np.where(present, widths, self.widths[0])], axis=1)
+
+    def strata(self, points: IntArray) -> IntArray:
+        """Return the number of stages: [N]."""
+        return points[:, 0]
+
+    def features(self, points: IntArray) -> FloatArray:
+        """Return stages, depth, log2 of params and MACs, blocks and log2 widths per stage: [N, 4 + 2 * 4].
+
+        Absent stages have no blocks and the last stage's width.
+        """
+        params, macs = self._cost(points)
+        present = _present(points)
+        blocks = np.where(present, points[:, _BLOCKS], 0)
+        last = points[np.arange(len(points)), _WIDTHS.start - 1 + points[:, 0]]
+        widths = np.where(present, points[:, _WIDTHS], last[:, None])
+        overall = np.stack([points[:, 0], blocks.sum(axis=1), np.log2(params), np.log2(macs)], axis=1)
+        return np.concatenate([overall, blocks, np.log2(widths)], axis=1)
 
     def chains(self) -> dict[int, Chain]:
         """Return, per number of stages, the cost tables that couple neighbouring stages only."""
@@ -113,12 +159,26 @@ class ResNetSpace:
         ]
         return Chain(
             states=np.stack([state_blocks, state_widths], axis=1),
+            columns=np.array([[_BLOCKS.start + i, _WIDTHS.start + i] for i in range(stages)]),
+            base=np.array([stages, *[self.blocks[0]] * SLOTS, *[self.widths[0]] * SLOTS], dtype=np.int64),
             link=link,
             steps=steps,
             allowed=allowed,
             end=pools.head(widths, self.shape),
         )
 
-    def decode(self, states: IntArray) -> ResNetSpec:
-        """Make the spec of one member: `states` holds (blocks, width) per stage, shape [S, 2]."""
-        return ResNetSpec(blocks=tuple(int(b) for b in states[:, 0]), widths=tuple(int(w) for w in states[:, 1]))
+    def decode(self, point: IntArray) -> ResNetSpec:
+        """Make the spec of one point [D]."""
+        blocks, widths = (tuple(int(v) for v in point[part][: int(point[0])]) for part in (_BLOCKS, _WIDTHS))
+        return ResNetSpec(blocks=blocks, widths=widths)
+
+    def encode(self, spec: ResNetSpec) -> IntArray:
+        """Return the point [D] of a spec of at most 4 stages, on the grid or off it. The stem's width is not in it."""
+        absent = SLOTS - len(spec.blocks)
+        blocks = [*spec.blocks, *[self.blocks[0]] * absent]
+        return np.array([len(spec.blocks), *blocks, *spec.widths, *[self.widths[0]] * absent], dtype=np.int64)
+
+
+def _present(points: IntArray) -> npt.NDArray[np.bool_]:
+    """Tell which stages are there: [N, 4]."""
+    return np.arange(SLOTS) < points[:, :1]

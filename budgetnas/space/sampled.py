@@ -1,37 +1,54 @@
-"""The same questions as `feasible` answers, by uniform draws, for grids too fine to sort.
+"""The same questions as `feasible` answers, by uniform draws, for spaces too large to sort or to list.
 
-Draws from the whole space are exactly uniform (the number of ways to complete a partial member is known for every
-link); members of a band are found among them by rejection. Counts are estimates, extremes are the best that was drawn.
+Draws from a chain are exactly uniform (the number of ways to complete a partial member is known for every link); those
+from any other space are uniform on its grid, and points that are no members are rejected. The members of a band are
+found among them by rejection too. Counts are estimates, extremes are the best that was drawn.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from budgetnas.space.chain import Chain
-from budgetnas.space.members import Law, Member, choose_stages
+from budgetnas.space.listing import Listing
+from budgetnas.space.members import Law, Member, Members, choose_strata
+from budgetnas.space.protocol import Space, grid_size, is_member
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 SURVEY = 200_000
 BATCH = 50_000
 PATIENCE = 4
 
 
-class UniformDraws:
+class _Draws(Protocol):
+    """Uniform draws from the members of one part of a space."""
+
+    size: int
+
+    def draw(self, number: int, rng: np.random.Generator) -> Members:
+        """Draw members, with replacement; up to `number` of them."""
+        ...
+
+    def smallest(self) -> Member | None:
+        """Return the member of fewest params, caps aside, where it is known."""
+        ...
+
+
+class ChainDraws:
     """Exactly uniform draws from one chain.
 
     Args:
-        chain: the space of one number of stages.
+        chain: the space of one stratum.
     """
 
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
+        self.size = chain.size()
         links = len(chain.end[0])
         allowed = np.ones((links, len(chain.link)), dtype=bool) if chain.allowed is None else chain.allowed
         ways = np.ones(links)
@@ -42,8 +59,8 @@ class UniformDraws:
             ways = weights.sum(axis=1)
         self._tables = tables[::-1]
 
-    def draw(self, number: int, rng: np.random.Generator) -> tuple[IntArray, IntArray, IntArray]:
-        """Return state indices [number, S], params [number] and macs [number]."""
+    def draw(self, number: int, rng: np.random.Generator) -> Members:
+        """Draw `number` members, with replacement."""
         chain = self.chain
         link = np.zeros(number, dtype=np.int64)
         rows, params, macs = [], np.zeros(number, np.int64), np.zeros(number, np.int64)
@@ -54,75 +71,105 @@ class UniformDraws:
             macs += step_macs[row, state]
             link = chain.link[state]
             rows.append(state)
-        return np.stack(rows, axis=1), params + chain.end[0][link], macs + chain.end[1][link]
+        return Members(
+            points=chain.points(np.stack(rows, axis=1)),
+            params=params + chain.end[0][link],
+            macs=macs + chain.end[1][link],
+        )
+
+    def smallest(self) -> Member | None:
+        """Return the member of fewest params, exactly."""
+        point, params, macs = self.chain.cheapest()
+        return Member(point=point, params=params, macs=macs)
+
+
+class GridDraws:
+    """Uniform draws from the grid of any space; points that are no members are dropped.
+
+    Args:
+        space: the whole space.
+        stratum: whose members are kept; None for all.
+        seed: of the draws that its size is estimated from.
+    """
+
+    def __init__(self, space: Space, *, stratum: int | None = None, seed: int = 0) -> None:
+        self.space, self.stratum = space, stratum
+        share = len(self.draw(SURVEY, np.random.default_rng(seed))) / SURVEY
+        self.size = round(share * grid_size(space))
+
+    def draw(self, number: int, rng: np.random.Generator) -> Members:
+        """Draw `number` points and keep those that are members."""
+        columns = [rng.choice(np.asarray(d.values, dtype=np.int64), size=number) for d in self.space.dimensions]
+        points = np.stack(columns, axis=1)
+        points = points[is_member(self.space, points)]
+        if self.stratum is not None:
+            points = points[self.space.strata(points) == self.stratum]
+        return Members(points=points, params=self.space.params(points), macs=self.space.macs(points))
+
+    def smallest(self) -> Member | None:
+        """Return None: it is not known."""
+        return None
 
 
 class SampledIndex:
-    """A whole space known by its exact size and by 200,000 uniform draws of each number of stages.
+    """A whole space known by its size and by 200,000 uniform draws of each stratum.
 
     Args:
-        chains: the space by number of stages.
+        space: any.
         max_macs: cap on MACs for one image; None for no cap.
         seed: of the survey.
     """
 
     is_exact = False
+    method = "estimates from uniform draws, with 95 % intervals; extremes are the best drawn"
 
-    def __init__(self, chains: Mapping[int, Chain], *, max_macs: int | None, seed: int = 0) -> None:
-        self.max_macs = np.iinfo(np.int64).max if max_macs is None else max_macs
-        self.draws = {stages: UniformDraws(chain) for stages, chain in chains.items()}
-        self.sizes = {stages: chain.size() for stages, chain in chains.items()}
-        self.survey = {stages: draws.draw(SURVEY, np.random.default_rng(seed)) for stages, draws in self.draws.items()}
+    def __init__(self, space: Space, *, max_macs: int | None, seed: int = 0) -> None:
+        self.space = space
+        self.max_macs = int(np.iinfo(np.int64).max) if max_macs is None else max_macs
+        self.draws = _parts(space, seed)
+        surveys = {s: draws.draw(SURVEY, np.random.default_rng(seed)) for s, draws in self.draws.items()}
+        self._drawn = {stratum: len(members) for stratum, members in surveys.items()}
+        fit = {s: members.take(members.macs <= self.max_macs) for s, members in surveys.items()}
+        self.survey = Listing(
+            Members.join(list(fit.values())), np.repeat(list(fit), [len(members) for members in fit.values()])
+        )
 
     def size(self) -> int:
-        """Count the whole space, caps aside; exact."""
-        return sum(self.sizes.values())
+        """Count the whole space, caps aside; exact for chains, and where every point of the grid is a member."""
+        return sum(draws.size for draws in self.draws.values())
 
     def counts(self, at_most: IntArray) -> dict[int, IntArray]:
-        """Estimate, per number of stages, the members with params up to each threshold; `at_most` and results [T]."""
-        result = {}
-        for stages, (_, params, macs) in self.survey.items():
-            kept = np.sort(params[macs <= self.max_macs])
-            share = np.searchsorted(kept, at_most, side="right") / SURVEY
-            result[stages] = np.round(share * self.sizes[stages]).astype(np.int64)
-        return result
+        """Estimate, per stratum, the members with params up to each threshold; `at_most` and results [T]."""
+        found = self.survey.counts(at_most)
+        none = np.zeros(len(at_most), dtype=np.int64)
+        return {
+            stratum: np.round(found.get(stratum, none) / self._drawn[stratum] * draws.size).astype(np.int64)
+            for stratum, draws in self.draws.items()
+        }
 
-    def margin(self, count: int, stages: int) -> int:
+    def margin(self, count: int, stratum: int) -> int:
         """Return the half width of the 95 % interval of an estimated count (Agresti and Coull, 1998)."""
-        share = (count / self.sizes[stages] * SURVEY + 2) / (SURVEY + 4)
-        return round(1.96 * math.sqrt(share * (1 - share) / (SURVEY + 4)) * self.sizes[stages])
+        size, drawn = self.draws[stratum].size, self._drawn[stratum]
+        share = (count / size * drawn + 2) / (drawn + 4)
+        return round(1.96 * math.sqrt(share * (1 - share) / (drawn + 4)) * size)
 
     def smallest(self) -> Member | None:
-        """Return the member of fewest params; under a cap on MACs that it breaks, the best drawn, None without one."""
-        cheapest = [draws.chain.cheapest() for draws in self.draws.values()]
-        states, params, macs = min(cheapest, key=lambda found: found[1])
-        if macs <= self.max_macs:
-            return Member(states=states, params=params, macs=macs)
-        return self._best(lambda params, macs: (macs <= self.max_macs, -params))
+        """Return the member of fewest params where it is known and within the cap on MACs, else the best drawn."""
+        known = [member for draws in self.draws.values() if (member := draws.smallest()) is not None]
+        best = min(known, key=lambda member: member.params, default=None)
+        return best if best is not None and best.macs <= self.max_macs else self.survey.smallest()
 
     def largest(self, at_most: int) -> Member | None:
         """Return the drawn member of most params up to `at_most` under the cap on MACs, None where there is none."""
-        return self._best(lambda params, macs: ((macs <= self.max_macs) & (params <= at_most), params))
+        return self.survey.largest(at_most)
 
     def most_macs(self, low: int, high: int) -> Member | None:
         """Return the drawn member of most MACs within their cap, with params from `low` to `high`."""
-        return self._best(lambda params, macs: ((macs <= self.max_macs) & (params >= low) & (params <= high), macs))
+        return self.survey.most_macs(low, high)
 
     def band(self, low: int, high: int) -> SampledSet:
         """Return the members with params from `low` to `high`, both included."""
         return SampledSet(self, low=low, high=high)
-
-    def _best(self, judge: Callable[[IntArray, IntArray], tuple[BoolArray, IntArray]]) -> Member | None:
-        """Return the survey's member of the highest value among those that are fit, as `judge` says."""
-        best: tuple[int, Member] | None = None
-        for stages, (rows, params, macs) in self.survey.items():
-            fit, value = judge(params, macs)
-            if fit.any():
-                i = int(np.where(fit, value, np.iinfo(np.int64).min).argmax())
-                if best is None or value[i] > best[0]:
-                    states = self.draws[stages].chain.states[rows[i]]
-                    best = int(value[i]), Member(states=states, params=int(params[i]), macs=int(macs[i]))
-        return None if best is None else best[1]
 
 
 class SampledSet:
@@ -131,48 +178,64 @@ class SampledSet:
     Attributes:
         low: fewest params of the band.
         high: most params of the band.
-        counts: estimated number of members by number of stages, those that no draw met left out.
+        max_macs: cap on MACs for one image.
+        counts: estimated number of members by stratum, those that no draw met left out.
     """
 
     is_exact = False
 
     def __init__(self, index: SampledIndex, *, low: int, high: int) -> None:
-        self.low, self.high = low, high
+        self.low, self.high, self.max_macs = low, high, index.max_macs
         self._index = index
         counts = index.counts(np.array([low - 1, high]))
-        self.counts = {stages: int(upto - below) for stages, (below, upto) in counts.items() if upto > below}
+        self.counts = {stratum: int(upto - below) for stratum, (below, upto) in counts.items() if upto > below}
 
     def __len__(self) -> int:
         return sum(self.counts.values())
 
-    def members(self) -> Iterator[Member]:
+    def members(self) -> Members:
         """List nothing: too many to list, too few to be worth it."""
-        return iter(())
+        return self._index.survey.members.take(np.arange(0))
 
     def draw(
-        self, number: int, *, rng: np.random.Generator, law: Law = "stages", stages: int | None = None
-    ) -> list[Member]:
-        """Draw members as `FeasibleSet.draw` does; between numbers of stages by estimated counts.
+        self, number: int, *, rng: np.random.Generator, law: Law = "strata", stratum: int | None = None
+    ) -> Members:
+        """Draw members as `Band.draw` says; between strata by estimated counts.
 
         Where a band is met so rarely that 200,000 fresh draws do not give enough, members repeat.
         """
-        chosen = np.full(number, stages) if stages is not None else choose_stages(self.counts, number, law, rng)
-        found = {int(s): self._accepted(int(s), int((chosen == s).sum()), rng) for s in np.unique(chosen)}
-        return [next(found[int(s)]) for s in chosen]
+        strata = np.full(number, stratum) if stratum is not None else choose_strata(self.counts, number, law, rng)
+        points = np.empty((number, len(self._index.space.dimensions)), dtype=np.int64)
+        params, macs = np.empty(number, np.int64), np.empty(number, np.int64)
+        for chosen in np.unique(strata):
+            rows = np.flatnonzero(strata == chosen)
+            found = self._accepted(int(chosen), len(rows), rng)
+            points[rows], params[rows], macs[rows] = found.points, found.params, found.macs
+        return Members(points=points, params=params, macs=macs)
 
-    def _accepted(self, stages: int, number: int, rng: np.random.Generator) -> Iterator[Member]:
-        draws, kept = self._index.draws[stages], list[Member]()
+    def _accepted(self, stratum: int, number: int, rng: np.random.Generator) -> Members:
+        found: list[Members] = []
         for _ in range(PATIENCE):
-            kept += self._inside(stages, *draws.draw(BATCH, rng))
-            if len(kept) >= number:
-                return iter(kept[:number])
-        kept += self._inside(stages, *self._index.survey[stages])
-        return iter([kept[i] for i in rng.integers(len(kept), size=number)])
+            fresh = self._index.draws[stratum].draw(BATCH, rng)
+            inside = (fresh.params >= self.low) & (fresh.params <= self.high) & (fresh.macs <= self.max_macs)
+            found.append(fresh.take(inside))
+            if sum(map(len, found)) >= number:
+                return Members.join(found).take(np.arange(number))
+        survey = self._index.survey
+        inside = survey.strata == stratum
+        inside &= (survey.members.params >= self.low) & (survey.members.params <= self.high)
+        everything = Members.join([*found, survey.members.take(inside)])
+        return everything.take(rng.integers(len(everything), size=number))
 
-    def _inside(self, stages: int, rows: IntArray, params: IntArray, macs: IntArray) -> list[Member]:
-        states = self._index.draws[stages].chain.states
-        fit = np.flatnonzero((params >= self.low) & (params <= self.high) & (macs <= self._index.max_macs))
-        return [Member(states=states[rows[i]], params=int(params[i]), macs=int(macs[i])) for i in fit]
+
+def _parts(space: Space, seed: int) -> dict[int, _Draws]:
+    """Return uniform draws from each stratum of a space."""
+    chains = space.chains()
+    if chains is not None:
+        return {stratum: ChainDraws(chain) for stratum, chain in chains.items()}
+    whole = GridDraws(space, seed=seed).draw(SURVEY, np.random.default_rng(seed))
+    strata = np.unique(space.strata(whole.points)).tolist()
+    return {stratum: GridDraws(space, stratum=stratum, seed=seed) for stratum in strata}
 
 
 def _choose(table: FloatArray, row: IntArray, rng: np.random.Generator) -> IntArray:

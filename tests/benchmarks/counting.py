@@ -77,7 +77,7 @@ def main() -> None:
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
-    index = ArchitectureIndex(ResNetSpace().chains(), max_macs=1_748_374_528)
+    index = ArchitectureIndex(ResNetSpace(), max_macs=1_748_374_528)
     make_atlas(index, 5_000_000, max_macs=1_748_374_528)
     took = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -33,7 +33,7 @@ def test_the_command_line_overrides_the_file_and_the_file_the_defaults(tmp_path)
         ("[search]\ntrials = true\n", r"`search.trials` is True"),
         ("[search]\ntrials = 0\n", r"`search.trials` is 0, but must be from 1 to 10,000,000"),
         ("[search]\nseed = -1\n", r"`search.seed` is -1"),
-        ("[search]\nsampler = 'tpo'\n", r"one of thompson, random"),
+        ("[search]\nsampler = 'tpo'\n", r"one of thompson, evolution, random, tpe"),
         ("[space]\nwidths = [64]\n", r"a list of 2 of a whole number"),
         ("[space]\nwidths = 64\n", r"`space.widths` is 64"),
         ("[budget]\nmin_utilisation = 2\n", r"min_utilisation"),
@@ -107,3 +107,10 @@ def test_recipes_check_their_values(tmp_path, key):
 def test_shipped_recipes_load():
     assert load_recipe("proxy").nesterov
     assert load_recipe("full").schedule == "cosine"
+
+
+def test_only_optunas_own_samplers_propose_over_the_budget():
+    config = load_study(None, {"search.sampler": "tpe", "search.over_budget": "prune"}, [])
+    assert config.search.over_budget == "prune"
+    with pytest.raises(UsageError, match=r"`search.over_budget` is 'prune' and `search.sampler` is 'thompson'"):
+        load_study(None, {"search.over_budget": "prune"}, [])

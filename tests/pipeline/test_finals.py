@@ -11,6 +11,7 @@ from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.finals import choose, promoted
 from budgetnas.pipeline.stages import missing_runs
 from budgetnas.records.trial import Candidate, TrialState
+from budgetnas.space.resnet import ResNetSpace
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.study import Ranges, StudyStore
 
@@ -18,7 +19,8 @@ RANGES = Ranges(stages=(1, 4), blocks=(1, 8), widths=(1, 99))
 
 
 def prepared(promote=2, repeats=1):
-    return SimpleNamespace(config=SimpleNamespace(full=SimpleNamespace(promote=promote, repeats=repeats)))
+    full = SimpleNamespace(promote=promote, repeats=repeats)
+    return SimpleNamespace(config=SimpleNamespace(full=full), space=ResNetSpace())
 
 
 @pytest.fixture

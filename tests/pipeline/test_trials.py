@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -15,7 +16,7 @@ from budgetnas.pipeline.stages import Clock, ProxyStage
 from budgetnas.pipeline.trials import check_failures, run_stage
 from budgetnas.records.engine import EpochReport, Failed, Finished, Progressed
 from budgetnas.records.trial import TrialState
-from budgetnas.search.samplers import SAMPLERS
+from budgetnas.search.samplers import make_sampler
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.study import Ranges, StudyStore
 from budgetnas.training.tasks import Trained
@@ -64,17 +65,12 @@ def prepared():
 
 
 def stage(prepared, store, **changes):
-    config = prepared.config
-    sampler = SAMPLERS[config.search.sampler](prepared.space, prepared.band, seed=config.search.seed)
-    search = SimpleNamespace(trials=changes.get("trials", config.search.trials), seed=0, batch=config.search.batch)
-    view = SimpleNamespace(
-        config=SimpleNamespace(search=search),
-        seeds=prepared.seeds,
-        cap=prepared.cap,
-        setting=prepared.setting,
-        proxy=prepared.proxy,
-        proxy_epochs=3,
+    words = {key: changes[key] for key in ("trials", "sampler", "over_budget") if key in changes}
+    search = replace(prepared.config.search, **words)
+    sampler = make_sampler(
+        search.sampler, prepared.space, prepared.band, seed=search.seed, over_budget=search.over_budget
     )
+    view = replace(prepared, config=replace(prepared.config, search=search))
     return ProxyStage(view, store, sampler, Clock(changes.get("seconds"), since=time.monotonic()))
 
 
@@ -102,6 +98,33 @@ def test_models_come_first_and_the_over_budget_are_pruned_not_counted(undisturbe
 @pytest.mark.parametrize("workers", [2, 3, 4, 7])
 def test_neither_workers_nor_their_order_change_the_table(prepared, undisturbed, tmp_path, workers):
     assert table(run(prepared, tmp_path / "study.db", FakeEngine(workers, seed=workers))) == undisturbed
+
+
+@pytest.mark.parametrize("sampler", ["evolution", "random", "tpe"])
+def test_every_sampler_gives_one_table_for_any_workers_and_stops(prepared, tmp_path, sampler):
+    fails = lambda task: "diverged" if task.seed % 7 == 0 else None  # noqa: E731
+    one = table(run(prepared, tmp_path / "one.db", FakeEngine(1, fails=fails), sampler=sampler))
+    assert [state for _, _, state, _ in one].count(TrialState.COMPLETE) == 24
+    for workers, stop in ((2, 3), (4, 11)):
+        path = tmp_path / f"{workers}.db"
+        with pytest.raises(KeyboardInterrupt):
+            run(prepared, path, FakeEngine(workers, seed=workers, fails=fails, stop_after=stop), sampler=sampler)
+        assert table(run(prepared, path, FakeEngine(5 - workers, fails=fails), sampler=sampler)) == one
+
+
+def test_the_plain_way_prunes_records_and_counts_what_is_over_the_budget(prepared, tmp_path):
+    words = {"sampler": "tpe", "over_budget": "prune"}
+    store = run(prepared, tmp_path / "one.db", FakeEngine(1), **words)
+    proposed = [trial for trial in store.trials if not trial.attrs["seeded"]]
+    over = [trial for trial in proposed if trial.candidate.params > prepared.cap]
+    assert len(proposed) == 24
+    assert len(over) > 4
+    assert {trial.state for trial in over} == {TrialState.PRUNED}
+    assert all("over the cap" in trial.attrs["reason"] for trial in over)
+    path = tmp_path / "two.db"
+    with pytest.raises(KeyboardInterrupt):
+        run(prepared, path, FakeEngine(2, stop_after=3), **words)
+    assert table(run(prepared, path, FakeEngine(4), **words)) == table(store)
 
 
 @pytest.mark.parametrize("stop", [0, 1, 5, 13, 23])

@@ -13,9 +13,14 @@ def trial(number, *, params=100, score=0.5, state=TrialState.COMPLETE, **attrs):
 
 
 def test_the_trusted_score_decides_and_of_equals_the_smaller_network():
-    trials = [trial(0, score=0.99), trial(1, params=90), trial(2, params=80), trial(3)]
+    trials = [trial(0, score=0.99), trial(1, params=90), trial(2, params=80), trial(3, params=101)]
     assert [t.number for t in promote(trials, [0.1, 0.7, 0.7, 0.8], 3)] == [3, 2, 1]
     assert len(promote(trials, [0.1, 0.7, 0.7, 0.8], 9)) == 4
+
+
+def test_a_network_that_was_trained_twice_is_promoted_once():
+    trials = [trial(0), trial(1), trial(2, params=90)]
+    assert [t.number for t in promote(trials, [0.7, 0.8, 0.1], 2)] == [1, 2]
 
 
 def test_finalists_are_ranked_by_their_mean_over_seeds():

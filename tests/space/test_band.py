@@ -8,7 +8,7 @@ from budgetnas.space.feasible import ArchitectureIndex
 from budgetnas.space.resnet import ResNetSpace
 
 SPACE = ResNetSpace(stages=(1, 3), blocks=(1, 2), widths=(4, 16), width_step=2)
-INDEX = ArchitectureIndex(SPACE.chains(), max_macs=None)
+INDEX = ArchitectureIndex(SPACE, max_macs=None)
 
 
 def test_a_roomy_band_reaches_from_its_share_to_the_largest_network():
@@ -37,4 +37,4 @@ def test_nothing_that_fits_is_an_error_with_the_smallest_network_or_the_cap_on_m
     with pytest.raises(InfeasibleBudgetError, match=r"smallest architecture of the space has \d+ parameters \(1x4\)"):
         choose_band(INDEX, 10, min_utilisation=0.8, wanted=1)
     with pytest.raises(InfeasibleBudgetError, match=r"`space\.max_macs` is 5"):
-        largest_fitting(ArchitectureIndex(SPACE.chains(), max_macs=5), 10**6)
+        largest_fitting(ArchitectureIndex(SPACE, max_macs=5), 10**6)

@@ -50,13 +50,13 @@ def test_counts_extremes_and_members_equal_brute_force(space, one, other, macs_s
     low, high = sorted((round(one * params[-1]), round(other * params[-1])))
     cap = None if macs_share is None else macs[round(macs_share * (len(macs) - 1))]
     fits = {name: p for name, (p, m) in truth.items() if cap is None or m <= cap}
-    index = ArchitectureIndex(space.chains(), max_macs=cap)
+    index = ArchitectureIndex(space, max_macs=cap)
 
     assert index.size() == len(truth)
     inside = {name for name, p in fits.items() if low <= p <= high}
     band = index.band(low, high)
     assert len(band) == len(inside)
-    assert {space.decode(member.states).id for member in band.members()} == inside
+    assert {space.decode(member.point).id for member in band.members()} == inside
     counted = sum(int(below[0]) for below in index.counts(np.array([high])).values())
     assert counted == sum(p <= high for p in fits.values())
     smallest = index.smallest()
@@ -64,19 +64,19 @@ def test_counts_extremes_and_members_equal_brute_force(space, one, other, macs_s
     assert smallest.params == min(fits.values())
     most = index.most_macs(low, high)
     assert (most.macs if most else None) == max((truth[name][1] for name in inside), default=None)
-    assert most is None or space.decode(most.states).id in inside
+    assert most is None or space.decode(most.point).id in inside
     largest = index.largest(high)
     assert (largest.params if largest else None) == max((p for p in fits.values() if p <= high), default=None)
 
 
-@pytest.mark.parametrize("law", ["uniform", "stages"])
+@pytest.mark.parametrize("law", ["uniform", "strata"])
 def test_draws_follow_their_law(law):
     space = ResNetSpace(stages=(1, 3), blocks=(1, 2), widths=(4, 10), width_step=2)
-    index = ArchitectureIndex(space.chains(), max_macs=1_500_000)
+    index = ArchitectureIndex(space, max_macs=1_500_000)
     band = index.band(2_000, 8_000)
-    names = [space.decode(member.states).id for member in band.members()]
+    names = [space.decode(member.point).id for member in band.members()]
     draws = band.draw(20_000, rng=np.random.default_rng(1), law=law)
-    drawn = [space.decode(member.states).id for member in draws]
+    drawn = [space.decode(member.point).id for member in draws]
     observed = np.array([drawn.count(name) for name in names])
     assert len(band.counts) > 1
     weight = {stages: 1 / size / len(band.counts) for stages, size in band.counts.items()}
@@ -86,16 +86,16 @@ def test_draws_follow_their_law(law):
 
 def test_every_draw_lies_in_its_band_and_under_the_cap_on_macs():
     space = ResNetSpace()
-    index = ArchitectureIndex(space.chains(), max_macs=1_748_374_528)
+    index = ArchitectureIndex(space, max_macs=1_748_374_528)
     for member in index.band(4_500_000, 5_000_000).draw(200, rng=np.random.default_rng(2)):
-        cost = count(space.decode(member.states), space.shape)
+        cost = count(space.decode(member.point), space.shape)
         assert (cost.params, cost.macs) == (member.params, member.macs)
         assert 4_500_000 <= cost.params <= 5_000_000
         assert cost.macs <= 1_748_374_528
 
 
 def test_the_default_raw_space_has_the_sizes_of_an_independent_count():
-    index = ArchitectureIndex(ResNetSpace(monotone=False).chains(), max_macs=None)
+    index = ArchitectureIndex(ResNetSpace(monotone=False), max_macs=None)
     counts = index.counts(np.array([4_499_999, 5_000_000]))
     assert {stages: int(c[1] - c[0]) for stages, c in counts.items()} == {
         1: 11, 2: 5_831, 3: 1_614_647, 4: 348_553_703,

@@ -16,12 +16,12 @@ LOW, HIGH, MACS = 2_000, 8_000, 1_500_000
 
 @pytest.fixture(scope="module")
 def exact():
-    return ArchitectureIndex(SPACE.chains(), max_macs=MACS)
+    return ArchitectureIndex(SPACE, max_macs=MACS)
 
 
 @pytest.fixture(scope="module")
 def sampled():
-    return SampledIndex(SPACE.chains(), max_macs=MACS)
+    return SampledIndex(SPACE, max_macs=MACS)
 
 
 def test_sizes_are_exact_and_counts_lie_within_their_margins(exact, sampled):
@@ -41,11 +41,11 @@ def test_extremes_of_a_small_space_are_all_drawn(exact, sampled):
     assert sampled.largest(10) is None
 
 
-@pytest.mark.parametrize("law", ["uniform", "stages"])
+@pytest.mark.parametrize("law", ["uniform", "strata"])
 def test_draws_by_rejection_follow_their_law(exact, sampled, law):
-    names = {SPACE.decode(member.states).id: len(member.states) for member in exact.band(LOW, HIGH).members()}
+    names = {SPACE.decode(member.point).id: int(member.point[0]) for member in exact.band(LOW, HIGH).members()}
     draws = sampled.band(LOW, HIGH).draw(20_000, rng=np.random.default_rng(3), law=law)
-    drawn = [SPACE.decode(member.states).id for member in draws]
+    drawn = [SPACE.decode(member.point).id for member in draws]
     assert set(drawn) <= set(names)
     counts = exact.band(LOW, HIGH).counts
     share = [1 / len(names) if law == "uniform" else 1 / counts[s] / len(counts) for s in names.values()]
@@ -61,13 +61,13 @@ def test_the_grid_decides_how_a_space_is_known():
 def test_the_smallest_network_is_exact_however_large_the_space():
     space = ResNetSpace(stages=(4, 4), width_step=1)
     smallest = make_index(space, max_macs=None).smallest()
-    assert space.decode(smallest.states).id == "1x16-1x16-1x16-1x16"
+    assert space.decode(smallest.point).id == "1x16-1x16-1x16-1x16"
     assert smallest.params == 20_186
 
 
 def test_a_band_that_draws_hardly_meet_is_drawn_from_with_repeats():
     space = ResNetSpace(width_step=2)
-    index = SampledIndex(space.chains(), max_macs=None)
+    index = SampledIndex(space, max_macs=None)
     band = choose_band(index, 300_000, min_utilisation=0.8, wanted=1_000)
     draws = band.draw(1_000, rng=np.random.default_rng(0))
     assert len(draws) == 1_000

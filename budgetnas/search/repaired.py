@@ -1,0 +1,118 @@
+"""Any Optuna sampler under a budget: it proposes in a study of its own, and what it proposes is repaired.
+
+The study is in memory and holds exactly the history, so that a proposal depends on nothing else: not on a database that
+others write to, and not on what a sampler remembers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import optuna
+from optuna.samplers import BaseSampler
+from optuna.study import StudyDirection
+from optuna.trial import TrialState, create_trial
+
+from budgetnas.search.distributions import distributions, to_grid, to_params, to_point
+from budgetnas.search.history import History
+from budgetnas.search.pool import Pool, first
+from budgetnas.space.members import Band
+from budgetnas.space.protocol import Space
+
+IntArray = npt.NDArray[np.int64]
+MakeSampler = Callable[[int], BaseSampler]
+_NAME = "mirror"
+
+
+def optuna_sampler(name: str) -> MakeSampler:
+    """Return a function from a seed to Optuna's own sampler "tpe" or "random", with its defaults."""
+    if name == "random":
+        return lambda seed: optuna.samplers.RandomSampler(seed=seed)
+    return lambda seed: optuna.samplers.TPESampler(seed=seed)
+
+
+class RepairedSampler:
+    """Repairs what an Optuna sampler proposes into the band; a random member where the result was seen before.
+
+    Args:
+        space: of the band.
+        band: what may be proposed.
+        make: from a seed to the Optuna sampler; called anew for each proposal.
+        seed: of the study.
+    """
+
+    def __init__(self, space: Space, band: Band, make: MakeSampler, *, seed: int) -> None:
+        self._pool, self._mirror = Pool(space, band, seed=seed), _Mirror(space, make, seed=seed)
+
+    def propose(self, history: History) -> IntArray | None:
+        """Return the repaired proposal."""
+        found = self._pool.mend(self._mirror.ask(history), history)
+        return found if found is not None else first(self._pool.unseen(history, 1))
+
+
+class FreeSampler:
+    """Proposes what an Optuna sampler proposes, over-budget and repeated points included: for comparison.
+
+    Args:
+        space: to propose from.
+        make: from a seed to the Optuna sampler; called anew for each proposal.
+        seed: of the study.
+    """
+
+    def __init__(self, space: Space, make: MakeSampler, *, seed: int) -> None:
+        self._space, self._mirror = space, _Mirror(space, make, seed=seed)
+
+    def propose(self, history: History) -> IntArray:
+        """Return the proposal as a member of the space."""
+        point: IntArray = self._space.canonical(self._mirror.ask(history)[None])[0]
+        return point
+
+
+class _Mirror:
+    """An in-memory Optuna study that holds a history; it grows with the history where that only grew."""
+
+    def __init__(self, space: Space, make: MakeSampler, *, seed: int) -> None:
+        self._space, self._make, self._seed = space, make, seed
+        self._distributions = distributions(space)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._storage = optuna.storages.InMemoryStorage()
+        verbosity = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # nobody wants to hear of a study that nobody sees
+        self._study_id = self._storage.create_new_study([StudyDirection.MAXIMIZE], _NAME)
+        optuna.logging.set_verbosity(verbosity)
+        self._ids: list[int] = []
+        self._points: list[list[int]] = []
+        self._scores: list[float] = []  # NaN until known
+
+    def ask(self, history: History) -> IntArray:
+        """Return what the sampler proposes after this history, on the grid."""
+        self._follow(history)
+        sampler = self._make(int(np.random.SeedSequence([self._seed, history.number, 3]).generate_state(1)[0]))
+        trial = optuna.load_study(study_name=_NAME, storage=self._storage, sampler=sampler).ask(self._distributions)
+        # A failed trial is invisible to samplers; what became of the proposal comes with the next history.
+        self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        return to_grid(self._space, to_point(self._space, trial.params))
+
+    def _follow(self, history: History) -> None:
+        """Bring the study to the state of a history."""
+        points, scores = history.points.tolist(), history.scores.tolist()
+        told = [i for i, score in enumerate(self._scores) if not math.isnan(score)]
+        if points[: len(self._points)] != self._points or any(scores[i] != self._scores[i] for i in told):
+            self._begin()
+        for i in range(len(self._points), len(points)):
+            template = create_trial(
+                state=TrialState.PRUNED if history.pruned[i] else TrialState.RUNNING,
+                params=to_params(self._space, history.points[i]),
+                distributions=self._distributions,
+            )
+            self._ids.append(self._storage.create_new_trial(self._study_id, template_trial=template))
+            self._scores.append(math.nan)
+        self._points = points
+        for i in np.flatnonzero(~np.isnan(history.scores) & np.isnan(self._scores)).tolist():
+            self._storage.set_trial_state_values(self._ids[i], TrialState.COMPLETE, [scores[i]])
+            self._scores[i] = scores[i]

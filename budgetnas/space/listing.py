@@ -1,0 +1,149 @@
+"""Members in a list, sorted by params: what can be asked of them, and a space that is small enough to list."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from budgetnas.space.members import Law, Member, Members, choose_strata
+from budgetnas.space.protocol import Space, grid_points, grid_size, is_member
+
+IntArray = npt.NDArray[np.int64]
+_CHUNK = 100_000
+
+
+class Listing:
+    """Members sorted by params.
+
+    Args:
+        members: [N] in any order.
+        strata: [N] of each.
+    """
+
+    def __init__(self, members: Members, strata: IntArray) -> None:
+        order = np.argsort(members.params, kind="stable")
+        self.members, self.strata = members.take(order), strata[order]
+
+    @cached_property
+    def by_stratum(self) -> dict[int, IntArray]:
+        """Positions in the list, by stratum."""
+        return {int(stratum): np.flatnonzero(self.strata == stratum) for stratum in np.unique(self.strata)}
+
+    def counts(self, at_most: IntArray) -> dict[int, IntArray]:
+        """Count, per stratum, the members with params up to each threshold; `at_most` and results [T]."""
+        return {
+            stratum: np.searchsorted(self.members.params[rows], at_most, side="right").astype(np.int64)
+            for stratum, rows in self.by_stratum.items()
+        }
+
+    def smallest(self) -> Member | None:
+        """Return the member of fewest params, None where there is none."""
+        return self.members.at(0) if len(self.members) else None
+
+    def largest(self, at_most: int) -> Member | None:
+        """Return the member of most params up to `at_most`, None where there is none."""
+        end = int(np.searchsorted(self.members.params, at_most, side="right"))
+        return self.members.at(end - 1) if end else None
+
+    def most_macs(self, low: int, high: int) -> Member | None:
+        """Return the member of most MACs with params from `low` to `high`, None where there is none."""
+        start, end = self.span(low, high)
+        return self.members.at(start + int(self.members.macs[start:end].argmax())) if end > start else None
+
+    def span(self, low: int, high: int) -> tuple[int, int]:
+        """Return where in the list params from `low` to `high` begin and end."""
+        start = np.searchsorted(self.members.params, low, side="left")
+        return int(start), max(int(start), int(np.searchsorted(self.members.params, high, side="right")))
+
+
+class ListedIndex:
+    """A whole space, every member listed.
+
+    Args:
+        space: of a grid that can be gone through, some ten million points.
+        max_macs: cap on MACs for one image; None for no cap.
+    """
+
+    is_exact = True
+    method = "exact, by listing every network"
+
+    def __init__(self, space: Space, *, max_macs: int | None) -> None:
+        self.space = space
+        self.max_macs = int(np.iinfo(np.int64).max) if max_macs is None else max_macs
+        total, kept = grid_size(space), []
+        self._size = 0
+        for start in range(0, total, _CHUNK):
+            points = grid_points(space, np.arange(start, min(total, start + _CHUNK)))
+            points = points[is_member(space, points)]
+            self._size += len(points)
+            found = Members(points=points, params=space.params(points), macs=space.macs(points))
+            kept.append(found.take(found.macs <= self.max_macs))
+        everything = Members.join(kept)
+        self.listing = Listing(everything, space.strata(everything.points))
+
+    def size(self) -> int:
+        """Count the whole space, caps aside."""
+        return self._size
+
+    def counts(self, at_most: IntArray) -> dict[int, IntArray]:
+        """Count, per stratum, the members with params up to each threshold; `at_most` and results [T]."""
+        return self.listing.counts(at_most)
+
+    def margin(self, count: int, stratum: int) -> int:
+        """Return 0: the counts are exact."""
+        return 0
+
+    def smallest(self) -> Member | None:
+        """Return the member of fewest params under the cap on MACs, None where there is none."""
+        return self.listing.smallest()
+
+    def largest(self, at_most: int) -> Member | None:
+        """Return the member of most params up to `at_most` under the cap on MACs, None where there is none."""
+        return self.listing.largest(at_most)
+
+    def most_macs(self, low: int, high: int) -> Member | None:
+        """Return the member of most MACs, within their cap, with params from `low` to `high`; None where none is."""
+        return self.listing.most_macs(low, high)
+
+    def band(self, low: int, high: int) -> ListedSet:
+        """Return the members with params from `low` to `high`, both included."""
+        return ListedSet(self, low=low, high=high)
+
+
+class ListedSet:
+    """The members of a listed space whose params lie in a band.
+
+    Attributes:
+        low: fewest params of the band.
+        high: most params of the band.
+        max_macs: cap on MACs for one image.
+        counts: exact number of members by stratum, empty ones left out.
+    """
+
+    is_exact = True
+
+    def __init__(self, index: ListedIndex, *, low: int, high: int) -> None:
+        self.low, self.high, self.max_macs = low, high, index.max_macs
+        start, end = index.listing.span(low, high)
+        self._members = index.listing.members.take(np.arange(start, end))
+        strata = index.listing.strata[start:end]
+        self._rows = {int(stratum): np.flatnonzero(strata == stratum) for stratum in np.unique(strata)}
+        self.counts = {stratum: len(rows) for stratum, rows in self._rows.items()}
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def members(self) -> Members:
+        """List every member once, by params."""
+        return self._members
+
+    def draw(
+        self, number: int, *, rng: np.random.Generator, law: Law = "strata", stratum: int | None = None
+    ) -> Members:
+        """Draw members independently, with replacement, as `Band.draw` says."""
+        strata = np.full(number, stratum) if stratum is not None else choose_strata(self.counts, number, law, rng)
+        ranks = rng.integers([self.counts[int(s)] for s in strata])
+        chosen = [self._rows[int(s)][rank] for s, rank in zip(strata, ranks, strict=True)]
+        return self._members.take(np.array(chosen, dtype=np.int64))

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from budgetnas.search.samplers import make_sampler
+from budgetnas.space.index import make_index
+from budgetnas.space.protocol import is_member
+from budgetnas.space.resnet import ResNetSpace
+
+sys.path.insert(0, str(Path(__file__).parent))
+from spaces import BAND, DEFAULT, Cells, by_macs, search
+
+NAMES = ("thompson", "evolution", "random", "tpe")
+
+
+def distinct(points):
+    return len(np.unique(points, axis=0))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_proposals_fit_and_never_repeat_and_the_seed_decides(name):
+    first = search(make_sampler(name, DEFAULT, BAND, seed=1), 25, by_macs)
+    assert distinct(first) == 25
+    assert is_member(DEFAULT, first).all()
+    params, macs = DEFAULT.params(first), DEFAULT.macs(first)
+    assert ((params >= BAND.low) & (params <= BAND.high) & (macs <= BAND.max_macs)).all()
+    assert (search(make_sampler(name, DEFAULT, BAND, seed=1), 25, by_macs) == first).all()
+    assert (search(make_sampler(name, DEFAULT, BAND, seed=2), 25, by_macs) != first).any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_proposal_depends_on_the_history_alone(name):
+    whole = search(make_sampler(name, DEFAULT, BAND, seed=3), 24, by_macs, fails=lambda i: i % 7 == 5)
+    for begun in (0, 9, 17, 23):
+        again = search(
+            make_sampler(name, DEFAULT, BAND, seed=3), 24, by_macs, fails=lambda i: i % 7 == 5, points=whole[:begun]
+        )
+        assert (again == whole).all()
+
+
+@settings(max_examples=30)
+@given(st.sampled_from(NAMES), st.integers(0, 2**31 - 1), st.integers(70, 9_000), st.integers(0, 2))
+def test_a_small_space_is_proposed_whole_and_then_ends(name, seed, cap, least):
+    space = ResNetSpace(stages=(1, 2), blocks=(1, 2), widths=(2, 8), width_step=3)
+    index = make_index(space, max_macs=None)
+    smallest = index.smallest()
+    band = (
+        index.band(least * cap // 3, max(cap, smallest.params)) if least else index.band(0, max(cap, smallest.params))
+    )
+    score = lambda points: np.random.default_rng(seed).random(len(points))  # noqa: E731
+    found = search(make_sampler(name, space, band, seed=seed), len(band) + 5, score, space=space)
+    assert len(found) == len(band)
+    assert {tuple(p) for p in found.tolist()} == {tuple(p) for p in band.members().points.tolist()}
+
+
+@settings(max_examples=20)
+@given(st.sampled_from(NAMES), st.integers(0, 2**31 - 1), st.integers(64, 200_000))
+def test_categories_fit_and_never_repeat_under_any_cap(name, seed, cap):
+    space = Cells()
+    index = make_index(space, max_macs=None)
+    largest = index.largest(cap)
+    band = index.band(round(0.8 * largest.params), largest.params)
+    score = lambda points: 0.5 + 0.1 * (points[:, 0] == 3) + points[:, 4] / 1000  # noqa: E731
+    found = search(make_sampler(name, space, band, seed=seed), min(len(band), 30), score, space=space)
+    assert distinct(found) == min(len(band), 30)
+    assert (space.params(found) <= cap).all()
+
+
+def test_the_start_is_spread_over_stages_and_macs():
+    points = search(make_sampler("thompson", DEFAULT, BAND, seed=0), 10, by_macs)
+    assert set(Counter(points[:, 0].tolist())) == set(BAND.counts)
+    draws = BAND.draw(2_000, rng=np.random.default_rng(0))
+    for stages in BAND.counts:
+        inside = np.sort(draws.macs[draws.points[:, 0] == stages])
+        quartiles = np.searchsorted(inside, DEFAULT.macs(points[points[:, 0] == stages])) * 4 // (len(inside) + 1)
+        assert len(set(quartiles.tolist())) >= 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "score",
+    [
+        by_macs,
+        lambda points: 0.9 + 0.02 * points[:, 0],
+        lambda points: np.random.default_rng(0).random(len(points)),
+        lambda points: 0.9 - 0.02 * np.abs(points[:, 0] - 2),
+    ],
+)
+def test_the_first_thirty_neither_share_one_depth_nor_crowd_the_most_macs(score, seed):
+    points = search(make_sampler("thompson", DEFAULT, BAND, seed=seed), 30, score)
+    assert max(Counter(points[:, 0].tolist()).values()) <= 15
+    macs = BAND.draw(4_000, rng=np.random.default_rng(1), law="uniform").macs
+    assert (DEFAULT.macs(points) > np.quantile(macs, 0.96)).sum() <= 11
+
+
+@pytest.mark.parametrize("name", ["thompson", "evolution", "tpe"])
+def test_they_learn_where_random_does_not(name):
+    def mean(which):
+        runs = (search(make_sampler(which, DEFAULT, BAND, seed=seed), 40, by_macs) for seed in range(3))
+        return np.mean([by_macs(points[20:]).mean() for points in runs])
+
+    assert mean(name) > mean("random") + 0.01
+
+
+def test_when_every_training_fails_proposals_go_on():
+    for name in NAMES:
+        points = search(make_sampler(name, DEFAULT, BAND, seed=0), 14, by_macs, fails=lambda i: True)
+        assert distinct(points) == 14
+
+
+def test_the_plain_way_proposes_freely_over_the_budget_too():
+    points = search(make_sampler("tpe", DEFAULT, BAND, seed=0, over_budget="prune"), 30, by_macs)
+    assert is_member(DEFAULT, points).all()
+    assert (DEFAULT.params(points) > BAND.high).sum() > 15

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from budgetnas.search.recommend import recommend
+from budgetnas.search.samplers import make_sampler
+from budgetnas.search.surrogate import Surrogate, fit_hyperparameters
+
+sys.path.insert(0, str(Path(__file__).parent))
+from spaces import BAND, DEFAULT, by_macs, search
+
+RANDOM = search(make_sampler("random", DEFAULT, BAND, seed=5), 60, by_macs)
+
+
+def test_one_network_at_chance_level_does_not_bend_the_model():
+    features, scores = DEFAULT.features(RANDOM), by_macs(RANDOM)
+    clean, _ = Surrogate(features, scores).posterior(features)
+    scores[7] = 0.1
+    bent, _ = Surrogate(features, scores).posterior(features)
+    others = np.arange(60) != 7
+    assert np.abs(bent - clean)[others].mean() < 0.25 * by_macs(RANDOM).std()
+    assert np.corrcoef(bent[others], clean[others])[0, 1] > 0.97
+    assert bent.min() > 0.5
+
+
+def test_recommendation_discounts_luck():
+    rng = np.random.default_rng(0)
+    scores = by_macs(RANDOM) + rng.normal(0, 0.01, 60)
+    worst = int(by_macs(RANDOM).argmin())
+    scores[worst] += 0.03
+    trusted = recommend(DEFAULT, RANDOM, scores)
+    assert np.sqrt(((by_macs(RANDOM) - trusted) ** 2).mean()) < 0.01
+    assert recommend(DEFAULT, RANDOM[:3], scores[:3]).tolist() == scores[:3].tolist()
+    assert recommend(DEFAULT, RANDOM[:0], scores[:0]).tolist() == []
+
+
+def test_draws_have_the_mean_and_the_spread_of_the_posterior():
+    features, rng = DEFAULT.features(RANDOM), np.random.default_rng(0)
+    surrogate = Surrogate(features[:40], by_macs(RANDOM[:40]) + rng.normal(0, 0.01, 40))
+    mean, sd = surrogate.latent(features[40:])
+    draws = np.array([surrogate.sample(features[40:], np.random.default_rng(seed)) for seed in range(600)])
+    assert np.abs(draws.mean(axis=0) - mean).max() < 0.25 * sd.max()
+    assert np.abs(draws.std(axis=0) / sd - 1).max() < 0.25
+
+
+def test_it_predicts_what_it_has_not_seen():
+    features = DEFAULT.features(RANDOM)
+    mean, sd = Surrogate(features[:40], by_macs(RANDOM[:40])).posterior(features[40:])
+    assert np.corrcoef(mean, by_macs(RANDOM[40:]))[0, 1] > 0.9
+    assert (sd >= 0).all()
+
+
+@pytest.mark.parametrize("scores", [[0.5], [0.5] * 7, [0.1, 0.1, 0.1, 0.9, 0.9, 0.9, 0.9]])
+def test_few_equal_and_tied_scores_are_learnt_from_without_a_warning(scores):
+    features = DEFAULT.features(RANDOM[: len(scores)])
+    surrogate = Surrogate(features, np.array(scores))
+    mean, sd = surrogate.posterior(DEFAULT.features(RANDOM))
+    assert np.isfinite(mean).all()
+    assert np.isfinite(sd).all()
+    assert np.isfinite(surrogate.sample(features, np.random.default_rng(0))).all()
+
+
+def test_features_that_never_vary_are_no_harm():
+    features = np.concatenate([DEFAULT.features(RANDOM), np.full((60, 2), 3.0)], axis=1)
+    mean, _ = Surrogate(features, by_macs(RANDOM)).posterior(features)
+    assert np.corrcoef(mean, by_macs(RANDOM))[0, 1] > 0.95
+
+
+def test_more_scores_than_it_works_on_are_thinned():
+    points = BAND.draw(900, rng=np.random.default_rng(0)).points
+    features = DEFAULT.features(points)
+    surrogate = Surrogate(features, by_macs(points), fit_hyperparameters(features, by_macs(points)))
+    mean, _ = surrogate.posterior(features)
+    assert np.corrcoef(mean, by_macs(points))[0, 1] > 0.95
