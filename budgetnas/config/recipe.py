@@ -14,42 +14,80 @@ SMALLEST_BATCH = 32
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
-    """How to train with stochastic gradient descent.
+    """How to train with stochastic gradient descent. `docs/recipes.md` gives sources.
 
     Attributes:
         description: one sentence for the reader of the file.
+        epochs: length of a training, unless the study or the data set says otherwise.
         batch_size: images per step.
         lr: highest learning rate, for `batch_size` images.
         momentum: of the gradient, in [0, 1).
         nesterov: whether the momentum looks ahead.
-        weight_decay: on every parameter, per step, in units of the learning rate.
+        weight_decay: of the weights, per step, in units of the learning rate.
+        decay_norm_and_bias: whether batch-norm parameters and biases decay like the weights.
+        lookahead: steps between two pulls of the slow weights; 0 for none.
+        lookahead_pull: share of the way that the slow weights go, in (0, 1].
         schedule: "linear" or "cosine", from `lr` to 0 at the end of the last epoch.
         step: whether the rate changes with every step or with every epoch.
         warmup: share of the training, in [0, 1), over which the rate rises linearly from 0.
         label_smoothing: share of the target spread over all classes, in [0, 1).
+        mean: what is subtracted from each channel of raw pixels in [0, 1]; that of the training images unless given.
+        std: what each channel is divided by; that of the training images unless given.
+        policy: "none", "auto_augment" (the CIFAR-10 policy) or "trivial_augment" (wide).
+        cutout: side in pixels of a square that is blanked in every image; 0 for none.
+        random_erasing: probability, in [0, 1], with which a rectangle of an image is blanked.
+        mixup: strength alpha of mixup; 0 for none.
+        cutmix: strength alpha of CutMix; 0 for none. With both, each batch takes one of them by chance.
+        ema: decay per step of the running mean of weights and batch-norm statistics, in [0, 1); 0 for none. With it the
+            mean is what is scored and kept.
         precision: "fp32", "bf16" (autocast, master weights fp32), or "auto": bf16 where the device has it.
+        compile: whether a GPU runs the network through torch.compile.
     """
 
     description: str = ""
+    epochs: int = 200
     batch_size: int = 128
     lr: float = 0.1
     momentum: float = 0.9
     nesterov: bool = False
     weight_decay: float = 5e-4
+    decay_norm_and_bias: bool = True
+    lookahead: int = 0
+    lookahead_pull: float = 0.5
     schedule: Literal["linear", "cosine"] = "cosine"
     step: Literal["batch", "epoch"] = "epoch"
     warmup: float = 0.0
     label_smoothing: float = 0.0
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    policy: Literal["none", "auto_augment", "trivial_augment"] = "none"
+    cutout: int = 0
+    random_erasing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    ema: float = 0.0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    compile: bool = False
 
     def __post_init__(self) -> None:
         for name, fits, rule in (
+            ("epochs", 1 <= self.epochs <= 100_000, "from 1 to 100,000"),
             ("batch_size", self.batch_size >= 2, "2 or more images"),
             ("lr", 0 < self.lr <= 100, "above 0 and at most 100"),
             ("momentum", 0 <= self.momentum < 1, "in [0, 1)"),
+            ("nesterov", not self.nesterov or self.momentum > 0, "false where the momentum is 0"),
             ("weight_decay", 0 <= self.weight_decay < 1, "in [0, 1)"),
+            ("lookahead", 0 <= self.lookahead <= 10_000, "from 0 to 10,000 steps"),
+            ("lookahead_pull", 0 < self.lookahead_pull <= 1, "in (0, 1]"),
             ("warmup", 0 <= self.warmup < 1, "in [0, 1)"),
             ("label_smoothing", 0 <= self.label_smoothing < 1, "in [0, 1)"),
+            ("mean", (self.mean is None) == (self.std is None), "given together with `recipe.std`"),
+            ("std", self.std is None or min(self.std, default=0) > 0, "above 0 for every channel"),
+            ("cutout", 0 <= self.cutout <= 4096, "from 0 to 4096 pixels"),
+            ("random_erasing", 0 <= self.random_erasing <= 1, "in [0, 1]"),
+            ("mixup", 0 <= self.mixup <= 100, "in [0, 100]"),
+            ("cutmix", 0 <= self.cutmix <= 100, "in [0, 100]"),
+            ("ema", 0 <= self.ema < 1, "in [0, 1)"),
         ):
             if not fits:
                 raise UsageError(f"`recipe.{name}` is {getattr(self, name)}, but must be {rule}.")

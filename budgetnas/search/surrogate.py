@@ -20,8 +20,8 @@ LARGEST = 400  # scores the process works on
 LARGEST_FIT = 200  # scores its hyperparameters are fitted on
 _WAVES = 512  # random Fourier features of a prior draw
 _JITTER = 1e-6
-_PRIOR_MEAN = np.log([0.3, 0.3, 0.3, 1.5])  # of the logs of linear, matern, noise, length: weak, and the start
-_PRIOR_SD = np.array([1.5, 1.5, 1.5, 1.0])
+_PRIOR_MEAN = np.log([0.03, 0.5, 0.3, 2.0])  # of the logs of linear, matern, noise, length: weak, and the start
+_PRIOR_SD = np.array([1.0, 1.5, 1.5, 0.5])
 _BOUNDS = [(-9.0, 3.0), (-9.0, 3.0), (-7.0, 2.0), (-3.0, 4.0)]
 
 

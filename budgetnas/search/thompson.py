@@ -24,7 +24,7 @@ BoolArray = npt.NDArray[np.bool_]
 START = 10
 CAUTION = 0.5  # of the posterior's spread: a hundred trials are too few to make up for full curiosity
 FRESH = 1_000
-LISTED = 2_000
+LISTED = 5_000
 BEST = 5
 EVEN_UNTIL = 30
 TAIL_DRAWS = 2_000
@@ -39,7 +39,7 @@ class ThompsonSampler:
     thirtieth no stratum gets more than half of them, and the 5 % of the band that have most MACs no more than a third:
     an early lead is doubted.
 
-    The pool is a band of up to 20,000 networks, or 2,000 of it; from a larger one it is 1,000 fresh draws and the
+    The pool is a band of up to 20,000 networks, or 5,000 of it; from a larger one it is 1,000 fresh draws and the
     neighbours of the five best.
 
     Args:

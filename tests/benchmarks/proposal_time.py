@@ -2,8 +2,8 @@
 
     python tests/benchmarks/proposal_time.py
 
-On one thread. "refitted" is a proposal that fits the hyperparameters anew, as one in ten does at 100 trials and one in a
-hundred at 1,000; "usual" is the median of the others. The scores are made up.
+On one thread. "refitted" is a proposal that fits the hyperparameters anew, as one in ten does at 100 trials and one in
+a hundred at 1,000; "usual" is the median of the others. The scores are made up.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ The table is a CSV file (or .csv.gz) with one row per network:
 from __future__ import annotations
 
 import argparse
+import platform
 import re
 import sys
 import time
@@ -31,6 +32,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import optuna
 import pandas as pd
+import scipy
 from threadpoolctl import threadpool_limits
 
 from budgetnas.budget.cap import parse_cap
@@ -245,6 +247,8 @@ def main() -> None:
 
     table, cap = read(words), parse_cap(words.max_params)
     fitting = table.params <= cap
+    versions = ", ".join(f"{module.__name__} {module.__version__}" for module in (optuna, np, scipy))
+    print(f"made with {' '.join(['regret.py', *sys.argv[1:]])}; Python {platform.python_version()}, {versions}")
     print(f"table     {words.table.rsplit('/', 1)[-1]}: {table.note}")
     best = table.truth[fitting].max()
     print(f"cap       {cap:,} parameters: {fitting.sum():,} networks fit, the best is {best:.3f} true")

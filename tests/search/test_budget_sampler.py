@@ -81,10 +81,7 @@ def test_two_processes_that_propose_at_once_notice(tmp_path):
     url = f"sqlite:///{tmp_path / 'study.db'}"
     one = optuna.create_study(study_name="s", storage=url, sampler=BudgetSampler(SPACE, max_params=60_000, seed=1))
     other = optuna.load_study(study_name="s", storage=url, sampler=BudgetSampler(SPACE, max_params=60_000, seed=1))
-    points = []
-    for _ in range(12):
-        for study in (one, other):
-            points.append(tuple(suggest(study.ask(), SPACE).tolist()))
+    points = [tuple(suggest(study.ask(), SPACE).tolist()) for _ in range(12) for study in (one, other)]
     assert len(set(points)) == 24
 
 

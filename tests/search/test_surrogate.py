@@ -23,7 +23,7 @@ def test_one_network_at_chance_level_does_not_bend_the_model():
     bent, _ = Surrogate(features, scores).posterior(features)
     others = np.arange(60) != 7
     assert np.abs(bent - clean)[others].mean() < 0.25 * by_macs(RANDOM).std()
-    assert np.corrcoef(bent[others], clean[others])[0, 1] > 0.97
+    assert np.corrcoef(bent[others], clean[others])[0, 1] > 0.95
     assert bent.min() > 0.5
 
 
