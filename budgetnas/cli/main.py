@@ -18,6 +18,8 @@ COMMANDS = {
     "space": "survey what fits a cap: exact numbers, extremes, the spread of MACs",
     "fit": "scale the widths of a network until they fill a cap",
     "search": "search for the most accurate network under a cap, or go on with a stopped search",
+    "train": "train one network under a recipe, over some seeds",
+    "reproduce": "train the report's models as it did, reported beside measured",
     "dashboard": "serve a run's study with optuna-dashboard",
 }
 

@@ -42,24 +42,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("study", nargs="?", metavar="STUDY.toml", help="a study file")
     add("--max-params", metavar="N", help="hard cap on trainable parameters, like 5e6 or 5M")
-    add("--trials", type=_whole, metavar="N", help="networks to train by proxy, in all (default 100)")
+    add("--trials", type=whole_number, metavar="N", help="networks to train by proxy, in all (default 100)")
     add("--dataset", metavar="NAME|PATH", help="auto, cifar10, cifar100, digits, an .npz or an image folder")
     add("--data-dir", metavar="DIR", help="where downloaded data sets live (default data)")
-    add("--subset", type=_whole, metavar="N", help="images of each class to keep in each split")
+    add("--subset", type=whole_number, metavar="N", help="images of each class to keep in each split")
     add("--out", metavar="DIR", help="folder of all runs (default runs)")
     add("--name", help="name of this run (default: data set, cap and seed)")
-    add("--seed", type=_whole, metavar="N", help="seed of everything random (default 0)")
+    add("--seed", type=whole_number, metavar="N", help="seed of everything random (default 0)")
     add("--device", metavar="NAME", help="auto, cpu, cuda or mps")
     add(
         "--workers",
-        type=_whole,
+        type=whole_number,
         metavar="N",
         help="trainings side by side (default: one per GPU or CPU core)",
     )
     add("--sampler", metavar="NAME", help="thompson (default), evolution, tpe or random")
-    add("--promote", type=_whole, metavar="N", help="how many of the best get full training (default 5)")
-    add("--full-epochs", type=_whole, metavar="N", help="length of full training (CIFAR 200, digits 10)")
-    add("--max-hours", type=_number, metavar="H", help="start no training after this many hours")
+    add("--promote", type=whole_number, metavar="N", help="how many of the best get full training (default 5)")
+    add("--full-epochs", type=whole_number, metavar="N", help="length of full training (CIFAR 200, digits 10)")
+    add("--max-hours", type=number, metavar="H", help="start no training after this many hours")
     add("--storage", metavar="URL", help="Optuna storage (default: study.db in the run's folder)")
     add(
         "--set",
@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         dry_run(config, console)
         return 0
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, terminate)
     try:
         with console:
             result = search(config, console, command=["budgetnas", *sys.argv[1:]])
@@ -115,11 +115,12 @@ def _typed(message: str, arguments: argparse.Namespace) -> str:
     return message
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
+def terminate(signal_number: int, frame: FrameType | None) -> None:
+    """Answer SIGTERM."""
     raise Terminated
 
 
-def _whole(text: str) -> int:
+def whole_number(text: str) -> int:
     """Read a whole number, also as 1e2 or 1_000."""
     try:
         value = float(text)
@@ -130,7 +131,8 @@ def _whole(text: str) -> int:
     return int(value)
 
 
-def _number(text: str) -> float:
+def number(text: str) -> float:
+    """Read any number."""
     try:
         return float(text)
     except ValueError:

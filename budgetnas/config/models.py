@@ -25,6 +25,8 @@ class NamedModel:
         seeded: whether searches try it before their own proposals.
         reported_params: parameters as its source reports them.
         reported_accuracy: test accuracy in percent as its source reports it.
+        reported_epoch: the epoch that it reports it of.
+        phases: (epochs, period of the schedule) of each part of its training, as its source did it.
         note: what a reader must know.
     """
 
@@ -35,6 +37,8 @@ class NamedModel:
     seeded: bool = False
     reported_params: int | None = None
     reported_accuracy: float | None = None
+    reported_epoch: int | None = None
+    phases: tuple[tuple[int, int], ...] = ((200, 200),)
     note: str = ""
 
     @property

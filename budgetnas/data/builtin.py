@@ -17,7 +17,7 @@ from budgetnas.data.split import hold_out
 from budgetnas.exceptions import DataError
 
 DIGITS_NOTICE = "digits shows the flow: 1,797 images of 8x8 pixels. Its ranking says nothing about CIFAR-10."
-CIFAR_TRAITS = Traits(shift=4, flip=True, proxy_epochs=8, full_epochs=200)
+CIFAR_TRAITS = Traits(shift=4, flip=True)
 _CONNECT_SECONDS = 5.0
 
 

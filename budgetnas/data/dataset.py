@@ -32,15 +32,15 @@ class Traits:
     Attributes:
         shift: pixels by which training moves an image at random, zero-padded.
         flip: whether training mirrors an image at random.
-        proxy_epochs: length of a short training.
-        full_epochs: length of a full training.
+        proxy_epochs: length of a short training; None for the recipe's.
+        full_epochs: length of a full training; None for the recipe's.
         notice: what a reader of any result on this set must know; "" for nothing.
     """
 
     shift: int
     flip: bool
-    proxy_epochs: int
-    full_epochs: int
+    proxy_epochs: int | None = None
+    full_epochs: int | None = None
     notice: str = ""
 
 

@@ -1,4 +1,4 @@
-"""Mean and spread of a train split, by which every image is normalised."""
+"""Mean and spread by which every image is normalised: a recipe's own, or those of the train split."""
 
 from __future__ import annotations
 
@@ -6,9 +6,30 @@ from functools import lru_cache
 
 import numpy as np
 
+from budgetnas.config.recipe import Recipe
 from budgetnas.data.dataset import Dataset
+from budgetnas.exceptions import UsageError
 
 _CHUNK = 1_000_000
+
+
+def normalisation(data: Dataset, recipe: Recipe) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation per channel of raw [0, 255] pixels, by which images are normalised.
+
+    They are the recipe's own where it has any, else those of the train split.
+
+    Raises:
+        UsageError: the recipe's are for another number of channels.
+    """
+    if recipe.mean is None or recipe.std is None:
+        return statistics(data)
+    channels = data.shape.channels
+    if not len(recipe.mean) == len(recipe.std) == channels:
+        raise UsageError(
+            f"`recipe.mean` and `recipe.std` have {len(recipe.mean)} and {len(recipe.std)} values, but {data.name} has "
+            f"{channels} channels: give one for each, or leave both out for those of the training images."
+        )
+    return tuple(255 * value for value in recipe.mean), tuple(255 * value for value in recipe.std)
 
 
 @lru_cache(maxsize=1)

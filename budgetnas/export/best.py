@@ -10,8 +10,9 @@ from typing import Any
 from torch import nn
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.config.recipe import Recipe
 from budgetnas.data.dataset import Dataset
-from budgetnas.data.statistics import statistics
+from budgetnas.data.statistics import normalisation
 from budgetnas.exceptions import StorageError
 from budgetnas.models.build import build_model
 from budgetnas.models.weights import unpack
@@ -22,10 +23,10 @@ ARCH, WEIGHTS = "arch.json", "model.safetensors"
 
 
 def write_best(
-    folder: Path, *, candidate: Candidate, data: Dataset, weights: bytes, results: Mapping[str, Any]
+    folder: Path, *, candidate: Candidate, data: Dataset, recipe: Recipe, weights: bytes, results: Mapping[str, Any]
 ) -> None:
     """Write the winner; the architecture file, which names the weights by hash, comes last."""
-    mean, std = statistics(data)
+    mean, std = normalisation(data, recipe)
     spec = candidate.spec
     write_bytes(folder / WEIGHTS, weights)
     write_json(

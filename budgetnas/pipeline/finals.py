@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.promotion.select import finalists, promote
-from budgetnas.records.engine import Engine, Failed, Finished
 from budgetnas.records.trial import Trial, TrialState
 from budgetnas.search.recommend import recommend
-from budgetnas.storage.files import read_bytes
 from budgetnas.storage.study import StudyStore
-from budgetnas.training.tasks import Look, LookTask
 
 
 def trusted_scores(prepared: Prepared, proxies: StudyStore) -> dict[int, float]:
@@ -71,37 +65,6 @@ def choose(fulls: StudyStore) -> None:
         }
         if choice not in choices:
             fulls.record("choices", [*choices, choice])
-
-
-def look(prepared: Prepared, fulls: StudyStore, engine: Engine, folder: Path) -> None:
-    """Read the test set for every finalist's best run; a look at the same weights is the same look.
-
-    Raises:
-        BudgetNASError: a network could not be tested.
-    """
-    looks: dict[str, Any] = dict(fulls.facts.get("looks", {}))
-    runs = [finalist.best_run for finalist in finalists(fulls.trials)]
-    todo = [run for run in runs if look_key(run) not in looks]
-    flying: dict[str, Trial] = {}
-    while todo or flying:
-        while todo and len(flying) < engine.capacity:
-            run = todo.pop(0)
-            weights = read_bytes(folder / run.attrs["weights"], run.attrs["weights_sha256"])
-            flying[look_key(run)] = run
-            engine.submit(look_key(run), LookTask(setting=prepared.setting, spec=run.candidate.spec, weights=weights))
-        for event in engine.wait(1.0):
-            if isinstance(event, Failed):
-                raise BudgetNASError(f"`{flying[event.key].candidate.spec.id}` could not be tested: {event.reason}")
-            if isinstance(event, Finished):
-                assert isinstance(event.result, Look)
-                del flying[event.key]
-                looks[event.key] = {"correct": event.result.correct, "images": event.result.images}
-                fulls.record("looks", looks)
-
-
-def look_key(run: Trial) -> str:
-    """Name a look: the full trial's number and the hash of its weights."""
-    return f"{run.number}:{run.attrs['weights_sha256']}"
 
 
 def _complete(store: StudyStore) -> list[Trial]:

@@ -68,12 +68,12 @@ class Prepared:
     @property
     def proxy_epochs(self) -> int:
         """Length of the short training."""
-        return self.config.proxy.epochs or self.data.traits.proxy_epochs
+        return self.config.proxy.epochs or self.proxy.epochs
 
     @property
     def full_epochs(self) -> int:
         """Length of the full training."""
-        return self.config.full.epochs or self.data.traits.full_epochs
+        return self.config.full.epochs or self.full.epochs
 
     @property
     def workers(self) -> int:
@@ -116,12 +116,12 @@ def prepare(config: StudyConfig) -> Prepared:
     config = replace(
         config,
         budget=replace(config.budget, max_params=cap),
-        proxy=replace(config.proxy, epochs=config.proxy.epochs or data.traits.proxy_epochs),
-        full=replace(config.full, epochs=config.full.epochs or data.traits.full_epochs),
+        proxy=replace(config.proxy, epochs=config.proxy.epochs or data.traits.proxy_epochs or recipes[0].epochs),
+        full=replace(config.full, epochs=config.full.epochs or data.traits.full_epochs or recipes[1].epochs),
         engine=replace(
             config.engine,
             device=device,
-            workers=config.engine.workers or gpus or _cores(config.engine.threads),
+            workers=config.engine.workers or gpus or cores(config.engine.threads),
         ),
         output=replace(
             config.output,
@@ -171,7 +171,7 @@ def _plain(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name).lstrip(".") or "data"
 
 
-def _cores(threads: int) -> int:
+def cores(threads: int) -> int:
     """Return how many trainings the processor has room for, a container's quota included."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = Path("/sys/fs/cgroup/cpu.max")

@@ -22,17 +22,29 @@ PACKAGES = ("torch", "torchvision", "optuna", "numpy", "scikit-learn", "safetens
 
 
 def add_driver(fulls: StudyStore, prepared: Prepared, command: Sequence[str]) -> None:
-    """Record the driver that is about to train."""
+    """Record the driver that is about to train for a search."""
     study = flatten(prepared.config)
     if study["output.storage"]:
         study["output.storage"] = public_url(study["output.storage"])
+    words = [_public(word, prepared.config.output.storage) for word in command]
+    hardware = {
+        "device": prepared.device_name,
+        "workers": prepared.workers,
+        "threads": prepared.setting.threads,
+    }
+    record_driver(fulls, words, hardware=hardware, study=study)
+
+
+def record_driver(
+    store: StudyStore, command: Sequence[str], *, hardware: dict[str, Any], study: dict[str, Any]
+) -> None:
+    """Record a driver in its study: command, time, hardware, versions, commit and settings."""
     driver = {
-        "command": shlex.join(_public(word, prepared.config.output.storage) for word in command),
+        "command": shlex.join(command),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "hardware": {
-            "device": prepared.device_name,
-            "workers": prepared.workers,
-            "threads": prepared.setting.threads,
+            **hardware,
+            "processor": processor(),
             "cores": os.cpu_count(),
             "machine": platform.machine(),
         },
@@ -44,12 +56,20 @@ def add_driver(fulls: StudyStore, prepared: Prepared, command: Sequence[str]) ->
         "git_commit": git_commit(Path(budgetnas.__file__).parent),
         "study": study,
     }
-    fulls.record("drivers", [*drivers(fulls.facts), driver])
+    store.record("drivers", [*drivers(store.facts), driver])
 
 
 def drivers(facts: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the drivers of a study, from its facts, first to last."""
     return list(facts.get("drivers", []))
+
+
+def processor() -> str:
+    """Name the processor, as Linux does; its architecture elsewhere."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def git_commit(folder: Path) -> str | None:

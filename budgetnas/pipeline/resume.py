@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from budgetnas.exceptions import StudyMismatchError
-from budgetnas.pipeline.finals import look_key, promoted
+from budgetnas.pipeline.finals import promoted
+from budgetnas.pipeline.looks import look_key
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.stages import counted, missing_runs
 from budgetnas.promotion.select import finalists

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 from budgetnas.config.study import StudyConfig
 from budgetnas.engine.local import LocalEngine
 from budgetnas.export.best import write_best
-from budgetnas.pipeline.finals import choose, decide_promotion, look, look_key, trusted_scores
+from budgetnas.pipeline.finals import choose, decide_promotion, trusted_scores
+from budgetnas.pipeline.looks import look, look_key
 from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.prepare import Prepared, prepare
 from budgetnas.pipeline.provenance import add_driver
@@ -136,7 +137,8 @@ def _run(
     full = FullStage(prepared, fulls, promoted, Clock(seconds, since=started), folder)
     run_stage(full, engine, tick=lambda: listener.progressed(_progress(FULL, fulls, full.total)))
     choose(fulls)
-    look(prepared, fulls, engine, folder)
+    runs = [finalist.best_run for finalist in finalists(fulls.trials)]
+    look(runs, fulls, engine, folder, setting=prepared.setting, recipe=prepared.full)
 
 
 def _result(prepared: Prepared, proxies: StudyStore, fulls: StudyStore, folder: Path, *, resumed: bool) -> SearchResult:
@@ -164,6 +166,7 @@ def _best(result: SearchResult) -> dict[str, Any]:
     return {
         "candidate": winner.candidate,
         "data": result.prepared.data,
+        "recipe": result.prepared.full,
         "weights": read_bytes(result.folder / run.attrs["weights"], run.attrs["weights_sha256"]),
         "results": {
             "score": winner.score,

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from budgetnas.pipeline.prepare import Prepared
-from budgetnas.records.trial import Trial, TrialState
+from budgetnas.records.trial import Candidate, Trial, TrialState
 from budgetnas.search.history import history, is_ready
 from budgetnas.search.samplers import Sampler
 from budgetnas.storage.files import digest, write_bytes
 from budgetnas.storage.study import StudyStore
-from budgetnas.training.tasks import Trained, TrainTask
+from budgetnas.training.checkpoint import Checkpoints
+from budgetnas.training.tasks import Trained, TrainTask, whole
 
 
 class Clock:
@@ -66,17 +67,17 @@ class ProxyStage:
                     store.record("exhausted", True)
                     return None
                 candidate = prepared.candidate(prepared.space.decode(point), search.sampler)
-            over = candidate.params > prepared.cap
+            reason = over_budget(candidate, prepared.cap, prepared.macs_cap if not seeded else None)
             trial = store.add(
                 candidate,
-                state=TrialState.PRUNED if over else TrialState.RUNNING,
+                state=TrialState.PRUNED if reason else TrialState.RUNNING,
                 attrs={
                     "seeded": seeded,
                     "utilisation": candidate.params / prepared.cap,
-                    **({"reason": f"{candidate.params - prepared.cap:,} parameters over the cap"} if over else {}),
+                    **({"reason": reason} if reason else {}),
                 },
             )
-            if not over:
+            if not reason:
                 return trial
         return None
 
@@ -87,7 +88,7 @@ class ProxyStage:
             setting=prepared.setting,
             spec=trial.candidate.spec,
             recipe=prepared.proxy,
-            epochs=prepared.proxy_epochs,
+            phases=whole(prepared.proxy_epochs),
             seed=training_seed(prepared, "proxy", trial.number, 0),
             keep_weights=False,
         )
@@ -95,6 +96,9 @@ class ProxyStage:
     def finished(self, trial: Trial, result: Trained) -> Mapping[str, Any]:
         """Keep nothing but the scores."""
         return {}
+
+    def recorded(self, trial: Trial) -> None:
+        """Leave nothing to tidy up."""
 
 
 class FullStage:
@@ -150,9 +154,10 @@ class FullStage:
             setting=prepared.setting,
             spec=trial.candidate.spec,
             recipe=prepared.full,
-            epochs=prepared.full_epochs,
+            phases=whole(prepared.full_epochs),
             seed=int(trial.attrs["seed"]),
             keep_weights=True,
+            checkpoint=str(self._checkpoint(trial)),
         )
 
     def finished(self, trial: Trial, result: Trained) -> Mapping[str, Any]:
@@ -161,6 +166,13 @@ class FullStage:
         name = f"full/{trial.number}.safetensors"
         write_bytes(self._folder / name, result.weights)
         return {"weights": name, "weights_sha256": digest(result.weights)}
+
+    def recorded(self, trial: Trial) -> None:
+        """Remove what only a training under way needs."""
+        Checkpoints(self._checkpoint(trial)).clear()
+
+    def _checkpoint(self, trial: Trial) -> Path:
+        return self._folder / "full" / f"{trial.number}.state"
 
 
 def counted(prepared: Prepared, trials: Sequence[Trial]) -> int:
@@ -171,6 +183,15 @@ def counted(prepared: Prepared, trials: Sequence[Trial]) -> int:
         or (wastes and trial.state is TrialState.PRUNED and not trial.attrs["seeded"])
         for trial in trials
     )
+
+
+def over_budget(candidate: Candidate, cap: int, macs_cap: int | None) -> str | None:
+    """Say by how much a candidate is over the budget; None if it is within."""
+    if candidate.params > cap:
+        return f"{candidate.params - cap:,} parameters over the cap"
+    if macs_cap is not None and candidate.macs > macs_cap:
+        return f"{candidate.macs - macs_cap:,} MACs over the cap"
+    return None
 
 
 def missing_runs(prepared: Prepared, store: StudyStore, promoted: Sequence[Trial]) -> list[tuple[Trial, int]]:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from budgetnas.exceptions import BudgetNASError
-from budgetnas.records.engine import Engine, Failed, Progressed
+from budgetnas.records.engine import Engine, EpochReport, Failed, Finished, Progressed
 from budgetnas.records.trial import Trial, TrialState
 from budgetnas.storage.study import StudyStore
-from budgetnas.training.tasks import Trained, TrainTask
+from budgetnas.training.tasks import Paused, Trained, TrainTask
 
 TICK_SECONDS = 0.25
 SAME_IN_A_ROW = 3
@@ -33,11 +33,21 @@ class Stage(Protocol):
     def finished(self, trial: Trial, result: Trained) -> Mapping[str, Any]:
         """Keep what the training gave; return what to record with the trial."""
 
+    def recorded(self, trial: Trial) -> None:
+        """Tidy up after a trial that is COMPLETE in the storage."""
 
-def run_stage(stage: Stage, engine: Engine, *, tick: Callable[[], None]) -> None:
+
+def run_stage(
+    stage: Stage,
+    engine: Engine,
+    *,
+    tick: Callable[[], None],
+    heard: Callable[[Trial, EpochReport], None] = lambda trial, report: None,
+) -> None:
     """Run all trials of a stage, beginning with those that an earlier driver left unfinished.
 
-    Interrupted, it hands its running trials back as WAITING; the next driver runs them again under their numbers.
+    `tick` is called several times a second, `heard` after every epoch of every training. Interrupted, it hands its
+    running trials back as WAITING; the next driver runs them again under their numbers.
 
     Raises:
         BudgetNASError: nothing may go on: the data changed, the counter is wrong, or too many trainings failed.
@@ -63,18 +73,26 @@ def run_stage(stage: Stage, engine: Engine, *, tick: Callable[[], None]) -> None
                 trial = running[event.key]
                 if isinstance(event, Progressed):
                     store.report(trial.number, event.report.epoch, event.report.accuracy)
+                    heard(trial, event.report)
                     continue
-                if isinstance(event, Failed):
-                    if event.fatal:
-                        raise BudgetNASError(event.reason)
-                    store.fail(trial.number, event.reason)
-                else:
-                    _keep(stage, trial, event.result)
+                _end(stage, trial, event)
                 del running[event.key]
                 check_failures([trial for trial in store.trials if trial.number not in before])
     finally:
         for trial in running.values():
             store.release(trial.number)
+
+
+def _end(stage: Stage, trial: Trial, event: Failed | Finished) -> None:
+    """Record how a training ended: badly, cut off by its time, or well."""
+    if isinstance(event, Failed):
+        if event.fatal:
+            raise BudgetNASError(event.reason)
+        stage.store.fail(trial.number, event.reason)
+    elif isinstance(event.result, Paused):
+        stage.store.release(trial.number)
+    else:
+        _keep(stage, trial, event.result)
 
 
 def _keep(stage: Stage, trial: Trial, result: Trained) -> None:
@@ -84,10 +102,12 @@ def _keep(stage: Stage, trial: Trial, result: Trained) -> None:
         "images": result.images,
         "epochs": last.epoch,
         "train_loss": last.train_loss,
-        "validation_loss": last.loss,
+        "loss": last.loss,
+        **({"notices": list(result.notices)} if result.notices else {}),
         **stage.finished(trial, result),
     }
     stage.store.finish(trial.number, last.accuracy, attrs)
+    stage.recorded(trial)
 
 
 def check_failures(trials: Sequence[Trial]) -> None:

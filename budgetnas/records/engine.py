@@ -7,7 +7,7 @@ to the engine when it is made.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 
@@ -17,15 +17,21 @@ class EpochReport:
 
     Attributes:
         epoch: number of the epoch, from 1.
-        train_loss: mean training loss over the epoch.
-        accuracy: validation accuracy in [0, 1].
-        loss: mean validation cross-entropy.
+        lr: learning rate of its last step.
+        train_loss: mean training loss over the epoch, as the recipe defines it.
+        train_accuracy: share of the epoch's images, as augmented, that were right when they were trained on, in [0, 1].
+        accuracy: of the watched split (validation unless the task says otherwise) after the epoch, in [0, 1].
+        loss: mean cross-entropy on the watched split.
+        seconds: wall time of the epoch.
     """
 
     epoch: int
+    lr: float
     train_loss: float
+    train_accuracy: float
     accuracy: float
     loss: float
+    seconds: float = field(compare=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

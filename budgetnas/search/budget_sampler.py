@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from budgetnas.exceptions import BudgetNASError, UsageError
@@ -22,11 +23,15 @@ from budgetnas.search.repaired import MakeSampler, RepairedSampler
 from budgetnas.search.samplers import SamplerName, make_sampler
 from budgetnas.space.band import choose_band
 from budgetnas.space.index import make_index
-from budgetnas.space.protocol import Space
+from budgetnas.space.protocol import Space, on_grid
 
 IntArray = npt.NDArray[np.int64]
 _POINT = "budgetnas:point"
 _WANTED = 1_000
+
+
+class BandExhaustedError(BudgetNASError, optuna.TrialPruned):
+    """Every network of the band was proposed. Inside `study.optimize` it prunes its trial, and the study ends."""
 
 
 class BudgetSampler(BaseSampler):
@@ -66,7 +71,6 @@ class BudgetSampler(BaseSampler):
             self._sampler: Any = RepairedSampler(space, self.band, sampler, seed=seed)
         else:
             self._sampler = make_sampler(sampler, space, self.band, seed=seed)
-        self._others = optuna.samplers.RandomSampler(seed=seed)
         self._lock = threading.Lock()
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -79,16 +83,25 @@ class BudgetSampler(BaseSampler):
         """Propose a network, knowing every other trial.
 
         Raises:
-            BudgetNASError: every network of the band was proposed.
-            UsageError: the study has more than one objective.
+            BandExhaustedError: every network of the band was proposed.
+            UsageError: the study has more than one objective, or the trial was enqueued with a part of a network.
         """
         if len(study.directions) != 1:
             raise UsageError(f"`directions` has {len(study.directions)} objectives, but BudgetSampler knows one.")
+        fixed = set(trial.system_attrs.get("fixed_params", {})) & set(search_space)
+        if fixed and len(fixed) < len(search_space):
+            missing = ", ".join(sorted(set(search_space) - fixed))
+            raise UsageError(f"`enqueue_trial` lacks {missing}: give all dimensions of a network, or none.")
+        if fixed:
+            return {}
         while True:
             with self._lock:
                 point = self._sampler.propose(self.history(study, trial.number))
                 if point is None:
-                    raise BudgetNASError(f"all {len(self.band):,} networks of the band were proposed: end the study.")
+                    _stop(study)
+                    raise BandExhaustedError(
+                        f"all {len(self.band):,} networks of the band were proposed: end the study."
+                    )
                 study._storage.set_trial_system_attr(trial._trial_id, _POINT, point.tolist())
             # Another process may have proposed the same meanwhile: whoever sees that proposes again.
             if not (self.history(study, trial.number).points == point).all(axis=1).any():
@@ -97,30 +110,31 @@ class BudgetSampler(BaseSampler):
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Draw a parameter that is not of the space at random."""
-        return self._others.sample_independent(study, trial, param_name, param_distribution)
+        """Draw a parameter that is not of the space at random, by the seed, the trial's number and its name."""
+        key = [self.seed, trial.number, int.from_bytes(param_name.encode())]
+        seed = int(np.random.SeedSequence(key).generate_state(1)[0])
+        return RandomSampler(seed=seed).sample_independent(study, trial, param_name, param_distribution)
 
     def after_trial(
         self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
         """End `study.optimize` when the band holds nothing new."""
-        if self.band.is_exact and trial.number + 1 >= len(self.band):
-            points = self.history(study).points
-            if len(np.unique(points, axis=0)) >= len(self.band):
-                with contextlib.suppress(RuntimeError):  # outside `optimize` the next ask says so
-                    study.stop()
+        points = np.unique(self.history(study).points, axis=0)
+        if self.band.is_exact and len(points) >= len(self.band):
+            params, macs = self.space.params(points), self.space.macs(points)
+            inside = (params >= self.band.low) & (params <= self.band.high) & (macs <= self.band.max_macs)
+            if (inside & on_grid(self.space, points)).sum() >= len(self.band):
+                _stop(study)
 
     def history(self, study: optuna.Study, number: int | None = None) -> History:
         """Return what a study holds of all trials but number `number`, which is to be proposed."""
-        sign = 1 if study.direction == optuna.study.StudyDirection.MAXIMIZE else -1
-        trials = study.get_trials(deepcopy=False)
+        trials = _trials(study)
         points, scores, pruned = [], [], []
         for trial in trials:
             if trial.number == number or not (point := self._point(trial)):
                 continue
-            is_complete = trial.state is TrialState.COMPLETE
             points.append(point)
-            scores.append(sign * trial.values[0] if is_complete and trial.values else np.nan)
+            scores.append(_score(study, trial))
             pruned.append(trial.state is TrialState.PRUNED)
         return History(
             number=len(trials) if number is None else number,
@@ -130,20 +144,43 @@ class BudgetSampler(BaseSampler):
         )
 
     def best(self, study: optuna.Study) -> tuple[FrozenTrial, FrozenTrial]:
-        """Return the finished trial to trust, by posterior mean, and the one of the best value observed."""
-        complete = [trial for trial in study.get_trials(deepcopy=False) if trial.state is TrialState.COMPLETE]
-        points = np.array([self._point(trial) for trial in complete], dtype=np.int64)
-        sign = 1 if study.direction == optuna.study.StudyDirection.MAXIMIZE else -1
-        trusted = recommend(self.space, points, np.array([sign * trial.values[0] for trial in complete]))
-        return complete[int(trusted.argmax())], study.best_trial
+        """Return the finished trial to trust, by posterior mean, and the one of the best value observed.
+
+        Raises:
+            UsageError: no trial of the space has finished with a finite value.
+        """
+        found = [(trial, self._point(trial), _score(study, trial)) for trial in _trials(study)]
+        known = [(trial, point, score) for trial, point, score in found if point and not np.isnan(score)]
+        if not known:
+            raise UsageError(f"`{study.study_name}` has no finished trial of this space: train some networks first.")
+        scores = np.array([score for _, _, score in known])
+        trusted = recommend(self.space, np.array([point for _, point, _ in known], dtype=np.int64), scores)
+        return known[int(trusted.argmax())][0], known[int(scores.argmax())][0]
 
     def _point(self, trial: FrozenTrial) -> list[int] | None:
-        """Return a trial's point: what was proposed, or what its parameters say if it was enqueued."""
-        if _POINT in trial.system_attrs:
-            return list(trial.system_attrs[_POINT])
-        if all(dimension.name in trial.params for dimension in self.space.dimensions):
-            return list(map(int, to_point(self.space, trial.params)))
-        return None
+        """Return a trial's point: what its parameters say, or what was proposed while they are not all suggested."""
+        params = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+        if all(dimension.name in params for dimension in self.space.dimensions):
+            return list(map(int, to_point(self.space, params)))
+        return list(trial.system_attrs[_POINT]) if _POINT in trial.system_attrs else None
+
+
+def _trials(study: optuna.Study) -> list[FrozenTrial]:
+    """Return every trial: a pruner may show a sampler a study with a part of them."""
+    return study._storage.get_all_trials(study._study_id, deepcopy=False)
+
+
+def _score(study: optuna.Study, trial: FrozenTrial) -> float:
+    """Return a trial's value, higher is better; NaN unless it is COMPLETE and finite."""
+    if trial.state is not TrialState.COMPLETE or not trial.values or not np.isfinite(trial.values[0]):
+        return float("nan")
+    value = float(trial.values[0])
+    return value if study.direction == StudyDirection.MAXIMIZE else -value
+
+
+def _stop(study: optuna.Study) -> None:
+    with contextlib.suppress(RuntimeError):  # outside `optimize` the error says so
+        study.stop()
 
 
 def suggest(trial: optuna.Trial, space: Space) -> IntArray:

@@ -23,30 +23,20 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
 
 
 def to_params(space: Space, point: IntArray) -> dict[str, Any]:
-    """Return the parameters of a point [D]; values beyond a range are moved to its end."""
+    """Return the parameters of a point [D]; values that a parameter cannot have become the nearest that it can."""
     result: dict[str, Any] = {}
     for dimension, value in zip(space.dimensions, point.tolist(), strict=True):
         if dimension.ordered:
             result[dimension.name] = min(max(value, dimension.values[0]), dimension.values[-1])
         else:
-            known = value if value in dimension.values else dimension.values[0]
-            result[dimension.name] = dimension.label(known)
+            nearest = min(dimension.values, key=lambda known: abs(known - value))
+            result[dimension.name] = dimension.label(nearest)
     return result
 
 
 def to_point(space: Space, params: Mapping[str, Any]) -> IntArray:
     """Return the point [D] of parameters that `distributions` describes."""
     return np.array([_value(dimension, params[dimension.name]) for dimension in space.dimensions], dtype=np.int64)
-
-
-def to_grid(space: Space, point: IntArray) -> IntArray:
-    """Return the point with every ordered value moved to the nearest of its grid, of two the lower."""
-    found = point.copy()
-    for i, dimension in enumerate(space.dimensions):
-        if dimension.ordered:
-            values = np.asarray(dimension.values, dtype=np.int64)
-            found[i] = values[np.abs(values - point[i]).argmin()]
-    return found
 
 
 def _distribution(dimension: Dimension) -> BaseDistribution:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from budgetnas.search.history import History
 from budgetnas.space.members import Band, Members
-from budgetnas.space.protocol import Space
+from budgetnas.space.protocol import Space, on_grid
 from budgetnas.space.repair import repair
 
 IntArray = npt.NDArray[np.int64]
@@ -65,7 +65,7 @@ class Pool:
         """Return the distinct members of the band among `members` that the history has not seen."""
         seen = set(row_keys(history.points))
         inside = (members.params >= self.band.low) & (members.params <= self.band.high)
-        inside &= members.macs <= self.band.max_macs
+        inside &= (members.macs <= self.band.max_macs) & on_grid(self.space, members.points)
         keep = []
         for i, key in enumerate(row_keys(members.points)):
             if inside[i] and key not in seen:
@@ -97,7 +97,7 @@ class Pool:
         order = np.lexsort((draws.params, draws.macs))
         inside = order[quartile * _DRAWS_PER_QUARTILE : (quartile + 1) * _DRAWS_PER_QUARTILE]
         found = self.fresh(draws.take(rng.permutation(inside)), history)
-        if not len(found) or not history.number:
+        if not len(found) or not len(history.points):
             return first(found) if len(found) else first(self.unseen(history, 1))
         spread = self.space.features(draws.points).std(axis=0)
         scale = np.where(spread < 1e-9, 1.0, spread)

@@ -1,7 +1,8 @@
 """Any Optuna sampler under a budget: it proposes in a study of its own, and what it proposes is repaired.
 
-The study is in memory and holds exactly the history, so that a proposal depends on nothing else: not on a database that
-others write to, and not on what a sampler remembers.
+The study is in memory and holds the history, so that a proposal depends on nothing else. That suits samplers that learn
+from the parameters and values of trials (TPE, GP, random); those that keep a state of their own, in themselves or in
+attributes of a study (grid, QMC, CMA-ES, NSGA), begin anew with each proposal.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
-from budgetnas.search.distributions import distributions, to_grid, to_params, to_point
+from budgetnas.search.distributions import distributions, to_params, to_point
 from budgetnas.search.history import History
 from budgetnas.search.pool import Pool, first
 from budgetnas.space.members import Band
-from budgetnas.space.protocol import Space
+from budgetnas.space.protocol import Space, to_grid
 
 IntArray = npt.NDArray[np.int64]
 MakeSampler = Callable[[int], BaseSampler]
@@ -67,8 +68,7 @@ class FreeSampler:
 
     def propose(self, history: History) -> IntArray:
         """Return the proposal as a member of the space."""
-        point: IntArray = self._space.canonical(self._mirror.ask(history)[None])[0]
-        return point
+        return self._mirror.ask(history)
 
 
 class _Mirror:
@@ -87,6 +87,7 @@ class _Mirror:
         optuna.logging.set_verbosity(verbosity)
         self._ids: list[int] = []
         self._points: list[list[int]] = []
+        self._pruned: list[bool] = []
         self._scores: list[float] = []  # NaN until known
 
     def ask(self, history: History) -> IntArray:
@@ -96,13 +97,16 @@ class _Mirror:
         trial = optuna.load_study(study_name=_NAME, storage=self._storage, sampler=sampler).ask(self._distributions)
         # A failed trial is invisible to samplers; what became of the proposal comes with the next history.
         self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-        return to_grid(self._space, to_point(self._space, trial.params))
+        point: IntArray = to_grid(self._space, to_point(self._space, trial.params)[None])[0]
+        return point
 
     def _follow(self, history: History) -> None:
         """Bring the study to the state of a history."""
         points, scores = history.points.tolist(), history.scores.tolist()
         told = [i for i, score in enumerate(self._scores) if not math.isnan(score)]
-        if points[: len(self._points)] != self._points or any(scores[i] != self._scores[i] for i in told):
+        known = len(self._points)
+        is_other = points[:known] != self._points or history.pruned[:known].tolist() != self._pruned
+        if is_other or any(scores[i] != self._scores[i] for i in told):
             self._begin()
         for i in range(len(self._points), len(points)):
             template = create_trial(
@@ -112,7 +116,7 @@ class _Mirror:
             )
             self._ids.append(self._storage.create_new_trial(self._study_id, template_trial=template))
             self._scores.append(math.nan)
-        self._points = points
+        self._points, self._pruned = points, history.pruned.tolist()
         for i in np.flatnonzero(~np.isnan(history.scores) & np.isnan(self._scores)).tolist():
             self._storage.set_trial_state_values(self._ids[i], TrialState.COMPLETE, [scores[i]])
             self._scores[i] = scores[i]

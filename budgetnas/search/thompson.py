@@ -108,7 +108,7 @@ class ThompsonSampler:
         size = FEWEST
         while int(size * REFIT) + 1 <= len(scores):
             size = int(size * REFIT) + 1
-        key = scores[:size].tobytes()
+        key = features[:size].tobytes() + scores[:size].tobytes()
         if self._fitted is None or self._fitted[0] != key:
             self._fitted = key, fit_hyperparameters(features[:size], scores[:size])
         return self._fitted[1]

@@ -8,7 +8,7 @@ from budgetnas.space.members import SpaceIndex
 from budgetnas.space.protocol import Space, grid_size
 from budgetnas.space.sampled import SampledIndex
 
-LARGEST = 10_000_000  # members listed, or halves sorted, of about 100 bytes each
+LARGEST = 10_000_000  # members listed, or halves sorted, of some 40 to 100 bytes each
 
 
 def make_index(space: Space, *, max_macs: int | None) -> SpaceIndex:

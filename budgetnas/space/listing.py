@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -15,16 +16,28 @@ _CHUNK = 100_000
 
 
 class Listing:
-    """Members sorted by params.
+    """Members sorted by params, their points in the smallest integers that hold them.
 
     Args:
-        members: [N] in any order.
+        members: [N] in any order; their points may be in small integers already.
         strata: [N] of each.
     """
 
     def __init__(self, members: Members, strata: IntArray) -> None:
         order = np.argsort(members.params, kind="stable")
-        self.members, self.strata = members.take(order), strata[order]
+        self._points = compact(members.points)[order]
+        self.params, self.macs, self.strata = members.params[order], members.macs[order], compact(strata)[order]
+
+    def __len__(self) -> int:
+        return len(self.params)
+
+    def take(self, rows: npt.NDArray[np.integer] | slice) -> Members:
+        """Return the members at some positions."""
+        return Members(points=self._points[rows].astype(np.int64), params=self.params[rows], macs=self.macs[rows])
+
+    def at(self, row: int) -> Member:
+        """Return the member at one position."""
+        return self.take(np.array([row])).at(0)
 
     @cached_property
     def by_stratum(self) -> dict[int, IntArray]:
@@ -34,28 +47,34 @@ class Listing:
     def counts(self, at_most: IntArray) -> dict[int, IntArray]:
         """Count, per stratum, the members with params up to each threshold; `at_most` and results [T]."""
         return {
-            stratum: np.searchsorted(self.members.params[rows], at_most, side="right").astype(np.int64)
+            stratum: np.searchsorted(self.params[rows], at_most, side="right").astype(np.int64)
             for stratum, rows in self.by_stratum.items()
         }
 
     def smallest(self) -> Member | None:
         """Return the member of fewest params, None where there is none."""
-        return self.members.at(0) if len(self.members) else None
+        return self.at(0) if len(self) else None
 
     def largest(self, at_most: int) -> Member | None:
         """Return the member of most params up to `at_most`, None where there is none."""
-        end = int(np.searchsorted(self.members.params, at_most, side="right"))
-        return self.members.at(end - 1) if end else None
+        end = int(np.searchsorted(self.params, at_most, side="right"))
+        return self.at(end - 1) if end else None
 
     def most_macs(self, low: int, high: int) -> Member | None:
         """Return the member of most MACs with params from `low` to `high`, None where there is none."""
         start, end = self.span(low, high)
-        return self.members.at(start + int(self.members.macs[start:end].argmax())) if end > start else None
+        return self.at(start + int(self.macs[start:end].argmax())) if end > start else None
 
     def span(self, low: int, high: int) -> tuple[int, int]:
         """Return where in the list params from `low` to `high` begin and end."""
-        start = np.searchsorted(self.members.params, low, side="left")
-        return int(start), max(int(start), int(np.searchsorted(self.members.params, high, side="right")))
+        start = np.searchsorted(self.params, low, side="left")
+        return int(start), max(int(start), int(np.searchsorted(self.params, high, side="right")))
+
+
+def compact(values: IntArray) -> npt.NDArray[np.integer]:
+    """Return integers in the smallest signed type that holds all of them."""
+    largest = int(np.abs(values).max(initial=0))
+    return values.astype(np.min_scalar_type(-largest - 1))
 
 
 class ListedIndex:
@@ -72,16 +91,17 @@ class ListedIndex:
     def __init__(self, space: Space, *, max_macs: int | None) -> None:
         self.space = space
         self.max_macs = int(np.iinfo(np.int64).max) if max_macs is None else max_macs
-        total, kept = grid_size(space), []
+        total, kept, strata = grid_size(space), list[Members](), list[IntArray]()
         self._size = 0
         for start in range(0, total, _CHUNK):
             points = grid_points(space, np.arange(start, min(total, start + _CHUNK)))
             points = points[is_member(space, points)]
             self._size += len(points)
             found = Members(points=points, params=space.params(points), macs=space.macs(points))
-            kept.append(found.take(found.macs <= self.max_macs))
-        everything = Members.join(kept)
-        self.listing = Listing(everything, space.strata(everything.points))
+            found = found.take(found.macs <= self.max_macs)
+            strata.append(space.strata(found.points))
+            kept.append(replace(found, points=compact(found.points)))  # type: ignore[arg-type]  # until it is taken
+        self.listing = Listing(Members.join(kept), np.concatenate(strata))
 
     def size(self) -> int:
         """Count the whole space, caps aside."""
@@ -126,18 +146,19 @@ class ListedSet:
 
     def __init__(self, index: ListedIndex, *, low: int, high: int) -> None:
         self.low, self.high, self.max_macs = low, high, index.max_macs
+        self._listing = index.listing
         start, end = index.listing.span(low, high)
-        self._members = index.listing.members.take(np.arange(start, end))
+        self._span = slice(start, end)
         strata = index.listing.strata[start:end]
-        self._rows = {int(stratum): np.flatnonzero(strata == stratum) for stratum in np.unique(strata)}
+        self._rows = {int(stratum): start + np.flatnonzero(strata == stratum) for stratum in np.unique(strata)}
         self.counts = {stratum: len(rows) for stratum, rows in self._rows.items()}
 
     def __len__(self) -> int:
-        return len(self._members)
+        return self._span.stop - self._span.start
 
     def members(self) -> Members:
         """List every member once, by params."""
-        return self._members
+        return self._listing.take(self._span)
 
     def draw(
         self, number: int, *, rng: np.random.Generator, law: Law = "strata", stratum: int | None = None
@@ -146,4 +167,4 @@ class ListedSet:
         strata = np.full(number, stratum) if stratum is not None else choose_strata(self.counts, number, law, rng)
         ranks = rng.integers([self.counts[int(s)] for s in strata])
         chosen = [self._rows[int(s)][rank] for s, rank in zip(strata, ranks, strict=True)]
-        return self._members.take(np.array(chosen, dtype=np.int64))
+        return self._listing.take(np.array(chosen, dtype=np.int64))

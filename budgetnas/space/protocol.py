@@ -47,9 +47,9 @@ class Dimension:
                 f"`{self.name}` has the values {values[:8]}, but must have at least one, all different"
                 f"{', ascending' if self.ordered else ''}."
             )
-        if self.labels is not None and len(self.labels) != len(values):
+        if self.labels is not None and not len(self.labels) == len(set(self.labels)) == len(values):
             raise UsageError(
-                f"`{self.name}` has {len(self.labels)} labels for {len(values)} values: give one for each."
+                f"`{self.name}` has the labels {list(self.labels)[:8]} for {len(values)} values: give each its own."
             )
 
     def label(self, value: int) -> Any:
@@ -136,3 +136,19 @@ def is_member(space: Space, points: IntArray) -> npt.NDArray[np.bool_]:
     """Tell which points of the grid stand for themselves: [N]."""
     found: npt.NDArray[np.bool_] = (space.canonical(points) == points).all(axis=1)
     return found
+
+
+def on_grid(space: Space, points: IntArray) -> npt.NDArray[np.bool_]:
+    """Tell which points lie on the grid: [N]. Networks that a person adds to a study need not."""
+    columns = [np.isin(points[:, i], dimension.values) for i, dimension in enumerate(space.dimensions)]
+    found: npt.NDArray[np.bool_] = np.all(columns, axis=0)
+    return found
+
+
+def to_grid(space: Space, points: IntArray) -> IntArray:
+    """Move every value to the nearest of its dimension, of two the lower, and return the members: [N, D]."""
+    moved = np.empty_like(points)
+    for i, dimension in enumerate(space.dimensions):
+        values = np.asarray(dimension.values, dtype=np.int64)
+        moved[:, i] = values[np.abs(values[None, :] - points[:, i, None]).argmin(axis=1)]
+    return space.canonical(moved)

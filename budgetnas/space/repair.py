@@ -3,14 +3,15 @@
 The rule, in order:
 
 1. *Exchange.* Where a point does not fit even with every ordered dimension at its lowest, unordered ones change: as few
-   as possible (the nearest by Hamming distance); of equally near points the one of most params.
+   as possible (the nearest by Hamming distance); of equally near points the one of most params at that lowest.
 2. *Scale.* All ordered values are multiplied by one factor and moved to the nearest values of their grids; the largest
    factor that fits is taken. So their ratios stay as near to the given ones as the grids allow. The factor may be
    above 1: a network that is too small grows.
 3. *Fill.* As long as any single ordered value can rise by one step and the network still fits, the one that lags most
    behind its ratio rises; of equals, the later dimension.
 
-What results never exceeds the cap, and no single step of growth of it fits.
+What results never exceeds the cap, and no single step of growth of it fits (one that `canonical` turns into a smaller
+network is no growth).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from budgetnas.space.members import Member, Members
-from budgetnas.space.protocol import Dimension, Space
+from budgetnas.space.protocol import Dimension, Space, to_grid
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -38,14 +39,14 @@ def repair(
         space: of the point.
         point: [D] of the grid, or near it.
         max_params: the cap.
-        min_params: fewest params that unordered dimensions alone should reach (ordered ones always fill the cap).
+        min_params: fewest params where all dimensions are unordered: then the nearest point with as many is taken.
         max_macs: cap on MACs for one image; None for no cap.
 
     Returns:
         The member, or None where nothing that fits was found.
     """
     mender = _Mender(space, max_params=max_params, min_params=min_params, max_macs=max_macs)
-    given = space.canonical(point[None].astype(np.int64))[0]
+    given = to_grid(space, point[None].astype(np.int64))[0]
     start = mender.exchange(given)
     if start is None:
         return None
@@ -71,7 +72,8 @@ class _Mender:
 
     def exchange(self, point: IntArray) -> IntArray | None:
         """Return the point with the fewest unordered values changed that can be made to fit, None where none can."""
-        unordered = [i for i, dimension in enumerate(self.space.dimensions) if not dimension.ordered]
+        dimensions = enumerate(self.space.dimensions)
+        unordered = [i for i, dimension in dimensions if not dimension.ordered and len(dimension.values) > 1]
         for distance in range(len(unordered) + 1):
             points = _exchanges(self.space, point, unordered, distance)
             if points is None:
@@ -125,6 +127,7 @@ class _Mender:
                 return point
             grown = self.space.canonical(np.stack(steps))
             able = self.fits(grown) & (grown != point).any(axis=1)
+            able &= (grown[:, ordered] >= point[ordered]).all(axis=1)  # not what `canonical` takes back down
             if not able.any():
                 return point
             point = grown[int(able.argmax())]

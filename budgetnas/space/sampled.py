@@ -8,6 +8,7 @@ found among them by rejection too. Counts are estimates, extremes are the best t
 from __future__ import annotations
 
 import math
+import sys
 from typing import Protocol
 
 import numpy as np
@@ -26,9 +27,15 @@ PATIENCE = 4
 
 
 class _Draws(Protocol):
-    """Uniform draws from the members of one part of a space."""
+    """Uniform draws from the members of one part of a space.
+
+    Attributes:
+        size: of the part, exact or estimated.
+        population: what draws are made from, members or not.
+    """
 
     size: int
+    population: int
 
     def draw(self, number: int, rng: np.random.Generator) -> Members:
         """Draw members, with replacement; up to `number` of them."""
@@ -48,7 +55,7 @@ class ChainDraws:
 
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
-        self.size = chain.size()
+        self.size = self.population = chain.size()
         links = len(chain.end[0])
         allowed = np.ones((links, len(chain.link)), dtype=bool) if chain.allowed is None else chain.allowed
         ways = np.ones(links)
@@ -95,7 +102,8 @@ class GridDraws:
     def __init__(self, space: Space, *, stratum: int | None = None, seed: int = 0) -> None:
         self.space, self.stratum = space, stratum
         share = len(self.draw(SURVEY, np.random.default_rng(seed))) / SURVEY
-        self.size = round(share * grid_size(space))
+        self.population = grid_size(space)
+        self.size = round(share * self.population)
 
     def draw(self, number: int, rng: np.random.Generator) -> Members:
         """Draw `number` points and keep those that are members."""
@@ -128,7 +136,6 @@ class SampledIndex:
         self.max_macs = int(np.iinfo(np.int64).max) if max_macs is None else max_macs
         self.draws = _parts(space, seed)
         surveys = {s: draws.draw(SURVEY, np.random.default_rng(seed)) for s, draws in self.draws.items()}
-        self._drawn = {stratum: len(members) for stratum, members in surveys.items()}
         fit = {s: members.take(members.macs <= self.max_macs) for s, members in surveys.items()}
         self.survey = Listing(
             Members.join(list(fit.values())), np.repeat(list(fit), [len(members) for members in fit.values()])
@@ -143,15 +150,16 @@ class SampledIndex:
         found = self.survey.counts(at_most)
         none = np.zeros(len(at_most), dtype=np.int64)
         return {
-            stratum: np.round(found.get(stratum, none) / self._drawn[stratum] * draws.size).astype(np.int64)
+            # Python's integers: a space may hold more than an int64 does.
+            stratum: np.array([round(n / SURVEY * draws.population) for n in found.get(stratum, none).tolist()], object)
             for stratum, draws in self.draws.items()
         }
 
     def margin(self, count: int, stratum: int) -> int:
         """Return the half width of the 95 % interval of an estimated count (Agresti and Coull, 1998)."""
-        size, drawn = self.draws[stratum].size, self._drawn[stratum]
-        share = (count / size * drawn + 2) / (drawn + 4)
-        return round(1.96 * math.sqrt(share * (1 - share) / (drawn + 4)) * size)
+        population = self.draws[stratum].population
+        share = (count / population * SURVEY + 2) / (SURVEY + 4)
+        return round(1.96 * math.sqrt(share * (1 - share) / (SURVEY + 4)) * population)
 
     def smallest(self) -> Member | None:
         """Return the member of fewest params where it is known and within the cap on MACs, else the best drawn."""
@@ -191,11 +199,11 @@ class SampledSet:
         self.counts = {stratum: int(upto - below) for stratum, (below, upto) in counts.items() if upto > below}
 
     def __len__(self) -> int:
-        return sum(self.counts.values())
+        return min(sum(self.counts.values()), sys.maxsize)
 
     def members(self) -> Members:
         """List nothing: too many to list, too few to be worth it."""
-        return self._index.survey.members.take(np.arange(0))
+        return self._index.survey.take(np.arange(0))
 
     def draw(
         self, number: int, *, rng: np.random.Generator, law: Law = "strata", stratum: int | None = None
@@ -223,8 +231,8 @@ class SampledSet:
                 return Members.join(found).take(np.arange(number))
         survey = self._index.survey
         inside = survey.strata == stratum
-        inside &= (survey.members.params >= self.low) & (survey.members.params <= self.high)
-        everything = Members.join([*found, survey.members.take(inside)])
+        inside &= (survey.params >= self.low) & (survey.params <= self.high)
+        everything = Members.join([*found, survey.take(np.flatnonzero(inside))])
         return everything.take(rng.integers(len(everything), size=number))
 
 

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import torch
 
 from budgetnas.data.dataset import Dataset
 from budgetnas.data.load import load_dataset
-from budgetnas.data.statistics import statistics
+from budgetnas.data.statistics import normalisation
 from budgetnas.exceptions import DataError, TrainingError
 from budgetnas.models.build import build_model
-from budgetnas.models.weights import pack, unpack
+from budgetnas.models.weights import unpack
 from budgetnas.records.engine import EpochReport
 from budgetnas.training.images import Normaliser, to_device
 from budgetnas.training.loop import evaluate, time_steps, train
-from budgetnas.training.tasks import Look, LookTask, Setting, Timed, TimeTask, Trained, TrainTask
+from budgetnas.training.tasks import Look, LookTask, Paused, Setting, Timed, TimeTask, Trained, TrainTask
 
 Task = TrainTask | LookTask | TimeTask
 
 
-def perform(task: Task, report: Callable[[EpochReport], None]) -> Trained | Look | Timed:
+def perform(task: Task, report: Callable[[EpochReport], None]) -> Trained | Paused | Look | Timed:
     """Do `task` in this process, calling `report` after every epoch of a training.
 
     Raises:
@@ -33,19 +34,17 @@ def perform(task: Task, report: Callable[[EpochReport], None]) -> Trained | Look
     try:
         match task:
             case TrainTask():
-                model, reports, seconds = train(task, data, report)
-                return Trained(
-                    reports=tuple(reports),
-                    seconds=seconds,
-                    images=task.epochs * len(data.train),
-                    weights=pack(model) if task.keep_weights else None,
-                )
+                return train(task, data, report)
             case LookTask():
                 return look(task, data)
             case TimeTask():
                 return Timed(seconds_per_image=time_steps(task, data))
     except torch.OutOfMemoryError as error:
-        raise TrainingError(f"out of memory on {task.setting.device}: {' '.join(str(error).split())}") from error
+        raise _out_of_memory(task, error) from error
+    except RuntimeError as error:
+        if "DefaultCPUAllocator" not in str(error):
+            raise
+        raise _out_of_memory(task, error) from error
 
 
 def look(task: LookTask, data: Dataset) -> Look:
@@ -53,8 +52,14 @@ def look(task: LookTask, data: Dataset) -> Look:
     device = task.setting.device
     model = unpack(build_model(task.spec, data.shape), task.weights).to(device)
     images, labels = to_device(data.test, device)
-    correct, _ = evaluate(model, Normaliser(*statistics(data), device), images, labels, bf16=False)
+    correct, _ = evaluate(model, Normaliser(*normalisation(data, task.recipe), device), images, labels, bf16=False)
     return Look(correct=correct, images=len(labels))
+
+
+def _out_of_memory(task: Task, error: RuntimeError) -> TrainingError:
+    """Say how much was needed, as far as torch tells it."""
+    needed = re.search(r"allocate ([\d.]+ \w+)", str(error))
+    return TrainingError(f"out of memory on {task.setting.device}{f': {needed[1]} more were needed' if needed else ''}")
 
 
 def _load(setting: Setting) -> Dataset:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.recipe import Recipe
@@ -28,15 +31,66 @@ class Setting:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Phase:
+    """A part of a training with a schedule of its own.
+
+    Attributes:
+        epochs: its length.
+        period: epochs over which the rate falls to 0, as if it were that long.
+    """
+
+    epochs: int
+    period: int
+
+
+def whole(epochs: int) -> tuple[Phase, ...]:
+    """Return the phases of a training whose rate falls to 0 over all its epochs."""
+    return (Phase(epochs=epochs, period=epochs),)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TrainTask:
-    """Train `spec` from scratch on the train split, scoring it on validation after every epoch."""
+    """Train `spec` from scratch, scoring it after every epoch.
+
+    Attributes:
+        setting: what the tasks of the study share.
+        spec: the architecture.
+        recipe: how to train it.
+        phases: one, unless training begins anew on the way: every later phase starts from the best epoch of the one
+            before it, with a fresh optimiser.
+        seed: of initial weights, order and augmentation.
+        keep_weights: whether the result holds the weights.
+        learns_from: "train", or "all" for train and validation together.
+        watches: the split that is scored, "validation" or "test".
+        epochs: where to stop, for a part of what the phases say; their whole length unless given.
+        checkpoint: folder for the state after every epoch, from which a training cut off goes on; None for none.
+        stop_at: time (seconds since 1970) after which no epoch starts; None for none.
+    """
 
     setting: Setting
     spec: ResNetSpec
     recipe: Recipe
-    epochs: int
+    phases: tuple[Phase, ...]
     seed: int
     keep_weights: bool
+    learns_from: Literal["train", "all"] = "train"
+    watches: Literal["validation", "test"] = "validation"
+    epochs: int | None = None
+    checkpoint: str | None = None
+    stop_at: float | None = None
+
+    @property
+    def last_epoch(self) -> int:
+        """Number of the last epoch."""
+        whole = sum(phase.epochs for phase in self.phases)
+        return whole if self.epochs is None else min(whole, self.epochs)
+
+    def digest(self) -> str:
+        """Hash everything that the weights after an epoch depend on."""
+        setting = self.setting
+        facts = [self.spec.id, asdict(self.recipe), [asdict(phase) for phase in self.phases], self.seed]
+        facts += [self.learns_from, self.watches, setting.fingerprint, setting.device, setting.threads]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,20 +102,30 @@ class Trained:
         seconds: wall time of the training, loading aside.
         images: how many images it trained on, epochs counted.
         weights: safetensors bytes, if they were to be kept.
+        notices: what a reader should know, a line each: checkpoints that could not be used.
     """
 
     reports: tuple[EpochReport, ...]
     seconds: float
     images: int
     weights: bytes | None
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Paused:
+    """A training that its time cut off after `epoch` epochs; its checkpoint goes on from there."""
+
+    epoch: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LookTask:
-    """Test the `weights` (safetensors bytes) of `spec` on the test split."""
+    """Test the `weights` (safetensors bytes) of `spec`, trained by `recipe`, on the test split."""
 
     setting: Setting
     spec: ResNetSpec
+    recipe: Recipe
     weights: bytes
 
 

@@ -9,18 +9,22 @@ the same trainings.
 
 The table is a CSV file (or .csv.gz) with one row per network:
 
-- `params`, and `flops` or `macs` where known;
-- trainings: `acc0`, `acc1`, .. or `val0`, `val1`, .. (percent), or what --visit names;
-- the space: numeric columns that name a size (`w0`, `w1`, ..) are ordered dimensions; without any, the characters of
-  `arch` are unordered ones. --dimensions and --unordered say otherwise;
-- the truth: a column whose name ends in `_mean`, or what --truth names; without one, a smooth fit (quadratic ridge
-  regression on log2 sizes, its strength by cross-validation) to the mean of the trainings where the space is ordered,
-  and that mean where it is not.
+- `params`, whole numbers, and `flops` or `macs` where known;
+- trainings: `acc0`, `acc1`, .. or `val0`, `val1`, .. (percent or shares), or what --visit names;
+- the space: numeric columns that name sizes (`w0`, `w1`, ..), which are ordered; where they do not tell the rows apart,
+  `arch`, one character or one word a dimension (sizes such as 64:32:104 are ordered, everything else is not).
+  --dimensions and --unordered say otherwise;
+- the truth: a column whose name ends in `_mean`, tests first, or what --truth names; without one, a smooth fit
+  (quadratic ridge regression on log2 sizes, its strength by cross-validation) to the mean of the trainings where the
+  space is ordered, and that mean where it is not.
+
+Rows without a training or a truth are left out, and the note says how many.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import platform
 import re
 import sys
@@ -37,46 +41,56 @@ from threadpoolctl import threadpool_limits
 
 from budgetnas.budget.cap import parse_cap
 from budgetnas.search.budget_sampler import BudgetSampler, suggest
+from budgetnas.search.pool import row_keys
 from budgetnas.space.protocol import Dimension, Space
 
 AFTER = (10, 20, 40, 60, 100)
 OURS = ("thompson", "evolution", "tpe", "random")
 PLAIN = "plain Optuna"
-MISSING = 2**60
 KNOWN = re.compile(
-    r"arch|params|flops|macs|(acc|val|test|train|seed|n_seeds|time|sec|lat).*|.*(_s|_mean|_sd|_std|loss)"
+    r"arch.*|params|flops|macs|(acc|val|test|train|seed|n_seeds|time|sec|lat|loss|index|id).*|.*(_s|_mean|_std|_sd|loss)"
 )
 
 
 class TableSpace(Space):
-    """The networks of a table. Points that have no row cost more than any cap."""
+    """The networks of a table. A point that has no row stands for the row nearest to it, by steps of its values."""
 
     def __init__(self, dimensions: list[Dimension], rows: np.ndarray, params: np.ndarray, macs: np.ndarray | None):
         self._dimensions = tuple(dimensions)
-        self._sizes = [len(d.values) for d in dimensions]
-        self._params, self._macs = params, macs
-        self._row = np.full(int(np.prod(self._sizes)), -1)
-        self._row[self._rank(rows)] = np.arange(len(rows))
+        self._points, self._params, self._macs = rows, params, macs
+        self._row = {key: row for row, key in enumerate(row_keys(rows))}
+        self._ranks = self._rank(rows)
+        self._has_holes = len(rows) < math.prod(len(d.values) for d in dimensions)
 
     @property
     def dimensions(self) -> tuple[Dimension, ...]:
         return self._dimensions
 
     def _rank(self, points: np.ndarray) -> np.ndarray:
-        columns = [np.searchsorted(list(d.values), points[:, i]) for i, d in enumerate(self._dimensions)]
-        return np.ravel_multi_index(columns, self._sizes)
+        return np.stack([np.searchsorted(list(d.values), points[:, i]) for i, d in enumerate(self._dimensions)], axis=1)
 
     def rows(self, points: np.ndarray) -> np.ndarray:
-        """Return the table's row of each point, -1 where there is none."""
-        return self._row[self._rank(points)]
+        """Return the table's row of each point; it must have one."""
+        return np.array([self._row[key] for key in row_keys(points)], dtype=np.int64)
+
+    def canonical(self, points: np.ndarray) -> np.ndarray:
+        if not self._has_holes:
+            return points
+        found = points.copy()
+        is_ordered = np.array([d.ordered for d in self._dimensions])
+        for i, key in enumerate(row_keys(points)):
+            if key not in self._row:
+                steps = np.abs(self._ranks - self._rank(points[i : i + 1]))
+                found[i] = self._points[np.where(is_ordered, steps, steps > 0).sum(axis=1).argmin()]
+        return found
 
     def params(self, points: np.ndarray) -> np.ndarray:
-        rows = self.rows(points)
-        return np.where(rows < 0, MISSING, self._params[rows])
+        return self._params[self.rows(self.canonical(points))]
 
     def macs(self, points: np.ndarray) -> np.ndarray:
-        rows = self.rows(points)
-        return np.zeros(len(points), dtype=np.int64) if self._macs is None else np.where(rows < 0, 0, self._macs[rows])
+        if self._macs is None:
+            return np.zeros(len(points), dtype=np.int64)
+        return self._macs[self.rows(self.canonical(points))]
 
 
 @dataclass
@@ -101,55 +115,89 @@ class Table:
 def read(words: argparse.Namespace) -> Table:
     """Read a table as the module says."""
     frame = pd.read_csv(words.table, dtype={"arch": str})
-    visited = words.visit or [name for name in frame if re.fullmatch(r"(acc|val)\d+", name)]
-    if not visited:
-        sys.exit("the table has no columns acc0, acc1, .. or val0, val1, ..: name its trainings with --visit.")
-    truth = words.truth or next((name for name in frame if name.endswith("_mean") and name not in visited), None)
+    visited = words.visit or _family(frame, "acc") or _family(frame, "val")
+    if not visited or "params" not in frame or (frame["params"] % 1 != 0).any():
+        sys.exit(
+            "the table needs whole numbers in `params`, and trainings acc0, acc1, .. or val0, .. or --visit names."
+        )
+    means = sorted((name for name in frame if name.endswith("_mean")), key=lambda name: not name.startswith("test"))
+    accurate = [name for name in means if not re.match(r"time|sec|lat|loss|train", name) and name not in visited]
+    truth = words.truth or next(iter(accurate), None)
+    is_sound = frame[visited].notna().any(axis=1) & (True if truth is None else frame[truth].notna())
+    dropped, frame = int((~is_sound).sum()), frame[is_sound].reset_index(drop=True)
+    dimensions, rows = _space(frame, words, {*visited, truth})
+    macs = next((frame[name].to_numpy(np.int64) for name in ("flops", "macs") if name in frame), None)
+    visits = frame[visited].to_numpy(float)
+    visits = visits if np.nanmax(visits) <= 1 else visits / 100
+    space = TableSpace(dimensions, rows, frame["params"].to_numpy(np.int64), macs)
+    mean = 100 * np.nanmean(visits, axis=1)
+    is_ordered = all(d.ordered for d in dimensions)
+    if truth is not None:
+        judged = frame[truth].to_numpy(float)
+        judged = judged if judged.max() > 1 else 100 * judged
+    else:
+        judged = smooth(space.features(rows)[:, 2:], mean) if is_ordered else mean
+    note = (
+        f"{len(frame):,} networks ({dropped} left out), {len(dimensions)} "
+        f"{'ordered' if is_ordered else 'unordered'} dimensions ({', '.join(d.name for d in dimensions)}), "
+        f"MACs {'unknown' if macs is None else 'known'}, visits {', '.join(visited)}, "
+        f"truth {truth or ('a smooth fit' if is_ordered else 'their mean')}"
+    )
+    return Table(space, frame["params"].to_numpy(np.int64), visits, judged, note)
+
+
+def _family(frame: pd.DataFrame, stem: str) -> list[str]:
+    return [name for name in frame if re.fullmatch(rf"{stem}_?\d+", name)]
+
+
+def _space(
+    frame: pd.DataFrame, words: argparse.Namespace, taken: set[str | None]
+) -> tuple[list[Dimension], np.ndarray]:
+    """Return the dimensions of a table and the point of each row."""
     names = words.dimensions or [
-        name
-        for name in frame
-        if not KNOWN.fullmatch(name) and name not in visited and name != truth and 1 < frame[name].nunique() <= 64
+        name for name in frame if not KNOWN.fullmatch(name) and name not in taken and frame[name].nunique() > 1
     ]
-    columns = frame[names] if names else frame["arch"].apply(lambda text: pd.Series(_letters(text))).add_prefix("op")
+    columns = frame[names]
+    if not words.dimensions and "arch" in frame and (not names or columns.duplicated().any()):
+        columns = pd.DataFrame([_parts(text) for text in frame["arch"]]).add_prefix("op")
+    if columns.isna().any(axis=None) or columns.duplicated().any():
+        sys.exit(f"the columns {', '.join(columns)} do not tell the networks apart: name others with --dimensions.")
+    sizes = {name for name in columns if columns[name].astype(str).str.fullmatch(r"\d\d+").any()}
     dimensions, points = [], []
     for name in columns:
-        values = np.sort(columns[name].unique())
-        is_ordered = bool(names) and columns[name].dtype.kind in "if" and name not in words.unordered
-        if is_ordered and (values == values.astype(np.int64)).all():
-            dimensions.append(Dimension(name=name, values=values.astype(int).tolist()))
-            points.append(columns[name].to_numpy(np.int64))
-        else:  # fractions and letters by their rank
-            labels = [str(value) for value in values]
-            ranks = range(1, 1 + len(values))
+        is_ordered = name not in words.unordered and (name in sizes or (name in frame and _is_size(columns[name])))
+        values = pd.to_numeric(columns[name]) if is_ordered else columns[name].astype(str)
+        levels = np.sort(values.unique())
+        if is_ordered and (levels % 1 == 0).all():
+            dimensions.append(Dimension(name=name, values=levels.astype(int).tolist()))
+            points.append(values.to_numpy(np.int64))
+        else:  # fractions and words by their rank
+            labels = [str(level) for level in levels]
+            ranks = range(1, 1 + len(levels))
             dimensions.append(Dimension(name=name, values=ranks, ordered=is_ordered, labels=labels))
-            points.append(1 + np.searchsorted(values, columns[name].to_numpy()))
-    macs = next((frame[name].to_numpy(np.int64) for name in ("flops", "macs") if name in frame), None)
-    rows, visits = np.stack(points, axis=1), frame[visited].to_numpy(float)
-    space = TableSpace(dimensions, rows, frame["params"].to_numpy(np.int64), macs)
-    mean = np.nanmean(visits, axis=1)
-    is_ordered = all(d.ordered for d in dimensions)
-    judged = smooth(rows, mean) if truth is None and is_ordered else mean if truth is None else frame[truth].to_numpy()
-    note = (
-        f"{len(frame):,} networks, {len(dimensions)} {'ordered' if is_ordered else 'unordered'} dimensions "
-        f"({', '.join(d.name for d in dimensions)}), MACs {'unknown' if macs is None else 'known'}, visits "
-        f"{', '.join(visited)}, truth {truth or ('a smooth fit' if is_ordered else 'their mean')}"
-    )
-    return Table(space, frame["params"].to_numpy(np.int64), visits / 100, judged, note)
+            points.append(1 + np.searchsorted(levels, values.to_numpy()))
+    return dimensions, np.stack(points, axis=1)
 
 
-def _letters(text: str) -> list[str]:
-    parts = re.split(r"[^0-9A-Za-z]+", text)
-    return list(text) if len(parts) == 1 else [part for part in parts if part]
+def _is_size(column: pd.Series) -> bool:
+    """Tell sizes from codes of operations, which begin at 0 or are named so."""
+    is_code = re.match(r"(op|edge|e\d|cell|node|choice)", str(column.name)) or column.min() == 0
+    return column.dtype.kind in "if" and not is_code
 
 
-def smooth(sizes: np.ndarray, accuracy: np.ndarray) -> np.ndarray:
+def _parts(text: str) -> list[str]:
+    parts = [part for part in re.split(r"[^0-9A-Za-z_]+", text) if part]
+    return list(text) if len(parts) == 1 else parts
+
+
+def smooth(features: np.ndarray, accuracy: np.ndarray) -> np.ndarray:
     """Fit a quadratic in the logarithms of the sizes, as the README of Channel-Bench's table describes."""
     from sklearn.linear_model import RidgeCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
     model = make_pipeline(StandardScaler(), PolynomialFeatures(2), RidgeCV(np.logspace(-3, 3, 13)))
-    return model.fit(np.log2(sizes), accuracy).predict(np.log2(sizes))
+    return model.fit(features, accuracy).predict(features)
 
 
 class Visits:
@@ -198,20 +246,19 @@ def search(table: Table, name: str, cap: int, repeat: int) -> Run:
     for number in range(1, 1 + min(max(AFTER), int(fitting.sum()))):
         started = time.perf_counter()
         trial = study.ask()
-        point = suggest(trial, table.space)
+        point = plain_suggest(trial, table.space) if name == PLAIN else suggest(trial, table.space)
         run.seconds += time.perf_counter() - started
-        row = int(table.space.rows(point[None])[0])
-        over = row < 0 or not fitting[row]
-        run.over += over
+        row = int(table.space.rows(table.space.canonical(point[None]))[0])
+        run.over += not fitting[row]
         run.duplicates += row in rows
         rows.append(row)
         if name == PLAIN:
-            trial.set_constraint("params", (int(table.params[row]) if row >= 0 else MISSING) - cap)
-        study.tell(trial, visit(row) if row >= 0 else 0.0)
+            trial.set_constraint("params", int(table.params[row]) - cap)
+        study.tell(trial, visit(row))
         if number not in AFTER:
             continue
         if name == PLAIN:
-            found = [trial for trial in study.trials if fitting[rows[trial.number]] and rows[trial.number] >= 0]
+            found = [trial for trial in study.trials if fitting[rows[trial.number]]]
             observed = max(found, key=lambda trial: trial.value).number if found else None
             trusted = observed
         else:
@@ -221,6 +268,19 @@ def search(table: Table, name: str, cap: int, repeat: int) -> Run:
         run.recommended.append(nothing if trusted is None else best - table.truth[rows[trusted]])
         run.observed.append(nothing if observed is None else best - table.truth[rows[observed]])
     return run
+
+
+def plain_suggest(trial: optuna.Trial, space: Space) -> np.ndarray:
+    """Suggest a network as a user of Optuna would: sizes with their step where they have one, else as choices."""
+    point = []
+    for dimension in space.dimensions:
+        values = list(dimension.values)
+        steps = set(np.diff(values).tolist())
+        if dimension.ordered and len(steps) == 1:
+            point.append(trial.suggest_int(dimension.name, values[0], values[-1], step=steps.pop()))
+        else:
+            point.append(trial.suggest_categorical(dimension.name, values))
+    return np.array(point, dtype=np.int64)
 
 
 def _task(words: argparse.Namespace, name: str, repeats: range) -> list[Run]:

@@ -14,7 +14,9 @@ from budgetnas.records.engine import EpochReport
 def work(task, report):  # noqa: C901
     match task:
         case ("double", value):
-            report(EpochReport(epoch=1, train_loss=0.5, accuracy=0.25, loss=1.0))
+            report(
+                EpochReport(epoch=1, lr=0.1, train_loss=0.5, train_accuracy=0.2, accuracy=0.25, loss=1.0, seconds=0.1)
+            )
             return 2 * value
         case ("pid",):
             time.sleep(0.2)

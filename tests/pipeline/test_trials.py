@@ -48,7 +48,7 @@ class FakeEngine:
         if reason:
             return [Failed(key=key, reason=reason, fatal=self._fatal)]
         score = sum(task.spec.blocks) / 40 + task.seed % 100 / 10_000
-        report = EpochReport(epoch=1, train_loss=1.0, accuracy=score, loss=1.0)
+        report = EpochReport(epoch=1, lr=0.1, train_loss=1.0, train_accuracy=0.5, accuracy=score, loss=1.0, seconds=0.1)
         return [
             Progressed(key=key, report=report),
             Finished(key=key, result=Trained(reports=(report,), seconds=0.1, images=10, weights=None)),

@@ -13,7 +13,7 @@ from budgetnas.space.band import choose_band
 from budgetnas.space.index import make_index
 from budgetnas.space.listing import ListedIndex
 from budgetnas.space.neighbours import neighbours
-from budgetnas.space.protocol import Dimension, Space, grid_points, grid_size, is_member
+from budgetnas.space.protocol import Dimension, Space, grid_points, grid_size, is_member, on_grid
 from budgetnas.space.resnet import ResNetSpace
 from budgetnas.space.sampled import SampledIndex
 
@@ -122,7 +122,9 @@ def test_points_of_the_grid_and_what_lies_next_to_one():
     near = {tuple(p) for p in neighbours(SPACE, np.array([1, 8, 5])).tolist()}
     assert near == {(0, 8, 1), (2, 8, 5), (1, 4, 5), (1, 12, 5), (1, 8, 4)}
     off_grid = {tuple(p) for p in neighbours(SPACE, np.array([0, 10, 1])).tolist()}
-    assert off_grid == {(1, 10, 1), (2, 10, 1), (0, 8, 1), (0, 12, 1)}
+    assert off_grid == {(0, 8, 1), (1, 8, 1), (2, 8, 1), (0, 4, 1), (0, 12, 1)}
+    outside = neighbours(ResNetSpace(stages=(1, 3)), np.array([4, 1, 1, 1, 1, 64, 128, 250, 512]))
+    assert on_grid(ResNetSpace(stages=(1, 3)), outside).all()
 
 
 def test_residual_networks_and_their_points_are_each_others_inverse():
@@ -138,7 +140,8 @@ def test_dimensions_and_budgets_that_cannot_be_are_named():
         ((), True, None, r"`w` has the values \[\]"),
         ((2, 1), True, None, "ascending"),
         ((1, 1), False, None, "all different"),
-        ((1, 2), False, ("a",), "1 labels for 2 values"),
+        ((1, 2), False, ("a",), "for 2 values"),
+        ((1, 2), False, ("a", "a"), "each its own"),
     ):
         with pytest.raises(UsageError, match=words):
             Dimension(name="w", values=values, ordered=ordered, labels=labels)

@@ -10,16 +10,18 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.recipe import Recipe, load_recipe
 from budgetnas.config.study import DataConfig
+from budgetnas.data.dataset import Traits
 from budgetnas.data.load import load_dataset
 from budgetnas.data.statistics import statistics
 from budgetnas.exceptions import DataError, TrainingError, UsageError
 from budgetnas.models.build import build_model
 from budgetnas.models.weights import unpack
+from budgetnas.training.augment import Augmenter, shift_images
 from budgetnas.training.device import resolve_device, resolve_precision
-from budgetnas.training.images import Augmenter, Normaliser, batch_bounds, shift_images, to_device
-from budgetnas.training.loop import lr_factor
+from budgetnas.training.images import Normaliser, batch_bounds, to_device
+from budgetnas.training.optimise import lr_factor
 from budgetnas.training.perform import perform
-from budgetnas.training.tasks import Look, LookTask, Setting, Timed, TimeTask, Trained, TrainTask
+from budgetnas.training.tasks import Look, LookTask, Setting, Timed, TimeTask, Trained, TrainTask, whole
 
 DIGITS = DataConfig(dataset="digits")
 SPEC = ResNetSpec(blocks=(1, 1), widths=(16, 32))
@@ -34,7 +36,7 @@ def setting() -> Setting:
 @pytest.fixture(scope="module")
 def task(setting: Setting) -> TrainTask:
     recipe = load_recipe("proxy")
-    return TrainTask(setting=setting, spec=SPEC, recipe=recipe, epochs=4, seed=3, keep_weights=True)
+    return TrainTask(setting=setting, spec=SPEC, recipe=recipe, phases=whole(4), seed=3, keep_weights=True)
 
 
 def test_a_short_training_learns_and_the_same_seed_gives_the_same_bits(task):
@@ -52,7 +54,9 @@ def test_a_short_training_learns_and_the_same_seed_gives_the_same_bits(task):
 
 def test_weights_are_tested_as_they_were_trained(task):
     trained = perform(task, lambda report: None)
-    tested = perform(LookTask(setting=task.setting, spec=SPEC, weights=trained.weights), lambda report: None)
+    tested = perform(
+        LookTask(setting=task.setting, spec=SPEC, recipe=task.recipe, weights=trained.weights), lambda report: None
+    )
     assert isinstance(tested, Look)
     data = load_dataset(DIGITS)
     model = unpack(build_model(SPEC, data.shape), trained.weights).eval()
@@ -71,8 +75,8 @@ def test_steps_are_timed(setting):
 
 def test_a_diverged_training_fails_with_its_epoch(task):
     wild = replace(task.recipe, lr=100.0, momentum=0.99, weight_decay=0.9)
-    with pytest.raises(TrainingError, match=r"diverged in epoch \d: .*last good validation accuracy"):
-        perform(replace(task, recipe=wild, epochs=10), lambda report: None)
+    with pytest.raises(TrainingError, match=r"diverged in epoch \d: .*last good values: "):
+        perform(replace(task, recipe=wild, phases=whole(10)), lambda report: None)
 
 
 def test_data_that_changed_stop_the_run(task):
@@ -81,11 +85,11 @@ def test_data_that_changed_stop_the_run(task):
 
 
 def test_weights_of_another_network_are_refused(task):
-    trained = perform(replace(task, epochs=1), lambda report: None)
+    trained = perform(replace(task, phases=whole(1)), lambda report: None)
     other = ResNetSpec(blocks=(1, 1), widths=(16, 40))
     for spec, weights in ((other, trained.weights), (SPEC, trained.weights[:-9]), (SPEC, b"")):
         with pytest.raises(DataError, match="do not fit the architecture"):
-            perform(LookTask(setting=task.setting, spec=spec, weights=weights), lambda report: None)
+            perform(LookTask(setting=task.setting, spec=spec, recipe=task.recipe, weights=weights), lambda report: None)
 
 
 def test_a_last_batch_of_one_image_joins_the_one_before():
@@ -107,7 +111,15 @@ def test_each_image_is_moved_by_its_own_offset_over_zeros():
 def test_an_epoch_shows_every_image_once_and_mirrors_about_half():
     images = torch.arange(400, dtype=torch.uint8).repeat(1, 1, 1, 1).view(100, 1, 1, 4)
     labels = torch.arange(100)
-    augmenter = Augmenter(images, labels, shift=0, flip=True, generator=torch.Generator().manual_seed(0))
+    augmenter = Augmenter(
+        images,
+        labels,
+        recipe=Recipe(),
+        traits=Traits(shift=0, flip=True),
+        normalise=Normaliser((0.0,), (1.0,), "cpu"),
+        classes=100,
+        generator=torch.Generator().manual_seed(0),
+    )
     batches = [augmenter.batch(start, stop) for start, stop in batch_bounds(100, 33)]
     seen = torch.cat([batch[1] for batch in batches])
     assert sorted(seen.tolist()) == list(range(100))

@@ -1,0 +1,94 @@
+"""`budgetnas reproduce`: the report's models as it trained them, reported beside measured."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from budgetnas.cli.search import whole_number
+from budgetnas.cli.trainings import add_training_arguments, carry_out, print_table, read_wishes
+from budgetnas.config.models import NamedModel, paper_models
+from budgetnas.exceptions import UsageError
+
+if TYPE_CHECKING:
+    from budgetnas.pipeline.declared import Job
+    from budgetnas.pipeline.summary import Row
+
+DESCRIPTION = (
+    "Train models 1-5 of the report on all training images, watching the test set after every epoch as it did. That "
+    "choice of an epoch is not for comparisons, and nothing is selected by it."
+)
+EXAMPLE = "budgetnas reproduce --models 1,5 --repeats 3"
+CAP = 5_000_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--models", default="1,2,3,4,5", metavar="N,N,..", help="which (default 1,2,3,4,5)")
+    parser.add_argument(
+        "--epochs", type=whole_number, metavar="N", help="stop after so many; every number is then partial"
+    )
+    add_training_arguments(parser, recipe="paper200", name="paper")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train and compare; return the exit status."""
+    models = _chosen(arguments.models)
+    wishes = read_wishes(arguments, name=arguments.name)
+
+    from budgetnas.pipeline.jobs import reproduce_job
+
+    job = reproduce_job(models, wishes)
+    head = [
+        f"{job.data.name}: all {len(job.data.train) + len(job.data.validation):,} training images are learnt from; "
+        f"the {len(job.data.test):,} test images are watched every epoch",
+        f"recipe {arguments.recipe}, {len(job.runs)} trainings, {job.device_name}",
+    ]
+    head += [f"note: {model.name}: {model.note}" for model in models if model.note]
+    if job.data.traits.notice:
+        head.append(f"NOTE: {job.data.traits.notice}")
+    return carry_out(job, as_json=arguments.json, head=head, show=_show(models), extra={"folder": str(job.folder)})
+
+
+def _chosen(text: str) -> list[NamedModel]:
+    known = {model.name: model for model in paper_models() if model.reported_params}
+    names = [word if word in known else f"model{word}" for word in (part.strip() for part in text.split(","))]
+    unknown = [name for name in names if name not in known]
+    if unknown or len(set(names)) < len(names):
+        raise UsageError(
+            f"`--models` is {text[:80]!r}, but must be different ones of 1, 2, 3, 4, 5 and resnet18, like 1,5."
+        )
+    return [known[name] for name in names]
+
+
+def _show(models: Sequence[NamedModel]) -> Callable[[Job, list[Row]], None]:
+    by_name = {model.name: model for model in models}
+
+    def show(job: Job, found: list[Row]) -> None:
+        head = ("model", "params", "reported %", "best %", "in epoch", "last %", "lowest rate %", "epochs", "seeds")
+        body = []
+        for row in found:
+            model = by_name[row.name]
+            there = f" ({model.reported_epoch})" if model.reported_epoch else ""
+            body.append(
+                (
+                    row.name + (" (over 5M)" if row.params > CAP else ""),
+                    f"{row.params:,}",
+                    f"{model.reported_accuracy}{there}",
+                    str(row.best),
+                    ", ".join(map(str, row.best_epochs)),
+                    str(row.last),
+                    "the last" if row.lowest_rate is None else str(row.lowest_rate),
+                    f"{row.epochs} of {row.declared}" if row.is_partial else str(row.epochs),
+                    str(row.seeds),
+                )
+            )
+        print_table(head, body)
+        if any(row.is_partial for row in found):
+            print("PARTIAL: fewer epochs than declared; no number here is to be compared with a reported one.")
+        print(
+            "Reported is the best epoch on the test set (its number, where given); best % is measured in the same way."
+        )
+
+    return show

@@ -1,0 +1,58 @@
+"""`budgetnas train`: one network, under a recipe, over some seeds."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from budgetnas.arch.spec import ResNetSpec
+from budgetnas.cli.numbers import parse_list, write_macs
+from budgetnas.cli.search import whole_number
+from budgetnas.cli.trainings import add_training_arguments, carry_out, print_table, read_wishes
+
+if TYPE_CHECKING:
+    from budgetnas.pipeline.declared import Job
+    from budgetnas.pipeline.summary import Row
+
+DESCRIPTION = (
+    "Train one network on the train split, scored on validation after every epoch and tested once at its end. The same "
+    "command goes on with a stopped training, bit for bit."
+)
+EXAMPLE = "budgetnas train --blocks 4,5,3,0 --widths 64,128,256 --recipe modern200 --repeats 3"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--blocks", metavar="B,B,..", required=True, help="basic blocks per stage; 0 for none")
+    parser.add_argument("--widths", metavar="W,W,..", required=True, help="channels per stage")
+    parser.add_argument("--epochs", type=whole_number, metavar="N", help="length (default: the recipe's)")
+    add_training_arguments(parser, recipe="full", name="")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train; return the exit status."""
+    spec = ResNetSpec.from_stages(parse_list(arguments.blocks, "--blocks"), parse_list(arguments.widths, "--widths"))
+    wishes = read_wishes(arguments, name=arguments.name or f"train-{spec.id}-s{arguments.seed}")
+
+    from budgetnas.pipeline.jobs import train_job
+
+    job = train_job(spec, wishes)
+    candidate, data = job.runs[0].candidate, job.data
+    head = [
+        f"{spec.id}: {candidate.params:,} parameters, {write_macs(candidate.macs)} MACs",
+        f"{data.name}: {len(data.train):,} training, {len(data.validation):,} validation, {len(data.test):,} test "
+        "images",
+        f"recipe {arguments.recipe}, {job.runs[0].epochs} epochs, {len(job.runs)} "
+        f"seed{'s' if len(job.runs) > 1 else ''}, {job.device_name}",
+    ]
+    if data.traits.notice:
+        head.append(f"NOTE: {data.traits.notice}")
+    return carry_out(
+        job, as_json=arguments.json, head=head, show=_show, extra={"id": spec.id, "folder": str(job.folder)}
+    )
+
+
+def _show(job: Job, found: list[Row]) -> None:
+    body = [(str(row.seeds), str(row.last), str(row.best), str(row.test)) for row in found]
+    print_table(("seeds", "validation %, last epoch", "best epoch", "test %, last epoch"), body)
+    print(f"weights    {job.folder / 'weights'}")

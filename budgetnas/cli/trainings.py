@@ -1,0 +1,141 @@
+"""What `train` and `reproduce` share: their options, an epoch in a line, the end of both."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from budgetnas.cli.search import Terminated, number, terminate, whole_number
+from budgetnas.exceptions import UsageError
+
+if TYPE_CHECKING:
+    from budgetnas.pipeline.declared import Job, Measured
+    from budgetnas.pipeline.jobs import Wishes
+    from budgetnas.pipeline.summary import Row
+    from budgetnas.records.engine import EpochReport
+    from budgetnas.records.trial import Trial
+
+
+def add_training_arguments(parser: argparse.ArgumentParser, *, recipe: str, name: str) -> None:
+    """Declare the options of both commands, with the defaults of one."""
+    add = parser.add_argument
+    add("--recipe", default=recipe, metavar="NAME|PATH", help=f"a shipped recipe or a .toml file (default {recipe})")
+    add("--precision", choices=("auto", "fp32", "bf16"), help="instead of the recipe's")
+    add("--repeats", type=whole_number, default=1, metavar="N", help="seeds of each network (default 1)")
+    add("--dataset", default="auto", metavar="NAME|PATH", help="auto, cifar10, cifar100, digits, an .npz or a folder")
+    add("--data-dir", default="data", metavar="DIR", help="where downloaded data sets live (default data)")
+    add("--subset", type=whole_number, metavar="N", help="images of each class to keep in each split")
+    add("--seed", type=whole_number, default=0, metavar="N", help="seed of everything random (default 0)")
+    add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps")
+    add("--workers", type=whole_number, metavar="N", help="trainings side by side (default: one per GPU or CPU core)")
+    add("--threads", type=whole_number, default=1, metavar="N", help="CPU threads per training (default 1)")
+    add("--max-minutes", type=number, metavar="M", help="start no epoch after this; the same command goes on")
+    add("--out", default="runs", metavar="DIR", help="folder of all runs (default runs)")
+    add("--name", default=name, help=f"name of this run (default {name or 'the network'})")
+    add("--json", action="store_true", help="print the result as JSON")
+
+
+def read_wishes(arguments: argparse.Namespace, *, name: str) -> Wishes:
+    """Read the options of `add_training_arguments`, and `--epochs`.
+
+    Raises:
+        UsageError: a value breaks its rule.
+    """
+    from budgetnas.config.study import DataConfig, OutputConfig
+    from budgetnas.pipeline.jobs import Wishes
+
+    for option, low, high in (
+        ("epochs", 1, 100_000),
+        ("repeats", 1, 1_000),
+        ("seed", 0, 2**31 - 1),
+        ("workers", 1, 512),
+        ("threads", 1, 512),
+    ):
+        value = getattr(arguments, option)
+        if value is not None and not low <= value <= high:
+            raise UsageError(f"`--{option}` is {value}, but must be from {low} to {high:,}.")
+    if arguments.max_minutes is not None and not 0 < arguments.max_minutes < 10**7:
+        raise UsageError(f"`--max-minutes` is {arguments.max_minutes}, but must be above 0 and below 10,000,000.")
+    OutputConfig(name=name)  # its rule
+    return Wishes(
+        recipe=arguments.recipe,
+        precision=arguments.precision,
+        repeats=arguments.repeats,
+        data=DataConfig(dataset=arguments.dataset, dir=arguments.data_dir, subset=arguments.subset),
+        epochs=arguments.epochs,
+        seed=arguments.seed,
+        device=arguments.device,
+        workers=arguments.workers,
+        threads=arguments.threads,
+        max_minutes=arguments.max_minutes,
+        folder=Path(arguments.out) / name,
+    )
+
+
+def carry_out(
+    job: Job, *, as_json: bool, head: Sequence[str], show: Callable[[Job, list[Row]], None], extra: dict[str, Any]
+) -> int:
+    """Run a job, a line an epoch, and show what is finished; return the exit status.
+
+    Args:
+        job: the trainings.
+        as_json: whether standard output is kept for a program.
+        head: lines to begin with.
+        show: prints the rows.
+        extra: what JSON says beside them.
+    """
+    from dataclasses import asdict
+
+    from budgetnas.pipeline.declared import run_job
+    from budgetnas.pipeline.summary import rows, write_tables
+
+    out = sys.stderr if as_json else sys.stdout
+    for line in head:
+        print(line, file=out, flush=True)
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        heard = lambda trial, report: print(epoch_line(job, trial, report), file=out, flush=True)  # noqa: E731
+        found = run_job(job, command=["budgetnas", *sys.argv[1:]], heard=heard)
+    except KeyboardInterrupt as interrupt:
+        print("Stopped. Every finished epoch is kept: the same command goes on from there.", file=out)
+        return 143 if isinstance(interrupt, Terminated) else 130
+    table = write_tables(job, found)
+    if as_json:
+        print(json.dumps({**extra, "rows": [asdict(row) for row in rows(found)]}, indent=2))
+        return 0
+    print()
+    _tell_notices(found)
+    if len(found) < len(job.runs):
+        print(f"{len(job.runs) - len(found)} of {len(job.runs)} trainings are not finished: the same command goes on.")
+    if found:
+        show(job, rows(found))
+    print(f"epochs     {table}")
+    return 0
+
+
+def epoch_line(job: Job, trial: Trial, report: EpochReport) -> str:
+    """Say what an epoch gave."""
+    return (
+        f"{trial.candidate.origin} #{trial.attrs['repeat']}  epoch {report.epoch}/{trial.attrs['asked_epochs']}  "
+        f"rate {report.lr:.4f}  train {100 * report.train_accuracy:.1f} %  "
+        f"{job.watches} {100 * report.accuracy:.2f} %  {report.seconds:.1f} s"
+    )
+
+
+def print_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> None:
+    """Print rows under a head, the first column to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in (head, *body)) for i in range(len(head))]
+    for row in (head, *body):
+        cells = (f"{cell:{'<' if i == 0 else '>'}{widths[i]}}" for i, cell in enumerate(row))
+        print("  ".join(cells).rstrip())
+
+
+def _tell_notices(found: Sequence[Measured]) -> None:
+    for one in found:
+        for notice in one.trial.attrs.get("notices", []):
+            print(f"NOTE: {one.run.candidate.origin} #{one.run.repeat}: {notice}")

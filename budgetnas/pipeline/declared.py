@@ -1,0 +1,273 @@
+"""Trainings that a person declares, not a search: one network, or the report's models, as trials of a study."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from budgetnas.config.recipe import Recipe
+from budgetnas.data.dataset import Dataset
+from budgetnas.engine.local import LocalEngine
+from budgetnas.exceptions import StudyMismatchError
+from budgetnas.pipeline.curves import read_curve, write_curve
+from budgetnas.pipeline.looks import look
+from budgetnas.pipeline.provenance import record_driver
+from budgetnas.pipeline.stages import Clock
+from budgetnas.pipeline.trials import run_stage
+from budgetnas.records.engine import EpochReport
+from budgetnas.records.trial import Candidate, Trial, TrialState
+from budgetnas.storage.database import open_storage, sqlite_url
+from budgetnas.storage.files import digest, own, write_bytes
+from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.training.checkpoint import Checkpoints
+from budgetnas.training.perform import perform
+from budgetnas.training.tasks import Phase, Setting, Trained, TrainTask
+
+Heard = Callable[[Trial, EpochReport], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Declared:
+    """One training to be done.
+
+    Attributes:
+        candidate: the network; its origin is the name that it goes by.
+        phases: how long, and on which schedule.
+        repeat: number of the seed, from 0.
+    """
+
+    candidate: Candidate
+    phases: tuple[Phase, ...]
+    repeat: int
+
+    @property
+    def epochs(self) -> int:
+        """Length of all phases."""
+        return sum(phase.epochs for phase in self.phases)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A study of declared trainings.
+
+    Attributes:
+        folder: of the run; its name is the study's.
+        data: the data set.
+        recipe: how all of them train.
+        setting: what all tasks share.
+        runs: the trainings.
+        learns_from: "train", or "all" for train and validation together.
+        watches: the split that is scored after every epoch.
+        epochs: where to stop early; None to do all that was declared.
+        seed: of everything random.
+        workers: trainings side by side.
+        gpus: how many GPUs to share among them.
+        device_name: hardware, for a person.
+        max_seconds: after which no epoch starts; None for no limit.
+    """
+
+    folder: Path
+    data: Dataset
+    recipe: Recipe
+    setting: Setting
+    runs: tuple[Declared, ...]
+    learns_from: Literal["train", "all"]
+    watches: Literal["validation", "test"]
+    epochs: int | None
+    seed: int
+    workers: int
+    gpus: int
+    device_name: str
+    max_seconds: float | None
+
+    def length(self, run: Declared) -> int:
+        """Return how many epochs of a training are asked for."""
+        return run.epochs if self.epochs is None else min(run.epochs, self.epochs)
+
+    def identity(self) -> dict[str, Any]:
+        """Return everything that a finished training's numbers depend on, the network and its length aside."""
+        return {
+            "recipe": {key: value for key, value in asdict(self.recipe).items() if key != "description"},
+            "data": self.setting.fingerprint,
+            "learns_from": self.learns_from,
+            "watches": self.watches,
+            "seed": self.seed,
+            "device": self.setting.device,
+            "threads": self.setting.threads,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """One finished training.
+
+    Attributes:
+        run: what was declared.
+        trial: its trial.
+        curve: a report per epoch.
+        test_accuracy: of the look at the test set after the last epoch, in [0, 1]; None where the test set was watched.
+    """
+
+    run: Declared
+    trial: Trial
+    curve: tuple[EpochReport, ...]
+    test_accuracy: float | None
+
+
+def run_job(job: Job, *, command: Sequence[str], heard: Heard) -> list[Measured]:
+    """Do what is left of a job, as far as its time allows; return what is finished.
+
+    Raises:
+        BudgetNASError: something that its user can act on; whatever was finished is kept.
+    """
+    with own(job.folder):
+        store = _open(job)
+        stage = DeclaredStage(job, store)
+        if stage.is_needed or _untested(job, store):
+            study = {"runs": [asdict(run) for run in job.runs], "epochs": job.epochs, **job.identity()}
+            hardware = {"device": job.device_name, "workers": job.workers, "threads": job.setting.threads}
+            record_driver(store, command, hardware=hardware, study=study)
+            with closing(LocalEngine(perform, workers=job.workers, gpus=job.gpus)) as engine:
+                run_stage(stage, engine, tick=lambda: None, heard=heard)
+                look(_untested(job, store), store, engine, job.folder, setting=job.setting, recipe=job.recipe)
+        return measured(job, store)
+
+
+def measured(job: Job, store: StudyStore) -> list[Measured]:
+    """Return the finished trainings of a job, in its order."""
+    looks = store.facts.get("looks", {})
+    found = []
+    for run in job.runs:
+        trial = next((trial for trial in store.trials if _is_of(trial, run, job)), None)
+        if trial is not None:
+            seen = looks.get(f"{trial.number}:{trial.attrs['weights_sha256']}")
+            accuracy = seen["correct"] / seen["images"] if seen else None
+            curve = tuple(read_curve(job.folder / trial.attrs["curve"]))
+            found.append(Measured(run=run, trial=trial, curve=curve, test_accuracy=accuracy))
+    return found
+
+
+class DeclaredStage:
+    """Every declared training once; those finished, or begun by an earlier driver, are not made anew.
+
+    Attributes:
+        store: the study.
+    """
+
+    def __init__(self, job: Job, store: StudyStore) -> None:
+        self.store = store
+        self._job = job
+        self._stop_at = None if job.max_seconds is None else time.time() + job.max_seconds
+        self._clock = Clock(job.max_seconds, since=time.monotonic())
+        known = [_key(trial) for trial in store.trials if trial.state is not TrialState.FAIL]
+        self._todo = [run for run in job.runs if (run.candidate.origin, run.repeat, job.length(run)) not in known]
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything is left to train."""
+        return bool(self._todo) or any(not trial.state.is_finished for trial in self.store.trials)
+
+    def may_start(self) -> bool:
+        """Tell whether the clock allows it."""
+        return not self._clock.is_over
+
+    def upcoming(self, running: int) -> Trial | None:
+        """Create the next training's trial."""
+        if not self._todo:
+            return None
+        run = self._todo.pop(0)
+        failures = sum(_key(trial)[:2] == (run.candidate.origin, run.repeat) for trial in self.store.trials
+                       if trial.state is TrialState.FAIL)  # fmt: skip
+        name = int.from_bytes(run.candidate.origin.encode())
+        seed = np.random.SeedSequence([self._job.seed, name, run.repeat, failures]).generate_state(1)[0]
+        return self.store.add(
+            run.candidate,
+            state=TrialState.RUNNING,
+            attrs={
+                "repeat": run.repeat,
+                "seed": int(seed),
+                "phases": [[phase.epochs, phase.period] for phase in run.phases],
+                "asked_epochs": self._job.length(run),
+                "declared_epochs": run.epochs,
+            },
+        )
+
+    def task(self, trial: Trial) -> TrainTask:
+        """Return the training of a trial."""
+        job = self._job
+        return TrainTask(
+            setting=job.setting,
+            spec=trial.candidate.spec,
+            recipe=job.recipe,
+            phases=tuple(Phase(epochs=epochs, period=period) for epochs, period in trial.attrs["phases"]),
+            seed=int(trial.attrs["seed"]),
+            keep_weights=True,
+            learns_from=job.learns_from,
+            watches=job.watches,
+            epochs=int(trial.attrs["asked_epochs"]),
+            checkpoint=str(self._checkpoint(trial)),
+            stop_at=self._stop_at,
+        )
+
+    def finished(self, trial: Trial, result: Trained) -> Mapping[str, Any]:
+        """Write weights and curve before the trial is COMPLETE, so that every COMPLETE trial has them."""
+        assert result.weights is not None
+        weights, curve = f"weights/{trial.number}.safetensors", f"curves/{trial.number}.csv"
+        write_bytes(self._job.folder / weights, result.weights)
+        write_curve(self._job.folder / curve, result.reports)
+        return {"weights": weights, "weights_sha256": digest(result.weights), "curve": curve}
+
+    def recorded(self, trial: Trial) -> None:
+        """Keep the state of a training that ended before its declared length: more epochs can go on from it."""
+        if trial.attrs["asked_epochs"] == trial.attrs["declared_epochs"]:
+            Checkpoints(self._checkpoint(trial)).clear()
+
+    def _checkpoint(self, trial: Trial) -> Path:
+        return self._job.folder / "states" / f"{trial.candidate.origin}-{trial.attrs['repeat']}"
+
+
+def _open(job: Job) -> StudyStore:
+    ranges = Ranges(stages=(1, 4), blocks=(1, 1), widths=(1, 1))
+    for run in job.runs:
+        ranges = ranges.cover(run.candidate.spec)
+    store = StudyStore(open_storage(sqlite_url(job.folder / "study.db")), job.folder.name, ranges)
+    before, identity = store.facts.get("identity"), job.identity()
+    if before is None:
+        store.record("identity", identity)
+        return store
+    changed = sorted(key for key in identity if identity[key] != _as_json(before.get(key), identity[key]))
+    if changed:
+        raise StudyMismatchError(
+            f"`{job.folder}` was begun with another {' and '.join(changed)}: give the old one, or another --name."
+        )
+    return store
+
+
+def _as_json(before: Any, now: Any) -> Any:
+    """Return what was stored, lists as the tuples that they were."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return {key: _as_json(value, now.get(key)) for key, value in before.items()}
+    return tuple(before) if isinstance(before, list) and isinstance(now, tuple) else before
+
+
+def _key(trial: Trial) -> tuple[str, int, int]:
+    return trial.candidate.origin, trial.attrs["repeat"], trial.attrs["asked_epochs"]
+
+
+def _is_of(trial: Trial, run: Declared, job: Job) -> bool:
+    wanted = run.candidate.origin, run.repeat, job.length(run)
+    return trial.state is TrialState.COMPLETE and _key(trial) == wanted
+
+
+def _untested(job: Job, store: StudyStore) -> list[Trial]:
+    if job.watches == "test":
+        return []
+    looks = store.facts.get("looks", {})
+    done = [trial for trial in store.trials if any(_is_of(trial, run, job) for run in job.runs)]
+    return [trial for trial in done if f"{trial.number}:{trial.attrs['weights_sha256']}" not in looks]

@@ -1,0 +1,115 @@
+"""Finished trainings in rows: what was reached by the best epoch, by the last, and where the rate was lowest."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from statistics import mean, stdev
+
+from budgetnas.pipeline.curves import COLUMNS
+from budgetnas.pipeline.declared import Job, Measured
+from budgetnas.storage.files import write_text
+from budgetnas.training.device import resolve_precision
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spread:
+    """A number over the seeds.
+
+    Attributes:
+        mean: of it.
+        sd: standard deviation over seeds; None with one seed.
+    """
+
+    mean: float
+    sd: float | None
+
+    def __str__(self) -> str:
+        return f"{self.mean:.2f}" + ("" if self.sd is None else f" +- {self.sd:.2f}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """All seeds of one network, accuracies in percent of the watched split.
+
+    Attributes:
+        name: of the network.
+        params: trainable parameters.
+        epochs: that were trained.
+        declared: that were declared; more than `epochs` makes every number partial.
+        seeds: how many.
+        best: of the best epoch of each seed.
+        best_epochs: which those were.
+        last: of the last epoch.
+        lowest_rate: of the epoch of the lowest rate; None where that is the last.
+        test: of the look at the test set after the last epoch; None where the test set was watched.
+    """
+
+    name: str
+    params: int
+    epochs: int
+    declared: int
+    seeds: int
+    best: Spread
+    best_epochs: tuple[int, ...]
+    last: Spread
+    lowest_rate: Spread | None
+    test: Spread | None
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether fewer epochs were trained than declared."""
+        return self.epochs < self.declared
+
+
+def rows(found: Sequence[Measured]) -> list[Row]:
+    """Sum up finished trainings, a row a network, in their order."""
+    names = list(dict.fromkeys(one.run.candidate.origin for one in found))
+    return [_row([one for one in found if one.run.candidate.origin == name]) for name in names]
+
+
+def _row(found: Sequence[Measured]) -> Row:
+    candidate, curves = found[0].run.candidate, [one.curve for one in found]
+    best = [max(curve, key=lambda epoch: epoch.accuracy) for curve in curves]
+    # Of equally low rates the last epoch.
+    lowest = [min(reversed(curve), key=lambda epoch: epoch.lr) for curve in curves]
+    tests = [one.test_accuracy for one in found if one.test_accuracy is not None]
+    return Row(
+        name=candidate.origin,
+        params=candidate.params,
+        epochs=len(curves[0]),
+        declared=found[0].run.epochs,
+        seeds=len(found),
+        best=_spread([epoch.accuracy for epoch in best]),
+        best_epochs=tuple(epoch.epoch for epoch in best),
+        last=_spread([curve[-1].accuracy for curve in curves]),
+        lowest_rate=None if lowest[0].epoch == len(curves[0]) else _spread([epoch.accuracy for epoch in lowest]),
+        test=_spread(tests) if len(tests) == len(found) else None,
+    )
+
+
+def _spread(shares: Sequence[float]) -> Spread:
+    percent = [100 * share for share in shares]
+    return Spread(mean=mean(percent), sd=stdev(percent) if len(percent) > 1 else None)
+
+
+def write_tables(job: Job, found: Sequence[Measured]) -> Path:
+    """Write `epochs.csv`, a row an epoch of every finished training; return its path."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    precision = resolve_precision(job.recipe.precision, job.setting.device)
+    writer.writerow(
+        ("network", "params", "repeat", "seed", *COLUMNS, "watched", "learnt_from", "data", "precision", "device")
+    )
+    for one in found:
+        start = one.run.candidate.origin, one.run.candidate.params, one.run.repeat, one.trial.attrs["seed"]
+        end = job.watches, job.learns_from, job.data.name, precision, job.device_name
+        for epoch in one.curve:
+            numbers = (f"{value:.6g}" if isinstance(value, float) else value for value in astuple(epoch))
+            writer.writerow((*start, *numbers, *end))
+    path = job.folder / "epochs.csv"
+    write_text(path, text.getvalue())
+    return path

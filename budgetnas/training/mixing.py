@@ -1,0 +1,126 @@
+"""Mixup and CutMix: every image shares its label with a partner out of its own batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from budgetnas.training.pixels import inside
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MixingDraws:
+    """What one epoch drew for its images, on the CPU.
+
+    A batch needs a partner for each image and one of the two ways. Neither depends on where batches begin: partners
+    come from the order of `keys` in a batch, and the way is what the batch's first image drew.
+
+    Attributes:
+        keys: [images] float64 from 0 to 1.
+        cut: [images] bool, CutMix rather than mixup.
+        mixup_shares: [images] float32, how much of itself an image keeps under mixup.
+        cutmix_shares: [images] float32, likewise under CutMix: the area outside its box.
+        boxes: [4, images] top, left, bottom and right of what CutMix takes from the partner.
+    """
+
+    keys: Tensor
+    cut: Tensor
+    mixup_shares: Tensor
+    cutmix_shares: Tensor
+    boxes: Tensor
+
+
+def draw_mixing(
+    count: int, generator: torch.Generator, *, mixup_alpha: float, cutmix_alpha: float, height: int, width: int
+) -> MixingDraws:
+    """Draw an epoch of mixup, of CutMix, or of both, then each batch's with an even chance.
+
+    The laws are those of `torchvision.transforms.v2.MixUp` and `CutMix`, but each image has its own shares (Zhang et
+    al. 2017, https://arxiv.org/abs/1710.09412; Yun et al. 2019, https://arxiv.org/abs/1905.04899).
+
+    Args:
+        count: images in the epoch.
+        generator: source of randomness, on the CPU.
+        mixup_alpha: shares are Beta(alpha, alpha); 0 leaves mixup out.
+        cutmix_alpha: likewise; one of the two must be above 0.
+        height: of the images, in pixels.
+        width: likewise.
+    """
+    assert max(mixup_alpha, cutmix_alpha) > 0, "nothing to mix"
+    chance = 0.5 if min(mixup_alpha, cutmix_alpha) > 0 else float(cutmix_alpha > 0)
+    keys = torch.rand(count, generator=generator, dtype=torch.float64)
+    cut = torch.rand(count, generator=generator) < chance
+    mixup_shares = _draw_shares(count, generator, mixup_alpha)
+    boxes = _draw_boxes(_draw_shares(count, generator, cutmix_alpha), generator, height=height, width=width)
+    areas = (boxes[2] - boxes[0]) * (boxes[3] - boxes[1])
+    return MixingDraws(
+        keys=keys,
+        cut=cut,
+        mixup_shares=mixup_shares.to(torch.float32),
+        cutmix_shares=(1 - areas.double() / (height * width)).to(torch.float32),
+        boxes=boxes,
+    )
+
+
+def mix(draws: MixingDraws, images: Tensor, labels: Tensor, *, rows: slice, classes: int) -> tuple[Tensor, Tensor]:
+    """Mix images `rows` of the epoch, the way that this batch drew.
+
+    Args:
+        draws: of the epoch.
+        images: [N, C, H, W] float, normalised, on any device.
+        labels: [N] int64, from 0 to `classes` - 1.
+        rows: which of the epoch's images these are.
+        classes: how many there are.
+
+    Returns:
+        Images as given, and targets [N, classes] float32 that sum to 1.
+    """
+    partners = draws.keys[rows].argsort().to(images.device, non_blocking=True)
+    # Draws live on the CPU, so this reads nothing back from the device.
+    if draws.cut[rows][0]:
+        shares, mixed = draws.cutmix_shares[rows], cutmix(images, partners, draws.boxes[:, rows])
+    else:
+        shares = draws.mixup_shares[rows]
+        mixed = mixup(images, partners, shares)
+    return mixed, soft_targets(labels, partners, shares, classes)
+
+
+def mixup(images: Tensor, partners: Tensor, shares: Tensor) -> Tensor:
+    """Blend [N, C, H, W] float with images `partners` [N] of the batch, keeping `shares` [N] of each."""
+    kept = shares.to(images.device, images.dtype, non_blocking=True)[:, None, None, None]
+    return images * kept + images[partners] * (1 - kept)
+
+
+def cutmix(images: Tensor, partners: Tensor, boxes: Tensor) -> Tensor:
+    """Fill the box of each image [N, C, H, W] from images `partners` [N]; `boxes` [4, N] as `inside` takes them."""
+    return torch.where(inside(boxes, images)[:, None], images[partners], images)
+
+
+def soft_targets(labels: Tensor, partners: Tensor, shares: Tensor, classes: int) -> Tensor:
+    """Return targets [N, classes] float32: `shares` [N] for the image's own label, the rest for its partner's."""
+    kept = shares.to(labels.device, torch.float32, non_blocking=True)[:, None]
+    hot = (labels[:, None] == torch.arange(classes, device=labels.device)).to(torch.float32)
+    return hot * kept + hot[partners] * (1 - kept)
+
+
+def _draw_shares(count: int, generator: torch.Generator, alpha: float) -> Tensor:
+    """Draw from Beta(alpha, alpha), float64; ones for an `alpha` of 0.
+
+    A Beta is one of two Gammas over their sum. Float64, since both of a small alpha would often be 0 in float32.
+    """
+    if alpha == 0:
+        return torch.ones(count, dtype=torch.float64)
+    alphas = torch.full((2, count), alpha, dtype=torch.float64)
+    first, second = torch._standard_gamma(alphas, generator=generator).unbind(0)
+    return first / (first + second)
+
+
+def _draw_boxes(shares: Tensor, generator: torch.Generator, *, height: int, width: int) -> Tensor:
+    """Draw boxes [4, N] about any pixel, of an area of 1 - `shares` before the border cuts them."""
+    limits = torch.tensor([[height], [width]])
+    halves = (0.5 * (1 - shares).sqrt() * limits).to(torch.int64)
+    rows = torch.randint(height, shares.shape, generator=generator)
+    centers = torch.stack([rows, torch.randint(width, shares.shape, generator=generator)])
+    return torch.cat([(centers - halves).clamp(min=0), torch.minimum(centers + halves, limits)])
