@@ -21,10 +21,7 @@ class Cells(Space):
     """Four unordered operations and an ordered width: params grow with the width and with some operations."""
 
     dimensions = (
-        *(
-            Dimension(name=f"op{i}", values=range(4), ordered=False, labels=("none", "skip", "1x1", "3x3"))
-            for i in range(4)
-        ),
+        *map(_operation, range(4)),
         Dimension(name="width", values=range(8, 65, 8)),
     )
     weights = np.array([0, 0, 1, 9])

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import optuna
 import pytest
+import spaces
 
 from budgetnas.exceptions import BudgetNASError, InfeasibleBudgetError, UsageError
 from budgetnas.search.budget_sampler import BudgetSampler, suggest
 from budgetnas.space.resnet import ResNetSpace
-
-_spec = importlib.util.spec_from_file_location("spaces", Path(__file__).parent / "spaces.py")
-spaces = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(spaces)
 
 COMPLETE = optuna.trial.TrialState.COMPLETE
 SPACE = ResNetSpace(stages=(1, 2), blocks=(1, 3), widths=(8, 64))
@@ -24,6 +18,9 @@ SPACE = ResNetSpace(stages=(1, 2), blocks=(1, 3), widths=(8, 64))
 @pytest.fixture(autouse=True)
 def _quiet():
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+ABSENT = {f"blocks_{i}": 1 for i in (2, 3, 4)} | {f"width_{i}": 8 for i in (2, 3, 4)}
 
 
 def objective(trial, space=SPACE):
@@ -68,26 +65,82 @@ def test_a_band_that_runs_out_ends_the_study():
     assert len(study.trials) == 6
     with pytest.raises(BudgetNASError, match="all 6 networks of the band were proposed"):
         suggest(study.ask(), small)
+    side_by_side = optuna.create_study(direction="maximize", sampler=BudgetSampler(small, max_params=10**9))
+    side_by_side.optimize(lambda trial: float(suggest(trial, small).sum()), n_trials=50, n_jobs=4)
+    assert [trial.state for trial in side_by_side.trials].count(COMPLETE) == 6
 
 
-def test_threads_on_one_study_never_get_the_same_network(tmp_path):
+def test_networks_outside_the_band_do_not_end_it():
+    small = ResNetSpace(stages=(1, 1), blocks=(1, 2), widths=(8, 24))
+    study = optuna.create_study(direction="maximize", sampler=BudgetSampler(small, max_params=10**9))
+    for width in (9, 10, 11):
+        study.enqueue_trial({"stages": 1, "blocks_1": 1, "width_1": width} | ABSENT)
+    study.optimize(lambda trial: float(suggest(trial, small).sum()), n_trials=50)
+    assert [trial.state for trial in study.trials].count(COMPLETE) == 9
+
+
+@pytest.mark.parametrize("sampler", ["random", "thompson"])
+def test_threads_on_one_study_never_get_the_same_network(sampler):
+    budget = BudgetSampler(SPACE, max_params=60_000, sampler=sampler, seed=1)
+    study = optuna.create_study(direction="maximize", sampler=budget)
+    study.optimize(objective, n_trials=24, n_jobs=4)
+    assert len({trial.user_attrs["spec"] for trial in study.trials}) == 24
+
+
+def test_a_process_that_proposes_what_another_just_did_proposes_again(monkeypatch):
     sampler = BudgetSampler(SPACE, max_params=60_000, sampler="random", seed=1)
     study = optuna.create_study(direction="maximize", sampler=sampler)
-    study.optimize(objective, n_trials=30, n_jobs=4)
-    assert len({trial.user_attrs["spec"] for trial in study.trials}) == 30
+    other, propose, proposed = study.ask(), sampler._sampler.propose, []
+
+    def slow(history):
+        point = propose(history)
+        if not proposed:  # between this proposal and its check, the other trial gets the same
+            study._storage.set_trial_system_attr(other._trial_id, "budgetnas:point", point.tolist())
+        proposed.append(point.tolist())
+        return point
+
+    monkeypatch.setattr(sampler._sampler, "propose", slow)
+    assert suggest(study.ask(), SPACE).tolist() == proposed[1] != proposed[0]
 
 
-def test_two_processes_that_propose_at_once_notice(tmp_path):
-    url = f"sqlite:///{tmp_path / 'study.db'}"
-    one = optuna.create_study(study_name="s", storage=url, sampler=BudgetSampler(SPACE, max_params=60_000, seed=1))
-    other = optuna.load_study(study_name="s", storage=url, sampler=BudgetSampler(SPACE, max_params=60_000, seed=1))
-    points = [tuple(suggest(study.ask(), SPACE).tolist()) for _ in range(12) for study in (one, other)]
-    assert len(set(points)) == 24
+def test_trials_asked_before_others_were_suggested_are_no_crash():
+    study = optuna.create_study(direction="maximize", sampler=BudgetSampler(SPACE, max_params=60_000))
+    late, early = study.ask(), study.ask()
+    assert suggest(early, SPACE).tolist() != suggest(late, SPACE).tolist()
+
+
+def test_what_was_trained_is_known_not_what_was_proposed():
+    sampler = BudgetSampler(SPACE, max_params=60_000)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.enqueue_trial({"stages": 1, "blocks_1": 3, "width_1": 64} | ABSENT)
+    study.optimize(objective, n_trials=1)
+    assert sampler.history(study).points.tolist() == [[1, 3, 1, 1, 1, 64, 8, 8, 8]]
+    study.enqueue_trial({"width_1": 64})
+    with pytest.raises(UsageError, match="`enqueue_trial` lacks blocks_1"):
+        study.optimize(objective, n_trials=1)
+
+
+def test_values_that_are_not_finite_are_unknown_and_pruners_hide_nothing():
+    sampler = BudgetSampler(SPACE, max_params=60_000, seed=1)
+    study = optuna.create_study(direction="minimize", sampler=sampler, pruner=optuna.pruners.HyperbandPruner())
+
+    def sometimes(trial):
+        value = objective(trial)
+        trial.report(value, 1)
+        return float("inf") if trial.number in (2, 9) else value
+
+    study.optimize(sometimes, n_trials=18)
+    assert len({trial.user_attrs["spec"] for trial in study.trials}) == 18
+    assert np.isnan(sampler.history(study).scores[[2, 9]]).all()
+    assert np.isfinite(sampler.best(study)[0].value)
 
 
 def test_what_cannot_be_searched_is_told():
     with pytest.raises(InfeasibleBudgetError):
         BudgetSampler(SPACE, max_params=10)
+    empty = optuna.create_study(sampler=BudgetSampler(SPACE, max_params=60_000))
+    with pytest.raises(UsageError, match="no finished trial"):
+        empty.sampler.best(empty)
     two = optuna.create_study(directions=["maximize", "minimize"], sampler=BudgetSampler(SPACE, max_params=60_000))
     with pytest.raises(UsageError, match="2 objectives"):
         suggest(two.ask(), SPACE)

@@ -1,17 +1,12 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from spaces import BAND, DEFAULT, by_macs, search
 
 from budgetnas.search.recommend import recommend
 from budgetnas.search.samplers import make_sampler
 from budgetnas.search.surrogate import Surrogate, fit_hyperparameters
-
-sys.path.insert(0, str(Path(__file__).parent))
-from spaces import BAND, DEFAULT, by_macs, search
 
 RANDOM = search(make_sampler("random", DEFAULT, BAND, seed=5), 60, by_macs)
 

@@ -115,6 +115,20 @@ def test_ten_million_points_are_listed_and_more_are_drawn():
     assert "listing" in small.method
 
 
+def test_a_space_beyond_any_integer_is_still_counted_and_drawn_from():
+    class Deep(Space):
+        dimensions = tuple(Dimension(name=f"d{i}", values=range(1, 11)) for i in range(20))
+
+        def params(self, points):
+            return points.sum(axis=1)
+
+    index = make_index(Deep(), max_macs=None)
+    assert index.size() == 10**20
+    assert 0 < sum(int(counts[0]) for counts in index.counts(np.array([110])).values()) < 10**20
+    draws = index.band(90, 110).draw(50, rng=np.random.default_rng(0))
+    assert ((draws.params >= 90) & (draws.params <= 110)).all()
+
+
 def test_points_of_the_grid_and_what_lies_next_to_one():
     points = grid_points(SPACE, np.arange(grid_size(SPACE)))
     assert len(np.unique(points, axis=0)) == 60

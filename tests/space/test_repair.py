@@ -140,6 +140,23 @@ def test_ratios_stay_as_near_as_the_grid_allows(cap):
     assert ((found - 1.5) / given).max() <= ((found + 1.5) / given).min()  # one factor explains all of them
 
 
+def test_what_canonical_takes_back_down_is_no_growth():
+    class Divisible(Weighted):
+        def canonical(self, points):
+            valid = points[:, 0] % points[:, 1] == 0
+            return np.where(valid[:, None], points, 1)
+
+    sizes = [Dimension(name="w", values=range(1, 5)), Dimension(name="h", values=range(1, 5))]
+    for cap in range(2, 9):
+        found = repair(Divisible(sizes, [1, 1]), np.array([4, 2]), max_params=cap)
+        assert found.params <= cap
+
+
+def test_dimensions_of_one_value_cost_nothing():
+    space = Weighted([Dimension(name=f"d{i}", values=(1,), ordered=False) for i in range(30)], [1] * 30)
+    assert repair(space, np.ones(30, dtype=int), max_params=29) is None
+
+
 def test_values_at_and_below_nothing_can_be_scaled():
     space = Weighted([Dimension(name="a", values=range(-3, 4)), Dimension(name="b", values=(0, 5, 50))], [1, 1])
     assert_full(space, repair(space, np.array([3, 50]), max_params=20), 20)
