@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from budgetnas.exceptions import StorageError
 from budgetnas.storage.files import digest, write_bytes, write_text
 
 KEPT = 2
@@ -61,7 +61,7 @@ class Checkpoints:
         for path in self._newest_first():
             try:
                 state = self._read(path)
-            except (OSError, ValueError, StorageError) as error:
+            except (OSError, ValueError) as error:
                 damaged.append(f"{path} is damaged ({error}): passed over")
                 continue
             if state["task"] == self._task:
@@ -69,12 +69,13 @@ class Checkpoints:
         return Found(state=None, damaged=tuple(damaged))
 
     def clear(self) -> None:
-        """Remove all files, and the folder if nothing else is in it."""
+        """Remove all files, and the folder and the one around it if nothing else is in them."""
         for path in self._newest_first():
             path.unlink(missing_ok=True)
             path.with_suffix(".sha256").unlink(missing_ok=True)
-        if self._folder.is_dir() and not any(self._folder.iterdir()):
-            self._folder.rmdir()
+        for folder in (self._folder, self._folder.parent):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
 
     def _newest_first(self) -> list[Path]:
         return sorted(self._folder.glob("*.pt"), reverse=True)
@@ -86,5 +87,10 @@ class Checkpoints:
             raise ValueError("its hash was never written")
         if digest(content) != beside.read_text().strip():
             raise ValueError("its hash differs")
-        state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        try:
+            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+            raise ValueError("it holds more than tensors and plain values") from error
+        if not isinstance(state, dict) or "task" not in state:
+            raise ValueError("it is no state of a training")
         return state

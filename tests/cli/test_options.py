@@ -14,6 +14,12 @@ SEARCH = """
 """
 
 
+TRAIN = """
+    --blocks --widths --epochs --recipe --precision --repeats --dataset --data-dir --subset --seed --device --workers
+    --threads --max-minutes --out --name --json
+"""
+
+
 def options(name: str) -> set[str]:
     commands = next(a for a in make_parser()._actions if isinstance(a, argparse._SubParsersAction))
     return {word for action in commands.choices[name]._actions for word in action.option_strings} - {"-h", "--help"}
@@ -21,6 +27,8 @@ def options(name: str) -> set[str]:
 
 def test_the_options_of_search_are_frozen():
     assert options("search") == set(SEARCH.split())
+    assert options("train") == set(TRAIN.split())
+    assert options("reproduce") == set(TRAIN.split()) - {"--blocks", "--widths"} | {"--models"}
 
 
 def test_every_option_sets_a_key_that_exists():

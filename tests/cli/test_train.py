@@ -1,0 +1,128 @@
+"""`train` and `reproduce` as a person uses them: on real digits and small colour images."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import optuna
+import pytest
+
+NET = ("--blocks", "1,1", "--widths", "8,16", "--dataset", "digits", "--device", "cpu", "--name", "one")
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("weights/*")}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(budgetnas, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    done = budgetnas("train", *NET, "--epochs", 20, "--repeats", 2, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, folder / "runs" / "one"
+
+
+def test_a_network_is_trained_over_seeds_scored_tested_and_kept(undisturbed, budgetnas):
+    text, folder = undisturbed
+    assert "1x8-1x16:" in text
+    assert "network #1  epoch 20/20" in text
+    assert "shows the flow" in text
+    assert "test %, last epoch" in text
+    assert len(hashes(folder)) == 2
+    rows = read_rows(folder / "epochs.csv")
+    assert [(row["repeat"], row["epoch"]) for row in rows] == [(r, str(e)) for r in "01" for e in range(1, 21)]
+    assert {row["watched"] for row in rows} == {"validation"}
+    assert float(rows[-1]["accuracy"]) > 0.8
+    assert not (folder / "states").exists()
+    study = optuna.load_study(study_name="one", storage=f"sqlite:///{folder / 'study.db'}")
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 2
+    again = budgetnas("train", *NET, "--epochs", 20, "--repeats", 2, "--json", cwd=folder.parent.parent)
+    (row,) = json.loads(again.stdout)["rows"]
+    assert (row["seeds"], row["epochs"]) == (2, 20)
+    assert row["test"]["mean"] > 80
+    assert "epoch 1/20" not in again.stderr
+
+
+@pytest.mark.parametrize("way", ["kill", "interrupt", "minutes"])
+def test_a_training_cut_off_goes_on_to_the_same_weights(undisturbed, budgetnas, tmp_path, way):
+    words = [*NET, "--epochs", "20", "--repeats", "2"]
+    if way == "minutes":
+        done = budgetnas("train", *words, "--max-minutes", 0.09, cwd=tmp_path)
+        assert done.returncode == 0
+    else:
+        command = [sys.executable, "-m", "budgetnas", "train", *words]
+        with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+            for line in process.stdout:
+                if "epoch 6/" in line:
+                    break
+            process.send_signal(signal.SIGKILL if way == "kill" else signal.SIGINT)
+            rest = process.stdout.read()
+        assert process.returncode == (-signal.SIGKILL if way == "kill" else 130)
+        assert way == "kill" or "the same command goes on" in rest
+        time.sleep(1.5)  # the workers of a killed driver notice within a second
+    done = budgetnas("train", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    if way != "minutes":
+        assert "epoch 1/20" not in done.stdout
+    assert hashes(tmp_path / "runs" / "one") == hashes(undisturbed[1])
+
+
+def test_the_reports_models_stand_beside_what_it_reported(budgetnas, make_npz, tmp_path):
+    words = ("--models", "2,4", "--dataset", make_npz(per_class=12), "--device", "cpu", "--recipe", "paper200")
+    done = budgetnas("reproduce", *words, "--epochs", 1, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "all 36 training images are learnt from; the 36 test images are watched every epoch" in done.stdout
+    lines = {line.split("  ")[0]: line for line in done.stdout.splitlines()}
+    assert "95.46 (197)" in lines["model2 (over 5M)"]
+    assert "1 of 200" in lines["model2 (over 5M)"]
+    assert "95.43 (307)" in lines["model4"]
+    assert "1 of 313" in lines["model4"]
+    assert "PARTIAL" in done.stdout
+    assert "400 epochs are not one schedule" in done.stdout
+    rows = read_rows(tmp_path / "runs" / "paper" / "epochs.csv")
+    assert {(row["network"], row["watched"], row["learnt_from"]) for row in rows} == {
+        ("model2", "test", "all"),
+        ("model4", "test", "all"),
+    }
+    study = optuna.load_study(study_name="paper", storage=f"sqlite:///{tmp_path / 'runs' / 'paper' / 'study.db'}")
+    assert {trial.user_attrs["origin"] for trial in study.trials} == {"model2", "model4"}
+    more = budgetnas("reproduce", "--models", "2", *words[2:], "--epochs", 2, cwd=tmp_path)
+    assert "model2 #0  epoch 2/2" in more.stdout
+    assert "epoch 1/2" not in more.stdout
+    other = budgetnas("reproduce", "--models", "2", *words[2:], "--epochs", 2, "--seed", 1, cwd=tmp_path)
+    assert other.returncode == 1
+    assert "was begun with another seed" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("reproduce", "--models", "6"), "`--models` is '6'"),
+        (("reproduce", "--models", "1,1"), "must be different ones"),
+        (("train", *NET, "--epochs", "0"), "`--epochs` is 0"),
+        (("train", *NET, "--repeats", "0"), "`--repeats` is 0"),
+        (("train", *NET, "--max-minutes", "0"), "`--max-minutes` is 0"),
+        (("train", *NET, "--recipe", "paper2000"), "not among the shipped names"),
+        (("train", *NET[:-2], "--name", "../up"), "`output.name` is '../up'"),
+        (("train", "--blocks", "1", "--widths", "8,8,8"), "`widths` has 3 values"),
+        (("train", *NET, "--recipe", "paper200"), "`recipe.mean` and `recipe.std` have 3 and 3 values"),
+        (("train", *NET, "--device", "cuda:9"), "`--device` is cuda:9"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(budgetnas, tmp_path, words, told):
+    done = budgetnas(*words, cwd=tmp_path)
+    assert done.returncode in (1, 2)
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

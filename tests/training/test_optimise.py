@@ -1,0 +1,175 @@
+"""How weights move, held against plain loops and torch's own schedules."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.optim.lr_scheduler import CosineAnnealingLR
+
+from budgetnas.arch.spec import ResNetSpec
+from budgetnas.config.recipe import Recipe, load_recipe
+from budgetnas.config.study import DataConfig
+from budgetnas.data.load import load_dataset
+from budgetnas.exceptions import TrainingError, UsageError
+from budgetnas.models.build import build_model
+from budgetnas.training import perform as performing
+from budgetnas.training.optimise import Lookahead, lr_factor, make_average, make_optimizer
+from budgetnas.training.perform import perform
+from budgetnas.training.tasks import Phase, Setting, TrainTask, whole
+
+SPEC = ResNetSpec(blocks=(1, 1), widths=(8, 16))
+
+
+@pytest.fixture
+def task(make_npz) -> TrainTask:
+    """Five epochs of four steps under `paper200`, images neither moved nor mirrored."""
+    data = DataConfig(dataset=str(make_npz(per_class=48)), flip=False, shift=0)
+    setting = Setting(data=data, fingerprint=load_dataset(data).fingerprint, device="cpu", threads=1)
+    recipe, phases = load_recipe("paper200"), (Phase(epochs=5, period=200),)
+    return TrainTask(setting=setting, spec=SPEC, recipe=recipe, phases=phases, seed=3, keep_weights=True)
+
+
+def plain_losses(task, dtype) -> list[float]:
+    """pytorch-cifar's loop: contiguous tensors, torch's scheduler, nothing of ours but weights and order."""
+    data = load_dataset(task.setting.data)
+    torch.manual_seed(task.seed)
+    model = build_model(task.spec, data.shape).to(dtype)
+    generator = torch.Generator().manual_seed(task.seed)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1 * 32 / 128, momentum=0.9, weight_decay=5e-4)
+    scheduler = CosineAnnealingLR(optimizer, T_max=200)
+    mean, std = (torch.tensor(v, dtype=dtype).view(1, 3, 1, 1) for v in (task.recipe.mean, task.recipe.std))
+    images = torch.from_numpy(data.train.images.transpose(0, 3, 1, 2).copy()).to(dtype) / 255
+    labels, losses = torch.from_numpy(data.train.labels), []
+    model.train()
+    for _ in range(5):
+        order = torch.randperm(len(labels), generator=generator)
+        torch.randint(0, 1, (2, len(labels)), generator=generator)  # what shifts and mirrors would have drawn
+        torch.rand(len(labels), generator=generator)
+        total = 0.0
+        for start in range(0, len(labels), 32):
+            chosen = order[start : start + 32]
+            loss = functional.cross_entropy(model((images[chosen] - mean) / std), labels[chosen])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(chosen)
+        scheduler.step()
+        losses.append(total / len(labels))
+    return losses
+
+
+def test_the_faithful_recipe_is_the_plain_loop_in_float64(task):
+    torch.set_default_dtype(torch.float64)
+    try:
+        ours = [report.train_loss for report in perform(task, lambda report: None).reports]
+        plain = plain_losses(task, torch.float64)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert -(-len(load_dataset(task.setting.data).train) // 32) * len(ours) == 20  # steps
+    assert ours == pytest.approx(plain, abs=1e-8)
+
+
+def test_the_faithful_recipe_is_the_plain_loop_in_fp32_at_first(task):
+    one = replace(task, epochs=1)
+    assert perform(one, lambda report: None).reports[0].train_loss == pytest.approx(
+        plain_losses(task, torch.float32)[0], abs=1e-4
+    )
+
+
+def test_the_cosine_rises_again_after_its_period_as_torchs_does():
+    factor = lr_factor(Recipe(), 200, 3)
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    schedule = CosineAnnealingLR(optimizer, T_max=200)
+    for epoch in range(245):
+        assert factor(3 * epoch + 1) == pytest.approx(schedule.get_last_lr()[0], abs=1e-9)
+        optimizer.step()
+        schedule.step()
+
+
+def test_lookahead_pulls_slow_weights_every_few_steps():
+    weight = nn.Parameter(torch.zeros(2))
+    lookahead = Lookahead([weight], every=3, pull=0.5)
+    seen = []
+    for step in range(1, 8):
+        with torch.no_grad():
+            weight += 1
+        lookahead.step(step)
+        seen.append(weight[0].item())
+    assert seen == [1, 2, 1.5, 2.5, 3.5, 3.0, 4.0]
+    idle = Lookahead([weight], every=0, pull=0.5)
+    idle.step(3)
+    assert weight[0].item() == 4
+
+
+def test_the_running_mean_holds_weights_and_batch_norm_statistics():
+    model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
+    average = make_average(model, Recipe(ema=0.75))
+    states = []
+    for _ in range(4):
+        with torch.no_grad():
+            for value in (*model.parameters(), model[1].running_mean):
+                value += torch.randn_like(value)
+        average.update_parameters(model)
+        states.append(copy.deepcopy(model.state_dict()))
+    for name in ("0.weight", "1.weight", "1.running_mean"):
+        expected = states[0][name]
+        for state in states[1:]:
+            expected = 0.75 * expected + 0.25 * state[name]
+        torch.testing.assert_close(average.module.state_dict()[name], expected)
+    assert make_average(model, Recipe()) is None
+
+
+def test_norms_and_biases_decay_only_if_the_recipe_says_so():
+    model = build_model(SPEC, load_dataset(DataConfig(dataset="digits")).shape)
+    (everything,) = make_optimizer(model, Recipe(weight_decay=0.1)).param_groups
+    assert everything["weight_decay"] == 0.1
+    weights, others = make_optimizer(model, Recipe(weight_decay=0.1, decay_norm_and_bias=False)).param_groups
+    assert (weights["weight_decay"], others["weight_decay"]) == (0.1, 0.0)
+    assert {p.ndim for p in weights["params"]} == {2, 4}
+    assert {p.ndim for p in others["params"]} == {1}
+    assert sum(len(group["params"]) for group in (weights, others)) == len(list(model.parameters()))
+
+
+@pytest.mark.parametrize("name", ["full", "proxy", "modern200", "long", "paper200"])
+def test_every_shipped_recipe_learns_from_colour_images(make_npz, name):
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(3), 60)
+    images = (80 * labels[:, None, None, None] + rng.integers(0, 60, (180, 16, 16, 3))).astype(np.uint8)
+    path = make_npz(per_class=60, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    data = DataConfig(dataset=str(path))
+    setting = Setting(data=data, fingerprint=load_dataset(data).fingerprint, device="cpu", threads=1)
+    recipe = load_recipe(name)
+    recipe = replace(recipe, ema=min(recipe.ema, 0.5))  # 0.999 remembers more steps than there are here
+    task = TrainTask(setting=setting, spec=SPEC, recipe=recipe, phases=whole(12), seed=0, keep_weights=False)
+    first, *_, last = perform(task, lambda report: None).reports
+    assert last.loss < first.loss
+    assert max(report.accuracy for report in perform(task, lambda report: None).reports) > 0.6
+
+
+def test_a_recipe_for_colour_is_refused_for_grey_images():
+    data = DataConfig(dataset="digits")
+    setting = Setting(data=data, fingerprint=load_dataset(data).fingerprint, device="cpu", threads=1)
+    recipe = load_recipe("paper200")
+    task = TrainTask(setting=setting, spec=SPEC, recipe=recipe, phases=whole(1), seed=0, keep_weights=False)
+    with pytest.raises(UsageError, match=r"`recipe.mean` and `recipe.std` have 3 and 3 values"):
+        perform(task, lambda report: None)
+
+
+def test_running_out_of_memory_says_how_much_was_needed(task, monkeypatch):
+    monkeypatch.setattr(performing, "train", lambda *_: torch.empty(2**50))
+    with pytest.raises(TrainingError, match=r"out of memory on cpu: \d+ bytes more were needed"):
+        perform(task, lambda report: None)
+
+
+def test_all_images_can_be_learnt_from_and_the_test_set_watched(task):
+    data = load_dataset(task.setting.data)
+    both = replace(task, learns_from="all", watches="test", epochs=1)
+    done = perform(both, lambda report: None)
+    assert done.images == len(data.train) + len(data.validation)
+    assert done.reports[0].accuracy * len(data.test) == pytest.approx(round(done.reports[0].accuracy * len(data.test)))

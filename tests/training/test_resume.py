@@ -1,0 +1,161 @@
+"""A training that is cut off anywhere ends with the same weights, bit for bit."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from budgetnas.arch.spec import ResNetSpec
+from budgetnas.config.recipe import load_recipe
+from budgetnas.config.study import DataConfig
+from budgetnas.data.load import load_dataset
+from budgetnas.exceptions import StorageError
+from budgetnas.storage.files import digest
+from budgetnas.training.checkpoint import Checkpoints
+from budgetnas.training.perform import perform
+from budgetnas.training.tasks import Paused, Phase, Setting, TrainTask, whole
+
+DIGITS = DataConfig(dataset="digits")
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["budgetnas.training.perform"])
+
+
+@pytest.fixture(scope="module")
+def task() -> TrainTask:
+    """Everything that a state can hold: momentum, slow weights, a running mean, two phases, augmentation."""
+    setting = Setting(data=DIGITS, fingerprint=load_dataset(DIGITS).fingerprint, device="cpu", threads=1)
+    recipe = replace(load_recipe("long"), ema=0.9, lookahead=5, lr=0.1, warmup=0.0)
+    phases = (Phase(epochs=5, period=8), Phase(epochs=5, period=8))
+    spec = ResNetSpec(blocks=(1, 1), widths=(8, 16))
+    return TrainTask(setting=setting, spec=spec, recipe=recipe, phases=phases, seed=1, keep_weights=True)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(task):
+    return perform(task, lambda report: None)
+
+
+def learn(task):
+    perform(task, lambda report: None)
+
+
+def test_killed_at_ten_random_moments_it_ends_with_the_same_weights(task, undisturbed, tmp_path):
+    kept = replace(task, checkpoint=str(tmp_path / "state"))
+    rng = random.Random(0)
+    for kill in range(10):
+        before = {path.name for path in tmp_path.glob("state/*.pt")}
+        process = CONTEXT.Process(target=learn, args=(kept,))
+        process.start()
+        until = time.monotonic() + 60
+        while process.is_alive() and time.monotonic() < until:  # some are killed before they have written anything
+            if kill % 3 == 0 or {path.name for path in tmp_path.glob("state/*.pt")} != before:
+                break
+            time.sleep(0.002)
+        time.sleep(rng.random() * 0.15)
+        process.kill()
+        process.join()
+    resumed = perform(kept, lambda report: None)
+    assert digest(resumed.weights) == digest(undisturbed.weights)
+    assert resumed.reports == undisturbed.reports
+
+
+def test_a_training_that_its_time_cuts_off_stops_between_epochs(task, undisturbed, tmp_path):
+    kept = replace(task, checkpoint=str(tmp_path / "state"))
+    heard = []
+    while True:
+        result = perform(replace(kept, stop_at=time.time() + 0.3), heard.append)
+        if not isinstance(result, Paused):
+            break
+        assert result.epoch == len(heard)
+    assert [report.epoch for report in heard] == list(range(1, 11))
+    assert digest(result.weights) == digest(undisturbed.weights)
+    assert isinstance(perform(replace(task, stop_at=0.0), heard.append), Paused)
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "hash", "text"])
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(task, undisturbed, tmp_path, damage):
+    folder = tmp_path / "state"
+    perform(replace(task, epochs=6, checkpoint=str(folder)), lambda report: None)
+    newest = folder / "00006.pt"
+    content = bytearray(newest.read_bytes())
+    if damage == "flip":
+        content[len(content) // 2] ^= 1
+    if damage == "hash":
+        newest.with_suffix(".sha256").unlink()
+    newest.write_bytes({"cut": content[:-100], "text": b"no checkpoint"}.get(damage, bytes(content)))
+    heard = []
+    resumed = perform(replace(task, checkpoint=str(folder)), heard.append)
+    assert [report.epoch for report in heard] == [6, 7, 8, 9, 10]
+    (notice,) = resumed.notices
+    assert notice.startswith(f"{newest} is damaged (its hash ")
+    assert digest(resumed.weights) == digest(undisturbed.weights)
+
+
+def test_the_state_of_another_training_is_passed_over(task, undisturbed, tmp_path):
+    folder = tmp_path / "state"
+    perform(replace(task, seed=2, epochs=3, checkpoint=str(folder)), lambda report: None)
+    heard = []
+    resumed = perform(replace(task, checkpoint=str(folder)), heard.append)
+    assert len(heard) == 10
+    assert resumed.notices == ()
+    assert digest(resumed.weights) == digest(undisturbed.weights)
+
+
+def test_more_epochs_go_on_where_fewer_ended(task, undisturbed, tmp_path):
+    folder = tmp_path / "state"
+    part = perform(replace(task, epochs=4, checkpoint=str(folder)), lambda report: None)
+    assert part.reports == undisturbed.reports[:4]
+    heard = []
+    perform(replace(task, checkpoint=str(folder)), heard.append)
+    assert [report.epoch for report in heard] == [5, 6, 7, 8, 9, 10]
+
+
+def test_a_later_phase_starts_anew_from_the_best_epoch(task, undisturbed):
+    rates = [report.lr for report in undisturbed.reports]
+    assert rates[:5] == rates[5:]
+    plain = replace(task, recipe=replace(task.recipe, ema=0.0), phases=whole(3))
+    single = perform(plain, lambda report: None)
+    best = max(range(3), key=lambda i: single.reports[i].accuracy)
+    # With a rate that changes nothing, the second phase must score what the best epoch scored.
+    still = replace(plain, phases=(Phase(epochs=3, period=3), Phase(epochs=1, period=3)))
+    after = perform(still, lambda report: None).reports[3]
+    assert after.lr > single.reports[-1].lr
+    assert abs(after.accuracy - single.reports[best].accuracy) < 0.5
+
+
+def test_nothing_but_the_newest_two_are_kept_and_clear_leaves_nothing(task, tmp_path):
+    folder = tmp_path / "states" / "one"
+    perform(replace(task, epochs=5, checkpoint=str(folder)), lambda report: None)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "00004.pt", "00004.sha256", "00005.pt", "00005.sha256",
+    ]  # fmt: skip
+    Checkpoints(folder).clear()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told(task, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError, match="cannot be written"):
+        perform(replace(task, checkpoint=str(tmp_path / "file" / "state")), lambda report: None)
+
+
+def test_nothing_in_a_checkpoint_can_run_code(task, tmp_path):
+    class Malice:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "ran",)
+
+    import torch
+
+    path = tmp_path / "state" / "00009.pt"
+    path.parent.mkdir()
+    torch.save({"task": task.digest(), "epoch": 9, "model": Malice()}, path)
+    path.with_suffix(".sha256").write_text(digest(path.read_bytes()))
+    found = Checkpoints(path.parent, task=task.digest()).load()
+    assert found.state is None
+    assert not (tmp_path / "ran").exists()
+    assert "damaged" in found.damaged[0]
