@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -33,6 +34,15 @@ def test_the_documented_study_file_holds_every_key_with_its_default(tmp_path):
     path.write_text(example)
     defaults = flatten(StudyConfig()) | {"budget.max_params": "5M"}
     assert flatten(load_study(str(path), {}, [])) == defaults
+
+
+def test_the_tables_of_the_docs_are_those_of_the_results():
+    pages = [path.read_text() for path in (ROOT / "docs").glob("*.md")]
+    block = re.compile(r"```text\n(.*?)\n```\n\n\(`(studies/results/\S+)`\)", re.DOTALL)
+    shown = [match for page in pages for match in block.findall(page)]
+    assert len(shown) >= 5
+    for table, path in shown:
+        assert table in (ROOT / path).read_text()
 
 
 def test_the_changelog_knows_this_version():

@@ -104,7 +104,8 @@ def carry_out(
     except KeyboardInterrupt as interrupt:
         print("Stopped. Every finished epoch is kept: the same command goes on from there.", file=out)
         return 143 if isinstance(interrupt, Terminated) else 130
-    table = write_tables(job, found)
+    table = write_tables(job, found)  # the whole study's
+    found = [one for one in found if one.is_of(job)]
     if as_json:
         print(json.dumps({**extra, "rows": [asdict(row) for row in rows(found)]}, indent=2))
         return 0
@@ -138,4 +139,4 @@ def print_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> None:
 def _tell_notices(found: Sequence[Measured]) -> None:
     for one in found:
         for notice in one.trial.attrs.get("notices", []):
-            print(f"NOTE: {one.run.candidate.origin} #{one.run.repeat}: {notice}")
+            print(f"NOTE: {one.name} #{one.trial.attrs['repeat']}: {notice}")

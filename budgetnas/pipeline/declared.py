@@ -16,7 +16,7 @@ from budgetnas.data.dataset import Dataset
 from budgetnas.engine.local import LocalEngine
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.pipeline.curves import read_curve, write_curve
-from budgetnas.pipeline.looks import look
+from budgetnas.pipeline.looks import look, look_key
 from budgetnas.pipeline.provenance import record_driver
 from budgetnas.pipeline.stages import Clock
 from budgetnas.pipeline.trials import run_stage
@@ -108,20 +108,27 @@ class Measured:
     """One finished training.
 
     Attributes:
-        run: what was declared.
         trial: its trial.
         curve: a report per epoch.
         test_accuracy: of the look at the test set after the last epoch, in [0, 1]; None where the test set was watched.
     """
 
-    run: Declared
     trial: Trial
     curve: tuple[EpochReport, ...]
     test_accuracy: float | None
 
+    @property
+    def name(self) -> str:
+        """Name of the network."""
+        return self.trial.candidate.origin
+
+    def is_of(self, job: Job) -> bool:
+        """Tell whether a job asks for it."""
+        return _is_asked_for(self.trial, job)
+
 
 def run_job(job: Job, *, command: Sequence[str], heard: Heard) -> list[Measured]:
-    """Do what is left of a job, as far as its time allows; return what is finished.
+    """Do what is left of a job, as far as its time allows; return everything that is finished in its study.
 
     Raises:
         BudgetNASError: something that its user can act on; whatever was finished is kept.
@@ -136,21 +143,17 @@ def run_job(job: Job, *, command: Sequence[str], heard: Heard) -> list[Measured]
             with closing(LocalEngine(perform, workers=job.workers, gpus=job.gpus)) as engine:
                 run_stage(stage, engine, tick=lambda: None, heard=heard)
                 look(_untested(job, store), store, engine, job.folder, setting=job.setting, recipe=job.recipe)
-        return measured(job, store)
+        looks = store.facts.get("looks", {})
+        return [_measured(job, trial, looks) for trial in store.trials if trial.state is TrialState.COMPLETE]
 
 
-def measured(job: Job, store: StudyStore) -> list[Measured]:
-    """Return the finished trainings of a job, in its order."""
-    looks = store.facts.get("looks", {})
-    found = []
-    for run in job.runs:
-        trial = next((trial for trial in store.trials if _is_of(trial, run, job)), None)
-        if trial is not None:
-            seen = looks.get(f"{trial.number}:{trial.attrs['weights_sha256']}")
-            accuracy = seen["correct"] / seen["images"] if seen else None
-            curve = tuple(read_curve(job.folder / trial.attrs["curve"]))
-            found.append(Measured(run=run, trial=trial, curve=curve, test_accuracy=accuracy))
-    return found
+def _measured(job: Job, trial: Trial, looks: Mapping[str, Any]) -> Measured:
+    seen = looks.get(look_key(trial))
+    return Measured(
+        trial=trial,
+        curve=tuple(read_curve(job.folder / trial.attrs["curve"])),
+        test_accuracy=seen["correct"] / seen["images"] if seen else None,
+    )
 
 
 class DeclaredStage:
@@ -260,14 +263,13 @@ def _key(trial: Trial) -> tuple[str, int, int]:
     return trial.candidate.origin, trial.attrs["repeat"], trial.attrs["asked_epochs"]
 
 
-def _is_of(trial: Trial, run: Declared, job: Job) -> bool:
-    wanted = run.candidate.origin, run.repeat, job.length(run)
-    return trial.state is TrialState.COMPLETE and _key(trial) == wanted
+def _is_asked_for(trial: Trial, job: Job) -> bool:
+    asked = {(run.candidate.origin, run.repeat, job.length(run)) for run in job.runs}
+    return trial.state is TrialState.COMPLETE and _key(trial) in asked
 
 
 def _untested(job: Job, store: StudyStore) -> list[Trial]:
     if job.watches == "test":
         return []
     looks = store.facts.get("looks", {})
-    done = [trial for trial in store.trials if any(_is_of(trial, run, job) for run in job.runs)]
-    return [trial for trial in done if f"{trial.number}:{trial.attrs['weights_sha256']}" not in looks]
+    return [trial for trial in store.trials if _is_asked_for(trial, job) and look_key(trial) not in looks]

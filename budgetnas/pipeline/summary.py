@@ -66,22 +66,22 @@ class Row:
 
 
 def rows(found: Sequence[Measured]) -> list[Row]:
-    """Sum up finished trainings, a row a network, in their order."""
-    names = list(dict.fromkeys(one.run.candidate.origin for one in found))
-    return [_row([one for one in found if one.run.candidate.origin == name]) for name in names]
+    """Sum up trainings of equal length, a row a network, by name."""
+    names = sorted({one.name for one in found})
+    return [_row([one for one in found if one.name == name]) for name in names]
 
 
 def _row(found: Sequence[Measured]) -> Row:
-    candidate, curves = found[0].run.candidate, [one.curve for one in found]
+    trial, curves = found[0].trial, [one.curve for one in found]
     best = [max(curve, key=lambda epoch: epoch.accuracy) for curve in curves]
     # Of equally low rates the last epoch.
     lowest = [min(reversed(curve), key=lambda epoch: epoch.lr) for curve in curves]
     tests = [one.test_accuracy for one in found if one.test_accuracy is not None]
     return Row(
-        name=candidate.origin,
-        params=candidate.params,
+        name=found[0].name,
+        params=trial.candidate.params,
         epochs=len(curves[0]),
-        declared=found[0].run.epochs,
+        declared=trial.attrs["declared_epochs"],
         seeds=len(found),
         best=_spread([epoch.accuracy for epoch in best]),
         best_epochs=tuple(epoch.epoch for epoch in best),
@@ -97,15 +97,15 @@ def _spread(shares: Sequence[float]) -> Spread:
 
 
 def write_tables(job: Job, found: Sequence[Measured]) -> Path:
-    """Write `epochs.csv`, a row an epoch of every finished training; return its path."""
+    """Write `epochs.csv`, a row an epoch of every training; return its path."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     precision = resolve_precision(job.recipe.precision, job.setting.device)
-    writer.writerow(
-        ("network", "params", "repeat", "seed", *COLUMNS, "watched", "learnt_from", "data", "precision", "device")
-    )
+    before = ("network", "params", "repeat", "seed", "declared_epochs")
+    writer.writerow((*before, *COLUMNS, "watched", "learnt_from", "data", "precision", "device"))
     for one in found:
-        start = one.run.candidate.origin, one.run.candidate.params, one.run.repeat, one.trial.attrs["seed"]
+        attrs = one.trial.attrs
+        start = one.name, one.trial.candidate.params, attrs["repeat"], attrs["seed"], attrs["declared_epochs"]
         end = job.watches, job.learns_from, job.data.name, precision, job.device_name
         for epoch in one.curve:
             numbers = (f"{value:.6g}" if isinstance(value, float) else value for value in astuple(epoch))

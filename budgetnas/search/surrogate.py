@@ -17,7 +17,7 @@ IntArray = npt.NDArray[np.int64]
 
 FEWEST = 6
 LARGEST = 400  # scores the process works on
-LARGEST_FIT = 200  # scores its hyperparameters are fitted on
+LARGEST_FIT = 150  # scores its hyperparameters are fitted on
 _WAVES = 512  # random Fourier features of a prior draw
 _JITTER = 1e-6
 _PRIOR_MEAN = np.log([0.03, 0.5, 0.3, 2.0])  # of the logs of linear, matern, noise, length: weak, and the start

@@ -8,11 +8,11 @@ a hundred at 1,000; "usual" is the median of the others. The scores are made up.
 
 from __future__ import annotations
 
-import platform
 import statistics
 import time
 
 import numpy as np
+from counting import processor
 from threadpoolctl import threadpool_limits
 
 from budgetnas.search.history import History
@@ -33,7 +33,7 @@ def main() -> None:
     points = np.random.default_rng(1).permutation(points)
     noise = np.random.default_rng(2).normal(0, 0.003, len(points))
     scores = 0.9 + 0.01 * np.log2(space.macs(points) / 1e9) + noise
-    print(f"{platform.processor() or platform.machine()}, one thread; ms per proposal\n")
+    print(f"{processor()}, one thread; ms per proposal\n")
     print(f"{'sampler':<12}{'':<10}" + "".join(f"{size:>9,}" for size in SIZES))
     for name in ("thompson", "evolution", "tpe", "random"):
         refitted, usual = [], []
