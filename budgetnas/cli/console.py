@@ -87,6 +87,8 @@ class Console:
             + (f", {counts['failed']} failed" if counts["failed"] else "")
             + f"; ended because {result.stopped}."
         )
+        if result.trusted:
+            self._print(f"by short trainings: {result.recommendation()}")
         if result.finalists:
             self._out.print(_finalists_table(result))
         self._print(headline(result))

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from budgetnas.pipeline.summary import Row
 
 DESCRIPTION = (
-    "Train models 1-5 of the report on all training images, watching the test set after every epoch as it did. That "
-    "choice of an epoch is not for comparisons, and nothing is selected by it."
+    "Train models 1-5 of the report on all training images, watching the test set after every epoch as it did. Nothing "
+    "is selected by that, but where the second part of model 4's training begins, as in the report."
 )
 EXAMPLE = "budgetnas reproduce --models 1,5 --repeats 3"
 CAP = 5_000_000
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--epochs", type=whole_number, metavar="N", help="stop after so many; every number is then partial"
     )
-    add_training_arguments(parser, recipe="paper200", name="paper")
+    add_training_arguments(parser, recipe="paper200", name="paper", dataset="cifar10")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -43,12 +43,17 @@ def run(arguments: argparse.Namespace) -> int:
     head = [
         f"{job.data.name}: all {len(job.data.train) + len(job.data.validation):,} training images are learnt from; "
         f"the {len(job.data.test):,} test images are watched every epoch",
-        f"recipe {arguments.recipe}, {len(job.runs)} trainings, {job.device_name}",
+        f"recipe {arguments.recipe} in {job.recipe.precision}, {len(job.runs)} trainings, {job.device_name}",
     ]
     head += [f"note: {model.name}: {model.note}" for model in models if model.note]
     if job.data.traits.notice:
         head.append(f"NOTE: {job.data.traits.notice}")
-    return carry_out(job, as_json=arguments.json, head=head, show=_show(models), extra={"folder": str(job.folder)})
+    reported = {
+        model.name: {"params": model.reported_params, "accuracy": model.reported_accuracy, "note": model.note or None}
+        for model in models
+    }
+    extra = {"folder": str(job.folder), "reported": reported}
+    return carry_out(job, as_json=arguments.json, head=head, show=_show(models), extra=extra)
 
 
 def _chosen(text: str) -> list[NamedModel]:
@@ -66,7 +71,18 @@ def _show(models: Sequence[NamedModel]) -> Callable[[Job, list[Row]], None]:
     by_name = {model.name: model for model in models}
 
     def show(job: Job, found: list[Row]) -> None:
-        head = ("model", "params", "reported %", "best %", "in epoch", "last %", "lowest rate %", "epochs", "seeds")
+        head = (
+            "model",
+            "reported params",
+            "params",
+            "reported %",
+            "best %",
+            "in epoch",
+            "last %",
+            "lowest rate %",
+            "epochs",
+            "seeds",
+        )
         body = []
         for row in found:
             model = by_name[row.name]
@@ -74,6 +90,7 @@ def _show(models: Sequence[NamedModel]) -> Callable[[Job, list[Row]], None]:
             body.append(
                 (
                     row.name + (" (over 5M)" if row.params > CAP else ""),
+                    f"{model.reported_params:,}",
                     f"{row.params:,}",
                     f"{model.reported_accuracy}{there}",
                     str(row.best),
@@ -87,8 +104,7 @@ def _show(models: Sequence[NamedModel]) -> Callable[[Job, list[Row]], None]:
         print_table(head, body)
         if any(row.is_partial for row in found):
             print("PARTIAL: fewer epochs than declared; no number here is to be compared with a reported one.")
-        print(
-            "Reported is the best epoch on the test set (its number, where given); best % is measured in the same way."
-        )
+        print("Reported is the best epoch on the test set (its number, counted from 0); best % is measured in the same")
+        print("way (its epoch counted from 1).")
 
     return show

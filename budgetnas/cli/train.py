@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--blocks", metavar="B,B,..", required=True, help="basic blocks per stage; 0 for none")
     parser.add_argument("--widths", metavar="W,W,..", required=True, help="channels per stage")
     parser.add_argument("--epochs", type=whole_number, metavar="N", help="length (default: the recipe's)")
-    add_training_arguments(parser, recipe="full", name="")
+    add_training_arguments(parser, recipe="full", name="", dataset="auto")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         f"{spec.id}: {candidate.params:,} parameters, {write_macs(candidate.macs)} MACs",
         f"{data.name}: {len(data.train):,} training, {len(data.validation):,} validation, {len(data.test):,} test "
         "images",
-        f"recipe {arguments.recipe}, {job.runs[0].epochs} epochs, {len(job.runs)} "
+        f"recipe {arguments.recipe} in {job.recipe.precision}, {job.runs[0].epochs} epochs, {len(job.runs)} "
         f"seed{'s' if len(job.runs) > 1 else ''}, {job.device_name}",
     ]
     if data.traits.notice:

@@ -21,13 +21,18 @@ if TYPE_CHECKING:
     from budgetnas.records.trial import Trial
 
 
-def add_training_arguments(parser: argparse.ArgumentParser, *, recipe: str, name: str) -> None:
+def add_training_arguments(parser: argparse.ArgumentParser, *, recipe: str, name: str, dataset: str) -> None:
     """Declare the options of both commands, with the defaults of one."""
     add = parser.add_argument
     add("--recipe", default=recipe, metavar="NAME|PATH", help=f"a shipped recipe or a .toml file (default {recipe})")
     add("--precision", choices=("auto", "fp32", "bf16"), help="instead of the recipe's")
     add("--repeats", type=whole_number, default=1, metavar="N", help="seeds of each network (default 1)")
-    add("--dataset", default="auto", metavar="NAME|PATH", help="auto, cifar10, cifar100, digits, an .npz or a folder")
+    add(
+        "--dataset",
+        default=dataset,
+        metavar="NAME|PATH",
+        help=f"auto, cifar10, cifar100, digits, an .npz or a folder (default {dataset})",
+    )
     add("--data-dir", default="data", metavar="DIR", help="where downloaded data sets live (default data)")
     add("--subset", type=whole_number, metavar="N", help="images of each class to keep in each split")
     add("--seed", type=whole_number, default=0, metavar="N", help="seed of everything random (default 0)")
@@ -95,28 +100,35 @@ def carry_out(
     from budgetnas.pipeline.summary import rows, write_tables
 
     out = sys.stderr if as_json else sys.stdout
+
+    def heard(trial: Trial, report: EpochReport) -> None:
+        print(epoch_line(job, trial, report), file=out, flush=True)
+
     for line in head:
         print(line, file=out, flush=True)
     signal.signal(signal.SIGTERM, terminate)
     try:
-        heard = lambda trial, report: print(epoch_line(job, trial, report), file=out, flush=True)  # noqa: E731
-        found = run_job(job, command=["budgetnas", *sys.argv[1:]], heard=heard)
+        outcome = run_job(job, command=["budgetnas", *sys.argv[1:]], heard=heard)
     except KeyboardInterrupt as interrupt:
         print("Stopped. Every finished epoch is kept: the same command goes on from there.", file=out)
         return 143 if isinstance(interrupt, Terminated) else 130
-    table = write_tables(job, found)  # the whole study's
-    found = [one for one in found if one.is_of(job)]
+    table, found = write_tables(job, outcome.study), rows(outcome.asked)
+    failed = [f"{t.candidate.origin} #{t.attrs['repeat']}: {t.attrs.get('reason')}" for t in outcome.failed]
+    unfinished = len(job.runs) - len(outcome.asked)
     if as_json:
-        print(json.dumps({**extra, "rows": [asdict(row) for row in rows(found)]}, indent=2))
-        return 0
+        told = [{**asdict(row), "partial": row.is_partial} for row in found]
+        facts = {"watched": job.watches, "learnt_from": job.learns_from, "unfinished": unfinished, "failed": failed}
+        print(json.dumps({**extra, **facts, "rows": told}, indent=2))
+        return 1 if unfinished and failed else 0
     print()
-    _tell_notices(found)
-    if len(found) < len(job.runs):
-        print(f"{len(job.runs) - len(found)} of {len(job.runs)} trainings are not finished: the same command goes on.")
+    for line in (*_notices(outcome.asked), *(f"FAILED: {line}" for line in failed)):
+        print(line)
+    if unfinished:
+        print(f"{unfinished} of {len(job.runs)} trainings are not finished: the same command goes on.")
     if found:
-        show(job, rows(found))
+        show(job, found)
     print(f"epochs     {table}")
-    return 0
+    return 1 if unfinished and failed else 0
 
 
 def epoch_line(job: Job, trial: Trial, report: EpochReport) -> str:
@@ -136,7 +148,6 @@ def print_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> None:
         print("  ".join(cells).rstrip())
 
 
-def _tell_notices(found: Sequence[Measured]) -> None:
-    for one in found:
-        for notice in one.trial.attrs.get("notices", []):
-            print(f"NOTE: {one.name} #{one.trial.attrs['repeat']}: {notice}")
+def _notices(found: Sequence[Measured]) -> list[str]:
+    trials = [one.trial for one in found]
+    return [f"NOTE: {t.candidate.origin} #{t.attrs['repeat']}: {n}" for t in trials for n in t.attrs.get("notices", [])]

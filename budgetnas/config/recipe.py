@@ -18,7 +18,7 @@ class Recipe:
 
     Attributes:
         description: one sentence for the reader of the file.
-        epochs: length of a training, unless the study or the data set says otherwise.
+        epochs: length of a training, unless `--epochs`, the study, or in a search the data set says otherwise.
         batch_size: images per step.
         lr: highest learning rate, for `batch_size` images.
         momentum: of the gradient, in [0, 1).

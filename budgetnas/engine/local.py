@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -17,6 +18,7 @@ from budgetnas.records.engine import EpochReport, Event, Failed, Finished, Progr
 
 _CONTEXT = multiprocessing.get_context("spawn")  # a forked child could not use CUDA
 _RETRIES = 2
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(slots=True)
@@ -74,7 +76,9 @@ class LocalEngine:
             except (EOFError, OSError):
                 events += self._bury(slot, worker)
                 continue
-            if not isinstance(event, Progressed):
+            if isinstance(event, Progressed):
+                self._deaths.pop(event.key, None)  # it gets on: a later death is no sign of a task that cannot be done
+            else:
                 worker.key = worker.task = None
             events.append(event)
         return events
@@ -160,7 +164,9 @@ def _perform(work: Work, key: str, task: object, pipe: Connection) -> tuple[Even
 
 
 def _die_with(parent: int) -> None:
-    """End this process soon after its parent has gone, even in the middle of a task."""
+    """End this process when its parent has gone, even in mid-task: at once on Linux, else within a second."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -18,7 +18,7 @@ from budgetnas.exceptions import StudyMismatchError
 from budgetnas.pipeline.curves import read_curve, write_curve
 from budgetnas.pipeline.looks import look, look_key
 from budgetnas.pipeline.provenance import record_driver
-from budgetnas.pipeline.stages import Clock
+from budgetnas.pipeline.stages import Clock, diverged
 from budgetnas.pipeline.trials import run_stage
 from budgetnas.records.engine import EpochReport
 from budgetnas.records.trial import Candidate, Trial, TrialState
@@ -90,6 +90,11 @@ class Job:
         """Return how many epochs of a training are asked for."""
         return run.epochs if self.epochs is None else min(run.epochs, self.epochs)
 
+    def key(self, run: Declared) -> tuple[Any, ...]:
+        """Return what tells a training from others of the study."""
+        phases = tuple((phase.epochs, phase.period) for phase in run.phases)
+        return run.candidate.origin, run.candidate.spec.id, phases, run.repeat, self.length(run)
+
     def identity(self) -> dict[str, Any]:
         """Return everything that a finished training's numbers depend on, the network and its length aside."""
         return {
@@ -122,13 +127,24 @@ class Measured:
         """Name of the network."""
         return self.trial.candidate.origin
 
-    def is_of(self, job: Job) -> bool:
-        """Tell whether a job asks for it."""
-        return _is_asked_for(self.trial, job)
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """How far a job is.
+
+    Attributes:
+        asked: its finished trainings.
+        study: all finished trainings of its study, other jobs' too.
+        failed: its failed trials, of this driver and earlier ones.
+    """
+
+    asked: tuple[Measured, ...]
+    study: tuple[Measured, ...]
+    failed: tuple[Trial, ...]
 
 
-def run_job(job: Job, *, command: Sequence[str], heard: Heard) -> list[Measured]:
-    """Do what is left of a job, as far as its time allows; return everything that is finished in its study.
+def run_job(job: Job, *, command: Sequence[str], heard: Heard) -> Outcome:
+    """Do what is left of a job, as far as its time allows.
 
     Raises:
         BudgetNASError: something that its user can act on; whatever was finished is kept.
@@ -144,7 +160,13 @@ def run_job(job: Job, *, command: Sequence[str], heard: Heard) -> list[Measured]
                 run_stage(stage, engine, tick=lambda: None, heard=heard)
                 look(_untested(job, store), store, engine, job.folder, setting=job.setting, recipe=job.recipe)
         looks = store.facts.get("looks", {})
-        return [_measured(job, trial, looks) for trial in store.trials if trial.state is TrialState.COMPLETE]
+        complete = [trial for trial in store.trials if trial.state is TrialState.COMPLETE]
+        asked = [trial for trial in store.trials if stage.wants(trial)]
+        return Outcome(
+            asked=tuple(_measured(job, trial, looks) for trial in complete if trial in asked),
+            study=tuple(_measured(job, trial, looks) for trial in complete),
+            failed=tuple(trial for trial in asked if trial.state is TrialState.FAIL),
+        )
 
 
 def _measured(job: Job, trial: Trial, looks: Mapping[str, Any]) -> Measured:
@@ -169,12 +191,16 @@ class DeclaredStage:
         self._stop_at = None if job.max_seconds is None else time.time() + job.max_seconds
         self._clock = Clock(job.max_seconds, since=time.monotonic())
         known = [_key(trial) for trial in store.trials if trial.state is not TrialState.FAIL]
-        self._todo = [run for run in job.runs if (run.candidate.origin, run.repeat, job.length(run)) not in known]
+        self._todo = [run for run in job.runs if job.key(run) not in known]
 
     @property
     def is_needed(self) -> bool:
         """Whether anything is left to train."""
-        return bool(self._todo) or any(not trial.state.is_finished for trial in self.store.trials)
+        return bool(self._todo) or any(not t.state.is_finished and self.wants(t) for t in self.store.trials)
+
+    def wants(self, trial: Trial) -> bool:
+        """Go on with what this job asks for; another job's trainings wait for that job."""
+        return _key(trial) in map(self._job.key, self._job.runs)
 
     def may_start(self) -> bool:
         """Tell whether the clock allows it."""
@@ -185,10 +211,9 @@ class DeclaredStage:
         if not self._todo:
             return None
         run = self._todo.pop(0)
-        failures = sum(_key(trial)[:2] == (run.candidate.origin, run.repeat) for trial in self.store.trials
-                       if trial.state is TrialState.FAIL)  # fmt: skip
+        before = [trial for trial in self.store.trials if diverged(trial) and _key(trial) == self._job.key(run)]
         name = int.from_bytes(run.candidate.origin.encode())
-        seed = np.random.SeedSequence([self._job.seed, name, run.repeat, failures]).generate_state(1)[0]
+        seed = np.random.SeedSequence([self._job.seed, name, run.repeat, len(before)]).generate_state(1)[0]
         return self.store.add(
             run.candidate,
             state=TrialState.RUNNING,
@@ -198,6 +223,8 @@ class DeclaredStage:
                 "phases": [[phase.epochs, phase.period] for phase in run.phases],
                 "asked_epochs": self._job.length(run),
                 "declared_epochs": run.epochs,
+                "precision": self._job.recipe.precision,
+                "device": self._job.device_name,
             },
         )
 
@@ -226,13 +253,14 @@ class DeclaredStage:
         write_curve(self._job.folder / curve, result.reports)
         return {"weights": weights, "weights_sha256": digest(result.weights), "curve": curve}
 
-    def recorded(self, trial: Trial) -> None:
+    def ended(self, trial: Trial) -> None:
         """Keep the state of a training that ended before its declared length: more epochs can go on from it."""
-        if trial.attrs["asked_epochs"] == trial.attrs["declared_epochs"]:
+        is_whole = trial.attrs["asked_epochs"] == trial.attrs["declared_epochs"]
+        if diverged(trial) or (is_whole and trial.state is TrialState.COMPLETE):
             Checkpoints(self._checkpoint(trial)).clear()
 
     def _checkpoint(self, trial: Trial) -> Path:
-        return self._job.folder / "states" / f"{trial.candidate.origin}-{trial.attrs['repeat']}"
+        return self._job.folder / "states" / f"{trial.candidate.spec.id}-{trial.attrs['repeat']}-{trial.attrs['seed']}"
 
 
 def _open(job: Job) -> StudyStore:
@@ -259,13 +287,14 @@ def _as_json(before: Any, now: Any) -> Any:
     return tuple(before) if isinstance(before, list) and isinstance(now, tuple) else before
 
 
-def _key(trial: Trial) -> tuple[str, int, int]:
-    return trial.candidate.origin, trial.attrs["repeat"], trial.attrs["asked_epochs"]
+def _key(trial: Trial) -> tuple[Any, ...]:
+    phases = tuple((epochs, period) for epochs, period in trial.attrs["phases"])
+    candidate, attrs = trial.candidate, trial.attrs
+    return candidate.origin, candidate.spec.id, phases, attrs["repeat"], attrs["asked_epochs"]
 
 
 def _is_asked_for(trial: Trial, job: Job) -> bool:
-    asked = {(run.candidate.origin, run.repeat, job.length(run)) for run in job.runs}
-    return trial.state is TrialState.COMPLETE and _key(trial) in asked
+    return trial.state is TrialState.COMPLETE and _key(trial) in map(job.key, job.runs)
 
 
 def _untested(job: Job, store: StudyStore) -> list[Trial]:

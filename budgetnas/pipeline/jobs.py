@@ -18,7 +18,7 @@ from budgetnas.data.statistics import normalisation
 from budgetnas.pipeline.declared import Declared, Job
 from budgetnas.pipeline.prepare import cores
 from budgetnas.records.trial import Candidate
-from budgetnas.training.device import count_gpus, describe, resolve_device
+from budgetnas.training.device import count_gpus, describe, resolve_device, resolve_precision
 from budgetnas.training.tasks import Phase, Setting, whole
 
 
@@ -62,7 +62,7 @@ def train_job(spec: ResNetSpec, wishes: Wishes) -> Job:
     """
     recipe = _recipe(wishes)
     phases = whole(wishes.epochs or recipe.epochs)
-    return _job(wishes, recipe, [("network", spec, phases)], learns_from="train", watches="validation", epochs=None)
+    return _job(wishes, recipe, [(spec.id, spec, phases)], learns_from="train", watches="validation", epochs=None)
 
 
 def reproduce_job(models: Sequence[NamedModel], wishes: Wishes) -> Job:
@@ -96,6 +96,7 @@ def _job(
     epochs: int | None,
 ) -> Job:
     device = resolve_device(wishes.device)
+    recipe = replace(recipe, precision=resolve_precision(recipe.precision, device))
     gpus = count_gpus(device)
     config = resolve(wishes.data, has_gpu=gpus > 0)
     data = load_dataset(config)

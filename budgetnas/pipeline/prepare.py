@@ -15,6 +15,7 @@ from budgetnas.config.recipe import Recipe, load_recipe
 from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten
 from budgetnas.data.dataset import Dataset
 from budgetnas.data.load import load_dataset, resolve
+from budgetnas.data.statistics import normalisation
 from budgetnas.records.trial import Candidate
 from budgetnas.space.band import choose_band, fitting
 from budgetnas.space.index import make_index
@@ -112,6 +113,8 @@ def prepare(config: StudyConfig) -> Prepared:
     gpus = count_gpus(device)
     config = replace(config, data=resolve(config.data, has_gpu=gpus > 0))
     data = load_dataset(config.data)
+    for recipe in recipes:
+        normalisation(data, recipe)  # a recipe for other images is told before anything trains
     cap = config.budget.cap(data.shape)
     config = replace(
         config,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from budgetnas.pipeline.prepare import Prepared
-from budgetnas.promotion.select import Finalist
+from budgetnas.promotion.select import Finalist, promote
 from budgetnas.records.trial import Trial, TrialState
 
 
@@ -46,6 +46,27 @@ class SearchResult:
         correct, images = self.tests[finalist.best_run.number]
         return correct / images
 
+    def recommended(self) -> tuple[Trial, Trial] | None:
+        """Return the short training of the highest posterior mean and the one of the highest score; None before any."""
+        complete = [trial for trial in self.trials if trial.state is TrialState.COMPLETE]
+        if not complete:
+            return None
+        (trusted,) = promote(complete, [self.trusted[trial.number] for trial in complete], 1)
+        (observed,) = promote(complete, [trial.score or 0.0 for trial in complete], 1)
+        return trusted, observed
+
+    def recommendation(self) -> str:
+        """Say which short training to trust and which scored highest, in one line; nothing before any."""
+        found = self.recommended()
+        if found is None:
+            return "none yet"
+        trusted, observed = found
+        mean, score = 100 * self.trusted[trusted.number], 100 * (observed.score or 0.0)
+        told = f"trial {trusted.number}, {trusted.candidate.spec.id}, posterior mean {mean:.2f} %"
+        if trusted.number == observed.number:
+            return f"{told}; it also scored highest, {score:.2f} %"
+        return f"{told}; trial {observed.number}, {observed.candidate.spec.id}, scored highest, {score:.2f} %"
+
     def counts(self) -> dict[str, int]:
         """Return how many candidates were counted, pruned, trained and failed."""
         states = [trial.state for trial in self.trials]
@@ -58,6 +79,7 @@ class SearchResult:
 
     def as_json(self) -> dict[str, Any]:
         """Return the result for programs."""
+        found = self.recommended()
         return {
             "run": str(self.folder),
             "dataset": self.prepared.data.name,
@@ -65,6 +87,8 @@ class SearchResult:
             "max_params": self.prepared.cap,
             "stopped": self.stopped,
             **self.counts(),
+            "recommended_trial": found[0].number if found else None,
+            "best_observed_trial": found[1].number if found else None,
             "finalists": [self._finalist(finalist) for finalist in self.finalists],
             "winner": self._finalist(self.winner) if self.winner else None,
         }

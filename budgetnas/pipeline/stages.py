@@ -97,7 +97,11 @@ class ProxyStage:
         """Keep nothing but the scores."""
         return {}
 
-    def recorded(self, trial: Trial) -> None:
+    def wants(self, trial: Trial) -> bool:
+        """Go on with every one."""
+        return True
+
+    def ended(self, trial: Trial) -> None:
         """Leave nothing to tidy up."""
 
 
@@ -143,8 +147,8 @@ class FullStage:
         )
 
     def _attempt(self, parent: Trial, repeat: int) -> int:
-        """Count the failures before: a training that diverged would diverge again under its seed."""
-        keys = [(trial.attrs["parent"], trial.attrs["repeat"]) for trial in self.store.trials]
+        """Count how often it diverged before: it would again under its seed. What else failed goes on where it was."""
+        keys = [(trial.attrs["parent"], trial.attrs["repeat"]) for trial in self.store.trials if diverged(trial)]
         return keys.count((parent.number, repeat))
 
     def task(self, trial: Trial) -> TrainTask:
@@ -167,12 +171,17 @@ class FullStage:
         write_bytes(self._folder / name, result.weights)
         return {"weights": name, "weights_sha256": digest(result.weights)}
 
-    def recorded(self, trial: Trial) -> None:
+    def wants(self, trial: Trial) -> bool:
+        """Go on with every one."""
+        return True
+
+    def ended(self, trial: Trial) -> None:
         """Remove what only a training under way needs."""
-        Checkpoints(self._checkpoint(trial)).clear()
+        if trial.state is TrialState.COMPLETE or diverged(trial):
+            Checkpoints(self._checkpoint(trial)).clear()
 
     def _checkpoint(self, trial: Trial) -> Path:
-        return self._folder / "full" / f"{trial.number}.state"
+        return self._folder / "states" / f"{trial.attrs['parent']}-{trial.attrs['repeat']}-{trial.attrs['seed']}"
 
 
 def counted(prepared: Prepared, trials: Sequence[Trial]) -> int:
@@ -183,6 +192,11 @@ def counted(prepared: Prepared, trials: Sequence[Trial]) -> int:
         or (wastes and trial.state is TrialState.PRUNED and not trial.attrs["seeded"])
         for trial in trials
     )
+
+
+def diverged(trial: Trial) -> bool:
+    """Tell whether a training failed because of its numbers, not of what it ran on."""
+    return trial.state is TrialState.FAIL and str(trial.attrs.get("reason", "")).startswith("diverged")
 
 
 def over_budget(candidate: Candidate, cap: int, macs_cap: int | None) -> str | None:

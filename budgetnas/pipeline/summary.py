@@ -12,7 +12,6 @@ from statistics import mean, stdev
 from budgetnas.pipeline.curves import COLUMNS
 from budgetnas.pipeline.declared import Job, Measured
 from budgetnas.storage.files import write_text
-from budgetnas.training.device import resolve_precision
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,13 +99,14 @@ def write_tables(job: Job, found: Sequence[Measured]) -> Path:
     """Write `epochs.csv`, a row an epoch of every training; return its path."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    precision = resolve_precision(job.recipe.precision, job.setting.device)
     before = ("network", "params", "repeat", "seed", "declared_epochs")
-    writer.writerow((*before, *COLUMNS, "watched", "learnt_from", "data", "precision", "device"))
+    after = ("watched", "learnt_from", "data", "images_per_epoch", "precision", "device")
+    writer.writerow((*before, *COLUMNS, *after))
     for one in found:
         attrs = one.trial.attrs
         start = one.name, one.trial.candidate.params, attrs["repeat"], attrs["seed"], attrs["declared_epochs"]
-        end = job.watches, job.learns_from, job.data.name, precision, job.device_name
+        images = attrs["images"] // attrs["epochs"]
+        end = job.watches, job.learns_from, job.data.name, images, attrs["precision"], attrs["device"]
         for epoch in one.curve:
             numbers = (f"{value:.6g}" if isinstance(value, float) else value for value in astuple(epoch))
             writer.writerow((*start, *numbers, *end))

@@ -33,8 +33,11 @@ class Stage(Protocol):
     def finished(self, trial: Trial, result: Trained) -> Mapping[str, Any]:
         """Keep what the training gave; return what to record with the trial."""
 
-    def recorded(self, trial: Trial) -> None:
-        """Tidy up after a trial that is COMPLETE in the storage."""
+    def wants(self, trial: Trial) -> bool:
+        """Tell whether to go on with a trial that an earlier driver left unfinished."""
+
+    def ended(self, trial: Trial) -> None:
+        """Tidy up after a trial that is COMPLETE or FAIL in the storage."""
 
 
 def run_stage(
@@ -53,7 +56,7 @@ def run_stage(
         BudgetNASError: nothing may go on: the data changed, the counter is wrong, or too many trainings failed.
     """
     store = stage.store
-    left = [trial for trial in store.trials if not trial.state.is_finished]
+    left = [trial for trial in store.trials if not trial.state.is_finished and stage.wants(trial)]
     before = {trial.number for trial in store.trials if trial.state.is_finished}
     running: dict[str, Trial] = {}
     try:
@@ -88,7 +91,7 @@ def _end(stage: Stage, trial: Trial, event: Failed | Finished) -> None:
     if isinstance(event, Failed):
         if event.fatal:
             raise BudgetNASError(event.reason)
-        stage.store.fail(trial.number, event.reason)
+        stage.ended(stage.store.fail(trial.number, event.reason))
     elif isinstance(event.result, Paused):
         stage.store.release(trial.number)
     else:
@@ -106,8 +109,9 @@ def _keep(stage: Stage, trial: Trial, result: Trained) -> None:
         **({"notices": list(result.notices)} if result.notices else {}),
         **stage.finished(trial, result),
     }
-    stage.store.finish(trial.number, last.accuracy, attrs)
-    stage.recorded(trial)
+    # Epochs of an earlier driver may have been saved, but not reported.
+    stage.store.fill(trial.number, {report.epoch: report.accuracy for report in result.reports})
+    stage.ended(stage.store.finish(trial.number, last.accuracy, attrs))
 
 
 def check_failures(trials: Sequence[Trial]) -> None:

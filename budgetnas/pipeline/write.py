@@ -101,6 +101,7 @@ def _facts(result: SearchResult, driver: dict[str, Any]) -> ReportFacts:
                       f"{about}{len(prepared.band):,} in the band {prepared.band.low:,} to {prepared.band.high:,}"),
             ("trials", f"{counts['counted']} counted, {counts['pruned']} pruned over the cap, "
                        f"{counts['trained']} trained, {counts['failed']} failed"),
+            ("recommended", result.recommendation()),
             ("full trainings", f"{sum(len(finalist.runs) for finalist in result.finalists)} of "
                                f"{prepared.full_epochs} epochs"),
             ("training time", f"{hours:.2f} hours, summed over workers, on {driver['hardware']['device']}"),

@@ -34,10 +34,9 @@ REFIT = 1.1
 class ThompsonSampler:
     """Proposes the best of a pool under one draw from the posterior of a Gaussian process, its spread halved.
 
-    The first ten proposals are stratified (over the strata, and over the quartiles of MACs inside each) and spread
-    over the features. Until the
-    thirtieth no stratum gets more than half of them, and the 5 % of the band that have most MACs no more than a third:
-    an early lead is doubted.
+    The first ten proposals are stratified (over the strata, and over the quartiles of MACs inside each) and spread over
+    the features. Until the thirtieth no stratum gets more than half of the proposals, and the 5 % of the band that have
+    most MACs no more than a third: an early lead is doubted.
 
     The pool is a band of up to 20,000 networks, or 5,000 of it; from a larger one it is 1,000 fresh draws and the
     neighbours of the five best.

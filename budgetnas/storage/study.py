@@ -121,6 +121,13 @@ class StudyStore:
         with translated(self.name):
             self._storage.set_trial_intermediate_value(self._trial_id(number), epoch, accuracy)
 
+    def fill(self, number: int, curve: Mapping[int, float]) -> None:
+        """Record the epochs of a running trial's learning curve that are not there yet."""
+        with translated(self.name):
+            known = self._storage.get_trial(self._trial_id(number)).intermediate_values
+        for epoch in sorted(set(curve) - set(known)):
+            self.report(number, epoch, curve[epoch])
+
     def finish(self, number: int, score: float, attrs: Mapping[str, Any]) -> Trial:
         """End a trial as COMPLETE with its score."""
         return self._change(number, TrialState.COMPLETE, [score], attrs)

@@ -33,7 +33,8 @@ class Checkpoints:
 
     Args:
         folder: where they lie, made if need be.
-        task: hash of everything that the training depends on; files of another training are passed over.
+        task: hash of everything that the training depends on; files of another training are passed over. No two
+            trainings may share a folder.
     """
 
     def __init__(self, folder: Path, *, task: str = "") -> None:
@@ -52,30 +53,39 @@ class Checkpoints:
         write_bytes(path, content)
         write_text(path.with_suffix(".sha256"), digest(content) + "\n")
         for old in self._newest_first()[KEPT:]:
-            old.unlink(missing_ok=True)
-            old.with_suffix(".sha256").unlink(missing_ok=True)
+            _remove(old)
+        self._sweep()
 
-    def load(self) -> Found:
-        """Return the newest checkpoint of this training that is sound. Nothing in it can run code."""
+    def load(self, *, at_most: int) -> Found:
+        """Return the newest sound checkpoint of this training up to an epoch; damaged ones are named and removed.
+
+        Nothing in a file can run code.
+        """
         damaged = []
         for path in self._newest_first():
             try:
                 state = self._read(path)
             except (OSError, ValueError) as error:
-                damaged.append(f"{path} is damaged ({error}): passed over")
+                damaged.append(f"{path} could not be used ({error}) and was removed")
+                _remove(path)
                 continue
-            if state["task"] == self._task:
+            if state["task"] == self._task and state["epoch"] <= at_most:
                 return Found(state=state, damaged=tuple(damaged))
         return Found(state=None, damaged=tuple(damaged))
 
     def clear(self) -> None:
         """Remove all files, and the folder and the one around it if nothing else is in them."""
         for path in self._newest_first():
-            path.unlink(missing_ok=True)
-            path.with_suffix(".sha256").unlink(missing_ok=True)
+            _remove(path)
+        self._sweep()
         for folder in (self._folder, self._folder.parent):
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
+
+    def _sweep(self) -> None:
+        """Remove what a killed writer left half-written."""
+        for half in (*self._folder.glob(".*.pt.*"), *self._folder.glob(".*.sha256.*")):
+            half.unlink(missing_ok=True)
 
     def _newest_first(self) -> list[Path]:
         return sorted(self._folder.glob("*.pt"), reverse=True)
@@ -84,7 +94,7 @@ class Checkpoints:
         content = path.read_bytes()
         beside = path.with_suffix(".sha256")
         if not beside.is_file():
-            raise ValueError("its hash was never written")
+            raise ValueError("its hash was not written")
         if digest(content) != beside.read_text().strip():
             raise ValueError("its hash differs")
         try:
@@ -94,3 +104,8 @@ class Checkpoints:
         if not isinstance(state, dict) or "task" not in state:
             raise ValueError("it is no state of a training")
         return state
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.with_suffix(".sha256").unlink(missing_ok=True)

@@ -30,10 +30,10 @@ def resolve_device(wish: str) -> Device:
     return wish
 
 
-def resolve_precision(wish: str, device: str) -> str:
+def resolve_precision(wish: str, device: str) -> Literal["fp32", "bf16"]:
     """Return "fp32" or "bf16"; "auto" means bf16 where the hardware multiplies it natively."""
     if wish != "auto":
-        return wish
+        return "bf16" if wish == "bf16" else "fp32"
     if device == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

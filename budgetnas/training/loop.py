@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -27,6 +26,7 @@ from budgetnas.training.optimise import Lookahead, lr_factor, make_average, make
 from budgetnas.training.tasks import Paused, Phase, TimeTask, Trained, TrainTask
 
 EVALUATION_BATCH = 1024
+DIVERGED = 1e4  # a cross-entropy that no training comes back from
 CPU_TIMING_BATCH = 64
 
 
@@ -36,14 +36,15 @@ def train(task: TrainTask, data: Dataset, report: Callable[[EpochReport], None])
     Same task, same thread count, same CPU: the same numbers, bit for bit, cut off and resumed or not.
 
     Raises:
-        TrainingError: the loss is no finite number.
+        TrainingError: the loss is no number, or beyond 10,000.
         StorageError: a checkpoint cannot be written.
     """
     run = _Run(task, data)
     checkpoints = Checkpoints(Path(task.checkpoint), task=task.digest()) if task.checkpoint else None
-    found = checkpoints.load() if checkpoints else None
+    found = checkpoints.load(at_most=task.last_epoch) if checkpoints else None
     if found and found.state:
         run.restore(found.state)
+    run.notices += found.damaged if found else ()
     while run.epoch < task.last_epoch:
         if task.stop_at is not None and time.time() >= task.stop_at:
             return Paused(epoch=run.epoch)
@@ -52,11 +53,11 @@ def train(task: TrainTask, data: Dataset, report: Callable[[EpochReport], None])
             checkpoints.save(run.epoch, run.state())
         report(latest)
     return Trained(
-        reports=tuple(run.reports[: task.last_epoch]),
+        reports=tuple(run.reports),
         seconds=sum(epoch.seconds for epoch in run.reports),
         images=run.epoch * run.images,
         weights=pack(run.scored) if task.keep_weights else None,
-        notices=found.damaged if found else (),
+        notices=run.notices,
     )
 
 
@@ -66,6 +67,7 @@ class _Run:
     Attributes:
         epoch: how many are done.
         reports: one for each of them.
+        notices: what a reader should know, a line each.
     """
 
     def __init__(self, task: TrainTask, data: Dataset) -> None:
@@ -83,7 +85,7 @@ class _Run:
         self._compiled = torch.compile(self._model) if self._recipe.compile and self._device == "cuda" else self._model
         self._generator = torch.Generator().manual_seed(task.seed)
         self._best: tuple[float, dict[str, Tensor]] | None = None
-        self.epoch, self.reports = 0, list[EpochReport]()
+        self.epoch, self.reports, self.notices = 0, list[EpochReport](), tuple[str, ...]()
         self._begin_phase()
 
     @property
@@ -98,16 +100,17 @@ class _Run:
         if done == 0 and self.epoch:
             assert self._best is not None
             self._model.load_state_dict(self._best[1])
+            self._best = None
             self._begin_phase()
         factor = lr_factor(self._recipe, phase.period, len(self._bounds))
         train_loss, train_accuracy = self._learn(factor, done * len(self._bounds))
         correct, cross_entropy = evaluate(self.scored, self._normalise, *self._watched, bf16=self._bf16)
         self.epoch += 1
-        if not (math.isfinite(train_loss) and math.isfinite(cross_entropy)):
+        if not max(train_loss, cross_entropy) < DIVERGED:  # nor is a NaN
             raise self._diverged(train_loss, cross_entropy)
         accuracy = correct / len(self._watched[1])
-        if len(self._task.phases) > 1 and (self._best is None or accuracy > self._best[0]):
-            self._best = accuracy, {name: value.clone() for name, value in self._model.state_dict().items()}
+        if phase is not self._task.phases[-1] and (self._best is None or accuracy > self._best[0]):
+            self._best = accuracy, {name: value.clone() for name, value in self.scored.state_dict().items()}
         self.reports.append(
             EpochReport(
                 epoch=self.epoch,
@@ -186,6 +189,7 @@ class _Run:
             "torch": torch.get_rng_state(),
             "best": None if self._best is None else list(self._best),
             "reports": [asdict(report) for report in self.reports],
+            "notices": list(self.notices),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -200,7 +204,7 @@ class _Run:
         torch.set_rng_state(state["torch"])
         self._best = None if state["best"] is None else (state["best"][0], state["best"][1])
         self.reports = [EpochReport(**report) for report in state["reports"]]
-        self.epoch = len(self.reports)
+        self.epoch, self.notices = len(self.reports), tuple(state["notices"])
 
 
 @torch.no_grad()

@@ -38,12 +38,12 @@ def lr_factor(recipe: Recipe, period: int, steps_per_epoch: int) -> Callable[[in
         period: epochs after which the rate is 0. A cosine rises again after them, as `CosineAnnealingLR` does.
         steps_per_epoch: batches of an epoch.
     """
-    total = period * steps_per_epoch
+    steps = 1 if recipe.step == "epoch" else steps_per_epoch  # in which the rate changes, per epoch
+    total = period * steps
     warm = min(round(recipe.warmup * total), total - 1)
 
     def factor(step: int) -> float:
-        if recipe.step == "epoch":
-            step = step // steps_per_epoch * steps_per_epoch
+        step = step * steps // steps_per_epoch
         if step < warm:
             return (step + 1) / warm
         done = (step - warm) / (total - warm)

@@ -82,13 +82,14 @@ class TrainTask:
     @property
     def last_epoch(self) -> int:
         """Number of the last epoch."""
-        whole = sum(phase.epochs for phase in self.phases)
-        return whole if self.epochs is None else min(whole, self.epochs)
+        declared = sum(phase.epochs for phase in self.phases)
+        return declared if self.epochs is None else min(declared, self.epochs)
 
     def digest(self) -> str:
         """Hash everything that the weights after an epoch depend on."""
         setting = self.setting
-        facts = [self.spec.id, asdict(self.recipe), [asdict(phase) for phase in self.phases], self.seed]
+        recipe = {**asdict(self.recipe), "description": ""}
+        facts = [self.spec.id, recipe, [asdict(phase) for phase in self.phases], self.seed]
         facts += [self.learns_from, self.watches, setting.fingerprint, setting.device, setting.threads]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 

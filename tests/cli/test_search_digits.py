@@ -55,6 +55,9 @@ def test_the_run_says_what_it_did(finished):
         assert any(line.startswith(word) for line in lines), word
     assert any("model2" in line and "over the cap: pruned" in line for line in lines)
     assert any(line.startswith("11 counted, 5 pruned over the cap, 6 trained") for line in lines)
+    (recommended,) = (line for line in lines if line.startswith("by short trainings: trial "))
+    assert "posterior mean" in recommended
+    assert "scored highest" in recommended
 
 
 def test_the_run_directory_holds_everything(finished):

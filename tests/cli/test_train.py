@@ -8,7 +8,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import optuna
@@ -36,7 +35,7 @@ def undisturbed(budgetnas, tmp_path_factory):
 def test_a_network_is_trained_over_seeds_scored_tested_and_kept(undisturbed, budgetnas):
     text, folder = undisturbed
     assert "1x8-1x16:" in text
-    assert "network #1  epoch 20/20" in text
+    assert "1x8-1x16 #1  epoch 20/20" in text
     assert "shows the flow" in text
     assert "test %, last epoch" in text
     assert len(hashes(folder)) == 2
@@ -60,6 +59,7 @@ def test_a_training_cut_off_goes_on_to_the_same_weights(undisturbed, budgetnas, 
     if way == "minutes":
         done = budgetnas("train", *words, "--max-minutes", 0.09, cwd=tmp_path)
         assert done.returncode == 0
+        assert "of 2 trainings are not finished" in done.stdout
     else:
         command = [sys.executable, "-m", "budgetnas", "train", *words]
         with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
@@ -70,12 +70,29 @@ def test_a_training_cut_off_goes_on_to_the_same_weights(undisturbed, budgetnas, 
             rest = process.stdout.read()
         assert process.returncode == (-signal.SIGKILL if way == "kill" else 130)
         assert way == "kill" or "the same command goes on" in rest
-        time.sleep(1.5)  # the workers of a killed driver notice within a second
     done = budgetnas("train", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     if way != "minutes":
         assert "epoch 1/20" not in done.stdout
     assert hashes(tmp_path / "runs" / "one") == hashes(undisturbed[1])
+    assert not (tmp_path / "runs" / "one" / "states").exists()
+
+
+def test_another_network_under_the_same_name_is_another_training_and_failures_are_told(budgetnas, tmp_path):
+    words = ("--dataset", "digits", "--device", "cpu", "--name", "one", "--epochs", 1, "--workers", 1)
+    budgetnas("train", "--blocks", "1,1", "--widths", "8,16", *words, cwd=tmp_path)
+    other = budgetnas("train", "--blocks", "1", "--widths", "12", *words, cwd=tmp_path)
+    assert "1x12 #0  epoch 1/1" in other.stdout
+    wild = tmp_path / "wild.toml"
+    wild.write_text("lr = 100.0\nmomentum = 0.99\nweight_decay = 0.9\n")
+    words = ("--dataset", "digits", "--device", "cpu", "--recipe", wild, "--epochs", 9, "--workers", 1)
+    failed = budgetnas("train", "--blocks", "1", "--widths", "8", *words, cwd=tmp_path)
+    assert failed.returncode == 1
+    assert "FAILED: 1x8 #0: diverged in epoch" in failed.stdout
+    assert "last good values" in failed.stdout
+    as_json = budgetnas("train", "--blocks", "1", "--widths", "8", *words, "--json", cwd=tmp_path)
+    assert as_json.returncode == 1
+    assert len(json.loads(as_json.stdout)["failed"]) == 2
 
 
 def test_the_reports_models_stand_beside_what_it_reported(budgetnas, make_npz, tmp_path):
@@ -103,6 +120,11 @@ def test_the_reports_models_stand_beside_what_it_reported(budgetnas, make_npz, t
     other = budgetnas("reproduce", "--models", "2", *words[2:], "--epochs", 2, "--seed", 1, cwd=tmp_path)
     assert other.returncode == 1
     assert "was begun with another seed" in other.stderr
+    as_json = budgetnas("reproduce", "--models", "2", *words[2:], "--epochs", 2, "--json", cwd=tmp_path)
+    content = json.loads(as_json.stdout)
+    assert content["watched"] == "test"
+    assert content["rows"][0]["partial"] is True
+    assert content["reported"]["model2"]["accuracy"] == 95.46
 
 
 @pytest.mark.parametrize(

@@ -116,14 +116,15 @@ def test_the_plain_way_prunes_records_and_counts_what_is_over_the_budget(prepare
     words = {"sampler": "tpe", "over_budget": "prune"}
     store = run(prepared, tmp_path / "one.db", FakeEngine(1), **words)
     proposed = [trial for trial in store.trials if not trial.attrs["seeded"]]
-    over = [trial for trial in proposed if trial.candidate.params > prepared.cap]
+    caps = prepared.cap, prepared.macs_cap
+    over = [trial for trial in proposed if trial.candidate.params > caps[0] or trial.candidate.macs > caps[1]]
     assert len(proposed) == 24
     assert len(over) > 4
     assert {trial.state for trial in over} == {TrialState.PRUNED}
     assert all("over the cap" in trial.attrs["reason"] for trial in over)
     path = tmp_path / "two.db"
     with pytest.raises(KeyboardInterrupt):
-        run(prepared, path, FakeEngine(2, stop_after=3), **words)
+        run(prepared, path, FakeEngine(2, stop_after=1), **words)
     assert table(run(prepared, path, FakeEngine(4), **words)) == table(store)
 
 

@@ -19,6 +19,7 @@ from budgetnas.data.load import load_dataset
 from budgetnas.exceptions import TrainingError, UsageError
 from budgetnas.models.build import build_model
 from budgetnas.training import perform as performing
+from budgetnas.training.loop import _Run
 from budgetnas.training.optimise import Lookahead, lr_factor, make_average, make_optimizer
 from budgetnas.training.perform import perform
 from budgetnas.training.tasks import Phase, Setting, TrainTask, whole
@@ -90,6 +91,14 @@ def test_the_cosine_rises_again_after_its_period_as_torchs_does():
         assert factor(3 * epoch + 1) == pytest.approx(schedule.get_last_lr()[0], abs=1e-9)
         optimizer.step()
         schedule.step()
+
+
+def test_a_warm_up_by_epochs_rises_by_epochs():
+    factor = lr_factor(Recipe(warmup=0.05, step="epoch"), 200, 7)
+    assert [factor(7 * epoch + i) for epoch in range(3) for i in (0, 6)] == pytest.approx(
+        [0.1, 0.1, 0.2, 0.2, 0.3, 0.3]
+    )
+    assert factor(7 * 10) == 1
 
 
 def test_lookahead_pulls_slow_weights_every_few_steps():
@@ -172,4 +181,14 @@ def test_all_images_can_be_learnt_from_and_the_test_set_watched(task):
     both = replace(task, learns_from="all", watches="test", epochs=1)
     done = perform(both, lambda report: None)
     assert done.images == len(data.train) + len(data.validation)
-    assert done.reports[0].accuracy * len(data.test) == pytest.approx(round(done.reports[0].accuracy * len(data.test)))
+    run = _Run(both, data)
+    assert len(run._watched[1]) == len(data.test) != len(data.validation)
+    assert torch.equal(run._watched[1], torch.from_numpy(data.test.labels))
+    assert torch.equal(_Run(task, data)._watched[1], torch.from_numpy(data.validation.labels))
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf"), 2e4])
+def test_a_loss_beyond_all_bounds_ends_the_training(task, monkeypatch, loss):
+    monkeypatch.setattr(_Run, "_learn", lambda run, factor, step: (loss, 0.5) if run.epoch else (1.0, 0.5))
+    with pytest.raises(TrainingError, match=r"diverged in epoch 2: .*last good values: epoch 1, training loss 1.0000"):
+        perform(task, lambda report: None)

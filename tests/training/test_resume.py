@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.recipe import load_recipe
@@ -17,6 +18,7 @@ from budgetnas.data.load import load_dataset
 from budgetnas.exceptions import StorageError
 from budgetnas.storage.files import digest
 from budgetnas.training.checkpoint import Checkpoints
+from budgetnas.training.loop import _Run
 from budgetnas.training.perform import perform
 from budgetnas.training.tasks import Paused, Phase, Setting, TrainTask, whole
 
@@ -92,7 +94,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(task, undistur
     resumed = perform(replace(task, checkpoint=str(folder)), heard.append)
     assert [report.epoch for report in heard] == [6, 7, 8, 9, 10]
     (notice,) = resumed.notices
-    assert notice.startswith(f"{newest} is damaged (its hash ")
+    assert notice.startswith(f"{newest} could not be used (its hash ")
     assert digest(resumed.weights) == digest(undisturbed.weights)
 
 
@@ -118,14 +120,45 @@ def test_more_epochs_go_on_where_fewer_ended(task, undisturbed, tmp_path):
 def test_a_later_phase_starts_anew_from_the_best_epoch(task, undisturbed):
     rates = [report.lr for report in undisturbed.reports]
     assert rates[:5] == rates[5:]
-    plain = replace(task, recipe=replace(task.recipe, ema=0.0), phases=whole(3))
-    single = perform(plain, lambda report: None)
-    best = max(range(3), key=lambda i: single.reports[i].accuracy)
-    # With a rate that changes nothing, the second phase must score what the best epoch scored.
-    still = replace(plain, phases=(Phase(epochs=3, period=3), Phase(epochs=1, period=3)))
-    after = perform(still, lambda report: None).reports[3]
-    assert after.lr > single.reports[-1].lr
-    assert abs(after.accuracy - single.reports[best].accuracy) < 0.5
+    # A second phase whose rate is next to nothing: it must score what the best epoch of the first one scored.
+    recipe = replace(task.recipe, ema=0.0, lookahead=0, lr=2.0, momentum=0.0, weight_decay=0.0, label_smoothing=0.0)
+    first = replace(task, recipe=replace(recipe, mixup=0.0, cutmix=0.0, policy="none"), phases=whole(6))
+    single = perform(first, lambda report: None)
+    scores = [report.accuracy for report in single.reports]
+    data = load_dataset(DIGITS)
+    run = _Run(replace(first, phases=(Phase(epochs=6, period=6), Phase(epochs=1, period=6))), data)
+    states = []
+    for _ in range(6):
+        run.advance()
+        states.append({name: value.clone() for name, value in run.scored.state_dict().items()})
+    assert [report.accuracy for report in run.reports] == scores
+    run._learn = lambda factor, step: (0.0, 0.0)
+    run.advance()
+    best = states[scores.index(max(scores))]
+    assert all(torch.equal(value, best[name]) for name, value in run.scored.state_dict().items())
+    assert run.reports[-1].accuracy == max(scores)
+    assert not run._optimizer.state
+
+
+def test_fewer_epochs_than_are_saved_give_what_they_would_have_given(task, tmp_path):
+    folder = tmp_path / "state"
+    perform(replace(task, epochs=5, checkpoint=str(folder)), lambda report: None)
+    again = perform(replace(task, epochs=2, checkpoint=str(folder)), lambda report: None)
+    alone = perform(replace(task, epochs=2), lambda report: None)
+    assert (again.weights, again.reports, again.images) == (alone.weights, alone.reports, alone.images)
+
+
+def test_both_newest_damaged_it_begins_again_and_saves(task, undisturbed, tmp_path):
+    folder = tmp_path / "state"
+    perform(replace(task, epochs=6, checkpoint=str(folder)), lambda report: None)
+    for path in folder.glob("*.pt"):
+        path.write_bytes(b"no checkpoint")
+    (folder / ".00007.pt.x7k2").write_bytes(b"what a killed writer left")
+    resumed = perform(replace(task, epochs=2, checkpoint=str(folder)), lambda report: None)
+    assert len(resumed.notices) == 2
+    assert sorted(path.name for path in folder.glob(".*")) == []
+    assert (folder / "00002.pt").exists()
+    assert resumed.reports == undisturbed.reports[:2]
 
 
 def test_nothing_but_the_newest_two_are_kept_and_clear_leaves_nothing(task, tmp_path):
@@ -149,13 +182,11 @@ def test_nothing_in_a_checkpoint_can_run_code(task, tmp_path):
         def __reduce__(self):
             return Path.touch, (tmp_path / "ran",)
 
-    import torch
-
     path = tmp_path / "state" / "00009.pt"
     path.parent.mkdir()
     torch.save({"task": task.digest(), "epoch": 9, "model": Malice()}, path)
     path.with_suffix(".sha256").write_text(digest(path.read_bytes()))
-    found = Checkpoints(path.parent, task=task.digest()).load()
+    found = Checkpoints(path.parent, task=task.digest()).load(at_most=99)
     assert found.state is None
     assert not (tmp_path / "ran").exists()
-    assert "damaged" in found.damaged[0]
+    assert "more than tensors and plain values" in found.damaged[0]
