@@ -114,6 +114,7 @@ def test_every_sampler_gives_one_table_for_any_workers_and_stops(prepared, tmp_p
 
 def test_the_plain_way_prunes_records_and_counts_what_is_over_the_budget(prepared, tmp_path):
     words = {"sampler": "tpe", "over_budget": "prune"}
+    prepared = replace(prepared, cap=5_000_000, macs_cap=200_000_000)
     store = run(prepared, tmp_path / "one.db", FakeEngine(1), **words)
     proposed = [trial for trial in store.trials if not trial.attrs["seeded"]]
     caps = prepared.cap, prepared.macs_cap
