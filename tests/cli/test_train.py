@@ -57,7 +57,7 @@ def test_a_network_is_trained_over_seeds_scored_tested_and_kept(undisturbed, bud
 def test_a_training_cut_off_goes_on_to_the_same_weights(undisturbed, budgetnas, tmp_path, way):
     words = [*NET, "--epochs", "20", "--repeats", "2"]
     if way == "minutes":
-        done = budgetnas("train", *words, "--max-minutes", 0.09, cwd=tmp_path)
+        done = budgetnas("train", *words, "--max-minutes", 0.04, cwd=tmp_path)
         assert done.returncode == 0
         assert "of 2 trainings are not finished" in done.stdout
     else:
