@@ -55,7 +55,7 @@ def test_a_cap_on_macs_that_nothing_fits(capsys, tmp_path):
         (("--subset", "1"), "`--subset` is 1"),
         (("--set", "budget.max_params=" + "9" * 400), "max-params"),
         (("--set", "data.image_size=16"), "only image folders are resized"),
-        (("--sampler", "magic"), "one of thompson, random"),
+        (("--sampler", "magic"), "one of thompson, evolution, random, tpe"),
         (("--device", "tpu"), "one of auto, cpu, cuda, mps"),
         (("--name", "../up"), "`--name` is '../up'"),
         (("--set", "space.widths=[64, 32]"), "`space.widths` is [64, 32]"),
