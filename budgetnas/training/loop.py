@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -26,7 +27,7 @@ from budgetnas.training.optimise import Lookahead, lr_factor, make_average, make
 from budgetnas.training.tasks import Paused, Phase, TimeTask, Trained, TrainTask
 
 EVALUATION_BATCH = 1024
-DIVERGED = 1e4  # a cross-entropy that no training comes back from
+DIVERGED = 1e4  # a mean training loss that no training comes back from
 CPU_TIMING_BATCH = 64
 
 
@@ -36,7 +37,7 @@ def train(task: TrainTask, data: Dataset, report: Callable[[EpochReport], None])
     Same task, same thread count, same CPU: the same numbers, bit for bit, cut off and resumed or not.
 
     Raises:
-        TrainingError: the loss is no number, or beyond 10,000.
+        TrainingError: a loss is no finite number, or the training loss is beyond 10,000.
         StorageError: a checkpoint cannot be written.
     """
     run = _Run(task, data)
@@ -106,7 +107,8 @@ class _Run:
         train_loss, train_accuracy = self._learn(factor, done * len(self._bounds))
         correct, cross_entropy = evaluate(self.scored, self._normalise, *self._watched, bf16=self._bf16)
         self.epoch += 1
-        if not max(train_loss, cross_entropy) < DIVERGED:  # nor is a NaN
+        # A NaN is not below it. The watched loss may be huge early on, while batch-norm statistics are young.
+        if not (train_loss < DIVERGED and math.isfinite(cross_entropy)):
             raise self._diverged(train_loss, cross_entropy)
         accuracy = correct / len(self._watched[1])
         if phase is not self._task.phases[-1] and (self._best is None or accuracy > self._best[0]):

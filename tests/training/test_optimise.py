@@ -173,6 +173,11 @@ def test_every_shipped_recipe_learns_from_colour_images(make_npz, name):
     assert max(report.accuracy for report in perform(task, lambda report: None).reports) > 0.6
 
 
+def test_a_huge_watched_loss_early_on_is_no_divergence(task, monkeypatch):
+    monkeypatch.setattr("budgetnas.training.loop.evaluate", lambda *_, **__: (3, 76_848.2))
+    assert perform(task, lambda report: None).reports[-1].loss == 76_848.2
+
+
 def test_a_recipe_for_colour_is_refused_for_grey_images():
     data = DataConfig(dataset="digits")
     setting = Setting(data=data, fingerprint=load_dataset(data).fingerprint, device="cpu", threads=1)
