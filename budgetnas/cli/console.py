@@ -87,6 +87,8 @@ class Console:
             + (f", {counts['failed']} failed" if counts["failed"] else "")
             + f"; ended because {result.stopped}."
         )
+        for notice in result.notices():
+            self._print(f"NOTE: {notice}")
         if result.trusted:
             self._print(f"by short trainings: {result.recommendation()}")
         if result.finalists:

@@ -26,6 +26,11 @@ def write_macs(macs: int) -> str:
     return f"{macs / 1e9:.3f} G" if macs >= 1e8 else f"{macs / 1e6:.3f} M"
 
 
+def plural(number: int, word: str) -> str:
+    """Write a number of things: `1 seed`, `3 seeds`."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
 def write_time(seconds: float) -> str:
     """Write a duration for a plan: `40 s`, `6 min`, `2.5 h`."""
     if seconds < 90:

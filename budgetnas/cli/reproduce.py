@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from budgetnas.cli.numbers import plural
 from budgetnas.cli.search import whole_number
 from budgetnas.cli.trainings import add_training_arguments, carry_out, print_table, read_wishes
 from budgetnas.config.models import NamedModel, paper_models
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     head = [
         f"{job.data.name}: all {len(job.data.train) + len(job.data.validation):,} training images are learnt from; "
         f"the {len(job.data.test):,} test images are watched every epoch",
-        f"recipe {arguments.recipe} in {job.recipe.precision}, {len(job.runs)} trainings, {job.device_name}",
+        f"recipe {arguments.recipe} in {job.recipe.precision}, {plural(len(job.runs), 'training')}, {job.device_name}",
     ]
     head += [f"note: {model.name}: {model.note}" for model in models if model.note]
     if job.data.traits.notice:

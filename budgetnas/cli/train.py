@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.cli.numbers import parse_list, write_macs
+from budgetnas.cli.numbers import parse_list, plural, write_macs
 from budgetnas.cli.search import whole_number
 from budgetnas.cli.trainings import add_training_arguments, carry_out, print_table, read_wishes
 
@@ -42,8 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
         f"{spec.id}: {candidate.params:,} parameters, {write_macs(candidate.macs)} MACs",
         f"{data.name}: {len(data.train):,} training, {len(data.validation):,} validation, {len(data.test):,} test "
         "images",
-        f"recipe {arguments.recipe} in {job.recipe.precision}, {job.runs[0].epochs} epochs, {len(job.runs)} "
-        f"seed{'s' if len(job.runs) > 1 else ''}, {job.device_name}",
+        f"recipe {arguments.recipe} in {job.recipe.precision}, {plural(job.runs[0].epochs, 'epoch')}, "
+        f"{plural(len(job.runs), 'seed')}, {job.device_name}",
     ]
     if data.traits.notice:
         head.append(f"NOTE: {data.traits.notice}")

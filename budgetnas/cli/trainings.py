@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from budgetnas.cli.numbers import plural
 from budgetnas.cli.search import Terminated, number, terminate, whole_number
 from budgetnas.exceptions import UsageError
 
@@ -41,7 +42,7 @@ def add_training_arguments(parser: argparse.ArgumentParser, *, recipe: str, name
     add("--threads", type=whole_number, default=1, metavar="N", help="CPU threads per training (default 1)")
     add("--max-minutes", type=number, metavar="M", help="start no epoch after this; the same command goes on")
     add("--out", default="runs", metavar="DIR", help="folder of all runs (default runs)")
-    add("--name", default=name, help=f"name of this run (default {name or 'the network'})")
+    add("--name", default=name, help=f"name of this run (default: {name or 'network and seed'})")
     add("--json", action="store_true", help="print the result as JSON")
 
 
@@ -113,7 +114,12 @@ def carry_out(
         print("Stopped. Every finished epoch is kept: the same command goes on from there.", file=out)
         return 143 if isinstance(interrupt, Terminated) else 130
     table, found = write_tables(job, outcome.study), rows(outcome.asked)
-    failed = [f"{t.candidate.origin} #{t.attrs['repeat']}: {t.attrs.get('reason')}" for t in outcome.failed]
+    done = {(one.name, one.trial.attrs["repeat"]) for one in outcome.asked}
+    failed = [
+        f"{t.candidate.origin} #{t.attrs['repeat']}: {t.attrs.get('reason')}"
+        + (" (tried again since, and finished)" if (t.candidate.origin, t.attrs["repeat"]) in done else "")
+        for t in outcome.failed
+    ]
     unfinished = len(job.runs) - len(outcome.asked)
     if as_json:
         told = [{**asdict(row), "partial": row.is_partial} for row in found]
@@ -124,7 +130,7 @@ def carry_out(
     for line in (*_notices(outcome.asked), *(f"FAILED: {line}" for line in failed)):
         print(line)
     if unfinished:
-        print(f"{unfinished} of {len(job.runs)} trainings are not finished: the same command goes on.")
+        print(f"{unfinished} of {plural(len(job.runs), 'training')} not finished: the same command goes on.")
     if found:
         show(job, found)
     print(f"epochs     {table}")

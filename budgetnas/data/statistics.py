@@ -26,8 +26,9 @@ def normalisation(data: Dataset, recipe: Recipe) -> tuple[tuple[float, ...], tup
     channels = data.shape.channels
     if not len(recipe.mean) == len(recipe.std) == channels:
         raise UsageError(
-            f"`recipe.mean` and `recipe.std` have {len(recipe.mean)} and {len(recipe.std)} values, but {data.name} has "
-            f"{channels} channels: give one for each, or leave both out for those of the training images."
+            f"`recipe.mean` and `recipe.std` have {len(recipe.mean)} and {len(recipe.std)} values, but images of "
+            f"{data.name} have {channels} channel{'s' * (channels > 1)}: give one for each, or leave both out for "
+            "those of the training images."
         )
     return tuple(255 * value for value in recipe.mean), tuple(255 * value for value in recipe.std)
 

@@ -14,12 +14,12 @@ import numpy as np
 from budgetnas.config.recipe import Recipe
 from budgetnas.data.dataset import Dataset
 from budgetnas.engine.local import LocalEngine
-from budgetnas.exceptions import StudyMismatchError
 from budgetnas.pipeline.curves import read_curve, write_curve
+from budgetnas.pipeline.identity import hold_identity
 from budgetnas.pipeline.looks import look, look_key
 from budgetnas.pipeline.provenance import record_driver
-from budgetnas.pipeline.stages import Clock, diverged
-from budgetnas.pipeline.trials import run_stage
+from budgetnas.pipeline.stages import diverged
+from budgetnas.pipeline.trials import Clock, Stage, run_stage
 from budgetnas.records.engine import EpochReport
 from budgetnas.records.trial import Candidate, Trial, TrialState
 from budgetnas.storage.database import open_storage, sqlite_url
@@ -96,10 +96,10 @@ class Job:
         return run.candidate.origin, run.candidate.spec.id, phases, run.repeat, self.length(run)
 
     def identity(self) -> dict[str, Any]:
-        """Return everything that a finished training's numbers depend on, the network and its length aside."""
+        """Return everything that a training's numbers depend on, the network and its length aside."""
         return {
-            "recipe": {key: value for key, value in asdict(self.recipe).items() if key != "description"},
-            "data": self.setting.fingerprint,
+            **{f"recipe.{key}": value for key, value in asdict(self.recipe).items() if key != "description"},
+            "data.fingerprint": self.setting.fingerprint,
             "learns_from": self.learns_from,
             "watches": self.watches,
             "seed": self.seed,
@@ -157,7 +157,7 @@ def run_job(job: Job, *, command: Sequence[str], heard: Heard) -> Outcome:
             hardware = {"device": job.device_name, "workers": job.workers, "threads": job.setting.threads}
             record_driver(store, command, hardware=hardware, study=study)
             with closing(LocalEngine(perform, workers=job.workers, gpus=job.gpus)) as engine:
-                run_stage(stage, engine, tick=lambda: None, heard=heard)
+                run_stage(stage, engine, clock=Clock(job.max_seconds), tick=lambda: None, heard=heard)
                 look(_untested(job, store), store, engine, job.folder, setting=job.setting, recipe=job.recipe)
         looks = store.facts.get("looks", {})
         complete = [trial for trial in store.trials if trial.state is TrialState.COMPLETE]
@@ -178,7 +178,7 @@ def _measured(job: Job, trial: Trial, looks: Mapping[str, Any]) -> Measured:
     )
 
 
-class DeclaredStage:
+class DeclaredStage(Stage):
     """Every declared training once; those finished, or begun by an earlier driver, are not made anew.
 
     Attributes:
@@ -189,7 +189,6 @@ class DeclaredStage:
         self.store = store
         self._job = job
         self._stop_at = None if job.max_seconds is None else time.time() + job.max_seconds
-        self._clock = Clock(job.max_seconds, since=time.monotonic())
         known = [_key(trial) for trial in store.trials if trial.state is not TrialState.FAIL]
         self._todo = [run for run in job.runs if job.key(run) not in known]
 
@@ -201,10 +200,6 @@ class DeclaredStage:
     def wants(self, trial: Trial) -> bool:
         """Go on with what this job asks for; another job's trainings wait for that job."""
         return _key(trial) in map(self._job.key, self._job.runs)
-
-    def may_start(self) -> bool:
-        """Tell whether the clock allows it."""
-        return not self._clock.is_over
 
     def upcoming(self, running: int) -> Trial | None:
         """Create the next training's trial."""
@@ -268,23 +263,11 @@ def _open(job: Job) -> StudyStore:
     for run in job.runs:
         ranges = ranges.cover(run.candidate.spec)
     store = StudyStore(open_storage(sqlite_url(job.folder / "study.db")), job.folder.name, ranges)
-    before, identity = store.facts.get("identity"), job.identity()
-    if before is None:
-        store.record("identity", identity)
-        return store
-    changed = sorted(key for key in identity if identity[key] != _as_json(before.get(key), identity[key]))
-    if changed:
-        raise StudyMismatchError(
-            f"`{job.folder}` was begun with another {' and '.join(changed)}: give the old one, or another --name."
-        )
+    if "identity" in store.facts:
+        hold_identity(store, job.identity(), what=str(job.folder))
+    else:
+        store.record("identity", job.identity())
     return store
-
-
-def _as_json(before: Any, now: Any) -> Any:
-    """Return what was stored, lists as the tuples that they were."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        return {key: _as_json(value, now.get(key)) for key, value in before.items()}
-    return tuple(before) if isinstance(before, list) and isinstance(now, tuple) else before
 
 
 def _key(trial: Trial) -> tuple[Any, ...]:

@@ -67,6 +67,11 @@ class SearchResult:
             return f"{told}; it also scored highest, {score:.2f} %"
         return f"{told}; trial {observed.number}, {observed.candidate.spec.id}, scored highest, {score:.2f} %"
 
+    def notices(self) -> list[str]:
+        """Return what full trainings left to be told: saved states that could not be used."""
+        runs = [run for finalist in self.finalists for run in finalist.runs]
+        return [f"{run.candidate.spec.id}: {notice}" for run in runs for notice in run.attrs.get("notices", [])]
+
     def counts(self) -> dict[str, int]:
         """Return how many candidates were counted, pruned, trained and failed."""
         states = [trial.state for trial in self.trials]

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.pipeline.finals import promoted
+from budgetnas.pipeline.identity import hold_identity
 from budgetnas.pipeline.looks import look_key
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.stages import counted, missing_runs
@@ -36,17 +37,7 @@ def hold(prepared: Prepared, fulls: StudyStore, *, names: Sequence[str]) -> Prep
         fulls.record("band", [prepared.band.low, prepared.band.high])
         fulls.record("identity", identity)
         return prepared
-    before = facts["identity"]
-    changed = [
-        f"{key} was {before.get(key)!r}, is {identity.get(key)!r}"
-        for key in sorted({*before, *identity})
-        if before.get(key) != identity.get(key)
-    ]
-    if changed:
-        raise StudyMismatchError(
-            f"`{prepared.name}` was begun with other settings ({'; '.join(changed[:4])}): give the old ones, or "
-            "another --name."
-        )
+    hold_identity(fulls, identity, what=prepared.name)
     return replace(prepared, band=prepared.index.band(*facts["band"]))
 
 

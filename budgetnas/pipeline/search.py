@@ -19,8 +19,8 @@ from budgetnas.pipeline.prepare import Prepared, prepare
 from budgetnas.pipeline.provenance import add_driver
 from budgetnas.pipeline.result import SearchResult
 from budgetnas.pipeline.resume import hold, is_done, why_stopped, work_left
-from budgetnas.pipeline.stages import Clock, FullStage, ProxyStage
-from budgetnas.pipeline.trials import run_stage
+from budgetnas.pipeline.stages import FullStage, ProxyStage
+from budgetnas.pipeline.trials import Clock, run_stage
 from budgetnas.pipeline.write import write_reports
 from budgetnas.promotion.select import finalists
 from budgetnas.records.engine import Engine
@@ -129,13 +129,23 @@ def _run(
         seed=config.search.seed,
         over_budget=config.search.over_budget,
     )
-    proxy = ProxyStage(prepared, proxies, sampler, Clock(for_proxies, since=started))
-    run_stage(proxy, engine, tick=lambda: listener.progressed(_progress("proxy", proxies, config.search.trials)))
+    proxy = ProxyStage(prepared, proxies, sampler)
+    run_stage(
+        proxy,
+        engine,
+        clock=Clock(for_proxies, since=started),
+        tick=lambda: listener.progressed(_progress("proxy", proxies, config.search.trials)),
+    )
     if proxy.exhausted:
         listener.told("The band holds no more architectures: the search ends early.")
     promoted = decide_promotion(prepared, proxies, fulls)
-    full = FullStage(prepared, fulls, promoted, Clock(seconds, since=started), folder)
-    run_stage(full, engine, tick=lambda: listener.progressed(_progress(FULL, fulls, full.total)))
+    full = FullStage(prepared, fulls, promoted, folder)
+    run_stage(
+        full,
+        engine,
+        clock=Clock(seconds, since=started),
+        tick=lambda: listener.progressed(_progress(FULL, fulls, full.total)),
+    )
     choose(fulls)
     runs = [finalist.best_run for finalist in finalists(fulls.trials)]
     look(runs, fulls, engine, folder, setting=prepared.setting, recipe=prepared.full)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from budgetnas.pipeline.prepare import Prepared
+from budgetnas.pipeline.trials import Stage
 from budgetnas.records.trial import Candidate, Trial, TrialState
 from budgetnas.search.history import history, is_ready
 from budgetnas.search.samplers import Sampler
@@ -19,19 +19,7 @@ from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.tasks import Trained, TrainTask, whole
 
 
-class Clock:
-    """The time that a driver may go on starting trainings."""
-
-    def __init__(self, seconds: float | None, *, since: float) -> None:
-        self._end = None if seconds is None else since + seconds
-
-    @property
-    def is_over(self) -> bool:
-        """Whether no training may start any more."""
-        return self._end is not None and time.monotonic() >= self._end
-
-
-class ProxyStage:
+class ProxyStage(Stage):
     """Seeded models first, then proposals: over-budget candidates are pruned, the others trained shortly.
 
     Attributes:
@@ -39,14 +27,10 @@ class ProxyStage:
         exhausted: whether the sampler had nothing left to propose.
     """
 
-    def __init__(self, prepared: Prepared, store: StudyStore, sampler: Sampler, clock: Clock) -> None:
+    def __init__(self, prepared: Prepared, store: StudyStore, sampler: Sampler) -> None:
         self.store = store
         self.exhausted = False
-        self._prepared, self._sampler, self._clock = prepared, sampler, clock
-
-    def may_start(self) -> bool:
-        """Tell whether the clock allows it."""
-        return not self._clock.is_over
+        self._prepared, self._sampler = prepared, sampler
 
     def upcoming(self, running: int) -> Trial | None:
         """Count candidates and prune them until one fits; create its trial."""
@@ -93,40 +77,23 @@ class ProxyStage:
             keep_weights=False,
         )
 
-    def finished(self, trial: Trial, result: Trained) -> Mapping[str, Any]:
-        """Keep nothing but the scores."""
-        return {}
 
-    def wants(self, trial: Trial) -> bool:
-        """Go on with every one."""
-        return True
-
-    def ended(self, trial: Trial) -> None:
-        """Leave nothing to tidy up."""
-
-
-class FullStage:
+class FullStage(Stage):
     """Full trainings of promoted trials, each under its seeds; finished ones are kept and not run again.
 
     Attributes:
         store: the study of the full trainings.
     """
 
-    def __init__(
-        self, prepared: Prepared, store: StudyStore, promoted: Sequence[Trial], clock: Clock, folder: Path
-    ) -> None:
+    def __init__(self, prepared: Prepared, store: StudyStore, promoted: Sequence[Trial], folder: Path) -> None:
         self.store = store
-        self._prepared, self._clock, self._folder = prepared, clock, folder
+        self._prepared, self._folder = prepared, folder
         self._todo = missing_runs(prepared, store, promoted)
 
     @property
     def total(self) -> int:
         """How many full trainings there will be in all, failed ones aside."""
         return sum(trial.state is not TrialState.FAIL for trial in self.store.trials) + len(self._todo)
-
-    def may_start(self) -> bool:
-        """Tell whether the clock allows it."""
-        return not self._clock.is_over
 
     def upcoming(self, running: int) -> Trial | None:
         """Create the next full training."""
@@ -170,10 +137,6 @@ class FullStage:
         name = f"full/{trial.number}.safetensors"
         write_bytes(self._folder / name, result.weights)
         return {"weights": name, "weights_sha256": digest(result.weights)}
-
-    def wants(self, trial: Trial) -> bool:
-        """Go on with every one."""
-        return True
 
     def ended(self, trial: Trial) -> None:
         """Remove what only a training under way needs."""

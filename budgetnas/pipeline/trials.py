@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -16,41 +17,62 @@ SAME_IN_A_ROW = 3
 FEW_FAILURES = 10
 
 
+class Clock:
+    """The time that a driver may go on starting trainings.
+
+    Args:
+        seconds: how long; None for ever.
+        since: when it began, by `time.monotonic`; now unless given.
+    """
+
+    def __init__(self, seconds: float | None, *, since: float | None = None) -> None:
+        self._end = None if seconds is None else (time.monotonic() if since is None else since) + seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no training may start any more."""
+        return self._end is not None and time.monotonic() >= self._end
+
+
 class Stage(Protocol):
-    """One study's own part of the loop."""
+    """One study's own part of the loop. Subclasses give `upcoming` and `task`; everything else has a default."""
 
     store: StudyStore
 
-    def may_start(self) -> bool:
-        """Tell whether the driver's time allows another training to start."""
-
     def upcoming(self, running: int) -> Trial | None:
         """Create and return the next trial; None when nothing can start now, or ever."""
+        ...
 
     def task(self, trial: Trial) -> TrainTask:
         """Return the training of a trial."""
-
-    def finished(self, trial: Trial, result: Trained) -> Mapping[str, Any]:
-        """Keep what the training gave; return what to record with the trial."""
+        ...
 
     def wants(self, trial: Trial) -> bool:
         """Tell whether to go on with a trial that an earlier driver left unfinished."""
+        return True
+
+    def finished(self, trial: Trial, result: Trained) -> Mapping[str, Any]:
+        """Keep what the training gave; return what to record with the trial beside its scores."""
+        return {}
 
     def ended(self, trial: Trial) -> None:
         """Tidy up after a trial that is COMPLETE or FAIL in the storage."""
+        return
 
 
 def run_stage(
     stage: Stage,
     engine: Engine,
     *,
+    clock: Clock,
     tick: Callable[[], None],
     heard: Callable[[Trial, EpochReport], None] = lambda trial, report: None,
 ) -> None:
     """Run all trials of a stage, beginning with those that an earlier driver left unfinished.
 
-    `tick` is called several times a second, `heard` after every epoch of every training. Interrupted, it hands its
-    running trials back as WAITING; the next driver runs them again under their numbers.
+    No training starts after the `clock` is over. `tick` is called several times a second, `heard` after every epoch of
+    every training. Interrupted, it hands its running trials back as WAITING; the next driver runs them again under
+    their numbers.
 
     Raises:
         BudgetNASError: nothing may go on: the data changed, the counter is wrong, or too many trainings failed.
@@ -61,7 +83,7 @@ def run_stage(
     running: dict[str, Trial] = {}
     try:
         while True:
-            while len(running) < engine.capacity and stage.may_start():
+            while len(running) < engine.capacity and not clock.is_over:
                 trial = left.pop(0) if left else stage.upcoming(len(running))
                 if trial is None:
                     break

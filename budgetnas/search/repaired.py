@@ -64,7 +64,7 @@ class FreeSampler:
     """
 
     def __init__(self, space: Space, make: MakeSampler, *, seed: int) -> None:
-        self._space, self._mirror = space, _Mirror(space, make, seed=seed)
+        self._mirror = _Mirror(space, make, seed=seed)
 
     def propose(self, history: History) -> IntArray:
         """Return the proposal as a member of the space."""

@@ -59,7 +59,7 @@ def test_a_training_cut_off_goes_on_to_the_same_weights(undisturbed, budgetnas, 
     if way == "minutes":
         done = budgetnas("train", *words, "--max-minutes", 0.04, cwd=tmp_path)
         assert done.returncode == 0
-        assert "of 2 trainings are not finished" in done.stdout
+        assert "of 2 trainings not finished" in done.stdout
     else:
         command = [sys.executable, "-m", "budgetnas", "train", *words]
         with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
@@ -119,7 +119,7 @@ def test_the_reports_models_stand_beside_what_it_reported(budgetnas, make_npz, t
     assert "epoch 1/2" not in more.stdout
     other = budgetnas("reproduce", "--models", "2", *words[2:], "--epochs", 2, "--seed", 1, cwd=tmp_path)
     assert other.returncode == 1
-    assert "was begun with another seed" in other.stderr
+    assert "was begun with other settings (seed was 0, is 1): give the old ones" in other.stderr
     as_json = budgetnas("reproduce", "--models", "2", *words[2:], "--epochs", 2, "--json", cwd=tmp_path)
     content = json.loads(as_json.stdout)
     assert content["watched"] == "test"

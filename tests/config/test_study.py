@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,18 @@ def test_recipes_check_their_values(tmp_path, key):
     path = tmp_path / "mine.toml"
     path.write_text(f"{key} = -1\n")
     with pytest.raises(UsageError, match=f"`recipe.{key}` is -1"):
+        load_recipe(str(path))
+
+
+def test_every_key_of_a_recipe_is_documented_and_an_unknown_one_has_a_suggestion(tmp_path):
+    page = (Path(__file__).parent.parent.parent / "docs" / "recipes.md").read_text()
+    rows = "".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| `"))
+    assert {field.name for field in fields(Recipe)} - {"description"} <= set(re.findall(r"`(\w+)`", rows))
+    path = tmp_path / "mine.toml"
+    path.write_text("label_smothing = 0.1\n")
+    with pytest.raises(
+        UsageError, match=r"`recipe.label_smothing` is no key of recipe: did you mean `label_smoothing`"
+    ):
         load_recipe(str(path))
 
 

@@ -94,3 +94,10 @@ def test_a_band_that_ran_out_leaves_nothing(storage):
     full(fulls, proxies.trials[0].candidate, 0, 0.9)
     fulls.record("looks", {"0:0": {}})
     assert why_stopped(study, proxies, fulls) == "the band ran out of architectures"
+
+
+def test_a_recipe_with_statistics_of_its_own_is_the_same_recipe_when_it_comes_back(storage, make_npz):
+    study = prepared(**{"data.dataset": str(make_npz()), "full.recipe": "paper200"})
+    fulls = StudyStore(storage, "s/full", RANGES)
+    for _ in range(2):
+        hold(study, fulls, names=study_names(storage))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -12,8 +11,8 @@ import pytest
 from budgetnas.config.study import load_study
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.prepare import prepare
-from budgetnas.pipeline.stages import Clock, ProxyStage
-from budgetnas.pipeline.trials import check_failures, run_stage
+from budgetnas.pipeline.stages import ProxyStage
+from budgetnas.pipeline.trials import Clock, check_failures, run_stage
 from budgetnas.records.engine import EpochReport, Failed, Finished, Progressed
 from budgetnas.records.trial import TrialState
 from budgetnas.search.samplers import make_sampler
@@ -71,7 +70,7 @@ def stage(prepared, store, **changes):
         search.sampler, prepared.space, prepared.band, seed=search.seed, over_budget=search.over_budget
     )
     view = replace(prepared, config=replace(prepared.config, search=search))
-    return ProxyStage(view, store, sampler, Clock(changes.get("seconds"), since=time.monotonic()))
+    return ProxyStage(view, store, sampler)
 
 
 def table(store):
@@ -80,7 +79,7 @@ def table(store):
 
 def run(prepared, path, engine, **changes):
     store = StudyStore(open_storage(sqlite_url(path)), "s/r3", RANGES)
-    run_stage(stage(prepared, store, **changes), engine, tick=lambda: None)
+    run_stage(stage(prepared, store, **changes), engine, clock=Clock(changes.get("seconds")), tick=lambda: None)
     return store
 
 

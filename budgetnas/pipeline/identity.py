@@ -1,0 +1,31 @@
+"""What a study's numbers depend on, as it was begun, held against what is asked for now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from budgetnas.exceptions import StudyMismatchError
+from budgetnas.storage.study import StudyStore
+
+_TOLD = 4
+
+
+def hold_identity(store: StudyStore, identity: Mapping[str, Any], *, what: str) -> None:
+    """Hold a study to the identity that it recorded, by dotted keys.
+
+    Raises:
+        StudyMismatchError: some of them have changed; names the first four, as they were and as they are.
+    """
+    before, now = store.facts["identity"], json.loads(json.dumps(identity))  # a tuple comes back as a list
+    changed = [
+        f"{key} was {before.get(key)!r}, is {now.get(key)!r}"
+        for key in sorted({*before, *now})
+        if before.get(key) != now.get(key)
+    ]
+    if changed:
+        raise StudyMismatchError(
+            f"`{what}` was begun with other settings ({'; '.join(changed[:_TOLD])}): give the old ones, or another "
+            "--name."
+        )
