@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+sys.path.insert(0, str(Path(__file__).parent))  # where `small_studies` lies
 settings.register_profile("shared", deadline=None, print_blob=True)
 settings.load_profile("shared")
 

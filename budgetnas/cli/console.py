@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console as RichConsole
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Table as RichTable
 
-from budgetnas.arch.spec import DataShape
-from budgetnas.cli.numbers import write_macs, write_time
-from budgetnas.complexity.counter import count
-from budgetnas.pipeline import search as pipeline
-from budgetnas.pipeline.plan import Plan
-from budgetnas.pipeline.prepare import Prepared
-from budgetnas.pipeline.result import SearchResult
-from budgetnas.pipeline.write import headline
-from budgetnas.storage.database import public_url
+from budgetnas.outcome.costs import cost_table
+from budgetnas.outcome.levels import in_words
+from budgetnas.outcome.result import SearchResult
+from budgetnas.outcome.told import headline, tables
+from budgetnas.outcome.worth import compare, verdict
+from budgetnas.pipeline.plan_lines import plan_lines, seed_lines
+from budgetnas.records.numbers import plural, write_macs, write_percent
+from budgetnas.records.table import Table
+
+if TYPE_CHECKING:
+    from budgetnas.pipeline.listener import Progress as Done
+    from budgetnas.pipeline.plan import Plan
 
 LINE_SECONDS = 10.0
 PLAIN_WIDTH = 160
-LONG_SECONDS = 2 * 3600
-STAGES = {"proxy": "short trainings", "full": "full trainings"}
 
 
 class Console:
@@ -65,8 +68,10 @@ class Console:
             self._print("the report's models (first count at CIFAR-10's 3 channels and 10 classes, then here):")
             for line in seed_lines(prepared):
                 self._print(f"  {line}")
+        what = "What is left, as expected" if plan.is_resumed else "What it will cost, as expected"
+        self.show_table(cost_table(plan.costs, title=what, device=prepared.device_name))
 
-    def progressed(self, progress: pipeline.Progress) -> None:
+    def progressed(self, progress: Done) -> None:
         """Move the bar, or print a line now and then."""
         best = "" if progress.best is None else f"best {100 * progress.best:.2f} %"
         if self._out.is_terminal:
@@ -75,13 +80,11 @@ class Console:
         now = time.monotonic()
         if now - self._last >= LINE_SECONDS:
             self._last = now
-            self._print(f"{STAGES[progress.stage]}: {progress.done} of {progress.total}  {best}".rstrip())
+            self._print(f"{in_words(progress.level)}: {progress.done} of {progress.total}  {best}".rstrip())
 
     def show(self, result: SearchResult) -> None:
         """Print the result."""
-        if result.resumed:
-            self._print("This search was already finished; this is its result.")
-        counts = result.counts()
+        counts, folder = result.counts(), result.folder
         self._print(
             f"{counts['counted']} counted, {counts['pruned']} pruned over the cap, {counts['trained']} trained"
             + (f", {counts['failed']} failed" if counts["failed"] else "")
@@ -92,20 +95,29 @@ class Console:
         if result.trusted:
             self._print(f"by short trainings: {result.recommendation()}")
         if result.finalists:
-            self._out.print(_finalists_table(result))
+            self.show_table(_finalists_table(result))
+        for table in tables(result).values():
+            self.show_table(table)
         self._print(headline(result))
-        if result.prepared.data.traits.notice:
-            self._out.print(f"NOTE: {result.prepared.data.traits.notice}", style="bold black on yellow", markup=False)
-        self._print(f"report     {result.folder / 'report.html'}")
+        self._print(f"verdict    {verdict(result, compare(result))}")
+        if result.setup.data.notice:
+            self._out.print(f"NOTE: {result.setup.data.notice}", style="bold black on yellow", markup=False)
+        self._print(f"test set   read {plural(len(result.looks), 'time')}, after the winner had been chosen")
+        self._print(f"report     {folder / 'report.html'}")
         if result.winner:
-            self._print(f"network    {result.folder / 'best'}")
-        storage = result.prepared.config.output.storage
-        self._print(f"dashboard  budgetnas dashboard {public_url(storage) if storage else result.folder}")
+            self._print(f"network    {folder / 'best'}")
+        self._print(f"dashboard  budgetnas dashboard {result.setup.study.output.storage or folder}")
+
+    def show_table(self, table: Table) -> None:
+        """Print a table and what stands below it."""
+        self._out.print(rich_table(table))
+        for note in table.notes:
+            self._print(note)
 
     def _print(self, line: str) -> None:
         self._out.print(line, markup=False)
 
-    def _move_bar(self, progress: pipeline.Progress, best: str) -> None:
+    def _move_bar(self, progress: Done, best: str) -> None:
         if self._bars is None:
             self._bars = Progress(
                 TextColumn("{task.description}"),
@@ -116,86 +128,40 @@ class Console:
                 console=self._out,
             )
             self._bars.start()
-        if progress.stage not in self._tasks:
-            self._tasks[progress.stage] = self._bars.add_task(STAGES[progress.stage], total=progress.total, best=best)
-        self._bars.update(self._tasks[progress.stage], completed=progress.done, total=progress.total, best=best)
+        if progress.level not in self._tasks:
+            self._tasks[progress.level] = self._bars.add_task(in_words(progress.level), total=progress.total, best=best)
+        self._bars.update(self._tasks[progress.level], completed=progress.done, total=progress.total, best=best)
 
 
-def plan_lines(plan: Plan) -> list[tuple[str, str]]:
-    """Return the plan as (name, value) lines."""
-    prepared = plan.prepared
-    config, data, space, shape = prepared.config, prepared.data, prepared.space, prepared.data.shape
-    band = prepared.band
-    macs = "" if prepared.macs_cap is None else f" and {write_macs(prepared.macs_cap)} MACs"
-    about = "" if prepared.index.is_exact else "about "  # too fine a grid to be counted exactly
-    by_stages = ", ".join(f"{size:,} of {stages} stages" for stages, size in band.counts.items())
-    time = write_time(plan.seconds)
-    if plan.seconds > LONG_SECONDS:
-        time += "; shorter with a smaller --trials, --promote, --full-epochs or --subset, cut off by --max-hours"
-    low, high = space.depth_range
-    return [
-        ("run", f"{config.output.dir}/{prepared.name}"),
-        (
-            "data",
-            f"{data.name}: {len(data.train):,} training, {len(data.validation):,} validation, {len(data.test):,} test "
-            f"images of {shape.channels}x{shape.height}x{shape.width}, {shape.classes} classes; "
-            f"shift {data.traits.shift}, {'mirrored' if data.traits.flip else 'not mirrored'}",
-        ),
-        (
-            "space",
-            f"{prepared.space_size:,} networks: {low}-{high} stages, {space.blocks[0]}-{space.blocks[1]} blocks, "
-            f"widths {space.widths[0]}-{space.widths[1]} by {space.width_step}"
-            + (", not falling" if space.monotone else ""),
-        ),
-        ("budget", f"{prepared.cap:,} parameters{macs}: {about}{prepared.fitting:,} networks fit"),
-        ("band", f"{band.low:,} to {band.high:,} parameters: {about}{len(band):,} networks ({by_stages})"),
-        (
-            "trials",
-            f"{config.search.trials} short trainings of {prepared.proxy_epochs} epochs, {config.search.sampler}",
-        ),
-        (
-            "promotion",
-            f"best {config.full.promote}, {prepared.full_epochs} epochs, {config.full.repeats} "
-            f"seed{'s' if config.full.repeats > 1 else ''} each",
-        ),
-        (
-            "device",
-            f"{prepared.device_name}, {prepared.workers} worker{'s' if prepared.workers > 1 else ''}; a median network "
-            f"trains at {plan.images_per_second:,.0f} images/s each",
-        ),
-        ("time", f"about {time} for {'what is left' if plan.is_resumed else 'the whole search'}"),
-    ]
-
-
-def seed_lines(prepared: Prepared) -> list[str]:
-    """Return a line per seeded model: its count in the report's setting and here, and whether it is in."""
-    lines = []
-    for candidate in prepared.seeds:
-        there = count(candidate.spec, DataShape()).params
-        over = candidate.params > prepared.cap
-        lines.append(
-            f"{candidate.origin}  {candidate.spec.id:<28} {there:>10,}  {candidate.params:>10,}"
-            + ("  over the cap: pruned" if over else "")
-        )
-    return lines
+def rich_table(table: Table) -> RichTable:
+    """Return a table of words for a terminal: names to the left, numbers to the right."""
+    found = RichTable(box=None, pad_edge=False, title=table.title, title_justify="left", title_style="bold")
+    for i, column in enumerate(table.columns):
+        found.add_column(column, justify="right" if i else "left", no_wrap=i < 2)
+    for row in table.rows:
+        found.add_row(*map(escape, row))
+    return found
 
 
 def _finalists_table(result: SearchResult) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in ("trial", "network", "params", "of cap", "MACs", "short %", "full val. %", "test %"):
-        table.add_column(column, justify="left" if column == "network" else "right", no_wrap=column == "network")
-    for finalist in result.finalists:
-        candidate = finalist.candidate
-        proxy = result.trials[finalist.parent].score or 0.0
-        spread = "" if finalist.spread is None else f" +- {100 * finalist.spread:.2f}"
-        table.add_row(
-            str(finalist.parent),
-            candidate.spec.id,
-            f"{candidate.params:,}",
-            f"{candidate.params / result.prepared.cap:.2%}",
-            write_macs(candidate.macs),
-            f"{100 * proxy:.2f}",
-            f"{100 * finalist.score:.2f}{spread}",
-            f"{100 * result.test_accuracy(finalist):.2f}",
-        )
-    return table
+    return Table(
+        title="Full trainings",
+        columns=("trial", "network", "params", "of cap", "MACs", "short %", "full val. %", "test %"),
+        rows=[
+            (
+                str(finalist.parent),
+                finalist.candidate.spec.id,
+                f"{finalist.candidate.params:,}",
+                f"{finalist.candidate.params / result.setup.cap:.2%}",
+                write_macs(finalist.candidate.macs),
+                write_percent(result.trials[finalist.parent].score or 0.0),
+                write_percent(finalist.score, finalist.spread),
+                _percent(result.test_accuracy(finalist), result.test_spread(finalist)),
+            )
+            for finalist in result.finalists
+        ],
+    )
+
+
+def _percent(share: float | None, spread: float | None) -> str:
+    return "" if share is None else write_percent(share, spread)

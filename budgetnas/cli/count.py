@@ -10,12 +10,13 @@ from typing import Any
 from budgetnas.arch.layers import Conv
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.cli.numbers import parse_list, write_macs
-from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_cap, read_shape, read_whole
+from budgetnas.cli.numbers import parse_list
+from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_shape, read_whole
 from budgetnas.complexity.counter import LedgerRow, count, ledger
-from budgetnas.config.models import SHIPPED, NamedModel, find_model, load_models, model_names, paper_models
+from budgetnas.config.models import SHIPPED, NamedModel, find_model, load_models, model_names, paper_models, read_cap
 from budgetnas.config.reader import locate
 from budgetnas.exceptions import UsageError
+from budgetnas.records.numbers import write_macs
 
 DESCRIPTION = "Count parameters and MACs exactly: of one network, or of all models that a study file declares."
 EXAMPLE = "budgetnas count --blocks 4,5,3,0 --widths 64,128,250 --max-params 5e6"

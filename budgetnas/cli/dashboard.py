@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from budgetnas.exceptions import StorageError
-
 DESCRIPTION = "Serve a run's study with optuna-dashboard. It has no password: keep it on 127.0.0.1."
 LAST_PORT = 65_535
 EXAMPLE = "budgetnas dashboard runs/digits-5M-s0"
@@ -15,6 +13,7 @@ EXAMPLE = "budgetnas dashboard runs/digits-5M-s0"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("run", metavar="RUN", help="folder of a run, or an Optuna storage URL")
+    parser.add_argument("--storage", metavar="URL", help="Optuna storage of the run (default: study.db in its folder)")
     parser.add_argument("--host", default="127.0.0.1", help="address to bind (default 127.0.0.1)")
     parser.add_argument("--port", type=_port, default=8080, metavar="N", help="port; 0 takes a free one (default 8080)")
 
@@ -28,16 +27,15 @@ def _port(text: str) -> int:
 def run(arguments: argparse.Namespace) -> None:
     """Serve until Ctrl-C."""
     from budgetnas.storage.dashboard import serve
-    from budgetnas.storage.database import sqlite_url
+    from budgetnas.storage.database import find_study, run_url
 
-    url = arguments.run
-    if "://" not in url:
-        database = Path(url) / "study.db"
-        if not database.is_file():
-            raise StorageError(f"`{database}` does not exist: give the folder of a run, such as runs/NAME.")
-        url = sqlite_url(database)
+    def ready(address: str) -> None:
+        print(f"{address}  (Ctrl-C stops it)", flush=True)
 
-    def ready(port: int) -> None:
-        print(f"http://{arguments.host}:{port}/dashboard  (Ctrl-C stops it)", flush=True)
-
-    serve(url, host=arguments.host, port=arguments.port, ready=ready)
+    if "://" in arguments.run:
+        serve(arguments.run, host=arguments.host, port=arguments.port, ready=ready)
+        return
+    folder = Path(arguments.run)
+    url = run_url(folder, arguments.storage)
+    study = find_study(url, folder.resolve().name)
+    serve(url, host=arguments.host, port=arguments.port, ready=ready, study=study, folder=folder)

@@ -6,14 +6,15 @@ import argparse
 from collections.abc import Sequence
 
 from budgetnas.arch.spec import MAX_BLOCKS, MAX_WIDTH, DataShape, ResNetSpec
-from budgetnas.cli.numbers import parse_list, write_macs
-from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_cap, read_shape, read_whole
+from budgetnas.cli.numbers import parse_list
+from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_shape, read_whole
 from budgetnas.complexity.counter import count
-from budgetnas.exceptions import InfeasibleBudgetError, UsageError
+from budgetnas.config.models import read_cap
+from budgetnas.exceptions import UsageError
+from budgetnas.records.numbers import write_macs
 
 DESCRIPTION = "Scale the widths of a network, ratios kept as near as the step allows, until they fill a cap."
 EXAMPLE = "budgetnas fit --blocks 4,5,3,0 --widths 64,128,250 --max-params 5e6"
-WIDEST = 8192
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,13 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the network."""
+    from budgetnas.space.widths import WIDEST, fit, widest
+
     shape = read_shape(arguments)
     cap = read_cap(arguments.max_params, shape)
     given = ResNetSpec.from_stages(parse_list(arguments.blocks, "--blocks"), parse_list(arguments.widths, "--widths"))
     step = read_whole("--step", arguments.step)
     if step > WIDEST:
         raise UsageError(f"`--step` is {step}, but must be from 1 to {WIDEST}.")
-    found = fit_spec(given, shape, cap, step=step)
+    found = fit(given, shape, cap, step=step)
     params = count(found, shape).params
     following = _next_size(found, shape, cap, step)
     deeper = [
@@ -62,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"parameters   {params:,} ({params / cap:.2%} of {cap:,}, {cap - params:,} left)")
     print(f"MACs         {write_macs(count(found, shape).macs)}")
     if following is None:
-        print(f"next size    none: no wider network is considered than {_widest(given, step):,} channels")
+        print(f"next size    none: no wider network is considered than {widest(given, step):,} channels")
     else:
         print(f"next size    {following[1].id}: {following[0]:,}, {following[0] - cap:,} over")
     for stage, cost in deeper:
@@ -74,32 +77,6 @@ def _next_size(found: ResNetSpec, shape: DataShape, cap: int, step: int) -> tupl
     wider = [_wider(found, i, step) for i in range(len(found.widths)) if found.widths[i] + step <= MAX_WIDTH]
     sizes = [(count(spec, shape).params, spec) for spec in wider]
     return min((size for size in sizes if size[0] > cap), key=lambda size: size[0], default=None)
-
-
-def _widest(given: ResNetSpec, step: int) -> int:
-    return max(WIDEST, *given.widths) // step * step
-
-
-def fit_spec(given: ResNetSpec, shape: DataShape, cap: int, *, step: int) -> ResNetSpec:
-    """Return the network of the blocks of `given` whose widths fill `cap`, by the rule of `space.repair`.
-
-    Raises:
-        InfeasibleBudgetError: not even the narrowest network of these blocks fits.
-    """
-    import numpy as np
-
-    from budgetnas.space.repair import repair
-    from budgetnas.space.widths import WidthSpace
-
-    space = WidthSpace(blocks=given.blocks, widths=range(step, _widest(given, step) + 1, step), shape=shape)
-    found = repair(space, np.array(given.widths), max_params=cap)
-    if found is None:
-        least = count(space.decode(np.full(len(given.blocks), step)), shape).params
-        raise InfeasibleBudgetError(
-            f"`--max-params` is {cap:,}, but with blocks {_list(given.blocks)} the narrowest network has {least:,} "
-            "parameters: raise the cap, take away blocks, or lower --step."
-        )
-    return space.decode(found.point)
 
 
 def _wider(spec: ResNetSpec, stage: int, step: int) -> ResNetSpec:

@@ -1,7 +1,8 @@
-"""Numbers as a person reads them, and lists of numbers as a person types them."""
+"""Numbers, and lists of them, as a person types them."""
 
 from __future__ import annotations
 
+import argparse
 import re
 
 from budgetnas.exceptions import UsageError
@@ -21,18 +22,20 @@ def parse_list(text: str, name: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def write_macs(macs: int) -> str:
-    """Write MACs short: 864952004 as `0.865 G`."""
-    return f"{macs / 1e9:.3f} G" if macs >= 1e8 else f"{macs / 1e6:.3f} M"
+def whole_number(text: str) -> int:
+    """Read a whole number, also as 1e2 or 1_000."""
+    try:
+        value = float(text)
+        if value != int(value):
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+    return int(value)
 
 
-def plural(number: int, word: str) -> str:
-    """Write a number of things: `1 seed`, `3 seeds`."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
-
-
-def write_time(seconds: float) -> str:
-    """Write a duration for a plan: `40 s`, `6 min`, `2.5 h`."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+def number(text: str) -> float:
+    """Read any number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None

@@ -6,11 +6,11 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from budgetnas.cli.numbers import plural
-from budgetnas.cli.search import whole_number
+from budgetnas.cli.numbers import whole_number
 from budgetnas.cli.trainings import add_training_arguments, carry_out, print_table, read_wishes
 from budgetnas.config.models import NamedModel, paper_models
 from budgetnas.exceptions import UsageError
+from budgetnas.records.numbers import plural
 
 if TYPE_CHECKING:
     from budgetnas.pipeline.declared import Job

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 
 from budgetnas.arch.spec import DataShape
-from budgetnas.budget.cap import parse_cap
-from budgetnas.config.models import params_of
 from budgetnas.exceptions import UsageError
 
 CAP_HELP = "cap on parameters, like 5e6, 5M, 272k or 45%%resnet18"
@@ -28,11 +26,6 @@ def read_shape(arguments: argparse.Namespace) -> DataShape:
         width=read_whole("--image-size", width if x else height),
         classes=read_whole("--classes", arguments.classes),
     )
-
-
-def read_cap(text: str, shape: DataShape) -> int:
-    """Read `--max-params`."""
-    return parse_cap(text, name="--max-params", reference=lambda name: params_of(name, shape))
 
 
 def read_whole(name: str, text: str) -> int:

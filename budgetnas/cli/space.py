@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from budgetnas.cli.numbers import write_macs
 from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_shape
+from budgetnas.records.numbers import write_macs
 
 if TYPE_CHECKING:
     from budgetnas.space.atlas import Atlas

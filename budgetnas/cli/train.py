@@ -6,9 +6,9 @@ import argparse
 from typing import TYPE_CHECKING
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.cli.numbers import parse_list, plural, write_macs
-from budgetnas.cli.search import whole_number
+from budgetnas.cli.numbers import parse_list, whole_number
 from budgetnas.cli.trainings import add_training_arguments, carry_out, print_table, read_wishes
+from budgetnas.records.numbers import plural, write_macs
 
 if TYPE_CHECKING:
     from budgetnas.pipeline.declared import Job

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from budgetnas.cli.numbers import plural
-from budgetnas.cli.search import Terminated, number, terminate, whole_number
+from budgetnas.cli.numbers import number, whole_number
+from budgetnas.cli.studies import Terminated, terminate
 from budgetnas.exceptions import UsageError
+from budgetnas.records.numbers import plural
 
 if TYPE_CHECKING:
     from budgetnas.pipeline.declared import Job, Measured

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.budget.cap import parse_cap
 from budgetnas.complexity.counter import count
 from budgetnas.config.reader import build, read_toml, shipped
 from budgetnas.exceptions import UsageError
@@ -90,3 +91,12 @@ def params_of(name: str, shape: DataShape) -> int:
     if model is None:
         raise UsageError(f"`{name}` is no shipped network: take one of {', '.join(model_names())}.")
     return count(model.spec, shape).params
+
+
+def read_cap(value: str | float, shape: DataShape, *, name: str = "--max-params") -> int:
+    """Read a cap as a whole number; a share of a shipped network is counted for `shape`.
+
+    Raises:
+        UsageError: it is malformed, or names no shipped network.
+    """
+    return parse_cap(value, name=name, reference=lambda known: params_of(known, shape))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from budgetnas.arch.spec import DataShape
 from budgetnas.budget.cap import parse_cap
 from budgetnas.complexity.counter import count
-from budgetnas.config.models import paper_models, params_of
+from budgetnas.config.models import paper_models, read_cap
 from budgetnas.config.reader import Table, build, locate, read_toml, read_value
 from budgetnas.exceptions import UsageError
 from budgetnas.space.resnet import ResNetSpace
@@ -20,23 +20,43 @@ class BudgetConfig:
     """`[budget]`.
 
     Attributes:
-        max_params: cap on trainable parameters, as a number or written like "5M" or "45%resnet18".
+        max_params: cap on trainable parameters, as a number or written like "5M" or "45%resnet18"; the largest tier
+            unless given.
+        tiers: several such caps that share the trials, each with a band of its own; none unless given.
         min_utilisation: lower end of the band that proposals come from, as a share in [0, 1] of the largest network
             that fits.
     """
 
     max_params: str | float | None = None
+    tiers: tuple[str | float, ...] | None = None
     min_utilisation: float = 0.8
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_utilisation <= 1:
             raise UsageError(f"`budget.min_utilisation` is {self.min_utilisation}, but must be in [0, 1].")
 
-    def cap(self, shape: DataShape) -> int:
-        """Return the cap as a whole number; a share of a named network is counted for `shape`."""
-        if self.max_params is None:
+    def caps(self, shape: DataShape) -> tuple[int, ...]:
+        """Return the caps, ascending: the tiers, or the one; a share of a named network is counted for `shape`.
+
+        Raises:
+            UsageError: there is none, one is malformed, two are equal, or the largest is not `max_params`.
+        """
+        if self.max_params is None and not self.tiers:
             raise UsageError("`--max-params` is missing: give the cap on parameters, for example 5e6.")
-        return parse_cap(self.max_params, name="--max-params", reference=lambda name: params_of(name, shape))
+        cap = None if self.max_params is None else read_cap(self.max_params, shape)
+        tiers = tuple(sorted(read_cap(tier, shape, name="budget.tiers") for tier in self.tiers or ()))
+        if len(set(tiers)) < len(tiers):
+            raise UsageError(f"`budget.tiers` holds {tiers}, but must hold different caps: leave one out.")
+        if cap is not None and tiers and cap != tiers[-1]:
+            raise UsageError(
+                f"`--max-params` is {cap:,}, but `budget.tiers` go up to {tiers[-1]:,}: leave one of them out, or make "
+                "the largest tier the cap."
+            )
+        return tiers or (cap or 0,)
+
+    def cap(self, shape: DataShape) -> int:
+        """Return the largest cap."""
+        return self.caps(shape)[-1]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,18 +164,22 @@ class SearchConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProxyConfig:
-    """`[proxy]`: the short training of every candidate.
+    """`[proxy]`: the short trainings.
 
     Attributes:
-        recipe: name or path of its recipe.
-        epochs: its length; decided by the data set unless given.
+        recipe: name or path of their recipe.
+        rungs: their lengths in epochs, rising. Every candidate gets the first, the best third of a rung the next, each
+            time from scratch; one rung of a length that the data set decides unless given.
     """
 
     recipe: str = "proxy"
-    epochs: int | None = None
+    rungs: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        _within("proxy.epochs", self.epochs, 1)
+        rungs = self.rungs
+        if rungs is not None and not (rungs and rungs[0] >= 1 and list(rungs) == sorted(set(rungs))):
+            raise UsageError(f"`proxy.rungs` is {list(rungs)}, but must be epochs that rise, for example [8, 24].")
+        _within("proxy.rungs", rungs[-1] if rungs else None, 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -178,6 +202,24 @@ class FullConfig:
         _within("full.epochs", self.epochs, 1)
         _within("full.promote", self.promote, 1)
         _within("full.repeats", self.repeats, 1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvidenceConfig:
+    """`[evidence]`: trainings that tell what the result is worth.
+
+    Attributes:
+        controls: whether the winner and up to four controls are trained anew, alike, with fresh seeds: the best model
+            of the report that fits, ResNet-18 scaled to the cap, the network of most MACs, and a random one.
+        control_promotions: how many random networks get full training too, whatever they scored, so that the estimate
+            of fidelity is not made on winners only.
+    """
+
+    controls: bool = False
+    control_promotions: int = 0
+
+    def __post_init__(self) -> None:
+        _within("evidence.control_promotions", self.control_promotions, 0, 10_000)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -239,8 +281,16 @@ class StudyConfig:
     search: SearchConfig = field(default_factory=SearchConfig)
     proxy: ProxyConfig = field(default_factory=ProxyConfig)
     full: FullConfig = field(default_factory=FullConfig)
+    evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
+
+    def __post_init__(self) -> None:
+        if self.budget.tiers and self.search.over_budget == "prune":
+            raise UsageError(
+                "`budget.tiers` do not go with `search.over_budget` = 'prune', since Optuna's own samplers know no "
+                "tiers: leave one of them out."
+            )
 
 
 # What a finished or stopped study may be resumed with anew: no proposal and no score depends on it.
@@ -249,6 +299,9 @@ FREE_KEYS = frozenset(
         "description",
         "search.trials",
         "full.promote",
+        "full.repeats",
+        "evidence.controls",
+        "evidence.control_promotions",
         "engine.workers",
         "engine.max_hours",
         "data.dataset",  # its fingerprint is held instead

@@ -14,9 +14,10 @@ import numpy as np
 from budgetnas.config.recipe import Recipe
 from budgetnas.data.dataset import Dataset
 from budgetnas.engine.local import LocalEngine
+from budgetnas.outcome.levels import look_key
 from budgetnas.pipeline.curves import read_curve, write_curve
 from budgetnas.pipeline.identity import hold_identity
-from budgetnas.pipeline.looks import look, look_key
+from budgetnas.pipeline.looks import look
 from budgetnas.pipeline.provenance import record_driver
 from budgetnas.pipeline.stages import diverged
 from budgetnas.pipeline.trials import Clock, Stage, run_stage

@@ -1,4 +1,4 @@
-"""Looks at the test set, keyed by run and hash of the weights: a repeated look is the same look."""
+"""Looks at the test set, keyed by training and hash of the weights: a repeated look is the same look."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from budgetnas.config.recipe import Recipe
 from budgetnas.exceptions import BudgetNASError
+from budgetnas.outcome.levels import look_key
 from budgetnas.records.engine import Engine, Failed, Finished
 from budgetnas.records.trial import Trial
 from budgetnas.storage.files import read_bytes
@@ -16,23 +17,39 @@ from budgetnas.training.tasks import Look, LookTask, Setting
 
 
 def look(
-    runs: Sequence[Trial], store: StudyStore, engine: Engine, folder: Path, *, setting: Setting, recipe: Recipe
+    runs: Sequence[Trial],
+    store: StudyStore,
+    engine: Engine,
+    folder: Path,
+    *,
+    setting: Setting,
+    recipe: Recipe,
+    level: str = "",
 ) -> None:
-    """Read the test set for finished runs whose weights lie in `folder`, and record it with their study.
+    """Read the test set for finished runs whose weights lie in `folder`, and record it with a study.
+
+    Args:
+        runs: COMPLETE trials with weights.
+        store: keeps what was seen, among its facts.
+        engine: tests the networks.
+        folder: of the run.
+        setting: the data set and the device.
+        recipe: that the networks were trained by.
+        level: that the runs are of, where looks at several levels are kept together.
 
     Raises:
         BudgetNASError: a network could not be tested.
     """
     looks: dict[str, Any] = dict(store.facts.get("looks", {}))
-    todo = [run for run in runs if look_key(run) not in looks]
+    todo = [run for run in runs if look_key(run, level) not in looks]
     flying: dict[str, Trial] = {}
     while todo or flying:
         while todo and len(flying) < engine.capacity:
             run = todo.pop(0)
             weights = read_bytes(folder / run.attrs["weights"], run.attrs["weights_sha256"])
-            flying[look_key(run)] = run
-            task = LookTask(setting=setting, spec=run.candidate.spec, recipe=recipe, weights=weights)
-            engine.submit(look_key(run), task)
+            key = look_key(run, level)
+            flying[key] = run
+            engine.submit(key, LookTask(setting=setting, spec=run.candidate.spec, recipe=recipe, weights=weights))
         for event in engine.wait(1.0):
             if isinstance(event, Failed):
                 raise BudgetNASError(f"`{flying[event.key].candidate.spec.id}` could not be tested: {event.reason}")
@@ -41,8 +58,3 @@ def look(
                 del flying[event.key]
                 looks[event.key] = {"correct": event.result.correct, "images": event.result.images}
                 store.record("looks", looks)
-
-
-def look_key(run: Trial) -> str:
-    """Name a look: the full trial's number and the hash of its weights."""
-    return f"{run.number}:{run.attrs['weights_sha256']}"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from budgetnas.exceptions import BudgetNASError
+from budgetnas.outcome.costs import Cost
+from budgetnas.outcome.levels import rung_name
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.records.engine import Engine, Failed, Finished
+from budgetnas.space.members import Members
 from budgetnas.training.tasks import Timed, TimeTask
 
 TIMED_STEPS = 2
@@ -24,38 +28,56 @@ class Plan:
     Attributes:
         prepared: the study.
         images_per_second: of one worker training the band's median network, all workers at it.
-        proxy_seconds: expected for the short trainings that are left.
-        full_seconds: expected for the full trainings that are left.
-        is_resumed: whether some were already done.
+        costs: expected for what is left, a level each.
+        trainings: what they are, in (name, value) lines.
+        is_resumed: whether some of it was already done.
     """
 
     prepared: Prepared
     images_per_second: float
-    proxy_seconds: float
-    full_seconds: float
+    costs: tuple[Cost, ...]
+    trainings: Sequence[tuple[str, str]] = ()
     is_resumed: bool = False
+
+    def wall_seconds(self, cost: Cost) -> float:
+        """Return how long a level will take with all workers at it; its last round may leave some of them idle."""
+        workers = self.prepared.workers
+        return cost.seconds / max(1, cost.trainings) * -(-cost.trainings // workers)
 
     @property
     def seconds(self) -> float:
         """Expected in all."""
-        return _START_SECONDS + self.proxy_seconds + self.full_seconds
+        return _START_SECONDS + sum(map(self.wall_seconds, self.costs))
+
+    def seconds_after(self, level: str) -> float:
+        """Return how long everything after a level will take."""
+        names = [cost.level for cost in self.costs]
+        return sum(map(self.wall_seconds, self.costs[names.index(level) + 1 :]))
 
 
 def make_plan(
-    prepared: Prepared, engine: Engine, *, proxies_left: int | None = None, fulls_left: int | None = None
+    prepared: Prepared,
+    engine: Engine,
+    *,
+    left: Mapping[str, int],
+    trainings: Sequence[tuple[str, str]] = (),
+    is_resumed: bool = False,
 ) -> Plan:
-    """Time a network of the band's median MACs on every worker, and work out the rest from it.
+    """Time a network of median MACs on every worker, and work out the rest from it.
 
     Args:
         prepared: the study.
         engine: to time on.
-        proxies_left: how many short trainings are left; all of them unless given.
-        fulls_left: how many full trainings are left; all of them unless given.
+        left: trainings that each level still asks for.
+        trainings: what they are, in (name, value) lines.
+        is_resumed: whether some were done before.
 
     Raises:
         BudgetNASError: not even these steps could be run.
     """
-    draws = prepared.band.draw(_SAMPLE, rng=np.random.default_rng(0))
+    bands = [tier.band for tier in prepared.tiers]
+    rng = np.random.default_rng(0)
+    draws = Members.join([band.draw(_SAMPLE, rng=rng) for band in bands])
     median = draws.at(int(np.argsort(draws.macs)[len(draws) // 2]))
     task = TimeTask(
         setting=prepared.setting,
@@ -77,21 +99,24 @@ def make_plan(
                 assert isinstance(event.result, Timed)
                 per_image.append(event.result.seconds_per_image)
     slowest = max(per_image)
-    mean_macs = float(draws.macs.mean())
-    per_epoch = slowest / median.macs * mean_macs * _images(prepared)
-    config, workers = prepared.config, prepared.workers
-    all_fulls = min(config.full.promote, config.search.trials) * config.full.repeats
-    proxies = config.search.trials if proxies_left is None else proxies_left
-    fulls = all_fulls if fulls_left is None else fulls_left
+    per_image_of_mean = slowest / median.macs * float(draws.macs.mean())
     return Plan(
         prepared=prepared,
         images_per_second=1 / slowest,
-        proxy_seconds=per_epoch * prepared.proxy_epochs * proxies / workers,
-        full_seconds=per_epoch * prepared.full_epochs * -(-fulls // workers),
-        is_resumed=proxies < config.search.trials,
+        costs=tuple(_cost(prepared, level, number, per_image_of_mean) for level, number in left.items()),
+        trainings=trainings,
+        is_resumed=is_resumed,
     )
 
 
-def _images(prepared: Prepared) -> float:
-    """Return the images of one epoch, those of validation by their cost."""
-    return len(prepared.data.train) + len(prepared.data.validation) * _FORWARD_SHARE
+def _cost(prepared: Prepared, level: str, trainings: int, seconds_per_image: float) -> Cost:
+    lengths = {rung_name(epochs): epochs for epochs in prepared.rungs}
+    epochs = trainings * lengths.get(level, prepared.full_epochs)
+    train, validation = len(prepared.data.train), len(prepared.data.validation)
+    return Cost(
+        level=level,
+        trainings=trainings,
+        epochs=epochs,
+        images=epochs * train,
+        seconds=epochs * seconds_per_image * (train + validation * _FORWARD_SHARE),
+    )

@@ -29,6 +29,21 @@ FEWEST_IN_BAND = 1_000  # so that a study of few trials can be continued to 100 
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Tier:
+    """One cap of a study.
+
+    Attributes:
+        cap: on params.
+        band: the members that proposals for it come from.
+        fitting: number of members of the space under both caps, exact if the index is.
+    """
+
+    cap: int
+    band: Band
+    fitting: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Prepared:
     """A study that is ready to run, all defaults decided.
 
@@ -36,12 +51,10 @@ class Prepared:
         config: the study file, with data set, device, epochs, workers and name filled in.
         data: the data set.
         space: what may be proposed, budget aside.
-        cap: on params.
+        tiers: the caps on params, ascending; usually one.
         macs_cap: on MACs for one image, or None.
         space_size: exact size of the space, caps aside.
-        fitting: number of its members under both caps, exact if the index is.
         index: of the whole space.
-        band: the members that proposals come from.
         seeds: the models that are tried first.
         proxy: recipe of the short training.
         full: recipe of the full training.
@@ -53,12 +66,10 @@ class Prepared:
     config: StudyConfig
     data: Dataset
     space: ResNetSpace
-    cap: int
+    tiers: tuple[Tier, ...]
     macs_cap: int | None
     space_size: int
-    fitting: int
     index: SpaceIndex
-    band: Band
     seeds: tuple[Candidate, ...]
     proxy: Recipe
     full: Recipe
@@ -67,9 +78,14 @@ class Prepared:
     device_name: str
 
     @property
-    def proxy_epochs(self) -> int:
-        """Length of the short training."""
-        return self.config.proxy.epochs or self.proxy.epochs
+    def cap(self) -> int:
+        """The largest cap on params."""
+        return self.tiers[-1].cap
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """Lengths of the short trainings in epochs, rising."""
+        return self.config.proxy.rungs or (self.proxy.epochs,)
 
     @property
     def full_epochs(self) -> int:
@@ -99,8 +115,12 @@ class Prepared:
         return {**keys, "data.fingerprint": self.data.fingerprint}
 
 
-def prepare(config: StudyConfig) -> Prepared:
+def prepare(config: StudyConfig, *, suffix: str = "") -> Prepared:
     """Decide every default and check every rule, writing nothing.
+
+    Args:
+        config: the study.
+        suffix: of the run's name where none is given.
 
     Raises:
         UsageError: a value of the study breaks a rule.
@@ -115,11 +135,11 @@ def prepare(config: StudyConfig) -> Prepared:
     data = load_dataset(config.data)
     for recipe in recipes:
         normalisation(data, recipe)  # a recipe for other images is told before anything trains
-    cap = config.budget.cap(data.shape)
+    caps = config.budget.caps(data.shape)
     config = replace(
         config,
-        budget=replace(config.budget, max_params=cap),
-        proxy=replace(config.proxy, epochs=config.proxy.epochs or data.traits.proxy_epochs or recipes[0].epochs),
+        budget=replace(config.budget, max_params=caps[-1], tiers=config.budget.tiers and caps),
+        proxy=replace(config.proxy, rungs=config.proxy.rungs or (data.traits.proxy_epochs or recipes[0].epochs,)),
         full=replace(config.full, epochs=config.full.epochs or data.traits.full_epochs or recipes[1].epochs),
         engine=replace(
             config.engine,
@@ -128,28 +148,20 @@ def prepare(config: StudyConfig) -> Prepared:
         ),
         output=replace(
             config.output,
-            name=config.output.name or f"{_plain(data.name)}-{write_cap(cap)}-s{config.search.seed}",
+            name=config.output.name or f"{_plain(data.name)}-{write_cap(caps[-1])}-s{config.search.seed}{suffix}",
         ),
     )
     space = config.space.space(data.shape)
     macs_cap = config.space.macs_cap(data.shape)
     index = make_index(space, max_macs=macs_cap)
-    band = choose_band(
-        index,
-        cap,
-        min_utilisation=config.budget.min_utilisation,
-        wanted=max(FEWEST_IN_BAND, BAND_FACTOR * config.search.trials),
-    )
     return Prepared(
         config=config,
         data=data,
         space=space,
-        cap=cap,
+        tiers=tuple(_tier(config, index, cap) for cap in caps),
         macs_cap=macs_cap,
         space_size=index.size(),
-        fitting=fitting(index, cap),
         index=index,
-        band=band,
         seeds=_seeds(config, data.shape),
         proxy=recipes[0],
         full=recipes[1],
@@ -157,6 +169,12 @@ def prepare(config: StudyConfig) -> Prepared:
         gpus=gpus,
         device_name=describe(device),
     )
+
+
+def _tier(config: StudyConfig, index: SpaceIndex, cap: int) -> Tier:
+    wanted = max(FEWEST_IN_BAND, BAND_FACTOR * config.search.trials)
+    band = choose_band(index, cap, min_utilisation=config.budget.min_utilisation, wanted=wanted)
+    return Tier(cap=cap, band=band, fitting=fitting(index, cap))
 
 
 def _seeds(config: StudyConfig, shape: DataShape) -> tuple[Candidate, ...]:

@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import budgetnas
 from budgetnas.config.study import flatten
-from budgetnas.pipeline.prepare import Prepared
 from budgetnas.storage.database import public_url
 from budgetnas.storage.study import StudyStore
+
+if TYPE_CHECKING:
+    from budgetnas.pipeline.prepare import Prepared
 
 PACKAGES = ("torch", "torchvision", "optuna", "numpy", "scikit-learn", "safetensors")
 
@@ -56,12 +58,7 @@ def record_driver(
         "git_commit": git_commit(Path(budgetnas.__file__).parent),
         "study": study,
     }
-    store.record("drivers", [*drivers(store.facts), driver])
-
-
-def drivers(facts: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the drivers of a study, from its facts, first to last."""
-    return list(facts.get("drivers", []))
+    store.record("drivers", [*store.facts.get("drivers", []), driver])
 
 
 def processor() -> str:

@@ -1,4 +1,4 @@
-"""What a study was begun with, held against what is asked for now; and whether anything is left to do."""
+"""What a study was begun with, held against what is asked for now; and what is left to do."""
 
 from __future__ import annotations
 
@@ -6,68 +6,128 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from budgetnas.exceptions import StudyMismatchError
-from budgetnas.pipeline.finals import promoted
+from budgetnas.outcome.levels import CONTROLS, FULL, complete, in_words, look_key, rung_name
+from budgetnas.outcome.setup import CALIBRATION, SEARCH
+from budgetnas.pipeline.controls import controls, wanted_controls
 from budgetnas.pipeline.identity import hold_identity
-from budgetnas.pipeline.looks import look_key
+from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.prepare import Prepared
-from budgetnas.pipeline.stages import counted, missing_runs
+from budgetnas.pipeline.promotions import KEPT, rise, wanted
+from budgetnas.pipeline.stages import Wanted, counted, missing
 from budgetnas.promotion.select import finalists
 from budgetnas.records.trial import TrialState
 from budgetnas.storage.study import StudyStore
 
 
-def hold(prepared: Prepared, fulls: StudyStore, *, names: Sequence[str]) -> Prepared:
-    """Hold a study to what it was begun with; a new one is marked with it. Its band comes back with it.
+def hold(prepared: Prepared, fulls: StudyStore, *, names: Sequence[str], kind: str = SEARCH) -> Prepared:
+    """Hold a study to what it was begun with; a new one is marked with it. Its bands come back with it.
 
     Args:
         prepared: what is asked for now.
         fulls: the study of the full trainings, which keeps the facts.
         names: of all studies in the storage.
+        kind: of the study.
 
     Raises:
         StudyMismatchError: something that proposals or scores depend on has changed.
     """
-    identity, facts = prepared.identity(), fulls.facts
+    identity, facts = {"kind": kind, **prepared.identity()}, fulls.facts
+    if kind == CALIBRATION:
+        del identity["proxy.rungs"]  # lengths are studies of their own, and another one changes none of them
     if "identity" not in facts:
         if fulls.trials or any(name.startswith(f"{prepared.name}/r") for name in names):
             raise StudyMismatchError(
                 f"`{prepared.name}` holds trials of another program, or of another version of this one: give another "
                 "--name."
             )
-        fulls.record("band", [prepared.band.low, prepared.band.high])
+        fulls.record("bands", [[tier.band.low, tier.band.high] for tier in prepared.tiers])
         fulls.record("identity", identity)
         return prepared
     hold_identity(fulls, identity, what=prepared.name)
-    return replace(prepared, band=prepared.index.band(*facts["band"]))
+    bands = [prepared.index.band(low, high) for low, high in facts["bands"]]
+    return replace(
+        prepared,
+        tiers=tuple(replace(tier, band=band) for tier, band in zip(prepared.tiers, bands, strict=True)),
+    )
 
 
-def is_done(prepared: Prepared, proxies: StudyStore, fulls: StudyStore) -> bool:
+def work_left(prepared: Prepared, ladder: Ladder) -> dict[str, int]:
+    """Return how many trainings each level still asks for, by its name: expected numbers where the level below is open.
+
+    Levels are in their order; that of the controls is there only if they were asked for.
+    """
+    left = {ladder.rungs[0].name: _first_left(prepared, ladder)}
+    is_open = left[ladder.rungs[0].name] > 0
+    for rung, level in enumerate([*ladder.rungs[1:], ladder.full]):
+        store = ladder.fulls if level.name == FULL else ladder.rung_stores[rung + 1]
+        if is_open:
+            left[level.name] = _expected(prepared, rung)
+        else:
+            left[level.name] = _listed_left(store, wanted(prepared, ladder, rung, rise(prepared, ladder, rung)))
+        is_open = is_open or left[level.name] > 0
+    if prepared.config.evidence.controls:
+        ranked = finalists(ladder.fulls.trials)
+        if is_open:
+            left[CONTROLS] = _expected_controls(prepared)
+        else:
+            left[CONTROLS] = _listed_left(ladder.controls, wanted_controls(prepared, ranked[0])) if ranked else 0
+    return left
+
+
+def is_done(prepared: Prepared, ladder: Ladder) -> bool:
     """Tell whether every training and every look that the study asks for is there."""
-    if work_left(prepared, proxies, fulls) != (0, 0):
+    if any(work_left(prepared, ladder).values()):
         return False
-    looks = fulls.facts.get("looks", {})
-    return all(look_key(finalist.best_run) in looks for finalist in finalists(fulls.trials))
+    looks = ladder.fulls.facts.get("looks", {})
+    return all(look_key(run, level) in looks for level, store in ladder.tested for run in complete(store.trials))
 
 
-def work_left(prepared: Prepared, proxies: StudyStore, fulls: StudyStore) -> tuple[int, int]:
-    """Return how many short and how many full trainings the study still asks for."""
-    unfinished = sum(not trial.state.is_finished for trial in proxies.trials)
-    left = max(0, prepared.config.search.trials - counted(prepared, proxies.trials))
-    if proxies.facts.get("exhausted"):
-        left = unfinished
-    if left or unfinished:
-        return max(left, unfinished), prepared.config.full.promote * prepared.config.full.repeats
-    begun = sum(not trial.state.is_finished for trial in fulls.trials)
-    return 0, begun + len(missing_runs(prepared, fulls, promoted(prepared, proxies, fulls)))
-
-
-def why_stopped(prepared: Prepared, proxies: StudyStore, fulls: StudyStore) -> str:
+def why_stopped(prepared: Prepared, ladder: Ladder) -> str:
     """Say why a search ended, from what it left."""
-    if is_done(prepared, proxies, fulls):
-        return "the band ran out of architectures" if proxies.facts.get("exhausted") else "all trials were done"
-    left, _ = work_left(prepared, proxies, fulls)
-    failed = {(t.attrs["parent"], t.attrs["repeat"]) for t in fulls.trials if t.state is TrialState.FAIL}
-    missing = missing_runs(prepared, fulls, promoted(prepared, proxies, fulls))
-    if not left and all((trial.number, repeat) in failed for trial, repeat in missing):
-        return "some full trainings failed; the same command tries them again"
+    if is_done(prepared, ladder):
+        return "the band ran out of architectures" if ladder.first.facts.get("exhausted") else "all trials were done"
+    open_levels = [name for name, number in work_left(prepared, ladder).items() if number]
+    stores = {store.name.rpartition("/")[2]: store for store in ladder.stores[1:]}
+    if open_levels and open_levels[0] in stores:
+        trials = stores[open_levels[0]].trials
+        if any(trial.state is TrialState.FAIL for trial in trials) and all(trial.state.is_finished for trial in trials):
+            return f"some {in_words(open_levels[0])} failed; the same command tries them again"
     return f"the {prepared.config.engine.max_hours} hours of --max-hours were over; the same command with more goes on"
+
+
+def _first_left(prepared: Prepared, ladder: Ladder) -> int:
+    trials = ladder.first.trials
+    unfinished = sum(not trial.state.is_finished for trial in trials)
+    if ladder.first.facts.get("exhausted"):
+        return unfinished
+    return max(unfinished, prepared.config.search.trials - counted(prepared, trials))
+
+
+def _listed_left(store: StudyStore | None, listed: Sequence[Wanted]) -> int:
+    begun = sum(not trial.state.is_finished for trial in store.trials) if store else 0
+    return begun + len(missing(store, listed))
+
+
+def expected(prepared: Prepared) -> dict[str, int]:
+    """Return how many trainings each level of a new study will make, if every one ends well."""
+    names = [*map(rung_name, prepared.rungs), FULL]
+    numbers = {names[0]: prepared.config.search.trials}
+    numbers |= {name: _expected(prepared, rung) for rung, name in enumerate(names[1:])}
+    if prepared.config.evidence.controls:
+        numbers[CONTROLS] = _expected_controls(prepared)
+    return numbers
+
+
+def _expected(prepared: Prepared, rung: int) -> int:
+    """Return how many trainings the level above a rung will make."""
+    config, number = prepared.config, prepared.config.search.trials
+    best, drawn = config.full.promote * len(prepared.tiers), config.evidence.control_promotions
+    for _ in range(min(rung + 1, len(prepared.rungs) - 1)):
+        number = min(config.search.trials, max(best, -(-number // KEPT)) + drawn)
+    if rung < len(prepared.rungs) - 1:
+        return number
+    return config.full.repeats * min(number, best + drawn)
+
+
+def _expected_controls(prepared: Prepared) -> int:
+    return (1 + len(controls(prepared))) * prepared.config.full.repeats

@@ -2,72 +2,46 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from budgetnas.config.study import StudyConfig
-from budgetnas.engine.local import LocalEngine
 from budgetnas.export.best import write_best
-from budgetnas.pipeline.finals import choose, decide_promotion, trusted_scores
-from budgetnas.pipeline.looks import look, look_key
+from budgetnas.outcome.levels import FULL, complete
+from budgetnas.outcome.publish import publish
+from budgetnas.outcome.result import SearchResult, read_result
+from budgetnas.outcome.write import write_reports
+from budgetnas.pipeline.board import Board
+from budgetnas.pipeline.controls import record_controls, wanted_controls
+from budgetnas.pipeline.describe import setup_of
+from budgetnas.pipeline.engines import engine_of
+from budgetnas.pipeline.ladder import Ladder, make_ladder, ranges_of
+from budgetnas.pipeline.listener import Everyone, Listener, progress
+from budgetnas.pipeline.looks import look
 from budgetnas.pipeline.plan import Plan, make_plan
+from budgetnas.pipeline.plan_lines import search_lines
 from budgetnas.pipeline.prepare import Prepared, prepare
+from budgetnas.pipeline.promotions import decide, wanted
 from budgetnas.pipeline.provenance import add_driver
-from budgetnas.pipeline.result import SearchResult
-from budgetnas.pipeline.resume import hold, is_done, why_stopped, work_left
-from budgetnas.pipeline.stages import FullStage, ProxyStage
+from budgetnas.pipeline.resume import expected, hold, is_done, why_stopped, work_left
+from budgetnas.pipeline.stages import Level, ListedStage, ProxyStage, Wanted
 from budgetnas.pipeline.trials import Clock, run_stage
-from budgetnas.pipeline.write import write_reports
-from budgetnas.promotion.select import finalists
+from budgetnas.pipeline.winner import choose
 from budgetnas.records.engine import Engine
-from budgetnas.search.samplers import make_sampler
+from budgetnas.search.samplers import Sampler, make_sampler
+from budgetnas.search.tiers import TieredSampler
 from budgetnas.storage.database import open_storage, sqlite_url, study_names
 from budgetnas.storage.files import own, read_bytes
-from budgetnas.storage.study import Ranges, StudyStore
-from budgetnas.training.perform import perform
-
-FULL = "full"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
-    """How far a stage is.
-
-    Attributes:
-        stage: "proxy" or "full".
-        done: finished trainings.
-        total: trainings in all.
-        best: highest validation score so far, in [0, 1]; None before the first.
-    """
-
-    stage: str
-    done: int
-    total: int
-    best: float | None
-
-
-class Listener(Protocol):
-    """Whoever wants to see a search go on."""
-
-    def planned(self, plan: Plan) -> None:
-        """Hear the plan, before anything trains."""
-
-    def progressed(self, progress: Progress) -> None:
-        """Hear how far it is, several times a second."""
-
-    def told(self, line: str) -> None:
-        """Hear a line of news."""
+from budgetnas.storage.study import StudyStore
 
 
 def dry_run(config: StudyConfig, listener: Listener) -> None:
     """Tell the plan of a search and write nothing."""
     prepared = prepare(config)
-    with _engine(prepared) as engine:
-        listener.planned(make_plan(prepared, engine))
+    with engine_of(prepared) as engine:
+        listener.planned(make_plan(prepared, engine, left=expected(prepared), trainings=search_lines(prepared)))
 
 
 def search(config: StudyConfig, listener: Listener, *, command: Sequence[str]) -> SearchResult:
@@ -88,125 +62,96 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str]) -
     elsewhere = open_storage(url) if config.output.storage else None  # a wrong address is told before a folder is made
     with own(folder):
         storage = elsewhere or open_storage(url)
-        ranges = _ranges(prepared)
-        fulls = StudyStore(storage, f"{prepared.name}/{FULL}", ranges)
+        fulls = StudyStore(storage, f"{prepared.name}/{FULL}", ranges_of(prepared))
         prepared = hold(prepared, fulls, names=study_names(storage))
-        proxies = StudyStore(storage, f"{prepared.name}/r{prepared.proxy_epochs}", ranges)
-        done = is_done(prepared, proxies, fulls)
+        ladder = make_ladder(prepared, storage, fulls)
+        is_resumed, done = bool(ladder.first.trials), is_done(prepared, ladder)
+        fulls.record("setup", setup_of(prepared).as_json())
         if not done:
-            with _engine(prepared) as engine:
-                left, runs = work_left(prepared, proxies, fulls)
-                plan = make_plan(prepared, engine, proxies_left=left, fulls_left=runs)
-                listener.planned(plan)
+            fulls.record("stopped", "it was cut off, or is still at work")
+            with engine_of(prepared) as engine:
+                left, trainings = work_left(prepared, ladder), search_lines(prepared)
+                plan = make_plan(prepared, engine, left=left, trainings=trainings, is_resumed=is_resumed)
+                everyone = Everyone(listener, Board(storage, ladder.first.name))
+                everyone.planned(plan)
                 add_driver(fulls, prepared, command)
-                _run(plan, proxies, fulls, engine, folder, listener, started=started)
-        result = _result(prepared, proxies, fulls, folder, resumed=done)
+                _run(plan, ladder, engine, folder, everyone, started=started)
+        else:
+            listener.told("This search was already finished; this is its result.")
+        fulls.record("stopped", why_stopped(prepared, ladder))
+        result = read_result(storage, folder, prepared.name)
         if result.winner is not None:
-            write_best(folder / "best", **_best(result))
-        write_reports(result, url=url, facts=fulls.facts)
+            write_best(folder / "best", **_best(result, prepared))
+        write_reports(result)
+        publish(storage, result)
     return result
 
 
-def _run(
-    plan: Plan,
-    proxies: StudyStore,
-    fulls: StudyStore,
-    engine: Engine,
-    folder: Path,
-    listener: Listener,
-    *,
-    started: float,
-) -> None:
+def _run(plan: Plan, ladder: Ladder, engine: Engine, folder: Path, listener: Listener, *, started: float) -> None:
     """Do what is left of a search, as far as its hours allow."""
     prepared, config = plan.prepared, plan.prepared.config
     seconds = None if config.engine.max_hours is None else 3600 * config.engine.max_hours
-    # Proxies stop early enough for the promoted to be trained in time, but have at least half of it.
-    for_proxies = None if seconds is None else max(seconds / 2, seconds - plan.full_seconds)
-    sampler = make_sampler(
-        config.search.sampler,
-        prepared.space,
-        prepared.band,
-        seed=config.search.seed,
-        over_budget=config.search.over_budget,
-    )
-    proxy = ProxyStage(prepared, proxies, sampler)
+
+    def clock(level: str) -> Clock:
+        """Leave time for the levels above; the first rung has at least half of all."""
+        if seconds is None:
+            return Clock(None)
+        least = seconds / 2 if level == ladder.rungs[0].name else 0.0
+        return Clock(max(least, seconds - plan.seconds_after(level)), since=started)
+
+    def climb(level: Level, store: StudyStore, listed: Sequence[Wanted]) -> None:
+        stage = ListedStage(prepared, level, store, listed, folder)
+        tick = lambda: listener.progressed(progress(level.name, store, stage.total))  # noqa: E731
+        run_stage(stage, engine, clock=clock(level.name), tick=tick)
+
+    first = ProxyStage(prepared, ladder.first, make_study_sampler(prepared))
     run_stage(
-        proxy,
+        first,
         engine,
-        clock=Clock(for_proxies, since=started),
-        tick=lambda: listener.progressed(_progress("proxy", proxies, config.search.trials)),
+        clock=clock(ladder.rungs[0].name),
+        tick=lambda: listener.progressed(progress(ladder.rungs[0].name, ladder.first, config.search.trials)),
     )
-    if proxy.exhausted:
+    if first.exhausted:
         listener.told("The band holds no more architectures: the search ends early.")
-    promoted = decide_promotion(prepared, proxies, fulls)
-    full = FullStage(prepared, fulls, promoted, folder)
-    run_stage(
-        full,
-        engine,
-        clock=Clock(seconds, since=started),
-        tick=lambda: listener.progressed(_progress(FULL, fulls, full.total)),
-    )
-    choose(fulls)
-    runs = [finalist.best_run for finalist in finalists(fulls.trials)]
-    look(runs, fulls, engine, folder, setting=prepared.setting, recipe=prepared.full)
+    for rung, level in enumerate([*ladder.rungs[1:], ladder.full]):
+        store = ladder.fulls if rung == ladder.last else ladder.rung_stores[rung + 1]
+        climb(level, store, wanted(prepared, ladder, rung, decide(prepared, ladder, rung)))
+    winner = choose(ladder.fulls, [tier.cap for tier in prepared.tiers])
+    if winner is not None and ladder.controls is not None:
+        record_controls(prepared, ladder.fulls)
+        climb(ladder.control, ladder.controls, wanted_controls(prepared, winner))
+    for level_name, store in ladder.tested:
+        runs, facts = complete(store.trials), ladder.fulls
+        look(runs, facts, engine, folder, setting=prepared.setting, recipe=prepared.full, level=level_name)
 
 
-def _result(prepared: Prepared, proxies: StudyStore, fulls: StudyStore, folder: Path, *, resumed: bool) -> SearchResult:
-    ranked, facts = finalists(fulls.trials), fulls.facts
-    tests = {}
-    for finalist in ranked:
-        found = facts["looks"][look_key(finalist.best_run)]
-        tests[finalist.best_run.number] = (found["correct"], found["images"])
-    return SearchResult(
-        prepared=prepared,
-        folder=folder,
-        trials=proxies.trials,
-        trusted=trusted_scores(prepared, proxies),
-        finalists=ranked,
-        tests=tests,
-        stopped=why_stopped(prepared, proxies, fulls),
-        resumed=resumed,
-    )
+def make_study_sampler(prepared: Prepared) -> Sampler:
+    """Make the sampler of a study, one for each of its tiers where it has several."""
+    config = prepared.config.search
+    samplers = [
+        make_sampler(config.sampler, prepared.space, tier.band, seed=config.seed, over_budget=config.over_budget)
+        for tier in prepared.tiers
+    ]
+    return samplers[0] if len(samplers) == 1 else TieredSampler(samplers, seed=config.seed)
 
 
-def _best(result: SearchResult) -> dict[str, Any]:
+def _best(result: SearchResult, prepared: Prepared) -> dict[str, Any]:
     winner = result.winner
     assert winner is not None
     run = winner.best_run
+    correct, images = result.look(FULL, run)
     return {
         "candidate": winner.candidate,
-        "data": result.prepared.data,
-        "recipe": result.prepared.full,
+        "data": prepared.data,
+        "recipe": prepared.full,
         "weights": read_bytes(result.folder / run.attrs["weights"], run.attrs["weights_sha256"]),
         "results": {
             "score": winner.score,
             "scores": list(winner.scores),
             "seed": run.attrs["seed"],
             "epochs": run.attrs["epochs"],
-            "test_accuracy": result.test_accuracy(winner),
-            "test_images": result.tests[run.number][1],
-            "max_params": result.prepared.cap,
+            "test_accuracy": correct / images,
+            "test_images": images,
+            "max_params": prepared.cap,
         },
     }
-
-
-def _progress(stage: str, store: StudyStore, total: int) -> Progress:
-    scores = [trial.score for trial in store.trials if trial.score is not None]
-    return Progress(stage=stage, done=len(scores), total=total, best=max(scores, default=None))
-
-
-def _ranges(prepared: Prepared) -> Ranges:
-    space = prepared.space
-    ranges = Ranges(stages=space.stages, blocks=space.blocks, widths=space.widths)
-    for candidate in prepared.seeds:
-        ranges = ranges.cover(candidate.spec)
-    return ranges
-
-
-@contextlib.contextmanager
-def _engine(prepared: Prepared) -> Iterator[LocalEngine]:
-    engine = LocalEngine(perform, workers=prepared.workers, gpus=prepared.gpus if prepared.gpus > 1 else 0)
-    try:
-        yield engine
-    finally:
-        engine.close()

@@ -1,13 +1,15 @@
-"""The two stages of a search: proxy training of every candidate, full training of the promoted."""
+"""The two kinds of stage of a search: one that asks a sampler for candidates, one whose trainings are decided on."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from budgetnas.config.recipe import Recipe
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.trials import Stage
 from budgetnas.records.trial import Candidate, Trial, TrialState
@@ -57,6 +59,7 @@ class ProxyStage(Stage):
                 state=TrialState.PRUNED if reason else TrialState.RUNNING,
                 attrs={
                     "seeded": seeded,
+                    "seed": training_seed(prepared, "proxy", number, 0),
                     "utilisation": candidate.params / prepared.cap,
                     **({"reason": reason} if reason else {}),
                 },
@@ -72,79 +75,109 @@ class ProxyStage(Stage):
             setting=prepared.setting,
             spec=trial.candidate.spec,
             recipe=prepared.proxy,
-            phases=whole(prepared.proxy_epochs),
-            seed=training_seed(prepared, "proxy", trial.number, 0),
+            phases=whole(prepared.rungs[0]),
+            seed=int(trial.attrs["seed"]),
             keep_weights=False,
         )
 
 
-class FullStage(Stage):
-    """Full trainings of promoted trials, each under its seeds; finished ones are kept and not run again.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Level:
+    """One length of training.
 
     Attributes:
-        store: the study of the full trainings.
+        name: of the level, and behind the run's name that of its study.
+        epochs: of each training.
+        recipe: of each training.
+        keeps_weights: whether weights are kept, and the state of a training under way.
     """
 
-    def __init__(self, prepared: Prepared, store: StudyStore, promoted: Sequence[Trial], folder: Path) -> None:
+    name: str
+    epochs: int
+    recipe: Recipe
+    keeps_weights: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """A training that was decided on.
+
+    Attributes:
+        candidate: the network.
+        repeat: number of its seed, from 0.
+        attrs: what to record with the trial beside its seed.
+    """
+
+    candidate: Candidate
+    repeat: int
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells it from the others of its level."""
+        return self.candidate.spec.id, self.repeat
+
+
+class ListedStage(Stage):
+    """Trainings of a level that were decided on beforehand; finished ones are kept and not run again.
+
+    Attributes:
+        store: the study of the level.
+    """
+
+    def __init__(
+        self, prepared: Prepared, level: Level, store: StudyStore, wanted: Sequence[Wanted], folder: Path
+    ) -> None:
         self.store = store
-        self._prepared, self._folder = prepared, folder
-        self._todo = missing_runs(prepared, store, promoted)
+        self._prepared, self._level, self._folder = prepared, level, folder
+        self._todo = missing(store, wanted)
 
     @property
     def total(self) -> int:
-        """How many full trainings there will be in all, failed ones aside."""
+        """How many trainings of the level there will be in all, failed ones aside."""
         return sum(trial.state is not TrialState.FAIL for trial in self.store.trials) + len(self._todo)
 
     def upcoming(self, running: int) -> Trial | None:
-        """Create the next full training."""
+        """Create the trial of the next training."""
         if not self._todo:
             return None
-        parent, repeat = self._todo.pop(0)
+        wanted = self._todo.pop(0)
+        attempt = [key_of(trial) for trial in self.store.trials if diverged(trial)].count(wanted.key)
+        seed = training_seed(self._prepared, self._level.name, _number(wanted), wanted.repeat, attempt=attempt)
+        utilisation = wanted.candidate.params / self._prepared.cap
         return self.store.add(
-            parent.candidate,
+            wanted.candidate,
             state=TrialState.RUNNING,
-            attrs={
-                "parent": parent.number,
-                "repeat": repeat,
-                "seed": training_seed(
-                    self._prepared, "full", parent.number, repeat, attempt=self._attempt(parent, repeat)
-                ),
-                "utilisation": parent.candidate.params / self._prepared.cap,
-            },
+            attrs={"repeat": wanted.repeat, "seed": seed, "utilisation": utilisation, **wanted.attrs},
         )
 
-    def _attempt(self, parent: Trial, repeat: int) -> int:
-        """Count how often it diverged before: it would again under its seed. What else failed goes on where it was."""
-        keys = [(trial.attrs["parent"], trial.attrs["repeat"]) for trial in self.store.trials if diverged(trial)]
-        return keys.count((parent.number, repeat))
-
     def task(self, trial: Trial) -> TrainTask:
-        """Return the full training of a trial."""
-        prepared = self._prepared
+        """Return the training of a trial."""
         return TrainTask(
-            setting=prepared.setting,
+            setting=self._prepared.setting,
             spec=trial.candidate.spec,
-            recipe=prepared.full,
-            phases=whole(prepared.full_epochs),
+            recipe=self._level.recipe,
+            phases=whole(self._level.epochs),
             seed=int(trial.attrs["seed"]),
-            keep_weights=True,
-            checkpoint=str(self._checkpoint(trial)),
+            keep_weights=self._level.keeps_weights,
+            checkpoint=str(self._checkpoint(trial)) if self._level.keeps_weights else None,
         )
 
     def finished(self, trial: Trial, result: Trained) -> Mapping[str, Any]:
         """Write the weights before the trial is COMPLETE, so that every COMPLETE trial has them."""
-        assert result.weights is not None
-        name = f"full/{trial.number}.safetensors"
+        if result.weights is None:
+            return {}
+        name = f"{self._level.name}/{trial.number}.safetensors"
         write_bytes(self._folder / name, result.weights)
         return {"weights": name, "weights_sha256": digest(result.weights)}
 
     def ended(self, trial: Trial) -> None:
         """Remove what only a training under way needs."""
-        if trial.state is TrialState.COMPLETE or diverged(trial):
+        if self._level.keeps_weights and (trial.state is TrialState.COMPLETE or diverged(trial)):
             Checkpoints(self._checkpoint(trial)).clear()
 
     def _checkpoint(self, trial: Trial) -> Path:
-        return self._folder / "states" / f"{trial.attrs['parent']}-{trial.attrs['repeat']}-{trial.attrs['seed']}"
+        return self._folder / "states" / f"{self._level.name}-{trial.candidate.spec.id}-{trial.attrs['seed']}"
 
 
 def counted(prepared: Prepared, trials: Sequence[Trial]) -> int:
@@ -171,19 +204,26 @@ def over_budget(candidate: Candidate, cap: int, macs_cap: int | None) -> str | N
     return None
 
 
-def missing_runs(prepared: Prepared, store: StudyStore, promoted: Sequence[Trial]) -> list[tuple[Trial, int]]:
-    """Return the (proxy trial, repeat) pairs whose full training is neither COMPLETE nor under way.
+def key_of(trial: Trial) -> tuple[str, int]:
+    """Return what tells a trial of a listed level from the others: network and repeat."""
+    return trial.candidate.spec.id, int(trial.attrs["repeat"])
+
+
+def missing(store: StudyStore | None, wanted: Sequence[Wanted]) -> list[Wanted]:
+    """Return those that are neither COMPLETE nor under way, each network and repeat once.
 
     A training that failed is missing again for the next driver: what made it fail may be mended.
     """
-    have = {
-        (trial.attrs["parent"], trial.attrs["repeat"]) for trial in store.trials if trial.state is not TrialState.FAIL
-    }
-    repeats = range(prepared.config.full.repeats)
-    return [(trial, repeat) for repeat in repeats for trial in promoted if (trial.number, repeat) not in have]
+    trials = store.trials if store else ()
+    have = {key_of(trial) for trial in trials if trial.state is not TrialState.FAIL}
+    return list({one.key: one for one in wanted if one.key not in have}.values())
 
 
 def training_seed(prepared: Prepared, stage: str, number: int, repeat: int, *, attempt: int = 0) -> int:
-    """Derive a training's seed from the study's seed, the stage, its proxy trial's number, its repeat and attempt."""
+    """Derive a training's seed from the study's seed, its stage, a number for its network, its repeat and attempt."""
     key = [prepared.config.search.seed, int.from_bytes(stage.encode()), number, repeat, attempt]
     return int(np.random.SeedSequence(key).generate_state(1)[0])
+
+
+def _number(wanted: Wanted) -> int:
+    return int(digest(wanted.candidate.spec.id.encode())[:12], 16)

@@ -60,3 +60,8 @@ class Trial:
     score: float | None = None
     curve: dict[int, float] = field(default_factory=dict)
     attrs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def root(self) -> int:
+        """Number of the first-rung trial that this one goes back to: its own on the first rung."""
+        return int(self.attrs.get("parent", self.number))

@@ -5,24 +5,51 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from budgetnas.arch.spec import DataShape
+from budgetnas.records.table import Table
 from budgetnas.records.trial import Trial
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FinalScore:
-    """What full training made of one promoted trial.
+    """What full training made of one promoted trial. Accuracies are those after the last epoch, in [0, 1].
 
     Attributes:
-        score: mean validation accuracy after the last epoch, in [0, 1].
-        repeats: how many seeds.
-        test_accuracy: of the best run, in [0, 1].
+        score: mean validation accuracy over its seeds.
+        spread: standard deviation of the validation accuracy over its seeds; None with one.
+        seeds: the training seeds, one per repeat.
+        test_accuracy: mean test accuracy over its seeds; None before it was tested.
+        test_spread: standard deviation of the test accuracy over its seeds; None with one.
+        is_random: whether it was promoted at random, so that fidelity is not estimated on winners alone.
         curves: validation accuracy by epoch, one per seed.
     """
 
     score: float
-    repeats: int
-    test_accuracy: float
+    spread: float | None
+    seeds: tuple[int, ...]
+    test_accuracy: float | None
+    test_spread: float | None
+    is_random: bool
     curves: Sequence[Mapping[int, float]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reference:
+    """A model of the report, as it reports it.
+
+    Attributes:
+        name: of the model.
+        params: at CIFAR-10's 3 channels and 10 classes.
+        macs: for one image of 32x32.
+        accuracy: best test accuracy in percent; None where none is reported.
+        note: what a reader must know.
+    """
+
+    name: str
+    params: int
+    macs: int
+    accuracy: float | None
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,22 +60,37 @@ class ReportFacts:
         title: name of the run.
         notice: what must be known before anything else; "" for nothing.
         dataset: name of the data set.
+        shape: its images and classes.
         max_params: the cap.
-        trials: short trainings and pruned candidates, by number.
-        trusted: posterior mean by number of trial.
-        finals: full trainings by number of their proxy trial, the winner first.
-        command: that makes this run.
+        headline: what was found, in a sentence.
+        verdict: what the result is worth beside controls, in a sentence; "not tested" without any.
         lines: further facts, (name, value).
-        references: models of the report: (name, reported test accuracy in percent or None, note).
+        trials: the first rung: short trainings and pruned candidates, by number.
+        trusted: posterior mean at the first rung, by number of trial.
+        rungs: trials of every rung by its name ("r8", "r24"), the first one's too; those of later rungs have the number
+            of their first-rung trial as `attrs["parent"]`.
+        finals: full trainings by number of their first-rung trial, the best first.
+        winner: number of the first-rung trial that won; None before any full training ended.
+        tables: of tiers, costs, fidelity and controls, those that there are, in the order of the page.
+        pairs: for every rung, (score at that rung, mean full score) of the nets that have both.
+        references: models of the report.
+        command: that makes this run.
     """
 
     title: str
     notice: str
     dataset: str
+    shape: DataShape
     max_params: int
+    headline: str
+    verdict: str
+    lines: Sequence[tuple[str, str]]
     trials: Sequence[Trial]
     trusted: Mapping[int, float]
+    rungs: Mapping[str, Sequence[Trial]]
     finals: Mapping[int, FinalScore]
+    winner: int | None
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    pairs: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+    references: Sequence[Reference] = field(default_factory=tuple)
     command: str
-    lines: Sequence[tuple[str, str]]
-    references: Sequence[tuple[str, str]] = field(default_factory=tuple)

@@ -1,102 +1,91 @@
-"""The figures of the page: cost against score, and learning curves."""
+"""The figures of accuracy over epochs, and of a rung's accuracy against that of full training."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from html import escape
 
 import plotly.graph_objects as go
 
-from budgetnas.records.trial import Trial, TrialState
+from budgetnas.records.numbers import plural
 from budgetnas.report.facts import ReportFacts
+from budgetnas.report.lineage import rung_in_words
+from budgetnas.report.palette import FULL, RUNGS, WINNER, dress, points
 
-PROPOSED, SEEDED, FINAL, CAP = "#3b82f6", "#f59e0b", "#10b981", "#ef4444"
-_GREY = "#8a8f98"
-
-
-def cost_figure(facts: ReportFacts, cost: str) -> go.Figure:
-    """Draw `cost` ("params" or "macs") against validation accuracy, short and full trainings apart."""
-    complete = [trial for trial in facts.trials if trial.state is TrialState.COMPLETE]
-    figure = go.Figure()
-    for name, colour, group in (
-        ("proposals", PROPOSED, [trial for trial in complete if not trial.attrs.get("seeded")]),
-        ("the report's models", SEEDED, [trial for trial in complete if trial.attrs.get("seeded")]),
-    ):
-        figure.add_scatter(
-            x=[getattr(trial.candidate, cost) for trial in group],
-            y=[100 * (trial.score or 0) for trial in group],
-            name=f"{name}, short training",
-            mode="markers",
-            marker={"color": colour, "size": 8},
-            text=[_label(trial) for trial in group],
-            hovertemplate="%{text}<br>%{x:,} " + cost + "<br>%{y:.2f} %<extra></extra>",
-        )
-    finals = [trial for trial in complete if trial.number in facts.finals]
-    figure.add_scatter(
-        x=[getattr(trial.candidate, cost) for trial in finals],
-        y=[100 * facts.finals[trial.number].score for trial in finals],
-        name="full training",
-        mode="markers",
-        marker={"color": FINAL, "size": 11, "symbol": "star"},
-        text=[_label(trial) for trial in finals],
-        hovertemplate="%{text}<br>%{x:,} " + cost + "<br>%{y:.2f} %<extra></extra>",
-    )
-    if cost == "params":
-        figure.add_vline(x=facts.max_params, line={"color": CAP, "dash": "dash"}, annotation_text="cap")
-    titles = {"params": "trainable parameters", "macs": "MACs for one image"}
-    return _dress(figure, titles[cost], "validation accuracy, %")
+_A_LAYER, _LAYERS = 25, 12  # at least so many curves a layer, at most so many layers
+_EVERY_EPOCH = 12  # up to as many epochs each has a tick
+Curve = Mapping[int, float]
 
 
 def curves_figure(facts: ReportFacts) -> go.Figure:
-    """Draw validation accuracy by epoch: every short training thin, the full trainings in colour."""
+    """Draw validation accuracy by epoch: a colour and an entry of the legend for each rung, the winner bold."""
     figure = go.Figure()
-    for trial in facts.trials:
-        if trial.curve:
-            _add_curve(figure, trial.curve, name=_label(trial), colour=_GREY, width=1, opacity=0.35)
-    for rank, (number, final) in enumerate(facts.finals.items()):
-        trial = facts.trials[number]
-        for curve in final.curves:
-            _add_curve(
-                figure,
-                curve,
-                name=_label(trial),
-                colour=FINAL if rank == 0 else PROPOSED,
-                width=3 if rank == 0 else 1.5,
-                opacity=1.0,
-            )
-    figure.update_layout(showlegend=False, hovermode="closest")
-    return _dress(figure, "epoch", "validation accuracy, %")
-
-
-def _add_curve(figure: go.Figure, curve: object, *, name: str, colour: str, width: float, opacity: float) -> None:
-    assert hasattr(curve, "items")
-    epochs: Sequence[int] = sorted(curve)  # type: ignore[call-overload]
-    figure.add_scatter(
-        x=epochs,
-        y=[100 * curve[epoch] for epoch in epochs],  # type: ignore[index]
-        name=name,
-        mode="lines+markers" if len(epochs) < 2 else "lines",
-        line={"color": colour, "width": width},
-        opacity=opacity,
-        hovertemplate=name + "<br>epoch %{x}: %{y:.2f} %<extra></extra>",
-    )
-
-
-def _label(trial: Trial) -> str:
-    origin = f" ({trial.candidate.origin})" if trial.attrs.get("seeded") else ""
-    return f"trial {trial.number}: {trial.candidate.spec.id}{origin}"
-
-
-def _dress(figure: go.Figure, x: str, y: str) -> go.Figure:
-    axis = {"gridcolor": "rgba(138,143,152,.25)", "zeroline": False, "automargin": True}
-    figure.update_layout(
-        template="none",
-        font={"color": _GREY, "size": 13},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        margin={"l": 10, "r": 10, "t": 30, "b": 10},
-        height=420,
-        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
-        xaxis={**axis, "title": {"text": x}},
-        yaxis={**axis, "title": {"text": y}},
-    )
+    for i, (name, trials) in enumerate(facts.rungs.items()):
+        curves = [(trial.root, trial.curve) for trial in trials if trial.curve]
+        _add_curves(figure, curves, name=rung_in_words(name), colour=RUNGS[i % len(RUNGS)], width=1)
+    full = [(number, curve) for number, final in facts.finals.items() for curve in final.curves if curve]
+    others = [(number, curve) for number, curve in full if number != facts.winner]
+    _add_curves(figure, others, name="full", colour=FULL, width=1.5)
+    won = [(number, curve) for number, curve in full if number == facts.winner]
+    name = f"full, the winner ({plural(len(won), 'seed')})"
+    _add_curves(figure, won, name=name, colour=WINNER, width=2.5)
+    dress(figure, x="epoch", y="validation accuracy, %", height=460)
+    last = max((x for trace in figure.data for x in trace.x if x is not None), default=0)
+    figure.update_xaxes(rangemode="tozero", dtick=1 if last <= _EVERY_EPOCH else None)
     return figure
+
+
+def _add_curves(
+    figure: go.Figure, curves: Sequence[tuple[int, Curve]], *, name: str, colour: str, width: float
+) -> None:
+    """Add a group of curves in a few layers.
+
+    A trace for each of a thousand curves would make a browser crawl, and in one trace their overlaps would not show.
+    """
+    if not curves:
+        return
+    group = escape(name, quote=False)
+    style = {"line": {"color": colour, "width": width}, "mode": "lines", "legendgroup": group}
+    figure.add_scatter(x=[None], y=[None], name=group, **style | {"line": {"color": colour, "width": max(width, 2)}})
+    layers = min(_LAYERS, -(-len(curves) // _A_LAYER))
+    for i in range(layers):
+        x, y, numbers = _joined(curves[i::layers])
+        figure.add_scatter(
+            x=x,
+            y=y,
+            customdata=numbers,
+            opacity=0.5 if layers > 1 else 0.9,
+            showlegend=False,
+            hovertemplate="trial %{customdata}, epoch %{x}: %{y:.2f} %<extra></extra>",
+            **style | ({} if min(len(curve) for _, curve in curves) > 1 else {"mode": "lines+markers"}),
+        )
+
+
+def _joined(curves: Sequence[tuple[int, Curve]]) -> tuple[list[int | None], list[float | None], list[int | None]]:
+    """Return epochs, accuracies and numbers of trials, with a gap after each curve."""
+    x: list[int | None] = []
+    y: list[float | None] = []
+    numbers: list[int | None] = []
+    for number, curve in curves:
+        epochs = sorted(curve)
+        x += [*epochs, None]
+        y += [*(points(curve[epoch]) for epoch in epochs), None]
+        numbers += [*[number] * len(epochs), None]
+    return x, y, numbers
+
+
+def fidelity_figure(facts: ReportFacts) -> go.Figure:
+    """Draw the score at a rung against the mean score of full training, a colour for each rung."""
+    figure = go.Figure()
+    for i, (name, pairs) in enumerate(facts.pairs.items()):
+        if pairs:
+            figure.add_scatter(
+                x=[points(short) for short, _ in pairs],
+                y=[points(full) for _, full in pairs],
+                name=escape(rung_in_words(name), quote=False),
+                showlegend=True,
+                mode="markers",
+                marker={"color": RUNGS[i % len(RUNGS)], "size": 9, "opacity": 0.85},
+                hovertemplate="%{x:.2f} % at this rung<br>%{y:.2f} % in full<extra></extra>",
+            )
+    return dress(figure, x="validation accuracy at the rung, %", y="mean in full training, %", height=400)

@@ -1,124 +1,166 @@
-"""`report.html`: one self-contained page; every word of a user's is escaped."""
+"""`report.html`: one self-contained page, from the headline to the command that makes it again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
-from string import Template
 
-import pandas as pd
-from plotly import io
+from budgetnas.arch.spec import DataShape
+from budgetnas.records.numbers import plural
+from budgetnas.records.table import Table
+from budgetnas.records.trial import Trial
+from budgetnas.report.breakdown import layers_table, parts_table
+from budgetnas.report.cost import cost_figure, outside_references
+from budgetnas.report.drawing import drawing
+from budgetnas.report.facts import Reference, ReportFacts
+from budgetnas.report.figures import curves_figure, fidelity_figure
+from budgetnas.report.importance import ENOUGH, importance_figure, importances
+from budgetnas.report.lineage import complete, winning_trial
+from budgetnas.report.markup import captioned, definitions, paragraph, plot, words_table
+from budgetnas.report.parallel import parallel_figure
+from budgetnas.report.shell import section, shell
+from budgetnas.report.sortable import sortable_table
 
-from budgetnas.report.facts import ReportFacts
-from budgetnas.report.figures import cost_figure, curves_figure
-from budgetnas.report.table import trials_table
-
-_PAGE = Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>$title</title>
-<style>
-:root { color-scheme: light dark; --text: #1f2328; --dim: #667; --back: #fff; --line: #d8dbe0; --warn: #fff3cd; }
-@media (prefers-color-scheme: dark) {
-  :root { --text: #e6e8eb; --dim: #9aa; --back: #14171b; --line: #333941; --warn: #4a3b00; }
-}
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var(--back);
-  max-width: 68rem; margin: 0 auto; padding: 1rem; }
-h1 { font-size: 1.5rem; line-height: 1.25; overflow-wrap: anywhere; }
-h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bottom: 1px solid var(--line); }
-.notice { background: var(--warn); padding: .7rem 1rem; border-radius: .4rem; font-weight: 600; }
-.headline { font-size: 1.15rem; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.2rem; }
-dt { color: var(--dim); } dd { margin: 0; overflow-wrap: anywhere; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
-th { position: sticky; top: 0; background: var(--back); }
-td.text, th.text { text-align: left; }
-code { overflow-wrap: anywhere; }
-</style>
-</head>
-<body>
-<h1>$title</h1>
-$notice
-<p class="headline">$headline</p>
-<dl>$lines</dl>
-<h2>Parameters against accuracy</h2>
-$params
-<h2>MACs against accuracy</h2>
-$macs
-<h2>Learning curves</h2>
-<p>Grey: short trainings. Blue: full trainings. Green: the winner.</p>
-$curves
-<h2>The report's models</h2>
-<p>As the student report gives them: the best epoch on the CIFAR-10 test set. Not measured here.</p>
-<dl>$references</dl>
-<h2>All trials</h2>
-<div class="scroll">$table</div>
-<h2>Run it again</h2>
-<p><code>$command</code></p>
-</body>
-</html>
-""")
+_LATER = ("fidelity", "controls")  # tables with a section of their own
+_NOTHING = "No training has finished yet."
 
 
-def report_page(facts: ReportFacts, *, headline: str) -> str:
+def report_page(facts: ReportFacts) -> str:
     """Return the page as HTML, plotly's script inside, with no request to anywhere."""
     title = f"budgetnas: {facts.title}"
     if facts.notice:
         title += f" ({facts.dataset} only shows the flow: its ranking says nothing about CIFAR-10)"
-    return _PAGE.substitute(
-        title=escape(title),
-        notice=f'<p class="notice">{escape(facts.notice)}</p>' if facts.notice else "",
-        headline=escape(headline),
-        lines=_definitions(facts.lines),
-        params=_figure(cost_figure(facts, "params"), script=True),
-        macs=_figure(cost_figure(facts, "macs"), script=False),
-        curves=_figure(curves_figure(facts), script=False),
-        references=_definitions(facts.references),
-        table=_table(trials_table(facts)),
-        command=escape(facts.command),
+    sections = (
+        section("searched", "What was searched", _searched(facts)),
+        section("accuracy", "Cost against accuracy", _accuracy(facts)),
+        section("learning", "Learning curves", _curves(facts)),
+        section("networks", "All networks at once", _parallel(complete(facts))),
+        section("dimensions", "What mattered", _importance(complete(facts))),
+        section("winner", "The winner", _winner(winning_trial(facts), facts.shape)),
+        section("evidence", "Fidelity and controls", _evidence(facts)),
+        section("reported", "The report's models", _references(facts.references)),
+        section("trials", "All trials", _trials(facts)),
+        section("again", "Run it again", f'<pre class="scroll" tabindex="0">{escape(facts.command)}</pre>'),
+    )
+    return shell(
+        title=title,
+        opening=paragraph(facts.notice, "notice") + paragraph(facts.headline, "headline") + _verdict(facts.verdict),
+        sections=sections,
     )
 
 
-def _figure(figure: object, *, script: bool) -> str:
-    return str(
-        io.to_html(
-            figure,
-            full_html=False,
-            include_plotlyjs="inline" if script else False,
-            config={"responsive": True, "displayModeBar": False},
-        )
-    )
-
-
-def _definitions(lines: Iterable[tuple[str, str]]) -> str:
-    return "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in lines)
-
-
-_TEXT = frozenset({"state", "origin", "spec", "blocks", "widths", "reason"})
-_PERCENT = frozenset({"utilisation", "score", "posterior_mean", "full_score", "test_accuracy"})
-
-
-def _table(table: pd.DataFrame) -> str:
-    head = "".join(f"<th{_class(name)}>{escape(name.replace('_', ' '))}</th>" for name in table.columns)
-    body = "".join(
-        "<tr>" + "".join(f"<td{_class(name)}>{_cell(name, row[name])}</td>" for name in table.columns) + "</tr>"
-        for row in table.to_dict("records")
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _class(column: str) -> str:
-    return ' class="text"' if column in _TEXT else ""
-
-
-def _cell(column: str, value: object) -> str:
-    if value is None or pd.isna(value):  # type: ignore[call-overload]
+def _verdict(text: str) -> str:
+    if not text:
         return ""
-    if column in _PERCENT:
-        return f"{100 * float(value):.2f} %"  # type: ignore[arg-type]
-    return f"{value:,}" if column in ("params", "macs") else escape(str(value))
+    kind, word = ("verdict untested", "Unproven") if "not tested" in text.lower() else ("verdict", "Verdict")
+    return f'<p class="{kind}"><b>{word}</b>{escape(text)}</p>'
+
+
+def _searched(facts: ReportFacts) -> str:
+    tables = (table for key, table in facts.tables.items() if key not in _LATER)
+    return definitions(facts.lines) + "".join(map(words_table, tables))
+
+
+def _accuracy(facts: ReportFacts) -> str:
+    if not complete(facts):
+        return paragraph(_NOTHING)
+    told = (
+        "Validation accuracy of short trainings (dots) and of full ones (stars): different fidelities, so each has an "
+        "axis of its own, and the Pareto front (the most accuracy for no more than that cost) is made from one alone."
+    )
+    return plot(cost_figure(facts, "params"), "params", told + _outside(facts, "params")) + plot(
+        cost_figure(facts, "macs"), "macs", "The same against multiply-accumulates." + _outside(facts, "macs")
+    )
+
+
+def _outside(facts: ReportFacts, cost: str) -> str:
+    unit = "parameters" if cost == "params" else "MACs"
+    names = [f"{reference.name} ({getattr(reference, cost):,} {unit})" for reference in outside_references(facts, cost)]
+    return f" Beyond the edge: {', '.join(names)}; a double click shows all." if names else ""
+
+
+def _curves(facts: ReportFacts) -> str:
+    if not any(trial.curve for trials in facts.rungs.values() for trial in trials) and not facts.finals:
+        return paragraph(_NOTHING)
+    told = (
+        "Every rung is a training of its own, from the start and with its own schedule; none goes on from a shorter "
+        "one. A click on a name of the legend hides it or shows it again, a double click shows it alone."
+    )
+    return plot(curves_figure(facts), "curves", told)
+
+
+def _parallel(trials: list[Trial]) -> str:
+    if len(trials) < 2:
+        return paragraph("Two finished short trainings or more can be compared here; there are fewer.")
+    figure = parallel_figure(trials)
+    told = (
+        f"Each line is one of {len(trials):,} networks, from its stages to the score of its short training: grey is "
+        "low, blue middling, orange high. Drag along an axis to keep a range of it. Blocks and width of a stage that "
+        "is not there are 0."
+    )
+    return plot(figure, "parallel", told, least_width=86 * len(figure.data[0].dimensions))
+
+
+def _importance(trials: list[Trial]) -> str:
+    found = importances(trials)
+    if isinstance(found, str):
+        return paragraph(found)
+    told = (
+        f"Importance of each dimension for being in the best tenth of {plural(len(trials), 'short training')}, by "
+        "PED-ANOVA (Optuna). It describes these trials, which the sampler chose, and not the whole space."
+    )
+    if len(trials) < ENOUGH:
+        told += f" With fewer than {ENOUGH} it is a hint and no more."
+    return plot(importance_figure(found), "importance", told)
+
+
+def _winner(winner: Trial | None, shape: DataShape) -> str:
+    if winner is None:
+        return paragraph("There is none before a full training has ended.")
+    spec = winner.candidate.spec
+    told = (
+        f"Trial {winner.number}, {spec.id}. A slab is a block: the taller, the larger its feature map; the thicker, "
+        "the more channels. Arcs are shortcuts; a solid one projects (1x1 convolution)."
+    )
+    layers = words_table(layers_table(spec, shape), heading="", has_total=True)
+    return (
+        captioned(f'<div class="scroll" tabindex="0">{drawing(spec, shape)}</div>', told)
+        + words_table(parts_table(spec, shape), has_total=True)
+        + f"<details><summary>Every layer</summary>{layers}</details>"
+    )
+
+
+def _evidence(facts: ReportFacts) -> str:
+    tables = {key: words_table(facts.tables[key]) for key in _LATER if key in facts.tables}
+    told = "How networks scored at a rung, and what full training made of them: the straighter, the better it ranks."
+    drawn = plot(fidelity_figure(facts), "fidelity", told) if any(facts.pairs.values()) else ""
+    return tables.get("fidelity", "") + drawn + tables.get("controls", "")
+
+
+def _references(references: Iterable[Reference]) -> str:
+    rows = [
+        (
+            reference.name,
+            f"{reference.params:,}",
+            f"{reference.macs:,}",
+            "" if reference.accuracy is None else f"{reference.accuracy:.2f} % (reported)",
+            reference.note,
+        )
+        for reference in references
+    ]
+    if not rows:
+        return ""
+    table = Table(title="", columns=("model", "params", "MACs", "test accuracy", "note"), rows=rows)
+    told = "As the student report gives them: the best epoch on the CIFAR-10 test set. Not measured here."
+    return paragraph(told) + words_table(table, heading="", prose=("note",))
+
+
+def _trials(facts: ReportFacts) -> str:
+    if not facts.trials:
+        return paragraph("There is none yet.")
+    told = (
+        f"{plural(len(facts.trials), 'trial')}. A header sorts by its column, once more the other way round. Scores "
+        "are validation accuracies after the last epoch, of the first rung unless the header says otherwise; they, "
+        "their standard deviations and the utilisation of the cap are in percent."
+    )
+    return paragraph(told, "note") + sortable_table(facts)

@@ -1,4 +1,4 @@
-"""The widths of a residual network whose blocks are fixed: the space that `fit` fills a cap in."""
+"""The widths of a residual network whose blocks are fixed, and the network that fills a cap with them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ import numpy.typing as npt
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.complexity import pools
+from budgetnas.complexity.counter import count
+from budgetnas.exceptions import InfeasibleBudgetError
 from budgetnas.space.protocol import Dimension, Space
+from budgetnas.space.repair import repair
 
 IntArray = npt.NDArray[np.int64]
+WIDEST = 8192
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,3 +48,32 @@ class WidthSpace(Space):
     def decode(self, point: IntArray) -> ResNetSpec:
         """Make the spec of one point [D]."""
         return ResNetSpec(blocks=self.blocks, widths=tuple(int(width) for width in point))
+
+
+def fit(given: ResNetSpec, shape: DataShape, cap: int, *, step: int = 1, max_macs: int | None = None) -> ResNetSpec:
+    """Return the network of the blocks of `given` whose widths fill `cap`, by the rule of `space.repair`.
+
+    Args:
+        given: the blocks, and the widths whose ratios are kept as near as the grid allows.
+        shape: images and classes.
+        cap: on params.
+        step: grid of the widths, in channels.
+        max_macs: cap on MACs for one image; None for no cap.
+
+    Raises:
+        InfeasibleBudgetError: not even the narrowest network of these blocks fits.
+    """
+    space = WidthSpace(blocks=given.blocks, widths=range(step, widest(given, step) + 1, step), shape=shape)
+    found = repair(space, np.array(given.widths), max_params=cap, max_macs=max_macs)
+    if found is None:
+        least = count(space.decode(np.full(len(given.blocks), step)), shape).params
+        raise InfeasibleBudgetError(
+            f"`--max-params` is {cap:,}, but with blocks {','.join(map(str, given.blocks))} the narrowest network has "
+            f"{least:,} parameters: raise the cap, take away blocks, or lower --step."
+        )
+    return space.decode(found.point)
+
+
+def widest(given: ResNetSpec, step: int) -> int:
+    """Return the widest width, in channels, that `fit` considers for a network."""
+    return max(WIDEST, *given.widths) // step * step

@@ -1,27 +1,96 @@
-"""optuna-dashboard on a study database."""
+"""optuna-dashboard: what a study shows there beside its trials, and serving it."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
+import optuna
+from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upload_artifact
+from optuna.storages import BaseStorage
+
 from budgetnas.exceptions import StorageError
-from budgetnas.storage.database import open_storage
+from budgetnas.storage.database import open_storage, translated
+
+ARTIFACTS = "artifacts"
 
 
-def serve(url: str, *, host: str, port: int, ready: Callable[[int], None]) -> None:
+def publish_note(storage: BaseStorage, name: str, text: str) -> None:
+    """Write the note of a study, in Markdown, over the one that it has.
+
+    Raises:
+        StorageError: the storage cannot be written.
+    """
+    from optuna_dashboard import save_note
+
+    with translated(name):
+        study = optuna.load_study(study_name=name, storage=storage)
+        save_note(study, text)
+
+
+def publish_figures(storage: BaseStorage, name: str, figures: Mapping[str, Any]) -> None:
+    """Save plotly figures with a study, each under its id; the dashboard sends all of them anew with every poll.
+
+    Raises:
+        StorageError: the storage cannot be written.
+    """
+    from optuna_dashboard import save_plotly_graph_object
+
+    with translated(name):
+        study = optuna.load_study(study_name=name, storage=storage)
+        for key, figure in figures.items():
+            save_plotly_graph_object(study, figure, graph_object_id=key)
+
+
+def publish_files(storage: BaseStorage, name: str, folder: Path, files: Iterable[Path]) -> None:
+    """Show files as artifacts of a study; a file of a name that it has takes that one's place.
+
+    Args:
+        storage: of the study.
+        name: of the study.
+        folder: of the run: the copies lie in `artifacts` below it.
+        files: what to show, each under its own name.
+
+    Raises:
+        StorageError: the storage or the folder cannot be written, or a file cannot be read.
+    """
+    with translated(name):
+        study = optuna.load_study(study_name=name, storage=storage)
+        (folder / ARTIFACTS).mkdir(exist_ok=True)
+        store = FileSystemArtifactStore(folder / ARTIFACTS)
+        known = {meta.filename: meta.artifact_id for meta in get_all_artifact_meta(study)}
+        for path in files:
+            if path.name in known:
+                with path.open("rb") as file:
+                    store.write(known[path.name], file)
+            else:
+                upload_artifact(artifact_store=store, file_path=str(path), study_or_trial=study)
+
+
+def serve(
+    url: str,
+    *,
+    host: str,
+    port: int,
+    ready: Callable[[str], None],
+    study: str | None = None,
+    folder: Path | None = None,
+) -> None:
     """Serve optuna-dashboard until interrupted.
 
     Args:
         url: of an Optuna storage.
         host: address to bind; the dashboard has no password, so keep to 127.0.0.1 unless the network is trusted.
         port: to listen on; 0 takes a free one.
-        ready: called with the port once the server listens.
+        ready: called with the page's address once the server listens.
+        study: name of the study whose page that is; all of them, or the only one, unless given.
+        folder: of the run, whose artifacts are shown.
 
     Raises:
-        StorageError: the storage cannot be opened, or the port is taken.
+        StorageError: the storage cannot be opened, holds no such study, or the port is taken.
     """
     from wsgiref.simple_server import WSGIRequestHandler, make_server
 
@@ -31,8 +100,14 @@ def serve(url: str, *, host: str, port: int, ready: Callable[[int], None]) -> No
         def log_message(self, format: str, *args: Any) -> None:
             """Say nothing: a poll every few seconds is no news."""
 
+    storage = open_storage(url)
+    page = "/dashboard"
+    if study is not None:
+        with translated(study):
+            page = f"/dashboard/studies/{storage.get_study_id_from_name(study)}"
+    store = FileSystemArtifactStore(folder / ARTIFACTS) if folder else None
     try:
-        server = make_server(host, port, wsgi(open_storage(url)), handler_class=Quiet)
+        server = make_server(host, port, wsgi(storage, artifact_store=store), handler_class=Quiet)
     except OSError as error:
         raise StorageError(
             f"`--port {port}` on {host} cannot be used ({os.strerror(error.errno or 0)}): give another --port."
@@ -42,7 +117,7 @@ def serve(url: str, *, host: str, port: int, ready: Callable[[int], None]) -> No
     with server:
         thread.start()
         try:
-            ready(server.server_port)
+            ready(f"http://{host}:{server.server_port}{page}")
             thread.join()
         finally:
             server.shutdown()

@@ -28,6 +28,7 @@ _KNOWN = (
     OSError,
 )
 _PASSING = (sqlite3.OperationalError, exc.OperationalError, OSError)
+Storage = BaseStorage
 _MISREAD = frozenset("?#%")
 
 
@@ -51,6 +52,27 @@ def study_names(storage: BaseStorage) -> list[str]:
     """Name all studies of a storage."""
     with translated("the storage"):
         return [study.study_name for study in storage.get_all_studies()]
+
+
+def run_url(folder: Path, storage: str | None = None) -> str:
+    """Return the URL of a run's storage: the given one, or the database in its folder.
+
+    Raises:
+        StorageError: there is none in the folder.
+    """
+    if storage is not None:
+        return storage
+    database = folder / "study.db"
+    if not database.is_file():
+        raise StorageError(f"`{database}` does not exist: give the folder of a run, such as runs/NAME.")
+    return sqlite_url(database)
+
+
+def find_study(url: str, run: str) -> str | None:
+    """Return the name of the study that shows a run best: its first, the one of all candidates; None without any."""
+    names = [name for name in study_names(open_storage(url)) if name == run or name.startswith(f"{run}/")]
+    rungs = [name for name in names if name.rpartition("/")[2].removeprefix("r").isdigit()]
+    return min(rungs, key=lambda name: int(name.rpartition("/r")[2]), default=names[0] if names else None)
 
 
 def sqlite_url(path: Path) -> str:

@@ -159,6 +159,18 @@ class StudyStore:
         return trial
 
 
+def read_study(storage: BaseStorage, name: str) -> tuple[Sequence[Trial], dict[str, Any]]:
+    """Return the trials and the facts of a study that is there, and write nothing.
+
+    Raises:
+        StorageError: there is no such study, or it is no study of this program.
+    """
+    with translated(name):
+        study_id = storage.get_study_id_from_name(name)
+        trials = [_from_optuna(frozen) for frozen in storage.get_all_trials(study_id, deepcopy=False)]
+        return trials, dict(storage.get_study_user_attrs(study_id))
+
+
 def _columns(candidate: Candidate) -> dict[str, Any]:
     return {
         "spec": candidate.spec.id,

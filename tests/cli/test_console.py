@@ -10,27 +10,50 @@ import pytest
 
 from budgetnas.cli import console
 from budgetnas.config.study import load_study
+from budgetnas.outcome.costs import Cost
+from budgetnas.pipeline.listener import Progress
 from budgetnas.pipeline.plan import Plan
+from budgetnas.pipeline.plan_lines import plan_lines, search_lines, seed_lines
 from budgetnas.pipeline.prepare import prepare
-from budgetnas.pipeline.search import Progress
 
 
 @pytest.fixture(scope="module")
 def plan():
     words = {"budget.max_params": "300k", "data.dataset": "digits", "engine.device": "cpu"}
     prepared = prepare(load_study(None, words, []))
-    return Plan(prepared=prepared, images_per_second=700, proxy_seconds=500, full_seconds=100)
+    return Plan(prepared=prepared, images_per_second=700, costs=costs(500, 100), trainings=search_lines(prepared))
+
+
+def costs(short, full):
+    """Expected seconds of 100 short and 5 full trainings; the workers that train them are the machine's."""
+    return tuple(
+        Cost(level=level, trainings=trainings, epochs=1, images=1, seconds=seconds)
+        for level, trainings, seconds in (("r3", 100, short), ("full", 5, full))
+    )
 
 
 def test_a_plan_of_hours_names_what_shortens_it(plan):
-    assert dict(console.plan_lines(plan))["time"] == "about 10 min for the whole search"
-    time = dict(console.plan_lines(replace(plan, full_seconds=9_000)))["time"]
+    one = replace(plan, prepared=with_workers(plan.prepared, 1))
+    assert dict(plan_lines(one))["time"] == "about 10 min for all of it"
+    time = dict(plan_lines(replace(one, costs=costs(500, 9_000))))["time"]
     assert time.startswith("about 2.6 h")
     for option in ("--trials", "--promote", "--full-epochs", "--subset", "--max-hours"):
         assert option in time
 
 
-def test_a_resumed_plan_counts_what_is_left(plan):
+def test_workers_share_the_time_and_the_last_round_may_leave_some_idle(plan):
+    one, four = (replace(plan, prepared=with_workers(plan.prepared, workers)) for workers in (1, 4))
+    assert one.wall_seconds(one.costs[1]) == 100
+    assert four.wall_seconds(four.costs[1]) == 40
+    assert four.seconds_after("r3") == 40
+    assert four.seconds_after("full") == 0
+
+
+def with_workers(prepared, workers):
+    return replace(prepared, config=replace(prepared.config, engine=replace(prepared.config.engine, workers=workers)))
+
+
+def test_a_plan_says_what_every_level_costs_and_a_resumed_one_what_is_left(plan, capsys):
     from budgetnas.pipeline.plan import make_plan
     from budgetnas.records.engine import Finished
     from budgetnas.training.tasks import Timed
@@ -44,16 +67,26 @@ def test_a_resumed_plan_counts_what_is_left(plan):
         def wait(self, timeout):
             return [Finished(key=self.key, result=Timed(seconds_per_image=0.01))]
 
-    whole = make_plan(plan.prepared, Timer())
-    part = make_plan(plan.prepared, Timer(), proxies_left=50, fulls_left=5)
-    assert part.proxy_seconds == pytest.approx(whole.proxy_seconds / 2)
-    assert part.full_seconds == whole.full_seconds
-    assert "for what is left" in dict(console.plan_lines(part))["time"]
-    assert make_plan(plan.prepared, Timer(), proxies_left=0, fulls_left=0).full_seconds == 0
+    whole = make_plan(plan.prepared, Timer(), left={"r3": 100, "full": 5})
+    part = make_plan(plan.prepared, Timer(), left={"r3": 50, "full": 5}, is_resumed=True)
+    assert part.costs[0].seconds == pytest.approx(whole.costs[0].seconds / 2)
+    assert part.costs[1] == whole.costs[1]
+    assert part.costs[1].images == 5 * 10 * len(plan.prepared.data.train)
+    assert "for what is left" in dict(plan_lines(part))["time"]
+    assert make_plan(plan.prepared, Timer(), left={"r3": 0, "full": 0}).costs[1].seconds == 0
+    console.Console(as_json=False).planned(part)
+    lines = capsys.readouterr().out.splitlines()
+    (header,) = (
+        i
+        for i, line in enumerate(lines)
+        if line.split() == ["level", "trainings", "epochs", "images", "device", "hours"]
+    )
+    assert lines[header + 1].startswith("short trainings of 3 epochs")
+    assert lines[header + 3].startswith("in all")
 
 
 def test_seeded_models_are_counted_for_the_report_and_for_the_data_at_hand(plan):
-    lines = console.seed_lines(plan.prepared)
+    lines = seed_lines(plan.prepared)
     assert len(lines) == 5
     assert "4,903,242   4,902,090  over the cap: pruned" in lines[0]
 
@@ -63,9 +96,9 @@ def test_without_a_terminal_there_is_one_plain_line_every_ten_seconds(capsys, mo
     monkeypatch.setattr(console.time, "monotonic", lambda: next(now))
     listener = console.Console(as_json=False)
     for done in range(10):
-        listener.progressed(Progress(stage="proxy", done=done, total=10, best=0.5))
+        listener.progressed(Progress(level="r3", done=done, total=10, best=0.5))
     assert capsys.readouterr().out.splitlines() == [
-        f"short trainings: {done} of 10  best 50.00 %" for done in (0, 4, 8)
+        f"short trainings of 3 epochs: {done} of 10  best 50.00 %" for done in (0, 4, 8)
     ]
 
 

@@ -5,12 +5,18 @@ import argparse
 import pytest
 
 from budgetnas.cli.main import COMMANDS, main, make_parser
-from budgetnas.cli.search import KEYS
+from budgetnas.cli.studies import KEYS
 from budgetnas.config.study import StudyConfig, flatten
 
 SEARCH = """
     --max-params --trials --dataset --data-dir --subset --out --name --seed --device --workers --sampler --promote
     --full-epochs --max-hours --storage --set --dry-run --no-paper-models --json
+"""
+
+
+CALIBRATE = """
+    --max-params --networks --lengths --dataset --data-dir --subset --out --name --seed --device --workers --full-epochs
+    --max-hours --storage --set --dry-run --json
 """
 
 
@@ -27,6 +33,10 @@ def options(name: str) -> set[str]:
 
 def test_the_options_of_search_are_frozen():
     assert options("search") == set(SEARCH.split())
+    assert options("calibrate") == set(CALIBRATE.split())
+    assert options("best") == {"--max-params", "--storage", "--json"}
+    assert options("report") == {"--storage"}
+    assert options("dashboard") == {"--storage", "--host", "--port"}
     assert options("train") == set(TRAIN.split())
     assert options("reproduce") == set(TRAIN.split()) - {"--blocks", "--widths"} | {"--models"}
 

@@ -72,7 +72,7 @@ def test_the_run_directory_holds_everything(finished):
     assert manifest["counts"] == {"counted": 11, "pruned": 5, "trained": 6, "failed": 0}
     assert manifest["command"].startswith("budgetnas search --max-params 60k")
     assert manifest["notice"]
-    assert len(manifest["test_looks"]) == 2
+    assert manifest["test_looks"]["count"] == len(manifest["test_looks"]["looks"]) == 2
     assert set(manifest["versions"]) >= {"python", "torch", "optuna"}
     page = (run / "report.html").read_text()
     assert "digits only shows the flow" in page
@@ -179,7 +179,7 @@ def _some_are_complete(database: Path) -> bool:
         (("--set", "proxy.recipe=full"), "proxy.recipe"),
         (("--set", "space.width_step=16"), "space.width_step was 8, is 16"),
         (("--full-epochs", "5"), "full.epochs was 4, is 5"),
-        (("--set", "proxy.epochs=2"), "proxy.epochs was 3, is 2"),
+        (("--set", "proxy.rungs=[2]"), "proxy.rungs was [3], is [2]"),
         (("--no-paper-models",), "search.paper_models was True, is False"),
         (("--set", "engine.threads=2"), "engine.threads was 1, is 2"),
         (("--subset", "20"), "data.fingerprint"),
@@ -202,13 +202,13 @@ def test_a_study_resumed_with_something_else_says_what(finished, capsys, monkeyp
 def test_a_dry_run_writes_nothing(budgetnas, tmp_path):
     done = budgetnas(*WORDS, "--dry-run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "for the whole search" in done.stdout
+    assert "for all of it" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 
 def test_own_images_flow_through_with_their_own_shape(budgetnas, tmp_path, make_npz):
     path = make_npz(side=12, channels=3, per_class=30)
-    words = ("--trials", 2, "--promote", 1, "--full-epochs", 1, "--set", "proxy.epochs=1", "--no-paper-models")
+    words = ("--trials", 2, "--promote", 1, "--full-epochs", 1, "--set", "proxy.rungs=[1]", "--no-paper-models")
     done = budgetnas("search", "--max-params", "20k", "--dataset", path, *words, "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)

@@ -128,3 +128,39 @@ def test_only_optunas_own_samplers_propose_over_the_budget():
     assert config.search.over_budget == "prune"
     with pytest.raises(UsageError, match=r"`search.over_budget` is 'prune' and `search.sampler` is 'thompson'"):
         load_study(None, {"search.over_budget": "prune"}, [])
+
+
+def test_the_shipped_cifar_study_asks_for_rungs_repeats_and_controls():
+    config = load_study("cifar10_5m", {}, [])
+    assert config.budget.cap(DataShape()) == 5_000_000
+    assert config.proxy.rungs == (8, 24)
+    assert config.full.repeats == 3
+    assert config.evidence.controls
+    assert config.evidence.control_promotions >= 10
+
+
+def test_tiers_are_caps_in_rising_order_and_the_largest_is_the_cap():
+    config = load_study(None, {"budget.tiers": ["5M", "100%resnet20", 1e6]}, [])
+    assert config.budget.caps(DataShape()) == (272_474, 1_000_000, 5_000_000)
+    assert config.budget.cap(DataShape()) == 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"budget.tiers": ["1M", "1e6"]}, "must hold different caps"),
+        ({"budget.tiers": ["1M", "2M"], "budget.max_params": "3M"}, "go up to 2,000,000: leave one of them out"),
+        ({"budget.tiers": ["x"]}, "`budget.tiers` is 'x'"),
+        ({"budget.tiers": []}, "`--max-params` is missing"),
+        ({"budget.tiers": ["1M"], "search.over_budget": "prune", "search.sampler": "tpe"}, "know no tiers"),
+        ({"proxy.rungs": []}, r"`proxy.rungs` is \[\], but must be epochs that rise"),
+        ({"proxy.rungs": [8, 8]}, "must be epochs that rise"),
+        ({"proxy.rungs": [0]}, "must be epochs that rise"),
+        ({"proxy.rungs": [24, 8]}, "must be epochs that rise"),
+        ({"proxy.rungs": [8.5]}, "is 8.5, but must be a whole number"),
+        ({"evidence.control_promotions": -1}, "must be from 0"),
+    ],
+)
+def test_tiers_rungs_and_evidence_check_their_values(words, said):
+    with pytest.raises(UsageError, match=said):
+        load_study(None, words, []).budget.caps(DataShape())

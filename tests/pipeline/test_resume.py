@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from small_studies import first, ladder_of, prepared, train
 
-from budgetnas.arch.spec import ResNetSpec
-from budgetnas.config.study import load_study
 from budgetnas.exceptions import StudyMismatchError
-from budgetnas.pipeline.prepare import prepare
-from budgetnas.pipeline.resume import hold, is_done, why_stopped, work_left
-from budgetnas.records.trial import Candidate, TrialState
+from budgetnas.pipeline.controls import controls, wanted_controls
+from budgetnas.pipeline.promotions import decide, wanted
+from budgetnas.pipeline.resume import expected, hold, is_done, why_stopped, work_left
+from budgetnas.promotion.select import finalists
 from budgetnas.storage.database import open_storage, sqlite_url, study_names
 from budgetnas.storage.study import Ranges, StudyStore
 
 RANGES = Ranges(stages=(1, 4), blocks=(1, 8), widths=(1, 512))
-
-
-def prepared(**changes):
-    words = {
-        "budget.max_params": "60k",
-        "data.dataset": "digits",
-        "engine.device": "cpu",
-        "search.trials": 3,
-        "full.promote": 2,
-        "output.name": "s",
-    }
-    return prepare(load_study(None, words | changes, []))
 
 
 @pytest.fixture
@@ -33,27 +21,26 @@ def storage(tmp_path):
     return open_storage(sqlite_url(tmp_path / "study.db"))
 
 
-def proxy(store, number, score):
-    candidate = Candidate(spec=ResNetSpec(blocks=(1,), widths=(10 + number,)), params=9, macs=9, origin="random")
-    store.add(candidate, state=TrialState.RUNNING, attrs={})
-    store.finish(number, score, {})
+def look_at_everything(ladder):
+    looks = {
+        f"{level}/{trial.number}:{trial.attrs['weights_sha256']}": {"correct": 1, "images": 2}
+        for level, store in ladder.tested
+        for trial in store.trials
+        if "weights_sha256" in trial.attrs
+    }
+    ladder.fulls.record("looks", looks)
 
 
-def full(fulls, candidate, parent, score):
-    trial = fulls.add(candidate, state=TrialState.RUNNING, attrs={"parent": parent, "repeat": 0})
-    if score is None:
-        fulls.fail(trial.number, "out of memory")
-    else:
-        fulls.finish(trial.number, score, {"weights_sha256": "0"})
-
-
-def test_a_study_is_held_to_its_beginning_and_keeps_its_band(storage):
+def test_a_study_is_held_to_its_beginning_and_keeps_its_bands(storage):
     fulls = StudyStore(storage, "s/full", RANGES)
-    first = hold(prepared(), fulls, names=study_names(storage))
-    again = hold(prepared(**{"search.trials": 900}), fulls, names=study_names(storage))
-    assert (again.band.low, again.band.high) == (first.band.low, first.band.high)
+    tiers = {"budget__tiers": ["30k", "60k"], "budget__max_params": None}
+    begun = hold(prepared(**tiers), fulls, names=study_names(storage))
+    again = hold(prepared(search__trials=900, **tiers), fulls, names=study_names(storage))
+    assert [tier.band.low for tier in again.tiers] == [tier.band.low for tier in begun.tiers]
     with pytest.raises(StudyMismatchError, match=r"search\.seed was 0, is 1"):
-        hold(prepared(**{"search.seed": 1}), fulls, names=study_names(storage))
+        hold(prepared(search__seed=1, **tiers), fulls, names=study_names(storage))
+    with pytest.raises(StudyMismatchError, match=r"kind was 'search', is 'calibration'"):
+        hold(prepared(**tiers), fulls, names=study_names(storage), kind="calibration")
 
 
 def test_trials_of_another_making_are_not_adopted(storage):
@@ -64,40 +51,68 @@ def test_trials_of_another_making_are_not_adopted(storage):
 
 
 def test_what_is_left_is_counted_down_to_nothing(storage):
-    study = prepared()
-    proxies, fulls = StudyStore(storage, "s/r3", RANGES), StudyStore(storage, "s/full", RANGES)
-    assert work_left(study, proxies, fulls) == (3, 2)
-    for number, score in enumerate((0.5, 0.9)):
-        proxy(proxies, number, score)
-    assert work_left(study, proxies, fulls) == (1, 2)
-    assert "hours of --max-hours were over" in why_stopped(study, proxies, fulls)
-    proxy(proxies, 2, 0.8)
-    assert work_left(study, proxies, fulls) == (0, 2)
-    full(fulls, proxies.trials[1].candidate, 1, 0.9)
-    full(fulls, proxies.trials[2].candidate, 2, None)
-    assert work_left(study, proxies, fulls) == (0, 1)
-    assert why_stopped(study, proxies, fulls) == "some full trainings failed; the same command tries them again"
-    full(fulls, proxies.trials[2].candidate, 2, 0.7)
-    assert work_left(study, proxies, fulls) == (0, 0)
-    assert not is_done(study, proxies, fulls)
-    fulls.record("looks", {"0:0": {}, "2:0": {}})
-    assert is_done(study, proxies, fulls)
-    assert why_stopped(study, proxies, fulls) == "all trials were done"
+    study = prepared(search__trials=3)
+    ladder = ladder_of(study, storage)
+    assert work_left(study, ladder) == expected(study) == {"r3": 3, "full": 2}
+    for score in (0.5, 0.9):
+        first(study, ladder.first, score)
+    assert work_left(study, ladder) == {"r3": 1, "full": 2}
+    assert "hours of --max-hours were over" in why_stopped(study, ladder)
+    first(study, ladder.first, 0.8)
+    assert work_left(study, ladder) == {"r3": 0, "full": 2}
+    best, second = wanted(study, ladder, 0, decide(study, ladder, 0))
+    train(ladder.fulls, best, 0.9)
+    train(ladder.fulls, second, None)
+    assert work_left(study, ladder) == {"r3": 0, "full": 1}
+    assert why_stopped(study, ladder) == "some full trainings failed; the same command tries them again"
+    train(ladder.fulls, second, 0.7)
+    assert work_left(study, ladder) == {"r3": 0, "full": 0}
+    assert not is_done(study, ladder)
+    look_at_everything(ladder)
+    assert is_done(study, ladder)
+    assert why_stopped(study, ladder) == "all trials were done"
+
+
+def test_rungs_and_controls_are_expected_until_they_are_known(storage):
+    study = prepared(
+        search__trials=7, proxy__rungs=[1, 3], full__repeats=2, evidence__controls=True, evidence__control_promotions=1
+    )
+    nets = len(controls(study))
+    ladder = ladder_of(study, storage)
+    assert work_left(study, ladder) == expected(study) == {"r1": 7, "r3": 4, "full": 6, "controls": 2 + 2 * nets}
+    for i in range(7):
+        first(study, ladder.first, 0.1 * i)
+    chosen = wanted(study, ladder, 0, decide(study, ladder, 0))
+    assert work_left(study, ladder)["r3"] == len(chosen)
+    for one in chosen:
+        train(ladder.rung_stores[1], one, 0.5)
+    fulls = wanted(study, ladder, 1, decide(study, ladder, 1))
+    assert work_left(study, ladder)["full"] == len(fulls)
+    for one in fulls:
+        train(ladder.fulls, one, 0.5)
+    listed = wanted_controls(study, finalists(ladder.fulls.trials)[0])
+    distinct = {one.key for one in listed}
+    assert work_left(study, ladder) == {"r1": 0, "r3": 0, "full": 0, "controls": len(distinct)}
+    assert not is_done(study, ladder)
+    for one in {one.key: one for one in listed}.values():
+        train(ladder.controls, one, 0.5)
+    look_at_everything(ladder)
+    assert is_done(study, ladder)
 
 
 def test_a_band_that_ran_out_leaves_nothing(storage):
-    study = prepared(**{"full.promote": 1})
-    proxies, fulls = StudyStore(storage, "s/r3", RANGES), StudyStore(storage, "s/full", RANGES)
-    proxy(proxies, 0, 0.5)
-    proxies.record("exhausted", True)
-    assert work_left(study, proxies, fulls) == (0, 1)
-    full(fulls, proxies.trials[0].candidate, 0, 0.9)
-    fulls.record("looks", {"0:0": {}})
-    assert why_stopped(study, proxies, fulls) == "the band ran out of architectures"
+    study = prepared(full__promote=1)
+    ladder = ladder_of(study, storage)
+    first(study, ladder.first, 0.5)
+    ladder.first.record("exhausted", True)
+    assert work_left(study, ladder) == {"r3": 0, "full": 1}
+    train(ladder.fulls, wanted(study, ladder, 0, decide(study, ladder, 0))[0], 0.9)
+    look_at_everything(ladder)
+    assert why_stopped(study, ladder) == "the band ran out of architectures"
 
 
 def test_a_recipe_with_statistics_of_its_own_is_the_same_recipe_when_it_comes_back(storage, make_npz):
-    study = prepared(**{"data.dataset": str(make_npz()), "full.recipe": "paper200"})
+    study = prepared(data__dataset=str(make_npz()), full__recipe="paper200")
     fulls = StudyStore(storage, "s/full", RANGES)
     for _ in range(2):
         hold(study, fulls, names=study_names(storage))

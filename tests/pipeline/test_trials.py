@@ -11,11 +11,11 @@ import pytest
 from budgetnas.config.study import load_study
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.prepare import prepare
+from budgetnas.pipeline.search import make_study_sampler
 from budgetnas.pipeline.stages import ProxyStage
 from budgetnas.pipeline.trials import Clock, check_failures, run_stage
 from budgetnas.records.engine import EpochReport, Failed, Finished, Progressed
 from budgetnas.records.trial import TrialState
-from budgetnas.search.samplers import make_sampler
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.study import Ranges, StudyStore
 from budgetnas.training.tasks import Trained
@@ -66,11 +66,8 @@ def prepared():
 def stage(prepared, store, **changes):
     words = {key: changes[key] for key in ("trials", "sampler", "over_budget") if key in changes}
     search = replace(prepared.config.search, **words)
-    sampler = make_sampler(
-        search.sampler, prepared.space, prepared.band, seed=search.seed, over_budget=search.over_budget
-    )
     view = replace(prepared, config=replace(prepared.config, search=search))
-    return ProxyStage(view, store, sampler)
+    return ProxyStage(view, store, make_study_sampler(view))
 
 
 def table(store):
@@ -113,7 +110,8 @@ def test_every_sampler_gives_one_table_for_any_workers_and_stops(prepared, tmp_p
 
 def test_the_plain_way_prunes_records_and_counts_what_is_over_the_budget(prepared, tmp_path):
     words = {"sampler": "tpe", "over_budget": "prune"}
-    prepared = replace(prepared, cap=5_000_000, macs_cap=200_000_000)
+    roomy = replace(prepared.tiers[-1], cap=5_000_000)
+    prepared = replace(prepared, tiers=(roomy,), macs_cap=200_000_000)
     store = run(prepared, tmp_path / "one.db", FakeEngine(1), **words)
     proposed = [trial for trial in store.trials if not trial.attrs["seeded"]]
     caps = prepared.cap, prepared.macs_cap
@@ -127,6 +125,22 @@ def test_the_plain_way_prunes_records_and_counts_what_is_over_the_budget(prepare
     with pytest.raises(KeyboardInterrupt):
         run(prepared, path, FakeEngine(2, stop_after=1), **words)
     assert table(run(prepared, path, FakeEngine(4), **words)) == table(store)
+
+
+@pytest.mark.parametrize("sampler", ["thompson", "random"])
+def test_tiers_share_the_trials_and_give_one_table_too(tmp_path, sampler):
+    words = {"budget.tiers": ["60k", "150k", "300k"], "search.trials": 24, "data.dataset": "digits"}
+    tiered = prepare(load_study(None, {**words, "engine.device": "cpu", "search.paper_models": False}, []))
+    one = run(tiered, tmp_path / "one.db", FakeEngine(1), sampler=sampler)
+    per_tier = [
+        sum(tier.band.low <= trial.candidate.params <= tier.cap for trial in one.trials) for tier in tiered.tiers
+    ]
+    assert sum(per_tier) >= 24
+    assert min(per_tier) >= 8
+    path = tmp_path / "two.db"
+    with pytest.raises(KeyboardInterrupt):
+        run(tiered, path, FakeEngine(3, stop_after=7), sampler=sampler)
+    assert table(run(tiered, path, FakeEngine(2, seed=5), sampler=sampler)) == table(one)
 
 
 @pytest.mark.parametrize("stop", [0, 1, 5, 13, 23])

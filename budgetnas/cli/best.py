@@ -1,0 +1,47 @@
+"""`budgetnas best`: a search read again under other caps."""
+
+from __future__ import annotations
+
+import argparse
+
+from budgetnas.cli.report import add_run_arguments
+from budgetnas.exceptions import UsageError
+
+DESCRIPTION = "Name the best network of a search under any caps, from what it has trained. Nothing trains."
+EXAMPLE = "budgetnas best runs/digits-5M-s0 --max-params 1M,2M,5M"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_run_arguments(parser)
+    parser.add_argument("--max-params", metavar="N,N,..", help="caps on parameters (default: those of the search)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print a row a cap."""
+    import json
+
+    from budgetnas.cli.console import Console
+    from budgetnas.config.models import read_cap
+    from budgetnas.outcome.result import open_result
+    from budgetnas.outcome.under import as_json, tiers_table, under_caps
+
+    result = open_result(arguments.run, arguments.storage)
+    setup = result.setup
+    caps = [tier.cap for tier in setup.tiers]
+    if arguments.max_params is not None:
+        caps = sorted({read_cap(part.strip(), setup.data.shape) for part in arguments.max_params.split(",")})
+    if caps[-1] > setup.cap:
+        raise UsageError(
+            f"`--max-params` is {caps[-1]:,}, but `{setup.name}` searched up to {setup.cap:,} parameters: give caps up "
+            "to that, or search under a larger one."
+        )
+    found = under_caps(result, caps)
+    if arguments.json:
+        print(json.dumps([as_json(result, tier) for tier in found], indent=2))
+        return
+    console = Console(as_json=False)
+    console.show_table(tiers_table(result, found))
+    if setup.data.notice:
+        console.told(f"NOTE: {setup.data.notice}")

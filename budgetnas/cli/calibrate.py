@@ -1,0 +1,58 @@
+"""`budgetnas calibrate`: how long a short training must be to rank networks."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from budgetnas.cli.numbers import parse_list, whole_number
+from budgetnas.cli.studies import add_study_arguments, carry_out, read_study_arguments
+from budgetnas.exceptions import UsageError
+
+if TYPE_CHECKING:
+    from budgetnas.cli.console import Console
+    from budgetnas.outcome.calibration import Calibration
+
+DESCRIPTION = (
+    "Train random networks of the band by short trainings of several lengths and by a full one, and tell which "
+    "length ranks them, and whether it beats params or MACs alone. The same command goes on, also with more of both."
+)
+EXAMPLE = "budgetnas calibrate --max-params 5e6 --networks 24 --lengths 4,8,24"
+NETWORKS = 24
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("study", nargs="?", metavar="STUDY.toml", help="a study file")
+    add("--max-params", metavar="N", help="hard cap on trainable parameters, like 5e6 or 5M")
+    add("--networks", type=whole_number, default=NETWORKS, metavar="N", help=f"how many (default {NETWORKS})")
+    add("--lengths", metavar="E,E,..", help="epochs of the short trainings (default: the study's rungs)")
+    add_study_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the calibration; return the exit status."""
+    if not 2 <= arguments.networks <= 10**6:  # one network has no rank
+        raise UsageError(f"`--networks` is {arguments.networks}, but must be from 2 to 1,000,000.")
+    lengths = None if arguments.lengths is None else sorted(parse_list(arguments.lengths, "--lengths"))
+    config = read_study_arguments(
+        arguments, {"search.trials": arguments.networks, "search.paper_models": False, "proxy.rungs": lengths}
+    )
+
+    from budgetnas.outcome.calibration import as_json
+    from budgetnas.pipeline.calibrate import calibrate, plan_calibration
+
+    return carry_out(arguments, config, plan=plan_calibration, work=calibrate, show=show, as_json=as_json)
+
+
+def show(console: Console, result: Calibration) -> None:
+    """Print what a calibration found."""
+    from budgetnas.outcome.calibration import PAGE, tables
+
+    for table in tables(result):
+        console.show_table(table)
+    console.told(result.recommendation().text)
+    if result.setup.data.notice:
+        console.told(f"NOTE: {result.setup.data.notice}")
+    console.told(f"report     {result.folder / PAGE}")

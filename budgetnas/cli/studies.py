@@ -1,0 +1,153 @@
+"""What `search` and `calibrate` share: the options of a study, and running one to its end or its interruption."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from budgetnas.cli.numbers import number, whole_number
+from budgetnas.exceptions import UsageError
+
+if TYPE_CHECKING:
+    from budgetnas.cli.console import Console
+    from budgetnas.config.study import StudyConfig
+
+Result = TypeVar("Result", covariant=True)
+
+# Options and the keys of a study file that they set.
+KEYS = {
+    "max_params": "budget.max_params",
+    "trials": "search.trials",
+    "dataset": "data.dataset",
+    "data_dir": "data.dir",
+    "subset": "data.subset",
+    "out": "output.dir",
+    "name": "output.name",
+    "seed": "search.seed",
+    "device": "engine.device",
+    "workers": "engine.workers",
+    "sampler": "search.sampler",
+    "promote": "full.promote",
+    "full_epochs": "full.epochs",
+    "max_hours": "engine.max_hours",
+    "storage": "output.storage",
+}
+
+
+class Work(Protocol[Result]):
+    """Trains what a study asks for."""
+
+    def __call__(self, config: StudyConfig, listener: Console, *, command: list[str]) -> Result:
+        """Do it, or go on with it."""
+        ...
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a study as Ctrl-C does."""
+
+
+def add_study_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of every study; every other knob is a key of the study file."""
+    add = parser.add_argument
+    add("--dataset", metavar="NAME|PATH", help="auto, cifar10, cifar100, digits, an .npz or an image folder")
+    add("--data-dir", metavar="DIR", help="where downloaded data sets live (default data)")
+    add("--subset", type=whole_number, metavar="N", help="images of each class to keep in each split")
+    add("--out", metavar="DIR", help="folder of all runs (default runs)")
+    add("--name", help="name of this run (default: data set, cap and seed)")
+    add("--seed", type=whole_number, metavar="N", help="seed of everything random (default 0)")
+    add("--device", metavar="NAME", help="auto, cpu, cuda or mps")
+    add(
+        "--workers",
+        type=whole_number,
+        metavar="N",
+        help="trainings side by side (default: one per GPU or CPU core)",
+    )
+    add("--full-epochs", type=whole_number, metavar="N", help="length of full training (CIFAR 200, digits 10)")
+    add("--max-hours", type=number, metavar="H", help="start no training after this many hours")
+    add("--storage", metavar="URL", help="Optuna storage (default: study.db in the run's folder)")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any section.key=value of the study file",
+    )
+    add("--dry-run", action="store_true", help="print the plan and stop")
+    add("--json", action="store_true", help="print the result as JSON")
+
+
+def read_study_arguments(arguments: argparse.Namespace, others: Mapping[str, Any]) -> StudyConfig:
+    """Read the study file and the options over it.
+
+    Args:
+        arguments: of the command line.
+        others: dotted keys and values that no option of `KEYS` sets; None values are left out.
+
+    Raises:
+        UsageError: a key is unknown, or a value breaks its rule.
+    """
+    from budgetnas.config.study import load_study
+
+    options = {key: getattr(arguments, option, None) for option, key in KEYS.items()}
+    try:
+        return load_study(arguments.study, {**options, **others}, arguments.set)
+    except UsageError as error:
+        raise UsageError(_typed(str(error), arguments)) from error
+
+
+def carry_out(
+    arguments: argparse.Namespace,
+    config: StudyConfig,
+    *,
+    plan: Callable[[StudyConfig, Console], None],
+    work: Work[Result],
+    show: Callable[[Console, Result], None],
+    as_json: Callable[[Result], Any],
+) -> int:
+    """Run a study, or tell its plan only; return the exit status.
+
+    Args:
+        arguments: of the command line.
+        config: the study.
+        plan: tells the plan and writes nothing.
+        work: does it.
+        show: prints what was found.
+        as_json: gives the same to programs.
+    """
+    from budgetnas.cli.console import Console
+
+    console = Console(as_json=arguments.json)
+    console.told("Reading the data, counting the space, timing a few steps ...")
+    if arguments.dry_run:
+        plan(config, console)
+        return 0
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        with console:
+            result = work(config, console, command=["budgetnas", *sys.argv[1:]])
+    except KeyboardInterrupt as interrupt:
+        console.told("Stopped. What was finished is kept: the same command goes on from here.")
+        return 143 if isinstance(interrupt, Terminated) else 130
+    if arguments.json:
+        print(json.dumps(as_json(result), indent=2))
+    else:
+        show(console, result)
+    return 0
+
+
+def terminate(signal_number: int, frame: FrameType | None) -> None:
+    """Answer SIGTERM."""
+    raise Terminated
+
+
+def _typed(message: str, arguments: argparse.Namespace) -> str:
+    """Name the option that was typed instead of the key that it sets."""
+    for option, key in KEYS.items():
+        if getattr(arguments, option, None) is not None:
+            message = message.replace(f"`{key}`", f"`--{option.replace('_', '-')}`")
+    return message

@@ -1,0 +1,1 @@
+"""What a result is worth: statistics as pure functions of numbers."""

@@ -1,0 +1,103 @@
+"""How long a proxy training must be: the shortest that no longer one is shown to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from budgetnas.evidence.estimate import Estimate
+from budgetnas.evidence.fidelity import FEWEST_PAIRS, difference, kendall, tau
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recommendation:
+    """What to train proxies for.
+
+    Attributes:
+        epochs: of a proxy; None where no length can be recommended.
+        text: the same for a person, with its reasons, in one or two sentences.
+    """
+
+    epochs: int | None
+    text: str
+
+
+def recommend(
+    lengths: Mapping[int, npt.ArrayLike],
+    full: npt.ArrayLike,
+    *,
+    rivals: Mapping[str, npt.ArrayLike] | None = None,
+    seed: int = 0,
+) -> Recommendation:
+    """Choose a proxy length by how proxies rank nets that were fully trained too.
+
+    Only a length whose interval of tau lies above 0 counts. Of those it is the shortest such that for no longer one the
+    paired interval of tau(longer) - tau(it) lies above 0. Every interval stands for itself: with many lengths some
+    difference will look real by chance.
+
+    Args:
+        lengths: epochs of a proxy to its scores [N], at least one.
+        full: [N] scores of full trainings.
+        rivals: what ranks nets without any training ("params", "MACs") to its values [N]; the best of them is compared.
+        seed: of the bootstrap.
+    """
+    assert lengths, "no length was tried"
+    n = len(np.asarray(full))
+    if n < FEWEST_PAIRS:
+        return Recommendation(
+            epochs=None, text=f"Too few pairs to judge: {n} of the {FEWEST_PAIRS} networks that are needed."
+        )
+    taus = {epochs: tau(lengths[epochs], full, seed=seed) for epochs in sorted(lengths)}
+    ranking = [epochs for epochs, found in taus.items() if found.is_above_zero]
+    if not ranking:
+        return Recommendation(epochs=None, text=_none_ranks(taus, n))
+    epochs = next(short for short in ranking if not _is_beaten(short, ranking, lengths, full, seed=seed))
+    reason = "no longer one was tried" if epochs == max(taus) else "no longer one is shown to rank better"
+    text = f"Proxies of {_epochs(epochs)} rank {n} networks with a Kendall's tau of {taus[epochs]}, and {reason}."
+    rival = _best_rival(rivals or {}, full)
+    if rival is None:
+        return Recommendation(epochs=epochs, text=text)
+    name, value = rival
+    lead = difference(lengths[epochs], (rivals or {})[name], full, seed=seed)
+    against = f"{name} alone (tau {value:z.2f}; the difference is {lead})"
+    if lead.is_below_zero:
+        return Recommendation(epochs=None, text=f"{text} But they rank worse than {against}.")
+    if lead.is_above_zero:
+        return Recommendation(epochs=epochs, text=f"{text} They rank better than {against}.")
+    return Recommendation(
+        epochs=epochs, text=f"{text} It is not shown that training a proxy ranks better here than {against}."
+    )
+
+
+def _is_beaten(
+    short: int, ranking: Sequence[int], lengths: Mapping[int, npt.ArrayLike], full: npt.ArrayLike, *, seed: int
+) -> bool:
+    """Tell whether a longer proxy is better beyond noise."""
+    longer = (epochs for epochs in ranking if epochs > short)
+    return any(difference(lengths[epochs], lengths[short], full, seed=seed).is_above_zero for epochs in longer)
+
+
+def _best_rival(rivals: Mapping[str, npt.ArrayLike], full: npt.ArrayLike) -> tuple[str, float] | None:
+    """Return the name and the tau of the best rival; None where there is none that varies."""
+    taus = [(kendall(values, full), name) for name, values in rivals.items()]
+    known = [(value, name) for value, name in taus if not np.isnan(value)]
+    if not known:
+        return None
+    value, name = max(known)
+    return name, value
+
+
+def _none_ranks(taus: Mapping[int, Estimate], n: int) -> str:
+    text = f"No proxy length is shown to rank these {n} networks: no interval of Kendall's tau lies above 0"
+    known = [epochs for epochs, found in taus.items() if not np.isnan(found.value)]
+    if not known:
+        return f"{text}."
+    best = max(known, key=lambda epochs: taus[epochs].value)
+    return f"{text} (the best tau is {taus[best]}, at {_epochs(best)})."
+
+
+def _epochs(number: int) -> str:
+    return f"{number:,} epoch{'' if number == 1 else 's'}"

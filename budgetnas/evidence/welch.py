@@ -1,0 +1,47 @@
+"""Whether one set of repeats is better than another: the difference of two means with Welch's interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+from statistics import mean, variance
+
+from scipy.stats import t as student
+
+from budgetnas.evidence.estimate import LEVEL, Estimate
+
+
+def welch(left: Sequence[float], right: Sequence[float]) -> Estimate:
+    """Estimate mean(left) - mean(right) of independent repeats whose variances may differ.
+
+    Welch, "The generalization of 'Student's' problem when several different population variances are involved"
+    (Biometrika 34, 1947).
+
+    Args:
+        left: scores of the repeats of one, at least one.
+        right: of the other, at least one.
+
+    Returns:
+        The difference; its `n` is the smaller number of repeats. It has no interval where that is 1, nor where the
+        repeats do not differ on either side: an interval of no width would claim certainty.
+    """
+    assert len(left), "the first has no repeats"
+    assert len(right), "the second has no repeats"
+    n = min(len(left), len(right))
+    value = float(mean(left) - mean(right))
+    parts = [variance(repeats) / len(repeats) if n > 1 else 0.0 for repeats in (left, right)]
+    total = float(sum(parts))  # the squared standard error
+    if total == 0:
+        return Estimate(value=value, n=n)
+    shares = [(part / total) ** 2 / (len(repeats) - 1) for part, repeats in zip(parts, (left, right), strict=True)]
+    reach = float(student.ppf((1 + LEVEL) / 2, 1 / sum(shares))) * sqrt(total)
+    return Estimate(value=value, low=value - reach, high=value + reach, n=n)
+
+
+def judge(difference: Estimate) -> str:
+    """Say in a few words what a difference of `welch` shows: a gain or a loss of the first, or why neither."""
+    if difference.low is None:
+        return "no interval: one repeat" if difference.n < 2 else "no interval: repeats do not differ"
+    if difference.is_above_zero:
+        return "gain shown"
+    return "loss shown" if difference.is_below_zero else "no gain shown"

@@ -1,0 +1,33 @@
+"""The levels of training by name: rungs of short ones, the full one, the controls; and of looks at the test set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from budgetnas.records.numbers import plural
+from budgetnas.records.trial import Trial, TrialState
+
+FULL, CONTROLS = "full", "controls"
+WINNER = "the winner"  # among the controls
+
+
+def rung_name(epochs: int) -> str:
+    """Name the level of short trainings of so many epochs."""
+    return f"r{epochs}"
+
+
+def in_words(level: str) -> str:
+    """Say what the trainings of a level are."""
+    if level in (FULL, CONTROLS):
+        return {FULL: "full trainings", CONTROLS: "control trainings"}[level]
+    return f"short trainings of {plural(int(level.removeprefix('r')), 'epoch')}"
+
+
+def complete(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the COMPLETE trials."""
+    return [trial for trial in trials if trial.state is TrialState.COMPLETE]
+
+
+def look_key(run: Trial, level: str = "") -> str:
+    """Name a look at the test set: the level and the number of the training, and the hash of its weights."""
+    return f"{level}{'/' if level else ''}{run.number}:{run.attrs['weights_sha256']}"

@@ -1,0 +1,167 @@
+"""What a search found, read from its storage: facts for the terminal, the report, the dashboard and programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from budgetnas.exceptions import StorageError
+from budgetnas.outcome.levels import CONTROLS, FULL, complete, look_key, rung_name
+from budgetnas.outcome.setup import Setup, read_setup
+from budgetnas.outcome.trusted import trusted_scores
+from budgetnas.promotion.select import Finalist, finalists, promote
+from budgetnas.records.numbers import write_percent
+from budgetnas.records.trial import Trial, TrialState
+from budgetnas.storage.database import Storage, open_storage, run_url, study_names
+from budgetnas.storage.study import read_study
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchResult:
+    """A search as far as it is.
+
+    Attributes:
+        folder: its run directory.
+        setup: what it was set up with.
+        levels: trials of every level that there is, by its name: the rungs, "full", "controls".
+        facts: what was recorded of the search as a whole.
+        trusted: posterior mean at the first rung of each COMPLETE trial, by number.
+        finalists: the fully trained, the winner first.
+    """
+
+    folder: Path
+    setup: Setup
+    levels: Mapping[str, Sequence[Trial]]
+    facts: Mapping[str, Any]
+    trusted: Mapping[int, float]
+    finalists: Sequence[Finalist]
+
+    @property
+    def trials(self) -> Sequence[Trial]:
+        """Short trainings of the first rung and pruned candidates, by number."""
+        return self.levels[rung_name(self.setup.rungs[0])]
+
+    @property
+    def rungs(self) -> dict[str, Sequence[Trial]]:
+        """Trials of every rung, by its name."""
+        return {name: self.levels[name] for name in map(rung_name, self.setup.rungs)}
+
+    @property
+    def stopped(self) -> str:
+        """Why the search ended, or that it is still at work."""
+        return str(self.facts.get("stopped", "it was cut off, or is still at work"))
+
+    @property
+    def drivers(self) -> Sequence[Mapping[str, Any]]:
+        """Who trained it, first to last: command, versions, hardware, settings."""
+        return list(self.facts.get("drivers", []))
+
+    @property
+    def looks(self) -> Mapping[str, Any]:
+        """Every look at the test set, by level, training and hash of the weights."""
+        return dict(self.facts.get("looks", {}))
+
+    @property
+    def winner(self) -> Finalist | None:
+        """The finalist of the best mean validation score; None before any full training ended."""
+        return self.finalists[0] if self.finalists else None
+
+    def look(self, level: str, run: Trial) -> tuple[int, int]:
+        """Return (correct, images) of the look at the test set with a run's weights; (0, 0) before it."""
+        found = self.looks.get(look_key(run, level), {"correct": 0, "images": 0})
+        return int(found["correct"]), int(found["images"])
+
+    def tests(self, level: str, runs: Sequence[Trial]) -> list[float]:
+        """Return the test accuracy, in [0, 1], of those runs that were tested."""
+        looks = [self.look(level, run) for run in runs]
+        return [correct / images for correct, images in looks if images]
+
+    def test_accuracy(self, finalist: Finalist) -> float | None:
+        """Return the mean test accuracy of a finalist's runs, in [0, 1]; None before they were tested."""
+        tests = self.tests(FULL, finalist.runs)
+        return mean(tests) if tests else None
+
+    def test_spread(self, finalist: Finalist) -> float | None:
+        """Return the standard deviation of a finalist's test accuracy over its runs; None with one."""
+        tests = self.tests(FULL, finalist.runs)
+        return stdev(tests) if len(tests) > 1 else None
+
+    def recommended(self) -> tuple[Trial, Trial] | None:
+        """Return the short training of the highest posterior mean and the one of the highest score; None before any."""
+        found = complete(self.trials)
+        if not found:
+            return None
+        (trusted,) = promote(found, [self.trusted[trial.number] for trial in found], 1)
+        (observed,) = promote(found, [trial.score or 0.0 for trial in found], 1)
+        return trusted, observed
+
+    def recommendation(self) -> str:
+        """Say which short training to trust and which scored highest, in one line; nothing before any."""
+        found = self.recommended()
+        if found is None:
+            return "none yet"
+        trusted, observed = found
+        mean, score = write_percent(self.trusted[trusted.number]), write_percent(observed.score or 0.0)
+        told = f"trial {trusted.number}, {trusted.candidate.spec.id}, posterior mean {mean} %"
+        if trusted.number == observed.number:
+            return f"{told}; it also scored highest, {score} %"
+        return f"{told}; trial {observed.number}, {observed.candidate.spec.id}, scored highest, {score} %"
+
+    def notices(self) -> list[str]:
+        """Return what full trainings left to be told: saved states that could not be used."""
+        runs = [run for level in (FULL, CONTROLS) for run in self.levels.get(level, ())]
+        return [f"{run.candidate.spec.id}: {notice}" for run in runs for notice in run.attrs.get("notices", [])]
+
+    def counts(self) -> dict[str, int]:
+        """Return how many candidates were counted, pruned, trained and failed."""
+        states = [trial.state for trial in self.trials]
+        return {
+            "counted": len(states),
+            "pruned": states.count(TrialState.PRUNED),
+            "trained": states.count(TrialState.COMPLETE),
+            "failed": states.count(TrialState.FAIL),
+        }
+
+
+def open_result(run: str, storage: str | None = None) -> SearchResult:
+    """Read the search of a run's folder.
+
+    Args:
+        run: path of the folder; its name is the search's.
+        storage: Optuna URL where the study is not in the folder.
+
+    Raises:
+        StorageError: there is no search, or it cannot be read.
+    """
+    folder = Path(run)
+    return read_result(open_storage(run_url(folder, storage)), folder, folder.resolve().name)
+
+
+def read_result(storage: Storage, folder: Path, name: str) -> SearchResult:
+    """Read a search back, finished or not, without its data.
+
+    Raises:
+        StorageError: the storage holds no search of this name, or one of another version of this program.
+    """
+    names = study_names(storage)
+    if f"{name}/{FULL}" not in names:
+        known = ", ".join(sorted(known.rpartition("/")[0] for known in names if known.endswith(f"/{FULL}")))
+        raise StorageError(
+            f"`{name}` is no search in that storage, which holds {known or 'none'}: give the folder of a run."
+        )
+    fulls, facts = read_study(storage, f"{name}/{FULL}")
+    setup = read_setup(facts.get("setup"), name=name)
+    others = [*map(rung_name, setup.rungs), CONTROLS]
+    levels = {level: read_study(storage, f"{name}/{level}")[0] for level in others if f"{name}/{level}" in names}
+    first = levels.setdefault(rung_name(setup.rungs[0]), [])
+    return SearchResult(
+        folder=folder,
+        setup=setup,
+        levels={**levels, FULL: fulls},
+        facts=facts,
+        trusted=trusted_scores(setup.space, first) if complete(first) else {},
+        finalists=finalists(fulls),
+    )

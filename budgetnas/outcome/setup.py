@@ -1,0 +1,116 @@
+"""What a search was set up with, kept in its storage, so that its result can be read again without its data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from budgetnas.arch.spec import DataShape
+from budgetnas.config.reader import build
+from budgetnas.config.study import StudyConfig
+from budgetnas.exceptions import StorageError, UsageError
+from budgetnas.space.resnet import ResNetSpace
+
+SEARCH, CALIBRATION = "search", "calibration"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataFacts:
+    """The data set of a search.
+
+    Attributes:
+        name: of the set.
+        notice: what a reader of any result on it must know; "" for nothing.
+        fingerprint: SHA-256 of all of it.
+        shape: images and classes.
+        train: number of training images.
+        validation: number of validation images.
+        test: number of test images.
+    """
+
+    name: str
+    notice: str
+    fingerprint: str
+    shape: DataShape
+    train: int
+    validation: int
+    test: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TierFacts:
+    """One cap of a search.
+
+    Attributes:
+        cap: on params.
+        fitting: networks of the space under all caps.
+        low: fewest params of the band.
+        high: most params of the band.
+        members: networks of the band.
+    """
+
+    cap: int
+    fitting: int
+    low: int
+    high: int
+    members: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setup:
+    """A search as it was set up by the last driver.
+
+    Attributes:
+        name: of the run.
+        kind: `SEARCH` or `CALIBRATION`.
+        data: its data set.
+        tiers: its caps, ascending.
+        macs_cap: cap on MACs for one image, or None.
+        space_size: networks of the space, caps aside.
+        is_exact: whether the numbers of networks are exact.
+        rungs: lengths of the short trainings in epochs.
+        full_epochs: length of a full training.
+        study: the study file, defaults decided.
+    """
+
+    name: str
+    kind: str
+    data: DataFacts
+    tiers: tuple[TierFacts, ...]
+    macs_cap: int | None
+    space_size: int
+    is_exact: bool
+    rungs: tuple[int, ...]
+    full_epochs: int
+    study: StudyConfig
+
+    @property
+    def cap(self) -> int:
+        """The largest cap on params."""
+        return self.tiers[-1].cap
+
+    @property
+    def space(self) -> ResNetSpace:
+        """The search space."""
+        return self.study.space.space(self.data.shape)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return asdict(self)
+
+
+def read_setup(content: dict[str, Any] | None, *, name: str, kind: str = SEARCH) -> Setup:
+    """Make a setup from what `as_json` gave, as it comes back from a storage.
+
+    Raises:
+        StorageError: it is of another kind, or was written by another version of this program.
+    """
+    if content is None:
+        raise StorageError(f"`{name}` was made by another version of this program: run it again.")
+    try:
+        setup = build(Setup, content, "setup")
+    except (UsageError, TypeError) as error:
+        raise StorageError(f"`{name}` was made by another version of this program ({error}): run it again.") from error
+    if setup.kind != kind:
+        raise StorageError(f"`{name}` is a {setup.kind}, not a {kind}: give the folder of a {kind}.")
+    return setup

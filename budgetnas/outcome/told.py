@@ -1,0 +1,188 @@
+"""A result in words and in JSON: what the terminal, the page, the dashboard and programs are told alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from budgetnas.arch.spec import DataShape
+from budgetnas.complexity.counter import count
+from budgetnas.config.models import paper_models
+from budgetnas.outcome.costs import cost_table, measured
+from budgetnas.outcome.levels import FULL
+from budgetnas.outcome.result import SearchResult
+from budgetnas.outcome.trusted import drawn_at_random
+from budgetnas.outcome.under import tiers_table, under_caps
+from budgetnas.outcome.worth import compare, controls_table, fidelity_table, pairs, verdict
+from budgetnas.promotion.select import Finalist
+from budgetnas.records.numbers import plural, write_macs, write_percent
+from budgetnas.records.table import Table
+from budgetnas.report.facts import FinalScore, Reference, ReportFacts
+
+
+def headline(result: SearchResult) -> str:
+    """Say what was found in one sentence."""
+    winner, setup = result.winner, result.setup
+    if winner is None:
+        return f"No network has finished its full training yet ({result.stopped})."
+    test = result.test_accuracy(winner)
+    tested = "not tested yet" if test is None else f"test {write_percent(test, result.test_spread(winner))} %"
+    seeds = ", ".join(str(run.attrs["seed"]) for run in winner.runs)
+    return (
+        f"{winner.candidate.spec.id}: {winner.candidate.params:,} parameters "
+        f"({winner.candidate.params / setup.cap:.2%} of {setup.cap:,}), "
+        f"validation {write_percent(winner.score, winner.spread)} %, {tested} on {setup.data.name} over "
+        f"{plural(len(winner.runs), 'training seed')} ({seeds})."
+    )
+
+
+def tables(result: SearchResult) -> dict[str, Table]:
+    """Return the tables that there are: "tiers", "costs", "fidelity" and "controls"."""
+    found: dict[str, Table] = {}
+    if len(result.setup.tiers) > 1:
+        found["tiers"] = tiers_table(result, under_caps(result, [tier.cap for tier in result.setup.tiers]))
+    costs = [measured(level, trials) for level, trials in _in_order(result).items()]
+    device = str(result.drivers[-1]["hardware"]["device"]) if result.drivers else "no device yet"
+    found["costs"] = cost_table(costs, title="What it cost", device=device)
+    if result.finalists:
+        found["fidelity"] = fidelity_table(result)
+    if compared := compare(result):
+        found["controls"] = controls_table(compared)
+    return found
+
+
+def report_facts(result: SearchResult) -> ReportFacts:
+    """Return everything that the page says."""
+    setup = result.setup
+    return ReportFacts(
+        title=setup.name,
+        notice=setup.data.notice,
+        dataset=setup.data.name,
+        shape=setup.data.shape,
+        max_params=setup.cap,
+        headline=headline(result),
+        verdict=verdict(result, compare(result)),
+        lines=_lines(result),
+        trials=result.trials,
+        trusted=result.trusted,
+        rungs=result.rungs,
+        finals={finalist.parent: _final(result, finalist) for finalist in result.finalists},
+        winner=result.winner.parent if result.winner else None,
+        tables=tables(result),
+        pairs={name: list(found.values()) for name, found in pairs(result).items()},
+        references=_references(),
+        command=str(result.drivers[-1]["command"]) if result.drivers else "",
+    )
+
+
+def as_json(result: SearchResult) -> dict[str, Any]:
+    """Return the result for programs; accuracies are shares in [0, 1], gains points."""
+    found, setup, compared = result.recommended(), result.setup, compare(result)
+    return {
+        "run": str(result.folder),
+        "dataset": setup.data.name,
+        "notice": setup.data.notice or None,
+        "max_params": setup.cap,
+        "stopped": result.stopped,
+        **result.counts(),
+        "recommended_trial": found[0].number if found else None,
+        "best_observed_trial": found[1].number if found else None,
+        "finalists": [_finalist(result, finalist) for finalist in result.finalists],
+        "winner": _finalist(result, result.winner) if result.winner else None,
+        "verdict": verdict(result, compared),
+        "controls": [asdict(one) for one in compared],
+        "fidelity": {name: list(two.values()) for name, two in pairs(result).items()},
+        "costs": [asdict(measured(level, trials)) for level, trials in _in_order(result).items()],
+        "test_looks": len(result.looks),
+        "setup": setup.as_json(),
+    }
+
+
+def _in_order(result: SearchResult) -> Mapping[str, Any]:
+    """Return the levels from the first rung to the controls."""
+    names = [*result.rungs, FULL, *(name for name in result.levels if name not in (*result.rungs, FULL))]
+    return {name: result.levels[name] for name in names}
+
+
+def _lines(result: SearchResult) -> list[tuple[str, str]]:
+    setup, counts = result.setup, result.counts()
+    data, shape = setup.data, setup.data.shape
+    about = "" if setup.is_exact else "about "
+    macs = "" if setup.macs_cap is None else f" and {write_macs(setup.macs_cap)} MACs"
+    lines = [
+        (
+            "data",
+            f"{data.name}: {data.train:,} training, {data.validation:,} validation, {data.test:,} test images of "
+            f"{shape.channels}x{shape.height}x{shape.width}, {shape.classes} classes",
+        ),
+        ("space", f"{setup.space_size:,} networks"),
+    ]
+    lines += [
+        (
+            "budget",
+            f"{tier.cap:,} parameters{macs}: {about}{tier.fitting:,} fit, {about}{tier.members:,} in the band "
+            f"{tier.low:,} to {tier.high:,}",
+        )
+        for tier in setup.tiers
+    ]
+    fulls = sum(len(finalist.runs) for finalist in result.finalists)
+    return [
+        *lines,
+        (
+            "trials",
+            f"{counts['counted']} counted, {counts['pruned']} pruned over the cap, {counts['trained']} trained, "
+            f"{counts['failed']} failed",
+        ),
+        ("recommended", result.recommendation()),
+        ("full trainings", f"{fulls} of {plural(setup.full_epochs, 'epoch')}, {len(result.finalists)} networks"),
+        ("test set", f"read {len(result.looks)} times, each look after the winner had been chosen"),
+        ("ended", result.stopped),
+    ]
+
+
+def _final(result: SearchResult, finalist: Finalist) -> FinalScore:
+    return FinalScore(
+        score=finalist.score,
+        spread=finalist.spread,
+        seeds=tuple(int(run.attrs["seed"]) for run in finalist.runs),
+        test_accuracy=result.test_accuracy(finalist),
+        test_spread=result.test_spread(finalist),
+        is_random=finalist.parent in drawn_at_random(result.facts),
+        curves=[run.curve for run in finalist.runs],
+    )
+
+
+def _finalist(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
+    spec, random = finalist.candidate.spec, drawn_at_random(result.facts)
+    return {
+        "trial": finalist.parent,
+        "spec": spec.id,
+        "blocks": list(spec.blocks),
+        "widths": list(spec.widths),
+        "params": finalist.candidate.params,
+        "utilisation": finalist.candidate.params / result.setup.cap,
+        "macs": finalist.candidate.macs,
+        "score": finalist.score,
+        "scores": list(finalist.scores),
+        "repeats": len(finalist.runs),
+        "seeds": [run.attrs["seed"] for run in finalist.runs],
+        "at_random": finalist.parent in random,
+        "test_accuracy": result.test_accuracy(finalist),
+        "test_accuracies": result.tests(FULL, finalist.runs),
+    }
+
+
+def _references() -> list[Reference]:
+    """Return the report's models, as it reports them."""
+    return [
+        Reference(
+            name=model.name,
+            params=model.reported_params,
+            macs=count(model.spec, DataShape()).macs,
+            accuracy=model.reported_accuracy,
+            note=model.note,
+        )
+        for model in paper_models()
+        if model.reported_params
+    ]

@@ -1,0 +1,191 @@
+"""What a search's result is worth: how its short trainings ranked, and how its winner stands beside the controls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+from typing import Any
+
+from budgetnas.evidence.estimate import Estimate
+from budgetnas.evidence.fidelity import FEWEST_PAIRS, tau
+from budgetnas.evidence.welch import judge, welch
+from budgetnas.outcome.levels import CONTROLS, WINNER, complete, in_words
+from budgetnas.outcome.result import SearchResult
+from budgetnas.outcome.trusted import drawn_at_random
+from budgetnas.records.numbers import plural, write_macs, write_percent
+from budgetnas.records.table import Table
+from budgetnas.records.trial import Trial
+
+NOT_TESTED = "Not tested: no controls were trained, so nothing here says that the search helped."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compared:
+    """The winner beside one control, both trained anew.
+
+    Attributes:
+        name: of the control.
+        spec: id of its architecture.
+        params: trainable parameters.
+        macs: for one image.
+        tests: test accuracies of its repeats, in [0, 1].
+        scores: validation accuracies of its repeats, in [0, 1].
+        gain: test accuracy of the winner minus its own, in points; None where it is the winner itself.
+        verdict: what the gain shows, in a few words.
+    """
+
+    name: str
+    spec: str
+    params: int
+    macs: int
+    tests: tuple[float, ...]
+    scores: tuple[float, ...]
+    gain: Estimate | None
+    verdict: str
+
+
+def pairs(result: SearchResult) -> dict[str, dict[int, tuple[float, float]]]:
+    """Return, for every rung, (score at the rung, mean full score) of each network that has both, by its number."""
+    finals = {finalist.parent: finalist.score for finalist in result.finalists}
+    return {
+        name: {
+            number: (trial.score or 0.0, finals[number])
+            for trial in complete(trials)
+            if (number := trial.root) in finals
+        }
+        for name, trials in result.rungs.items()
+    }
+
+
+def fidelity_table(result: SearchResult) -> Table:
+    """Return Kendall's tau of every rung's scores against full scores, with its interval, or why there is none."""
+    random = drawn_at_random(result.facts)
+    rows = []
+    for name, found in pairs(result).items():
+        drawn = [number for number in found if number in random]
+        rows.append((in_words(name), str(len(found)), str(len(drawn)), _tau(list(found.values()))))
+    notes = [
+        "Kendall's tau of the score after a short training and the mean score after full training; 95 % interval by "
+        "bootstrap over networks."
+    ]
+    if not random:
+        notes.append(
+            "All of them were promoted for their scores, so this says little of the others: "
+            "`evidence.control_promotions` trains some at random too."
+        )
+    return Table(
+        title="Do short trainings rank as full ones do?",
+        columns=("short training", "networks with both", "of them at random", "tau"),
+        rows=rows,
+        notes=notes,
+    )
+
+
+def compare(result: SearchResult) -> list[Compared]:
+    """Return the winner beside every control that has been trained and tested, in the order of the controls."""
+    winner = result.winner
+    runs: dict[str, list[Trial]] = {}
+    for run in complete(result.levels.get(CONTROLS, ())):
+        runs.setdefault(run.candidate.spec.id, []).append(run)
+    if winner is None or not (own := runs.get(winner.candidate.spec.id)) or not result.tests(CONTROLS, own):
+        return []
+    candidate = winner.candidate
+    nets = [
+        {"name": WINNER, "spec": candidate.spec.id, "params": candidate.params, "macs": candidate.macs},
+        *result.facts.get("controls", []),
+    ]
+    return [_compared(result, net, runs[net["spec"]], own) for net in nets if net["spec"] in runs]
+
+
+def controls_table(found: Sequence[Compared]) -> Table:
+    """Return a row a network: what it is, what it scored, and what the winner has over it."""
+    rows = [
+        (
+            one.name,
+            one.spec,
+            f"{one.params:,}",
+            write_macs(one.macs),
+            str(len(one.tests)),
+            _percents(one.scores),
+            _percents(one.tests),
+            "" if one.gain is None else f"{_signed(one.gain)}",
+            one.verdict,
+        )
+        for one in found
+    ]
+    return Table(
+        title="The winner beside controls",
+        columns=(
+            "network",
+            "architecture",
+            "params",
+            "MACs",
+            "seeds",
+            "validation %",
+            "test %",
+            "gain, points",
+            "shown",
+        ),
+        rows=rows,
+        notes=[
+            "All were trained alike, the winner too, with seeds that no choice has seen. Gain is the winner's mean "
+            "test accuracy minus the control's, with Welch's 95 % interval over seeds; each stands for itself."
+        ],
+    )
+
+
+def verdict(result: SearchResult, found: Sequence[Compared]) -> str:
+    """Say in a sentence or two what the result is worth."""
+    rivals = [one for one in found if one.gain is not None]
+    same = [one.name for one in found[1:] if one.gain is None]
+    told = f"The winner is itself {' and '.join(same)}. " if same else ""
+    if not rivals:
+        if told:
+            return told.strip()
+        if result.setup.study.evidence.controls:
+            return f"Not tested: the controls are not trained yet ({result.stopped})."
+        return NOT_TESTED
+    seeds = plural(len(found[0].tests), "fresh seed")
+    shown: dict[str, list[str]] = {}
+    for one in rivals:
+        assert one.gain is not None
+        shown.setdefault(one.verdict, []).append(f"{one.name} ({_signed(one.gain)})")
+    told += "; ".join(f"{words} over {_and(names)}" for words, names in shown.items())
+    return f"{told[0].upper()}{told[1:]}. Points of test accuracy, {seeds} of the winner."
+
+
+def _compared(result: SearchResult, net: Mapping[str, Any], runs: Sequence[Trial], own: Sequence[Trial]) -> Compared:
+    tests, reference = result.tests(CONTROLS, runs), result.tests(CONTROLS, own)
+    gain = None
+    if runs is not own and tests and reference:
+        gain = welch([100 * value for value in reference], [100 * value for value in tests])
+    return Compared(
+        name=str(net["name"]),
+        spec=str(net["spec"]),
+        params=int(net["params"]),
+        macs=int(net["macs"]),
+        tests=tuple(tests),
+        scores=tuple(run.score or 0.0 for run in runs),
+        gain=gain,
+        verdict=judge(gain) if gain else ("" if net["name"] == WINNER else "the winner itself"),
+    )
+
+
+def _tau(found: Sequence[tuple[float, float]]) -> str:
+    if len(found) < FEWEST_PAIRS:
+        return "too few pairs to judge"
+    return str(tau([pair[0] for pair in found], [pair[1] for pair in found]))
+
+
+def _percents(shares: Sequence[float]) -> str:
+    return write_percent(mean(shares), stdev(shares) if len(shares) > 1 else None) if shares else ""
+
+
+def _signed(gain: Estimate) -> str:
+    value = f"{gain.value:+.2f}"
+    return value if gain.low is None else f"{value} [{gain.low:+.2f}, {gain.high:+.2f}]"
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

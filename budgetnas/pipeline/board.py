@@ -1,0 +1,66 @@
+"""The note of a running search on optuna-dashboard: its plan, and how far every level is."""
+
+from __future__ import annotations
+
+import time
+
+from budgetnas.outcome.costs import cost_table
+from budgetnas.outcome.levels import in_words
+from budgetnas.pipeline.listener import Progress
+from budgetnas.pipeline.plan import Plan
+from budgetnas.pipeline.plan_lines import plan_lines
+from budgetnas.records.numbers import write_percent
+from budgetnas.records.table import Table
+from budgetnas.report.notes import compose
+from budgetnas.storage.dashboard import publish_note
+from budgetnas.storage.database import Storage
+
+EVERY_SECONDS = 30.0
+
+
+class Board:
+    """Hears a search and keeps the note of its study up to date, at most twice a minute.
+
+    Args:
+        storage: of the study.
+        study: its name.
+    """
+
+    def __init__(self, storage: Storage, study: str) -> None:
+        self._storage, self._study = storage, study
+        self._lines: list[tuple[str, str]] = []
+        self._costs: list[Table] = []
+        self._levels: dict[str, Progress] = {}
+        self._written = 0.0
+
+    def planned(self, plan: Plan) -> None:
+        """Write the plan."""
+        self._lines = plan_lines(plan)
+        self._costs = [cost_table(plan.costs, title="Expected for what is left", device=plan.prepared.device_name)]
+        self._write()
+
+    def progressed(self, progress: Progress) -> None:
+        """Keep it in mind, and write it if the note is old or a level has begun."""
+        is_new = progress.level not in self._levels
+        self._levels[progress.level] = progress
+        if is_new or time.monotonic() - self._written >= EVERY_SECONDS:
+            self._write()
+
+    def told(self, line: str) -> None:
+        """Leave news to those who look on."""
+
+    def _write(self) -> None:
+        self._written = time.monotonic()
+        rows = [
+            (
+                in_words(one.level),
+                f"{one.done:,} of {one.total:,}",
+                "" if one.best is None else write_percent(one.best),
+            )
+            for one in self._levels.values()
+        ]
+        progress = Table(title="So far", columns=("level", "finished", "best validation %"), rows=rows)
+        headline = f"{self._study.rpartition('/')[0]} is at work"
+        told = f"As of {time.strftime('%Y-%m-%d %H:%M:%S %Z')}."
+        tables = [progress, *self._costs] if rows else self._costs
+        publish_note(self._storage, self._study, compose(headline, told=[told], lines=self._lines, tables=tables))

@@ -1,0 +1,146 @@
+"""Fidelity on purpose: random networks of the band, each by short trainings of several lengths and by a full one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from budgetnas.config.study import StudyConfig
+from budgetnas.outcome.calibration import Calibration, read_calibration, write_calibration
+from budgetnas.outcome.levels import FULL
+from budgetnas.outcome.setup import CALIBRATION
+from budgetnas.pipeline.describe import setup_of
+from budgetnas.pipeline.engines import engine_of
+from budgetnas.pipeline.ladder import Ladder, make_ladder, ranges_of
+from budgetnas.pipeline.listener import Listener, progress
+from budgetnas.pipeline.plan import Plan, make_plan
+from budgetnas.pipeline.prepare import Prepared, prepare
+from budgetnas.pipeline.provenance import add_driver
+from budgetnas.pipeline.resume import hold
+from budgetnas.pipeline.stages import Level, ListedStage, Wanted, missing
+from budgetnas.pipeline.trials import Clock, run_stage
+from budgetnas.records.engine import Engine
+from budgetnas.records.numbers import plural
+from budgetnas.records.trial import Candidate
+from budgetnas.search.pool import row_keys
+from budgetnas.space.members import Band
+from budgetnas.storage.database import open_storage, sqlite_url, study_names
+from budgetnas.storage.files import own
+from budgetnas.storage.study import StudyStore
+
+_DRAWS, _MOST_DRAWS = 64, 200
+_USE = 6  # of randomness: samplers, promotions and controls have the lower numbers
+
+
+def plan_calibration(config: StudyConfig, listener: Listener) -> None:
+    """Tell the plan of a calibration and write nothing."""
+    prepared = prepare(config, suffix=f"-{CALIBRATION}")
+    with engine_of(prepared) as engine:
+        listener.planned(make_plan(prepared, engine, left=_expected(prepared), trainings=_lines(prepared)))
+
+
+def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]) -> Calibration:
+    """Run a calibration to its end, or go on with one that was stopped.
+
+    Args:
+        config: the study: `search.trials` networks, short trainings of all lengths in `proxy.rungs`.
+        listener: hears plan, progress and news.
+        command: the words that started this, for the manifest.
+
+    Raises:
+        BudgetNASError: something that its user can act on; whatever was finished is kept.
+    """
+    started = time.monotonic()
+    prepared = prepare(config, suffix=f"-{CALIBRATION}")
+    folder = Path(config.output.dir) / prepared.name
+    url = config.output.storage or sqlite_url(folder / "study.db")
+    elsewhere = open_storage(url) if config.output.storage else None
+    with own(folder):
+        storage = elsewhere or open_storage(url)
+        fulls = StudyStore(storage, f"{prepared.name}/{FULL}", ranges_of(prepared))
+        prepared = hold(prepared, fulls, names=study_names(storage), kind=CALIBRATION)
+        ladder = make_ladder(prepared, storage, fulls)
+        fulls.record("setup", setup_of(prepared, kind=CALIBRATION).as_json())
+        left = {level.name: len(missing(store, listed)) for level, store, listed in _levels(prepared, ladder)}
+        if any(left.values()):
+            with engine_of(prepared) as engine:
+                is_resumed = left != _expected(prepared)
+                plan = make_plan(prepared, engine, left=left, trainings=_lines(prepared), is_resumed=is_resumed)
+                listener.planned(plan)
+                add_driver(fulls, prepared, command)
+                _run(plan, ladder, engine, folder, listener, started=started)
+        else:
+            listener.told("This calibration was already finished; this is its result.")
+        result = read_calibration(storage, folder, prepared.name)
+        write_calibration(result)
+    return result
+
+
+def _run(plan: Plan, ladder: Ladder, engine: Engine, folder: Path, listener: Listener, *, started: float) -> None:
+    prepared = plan.prepared
+    hours = prepared.config.engine.max_hours
+    clock = Clock(None if hours is None else 3600 * hours, since=started)
+    for level, store, listed in _levels(prepared, ladder):
+        stage = ListedStage(prepared, level, store, listed, folder)
+        run_stage(
+            stage,
+            engine,
+            clock=clock,
+            tick=lambda level=level, store=store, stage=stage: listener.progressed(  # type: ignore[misc]
+                progress(level.name, store, stage.total)
+            ),
+        )
+
+
+def _levels(prepared: Prepared, ladder: Ladder) -> list[tuple[Level, StudyStore, list[Wanted]]]:
+    """Return every level with its study and its trainings: all networks, one repeat of all after the other."""
+    nets = networks(prepared)
+    repeats = prepared.config.full.repeats
+    short = [Wanted(candidate=net, repeat=0) for net in nets]
+    full = [Wanted(candidate=net, repeat=repeat) for repeat in range(repeats) for net in nets]
+    rungs = [(level, store, short) for level, store in zip(ladder.rungs, ladder.rung_stores, strict=True)]
+    return [*rungs, (ladder.full, ladder.fulls, full)]
+
+
+def networks(prepared: Prepared) -> list[Candidate]:
+    """Draw the networks: a number of stages, each alike, then uniformly in the band, all different.
+
+    More of them begin with the same ones.
+    """
+    band, wanted = prepared.tiers[-1].band, prepared.config.search.trials
+    points: dict[bytes, Any] = {}
+    rng = np.random.default_rng([prepared.config.search.seed, _USE])
+    for _ in range(_MOST_DRAWS):
+        drawn = _draw(band, rng)
+        points |= {key: point for key, point in zip(row_keys(drawn), drawn, strict=True) if key not in points}
+        if len(points) >= min(wanted, len(band)):
+            break
+    specs = [prepared.space.decode(point) for point in list(points.values())[:wanted]]
+    return [prepared.candidate(spec, "random") for spec in specs]
+
+
+def _draw(band: Band, rng: np.random.Generator) -> Any:
+    return band.draw(_DRAWS, rng=rng).points
+
+
+def _expected(prepared: Prepared) -> dict[str, int]:
+    nets = len(networks(prepared))
+    return {**{f"r{epochs}": nets for epochs in prepared.rungs}, FULL: nets * prepared.config.full.repeats}
+
+
+def _lines(prepared: Prepared) -> tuple[tuple[str, str], ...]:
+    config = prepared.config
+    lengths = ", ".join(map(str, prepared.rungs))
+    return (
+        ("networks", f"{len(networks(prepared))} at random from the band"),
+        ("short", f"each anew for {lengths} epochs, recipe {config.proxy.recipe}"),
+        (
+            "full",
+            f"each for {plural(prepared.full_epochs, 'epoch')}, {plural(config.full.repeats, 'seed')}, recipe "
+            f"{config.full.recipe}",
+        ),
+    )

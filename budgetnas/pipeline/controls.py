@@ -1,0 +1,86 @@
+"""The networks that a winner is held against: each trained like it, with fresh seeds, and so is the winner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from budgetnas.arch.spec import ResNetSpec
+from budgetnas.config.models import find_model, paper_models
+from budgetnas.exceptions import InfeasibleBudgetError
+from budgetnas.outcome.levels import WINNER
+from budgetnas.pipeline.prepare import Prepared
+from budgetnas.pipeline.stages import Wanted, over_budget
+from budgetnas.promotion.select import Finalist
+from budgetnas.records.trial import Candidate
+from budgetnas.space.widths import fit
+from budgetnas.storage.study import StudyStore
+
+_USE = 5  # of randomness: samplers and promotions have the lower numbers
+
+
+def controls(prepared: Prepared) -> list[Candidate]:
+    """Return the controls of a study's largest cap, each under the name that it goes by.
+
+    The model of the report with the highest reported accuracy among those that fit; ResNet-18 with all widths scaled to
+    fill the caps, without the stages that the images leave no room for; the network of most MACs in the band; a random
+    network of the band. What does not exist under the caps is left out.
+    """
+    return [candidate for find in (_reported, _scaled, _most_macs, _random) for candidate in find(prepared)]
+
+
+def wanted_controls(prepared: Prepared, winner: Finalist) -> list[Wanted]:
+    """Return the trainings of the winner and of all controls, one repeat of all after the other."""
+    nets = [replace(winner.candidate, origin=WINNER), *controls(prepared)]
+    return [Wanted(candidate=net, repeat=i) for i in range(prepared.config.full.repeats) for net in nets]
+
+
+def record_controls(prepared: Prepared, fulls: StudyStore) -> None:
+    """Record which networks are the controls: two of them may be one network, or the winner."""
+    found = [
+        {"name": net.origin, "spec": net.spec.id, "params": net.params, "macs": net.macs} for net in controls(prepared)
+    ]
+    if fulls.facts.get("controls") != found:
+        fulls.record("controls", found)
+
+
+def _reported(prepared: Prepared) -> Iterator[Candidate]:
+    models = [model for model in paper_models() if model.seeded and model.reported_accuracy is not None]
+    for model in sorted(models, key=lambda model: -(model.reported_accuracy or 0)):
+        candidate = prepared.candidate(model.spec, f"{model.name} of the report")
+        if _has_room(prepared, model.spec) and not over_budget(candidate, prepared.cap, prepared.macs_cap):
+            yield candidate
+            return
+
+
+def _scaled(prepared: Prepared) -> Iterator[Candidate]:
+    model = find_model("resnet18")
+    assert model is not None
+    stages = min(len(model.spec.blocks), prepared.space.depth_range[1])
+    given = ResNetSpec(blocks=model.spec.blocks[:stages], widths=model.spec.widths[:stages])
+    cut = f" of {stages} stages" if stages < len(model.spec.blocks) else ""
+    try:
+        spec = fit(given, prepared.data.shape, prepared.cap, max_macs=prepared.macs_cap)
+    except InfeasibleBudgetError:
+        return
+    yield prepared.candidate(spec, f"scaled ResNet-18{cut}")
+
+
+def _most_macs(prepared: Prepared) -> Iterator[Candidate]:
+    band = prepared.tiers[-1].band
+    member = prepared.index.most_macs(band.low, band.high)
+    if member is not None:
+        yield prepared.candidate(prepared.space.decode(member.point), "the most-MACs network")
+
+
+def _random(prepared: Prepared) -> Iterator[Candidate]:
+    rng = np.random.default_rng([prepared.config.search.seed, _USE])
+    member = prepared.tiers[-1].band.draw(1, rng=rng).at(0)
+    yield prepared.candidate(prepared.space.decode(member.point), "a random network")
+
+
+def _has_room(prepared: Prepared, spec: ResNetSpec) -> bool:
+    """Tell whether the images leave room for all stages."""
+    return len(spec.blocks) <= prepared.space.depth_range[1]

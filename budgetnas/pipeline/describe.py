@@ -1,0 +1,44 @@
+"""A prepared study summed up for its storage, so that its result can be read again without its data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from budgetnas.outcome.setup import SEARCH, DataFacts, Setup, TierFacts
+from budgetnas.pipeline.prepare import Prepared
+from budgetnas.storage.database import public_url
+
+
+def setup_of(prepared: Prepared, *, kind: str = SEARCH) -> Setup:
+    """Sum up a prepared search; no password of its storage's address stays in it."""
+    data, config = prepared.data, prepared.config
+    storage = None if config.output.storage is None else public_url(config.output.storage)
+    return Setup(
+        name=prepared.name,
+        kind=kind,
+        data=DataFacts(
+            name=data.name,
+            notice=data.traits.notice,
+            fingerprint=data.fingerprint,
+            shape=data.shape,
+            train=len(data.train),
+            validation=len(data.validation),
+            test=len(data.test),
+        ),
+        tiers=tuple(
+            TierFacts(
+                cap=tier.cap,
+                fitting=tier.fitting,
+                low=tier.band.low,
+                high=tier.band.high,
+                members=len(tier.band),
+            )
+            for tier in prepared.tiers
+        ),
+        macs_cap=prepared.macs_cap,
+        space_size=prepared.space_size,
+        is_exact=prepared.index.is_exact,
+        rungs=prepared.rungs,
+        full_epochs=prepared.full_epochs,
+        study=replace(config, output=replace(config.output, storage=storage)),
+    )

@@ -1,0 +1,73 @@
+"""Whoever wants to see trainings go on: the terminal, the dashboard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from budgetnas.storage.study import StudyStore
+
+if TYPE_CHECKING:
+    from budgetnas.pipeline.plan import Plan
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How far a level is.
+
+    Attributes:
+        level: its name.
+        done: finished trainings.
+        total: trainings in all.
+        best: highest validation score so far, in [0, 1]; None before the first.
+    """
+
+    level: str
+    done: int
+    total: int
+    best: float | None
+
+
+class Listener(Protocol):
+    """Hears plan, progress and news."""
+
+    def planned(self, plan: Plan) -> None:
+        """Hear the plan, before anything trains."""
+
+    def progressed(self, progress: Progress) -> None:
+        """Hear how far it is, several times a second."""
+
+    def told(self, line: str) -> None:
+        """Hear a line of news."""
+
+
+class Everyone:
+    """Passes what it hears on to several.
+
+    Args:
+        listeners: in the order in which they hear it.
+    """
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._listeners = listeners
+
+    def planned(self, plan: Plan) -> None:
+        """Pass on the plan."""
+        for listener in self._listeners:
+            listener.planned(plan)
+
+    def progressed(self, progress: Progress) -> None:
+        """Pass on how far it is."""
+        for listener in self._listeners:
+            listener.progressed(progress)
+
+    def told(self, line: str) -> None:
+        """Pass on a line of news."""
+        for listener in self._listeners:
+            listener.told(line)
+
+
+def progress(level: str, store: StudyStore, total: int) -> Progress:
+    """Tell how far a level is by its study."""
+    scores = [trial.score for trial in store.trials if trial.score is not None]
+    return Progress(level=level, done=len(scores), total=total, best=max(scores, default=None))

@@ -1,0 +1,106 @@
+"""A plan in words, for the terminal and for the dashboard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from budgetnas.arch.spec import DataShape
+from budgetnas.complexity.counter import count
+from budgetnas.records.numbers import plural, write_macs, write_time
+
+if TYPE_CHECKING:
+    from budgetnas.pipeline.plan import Plan
+    from budgetnas.pipeline.prepare import Prepared
+
+LONG_SECONDS = 2 * 3600
+
+
+def plan_lines(plan: Plan) -> list[tuple[str, str]]:
+    """Return the plan as (name, value) lines."""
+    prepared = plan.prepared
+    config, data, space, shape = prepared.config, prepared.data, prepared.space, prepared.data.shape
+    time = write_time(plan.seconds)
+    if plan.seconds > LONG_SECONDS:
+        time += "; shorter with a smaller --trials, --promote, --full-epochs or --subset, cut off by --max-hours"
+    low, high = space.depth_range
+    return [
+        ("run", f"{config.output.dir}/{prepared.name}"),
+        (
+            "data",
+            f"{data.name}: {len(data.train):,} training, {len(data.validation):,} validation, {len(data.test):,} test "
+            f"images of {shape.channels}x{shape.height}x{shape.width}, {shape.classes} classes; "
+            f"shift {data.traits.shift}, {'mirrored' if data.traits.flip else 'not mirrored'}",
+        ),
+        (
+            "space",
+            f"{prepared.space_size:,} networks: {low}-{high} stages, {space.blocks[0]}-{space.blocks[1]} blocks, "
+            f"widths {space.widths[0]}-{space.widths[1]} by {space.width_step}"
+            + (", not falling" if space.monotone else ""),
+        ),
+        *_budget_lines(prepared),
+        *plan.trainings,
+        (
+            "device",
+            f"{prepared.device_name}, {plural(prepared.workers, 'worker')}; a median network "
+            f"trains at {plan.images_per_second:,.0f} images/s each",
+        ),
+        ("time", f"about {time} for {'what is left' if plan.is_resumed else 'all of it'}"),
+    ]
+
+
+def search_lines(prepared: Prepared) -> tuple[tuple[str, str], ...]:
+    """Say what a search will train, as (name, value) lines."""
+    config = prepared.config
+    return (
+        ("trials", f"{config.search.trials} {_rungs(prepared)}, {config.search.sampler}"),
+        ("promotion", _promotion(prepared)),
+        *([("controls", _controls(prepared))] if config.evidence.controls else []),
+    )
+
+
+def seed_lines(prepared: Prepared) -> list[str]:
+    """Return a line per seeded model: its count in the report's setting and here, and whether it is in."""
+    lines = []
+    for candidate in prepared.seeds:
+        there = count(candidate.spec, DataShape()).params
+        over = candidate.params > prepared.cap
+        lines.append(
+            f"{candidate.origin}  {candidate.spec.id:<28} {there:>10,}  {candidate.params:>10,}"
+            + ("  over the cap: pruned" if over else "")
+        )
+    return lines
+
+
+def _budget_lines(prepared: Prepared) -> list[tuple[str, str]]:
+    macs = "" if prepared.macs_cap is None else f" and {write_macs(prepared.macs_cap)} MACs"
+    about = "" if prepared.index.is_exact else "about "  # too fine a grid to be counted exactly
+    lines = []
+    for tier in prepared.tiers:
+        band = tier.band
+        by_stages = ", ".join(f"{size:,} of {plural(stages, 'stage')}" for stages, size in band.counts.items())
+        lines += [
+            ("budget", f"{tier.cap:,} parameters{macs}: {about}{tier.fitting:,} networks fit"),
+            ("band", f"{band.low:,} to {band.high:,} parameters: {about}{len(band):,} networks ({by_stages})"),
+        ]
+    return lines
+
+
+def _rungs(prepared: Prepared) -> str:
+    first, *others = prepared.rungs
+    told = f"short trainings of {plural(first, 'epoch')}"
+    for epochs in others:
+        told += f", the best third anew for {epochs}"
+    return told + (f", shared by {len(prepared.tiers)} caps" if len(prepared.tiers) > 1 else "")
+
+
+def _promotion(prepared: Prepared) -> str:
+    config = prepared.config
+    told = f"best {config.full.promote}" + (" of each cap" if len(prepared.tiers) > 1 else "")
+    if config.evidence.control_promotions:
+        told += f" and {config.evidence.control_promotions} at random"
+    return f"{told}, {plural(prepared.full_epochs, 'epoch')}, {plural(config.full.repeats, 'seed')} each"
+
+
+def _controls(prepared: Prepared) -> str:
+    seeds = plural(prepared.config.full.repeats, "fresh seed")
+    return f"the winner and up to 4 controls, {plural(prepared.full_epochs, 'epoch')}, {seeds} each"

@@ -1,0 +1,114 @@
+"""Who goes up: from each rung to the next level, by scores to trust, and some at random to judge the scores by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from budgetnas.outcome.levels import complete
+from budgetnas.outcome.trusted import trusted_scores
+from budgetnas.pipeline.ladder import Ladder
+from budgetnas.pipeline.prepare import Prepared
+from budgetnas.pipeline.stages import Wanted
+from budgetnas.promotion.select import promote
+from budgetnas.records.trial import Trial
+
+KEPT = 3  # one in so many goes up from rung to rung
+_USE = 4  # of randomness: samplers have the lower numbers
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rise:
+    """Who goes up from one rung, by number of the first-rung trial.
+
+    Attributes:
+        best: those that earned it, best first, tier by tier.
+        random: those that chance chose, whatever they scored; some may be among the best.
+    """
+
+    best: tuple[int, ...]
+    random: tuple[int, ...]
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """All of them, each once."""
+        return tuple(dict.fromkeys((*self.best, *self.random)))
+
+
+def rise(prepared: Prepared, ladder: Ladder, rung: int) -> Rise:
+    """Return who goes up from a rung; what was decided once for the trials that are there stays decided."""
+    decided = ladder.fulls.facts.get("promotions", {}).get(_decision(prepared, ladder, rung))
+    if decided is not None:
+        return Rise(best=tuple(decided["best"]), random=tuple(decided["random"]))
+    found = complete(ladder.rung_stores[rung].trials)
+    trusted = trusted_scores(prepared.space, found)
+    best: list[Trial] = []
+    for low, high in _tiers(prepared):
+        inside = [trial for trial in found if low < trial.candidate.params <= high]
+        number = prepared.config.full.promote
+        if rung < ladder.last:
+            number = max(number, -(-len(inside) // KEPT))
+        best += promote(inside, [trusted[trial.root] for trial in inside], number)
+    have = {trial.root for trial in found}
+    return Rise(
+        best=tuple(trial.root for trial in best),
+        random=tuple(number for number in _random(prepared, ladder) if number in have),
+    )
+
+
+def decide(prepared: Prepared, ladder: Ladder, rung: int) -> Rise:
+    """Return who goes up from a rung, and record it."""
+    chosen, key = rise(prepared, ladder, rung), _decision(prepared, ladder, rung)
+    decisions: dict[str, Any] = ladder.fulls.facts.get("promotions", {})
+    if chosen.numbers and key not in decisions:
+        decision = {"best": list(chosen.best), "random": list(chosen.random)}
+        ladder.fulls.record("promotions", {**decisions, key: decision})
+    return chosen
+
+
+def wanted(prepared: Prepared, ladder: Ladder, rung: int, chosen: Rise) -> list[Wanted]:
+    """Return the trainings of the level above a rung, one repeat of all after the other."""
+    repeats = prepared.config.full.repeats if rung == ladder.last else 1
+    return [
+        Wanted(
+            candidate=ladder.first.trials[number].candidate,
+            repeat=repeat,
+            attrs={"parent": number, "lineage": _lineage(ladder, rung, number)},
+        )
+        for repeat in range(repeats)
+        for number in chosen.numbers
+    ]
+
+
+def _lineage(ladder: Ladder, rung: int, number: int) -> list[str]:
+    """Name the trials that a network has come up by: `r8/5`, `r24/3`."""
+    found = []
+    for level, store in list(zip(ladder.rungs, ladder.rung_stores, strict=True))[: rung + 1]:
+        here = [trial for trial in complete(store.trials) if trial.root == number]
+        found += [f"{level.name}/{trial.number}" for trial in here]
+    return found
+
+
+def _tiers(prepared: Prepared) -> list[tuple[int, int]]:
+    """Return the params of each tier's own networks, above the first number and up to the second."""
+    caps = [tier.cap for tier in prepared.tiers]
+    return list(zip([0, *caps[:-1]], caps, strict=True))
+
+
+def _random(prepared: Prepared, ladder: Ladder) -> list[int]:
+    """Draw from everything that the first rung trained, each network once, so that the draw stands for all of it."""
+    found = list({trial.candidate.spec.id: trial.number for trial in reversed(complete(ladder.first.trials))}.values())
+    number = prepared.config.evidence.control_promotions
+    rng = np.random.default_rng([prepared.config.search.seed, len(found), _USE])
+    return [int(one) for one in rng.permutation(sorted(found))[:number]]
+
+
+def _decision(prepared: Prepared, ladder: Ladder, rung: int) -> str:
+    promoted, drawn = prepared.config.full.promote, prepared.config.evidence.control_promotions
+    trained = " and ".join(
+        f"{len(complete(store.trials))} of {level.name}"
+        for level, store in zip(ladder.rungs[: rung + 1], ladder.rung_stores, strict=False)
+    )
+    return f"{trained}, {promoted} promoted, {drawn} at random"

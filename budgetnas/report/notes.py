@@ -1,0 +1,45 @@
+"""The note of a study in optuna-dashboard: what was found, as Markdown; every word is escaped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from html import escape
+
+from budgetnas.records.table import Table
+from budgetnas.report.facts import ReportFacts
+
+_MARKS = re.compile(r"([\\`*_\[\]|~#$@]|:(?=//)|(?<=www)\.)", re.IGNORECASE)  # that mean something anywhere in a line
+_LEADING = re.compile(r"^(?:(\d+)([.)])(?=\s|$)|()([-+=]))")  # that make a list or a heading at its beginning
+
+
+def note(facts: ReportFacts) -> str:
+    """Return headline, verdict, facts and tables as GitHub-flavoured Markdown."""
+    return compose(facts.headline, told=(facts.notice, facts.verdict), lines=facts.lines, tables=facts.tables.values())
+
+
+def compose(headline: str, *, told: Iterable[str], lines: Iterable[tuple[str, str]], tables: Iterable[Table]) -> str:
+    """Return a note of anything: a heading, paragraphs, a list of (name, value), tables; what is empty is left out."""
+    parts = [
+        f"# {escaped(headline)}",
+        *(escaped(paragraph) for paragraph in told),
+        "\n".join(f"- {escaped(name)}: {escaped(value)}" for name, value in lines),
+        *map(_table, tables),
+    ]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Return `text` as one line of Markdown that shows it as it is, with no HTML, link or mark of its own."""
+    line = escape(" ".join(text.split()), quote=False)
+    return _LEADING.sub(r"\1\3\\\2\4", _MARKS.sub(r"\\\1", line))
+
+
+def _table(table: Table) -> str:
+    head = [_row(table.columns), _row(["---", *("---:" for _ in table.columns[1:])], is_text=False)]
+    notes = [f"\n{escaped(line)}" for line in table.notes]
+    return "\n".join([f"## {escaped(table.title)}", "", *head, *map(_row, table.rows), *notes])
+
+
+def _row(cells: Iterable[str], *, is_text: bool = True) -> str:
+    return f"| {' | '.join(map(escaped, cells) if is_text else cells)} |"

@@ -1,0 +1,85 @@
+"""All trials as a table that a reader sorts by a click on a header."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from budgetnas.records.numbers import write_macs, write_percent
+from budgetnas.report.facts import ReportFacts
+from budgetnas.report.markup import class_of
+from budgetnas.report.table import trials_table
+
+_LEFT_OUT = ("blocks", "widths")  # the spec says them
+_LAST = ("utilisation", "seconds", "state", "reason")  # and not in print, where there is no room
+_WORDS = frozenset({"state", "origin", "spec", "reason"})
+_PERCENT = frozenset({"utilisation", "score", "posterior_mean", "test_accuracy"})
+_HEADS = {
+    "macs": "MACs",
+    "full_score": "full mean",
+    "full_repeats": "repeats",
+    "full_random": "at random",
+    "test_accuracy": "test",
+}
+
+
+def sortable_table(facts: ReportFacts) -> str:
+    """Return the table; columns without any value are left out, the winner's row is marked."""
+    table = trials_table(facts).drop(columns=list(_LEFT_OUT)).dropna(axis="columns", how="all")
+    order = [name for name in table.columns if name not in _LAST]
+    order += [name for name in _LAST if name in table.columns]
+    head = "".join(_head(name, is_first=i == 0) for i, name in enumerate(order))
+    columns = [list(map(_writer(name), table[name])) for name in order]
+    rows = (
+        f"<tr{class_of('winner' if trial.number == facts.winner else '')}>{''.join(cells)}</tr>\n"
+        for trial, *cells in zip(facts.trials, *columns, strict=True)
+    )
+    return (
+        f'<div class="scroll tall" tabindex="0"><table class="sortable"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _head(column: str, *, is_first: bool) -> str:
+    order = "ascending" if is_first else "none"
+    kind = class_of(*_kinds(column))
+    word = _HEADS.get(column, column.replace("_", " "))
+    return f'<th{kind} scope="col" aria-sort="{order}"><button type="button">{escape(word)}</button></th>'
+
+
+def _is_percent(column: str) -> bool:
+    return column in _PERCENT or column.endswith(("_score", "_sd"))
+
+
+def _writer(column: str) -> Callable[[Any], str]:
+    """Return what writes a cell of this column; numbers carry the value that they sort by."""
+    kind = class_of(*_kinds(column))
+    empty = f"<td{kind}></td>"
+    if column in _WORDS:
+        return lambda value: empty if pd.isna(value) else f"<td{kind}>{escape(str(value))}</td>"
+    written = _number_writer(column)
+    return lambda value: empty if pd.isna(value) else f'<td{kind} data-value="{_exact(value)}">{written(value)}</td>'
+
+
+def _kinds(column: str) -> list[str]:
+    """Return the classes of a column's cells: words or numbers, and whether print goes without it."""
+    words = ["prose" if column == "reason" else "name"] if column in _WORDS else []
+    return [*words, *(["spare"] if column in _LAST else [])]
+
+
+def _number_writer(column: str) -> Callable[[Any], str]:
+    if _is_percent(column):
+        return write_percent
+    if column == "seconds":
+        return lambda value: f"{value:,.1f}"
+    if column == "full_random":
+        return lambda value: "yes" if value else "no"
+    return write_macs if column == "macs" else lambda value: f"{value:,}"
+
+
+def _exact(value: float) -> str:
+    """Write what JavaScript reads back as the number that it stands for, in few characters."""
+    return f"{value:.7g}" if isinstance(value, float) else str(int(value))

@@ -1,0 +1,114 @@
+"""The style sheet of the page: light, dark, on a phone and in print."""
+
+STYLE = """
+:root {
+  color-scheme: light dark;
+  --text: #1f2328; --dim: #57606a; --back: #ffffff; --soft: #f5f7f9; --line: #d8dee4;
+  --accent: #2563eb; --good: #059669; --warn: #b45309; --warn-back: #fff6e0; --win: #e7f7f0;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --text: #e6e8eb; --dim: #9da7b1; --back: #14171b; --soft: #1b1f25; --line: #333a43;
+    --accent: #6ea8fe; --good: #34d399; --warn: #f5b454; --warn-back: #33280f; --win: #12302a;
+  }
+}
+* { box-sizing: border-box; }
+html { -webkit-text-size-adjust: 100%; }
+body { font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; color: var(--text);
+  background: var(--back); max-width: 70rem; margin: 0 auto; padding: 1.5rem 1.25rem 4rem; }
+h1 { font-size: 1rem; font-weight: 600; color: var(--dim); margin: 0 0 1rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.3rem; line-height: 1.3; margin: 3.2rem 0 .9rem; padding-top: 1rem;
+  border-top: 1px solid var(--line); }
+h3 { font-size: 1.02rem; margin: 2rem 0 .5rem; overflow-wrap: anywhere; }
+p, figcaption { text-wrap: pretty; }
+p { margin: .6rem 0; max-width: 46rem; overflow-wrap: anywhere; }
+.notice { max-width: none; margin: 1rem 0; padding: .7rem 1rem; border-radius: .4rem; background: var(--warn-back);
+  border: 1px solid var(--warn); font-weight: 600; }
+.headline { max-width: none; margin: 1rem 0; font-size: clamp(1.2rem, .9rem + 1.5vw, 1.7rem); line-height: 1.35;
+  font-weight: 650; letter-spacing: -.01em; }
+.verdict { max-width: none; margin: 1.2rem 0; padding: .7rem 1rem; border-radius: .4rem; background: var(--soft);
+  border: 1px solid var(--line); border-left: .35rem solid var(--accent); }
+.verdict b { margin-right: .35rem; color: var(--accent); }
+.verdict.untested { border: 2px dashed var(--warn); background: var(--warn-back); }
+.verdict.untested b { color: var(--warn); }
+.note, figcaption { color: var(--dim); font-size: .9rem; }
+figure { margin: 1.2rem 0 1.8rem; }
+figcaption { max-width: 46rem; margin-bottom: .3rem; overflow-wrap: anywhere; }
+dl { margin: .5rem 0 1.5rem; }
+dl div { display: grid; grid-template-columns: 11rem 1fr; gap: 1rem; padding: .3rem 0;
+  border-bottom: 1px solid var(--line); }
+dt { color: var(--dim); overflow-wrap: anywhere; } dd { margin: 0; overflow-wrap: anywhere; }
+.scroll { overflow-x: auto; max-width: 100%; }
+.tall { max-height: 80vh; overflow-y: auto; border: 1px solid var(--line); border-radius: .3rem; }
+table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .32rem .75rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th { color: var(--dim); font-weight: 600; vertical-align: bottom; }
+.name, .prose { text-align: left; }
+td { vertical-align: top; }
+td.prose { white-space: normal; min-width: 22rem; max-width: 34rem; }
+td:first-child, th:first-child { padding-left: .1rem; }
+.sortable td { padding: .32rem .75rem; }
+tbody tr:hover td { background: var(--soft); }
+tfoot td { font-weight: 650; border-top: 2px solid var(--line); border-bottom: 0; }
+.sortable thead th { position: sticky; top: 0; z-index: 1; padding: 0; background: var(--back);
+  box-shadow: inset 0 -1px var(--line); border: 0; }
+.sortable button { font: inherit; color: inherit; position: relative; width: 100%; min-width: 5.2em; border: 0;
+  padding: .45rem .75rem .45rem 1.2rem; background: none; text-align: inherit; cursor: pointer; white-space: normal; }
+.sortable .name button, .sortable .prose button { padding: .45rem 1.2rem .45rem .75rem; }
+.sortable button:hover { color: var(--text); }
+.sortable button:focus-visible, .scroll:focus-visible, summary:focus-visible { outline: 2px solid var(--accent);
+  outline-offset: -2px; }
+.sortable button::after { content: "\\2195"; position: absolute; left: .3rem; bottom: .45rem; opacity: .35; }
+.sortable .name button::after, .sortable .prose button::after { left: auto; right: .3rem; }
+.sortable [aria-sort=ascending] button::after { content: "\\2191"; opacity: 1; }
+.sortable [aria-sort=descending] button::after { content: "\\2193"; opacity: 1; }
+.sortable .winner td { background: var(--win); font-weight: 650; }
+summary { cursor: pointer; color: var(--accent); margin: 1rem 0; }
+pre { padding: .8rem 1rem; border-radius: .4rem; background: var(--soft); border: 1px solid var(--line);
+  font-size: .88rem; }
+.js-plotly-plot text { fill: var(--dim) !important; text-shadow: none !important; }
+.js-plotly-plot .parcoords text { text-shadow: 0 0 3px var(--back), 0 0 3px var(--back),
+  0 0 3px var(--back) !important; }
+.js-plotly-plot .hoverlayer text { fill: #ffffff !important; }
+.net { display: block; margin: .5rem 0 1rem; font: 13px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
+  font-variant-numeric: tabular-nums; }
+.net text { fill: var(--text); text-anchor: middle; }
+.net .name, .net .dim { fill: var(--dim); text-anchor: middle; }
+.net .big { font-size: 17px; font-weight: 650; }
+.net .block { fill: color-mix(in srgb, var(--accent) 30%, var(--back)); stroke: var(--accent); }
+.net .end { fill: color-mix(in srgb, var(--dim) 20%, var(--back)); stroke: var(--dim); }
+.net .arc { fill: none; stroke: var(--dim); stroke-dasharray: 2 2; }
+.net .projection { stroke: var(--text); stroke-dasharray: none; stroke-width: 1.6; }
+.net .flow { stroke: var(--line); stroke-width: 2; }
+.net .rail { fill: var(--line); } .net .share { fill: var(--accent); }
+@media (max-width: 40rem) {
+  body { padding: 1rem .9rem 3rem; }
+  dl div { grid-template-columns: 1fr; gap: 0; }
+  h2 { margin-top: 2.4rem; }
+  th, td { padding: .3rem .55rem; }
+}
+@media print {
+  :root {
+    color-scheme: light;
+    --text: #000000; --dim: #444c56; --back: #ffffff; --soft: #ffffff; --line: #c4cbd2;
+    --accent: #2563eb; --good: #059669; --warn: #b45309; --warn-back: #ffffff; --win: #e7f7f0;
+  }
+  @page { margin: 14mm; }
+  body { max-width: none; padding: 0; font-size: 10.5pt; }
+  h2, h3, figcaption, dt { break-after: avoid; }
+  figure, dl div, tr, .net, .verdict, .notice { break-inside: avoid; }
+  .scroll, .tall { overflow: visible; max-height: none; border: 0; }
+  .sortable thead th { position: static; padding: 1pt 2.5pt; }
+  .sortable button::after { content: none; }
+  table { font-size: 7pt; max-width: 100%; }
+  th, td { padding: 1.5pt 4pt; }
+  .sortable { font-size: 6pt; } .sortable th, .sortable td { padding: 1pt 2.5pt; }
+  .spare { display: none; }
+  td.prose { min-width: 0; }
+  .sortable button { padding: 0; min-width: 0; }
+  .wide { min-width: 0 !important; }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid var(--line) !important; }
+  .net { max-width: 100%; height: auto; }
+  details::details-content { content-visibility: visible; block-size: auto; opacity: 1; }
+}
+"""

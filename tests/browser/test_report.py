@@ -1,0 +1,102 @@
+"""The report of a real small run, opened from its file."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+FIGURES = ("params", "macs", "curves", "parallel", "importance", "fidelity")
+
+
+@pytest.fixture(scope="module")
+def opened(browser, run):
+    browser.get((run / "report.html").as_uri())
+    return browser
+
+
+def drawn(browser, names):
+    """Tell for each figure whether plotly has drawn it, and drawn something."""
+    return browser.execute_script(
+        """return arguments[0].map(name => {
+        const plot = document.getElementById(name);
+        return plot.querySelectorAll(".main-svg").length > 0 && plot.getBoundingClientRect().height > 100;
+        })""",
+        names,
+    )
+
+
+def cells(browser, name):
+    """Return the words of a column of all trials in the order that they have now."""
+    return browser.execute_script(
+        """const table = document.querySelector("table.sortable");
+        const i = [...table.tHead.rows[0].cells].findIndex(head => head.textContent === arguments[0]);
+        return [...table.tBodies[0].rows].map(row => row.cells[i].textContent);""",
+        name,
+    )
+
+
+def button(browser, name):
+    return browser.find_element("xpath", f"//th[.='{name}']/button")
+
+
+def test_every_figure_is_drawn_and_nothing_fails(opened):
+    drawn = opened.execute_script(
+        """return arguments[0].map(name => {
+        const plot = document.getElementById(name);
+        return plot.querySelectorAll(".main-svg").length > 0 && plot.getBoundingClientRect().height > 100;
+        })""",
+        FIGURES,
+    )
+    assert drawn == [True] * len(FIGURES)
+    assert [entry["message"] for entry in opened.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_the_page_itself_never_scrolls_sideways(opened):
+    inner, whole = opened.execute_script(
+        "const root = document.documentElement; return [root.clientWidth, root.scrollWidth]"
+    )
+    assert whole <= inner
+
+
+@pytest.mark.parametrize("name", ["score", "params", "full mean"])
+def test_a_click_sorts_by_number_and_another_click_turns_round(opened, name):
+    for order in ("ascending", "descending"):
+        opened.execute_script("arguments[0].click()", button(opened, name))
+        words = cells(opened, name)
+        numbers = [float(word.replace(",", "")) for word in words if word]
+        assert numbers == sorted(numbers, reverse=order == "descending")
+        assert words[: len(numbers)] == [word for word in words if word]
+        assert button(opened, name).find_element("xpath", "..").get_attribute("aria-sort") == order
+    assert len(opened.find_elements("css selector", "th[aria-sort=ascending], th[aria-sort=descending]")) == 1
+
+
+def test_the_enter_key_sorts_too_and_rows_stay_whole(opened, run):
+    button(opened, "trial").send_keys("\ue007")
+    button(opened, "spec").send_keys("\ue007")
+    with (run / "trials.csv").open() as file:
+        specs = {row["trial"]: row["spec"] for row in csv.DictReader(file)}
+    assert cells(opened, "spec") == [specs[number] for number in cells(opened, "trial")]
+    assert cells(opened, "spec")[0].startswith("1x")
+
+
+def test_print_opens_the_ledger_and_closes_it_again(opened):
+    states = opened.execute_script(
+        """const details = document.querySelector("details");
+        const states = [details.open];
+        for (const name of ["beforeprint", "afterprint"]) {
+          window.dispatchEvent(new Event(name));
+          states.push(details.open);
+        }
+        return states;"""
+    )
+    assert states == [False, True, False]
+
+
+def test_the_page_of_a_calibration_is_drawn_too(browser, calibration, errors, asked):
+    browser.get((calibration / "calibration.html").as_uri())
+    assert drawn(browser, ["tau", "pairs"]) == [True, True]
+    inner, whole = browser.execute_script("return [window.innerWidth, document.documentElement.scrollWidth]")
+    assert whole <= inner
+    assert errors() == []
+    assert {address.partition(":")[0] for address in asked()} <= {"file", "data", "blob"}

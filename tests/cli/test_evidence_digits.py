@@ -1,0 +1,178 @@
+"""The real command with rungs, random promotions, repeats and controls; its result read again; a calibration."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import optuna
+import pandas as pd
+import pytest
+
+WORDS = (
+    "search", "--max-params", "60k", "--trials", 9, "--promote", 2, "--full-epochs", 2, "--device", "cpu",
+    "--dataset", "digits", "--no-paper-models", "--set", "proxy.rungs=[1, 2]", "--set", "full.repeats=2",
+    "--set", "evidence.controls=true", "--set", "evidence.control_promotions=2",
+)  # fmt: skip
+TIMES = ["seconds"]
+
+
+@pytest.fixture(scope="module")
+def finished(budgetnas, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evidence")
+    return folder / "runs" / "digits-60k-s0", budgetnas(*WORDS, cwd=folder)
+
+
+def test_the_terminal_tells_costs_before_and_after_fidelity_controls_and_the_verdict(finished):
+    _, done = finished
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert "9 short trainings of 1 epoch, the best third anew for 2, thompson" in done.stdout
+    titles = ("What it will cost, as expected", "What it cost", "Do short trainings rank as full ones do?",
+              "The winner beside controls")  # fmt: skip
+    places = [next(i for i, line in enumerate(lines) if line.strip() == title) for title in titles]
+    assert places == sorted(places)
+    assert "too few pairs to judge" in done.stdout
+    (verdict,) = (line for line in lines if line.startswith("verdict "))
+    assert "over" in verdict
+    looked = next(line for line in lines if line.startswith("test set "))
+    assert "after the winner had been chosen" in looked
+
+
+def test_every_training_and_its_lineage_stand_in_the_storage_and_the_tables(finished):
+    run, _ = finished
+    trainings = pd.read_csv(run / "trainings.csv")
+    assert set(trainings.level) == {"r1", "r2", "full", "controls"}
+    assert (trainings.state == "COMPLETE").all()
+    url = f"sqlite:///{run / 'study.db'}"
+    studies = {s.study_name: s for s in optuna.get_all_study_summaries(url)}
+    assert set(studies) == {f"digits-60k-s0/{level}" for level in ("r1", "r2", "full", "controls")}
+    first = optuna.load_study(study_name="digits-60k-s0/r1", storage=url).trials
+    second = optuna.load_study(study_name="digits-60k-s0/r2", storage=url).trials
+    for trial in optuna.load_study(study_name="digits-60k-s0/full", storage=url).trials:
+        below, above = trial.user_attrs["lineage"]
+        assert below == f"r1/{trial.user_attrs['parent']}"
+        specs = {first[trial.user_attrs["parent"]].user_attrs["spec"], trial.user_attrs["spec"]}
+        specs.add(second[int(above.removeprefix("r2/"))].user_attrs["spec"])
+        assert len(specs) == 1
+    table = pd.read_csv(run / "trials.csv")
+    assert table.full_score.notna().sum() == trainings[trainings.level == "full"].spec.nunique()
+    assert table.r2_score.notna().sum() == (trainings.level == "r2").sum() >= 3
+    assert table.full_random.sum() == 2
+
+
+def test_the_winner_and_the_controls_have_seeds_of_their_own_and_every_look_is_counted(finished):
+    run, _ = finished
+    trainings = pd.read_csv(run / "trainings.csv").set_index("level")
+    assert trainings.seed.is_unique
+    content = json.loads((run / "results.json").read_text())
+    compared = content["controls"]
+    assert compared[0]["name"] == "the winner"
+    assert compared[0]["spec"] == content["winner"]["spec"]
+    assert all(len(one["tests"]) == 2 for one in compared)
+    manifest = json.loads((run / "manifest.json").read_text())
+    weights = trainings.loc[["full", "controls"]]
+    assert manifest["test_looks"]["count"] == len(weights) == content["test_looks"]
+    assert {key.partition(":")[2] for key in manifest["test_looks"]["looks"]} == set(weights.weights_sha256)
+
+
+def test_the_result_can_be_read_again_under_other_caps_and_its_report_made_again(finished, budgetnas):
+    run, _ = finished
+    best = json.loads(budgetnas("best", run, "--max-params", "30k,60k", "--json").stdout)
+    assert [one["max_params"] for one in best] == [30_000, 60_000]
+    assert best[1]["spec"] == json.loads((run / "results.json").read_text())["winner"]["spec"]
+    assert best[0]["spec"] is None or best[0]["params"] <= 30_000
+    assert "too few to trust" in best[0]["remark"] or "nothing that was trained fits" in best[0]["remark"]
+    before = {path.name: path.read_bytes() for path in run.iterdir() if path.suffix in (".html", ".csv", ".json")}
+    for name in before:
+        (run / name).unlink()
+    done = budgetnas("report", run)
+    assert done.returncode == 0, done.stderr
+    assert {name: (run / name).read_bytes() for name in before} == before
+    over = budgetnas("best", run, "--max-params", "1M")
+    assert over.returncode == 2
+    assert "searched up to 60,000 parameters" in over.stderr
+
+
+def test_killed_among_the_controls_it_goes_on_to_the_same_tables(finished, budgetnas, tmp_path):
+    run, _ = finished
+    again = tmp_path / "runs" / "digits-60k-s0"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "budgetnas", *map(str, WORDS)], cwd=tmp_path, stdout=subprocess.DEVNULL
+    )
+    while process.poll() is None and not list(again.glob("controls/*.safetensors")):
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    resumed = budgetnas(*WORDS, cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    for name in ("trials.csv", "trainings.csv"):
+        ours, theirs = (pd.read_csv(folder / name).drop(columns=TIMES) for folder in (again, run))
+        pd.testing.assert_frame_equal(ours, theirs)
+    assert (again / "curves.csv").read_bytes() == (run / "curves.csv").read_bytes()
+
+
+def test_controls_that_are_asked_for_later_are_trained_then(finished, budgetnas, tmp_path):
+    words = ("search", "--max-params", "60k", "--trials", 2, "--promote", 1, "--full-epochs", 1, "--device", "cpu",
+             "--dataset", "digits", "--no-paper-models", "--set", "proxy.rungs=[1]")  # fmt: skip
+    without = budgetnas(*words, cwd=tmp_path)
+    assert "Not tested" in without.stdout
+    with_them = budgetnas(*words, "--set", "evidence.controls=true", cwd=tmp_path)
+    assert with_them.returncode == 0, with_them.stderr
+    assert "No interval: one repeat over" in with_them.stdout
+    trainings = pd.read_csv(tmp_path / "runs" / "digits-60k-s0" / "trainings.csv")
+    assert list(trainings.level).count("r1") == 2
+
+
+def test_a_calibration_judges_lengths_beside_params_and_macs_and_goes_on_with_more(budgetnas, tmp_path):
+    words = ("calibrate", "--max-params", "60k", "--full-epochs", 2, "--device", "cpu", "--dataset", "digits")
+    few = budgetnas(*words, "--networks", 3, "--lengths", "1", cwd=tmp_path)
+    assert few.returncode == 0, few.stderr
+    assert "Too few pairs to judge" in few.stdout
+    run = tmp_path / "runs" / "digits-60k-s0-calibration"
+    before = pd.read_csv(run / "calibration.csv")
+    more = budgetnas(*words, "--networks", 11, "--lengths", "2,1", "--json", cwd=tmp_path)
+    assert more.returncode == 0, more.stderr
+    content = json.loads(more.stdout)
+    assert content["networks"] == 11
+    assert [one["name"] for one in content["proxies"]] == ["1 epoch", "2 epochs", "params alone", "MACs alone"]
+    assert all(one["tau"]["low"] is not None for one in content["proxies"])
+    after = pd.read_csv(run / "calibration.csv")
+    pd.testing.assert_frame_equal(after[list(before.columns)].head(3), before)
+    page = (run / "calibration.html").read_bytes()
+    (run / "calibration.html").unlink()
+    done = budgetnas("report", run)
+    assert done.returncode == 0, done.stderr
+    assert (run / "calibration.html").read_bytes() == page
+    assert "is a calibration, not a search" in budgetnas("best", run).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("calibrate", "--max-params", "60k", "--networks", "1"), "`--networks` is 1, but must be from 2"),
+        (("calibrate", "--max-params", "60k", "--lengths", "x"), "`--lengths` is 'x', but must be whole numbers"),
+        (("calibrate", "--max-params", "60k", "--lengths", "0,2"), "`proxy.rungs` is [0, 2], but must be epochs"),
+        (("search", "--max-params", "60k", "--set", "proxy.rungs=[3, 3]"), "must be epochs that rise"),
+        (("search", "--max-params", "60k", "--set", "proxy.epochs=3"), "`proxy.epochs` is no key of proxy"),
+        (("search", "--set", 'budget.tiers=["1M", "1M"]'), "must hold different caps"),
+        (("search", "--max-params", "5M", "--set", 'budget.tiers=["1M", "2M"]'), "go up to 2,000,000"),
+        (("search", "--set", "budget.tiers=[0]"), "`budget.tiers` is '0'"),
+        (("search", "--max-params", "60k", "--set", "evidence.control_promotions=-1"), "must be from 0"),
+        (("search", "--max-params", "60k", "--set", "evidence.controls=3"), "must be true or false"),
+        (("best", "nowhere"), "study.db` does not exist: give the folder of a run"),
+        (("report", "nowhere"), "study.db` does not exist: give the folder of a run"),
+    ],
+)
+def test_what_is_wrong_is_one_line(capsys, tmp_path, monkeypatch, words, said):
+    from budgetnas.cli.main import main
+
+    monkeypatch.chdir(tmp_path)
+    assert main(list(words)) in (1, 2)
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from budgetnas.evidence.fidelity import difference, fidelity, tau
+
+REPEATS = 200
+
+
+def pairs(number, true_tau, repeat):
+    """Nets whose scores are normal with a given tau between proxy and full training, as Greiner's relation says."""
+    correlation = np.sin(np.pi / 2 * true_tau)
+    first, second = np.random.default_rng([number, repeat]).standard_normal((2, number))
+    return first, correlation * first + np.sqrt(1 - correlation**2) * second
+
+
+def fieller(value, number):
+    centre, reach = np.arctanh(np.clip(value, -1 + 1e-9, 1 - 1e-9)), 1.96 * np.sqrt(0.437 / (number - 4))
+    return np.tanh(centre - reach), np.tanh(centre + reach)
+
+
+@pytest.mark.parametrize(("number", "true_tau"), [(10, 0.0), (12, 0.5), (20, 0.3), (30, 0.7)])
+def test_the_interval_of_tau_holds_the_truth_about_as_often_as_it_says(number, true_tau):
+    found = [tau(*pairs(number, true_tau, repeat)) for repeat in range(REPEATS)]
+    assert np.mean([one.low <= true_tau <= one.high for one in found]) > 0.92
+
+
+def test_where_the_proxy_is_good_fiellers_interval_is_too_narrow_and_the_bootstrap_is_not():
+    found = [tau(*pairs(12, 0.85, repeat)) for repeat in range(REPEATS)]
+    assert np.mean([one.low <= 0.85 <= one.high for one in found]) > 0.92
+    narrow = [fieller(one.value, 12) for one in found]
+    assert np.mean([low <= 0.85 <= high for low, high in narrow]) < 0.9
+
+
+def test_a_lead_between_equals_is_seldom_claimed():
+    claims = 0
+    for repeat in range(REPEATS):
+        full, *noise = np.random.default_rng([2, repeat]).standard_normal((3, 20))
+        lead = difference(full + noise[0], full + noise[1], full)
+        claims += lead.is_above_zero or lead.is_below_zero
+    assert claims / REPEATS < 0.08
+
+
+def test_the_interval_of_regret_is_rough_as_its_docstring_warns():
+    found = [fidelity("p", *pairs(12, 0.7, repeat), k=3) for repeat in range(REPEATS)]
+    expected = np.mean([one.regret.value for one in found])
+    held = np.mean([one.regret.low <= expected <= one.regret.high for one in found])
+    assert 0.6 < held < 0.9

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import pytest
+from scipy.stats import kendalltau, ttest_ind
+from small_studies import ATTRS
+
+from budgetnas.outcome.worth import compare, controls_table, fidelity_table, pairs, verdict
+from budgetnas.pipeline.controls import controls
+from budgetnas.records.trial import TrialState
+
+
+def test_below_ten_pairs_fidelity_is_not_judged(make):
+    made = make(full__promote=9)
+    made.trained([i / 100 for i in range(12)])
+    made.promoted()
+    table = fidelity_table(made.result())
+    assert table.rows == [("short trainings of 3 epochs", "9", "0", "too few pairs to judge")]
+    assert "evidence.control_promotions" in table.notes[1]
+
+
+def test_fidelity_pairs_every_rung_with_the_mean_of_the_full_seeds(make):
+    made = make(proxy__rungs=[1, 3], full__promote=6, full__repeats=2, evidence__control_promotions=12)
+    made.trained([(i * 7 % 30) / 100 for i in range(30)])
+    made.promoted(lambda one: (one.attrs["parent"] * 11 % 30) / 100 + one.repeat / 10)
+    made.tested()
+    result = made.result()
+    found = pairs(result)
+    assert list(found) == ["r1", "r3"]
+    finals = {finalist.parent: finalist.score for finalist in result.finalists}
+    assert set(found["r1"]) == set(found["r3"]) == set(finals)
+    for number, (short, full) in found["r1"].items():
+        assert short == result.trials[number].score
+        assert full == pytest.approx((number * 11 % 30) / 100 + 0.05)
+    table = fidelity_table(result)
+    (first, _) = table.rows
+    assert first[1] == str(len(finals))
+    assert int(first[2]) == 12
+    assert first[3].startswith(f"{kendalltau(*zip(*found['r1'].values(), strict=True)).statistic:.2f} [")
+    assert len(table.notes) == 1
+
+
+def test_without_controls_the_verdict_is_not_tested(make):
+    made = make()
+    made.trained([0.5, 0.6, 0.7])
+    made.promoted()
+    made.tested()
+    assert compare(made.result()) == []
+    assert verdict(made.result(), []).startswith("Not tested")
+
+
+def control_score(one):
+    offset = {"the winner": 0.9, "the most-MACs network": 0.8, "a random network": 0.9}.get(one.candidate.origin, 0.95)
+    return offset + (0.001, -0.002, 0.004)[one.repeat]
+
+
+def test_gains_are_differences_of_test_accuracy_with_welchs_interval(make):
+    made = make(full__repeats=3, evidence__controls=True)
+    made.trained([0.5, 0.6, 0.7])
+    made.promoted()
+    made.controlled(control_score)
+    made.tested()
+    result = made.result()
+    found = {one.name: one for one in compare(result)}
+    names = ["the winner", "scaled ResNet-18 of 3 stages", "the most-MACs network", "a random network"]
+    assert list(found) == names
+    assert found["the winner"].gain is None
+    rival = found["the most-MACs network"]
+    own = [100 * value for value in found["the winner"].tests]
+    exact = ttest_ind(own, [100 * value for value in rival.tests], equal_var=False).confidence_interval(0.95)
+    assert (rival.gain.low, rival.gain.high) == pytest.approx((exact.low, exact.high))
+    assert [found[name].verdict for name in names[1:]] == ["loss shown", "gain shown", "no gain shown"]
+    told = verdict(result, compare(result))
+    assert "gain shown over the most-MACs network (+10.00 [" in told.lower().replace("macs", "MACs")
+    assert "3 fresh seeds" in told
+    table = controls_table(compare(result))
+    assert all(len(row) == len(table.columns) for row in table.rows)
+
+
+def test_one_repeat_has_no_interval(make):
+    made = make(evidence__controls=True)
+    made.trained([0.5, 0.6, 0.7])
+    made.promoted()
+    made.controlled(control_score)
+    made.tested()
+    assert {one.verdict for one in compare(made.result())[1:]} == {"no interval: one repeat"}
+    assert "No interval: one repeat over" in verdict(made.result(), compare(made.result()))
+
+
+def test_a_winner_that_is_a_control_is_said_to_be_it(make):
+    made = make(full__promote=1, evidence__controls=True)
+    net = next(net for net in controls(made.study) if net.origin == "the most-MACs network")
+    trial = made.ladder.first.add(net, state=TrialState.RUNNING, attrs={})
+    made.ladder.first.finish(trial.number, 0.9, ATTRS)
+    made.promoted()
+    made.controlled(control_score)
+    made.tested()
+    found = {one.name: one for one in compare(made.result())}
+    assert found["the most-MACs network"].gain is None
+    assert found["the most-MACs network"].verdict == "the winner itself"
+    assert verdict(made.result(), compare(made.result())).startswith("The winner is itself the most-MACs network. ")
+
+
+def test_controls_that_are_not_trained_yet_are_said_to_be_missing(make):
+    made = make(evidence__controls=True)
+    made.trained([0.5, 0.6, 0.7])
+    made.promoted()
+    made.tested()
+    assert "controls are not trained yet" in verdict(made.result(), compare(made.result()))

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+from small_studies import prepared
+
+from budgetnas.config.study import load_study
+from budgetnas.pipeline.controls import controls
+from budgetnas.pipeline.prepare import prepare
+
+
+@pytest.fixture(scope="module")
+def cifar_like(tmp_path_factory):
+    """A study on images of CIFAR's size, which the report's models and ResNet-18 fit as they are."""
+    import numpy as np
+
+    path = tmp_path_factory.mktemp("own") / "own.npz"
+    images = np.random.default_rng(0).integers(0, 256, (100, 32, 32, 3), dtype=np.uint8)
+    labels = np.repeat(np.arange(10), 10)
+    np.savez(path, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    words = {"budget.max_params": "5M", "data.dataset": str(path), "engine.device": "cpu", "output.name": "s"}
+    return prepare(load_study(None, words, []))
+
+
+def test_at_the_reports_own_cap_model_5_is_the_best_that_fits(cifar_like):
+    reported, scaled, macs, random = controls(cifar_like)
+    assert (reported.origin, reported.spec.id) == ("model5 of the report", "4x64-5x128-3x256")
+    assert scaled.origin == "scaled ResNet-18"
+    assert scaled.spec.blocks == (2, 2, 2, 2)
+    assert 0.99 * cifar_like.cap < scaled.params <= cifar_like.cap
+    assert [round(width / scaled.spec.widths[0]) for width in scaled.spec.widths] == [1, 2, 4, 8]
+    band = cifar_like.tiers[-1].band
+    assert macs.macs == cifar_like.index.most_macs(band.low, band.high).macs <= cifar_like.macs_cap
+    assert random.macs < macs.macs
+    for net in (reported, scaled, macs, random):
+        assert band.low <= net.params <= cifar_like.cap
+
+
+def test_every_control_obeys_the_rules_of_the_space(cifar_like):
+    for net in controls(prepared()) + controls(cifar_like):
+        assert list(net.spec.widths) == sorted(net.spec.widths)
+    small = prepared()
+    for net in controls(small):
+        assert len(net.spec.blocks) <= small.space.depth_range[1]
+        assert net.params <= small.cap
+        assert net.macs <= small.macs_cap
+
+
+def test_below_all_models_of_the_report_there_is_none_of_them():
+    names = [net.origin for net in controls(prepared())]
+    assert names == ["scaled ResNet-18 of 3 stages", "the most-MACs network", "a random network"]
+
+
+def test_the_random_control_depends_on_the_seed_alone():
+    same = [controls(prepared(search__trials=trials))[-1] for trials in (3, 5)]
+    assert same[0] == same[1]
+    assert len({controls(prepared(search__seed=seed))[-1].spec for seed in range(6)}) > 1

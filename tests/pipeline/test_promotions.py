@@ -1,0 +1,116 @@
+"""Who goes up from rung to rung, on a real storage without training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from small_studies import first, ladder_of, prepared, train
+
+from budgetnas.pipeline.promotions import decide, rise, wanted
+from budgetnas.pipeline.stages import missing
+from budgetnas.storage.database import open_storage, sqlite_url
+
+
+@pytest.fixture
+def storage(tmp_path):
+    return open_storage(sqlite_url(tmp_path / "study.db"))
+
+
+def with_(study, **sections):
+    config = study.config
+    for name, changes in sections.items():
+        config = replace(config, **{name: replace(getattr(config, name), **changes)})
+    return replace(study, config=config)
+
+
+def test_the_best_are_promoted_once_and_a_larger_promotion_adds_to_them(storage):
+    study = prepared()
+    ladder = ladder_of(study, storage)
+    for score in (0.5, 0.9, 0.7, 0.8):
+        first(study, ladder.first, score)
+    assert decide(study, ladder, 0).best == (1, 3)
+    (key,) = ladder.fulls.facts["promotions"]
+    ladder.fulls.record("promotions", {key: {"best": [2, 0], "random": []}})
+    assert rise(study, ladder, 0).best == (2, 0)
+    larger = with_(study, full={"promote": 3})
+    assert rise(larger, ladder, 0).best == (1, 3, 2)
+    listed = wanted(larger, ladder, 0, rise(larger, ladder, 0))
+    train(ladder.fulls, listed[0], 0.9)
+    assert [one.attrs["parent"] for one in missing(ladder.fulls, listed)] == [3, 2]
+
+
+def test_a_failed_full_training_is_wanted_again_by_the_next_driver(storage):
+    study = prepared()
+    ladder = ladder_of(study, storage)
+    for score in (0.5, 0.9, 0.7, 0.8):
+        first(study, ladder.first, score)
+    listed = wanted(study, ladder, 0, decide(study, ladder, 0))
+    train(ladder.fulls, listed[0], None)
+    train(ladder.fulls, listed[1], 0.8)
+    assert [one.attrs["parent"] for one in missing(ladder.fulls, listed)] == [1]
+
+
+def test_the_best_third_goes_up_a_rung_and_the_promoted_carry_their_lineage(storage):
+    study = prepared(proxy__rungs=[1, 3], search__trials=9, full__repeats=2)
+    ladder = ladder_of(study, storage)
+    for i in range(9):
+        first(study, ladder.first, 0.1 * i)
+    up = decide(study, ladder, 0)
+    assert len(up.best) == 3
+    assert set(up.best) == {6, 7, 8}
+    listed = wanted(study, ladder, 0, up)
+    assert [one.repeat for one in listed] == [0, 0, 0]
+    for one in listed:
+        train(ladder.rung_stores[1], one, 1 - one.attrs["parent"] / 10)  # the longer training turns them round
+    top = decide(study, ladder, 1)
+    assert top.best == (6, 7)
+    fulls = wanted(study, ladder, 1, top)
+    assert [(one.attrs["parent"], one.repeat) for one in fulls] == [(6, 0), (7, 0), (6, 1), (7, 1)]
+    place = {trial.attrs["parent"]: trial.number for trial in ladder.rung_stores[1].trials}
+    assert fulls[0].attrs["lineage"] == ["r1/6", f"r3/{place[6]}"]
+
+
+def test_a_rung_never_lets_fewer_up_than_are_promoted(storage):
+    study = prepared(proxy__rungs=[1, 3], full__promote=3)
+    ladder = ladder_of(study, storage)
+    for i in range(4):
+        first(study, ladder.first, 0.1 * i)
+    assert len(rise(study, ladder, 0).best) == 3
+
+
+def test_chance_sends_up_nets_of_any_score_through_every_rung(storage):
+    study = prepared(proxy__rungs=[1, 3], search__trials=30, full__promote=1, evidence__control_promotions=5)
+    ladder = ladder_of(study, storage)
+    for i in range(30):
+        first(study, ladder.first, 0.01 * i)
+    up = decide(study, ladder, 0)
+    assert len(set(up.random)) == 5
+    assert rise(study, ladder, 0) == up
+    assert min(up.random) < 20, "the draw does not look at scores"
+    for one in wanted(study, ladder, 0, up):
+        train(ladder.rung_stores[1], one, 0.5 + one.attrs["parent"] / 100)
+    top = decide(study, ladder, 1)
+    assert set(top.random) == set(up.random)
+    assert len(top.best) == 1
+
+
+def test_every_tier_promotes_its_own(storage):
+    study = prepared(budget__tiers=["6k", "60k"], budget__max_params=None)
+    ladder = ladder_of(study, storage)
+    for score, width in ((0.2, 16), (0.1, 17), (0.9, 40), (0.8, 41), (0.7, 42)):
+        first(study, ladder.first, score, width)
+    params = [trial.candidate.params for trial in ladder.first.trials]
+    assert max(params[:2]) <= 6_000 < min(params[2:])
+    assert rise(study, ladder, 0).best == (0, 1, 2, 3)
+
+
+def test_what_failed_on_a_rung_goes_no_further(storage):
+    study = prepared(proxy__rungs=[1, 3], evidence__control_promotions=4, full__promote=1)
+    ladder = ladder_of(study, storage)
+    for i in range(4):
+        first(study, ladder.first, 0.1 * i)
+    listed = wanted(study, ladder, 0, decide(study, ladder, 0))
+    for one in listed:
+        train(ladder.rung_stores[1], one, None if one.attrs["parent"] == 3 else 0.5)
+    assert 3 not in rise(study, ladder, 1).numbers

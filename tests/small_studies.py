@@ -1,0 +1,52 @@
+"""Small real studies on digits, prepared but not trained, for tests of what happens between trainings."""
+
+from __future__ import annotations
+
+from budgetnas.arch.spec import ResNetSpec
+from budgetnas.config.study import load_study
+from budgetnas.pipeline.ladder import make_ladder, ranges_of
+from budgetnas.pipeline.prepare import Prepared, prepare
+from budgetnas.pipeline.stages import Wanted
+from budgetnas.records.trial import TrialState
+from budgetnas.storage.study import StudyStore
+
+ATTRS = {"epochs": 1, "images": 10, "seconds": 0.5}
+
+
+def prepared(**changes: object) -> Prepared:
+    words = {
+        "budget.max_params": "60k",
+        "data.dataset": "digits",
+        "engine.device": "cpu",
+        "search.trials": 3,
+        "search.paper_models": False,
+        "space.widths": [16, 64],
+        "full.promote": 2,
+        "output.name": "s",
+    }
+    words |= {key.replace("__", "."): value for key, value in changes.items()}
+    return prepare(load_study(None, words, []))
+
+
+def ladder_of(study, storage):
+    return make_ladder(study, storage, StudyStore(storage, "s/full", ranges_of(study)))
+
+
+def net(study, width, blocks=(1,)):
+    return study.candidate(ResNetSpec(blocks=blocks, widths=(width,) * len(blocks)), "random")
+
+
+def first(study, store, score, width=None, blocks=(1,)):
+    """Add a first-rung trial with its score, of a width of its own unless given."""
+    trial = store.add(net(study, width or 16 + len(store.trials), blocks), state=TrialState.RUNNING, attrs={})
+    return store.finish(trial.number, score, ATTRS)
+
+
+def train(store, wanted: Wanted, score, **attrs):
+    """Do a wanted training, or fail it where there is no score."""
+    more = {"repeat": wanted.repeat, "seed": 7, **wanted.attrs}
+    trial = store.add(wanted.candidate, state=TrialState.RUNNING, attrs=more)
+    if score is None:
+        return store.fail(trial.number, "out of memory")
+    weights = {"weights": f"{trial.number}", "weights_sha256": f"{store.name[-1]}{trial.number}"}
+    return store.finish(trial.number, score, {**ATTRS, **weights, **attrs})
