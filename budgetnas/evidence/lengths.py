@@ -53,7 +53,8 @@ def recommend(
     taus = {epochs: tau(lengths[epochs], full, seed=seed) for epochs in sorted(lengths)}
     ranking = [epochs for epochs, found in taus.items() if found.is_above_zero]
     if not ranking:
-        return Recommendation(epochs=None, text=_none_ranks(taus, n))
+        others = {name: tau(values, full, seed=seed) for name, values in (rivals or {}).items()}
+        return Recommendation(epochs=None, text=_none_ranks(taus, others, n))
     epochs = next(short for short in ranking if not _is_beaten(short, ranking, lengths, full, seed=seed))
     reason = "no longer one was tried" if epochs == max(taus) else "no longer one is shown to rank better"
     text = f"Proxies of {_epochs(epochs)} rank {n} networks with a Kendall's tau of {taus[epochs]}, and {reason}."
@@ -90,13 +91,14 @@ def _best_rival(rivals: Mapping[str, npt.ArrayLike], full: npt.ArrayLike) -> tup
     return name, value
 
 
-def _none_ranks(taus: Mapping[int, Estimate], n: int) -> str:
+def _none_ranks(taus: Mapping[int, Estimate], rivals: Mapping[str, Estimate], n: int) -> str:
     text = f"No proxy length is shown to rank these {n} networks: no interval of Kendall's tau lies above 0"
     known = [epochs for epochs, found in taus.items() if not np.isnan(found.value)]
-    if not known:
-        return f"{text}."
-    best = max(known, key=lambda epochs: taus[epochs].value)
-    return f"{text} (the best tau is {taus[best]}, at {_epochs(best)})."
+    if known:
+        best = max(known, key=lambda epochs: taus[epochs].value)
+        text += f" (the highest is {taus[best]}, at {_epochs(best)})"
+    shown = [f"{name} alone does (tau {found})" for name, found in rivals.items() if found.is_above_zero]
+    return f"{text}. But {' and '.join(shown)}." if shown else f"{text}."
 
 
 def _epochs(number: int) -> str:

@@ -27,7 +27,7 @@ def write_reports(result: SearchResult) -> Path:
     write_text(folder / "trials.csv", trials_csv(found))
     write_text(folder / "trainings.csv", _csv(TRAININGS, _trainings(result)))
     write_text(folder / "curves.csv", _csv(("level", "trial", "epoch", "accuracy"), _curves(result)))
-    write_json(folder / "results.json", as_json(result))
+    write_json(folder / "results.json", {**as_json(result), "run": result.setup.name})  # wherever its folder is
     write_json(folder / "manifest.json", manifest(result))
     write_text(folder / "report.html", report_page(found))
     return folder / "report.html"

@@ -50,8 +50,9 @@ def test_no_length_that_ranks_is_said_with_the_best():
     assert found.epochs is None
     assert found.text == (
         "No proxy length is shown to rank these 40 networks: no interval of Kendall's tau lies above 0 "
-        f"(the best tau is {tau(LUCK[best], FULL)}, at {best} epochs)."
+        f"(the highest is {tau(LUCK[best], FULL)}, at {best} epochs). But MACs alone does (tau {tau(EXACT, FULL)})."
     )
+    assert recommend(LUCK, FULL, rivals={"MACs": LUCK[best]}).text.endswith(f"at {best} epochs).")
 
 
 def test_equal_scores_rank_nothing():
