@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from budgetnas.config.reader import build, locate, read_toml
@@ -101,6 +102,22 @@ class Recipe:
         while recipe.batch_size * FEWEST_STEPS > images and recipe.batch_size // 2 >= SMALLEST_BATCH:
             recipe = replace(recipe, batch_size=recipe.batch_size // 2, lr=recipe.lr / 2)
         return recipe
+
+
+def write_recipe(recipe: Recipe) -> str:
+    """Write a recipe as TOML that `load_recipe` reads back; what is None is left out."""
+    lines = []
+    for key, value in asdict(recipe).items():
+        if value is None:
+            continue
+        if isinstance(value, bool):
+            text = "true" if value else "false"
+        elif isinstance(value, tuple):
+            text = f"[{', '.join(map(repr, value))}]"
+        else:
+            text = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+        lines.append(f"{key} = {text}")
+    return "\n".join(lines) + "\n"
 
 
 def load_recipe(name: str) -> Recipe:

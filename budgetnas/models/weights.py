@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from safetensors import SafetensorError
 from safetensors import torch as safetensors
-from torch import nn
+from torch import Tensor, nn
 
 from budgetnas.exceptions import DataError
 
@@ -15,6 +15,21 @@ def pack(model: nn.Module) -> bytes:
     return safetensors.save(state)
 
 
+def read_state(weights: bytes) -> dict[str, Tensor]:
+    """Read safetensors bytes as tensors by name.
+
+    Raises:
+        DataError: the bytes are damaged.
+    """
+    try:
+        return dict(safetensors.load(weights))
+    except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"the weights are no safetensors ({reason}): take the file that belongs to the network.") from (
+            error
+        )
+
+
 def unpack(model: nn.Module, weights: bytes) -> nn.Module:
     """Put weights into a model of the same architecture; return it.
 
@@ -22,8 +37,8 @@ def unpack(model: nn.Module, weights: bytes) -> nn.Module:
         DataError: the bytes are damaged or belong to another architecture.
     """
     try:
-        model.load_state_dict(safetensors.load(weights))
-    except (SafetensorError, RuntimeError) as error:
+        model.load_state_dict(read_state(weights))
+    except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(
             f"the weights do not fit the architecture ({reason}): take the file that belongs to it."

@@ -7,6 +7,7 @@ from typing import Any
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.config.reader import build
+from budgetnas.config.recipe import Recipe
 from budgetnas.config.study import StudyConfig
 from budgetnas.exceptions import StorageError, UsageError
 from budgetnas.space.resnet import ResNetSpace
@@ -23,6 +24,7 @@ class DataFacts:
         notice: what a reader of any result on it must know; "" for nothing.
         fingerprint: SHA-256 of all of it.
         shape: images and classes.
+        classes: their names.
         train: number of training images.
         validation: number of validation images.
         test: number of test images.
@@ -32,6 +34,7 @@ class DataFacts:
     notice: str
     fingerprint: str
     shape: DataShape
+    classes: tuple[str, ...]
     train: int
     validation: int
     test: int
@@ -70,6 +73,9 @@ class Setup:
         is_exact: whether the numbers of networks are exact.
         rungs: lengths of the short trainings in epochs.
         full_epochs: length of a full training.
+        recipe: of the full trainings, their length and precision decided.
+        mean: per channel, by which full trainings normalise raw [0, 255] pixels.
+        std: per channel, likewise.
         study: the study file, defaults decided.
     """
 
@@ -82,6 +88,9 @@ class Setup:
     is_exact: bool
     rungs: tuple[int, ...]
     full_epochs: int
+    recipe: Recipe
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
     study: StudyConfig
 
     @property

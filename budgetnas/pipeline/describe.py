@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from budgetnas.data.statistics import normalisation
 from budgetnas.outcome.setup import SEARCH, DataFacts, Setup, TierFacts
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.storage.database import public_url
+from budgetnas.training.device import resolve_precision
 
 
 def setup_of(prepared: Prepared, *, kind: str = SEARCH) -> Setup:
     """Sum up a prepared search; no password of its storage's address stays in it."""
     data, config = prepared.data, prepared.config
+    mean, std = normalisation(data, prepared.full)
     storage = None if config.output.storage is None else public_url(config.output.storage)
     return Setup(
         name=prepared.name,
@@ -21,6 +24,7 @@ def setup_of(prepared: Prepared, *, kind: str = SEARCH) -> Setup:
             notice=data.traits.notice,
             fingerprint=data.fingerprint,
             shape=data.shape,
+            classes=data.classes,
             train=len(data.train),
             validation=len(data.validation),
             test=len(data.test),
@@ -40,5 +44,12 @@ def setup_of(prepared: Prepared, *, kind: str = SEARCH) -> Setup:
         is_exact=prepared.index.is_exact,
         rungs=prepared.rungs,
         full_epochs=prepared.full_epochs,
+        recipe=replace(
+            prepared.full,
+            epochs=prepared.full_epochs,
+            precision=resolve_precision(prepared.full.precision, prepared.setting.device),
+        ),
+        mean=mean,
+        std=std,
         study=replace(config, output=replace(config.output, storage=storage)),
     )

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from budgetnas.config.study import StudyConfig
-from budgetnas.export.best import write_best
+from budgetnas.outcome.certify import BEST, certify
 from budgetnas.outcome.levels import FULL, complete
 from budgetnas.outcome.publish import publish
 from budgetnas.outcome.result import SearchResult, read_result
@@ -33,7 +32,7 @@ from budgetnas.records.engine import Engine
 from budgetnas.search.samplers import Sampler, make_sampler
 from budgetnas.search.tiers import TieredSampler
 from budgetnas.storage.database import open_storage, sqlite_url, study_names
-from budgetnas.storage.files import own, read_bytes
+from budgetnas.storage.files import own
 from budgetnas.storage.study import StudyStore
 
 
@@ -81,7 +80,9 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str]) -
         fulls.record("stopped", why_stopped(prepared, ladder))
         result = read_result(storage, folder, prepared.name)
         if result.winner is not None:
-            write_best(folder / "best", **_best(result, prepared))
+            lacks = certify(result, folder / BEST)
+            if lacks:
+                listener.told(f"NOTE: {lacks}")
         write_reports(result)
         publish(storage, result)
     return result
@@ -133,25 +134,3 @@ def make_study_sampler(prepared: Prepared) -> Sampler:
         for tier in prepared.tiers
     ]
     return samplers[0] if len(samplers) == 1 else TieredSampler(samplers, seed=config.seed)
-
-
-def _best(result: SearchResult, prepared: Prepared) -> dict[str, Any]:
-    winner = result.winner
-    assert winner is not None
-    run = winner.best_run
-    correct, images = result.look(FULL, run)
-    return {
-        "candidate": winner.candidate,
-        "data": prepared.data,
-        "recipe": prepared.full,
-        "weights": read_bytes(result.folder / run.attrs["weights"], run.attrs["weights_sha256"]),
-        "results": {
-            "score": winner.score,
-            "scores": list(winner.scores),
-            "seed": run.attrs["seed"],
-            "epochs": run.attrs["epochs"],
-            "test_accuracy": correct / images,
-            "test_images": images,
-            "max_params": prepared.cap,
-        },
-    }

@@ -47,21 +47,36 @@ def write_text(path: Path, content: str) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON for people and programs: two spaces, a line at the end."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    write_bytes(path, dump_json(content))
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
+def dump_json(content: Any) -> bytes:
+    """Return JSON for people and programs."""
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def parse_json(content: bytes, *, where: Path) -> Any:
+    """Read the content of a JSON file.
 
     Raises:
-        StorageError: it is not there, or no JSON.
+        StorageError: it is no JSON; `where` it stands is told.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(content.decode())
+    except (ValueError, RecursionError) as error:
+        raise StorageError(f"`{where}` is damaged ({str(error)[:200]}): put it back from a copy.") from error
+
+
+def read_file(path: Path, *, advice: str = "put it back from a copy") -> bytes:
+    """Read a file.
+
+    Raises:
+        StorageError: it cannot be read; says the `advice`.
+    """
+    try:
+        return path.read_bytes()
     except OSError as error:
-        raise StorageError(f"`{path}` cannot be read ({error.strerror}): give the folder of a finished run.") from error
-    except ValueError as error:
-        raise StorageError(f"`{path}` is damaged ({error}): run the search again to rewrite it.") from error
+        raise StorageError(f"`{path}` cannot be read ({error.strerror}): {advice}.") from error
 
 
 def read_bytes(path: Path, sha256: str) -> bytes:
@@ -70,10 +85,7 @@ def read_bytes(path: Path, sha256: str) -> bytes:
     Raises:
         StorageError: it is not there, or its content has changed.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise StorageError(f"`{path}` cannot be read ({error.strerror}): put it back from a copy.") from error
+    content = read_file(path)
     found = digest(content)
     if found != sha256:
         raise StorageError(

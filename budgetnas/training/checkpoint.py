@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,8 +99,10 @@ class Checkpoints:
         if digest(content) != beside.read_text().strip():
             raise ValueError("its hash differs")
         try:
-            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # torch warns of what it did not write itself
+                state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError, UserWarning) as error:
             raise ValueError("it holds more than tensors and plain values") from error
         if not isinstance(state, dict) or "task" not in state:
             raise ValueError("it is no state of a training")

@@ -97,9 +97,11 @@ def test_the_result_can_be_read_again_under_other_caps_and_its_report_made_again
     assert "searched up to 60,000 parameters" in over.stderr
 
 
-def test_killed_among_the_controls_it_goes_on_to_the_same_tables(finished, budgetnas, tmp_path):
+def test_controls_asked_for_later_and_killed_among_them_it_goes_on_to_the_same_tables(finished, budgetnas, tmp_path):
     run, _ = finished
     again = tmp_path / "runs" / "digits-60k-s0"
+    without = budgetnas(*WORDS, "--set", "evidence.controls=false", "--workers", 1, cwd=tmp_path)
+    assert "Not tested" in without.stdout, without.stderr
     process = subprocess.Popen(
         [sys.executable, "-m", "budgetnas", *map(str, WORDS)], cwd=tmp_path, stdout=subprocess.DEVNULL
     )
@@ -107,28 +109,18 @@ def test_killed_among_the_controls_it_goes_on_to_the_same_tables(finished, budge
         time.sleep(0.05)
     process.kill()
     process.wait()
-    resumed = budgetnas(*WORDS, cwd=tmp_path)
+    resumed = budgetnas(*WORDS, "--workers", 1, cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
+    assert "for what is left" in resumed.stdout
     for name in ("trials.csv", "trainings.csv"):
         ours, theirs = (pd.read_csv(folder / name).drop(columns=TIMES) for folder in (again, run))
         pd.testing.assert_frame_equal(ours, theirs)
     assert (again / "curves.csv").read_bytes() == (run / "curves.csv").read_bytes()
 
 
-def test_controls_that_are_asked_for_later_are_trained_then(finished, budgetnas, tmp_path):
-    words = ("search", "--max-params", "60k", "--trials", 2, "--promote", 1, "--full-epochs", 1, "--device", "cpu",
-             "--dataset", "digits", "--no-paper-models", "--set", "proxy.rungs=[1]")  # fmt: skip
-    without = budgetnas(*words, cwd=tmp_path)
-    assert "Not tested" in without.stdout
-    with_them = budgetnas(*words, "--set", "evidence.controls=true", cwd=tmp_path)
-    assert with_them.returncode == 0, with_them.stderr
-    assert "No interval: one repeat over" in with_them.stdout
-    trainings = pd.read_csv(tmp_path / "runs" / "digits-60k-s0" / "trainings.csv")
-    assert list(trainings.level).count("r1") == 2
-
-
 def test_a_calibration_judges_lengths_beside_params_and_macs_and_goes_on_with_more(budgetnas, tmp_path):
-    words = ("calibrate", "--max-params", "60k", "--full-epochs", 2, "--device", "cpu", "--dataset", "digits")
+    words = ("calibrate", "--max-params", "60k", "--full-epochs", 2, "--device", "cpu", "--dataset", "digits",
+             "--workers", 1)  # fmt: skip
     few = budgetnas(*words, "--networks", 3, "--lengths", "1", cwd=tmp_path)
     assert few.returncode == 0, few.stderr
     assert "Too few pairs to judge" in few.stdout

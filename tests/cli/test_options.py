@@ -35,6 +35,9 @@ def test_the_options_of_search_are_frozen():
     assert options("search") == set(SEARCH.split())
     assert options("calibrate") == set(CALIBRATE.split())
     assert options("best") == {"--max-params", "--storage", "--json"}
+    assert options("export") == {"--trial", "--out", "--with-preprocessing", "--storage"}
+    assert options("verify") == {"--dataset", "--data-dir", "--json"}
+    assert options("predict") == {"--top", "--json"}
     assert options("report") == {"--storage"}
     assert options("dashboard") == {"--storage", "--host", "--port"}
     assert options("train") == set(TRAIN.split())

@@ -9,7 +9,7 @@ import torch
 
 from budgetnas.config.study import DataConfig
 from budgetnas.data.load import load_dataset
-from budgetnas.export.best import load_best
+from budgetnas.export.certificate import load_certificate
 from budgetnas.training.images import Normaliser, to_device
 
 
@@ -24,7 +24,7 @@ def test_the_winner_beats_chance_fits_the_cap_and_reloads(budgetnas, tmp_path, c
     winner = json.loads(done.stdout)["winner"]
     assert winner["params"] <= 300_000
     assert winner["test_accuracy"] > 0.2
-    model, arch = load_best(tmp_path / "runs" / "real" / "best")
+    model, arch = load_certificate(tmp_path / "runs" / "real" / "best")
     data = load_dataset(DataConfig(dataset=str(cifar10_npz), subset=200))
     images, labels = to_device(data.test, "cpu")
     normalise = Normaliser(arch["normalisation"]["mean"], arch["normalisation"]["std"], "cpu")

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from budgetnas.exceptions import StorageError
-from budgetnas.storage.files import digest, own, read_bytes, read_json, write_bytes, write_json
+from budgetnas.storage.files import digest, own, parse_json, read_bytes, read_file, write_bytes, write_json
 
 
 def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
@@ -19,7 +19,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch)
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(StorageError, match=r"a\.json` cannot be written \(No space left on device\)"):
         write_json(path, {"new": True})
-    assert read_json(path) == {"old": True}
+    assert parse_json(path.read_bytes(), where=path) == {"old": True}
     assert [child.name for child in tmp_path.iterdir()] == ["a.json"]
 
 
@@ -33,11 +33,10 @@ def test_a_flipped_byte_is_noticed(tmp_path):
 
 
 def test_damaged_json_is_named(tmp_path):
-    (tmp_path / "a.json").write_text('{"cut": ')
     with pytest.raises(StorageError, match=r"a\.json` is damaged"):
-        read_json(tmp_path / "a.json")
+        parse_json(b'{"cut": ', where=tmp_path / "a.json")
     with pytest.raises(StorageError, match=r"b\.json` cannot be read"):
-        read_json(tmp_path / "b.json")
+        read_file(tmp_path / "b.json")
 
 
 def test_a_folder_has_one_owner_and_the_dead_own_nothing(tmp_path):

@@ -1,0 +1,49 @@
+"""`budgetnas verify`: a certificate checked, line by line."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+DESCRIPTION = (
+    "Check a certificate: hashes, counts, cap, source, weights, ONNX, and with the data its test accuracy. It shows "
+    "damage, not authorship: compare the digest with a published one. No code of the folder runs."
+)
+EXAMPLE = "budgetnas verify runs/digits-5M-s0/best --dataset digits"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("folder", metavar="DIR", help="folder of a certificate")
+    add("--dataset", metavar="NAME|PATH", help="test on cifar10, cifar100, digits, an .npz or an image folder")
+    add("--data-dir", default="data", metavar="DIR", help="where downloaded data sets live (default data)")
+    add("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a line a check; return 1 where one of them failed."""
+    import json
+    from dataclasses import asdict
+
+    from budgetnas.config.study import DataConfig
+    from budgetnas.data.load import load_dataset
+    from budgetnas.export.verify import verify
+
+    data = None
+    if arguments.dataset is not None:
+        data = load_dataset(DataConfig(dataset=arguments.dataset, dir=arguments.data_dir))
+    checks = []
+    for check in verify(Path(arguments.folder), data):
+        checks.append(check)
+        if not arguments.json:
+            word = {True: "ok", False: "FAILED", None: "-"}[check.passed]
+            print(f"{word:<7} {check.name:<18} {check.told}", flush=True)
+    failed = [check.name for check in checks if check.passed is False]
+    if arguments.json:
+        print(json.dumps({"passed": not failed, "checks": [asdict(check) for check in checks]}, indent=2))
+    elif failed:
+        print(f"This certificate does not hold: {', '.join(failed)}.")
+    else:
+        print("This certificate holds: it is whole and agrees with itself. Compare its digest with a published one.")
+    return 1 if failed else 0

@@ -1,0 +1,119 @@
+"""`README.md` of a certificate: a model card with numbers, limits, and the command that makes the network again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from budgetnas.records.numbers import write_macs
+
+
+def card(arch: Mapping[str, Any], results: Mapping[str, Any], provenance: Mapping[str, Any], *, has_onnx: bool) -> str:
+    """Return the card as Markdown.
+
+    Args:
+        arch: content of `arch.json`.
+        results: content of `results.json`.
+        provenance: command, versions, hardware and commit.
+        has_onnx: whether `model.onnx` is there.
+    """
+    shape, data = arch["shape"], _plain(arch["dataset"])
+    side = f"{shape['channels']}x{shape['height']}x{shape['width']}"
+    cap = f"{arch['params'] / arch['max_params']:.2%} of {arch['max_params']:,}"
+    parts = [
+        f"# {arch['id']}",
+        f"A residual network of {arch['params']:,} trainable parameters ({cap}) and {write_macs(arch['macs'])} "
+        f"multiply-accumulates for one image of {side}, trained on {data} ({shape['classes']} classes).",
+        *([f"**{_plain(arch['notice'])}**"] if arch["notice"] else []),
+        "## Numbers",
+        _numbers(results, data),
+        "## Limits",
+        "\n".join(f"- {line}" for line in _limits(results, data)),
+        "## Use",
+        "The network takes images that are normalised per channel, (pixel - mean) / std on raw pixels in [0, 255]; "
+        "mean and std are in `arch.json`.",
+        _USE,
+        "## Files",
+        "\n".join(f"- `{name}`: {what}" for name, what in _FILES.items() if has_onnx or name != "model.onnx"),
+        "## Make it again",
+        "On the same kind of hardware, with the versions in `MANIFEST.json`, this command makes the same network:",
+        f"```\n{_command(provenance)}\n```",
+        f"Trained on {_plain(_hardware(provenance['hardware']))}; code at commit "
+        f"{provenance.get('git_commit') or 'not recorded (an installed package)'}.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+_USE = """```python
+import torch
+from safetensors.torch import load_file
+
+from model import ResNet
+
+network = ResNet()
+network.load_state_dict(load_file("model.safetensors"))
+network.eval()
+```
+
+`budgetnas predict . IMAGE...` does all of it, and `budgetnas verify .` checks every file, count and claim."""
+
+_FILES = {
+    "arch.json": "the architecture, its classes, normalisation and costs",
+    "model.py": "the network in plain PyTorch, made from `arch.json` alone",
+    "model.safetensors": "its weights, under the names of `model.py`",
+    "model.onnx": "the same network for ONNX runtimes, any number of images at a time",
+    "ledger.csv": "parameters and multiply-accumulates, layer by layer",
+    "results.json": "every number with its seed, split and epoch",
+    "recipe.toml": "how it was trained",
+    "MANIFEST.json": "versions, hardware, command, and the SHA-256 of every file",
+}
+
+
+def _numbers(results: Mapping[str, Any], data: str) -> str:
+    own = results["this_network"]
+    rows = [
+        ("validation, these weights", f"{100 * own['validation_accuracy']:.2f} %", f"{own['validation_images']:,}"),
+    ]
+    if own["test_images"]:
+        share = own["test_correct"] / own["test_images"]
+        rows.append(("test, these weights", f"{100 * share:.2f} %", f"{own['test_images']:,}"))
+    repeats = results["repeats"]
+    if len(repeats["validation_accuracies"]) > 1:
+        for split in ("validation", "test"):
+            if repeats[f"{split}_mean"] is not None:
+                told = f"{100 * repeats[f'{split}_mean']:.2f} +- {100 * (repeats[f'{split}_sd'] or 0):.2f} %"
+                rows.append((f"{split}, mean over {len(repeats['validation_accuracies'])} seeds", told, ""))
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    told = f"After the last of {own['epochs']} epochs, seed {own['seed']}, on {data}."
+    return f"| accuracy | value | images |\n|---|---:|---:|\n{table}\n\n{told} {_plain(results['verdict'])}"
+
+
+def _limits(results: Mapping[str, Any], data: str) -> list[str]:
+    limits = [
+        f"It knows the classes of {data} and nothing else: any image gets one of them.",
+        "Its accuracy is that of images like those it was tested on; nothing was tested under noise, blur or attack.",
+    ]
+    if len(results["repeats"]["validation_accuracies"]) < 2:
+        limits.append("One training seed: how much another would differ is not known.")
+    limits.append(
+        "The winner was chosen by validation accuracy among networks of one search, so that number is a little too "
+        "good; the test set was read after the choice."
+    )
+    return limits
+
+
+def _hardware(hardware: Mapping[str, Any]) -> str:
+    """Name the device, and the processor where that is the device."""
+    is_cpu = hardware["device"] == "cpu" and hardware.get("processor")
+    return str(hardware["processor"] if is_cpu else hardware["device"])
+
+
+def _command(provenance: Mapping[str, Any]) -> str:
+    """Return the command in one line that cannot end its block."""
+    return " ".join(str(provenance.get("command") or "not recorded").split()).replace("```", "~~~")
+
+
+def _plain(text: Any) -> str:
+    """Return a user's words as one line without Markdown or HTML of their own."""
+    line = " ".join(str(text).split())
+    return "".join(f"\\{letter}" if letter in "`*_[]|<>#" else letter for letter in line)

@@ -1,0 +1,66 @@
+"""`MANIFEST.json`: the hash of every file of a certificate, and of itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from budgetnas.exceptions import StorageError
+from budgetnas.storage.files import digest, parse_json, read_bytes, read_file
+
+MANIFEST = "MANIFEST.json"
+FORMAT = 1
+
+
+def make_manifest(name: str, files: Mapping[str, bytes], provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the manifest of files, by name and content."""
+    rest = {
+        "format": FORMAT,
+        "name": name,
+        **provenance,
+        "files": {file: {"sha256": digest(content), "bytes": len(content)} for file, content in files.items()},
+    }
+    return {**rest, "digest": own_digest(rest)}
+
+
+def own_digest(manifest: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a manifest but for its digest: keys sorted, no spaces, UTF-8."""
+    rest = {key: value for key, value in manifest.items() if key != "digest"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return digest(text.encode())
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read the manifest of a certificate and hold it to its own digest.
+
+    Raises:
+        StorageError: there is none, or it is damaged.
+    """
+    path = folder / MANIFEST
+    content = read_file(path, advice="give the folder of a certificate, such as runs/NAME/best")
+    manifest = parse_json(content, where=path)
+    files = manifest.get("files") if isinstance(manifest, dict) else None
+    if not isinstance(files, dict) or not all(_is_entry(name, entry) for name, entry in files.items()):
+        raise StorageError(f"`{path}` is no manifest of a certificate: export the network again.")
+    if manifest.get("digest") != own_digest(manifest):
+        raise StorageError(f"`{path}` is damaged (its digest is not that of its content): put it back from a copy.")
+    return dict(manifest)
+
+
+def read_member(folder: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
+    """Read a file of a certificate and hold it to the manifest.
+
+    Raises:
+        StorageError: it is not listed, not there, or damaged.
+    """
+    if name not in manifest["files"]:
+        raise StorageError(f"`{folder / MANIFEST}` lists no {name}: export the network again.")
+    return read_bytes(folder / name, manifest["files"][name]["sha256"])
+
+
+def _is_entry(name: str, entry: Any) -> bool:
+    """Tell whether an entry names a file of the folder itself, with its hash."""
+    is_plain = Path(name).name == name and name not in ("", ".", "..")
+    return is_plain and isinstance(entry, dict) and isinstance(entry.get("sha256"), str)

@@ -1,0 +1,136 @@
+"""`export`, `verify` and `predict` on a real search of digits."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from budgetnas.cli.main import main
+from budgetnas.config.study import DataConfig
+from budgetnas.data.load import load_dataset
+from budgetnas.export.certificate import load_certificate
+from budgetnas.export.onnx_check import run_onnx
+from budgetnas.export.predict import logits, normalised
+
+WORDS = (
+    "search", "--max-params", "60k", "--trials", 4, "--promote", 2, "--full-epochs", 4, "--device", "cpu",
+    "--dataset", "digits", "--no-paper-models", "--set", "proxy.rungs=[1]", "--workers", 1,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(budgetnas, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certificate")
+    done = budgetnas(*WORDS, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "runs" / "digits-60k-s0"
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_dataset(DataConfig(dataset="digits"))
+
+
+def test_every_search_ends_with_a_certificate_that_holds_with_its_data_too(run, capsys):
+    assert main(["verify", str(run / "best"), "--dataset", "digits"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.startswith("ok ") for line in lines[:-1])
+    manifest = json.loads((run / "best" / "MANIFEST.json").read_text())
+    assert lines[0].split()[-1] == manifest["digest"]
+    assert "of 359 right" in lines[-2]
+    assert lines[-1].startswith("This certificate holds")
+    assert manifest["command"].startswith("budgetnas search --max-params 60k")
+    assert manifest["data"]["fingerprint"] == load_dataset(DataConfig(dataset="digits")).fingerprint
+
+
+def test_what_fails_is_named_and_the_status_is_1(run, tmp_path, capsys):
+    import shutil
+
+    shutil.copytree(run / "best", tmp_path / "best")
+    (tmp_path / "best" / "model.py").write_text("import os\n")
+    assert main(["verify", str(tmp_path / "best")]) == 1
+    out = capsys.readouterr().out
+    assert "FAILED  model.py" in out
+    assert out.splitlines()[-1].startswith("This certificate does not hold: model.py")
+    assert main(["verify", str(tmp_path / "best"), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["passed"] is False
+    assert main(["verify", str(tmp_path)]) == 1
+    assert "give the folder of a certificate" in capsys.readouterr().out
+
+
+def test_any_fully_trained_network_can_be_exported(run, tmp_path, capsys):
+    finalists = json.loads((run / "results.json").read_text())["finalists"]
+    second = finalists[1]
+    out = tmp_path / "second"
+    assert main(["export", str(run), "--trial", str(second["trial"]), "--out", str(out)]) == 0
+    arch = json.loads((out / "arch.json").read_text())
+    assert arch["id"] == second["spec"]
+    results = json.loads((out / "results.json").read_text())
+    assert results["repeats"]["validation_accuracies"] == second["scores"]
+    assert not results["chosen"]["is_winner"]
+    assert main(["verify", str(out), "--dataset", "digits"]) == 0
+    again = tmp_path / "winner"
+    assert main(["export", str(run), "--out", str(again)]) == 0
+    for path in (run / "best").iterdir():
+        assert (again / path.name).read_bytes() == path.read_bytes(), path.name
+    capsys.readouterr()
+    for words, said in (
+        (
+            ["--trial", "99", "--out", str(tmp_path / "x")],
+            "`--trial` is 99, but weights are kept of full trainings only",
+        ),
+        (["--out", str(out)], "exists and is not empty"),
+    ):
+        assert main(["export", str(run), *words]) == 2
+        assert said in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_onnx_says_the_same_on_the_whole_test_split(run, tmp_path, digits, raw):
+    pytest.importorskip("onnxruntime", reason="onnxruntime is in the extra `onnx`")
+    words = ["--with-preprocessing"] if raw else []
+    assert main(["export", str(run), "--out", str(tmp_path / "best"), *words]) == 0
+    assert main(["verify", str(tmp_path / "best")]) == 0
+    model, arch = load_certificate(tmp_path / "best")
+    images = digits.test.images.transpose(0, 3, 1, 2)
+    inputs = np.ascontiguousarray(images) if raw else normalised(images, arch).numpy()
+    found = run_onnx((tmp_path / "best" / "model.onnx").read_bytes(), inputs)
+    expected = logits(model, digits.test.images, arch).numpy()
+    assert np.abs(found - expected).max() <= 1e-4 * max(1.0, float(np.abs(expected).max()))
+    assert (found.argmax(1) == expected.argmax(1)).all()
+
+
+def test_predict_names_the_classes_of_image_files(run, tmp_path, digits, capsys):
+    model, arch = load_certificate(run / "best")
+    expected = logits(model, digits.test.images[:3], arch).softmax(1)
+    names = []
+    for i in range(3):
+        names.append(str(tmp_path / f"{i}.png"))
+        Image.fromarray(digits.test.images[i, :, :, 0]).save(names[-1])
+    assert main(["predict", str(run / "best"), *names, "--json", "--top", "10"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    for one, shares in zip(found, expected, strict=True):
+        assert not one["resized"]
+        assert one["classes"][0]["class"] == arch["classes"][int(shares.argmax())]
+        assert one["classes"][0]["share"] == pytest.approx(float(shares.max()), abs=1e-6)
+        assert sum(label["share"] for label in one["classes"]) == pytest.approx(1)
+    large = tmp_path / "large.jpg"
+    Image.fromarray(digits.test.images[0, :, :, 0]).convert("RGB").resize((80, 60)).save(large)
+    assert main(["predict", str(run / "best"), str(large)]) == 0
+    out = capsys.readouterr().out
+    assert "(resized to 8x8)" in out
+    assert "NOTE: digits shows the flow" in out
+
+
+@pytest.mark.parametrize("name", ["not there.png", "a folder", "text.png"])
+def test_predict_says_in_a_line_what_is_no_image(run, tmp_path, capsys, name):
+    (tmp_path / "a folder").mkdir()
+    (tmp_path / "text.png").write_text("no image")
+    assert main(["predict", str(run / "best"), str(tmp_path / name)]) == 1
+    error = capsys.readouterr().err
+    assert "is no readable image" in error
+    assert error.count("\n") == 1
