@@ -129,9 +129,16 @@ def npz_of(content):
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize(
-    "make", [*HOSTILE, lambda marker: npz_of(plain(marker)), lambda marker: npz_of(numpy_file(marker))]
-)
+def npz_of_pickles(marker):
+    return npz_of(plain(marker))
+
+
+def npz_of_objects(marker):
+    with zipfile.ZipFile(io.BytesIO(numpy_file(marker))) as members:
+        return npz_of(members.read("x_train.npy"))
+
+
+@pytest.mark.parametrize("make", [*HOSTILE, npz_of_pickles, npz_of_objects])
 def test_no_data_set_study_or_recipe_runs_code(tmp_path, marker, capsys, monkeypatch, make):
     monkeypatch.chdir(tmp_path)
     content = make(marker)
