@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # where `small_studies` lies
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: its threads crawl where others run
 settings.register_profile("shared", deadline=None, print_blob=True)
 settings.load_profile("shared")
 

@@ -1,4 +1,4 @@
-"""`budgetnas export`: the certificate of any network that a search has trained in full."""
+"""`budgetnas export`: the certificate of any network that was trained in full."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ EXAMPLE = "budgetnas export runs/digits-5M-s0 --trial 42 --out mynet"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_run_arguments(parser)
-    parser.add_argument("--trial", type=whole_number, metavar="N", help="of which trial (default: the winner)")
+    parser.add_argument(
+        "--trial", type=whole_number, metavar="N", help="of which trial (default: the winner, or the only one)"
+    )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write; must not exist, or be empty")
     parser.add_argument(
         "--with-preprocessing", action="store_true", help="model.onnx takes raw pixels and normalises them itself"
@@ -31,11 +33,15 @@ def run(arguments: argparse.Namespace) -> None:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"`--out` is {arguments.out}, which exists and is not empty: give a new folder.")
 
-    from budgetnas.outcome.certify import certify
-    from budgetnas.outcome.result import open_result
+    from budgetnas.outcome.certify import export
 
-    result = open_result(arguments.run, arguments.storage)
-    lacks = certify(result, out, trial=arguments.trial, with_preprocessing=arguments.with_preprocessing)
+    lacks = export(
+        arguments.run,
+        out,
+        storage=arguments.storage,
+        trial=arguments.trial,
+        with_preprocessing=arguments.with_preprocessing,
+    )
     if lacks:
         print(f"NOTE: {lacks}")
     print(f"network  {out}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from budgetnas.records.numbers import write_macs
+from budgetnas.records.numbers import write_macs, write_percent
 
 
 def card(arch: Mapping[str, Any], results: Mapping[str, Any], provenance: Mapping[str, Any], *, has_onnx: bool) -> str:
@@ -19,10 +19,10 @@ def card(arch: Mapping[str, Any], results: Mapping[str, Any], provenance: Mappin
     """
     shape, data = arch["shape"], _plain(arch["dataset"])
     side = f"{shape['channels']}x{shape['height']}x{shape['width']}"
-    cap = f"{arch['params'] / arch['max_params']:.2%} of {arch['max_params']:,}"
+    cap = f" ({arch['params'] / arch['max_params']:.2%} of {arch['max_params']:,})" if arch["max_params"] else ""
     parts = [
         f"# {arch['id']}",
-        f"A residual network of {arch['params']:,} trainable parameters ({cap}) and {write_macs(arch['macs'])} "
+        f"A residual network of {arch['params']:,} trainable parameters{cap} and {write_macs(arch['macs'])} "
         f"multiply-accumulates for one image of {side}, trained on {data} ({shape['classes']} classes).",
         *([f"**{_plain(arch['notice'])}**"] if arch["notice"] else []),
         "## Numbers",
@@ -71,21 +71,21 @@ _FILES = {
 
 def _numbers(results: Mapping[str, Any], data: str) -> str:
     own = results["this_network"]
-    rows = [
-        ("validation, these weights", f"{100 * own['validation_accuracy']:.2f} %", f"{own['validation_images']:,}"),
-    ]
+    rows = []
+    if own["validation_accuracy"] is not None:
+        share = own["validation_accuracy"]
+        rows.append(("validation, these weights", f"{100 * share:.2f} %", f"{own['validation_images']:,}"))
     if own["test_images"]:
         share = own["test_correct"] / own["test_images"]
         rows.append(("test, these weights", f"{100 * share:.2f} %", f"{own['test_images']:,}"))
     repeats = results["repeats"]
-    if len(repeats["validation_accuracies"]) > 1:
-        for split in ("validation", "test"):
-            if repeats[f"{split}_mean"] is not None:
-                told = f"{100 * repeats[f'{split}_mean']:.2f} +- {100 * (repeats[f'{split}_sd'] or 0):.2f} %"
-                rows.append((f"{split}, mean over {len(repeats['validation_accuracies'])} seeds", told, ""))
+    for split in ("validation", "test"):
+        if repeats[f"{split}_sd"] is not None:
+            told = write_percent(repeats[f"{split}_mean"], repeats[f"{split}_sd"])
+            rows.append((f"{split}, mean and sd over {len(repeats['seeds'])} seeds", f"{told} %", ""))
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     told = f"After the last of {own['epochs']} epochs, seed {own['seed']}, on {data}."
-    return f"| accuracy | value | images |\n|---|---:|---:|\n{table}\n\n{told} {_plain(results['verdict'])}"
+    return f"| accuracy | value | images |\n|---|---:|---:|\n{table}\n\n{told}"
 
 
 def _limits(results: Mapping[str, Any], data: str) -> list[str]:
@@ -93,13 +93,9 @@ def _limits(results: Mapping[str, Any], data: str) -> list[str]:
         f"It knows the classes of {data} and nothing else: any image gets one of them.",
         "Its accuracy is that of images like those it was tested on; nothing was tested under noise, blur or attack.",
     ]
-    if len(results["repeats"]["validation_accuracies"]) < 2:
+    if len(results["repeats"]["seeds"]) < 2:
         limits.append("One training seed: how much another would differ is not known.")
-    limits.append(
-        "The winner was chosen by validation accuracy among networks of one search, so that number is a little too "
-        "good; the test set was read after the choice."
-    )
-    return limits
+    return [*limits, *map(_plain, results["remarks"])]
 
 
 def _hardware(hardware: Mapping[str, Any]) -> str:

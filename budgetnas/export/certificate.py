@@ -46,7 +46,7 @@ class Certified:
         std: per channel, likewise.
         weights: of the built network, as safetensors.
         recipe: how it was trained.
-        max_params: the cap that it was searched under.
+        max_params: the cap that it was searched under, or None.
         max_macs: the cap on MACs for one image, or None.
         results: every number, with seed, split and epoch, as JSON values.
         provenance: command, versions, hardware, commit, as JSON values.
@@ -62,7 +62,7 @@ class Certified:
     std: tuple[float, ...]
     weights: bytes
     recipe: Recipe
-    max_params: int
+    max_params: int | None
     max_macs: int | None
     results: Mapping[str, Any]
     provenance: Mapping[str, Any]

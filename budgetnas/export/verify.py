@@ -144,7 +144,8 @@ def _cost(arch: Mapping[str, Any], spec: ResNetSpec, shape: DataShape) -> str:
     for name, cap in (("params", arch["max_params"]), ("macs", arch["max_macs"])):
         if cap is not None and getattr(cost, name) > cap:
             raise StorageError(f"the network has {getattr(cost, name):,} {name}, over its cap of {cap:,}")
-    return f"{cost.params:,} parameters of at most {arch['max_params']:,}, {cost.macs:,} MACs"
+    cap = "under no cap" if arch["max_params"] is None else f"of at most {arch['max_params']:,}"
+    return f"{cost.params:,} parameters {cap}, {cost.macs:,} MACs"
 
 
 def _same(found: bytes, expected: bytes, how: str) -> str:

@@ -1,40 +1,63 @@
-"""The certificate of a network that a search has trained in full."""
+"""The certificate of any network that was trained in full: by a search, or by a declared training."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 from budgetnas.exceptions import UsageError
 from budgetnas.export.certificate import Certified, write_certificate
-from budgetnas.outcome.levels import FULL
-from budgetnas.outcome.result import SearchResult
+from budgetnas.outcome.levels import FULL, complete, look_key
+from budgetnas.outcome.result import SearchResult, read_result
+from budgetnas.outcome.setup import read_trainings_setup
 from budgetnas.outcome.worth import compare, verdict
 from budgetnas.promotion.select import Finalist
+from budgetnas.records.trial import Trial
+from budgetnas.storage.database import open_storage, run_url, study_names
 from budgetnas.storage.files import read_bytes
+from budgetnas.storage.study import read_study
 
 BEST = "best"  # below the folder of a run: the winner
+_LUCK = (
+    "It was chosen by validation accuracy among networks of one search, so that number is a little too good; the test "
+    "set was read after the choice."
+)
+_WATCHED = (
+    "Its training watched the test set after every epoch, as the report did, and learnt from the validation images "
+    "too: its test accuracy is to be compared with the report's alone."
+)
 
 
-def certify(
-    result: SearchResult, folder: Path, *, trial: int | None = None, with_preprocessing: bool = False
-) -> str | None:
-    """Write the certificate of a network; return what of it could not be made, and why, None where nothing lacks.
+def export(run: str, folder: Path, *, storage: str | None, trial: int | None, with_preprocessing: bool) -> str | None:
+    """Write the certificate of a network of a run; return what of it could not be made, and why.
 
     Args:
-        result: the search.
-        folder: of the certificate; one that is there is replaced.
-        trial: number of its first-rung trial; the winner's unless given.
+        run: path of the run's folder; its name is the study's.
+        folder: of the certificate.
+        storage: Optuna URL where the study is not in the run's folder.
+        trial: number of its trial: in a search that of the first rung; the winner, or the only one, unless given.
         with_preprocessing: whether `model.onnx` takes raw pixels.
 
     Raises:
         UsageError: the trial had no full training.
-        StorageError: its weights cannot be read, or the folder cannot be written.
+        StorageError: the run cannot be read, or the folder cannot be written.
     """
-    finalist = _chosen(result, trial)
-    net = certified(result, finalist)
+    home = Path(run)
+    name, opened = home.resolve().name, open_storage(run_url(home, storage))
+    if name in study_names(opened):
+        trials, facts = read_study(opened, name)
+        net = _declared(home, name, trials, facts, trial)
+    else:
+        result = read_result(opened, home, name)
+        net = certified(result, _chosen(result, trial))
     return write_certificate(folder, net, with_preprocessing=with_preprocessing)
+
+
+def certify(result: SearchResult) -> str | None:
+    """Write the winner's certificate into the folder of its run; return what of it could not be made, and why."""
+    return write_certificate(result.folder / BEST, certified(result, _chosen(result, None)))
 
 
 def certified(result: SearchResult, finalist: Finalist) -> Certified:
@@ -55,7 +78,7 @@ def certified(result: SearchResult, finalist: Finalist) -> Certified:
         max_params=setup.cap,
         max_macs=setup.macs_cap,
         results=_results(result, finalist),
-        provenance=_provenance(result),
+        provenance=_provenance(result.drivers),
     )
 
 
@@ -77,30 +100,10 @@ def _chosen(result: SearchResult, trial: int | None) -> Finalist:
 def _results(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
     run, setup = finalist.best_run, result.setup
     correct, images = result.look(FULL, run)
-    tests = result.tests(FULL, finalist.runs)
     is_winner = result.winner is not None and finalist.parent == result.winner.parent
     return {
-        "this_network": {
-            "trial": finalist.parent,
-            "lineage": run.attrs.get("lineage", []),
-            "seed": run.attrs["seed"],
-            "epochs": run.attrs["epochs"],
-            "validation_accuracy": run.score,
-            "validation_images": setup.data.validation,
-            "validation_loss": run.attrs.get("loss"),
-            "test_correct": correct,
-            "test_images": images,
-            "of": "the weights after the last epoch",
-        },
-        "repeats": {
-            "seeds": [one.attrs["seed"] for one in finalist.runs],
-            "validation_accuracies": list(finalist.scores),
-            "validation_mean": finalist.score,
-            "validation_sd": finalist.spread,
-            "test_accuracies": tests,
-            "test_mean": mean(tests) if tests else None,
-            "test_sd": stdev(tests) if len(tests) > 1 else None,
-        },
+        "this_network": _own(run, finalist.parent, setup.data.validation, {"correct": correct, "images": images}),
+        "repeats": _repeats(finalist.runs, finalist.scores, result.tests(FULL, finalist.runs)),
         "chosen": {
             "is_winner": is_winner,
             "among": len(result.finalists),
@@ -108,11 +111,88 @@ def _results(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
             "networks_trained": result.counts()["trained"],
             "test_looks": len(result.looks),
         },
-        "verdict": verdict(result, compare(result)) if is_winner else "Not the winner of its search.",
+        "remarks": [verdict(result, compare(result)), _LUCK] if is_winner else ["It is not the winner of its search."],
     }
 
 
-def _provenance(result: SearchResult) -> dict[str, Any]:
+def _declared(
+    home: Path, name: str, trials: Sequence[Trial], facts: Mapping[str, Any], number: int | None
+) -> Certified:
+    """Return what is known of a network that was trained without a search."""
+    setup = read_trainings_setup(facts.get("setup"), name=name)
+    known = {trial.number: trial for trial in complete(trials)}
+    if number is None and len(known) == 1:
+        (number,) = known
+    if number not in known:
+        numbers = ", ".join(f"{trial.number} ({trial.candidate.origin})" for trial in known.values()) or "none"
+        given = "missing" if number is None else f"{number}"
+        raise UsageError(f"`--trial` is {given}, but must be the number of a finished training: one of {numbers}.")
+    run = known[number]
+    alike = [trial for trial in known.values() if _alike(trial) == _alike(run)]
+    looks = [facts.get("looks", {}).get(look_key(trial)) for trial in alike]
+    tests = [look["correct"] / look["images"] for look in looks if look]
+    own = facts.get("looks", {}).get(look_key(run)) or {"correct": 0, "images": 0}
+    scores = [trial.score or 0.0 for trial in alike]
+    watched = setup.watches == "test"
+    if watched:
+        tests, images = scores, setup.data.test
+        own = {"correct": round((run.score or 0.0) * images), "images": images}
+        scores = []
+    return Certified(
+        spec=run.candidate.spec,
+        shape=setup.data.shape,
+        classes=setup.data.classes,
+        dataset=setup.data.name,
+        fingerprint=setup.data.fingerprint,
+        notice=setup.data.notice,
+        mean=setup.mean,
+        std=setup.std,
+        weights=read_bytes(home / run.attrs["weights"], run.attrs["weights_sha256"]),
+        recipe=setup.recipe,
+        max_params=None,
+        max_macs=None,
+        results={
+            "this_network": _own(run, run.number, None if watched else setup.data.validation, own),
+            "repeats": _repeats(alike, scores, tests),
+            "chosen": None,
+            "remarks": [_WATCHED] if watched else [],
+        },
+        provenance=_provenance(facts.get("drivers", [])),
+    )
+
+
+def _alike(trial: Trial) -> tuple[Any, ...]:
+    """Return what trainings of one network over several seeds share."""
+    return trial.candidate.origin, trial.candidate.spec, str(trial.attrs["phases"]), trial.attrs["epochs"]
+
+
+def _own(run: Trial, number: int, validation: int | None, look: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "trial": number,
+        "lineage": run.attrs.get("lineage", []),
+        "seed": run.attrs["seed"],
+        "epochs": run.attrs["epochs"],
+        "validation_accuracy": None if validation is None else run.score,
+        "validation_images": validation,
+        "loss": run.attrs.get("loss"),
+        "test_correct": look["correct"],
+        "test_images": look["images"],
+        "of": "the weights after the last epoch",
+    }
+
+
+def _repeats(runs: Sequence[Trial], scores: Sequence[float], tests: Sequence[float]) -> dict[str, Any]:
+    return {
+        "seeds": [run.attrs["seed"] for run in runs],
+        "validation_accuracies": list(scores),
+        "validation_mean": mean(scores) if scores else None,
+        "validation_sd": stdev(scores) if len(scores) > 1 else None,
+        "test_accuracies": list(tests),
+        "test_mean": mean(tests) if tests else None,
+        "test_sd": stdev(tests) if len(tests) > 1 else None,
+    }
+
+
+def _provenance(drivers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return command, versions, hardware and commit of the last driver."""
-    driver = result.drivers[-1]
-    return {key: driver.get(key) for key in ("command", "started", "hardware", "versions", "git_commit")}
+    return {key: drivers[-1].get(key) for key in ("command", "started", "hardware", "versions", "git_commit")}

@@ -147,6 +147,10 @@ def read_result(storage: Storage, folder: Path, name: str) -> SearchResult:
         StorageError: the storage holds no search of this name, or one of another version of this program.
     """
     names = study_names(storage)
+    if name in names:
+        raise StorageError(
+            f"`{name}` holds a training, not a search: the same `train` or `reproduce` writes its tables."
+        )
     if f"{name}/{FULL}" not in names:
         known = ", ".join(sorted(known.rpartition("/")[0] for known in names if known.endswith(f"/{FULL}")))
         raise StorageError(

@@ -1,9 +1,9 @@
-"""What a search was set up with, kept in its storage, so that its result can be read again without its data."""
+"""What a study was set up with, kept in its storage, so that its result can be read again without its data."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.config.reader import build
@@ -12,7 +12,8 @@ from budgetnas.config.study import StudyConfig
 from budgetnas.exceptions import StorageError, UsageError
 from budgetnas.space.resnet import ResNetSpace
 
-SEARCH, CALIBRATION = "search", "calibration"
+SEARCH, CALIBRATION, TRAININGS = "search", "calibration", "training"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,18 +109,54 @@ class Setup:
         return asdict(self)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingsSetup:
+    """Trainings without a search, as they were set up by the last driver.
+
+    Attributes:
+        name: of the run.
+        kind: `TRAININGS`.
+        data: their data set.
+        recipe: of all of them, its precision decided.
+        mean: per channel, by which they normalise raw [0, 255] pixels.
+        std: per channel, likewise.
+        learns_from: "train", or "all" for train and validation together.
+        watches: the split that was scored after every epoch, "validation" or "test".
+    """
+
+    name: str
+    kind: str
+    data: DataFacts
+    recipe: Recipe
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    learns_from: str
+    watches: str
+
+
 def read_setup(content: dict[str, Any] | None, *, name: str, kind: str = SEARCH) -> Setup:
-    """Make a setup from what `as_json` gave, as it comes back from a storage.
+    """Make a setup from its JSON values, as they come back from a storage.
 
     Raises:
         StorageError: it is of another kind, or was written by another version of this program.
     """
-    if content is None:
-        raise StorageError(f"`{name}` was made by another version of this program: run it again.")
+    return _read(Setup, content, name=name, kind=kind)
+
+
+def read_trainings_setup(content: dict[str, Any] | None, *, name: str) -> TrainingsSetup:
+    """Make the setup of trainings from its JSON values.
+
+    Raises:
+        StorageError: it is of another kind, or was written by another version of this program.
+    """
+    return _read(TrainingsSetup, content, name=name, kind=TRAININGS)
+
+
+def _read(form: type[T], content: dict[str, Any] | None, *, name: str, kind: str) -> T:
+    found = (content or {}).get("kind")
+    if found in (SEARCH, CALIBRATION, TRAININGS) and found != kind:
+        raise StorageError(f"`{name}` holds a {found}, not a {kind}: give the folder of a {kind}.")
     try:
-        setup = build(Setup, content, "setup")
+        return build(form, content or {}, "setup")
     except (UsageError, TypeError) as error:
         raise StorageError(f"`{name}` was made by another version of this program ({error}): run it again.") from error
-    if setup.kind != kind:
-        raise StorageError(f"`{name}` is a {setup.kind}, not a {kind}: give the folder of a {kind}.")
-    return setup

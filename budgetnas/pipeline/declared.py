@@ -13,9 +13,12 @@ import numpy as np
 
 from budgetnas.config.recipe import Recipe
 from budgetnas.data.dataset import Dataset
+from budgetnas.data.statistics import normalisation
 from budgetnas.engine.local import LocalEngine
 from budgetnas.outcome.levels import look_key
+from budgetnas.outcome.setup import TRAININGS, TrainingsSetup
 from budgetnas.pipeline.curves import read_curve, write_curve
+from budgetnas.pipeline.describe import data_facts
 from budgetnas.pipeline.identity import hold_identity
 from budgetnas.pipeline.looks import look
 from budgetnas.pipeline.provenance import record_driver
@@ -268,7 +271,22 @@ def _open(job: Job) -> StudyStore:
         hold_identity(store, job.identity(), what=str(job.folder))
     else:
         store.record("identity", job.identity())
+    store.record("setup", asdict(_setup(job)))
     return store
+
+
+def _setup(job: Job) -> TrainingsSetup:
+    mean, std = normalisation(job.data, job.recipe)
+    return TrainingsSetup(
+        name=job.folder.name,
+        kind=TRAININGS,
+        data=data_facts(job.data),
+        recipe=job.recipe,
+        mean=mean,
+        std=std,
+        learns_from=job.learns_from,
+        watches=job.watches,
+    )
 
 
 def _key(trial: Trial) -> tuple[Any, ...]:

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from budgetnas.data.dataset import Dataset
 from budgetnas.data.statistics import normalisation
 from budgetnas.outcome.setup import SEARCH, DataFacts, Setup, TierFacts
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.storage.database import public_url
 from budgetnas.training.device import resolve_precision
+
+
+def data_facts(data: Dataset) -> DataFacts:
+    """Sum up a data set."""
+    return DataFacts(
+        name=data.name,
+        notice=data.traits.notice,
+        fingerprint=data.fingerprint,
+        shape=data.shape,
+        classes=data.classes,
+        train=len(data.train),
+        validation=len(data.validation),
+        test=len(data.test),
+    )
 
 
 def setup_of(prepared: Prepared, *, kind: str = SEARCH) -> Setup:
@@ -19,16 +34,7 @@ def setup_of(prepared: Prepared, *, kind: str = SEARCH) -> Setup:
     return Setup(
         name=prepared.name,
         kind=kind,
-        data=DataFacts(
-            name=data.name,
-            notice=data.traits.notice,
-            fingerprint=data.fingerprint,
-            shape=data.shape,
-            classes=data.classes,
-            train=len(data.train),
-            validation=len(data.validation),
-            test=len(data.test),
-        ),
+        data=data_facts(data),
         tiers=tuple(
             TierFacts(
                 cap=tier.cap,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from budgetnas.config.study import StudyConfig
-from budgetnas.outcome.certify import BEST, certify
+from budgetnas.outcome.certify import certify
 from budgetnas.outcome.levels import FULL, complete
 from budgetnas.outcome.publish import publish
 from budgetnas.outcome.result import SearchResult, read_result
@@ -80,7 +80,7 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str]) -
         fulls.record("stopped", why_stopped(prepared, ladder))
         result = read_result(storage, folder, prepared.name)
         if result.winner is not None:
-            lacks = certify(result, folder / BEST)
+            lacks = certify(result)
             if lacks:
                 listener.told(f"NOTE: {lacks}")
         write_reports(result)

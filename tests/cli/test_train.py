@@ -53,6 +53,26 @@ def test_a_network_is_trained_over_seeds_scored_tested_and_kept(undisturbed, bud
     assert "epoch 1/20" not in again.stderr
 
 
+def test_a_network_that_was_trained_alone_has_a_certificate_too(undisturbed, tmp_path, capsys):
+    from budgetnas.cli.main import main
+
+    _, folder = undisturbed
+    assert main(["export", str(folder), "--out", str(tmp_path / "net")]) == 2
+    assert (
+        "`--trial` is missing, but must be the number of a finished training: one of 0 (1x8-1x16), 1 (1x8-1x16)"
+        in capsys.readouterr().err
+    )
+    assert main(["export", str(folder), "--trial", "1", "--out", str(tmp_path / "net")]) == 0
+    assert main(["verify", str(tmp_path / "net"), "--dataset", "digits"]) == 0
+    assert "parameters under no cap" in capsys.readouterr().out
+    results = json.loads((tmp_path / "net" / "results.json").read_text())
+    last = [float(row["accuracy"]) for row in read_rows(folder / "epochs.csv") if row["epoch"] == "20"]
+    assert results["repeats"]["validation_accuracies"] == pytest.approx(last)
+    assert results["this_network"]["validation_accuracy"] == pytest.approx(last[1])
+    assert main(["report", str(folder)]) == 1
+    assert "holds a training, not a search" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("way", ["kill", "interrupt", "minutes"])
 def test_a_training_cut_off_goes_on_to_the_same_weights(undisturbed, budgetnas, tmp_path, way):
     words, seen = [*NET, "--epochs", "20", "--repeats", "2"], None
@@ -114,6 +134,11 @@ def test_the_reports_models_stand_beside_what_it_reported(budgetnas, make_npz, t
     }
     study = optuna.load_study(study_name="paper", storage=f"sqlite:///{tmp_path / 'runs' / 'paper' / 'study.db'}")
     assert {trial.user_attrs["origin"] for trial in study.trials} == {"model2", "model4"}
+    net = tmp_path / "net"
+    assert budgetnas("export", tmp_path / "runs" / "paper", "--trial", 1, "--out", net).returncode == 0
+    assert "watched the test set after every epoch" in (net / "README.md").read_text()
+    assert json.loads((net / "results.json").read_text())["this_network"]["validation_accuracy"] is None
+    assert budgetnas("verify", net).returncode == 0
     more = budgetnas("reproduce", "--models", "2", *words[2:], "--epochs", 2, cwd=tmp_path)
     assert "model2 #0  epoch 2/2" in more.stdout
     assert "epoch 1/2" not in more.stdout

@@ -62,7 +62,7 @@ def made(spec=None, shape=None, **changes):
     results = {
         "this_network": {
             "trial": 3, "lineage": ["r3/3"], "seed": 5, "epochs": 2, "validation_accuracy": 0.5,
-            "validation_images": 10, "validation_loss": 1.0, "test_correct": 6, "test_images": 12,
+            "validation_images": 10, "loss": 1.0, "test_correct": 6, "test_images": 12,
             "of": "the weights after the last epoch",
         },
         "repeats": {
@@ -70,7 +70,7 @@ def made(spec=None, shape=None, **changes):
             "test_accuracies": [0.5, 0.5], "test_mean": 0.5, "test_sd": 0.0,
         },
         "chosen": {"is_winner": True, "among": 2, "by": "validation", "networks_trained": 9, "test_looks": 4},
-        "verdict": "Not tested.",
+        "remarks": ["Not tested."],
     }  # fmt: skip
     net = Certified(
         spec=spec,
