@@ -36,9 +36,11 @@ def run(arguments: argparse.Namespace) -> int:
     if not 2 <= arguments.networks <= 10**6:  # one network has no rank
         raise UsageError(f"`--networks` is {arguments.networks}, but must be from 2 to 1,000,000.")
     lengths = None if arguments.lengths is None else sorted(parse_list(arguments.lengths, "--lengths"))
-    config = read_study_arguments(
-        arguments, {"search.trials": arguments.networks, "search.paper_models": False, "proxy.rungs": lengths}
-    )
+    keys = {"search.trials": arguments.networks, "search.paper_models": False, "proxy.rungs": lengths}
+    try:
+        config = read_study_arguments(arguments, keys)
+    except UsageError as error:
+        raise UsageError(str(error).replace("`proxy.rungs`", "`--lengths`") if lengths else str(error)) from error
 
     from budgetnas.outcome.calibration import as_json
     from budgetnas.pipeline.calibrate import calibrate, plan_calibration

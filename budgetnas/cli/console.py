@@ -17,7 +17,7 @@ from budgetnas.outcome.result import SearchResult
 from budgetnas.outcome.told import headline, tables
 from budgetnas.outcome.worth import compare, verdict
 from budgetnas.pipeline.plan_lines import plan_lines, seed_lines
-from budgetnas.records.numbers import plural, write_macs, write_percent
+from budgetnas.records.numbers import write_macs, write_percent
 from budgetnas.records.table import Table
 
 if TYPE_CHECKING:
@@ -102,15 +102,22 @@ class Console:
         self._print(f"verdict    {verdict(result, compare(result))}")
         if result.setup.data.notice:
             self._out.print(f"NOTE: {result.setup.data.notice}", style="bold black on yellow", markup=False)
-        self._print(f"test set   read {plural(len(result.looks), 'time')}, after the winner had been chosen")
+        self._print(f"test set   read {result.looked()}")
         self._print(f"report     {folder / 'report.html'}")
         if result.winner:
             self._print(f"network    {folder / 'best'}")
-        self._print(f"dashboard  budgetnas dashboard {result.setup.study.output.storage or folder}")
+        storage = result.setup.study.output.storage
+        self._print(f"dashboard  budgetnas dashboard {folder}" + (f" --storage {storage}" if storage else ""))
 
     def show_table(self, table: Table) -> None:
         """Print a table and what stands below it."""
-        self._out.print(rich_table(table))
+        if self._out.is_terminal and _width(table) > self._out.width:
+            self._out.print(table.title, style="bold", markup=False)
+            for row in table.rows:
+                pairs = zip(table.columns[1:], row[1:], strict=True)
+                self._print(f"{row[0]}: {', '.join(f'{name} {cell}' for name, cell in pairs if cell)}")
+        else:
+            self._out.print(rich_table(table))
         for note in table.notes:
             self._print(note)
 
@@ -131,6 +138,12 @@ class Console:
         if progress.level not in self._tasks:
             self._tasks[progress.level] = self._bars.add_task(in_words(progress.level), total=progress.total, best=best)
         self._bars.update(self._tasks[progress.level], completed=progress.done, total=progress.total, best=best)
+
+
+def _width(table: Table) -> int:
+    """Return how many letters the rows of a table take, with two spaces between columns."""
+    columns = zip(table.columns, *table.rows, strict=True)
+    return sum(max(map(len, cells)) + 2 for cells in columns) - 2
 
 
 def rich_table(table: Table) -> RichTable:

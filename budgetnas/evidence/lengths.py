@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from budgetnas.evidence.estimate import Estimate
 from budgetnas.evidence.fidelity import FEWEST_PAIRS, difference, kendall, tau
+from budgetnas.records.numbers import plural
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,17 +58,24 @@ def recommend(
         return Recommendation(epochs=None, text=_none_ranks(taus, others, n))
     epochs = next(short for short in ranking if not _is_beaten(short, ranking, lengths, full, seed=seed))
     reason = "no longer one was tried" if epochs == max(taus) else "no longer one is shown to rank better"
-    text = f"Proxies of {_epochs(epochs)} rank {n} networks with a Kendall's tau of {taus[epochs]}, and {reason}."
+    text = (
+        f"Proxies of {plural(epochs, 'epoch')} rank {n} networks with a Kendall's tau of {taus[epochs]}, and {reason}."
+    )
+    longer = max((one for one in taus if one > epochs), key=lambda one: taus[one].value, default=None)
+    if longer is not None and taus[longer].value > taus[epochs].value:
+        more = difference(lengths[longer], lengths[epochs], full, seed=seed)
+        text += f" {plural(longer, 'epoch')} reach {taus[longer]}: a difference of {more}, not shown with {n} networks."
     rival = _best_rival(rivals or {}, full)
     if rival is None:
         return Recommendation(epochs=epochs, text=text)
     name, value = rival
     lead = difference(lengths[epochs], (rivals or {})[name], full, seed=seed)
+    those = f"those of {plural(epochs, 'epoch')}"
     against = f"{name} alone (tau {value:z.2f}; the difference is {lead})"
     if lead.is_below_zero:
-        return Recommendation(epochs=None, text=f"{text} But they rank worse than {against}.")
+        return Recommendation(epochs=None, text=f"{text} But {those} rank worse than {against}.")
     if lead.is_above_zero:
-        return Recommendation(epochs=epochs, text=f"{text} They rank better than {against}.")
+        return Recommendation(epochs=epochs, text=f"{text} {those.capitalize()} rank better than {against}.")
     return Recommendation(
         epochs=epochs, text=f"{text} It is not shown that training a proxy ranks better here than {against}."
     )
@@ -96,10 +104,6 @@ def _none_ranks(taus: Mapping[int, Estimate], rivals: Mapping[str, Estimate], n:
     known = [epochs for epochs, found in taus.items() if not np.isnan(found.value)]
     if known:
         best = max(known, key=lambda epochs: taus[epochs].value)
-        text += f" (the highest is {taus[best]}, at {_epochs(best)})"
+        text += f" (the highest is {taus[best]}, at {plural(best, 'epoch')})"
     shown = [f"{name} alone does (tau {found})" for name, found in rivals.items() if found.is_above_zero]
     return f"{text}. But {' and '.join(shown)}." if shown else f"{text}."
-
-
-def _epochs(number: int) -> str:
-    return f"{number:,} epoch{'' if number == 1 else 's'}"

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import isnan
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -131,19 +132,26 @@ def as_json(result: Calibration) -> dict[str, Any]:
     """Return it for programs."""
     recommendation = result.recommendation()
     return {
-        "run": str(result.folder),
+        "run": result.setup.name,
         "dataset": result.setup.data.name,
         "notice": result.setup.data.notice or None,
         "max_params": result.setup.cap,
         "networks": len(result.nets),
         "k": result.k,
-        "proxies": [asdict(one) for one in result.fidelities()],
+        "proxies": [_finite(asdict(one)) for one in result.fidelities()],
         "recommended_epochs": recommendation.epochs,
         "recommendation": recommendation.text,
         "costs": [asdict(measured(level, trials)) for level, trials in result.levels.items()],
         "drivers": result.drivers,
         "setup": result.setup.as_json(),
     }
+
+
+def _finite(content: Any) -> Any:
+    """Return JSON values without NaN, which JSON does not know: what is undefined is None."""
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    return None if isinstance(content, float) and isnan(content) else content
 
 
 def write_calibration(result: Calibration) -> Path:

@@ -13,7 +13,7 @@ from budgetnas.outcome.levels import CONTROLS, FULL, complete, look_key, rung_na
 from budgetnas.outcome.setup import Setup, read_setup
 from budgetnas.outcome.trusted import trusted_scores
 from budgetnas.promotion.select import Finalist, finalists, promote
-from budgetnas.records.numbers import write_percent
+from budgetnas.records.numbers import plural, write_percent
 from budgetnas.records.trial import Trial, TrialState
 from budgetnas.storage.database import Storage, open_storage, run_url, study_names
 from budgetnas.storage.study import read_study
@@ -109,6 +109,10 @@ class SearchResult:
         if trusted.number == observed.number:
             return f"{told}; it also scored highest, {score} %"
         return f"{told}; trial {observed.number}, {observed.candidate.spec.id}, scored highest, {score} %"
+
+    def looked(self) -> str:
+        """Say how often the test set was read: each set of weights counts once."""
+        return f"{plural(len(self.looks), 'time')}, always after a choice by validation"
 
     def notices(self) -> list[str]:
         """Return what full trainings left to be told: saved states that could not be used."""

@@ -13,8 +13,9 @@ from budgetnas.outcome.costs import cost_table, measured
 from budgetnas.outcome.levels import FULL
 from budgetnas.outcome.result import SearchResult
 from budgetnas.outcome.trusted import drawn_at_random
+from budgetnas.outcome.under import as_json as tier_json
 from budgetnas.outcome.under import tiers_table, under_caps
-from budgetnas.outcome.worth import compare, controls_table, fidelity_table, pairs, verdict
+from budgetnas.outcome.worth import compare, controls_table, fidelity_table, judged, pairs, verdict
 from budgetnas.promotion.select import Finalist
 from budgetnas.records.numbers import plural, write_macs, write_percent
 from budgetnas.records.table import Table
@@ -92,10 +93,23 @@ def as_json(result: SearchResult) -> dict[str, Any]:
         "winner": _finalist(result, result.winner) if result.winner else None,
         "verdict": verdict(result, compared),
         "controls": [asdict(one) for one in compared],
-        "fidelity": {name: list(two.values()) for name, two in pairs(result).items()},
+        "fidelity": {name: _fidelity(found) for name, found in pairs(result).items()},
+        "tiers": [tier_json(result, tier) for tier in under_caps(result, [tier.cap for tier in setup.tiers])],
         "costs": [asdict(measured(level, trials)) for level, trials in _in_order(result).items()],
         "test_looks": len(result.looks),
         "setup": setup.as_json(),
+    }
+
+
+def _fidelity(found: Mapping[int, tuple[float, float]]) -> dict[str, Any]:
+    """Return the pairs of a rung by trial, and Kendall's tau with its interval where they are enough to judge."""
+    estimate = judged(list(found.values()))
+    return {
+        "pairs": {str(number): list(pair) for number, pair in found.items()},
+        "n": len(found),
+        "tau": estimate.value if estimate else None,
+        "low": estimate.low if estimate else None,
+        "high": estimate.high if estimate else None,
     }
 
 
@@ -136,7 +150,7 @@ def _lines(result: SearchResult) -> list[tuple[str, str]]:
         ),
         ("recommended", result.recommendation()),
         ("full trainings", f"{fulls} of {plural(setup.full_epochs, 'epoch')}, {len(result.finalists)} networks"),
-        ("test set", f"read {len(result.looks)} times, each look after the winner had been chosen"),
+        ("test set", f"read {result.looked()}"),
         ("ended", result.stopped),
     ]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from budgetnas.outcome.levels import FULL, complete
+from budgetnas.outcome.levels import complete
 from budgetnas.outcome.result import SearchResult
 from budgetnas.promotion.select import Finalist, promote
 from budgetnas.records.numbers import write_macs, write_percent
@@ -95,7 +95,6 @@ def as_json(result: SearchResult, tier: Tier) -> dict[str, Any]:
     """Return a tier for programs; accuracies are shares in [0, 1]."""
     finalist, trusted = tier.finalist, tier.trusted
     candidate = finalist.candidate if finalist else (trusted.candidate if trusted else None)
-    tests = result.tests(FULL, finalist.runs) if finalist else []
     return {
         "max_params": tier.cap,
         "spec": candidate and candidate.spec.id,
@@ -103,7 +102,7 @@ def as_json(result: SearchResult, tier: Tier) -> dict[str, Any]:
         "macs": candidate and candidate.macs,
         "trial": finalist.parent if finalist else (trusted.number if trusted else None),
         "full_score": finalist.score if finalist else None,
-        "test_accuracy": sum(tests) / len(tests) if tests else None,
+        "test_accuracy": result.test_accuracy(finalist) if finalist else None,
         "trained": tier.trained,
         "trained_near_the_cap": tier.near,
         "remark": tier.remark or None,
@@ -116,7 +115,7 @@ def _row(result: SearchResult, tier: Tier) -> tuple[str, ...]:
     if candidate is None:
         return cap, "-", "", "", "", "", "", "", str(tier.near)
     number = finalist.parent if finalist else (tier.trusted.number if tier.trusted else -1)
-    tests = result.tests(FULL, finalist.runs) if finalist else []
+    test = result.test_accuracy(finalist) if finalist else None
     return (
         cap,
         candidate.spec.id,
@@ -125,6 +124,6 @@ def _row(result: SearchResult, tier: Tier) -> tuple[str, ...]:
         write_macs(candidate.macs),
         write_percent(result.trusted[number]),
         write_percent(finalist.score, finalist.spread) if finalist else "",
-        write_percent(sum(tests) / len(tests)) if tests else "",
+        "" if test is None else write_percent(test),
         str(tier.near),
     )

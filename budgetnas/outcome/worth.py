@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from statistics import mean, stdev
 from typing import Any
 
@@ -66,8 +67,8 @@ def fidelity_table(result: SearchResult) -> Table:
         drawn = [number for number in found if number in random]
         rows.append((in_words(name), str(len(found)), str(len(drawn)), _tau(list(found.values()))))
     notes = [
-        "Kendall's tau of the score after a short training and the mean score after full training; 95 % interval by "
-        "bootstrap over networks."
+        "Kendall's tau of the score after a short training and the mean score after full training, over the promoted "
+        "and the random together; 95 % interval by bootstrap over networks."
     ]
     if not random:
         notes.append(
@@ -151,7 +152,14 @@ def verdict(result: SearchResult, found: Sequence[Compared]) -> str:
     for one in rivals:
         assert one.gain is not None
         shown.setdefault(one.verdict, []).append(f"{one.name} ({_signed(one.gain)})")
-    told += "; ".join(f"{words} over {_and(names)}" for words, names in shown.items())
+    told += "; ".join(
+        f"{words} over {_and(names)}" if words.endswith("shown") else f"{words}, beside {_and(names)}"
+        for words, names in shown.items()
+    )
+    trained = {one.name for one in found}
+    lacking = [net["name"] for net in result.facts.get("controls", []) if net["name"] not in trained]
+    if lacking:
+        told += f"; not trained: {_and(lacking)}"
     return f"{told[0].upper()}{told[1:]}. Points of test accuracy, {seeds} of the winner."
 
 
@@ -172,10 +180,19 @@ def _compared(result: SearchResult, net: Mapping[str, Any], runs: Sequence[Trial
     )
 
 
-def _tau(found: Sequence[tuple[float, float]]) -> str:
+def judged(found: Sequence[tuple[float, float]]) -> Estimate | None:
+    """Estimate Kendall's tau of (short, full) pairs; None where they are too few, or all alike."""
     if len(found) < FEWEST_PAIRS:
-        return "too few pairs to judge"
-    return str(tau([pair[0] for pair in found], [pair[1] for pair in found]))
+        return None
+    estimate = tau([pair[0] for pair in found], [pair[1] for pair in found])
+    return None if isnan(estimate.value) else estimate
+
+
+def _tau(found: Sequence[tuple[float, float]]) -> str:
+    estimate = judged(found)
+    if estimate is not None:
+        return str(estimate)
+    return "too few pairs to judge" if len(found) < FEWEST_PAIRS else "all scores are alike"
 
 
 def _percents(shares: Sequence[float]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from budgetnas.outcome.levels import FULL
+from budgetnas.outcome.levels import FULL, look_key
 from budgetnas.outcome.result import SearchResult
 from budgetnas.outcome.told import as_json, report_facts
 from budgetnas.report.page import report_page
@@ -67,7 +67,8 @@ def _trainings(result: SearchResult) -> Iterator[Sequence[Any]]:
     for level, trials in result.levels.items():
         for trial in trials:
             attrs, candidate = trial.attrs, trial.candidate
-            correct, images = result.look(level, trial) if "weights_sha256" in attrs else (None, None)
+            seen = result.looks.get(look_key(trial, level)) if "weights_sha256" in attrs else None
+            correct, images = (seen["correct"], seen["images"]) if seen else (None, None)
             yield (
                 level, trial.number, trial.root if level == FULL or "parent" in attrs else "",
                 " ".join(attrs.get("lineage", [])), candidate.spec.id, candidate.params, candidate.macs, trial.state,

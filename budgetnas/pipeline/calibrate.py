@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from budgetnas.config.study import StudyConfig
+from budgetnas.config.study import EvidenceConfig, StudyConfig
 from budgetnas.outcome.calibration import Calibration, read_calibration, write_calibration
 from budgetnas.outcome.levels import FULL
 from budgetnas.outcome.setup import CALIBRATION
@@ -55,7 +56,7 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
         BudgetNASError: something that its user can act on; whatever was finished is kept.
     """
     started = time.monotonic()
-    prepared = prepare(config, suffix=f"-{CALIBRATION}")
+    prepared = prepare(replace(config, evidence=EvidenceConfig()), suffix=f"-{CALIBRATION}")
     folder = Path(config.output.dir) / prepared.name
     url = config.output.storage or sqlite_url(folder / "study.db")
     elsewhere = open_storage(url) if config.output.storage else None
@@ -134,10 +135,13 @@ def _expected(prepared: Prepared) -> dict[str, int]:
 
 def _lines(prepared: Prepared) -> tuple[tuple[str, str], ...]:
     config = prepared.config
-    lengths = ", ".join(map(str, prepared.rungs))
+    lengths = ", ".join(plural(epochs, "epoch") for epochs in prepared.rungs)
     return (
         ("networks", f"{len(networks(prepared))} at random from the band"),
-        ("short", f"each anew for {lengths} epochs, recipe {config.proxy.recipe}"),
+        (
+            "short",
+            f"each anew for {lengths}, recipe {config.proxy.recipe}",
+        ),
         (
             "full",
             f"each for {plural(prepared.full_epochs, 'epoch')}, {plural(config.full.repeats, 'seed')}, recipe "

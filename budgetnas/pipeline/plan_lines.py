@@ -79,8 +79,8 @@ def _budget_lines(prepared: Prepared) -> list[tuple[str, str]]:
         band = tier.band
         by_stages = ", ".join(f"{size:,} of {plural(stages, 'stage')}" for stages, size in band.counts.items())
         lines += [
-            ("budget", f"{tier.cap:,} parameters{macs}: {about}{tier.fitting:,} networks fit"),
-            ("band", f"{band.low:,} to {band.high:,} parameters: {about}{len(band):,} networks ({by_stages})"),
+            ("budget", f"{tier.cap:,} parameters{macs}: {about}{plural(tier.fitting, 'network')} fit"),
+            ("band", f"{band.low:,} to {band.high:,} parameters: {about}{plural(len(band), 'network')} ({by_stages})"),
         ]
     return lines
 

@@ -71,6 +71,9 @@ def decide(prepared: Prepared, ladder: Ladder, rung: int) -> Rise:
 def wanted(prepared: Prepared, ladder: Ladder, rung: int, chosen: Rise) -> list[Wanted]:
     """Return the trainings of the level above a rung, one repeat of all after the other."""
     repeats = prepared.config.full.repeats if rung == ladder.last else 1
+    numbers = list(chosen.numbers)
+    if rung == ladder.last:  # who was fully trained before competes with as many seeds as the others
+        numbers += sorted({trial.root for trial in complete(ladder.fulls.trials)} - set(numbers))
     return [
         Wanted(
             candidate=ladder.first.trials[number].candidate,
@@ -78,7 +81,7 @@ def wanted(prepared: Prepared, ladder: Ladder, rung: int, chosen: Rise) -> list[
             attrs={"parent": number, "lineage": _lineage(ladder, rung, number)},
         )
         for repeat in range(repeats)
-        for number in chosen.numbers
+        for number in numbers
     ]
 
 
@@ -100,9 +103,9 @@ def _tiers(prepared: Prepared) -> list[tuple[int, int]]:
 def _random(prepared: Prepared, ladder: Ladder) -> list[int]:
     """Draw from everything that the first rung trained, each network once, so that the draw stands for all of it."""
     found = list({trial.candidate.spec.id: trial.number for trial in reversed(complete(ladder.first.trials))}.values())
-    number = prepared.config.evidence.control_promotions
-    rng = np.random.default_rng([prepared.config.search.seed, len(found), _USE])
-    return [int(one) for one in rng.permutation(sorted(found))[:number]]
+    seed, number = prepared.config.search.seed, prepared.config.evidence.control_promotions
+    lots = {one: np.random.default_rng([seed, one, _USE]).random() for one in found}  # fixed, so more trials change few
+    return sorted(found, key=lots.__getitem__)[:number]
 
 
 def _decision(prepared: Prepared, ladder: Ladder, rung: int) -> str:

@@ -13,7 +13,7 @@ from budgetnas.pipeline.identity import hold_identity
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.promotions import KEPT, rise, wanted
-from budgetnas.pipeline.stages import Wanted, counted, missing
+from budgetnas.pipeline.stages import Wanted, counted, key_of, missing
 from budgetnas.promotion.select import finalists
 from budgetnas.records.trial import TrialState
 from budgetnas.storage.study import StudyStore
@@ -61,14 +61,15 @@ def work_left(prepared: Prepared, ladder: Ladder) -> dict[str, int]:
     for rung, level in enumerate([*ladder.rungs[1:], ladder.full]):
         store = ladder.fulls if level.name == FULL else ladder.rung_stores[rung + 1]
         if is_open:
-            left[level.name] = _expected(prepared, rung)
+            left[level.name] = max(0, _expected(prepared, rung) - len(complete(store.trials)))
         else:
             left[level.name] = _listed_left(store, wanted(prepared, ladder, rung, rise(prepared, ladder, rung)))
         is_open = is_open or left[level.name] > 0
     if prepared.config.evidence.controls:
         ranked = finalists(ladder.fulls.trials)
         if is_open:
-            left[CONTROLS] = _expected_controls(prepared)
+            made = complete(ladder.controls.trials) if ladder.controls else []
+            left[CONTROLS] = max(0, _expected_controls(prepared) - len(made))
         else:
             left[CONTROLS] = _listed_left(ladder.controls, wanted_controls(prepared, ranked[0])) if ranked else 0
     return left
@@ -90,7 +91,9 @@ def why_stopped(prepared: Prepared, ladder: Ladder) -> str:
     stores = {store.name.rpartition("/")[2]: store for store in ladder.stores[1:]}
     if open_levels and open_levels[0] in stores:
         trials = stores[open_levels[0]].trials
-        if any(trial.state is TrialState.FAIL for trial in trials) and all(trial.state.is_finished for trial in trials):
+        done = {key_of(trial) for trial in complete(trials)}
+        failed = {key_of(trial) for trial in trials if trial.state is TrialState.FAIL} - done
+        if len(failed) == work_left(prepared, ladder)[open_levels[0]]:
             return f"some {in_words(open_levels[0])} failed; the same command tries them again"
     return f"the {prepared.config.engine.max_hours} hours of --max-hours were over; the same command with more goes on"
 

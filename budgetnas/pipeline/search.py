@@ -26,7 +26,7 @@ from budgetnas.pipeline.promotions import decide, wanted
 from budgetnas.pipeline.provenance import add_driver
 from budgetnas.pipeline.resume import expected, hold, is_done, why_stopped, work_left
 from budgetnas.pipeline.stages import Level, ListedStage, ProxyStage, Wanted
-from budgetnas.pipeline.trials import Clock, run_stage
+from budgetnas.pipeline.trials import Clock, end_of_level, run_stage
 from budgetnas.pipeline.winner import choose
 from budgetnas.records.engine import Engine
 from budgetnas.search.samplers import Sampler, make_sampler
@@ -94,11 +94,10 @@ def _run(plan: Plan, ladder: Ladder, engine: Engine, folder: Path, listener: Lis
     seconds = None if config.engine.max_hours is None else 3600 * config.engine.max_hours
 
     def clock(level: str) -> Clock:
-        """Leave time for the levels above; the first rung has at least half of all."""
         if seconds is None:
             return Clock(None)
-        least = seconds / 2 if level == ladder.rungs[0].name else 0.0
-        return Clock(max(least, seconds - plan.seconds_after(level)), since=started)
+        end = end_of_level(seconds, elapsed=time.monotonic() - started, after=plan.seconds_after(level))
+        return Clock(end, since=started)
 
     def climb(level: Level, store: StudyStore, listed: Sequence[Wanted]) -> None:
         stage = ListedStage(prepared, level, store, listed, folder)

@@ -34,6 +34,20 @@ class Clock:
         return self._end is not None and time.monotonic() >= self._end
 
 
+def end_of_level(seconds: float, *, elapsed: float, after: float) -> float:
+    """Return until when trainings of a level may start, in seconds since the driver began.
+
+    A level leaves time for those above it, but has at least half of what is left; the last one has all of it.
+
+    Args:
+        seconds: that the driver has in all.
+        elapsed: of them, when the level begins.
+        after: that the levels above are expected to take.
+    """
+    rest = max(0.0, seconds - elapsed)
+    return elapsed + max(rest / 2, rest - after)
+
+
 class Stage(Protocol):
     """One study's own part of the loop. Subclasses give `upcoming` and `task`; everything else has a default."""
 

@@ -61,7 +61,8 @@ class ThompsonSampler:
         features = self._space.features(points)
         with one_thread():
             surrogate = Surrogate(features, scores, self._hyperparameters(features, scores))
-            top = np.argsort(-scores, kind="stable")[: 10 * BEST]
+            own = self._own(points)
+            top = own[np.argsort(-scores[own], kind="stable")[: 10 * BEST]]
             best = points[top[np.argsort(-surrogate.mean(features[top]), kind="stable")[:BEST]]]
             candidates, rows = self._candidates(history, best, rng)
             if not len(candidates):
@@ -83,9 +84,16 @@ class ThompsonSampler:
         pool = self._pool.fresh(Members.join([drawn, near]), history)
         return pool.points, self._space.features(pool.points)
 
+    def _own(self, points: IntArray) -> IntArray:
+        """Return which of the points have the band's params, ascending; all where none has: a study may have tiers."""
+        params = self._space.params(points)
+        inside = np.flatnonzero((params >= self._band.low) & (params <= self._band.high))
+        return inside if len(inside) else np.arange(len(points))
+
     def _crowded(self, history: History, candidates: IntArray) -> BoolArray:
         """Tell which candidates are of a part of the band that has had its share of the first thirty: [M]."""
         proposed = history.points[history.seeded :]
+        proposed = proposed[self._own(proposed)]
         crowded = np.zeros(len(candidates), dtype=bool)
         if len(proposed) >= EVEN_UNTIL:
             return crowded

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,6 +62,11 @@ def run_url(folder: Path, storage: str | None = None) -> str:
         StorageError: there is none in the folder.
     """
     if storage is not None:
+        with translated(public_url(storage)):
+            parsed = make_url(storage)
+        named = parsed.database if parsed.get_backend_name() == "sqlite" else None
+        if named and not Path(named).is_file():
+            raise StorageError(f"`{named}` does not exist: give the storage of a run, or leave --storage out.")
         return storage
     database = folder / "study.db"
     if not database.is_file():
@@ -123,7 +129,9 @@ def _check_sqlite(database: str | None) -> None:
     path = Path(database or "")
     if not database or not path.exists() or path.stat().st_size == 0:
         return
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    # Not read-only: what a killed writer left half-done is rolled back first. A file that cannot be written is read.
+    mode = "rw" if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK) else "ro"
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True)
     try:
         tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     finally:

@@ -15,6 +15,7 @@ from budgetnas.pipeline.listener import Progress
 from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.plan_lines import plan_lines, search_lines, seed_lines
 from budgetnas.pipeline.prepare import prepare
+from budgetnas.records.table import Table
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +130,22 @@ def test_on_a_terminal_there_are_bars(tmp_path):
     assert "short trainings" in text
     assert "2/2" in text
     assert "━" in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_a_table_loses_nothing_on_a_terminal_of_any_width(capsys, monkeypatch, width):
+    from rich.console import Console as RichConsole
+
+    table = Table(
+        title="Beside controls",
+        columns=("network", "architecture", "params", "gain, points"),
+        rows=[("scaled ResNet-18 of 3 stages", "2x9-2x19-2x37-8x1024", "4,992,586", "-10.17 [-80.43, +60.10]")] * 2,
+        notes=["A note."],
+    )
+    shown = console.Console(as_json=False)
+    monkeypatch.setattr(shown, "_out", RichConsole(force_terminal=True, width=width, highlight=False, no_color=True))
+    shown.show_table(table)
+    text = " ".join(capsys.readouterr().out.split())
+    for word in ("Beside controls", "4,992,586", "[-80.43, +60.10]", "2x9-2x19-2x37-8x1024", "A note."):
+        assert word in text, text
+    assert "…" not in text

@@ -39,7 +39,7 @@ def test_the_terminal_tells_costs_before_and_after_fidelity_controls_and_the_ver
     (verdict,) = (line for line in lines if line.startswith("verdict "))
     assert "over" in verdict
     looked = next(line for line in lines if line.startswith("test set "))
-    assert "after the winner had been chosen" in looked
+    assert "always after a choice by validation" in looked
 
 
 def test_every_training_and_its_lineage_stand_in_the_storage_and_the_tables(finished):
@@ -139,7 +139,25 @@ def test_a_calibration_judges_lengths_beside_params_and_macs_and_goes_on_with_mo
     done = budgetnas("report", run)
     assert done.returncode == 0, done.stderr
     assert (run / "calibration.html").read_bytes() == page
-    assert "is a calibration, not a search" in budgetnas("best", run).stderr
+    assert "holds a calibration, not a search" in budgetnas("best", run).stderr
+
+
+def test_tiers_share_one_search_and_each_has_its_best(budgetnas, tmp_path):
+    done = budgetnas(
+        "search", "--trials", 6, "--promote", 1, "--full-epochs", 1, "--device", "cpu", "--dataset", "digits",
+        "--no-paper-models", "--workers", 1, "--set", "proxy.rungs=[1]", "--set", 'budget.tiers=["60k", "30k"]',
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "shared by 2 caps" in done.stdout
+    assert "The best under each cap" in done.stdout
+    run = tmp_path / "runs" / "digits-60k-s0"
+    content = json.loads((run / "results.json").read_text())
+    assert [tier["max_params"] for tier in content["tiers"]] == [30_000, 60_000]
+    assert all(tier["full_score"] is not None and tier["params"] <= tier["max_params"] for tier in content["tiers"])
+    trials = pd.read_csv(run / "trials.csv")
+    assert (trials.params <= 30_000).sum() >= 3
+    assert set(json.loads((run / "manifest.json").read_text())["choices"][0]["tiers"]) == {"30000", "60000"}
 
 
 @pytest.mark.parametrize(
@@ -147,7 +165,7 @@ def test_a_calibration_judges_lengths_beside_params_and_macs_and_goes_on_with_mo
     [
         (("calibrate", "--max-params", "60k", "--networks", "1"), "`--networks` is 1, but must be from 2"),
         (("calibrate", "--max-params", "60k", "--lengths", "x"), "`--lengths` is 'x', but must be whole numbers"),
-        (("calibrate", "--max-params", "60k", "--lengths", "0,2"), "`proxy.rungs` is [0, 2], but must be epochs"),
+        (("calibrate", "--max-params", "60k", "--lengths", "0,2"), "`--lengths` is [0, 2], but must be epochs"),
         (("search", "--max-params", "60k", "--set", "proxy.rungs=[3, 3]"), "must be epochs that rise"),
         (("search", "--max-params", "60k", "--set", "proxy.epochs=3"), "`proxy.epochs` is no key of proxy"),
         (("search", "--set", 'budget.tiers=["1M", "1M"]'), "must hold different caps"),

@@ -27,7 +27,8 @@ def test_it_is_the_shortest_that_no_longer_one_is_shown_to_beat():
     assert difference(LENGTHS[24], LENGTHS[4], FULL).is_above_zero
     assert found.text == (
         f"Proxies of 8 epochs rank 40 networks with a Kendall's tau of {tau(LENGTHS[8], FULL)}, "
-        "and no longer one is shown to rank better."
+        f"and no longer one is shown to rank better. 24 epochs reach {tau(LENGTHS[24], FULL)}: a difference of "
+        f"{difference(LENGTHS[24], LENGTHS[8], FULL)}, not shown with 40 networks."
     )
 
 
@@ -71,7 +72,10 @@ def test_below_ten_networks_nothing_is_judged(number):
 def test_beside_a_rival_that_it_beats():
     found = recommend(LENGTHS, FULL, rivals={"params": -FULL, "MACs": ROUGH})
     assert found.epochs == 8
-    assert f"They rank better than MACs alone (tau {tau(ROUGH, FULL).value:.2f}; the difference is " in found.text
+    assert (
+        f"Those of 8 epochs rank better than MACs alone (tau {tau(ROUGH, FULL).value:.2f}; the difference is "
+        in found.text
+    )
 
 
 def test_beside_a_rival_that_is_as_good_nothing_is_claimed():
@@ -88,7 +92,7 @@ def test_beside_a_rival_that_is_as_good_nothing_is_claimed():
 def test_a_proxy_that_ranks_worse_than_a_rival_is_not_recommended():
     found = recommend({4: LENGTHS[4]}, FULL, rivals={"params": EXACT, "MACs": ROUGH})
     assert found.epochs is None
-    assert "But they rank worse than params alone (tau 0.9" in found.text
+    assert "But those of 4 epochs rank worse than params alone (tau 0.9" in found.text
 
 
 def test_rivals_that_do_not_vary_are_no_rivals():

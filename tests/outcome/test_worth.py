@@ -83,7 +83,7 @@ def test_one_repeat_has_no_interval(make):
     made.controlled(control_score)
     made.tested()
     assert {one.verdict for one in compare(made.result())[1:]} == {"no interval: one repeat"}
-    assert "No interval: one repeat over" in verdict(made.result(), compare(made.result()))
+    assert "No interval: one repeat, beside" in verdict(made.result(), compare(made.result()))
 
 
 def test_a_winner_that_is_a_control_is_said_to_be_it(make):

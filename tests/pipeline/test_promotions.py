@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from small_studies import first, ladder_of, prepared, train
@@ -93,6 +94,30 @@ def test_chance_sends_up_nets_of_any_score_through_every_rung(storage):
     top = decide(study, ladder, 1)
     assert set(top.random) == set(up.random)
     assert len(top.best) == 1
+
+
+def test_more_trials_change_few_of_those_that_chance_sends_up(storage):
+    study = prepared(search__trials=30, evidence__control_promotions=10)
+    ladder = ladder_of(study, storage)
+    drawn = []
+    for i in range(30):
+        first(study, ladder.first, 0.01 * i)
+        drawn.append(set(rise(study, ladder, 0).random))
+    assert all(len(after - before) <= 1 for before, after in pairwise(drawn))
+    assert drawn[9] == set(range(10))
+    assert drawn[-1] != drawn[9]
+
+
+def test_who_was_fully_trained_before_gets_as_many_repeats_as_the_newly_promoted(storage):
+    study = prepared(full__promote=1)
+    ladder = ladder_of(study, storage)
+    first(study, ladder.first, 0.6)
+    for one in wanted(study, ladder, 0, decide(study, ladder, 0)):
+        train(ladder.fulls, one, 0.9)
+    first(study, ladder.first, 0.8)
+    larger = with_(study, full={"repeats": 3})
+    listed = missing(ladder.fulls, wanted(larger, ladder, 0, decide(larger, ladder, 0)))
+    assert sorted((one.attrs["parent"], one.repeat) for one in listed) == [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
 
 
 def test_every_tier_promotes_its_own(storage):

@@ -100,6 +100,30 @@ def test_rungs_and_controls_are_expected_until_they_are_known(storage):
     assert is_done(study, ladder)
 
 
+def test_more_trials_are_expected_to_need_what_is_not_there_yet(storage):
+    study = prepared(search__trials=6, proxy__rungs=[1, 3], full__promote=1)
+    ladder = ladder_of(study, storage)
+    for i in range(6):
+        first(study, ladder.first, 0.1 * i)
+    for one in wanted(study, ladder, 0, decide(study, ladder, 0)):
+        train(ladder.rung_stores[1], one, 0.5)
+    for one in wanted(study, ladder, 1, decide(study, ladder, 1)):
+        train(ladder.fulls, one, 0.5)
+    larger = prepared(search__trials=9, proxy__rungs=[1, 3], full__promote=1)
+    assert work_left(larger, ladder) == {"r1": 3, "r3": 1, "full": 0}
+
+
+def test_a_training_that_failed_and_was_mended_is_no_reason_to_have_stopped(storage):
+    study = prepared(search__trials=3)
+    ladder = ladder_of(study, storage)
+    for i in range(3):
+        first(study, ladder.first, 0.1 * i)
+    best, _ = wanted(study, ladder, 0, decide(study, ladder, 0))
+    train(ladder.fulls, best, None)
+    train(ladder.fulls, best, 0.9)
+    assert "hours of --max-hours were over" in why_stopped(study, ladder)
+
+
 def test_a_band_that_ran_out_leaves_nothing(storage):
     study = prepared(full__promote=1)
     ladder = ladder_of(study, storage)

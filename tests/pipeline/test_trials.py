@@ -13,7 +13,7 @@ from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.search import make_study_sampler
 from budgetnas.pipeline.stages import ProxyStage
-from budgetnas.pipeline.trials import Clock, check_failures, run_stage
+from budgetnas.pipeline.trials import Clock, check_failures, end_of_level, run_stage
 from budgetnas.records.engine import EpochReport, Failed, Finished, Progressed
 from budgetnas.records.trial import TrialState
 from budgetnas.storage.database import open_storage, sqlite_url
@@ -235,3 +235,19 @@ def test_an_interrupt_in_the_middle_of_a_write_loses_nothing(prepared, undisturb
 
 def test_no_training_starts_after_the_hours_are_over(prepared, tmp_path):
     assert run(prepared, tmp_path / "study.db", FakeEngine(1), seconds=0).trials == []
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "after", "end"),
+    [
+        (0, 0, 100),  # the last level has all that is left
+        (0, 30, 70),  # time for those above is left
+        (0, 90, 50),  # but never more than half
+        (0, 900, 50),  # also where the hours are far too few
+        (60, 900, 80),  # half of what is left, for every level anew
+        (80, 0, 100),
+        (130, 10, 130),  # nothing is left
+    ],
+)
+def test_every_level_has_its_share_of_the_hours(elapsed, after, end):
+    assert end_of_level(100, elapsed=elapsed, after=after) == end

@@ -4,10 +4,11 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from optuna.study import StudyDirection
 from sqlalchemy.exc import OperationalError
 
 from budgetnas.exceptions import StorageError
-from budgetnas.storage.database import open_storage, public_url, sqlite_url, translated
+from budgetnas.storage.database import open_storage, public_url, run_url, sqlite_url, study_names, translated
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,31 @@ def test_a_passing_fault_is_no_advice_to_remove_anything():
             raise error
     with pytest.raises(StorageError, match="give another --name"), translated("mine"):
         raise sqlite3.DatabaseError("file is not a database")
+
+
+def test_what_a_killed_writer_left_half_done_is_rolled_back_and_the_study_opens(tmp_path):
+    import subprocess
+    import sys
+
+    path = tmp_path / "study.db"
+    storage = open_storage(sqlite_url(path))
+    storage.create_new_study([StudyDirection.MAXIMIZE], "kept")
+    code = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("PRAGMA cache_size = 2")
+connection.execute("BEGIN IMMEDIATE")
+connection.execute("CREATE TABLE half (word TEXT)")
+connection.executemany("INSERT INTO half VALUES (?)", [("x" * 4000,) for _ in range(200)])
+os._exit(9)
+"""
+    subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert (tmp_path / "study.db-journal").stat().st_size > 0, "a hot journal is what this is about"
+    assert study_names(open_storage(sqlite_url(path))) == ["kept"]
+
+
+def test_a_storage_that_is_only_read_must_be_there(tmp_path):
+    with pytest.raises(StorageError, match=r"nope\.db` does not exist: give the storage of a run"):
+        run_url(tmp_path, f"sqlite:///{tmp_path / 'nope.db'}")
+    assert not (tmp_path / "nope.db").exists()
+    assert run_url(tmp_path, "postgresql://host/name") == "postgresql://host/name"
