@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from budgetnas.arch.layers import Conv, Norm
+import torch
+from torch import nn
+
+from budgetnas.arch.layers import Conv, Linear, Norm
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.complexity.counter import LedgerRow, ledger
-from budgetnas.export.names import module_names
+from budgetnas.export.names import module_names, rename_to_source, to_source
+from budgetnas.export.source import model_source
+from budgetnas.models.build import build_model
 
 COLUMNS = ("layer", "module", "kind", "in_shape", "out_shape", "kernel", "stride", "params", "buffers", "macs")
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
@@ -63,27 +69,56 @@ def buffers(row: LedgerRow) -> int:
 
 
 def reconcile(spec: ResNetSpec, shape: DataShape, sizes: Mapping[str, int]) -> Reconciled:
-    """Hold the tensors of a file of weights against the ledger.
+    """Hold the tensors of a file of weights, of the built network and of `model.py` against the ledger, one by one.
 
     Args:
         spec: the architecture.
         shape: images and classes.
         sizes: elements of every tensor, by its name in `model.py`.
+
+    Raises:
+        CountMismatchError: the built network has another number of parameters than the ledger.
     """
-    names, odd = module_names(spec), []
-    found: dict[str, list[int]] = {}
-    for tensor, elements in sizes.items():
-        module, _, name = tensor.rpartition(".")
-        found.setdefault(module, [0, 0])[name in _BUFFERS] += elements
-    for row in ledger(lower(spec, shape), shape):
-        expected = [row.params, buffers(row)]
-        if not any(expected):
-            continue
-        module = names[row.name]
-        if (stored := found.pop(module, [0, 0])) != expected:
-            odd.append(
-                f"{module} holds {stored[0]:,} + {stored[1]:,} numbers, the ledger {expected[0]:,} + {expected[1]:,}"
-            )
-    odd += [f"{module} is not of this network" for module in found]
+    names, odd = to_source(spec), []
+    expected = {names[name]: elements for name, elements in _analytic(spec, shape)}
+    with torch.device("meta"):  # shapes without memory
+        built = rename_to_source(build_model(spec, shape).state_dict(), spec)
+        written = _network_of_source(spec, shape).state_dict()
+    for told, found in (
+        ("the built network", {name: tensor.numel() for name, tensor in built.items()}),
+        ("model.py", {name: tensor.numel() for name, tensor in written.items()}),
+        ("the file of weights", dict(sizes)),
+    ):
+        odd += [
+            f"{name} holds {found.get(name, 0):,} numbers in {told}, {elements:,} in the ledger"
+            for name, elements in expected.items()
+            if found.get(name) != elements
+        ]
+        odd += [f"{name!r} in {told} is not of this network" for name in found if name not in expected]
     params = sum(elements for tensor, elements in sizes.items() if tensor.rpartition(".")[2] not in _BUFFERS)
     return Reconciled(params=params, buffers=sum(sizes.values()) - params, discrepancies=tuple(odd))
+
+
+def _analytic(spec: ResNetSpec, shape: DataShape) -> Iterator[tuple[str, int]]:
+    """Yield (name in the built network, elements) of every tensor, as the ledger has its layer."""
+    for row in ledger(lower(spec, shape), shape):
+        match row.layer:
+            case Conv():
+                yield f"{row.name}.weight", row.params
+            case Norm():
+                yield from ((f"{row.name}.{half}", row.params // 2) for half in ("weight", "bias"))
+                yield from ((f"{row.name}.{half}", (buffers(row) - 1) // 2) for half in _BUFFERS[:2])
+                yield f"{row.name}.{_BUFFERS[2]}", 1
+            case Linear():
+                yield f"{row.name}.weight", row.params - row.layer.out_features
+                yield f"{row.name}.bias", row.layer.out_features
+            case _:
+                pass
+
+
+def _network_of_source(spec: ResNetSpec, shape: DataShape) -> nn.Module:
+    """Run the text that was made here, of checked numbers alone; no file is read."""
+    module: dict[str, Any] = {"__name__": "model"}
+    exec(compile(model_source(spec, shape), "model.py", "exec"), module)
+    network: nn.Module = module["ResNet"]()
+    return network

@@ -11,8 +11,10 @@ _FILE = Template('''"""Residual network $id: $params trainable parameters.
 
 It takes normalised images [N, $channels, $height, $width] and returns logits [N, $classes]. Its weights:
 
+    from safetensors.torch import load_file
+
     network = ResNet()
-    network.load_state_dict(safetensors.torch.load_file("model.safetensors"))
+    network.load_state_dict(load_file("model.safetensors"))
     network.eval()
 """
 

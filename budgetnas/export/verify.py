@@ -159,6 +159,10 @@ def _weights(content: bytes, spec: ResNetSpec, shape: DataShape) -> str:
     load_network(spec, shape, content)
     if not all(tensor.isfinite().all() for tensor in state.values()):
         raise StorageError("holds numbers that are not finite")
+    counters = {name for name in state if name.endswith("num_batches_tracked")}
+    odd = [name for name in state if name not in counters and state[name].dtype != torch.float32]
+    if odd:
+        raise StorageError(f"holds {odd[0]} in another precision than float32")
     found = reconcile(spec, shape, {name: tensor.numel() for name, tensor in state.items()})
     if found.discrepancies:
         raise StorageError("; ".join(found.discrepancies))

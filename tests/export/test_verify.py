@@ -119,6 +119,24 @@ def test_weights_of_another_network_are_found(folder, tmp_path):
     assert {"model.safetensors", "model.onnx"} <= set(failed(folder))
 
 
+@pytest.mark.parametrize("change", ["half", "nan"])
+def test_weights_of_another_precision_or_of_no_numbers_are_found(folder, change):
+    from safetensors.torch import load, save
+
+    state = load((folder / "model.safetensors").read_bytes())
+    weight = state["head.weight"]
+    state["head.weight"] = weight.half() if change == "half" else weight * float("nan")
+    seal(folder, "model.safetensors", save(state))
+    told = failed(folder)["model.safetensors"]
+    assert (
+        told
+        == {
+            "half": "holds head.weight in another precision than float32",
+            "nan": "holds numbers that are not finite",
+        }[change]
+    )
+
+
 def test_a_manifest_that_points_outside_the_folder_is_refused(folder):
     manifest = json.loads((folder / "MANIFEST.json").read_text())
     manifest["files"]["../../etc/passwd"] = {"sha256": "0", "bytes": 1}

@@ -2,8 +2,10 @@
 
 It takes normalised images [N, 3, 32, 32] and returns logits [N, 10]. Its weights:
 
+    from safetensors.torch import load_file
+
     network = ResNet()
-    network.load_state_dict(safetensors.torch.load_file("model.safetensors"))
+    network.load_state_dict(load_file("model.safetensors"))
     network.eval()
 """
 
