@@ -11,16 +11,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from torch import Tensor
 
 from budgetnas import __version__
 from budgetnas.arch.layers import Act, Conv, GlobalPool, Layer, Linear, Norm, Residual
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.exceptions import DataError
 
 OPSET, IR_VERSION = 18, 10
 INPUT, OUTPUT, AXES, MEAN, STD = "images", "logits", "pixels.axes", "pixels.mean", "pixels.std"
 EPSILON = 1e-5  # of torch's batch normalisation
+LARGEST = 2**31 - 2**20  # bytes of weights: a protobuf holds less than 2 GiB, the graph included
 MISSING = "`model.onnx` was not made, since onnx is not installed: pip install 'budgetnas[onnx]' and export again"
 
 
@@ -45,54 +48,87 @@ def onnx_bytes(
         mean: per channel, of raw [0, 255] pixels.
         std: per channel, likewise.
         with_preprocessing: whether raw pixels go in.
+
+    Raises:
+        DataError: the tensors are not those of the architecture, or more than one file holds.
     """
     try:
-        import onnx
+        model = layout(spec, shape, mean=mean, std=std, with_preprocessing=with_preprocessing)
     except ImportError:
         return None
-    graph = _Graph(state)
-    value = graph.normalise(mean, std) if with_preprocessing else INPUT
-    value = graph.chain(lower(spec, shape), "", value)
+    values = {**stored(state), **constants(mean, std)}
+    if sum(value.nbytes for value in values.values()) > LARGEST:
+        raise DataError(f"`{spec.id}` has 2 GiB of weights, more than `model.onnx` holds: take a smaller network.")
+    for tensor in model.graph.initializer:
+        value = values.get(tensor.name)
+        if value is None or value.shape != tuple(tensor.dims):
+            raise DataError(f"the weights do not fit `{spec.id}` at {tensor.name}: take those that belong to it.")
+        tensor.raw_data = value.tobytes()
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def layout(
+    spec: ResNetSpec, shape: DataShape, *, mean: Sequence[float], std: Sequence[float], with_preprocessing: bool
+) -> Any:
+    """Return the model, an `onnx.ModelProto`, with every tensor's name, type and shape, but no values.
+
+    Raises:
+        ImportError: onnx is not installed.
+    """
+    from onnx import TensorProto, helper
+
+    graph = _Graph()
+    value = graph.normalise(shape.channels) if with_preprocessing else INPUT
+    graph.chain(lower(spec, shape), "", value)
     graph.nodes[-1].output[0] = OUTPUT
-    kind = onnx.TensorProto.UINT8 if with_preprocessing else onnx.TensorProto.FLOAT
+    kind = TensorProto.UINT8 if with_preprocessing else TensorProto.FLOAT
+    inside = "in the model: give raw pixels" if with_preprocessing else "not in the model: give (pixel - mean) / std"
+    normalisation = {"mean": list(mean), "std": list(std), "of": "raw pixels in [0, 255], per channel"}
+    told = f"Normalisation is {inside}; per channel of raw pixels in [0, 255], mean {list(mean)}, std {list(std)}."
     sides: list[str | int | None] = ["N", shape.channels, shape.height, shape.width]
-    model = onnx.helper.make_model(
-        onnx.helper.make_graph(
+    model = helper.make_model(
+        helper.make_graph(
             graph.nodes,
             spec.id,
-            [onnx.helper.make_tensor_value_info(INPUT, kind, sides)],
-            [onnx.helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ["N", shape.classes])],
+            [helper.make_tensor_value_info(INPUT, kind, sides, doc_string=told)],
+            [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", shape.classes])],
             graph.initializers,
         ),
-        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+        opset_imports=[helper.make_opsetid("", OPSET)],
         producer_name="budgetnas",
         producer_version=__version__,
         ir_version=IR_VERSION,
     )
-    inside = "in the model: give raw pixels" if with_preprocessing else "not in the model: give (pixel - mean) / std"
-    normalisation = {"mean": list(mean), "std": list(std), "of": "raw pixels in [0, 255], per channel"}
-    onnx.helper.set_model_props(
+    helper.set_model_props(
         model, {"architecture": spec.id, "normalisation": json.dumps(normalisation), "normalisation_is": inside}
     )
-    return bytes(model.SerializeToString(deterministic=True))
+    return model
+
+
+def stored(state: Mapping[str, Tensor]) -> dict[str, npt.NDArray[Any]]:
+    """Return the tensors of a network as ONNX stores them: float32, little-endian."""
+    return {name: np.ascontiguousarray(tensor.numpy(), dtype="<f4") for name, tensor in state.items() if tensor.dim()}
+
+
+def constants(mean: Sequence[float], std: Sequence[float]) -> dict[str, npt.NDArray[Any]]:
+    """Return what a model may hold beside the tensors of its network, as ONNX stores it."""
+    pixels = {name: np.array(side, dtype="<f4").reshape(1, -1, 1, 1) for name, side in ((MEAN, mean), (STD, std))}
+    return {AXES: np.array([2, 3], dtype="<i8"), **pixels}
 
 
 class _Graph:
     """Nodes and initialisers, written layer by layer; every value bears the name of the layer that it comes from."""
 
-    def __init__(self, state: Mapping[str, Tensor]) -> None:
+    def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
-        self._state = state
 
-    def normalise(self, mean: Sequence[float], std: Sequence[float]) -> str:
+    def normalise(self, channels: int) -> str:
         from onnx import TensorProto
 
-        shape = (1, len(mean), 1, 1)
-        self._put(MEAN, np.array(mean, dtype=np.float32).reshape(shape))
-        self._put(STD, np.array(std, dtype=np.float32).reshape(shape))
+        mean, std = (self._tensor(name, 1, channels, 1, 1) for name in (MEAN, STD))
         raw = self._node("Cast", [INPUT], "pixels", to=TensorProto.FLOAT)
-        return self._node("Div", [self._node("Sub", [raw, MEAN], "pixels.centred"), STD], "pixels.scaled")
+        return self._node("Div", [self._node("Sub", [raw, mean], "pixels.centred"), std], "pixels.scaled")
 
     def chain(self, layers: Sequence[Layer], path: str, value: str) -> str:
         for i, layer in enumerate(layers):
@@ -102,20 +138,22 @@ class _Graph:
     def _layer(self, layer: Layer, name: str, value: str) -> str:
         match layer:
             case Conv():
-                words = {"kernel_shape": [layer.kernel] * 2, "strides": [layer.stride] * 2}
-                return self._node(
-                    "Conv", [value, *self._tensors(name, "weight")], name, pads=[layer.kernel // 2] * 4, **words
-                )
+                kernel = [layer.kernel] * 2
+                weight = self._tensor(f"{name}.weight", layer.out_channels, layer.in_channels, *kernel)
+                words = {"kernel_shape": kernel, "strides": [layer.stride] * 2}
+                return self._node("Conv", [value, weight], name, pads=[layer.kernel // 2] * 4, **words)
             case Norm():
-                tensors = self._tensors(name, "weight", "bias", "running_mean", "running_var")
+                kinds = ("weight", "bias", "running_mean", "running_var")
+                tensors = [self._tensor(f"{name}.{kind}", layer.channels) for kind in kinds]
                 return self._node("BatchNormalization", [value, *tensors], name, epsilon=EPSILON)
             case Act():
                 return self._node("Relu", [value], name)
             case GlobalPool():
-                self._put(AXES, np.array([2, 3], dtype=np.int64))
-                return self._node("ReduceMean", [value, AXES], name, keepdims=0)
+                return self._node("ReduceMean", [value, self._tensor(AXES, 2)], name, keepdims=0)
             case Linear():
-                return self._node("Gemm", [value, *self._tensors(name, "weight", "bias")], name, transB=1)
+                weight = self._tensor(f"{name}.weight", layer.out_features, layer.in_features)
+                bias = self._tensor(f"{name}.bias", layer.out_features)
+                return self._node("Gemm", [value, weight, bias], name, transB=1)
             case Residual():
                 body = self.chain(layer.body, f"{name}.body.", value)
                 return self._node("Add", [body, self.chain(layer.shortcut, f"{name}.shortcut.", value)], name)
@@ -126,12 +164,9 @@ class _Graph:
         self.nodes.append(helper.make_node(kind, list(inputs), [f"{name}.out"], name=name, **words))
         return f"{name}.out"
 
-    def _tensors(self, name: str, *kinds: str) -> list[str]:
-        for kind in kinds:
-            self._put(f"{name}.{kind}", self._state[f"{name}.{kind}"].numpy())
-        return [f"{name}.{kind}" for kind in kinds]
+    def _tensor(self, name: str, *sides: int) -> str:
+        from onnx import TensorProto
 
-    def _put(self, name: str, values: Any) -> None:
-        from onnx import numpy_helper
-
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        kind = TensorProto.INT64 if name == AXES else TensorProto.FLOAT
+        self.initializers.append(TensorProto(name=name, dims=sides, data_type=kind))
+        return name

@@ -193,12 +193,15 @@ def _card(files: Mapping[str, bytes], arch: Mapping[str, Any], manifest: Mapping
 def _onnx(files: Mapping[str, bytes], arch: dict[str, Any], spec: ResNetSpec, shape: DataShape) -> str:
     """Explain the initialisers, and compare the logits of random images with torch's."""
     try:
-        found = explain(files[ONNX], spec, shape)
+        network = _network(files, spec, shape)
+        found = explain(files[ONNX], spec, shape, network.state_dict())
         if found.discrepancies:
             raise StorageError("; ".join(found.discrepancies))
+        if [*found.mean, *found.std] != [*arch["normalisation"]["mean"], *arch["normalisation"]["std"]]:
+            raise StorageError(f"says that images are normalised otherwise than {ARCH} does")
         rng = np.random.default_rng(0)
         images = rng.integers(0, 256, (_IMAGES, shape.height, shape.width, shape.channels), dtype=np.uint8)
-        ours = logits(_network(files, spec, shape), images, arch).numpy()
+        ours = logits(network, images, arch).numpy()
         raw = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
         theirs = run_onnx(files[ONNX], raw if takes_raw_pixels(files[ONNX]) else normalised(raw, arch).numpy())
     except OnnxMissingError as error:

@@ -137,6 +137,28 @@ def test_weights_of_another_precision_or_of_no_numbers_are_found(folder, change)
     )
 
 
+def test_onnx_that_says_another_normalisation_or_gives_more_logits_is_found(folder, tmp_path):
+    write_certificate(tmp_path / "other", made(mean=(1.0, 2.0, 3.0)))
+    seal(folder, "model.onnx", (tmp_path / "other" / "model.onnx").read_bytes())
+    assert failed(folder) == {"model.onnx": "says that images are normalised otherwise than arch.json does"}
+    onnx = pytest.importorskip("onnx", reason="onnx is in the extra `onnx`")
+    model = onnx.load_model_from_string((tmp_path / "other" / "model.onnx").read_bytes())
+    model.graph.node[-1].output[0] = "half"
+    model.graph.node.append(onnx.helper.make_node("Concat", ["half", "half"], ["logits"], axis=1))
+    seal(folder, "model.onnx", model.SerializeToString())
+    assert failed(folder)["model.onnx"].startswith("node 27 is half = Gemm(")
+
+
+def test_onnx_with_one_other_number_is_found(folder):
+    onnx = pytest.importorskip("onnx", reason="onnx is in the extra `onnx`")
+    model = onnx.load_model_from_string((folder / "model.onnx").read_bytes())
+    last = bytearray(model.graph.initializer[-1].raw_data)
+    last[0] ^= 1
+    model.graph.initializer[-1].raw_data = bytes(last)
+    seal(folder, "model.onnx", model.SerializeToString())
+    assert failed(folder) == {"model.onnx": "10.bias holds other numbers than those that belong there"}
+
+
 def test_a_manifest_that_points_outside_the_folder_is_refused(folder):
     manifest = json.loads((folder / "MANIFEST.json").read_text())
     manifest["files"]["../../etc/passwd"] = {"sha256": "0", "bytes": 1}
