@@ -97,6 +97,7 @@ def test_the_result_can_be_read_again_under_other_caps_and_its_report_made_again
     assert "searched up to 60,000 parameters" in over.stderr
 
 
+@pytest.mark.faults
 def test_controls_asked_for_later_and_killed_among_them_it_goes_on_to_the_same_tables(finished, budgetnas, tmp_path):
     run, _ = finished
     again = tmp_path / "runs" / "digits-60k-s0"

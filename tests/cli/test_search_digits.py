@@ -133,6 +133,7 @@ def test_a_finished_search_shows_its_result_and_a_larger_one_goes_on(finished, b
     assert "already finished" in shown.stdout
 
 
+@pytest.mark.faults
 def test_a_stopped_search_resumes_to_the_same_table(finished, budgetnas, tmp_path):
     words = [sys.executable, "-m", "budgetnas", *map(str, WORDS), "--workers", "1"]
     process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

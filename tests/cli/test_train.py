@@ -73,6 +73,7 @@ def test_a_network_that_was_trained_alone_has_a_certificate_too(undisturbed, tmp
     assert "holds a training, not a search" in capsys.readouterr().err
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("way", ["kill", "interrupt", "minutes"])
 def test_a_training_cut_off_goes_on_to_the_same_weights(undisturbed, budgetnas, tmp_path, way):
     words, seen = [*NET, "--epochs", "20", "--repeats", "2"], None

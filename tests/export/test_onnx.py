@@ -271,9 +271,20 @@ def test_a_flip_of_any_byte_is_told():
     assert b"".join(silent).decode() in __version__  # of the program that wrote it: no part of the network
 
 
-def test_what_gives_no_logits_is_told_in_a_line():
+@pytest.mark.parametrize(
+    ("kind", "of", "words"),
+    [
+        ("Cast", "before", {"to": 7}),
+        ("Transpose", "before", {}),
+        ("SequenceConstruct", "before", {}),
+        ("Relu", "4.out", {}),
+    ],
+)
+def test_what_gives_no_logits_is_told_in_a_line(kind, of, words):
     def change(model):
-        model.graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info("4.out", onnx.TensorProto.FLOAT, None))
+        model.graph.node[-1].output[0] = "before"
+        model.graph.node.append(onnx.helper.make_node(kind, [of], ["logits"], **words))
+        model.graph.output[0].ClearField("type")
 
     content = altered(export(*SMALL)[1], change)
     with pytest.raises(DataError, match=r"`model.onnx` does not give logits \[N, classes\]: export"):

@@ -46,6 +46,7 @@ def learn(task):
     perform(task, lambda report: None)
 
 
+@pytest.mark.faults
 def test_killed_at_ten_random_moments_it_ends_with_the_same_weights(task, undisturbed, tmp_path):
     kept = replace(task, checkpoint=str(tmp_path / "state"))
     rng = random.Random(0)
