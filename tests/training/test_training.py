@@ -88,7 +88,7 @@ def test_weights_of_another_network_are_refused(task):
     trained = perform(replace(task, phases=whole(1)), lambda report: None)
     other = ResNetSpec(blocks=(1, 1), widths=(16, 40))
     for spec, weights in ((other, trained.weights), (SPEC, trained.weights[:-9]), (SPEC, b"")):
-        with pytest.raises(DataError, match="the weights (do not fit the architecture|are no safetensors)"):
+        with pytest.raises(DataError, match=r"the weights (do not fit the architecture|are no safetensors)"):
             perform(LookTask(setting=task.setting, spec=spec, recipe=task.recipe, weights=weights), lambda report: None)
 
 
