@@ -15,6 +15,7 @@ from budgetnas.data.npz import own_traits
 from budgetnas.exceptions import DataError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
+_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "PPM")  # no other: an EPS, say, would be run by Ghostscript
 _CHANNELS = {"L": 1, "RGB": 3}
 _CONVERTIBLE = frozenset({"1", "P", "PA", "LA", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"})
 _READABLE = _CONVERTIBLE | set(_CHANNELS)
@@ -105,7 +106,7 @@ def _read(files: dict[str, list[Path]], size: tuple[int, int], mode: str, *, res
 def _opened(path: Path) -> Iterator[Image.Image]:
     """Open an image of 8 bits a channel; whatever a damaged one makes its decoder raise is a DataError."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_FORMATS) as image:
             if image.mode not in _READABLE:
                 raise DataError(
                     f"`{path}` is an image of mode {image.mode}, but must have 8 bits a channel, grey or colour: "

@@ -173,9 +173,8 @@ def read_arch(content: bytes, *, where: Path) -> tuple[dict[str, Any], ResNetSpe
             raise ValueError(f"it names {len(arch['classes'])} of {shape.classes} classes")
     except Exception as error:
         reason = f"lacks {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:200]
-        raise StorageError(f"`{where}` is no architecture of this program ({reason}): export the network again.") from (
-            error
-        )
+        told = f"`{where}` is no architecture of this program ({reason}): export the network again."
+        raise StorageError(told) from error
     return arch, spec, shape
 
 

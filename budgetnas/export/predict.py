@@ -26,14 +26,13 @@ def read_image(path: Path, arch: dict[str, Any]) -> tuple[np.ndarray[Any, np.dty
     shape = arch["shape"]
     size = (shape["width"], shape["height"])
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=("PNG", "JPEG")) as image:
             if image.width * image.height > _LARGEST:
                 raise DataError(f"`{path}` has {image.width}x{image.height} pixels: give a smaller image.")
             converted = image.convert("L" if shape["channels"] == 1 else "RGB")
     except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(
-            f"`{path}` is no readable image ({' '.join(str(error).split())[:120]}): give a PNG or JPEG."
-        ) from (error)
+        reason = " ".join(str(error).split())[:120]
+        raise DataError(f"`{path}` is no readable image ({reason}): give a PNG or JPEG.") from error
     resized = converted.size != size
     if resized:
         converted = converted.resize(size, Image.Resampling.BILINEAR)

@@ -25,9 +25,8 @@ def read_state(weights: bytes) -> dict[str, Tensor]:
         return dict(safetensors.load(weights))
     except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise DataError(f"the weights are no safetensors ({reason}): take the file that belongs to the network.") from (
-            error
-        )
+        told = f"the weights are no safetensors ({reason}): take the file that belongs to the network."
+        raise DataError(told) from error
 
 
 def unpack(model: nn.Module, weights: bytes) -> nn.Module:

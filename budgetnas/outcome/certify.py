@@ -11,7 +11,7 @@ from budgetnas.exceptions import UsageError
 from budgetnas.export.certificate import Certified, write_certificate
 from budgetnas.outcome.levels import FULL, complete, look_key
 from budgetnas.outcome.result import SearchResult, read_result
-from budgetnas.outcome.setup import read_trainings_setup
+from budgetnas.outcome.setup import Setup, TrainingsSetup, read_trainings_setup
 from budgetnas.outcome.worth import compare, verdict
 from budgetnas.promotion.select import Finalist
 from budgetnas.records.trial import Trial
@@ -19,6 +19,7 @@ from budgetnas.storage.database import open_storage, run_url, study_names
 from budgetnas.storage.files import read_bytes
 from budgetnas.storage.study import read_study
 
+_PROVENANCE = ("command", "started", "hardware", "versions", "git_commit")
 BEST = "best"  # below the folder of a run: the winner
 _LUCK = (
     "It was chosen by validation accuracy among networks of one search, so that number is a little too good; the test "
@@ -63,9 +64,28 @@ def certify(result: SearchResult) -> str | None:
 def certified(result: SearchResult, finalist: Finalist) -> Certified:
     """Return what is known of a fully trained network; of its seeds the one of the highest validation score."""
     setup, run = result.setup, finalist.best_run
-    weights = read_bytes(result.folder / run.attrs["weights"], run.attrs["weights_sha256"])
+    return _certified(
+        setup,
+        run,
+        result.folder,
+        caps=(setup.cap, setup.macs_cap),
+        results=_results(result, finalist),
+        drivers=result.drivers,
+    )
+
+
+def _certified(
+    setup: Setup | TrainingsSetup,
+    run: Trial,
+    home: Path,
+    *,
+    caps: tuple[int | None, int | None],
+    results: Mapping[str, Any],
+    drivers: Sequence[Mapping[str, Any]],
+) -> Certified:
+    """Put together what is known of a trained network, its weights read from the folder of its run."""
     return Certified(
-        spec=finalist.candidate.spec,
+        spec=run.candidate.spec,
         shape=setup.data.shape,
         classes=setup.data.classes,
         dataset=setup.data.name,
@@ -73,12 +93,12 @@ def certified(result: SearchResult, finalist: Finalist) -> Certified:
         notice=setup.data.notice,
         mean=setup.mean,
         std=setup.std,
-        weights=weights,
+        weights=read_bytes(home / run.attrs["weights"], run.attrs["weights_sha256"]),
         recipe=setup.recipe,
-        max_params=setup.cap,
-        max_macs=setup.macs_cap,
-        results=_results(result, finalist),
-        provenance=_provenance(result.drivers),
+        max_params=caps[0],
+        max_macs=caps[1],
+        results=results,
+        provenance={key: drivers[-1].get(key) for key in _PROVENANCE},
     )
 
 
@@ -138,27 +158,13 @@ def _declared(
         tests, images = scores, setup.data.test
         own = {"correct": round((run.score or 0.0) * images), "images": images}
         scores = []
-    return Certified(
-        spec=run.candidate.spec,
-        shape=setup.data.shape,
-        classes=setup.data.classes,
-        dataset=setup.data.name,
-        fingerprint=setup.data.fingerprint,
-        notice=setup.data.notice,
-        mean=setup.mean,
-        std=setup.std,
-        weights=read_bytes(home / run.attrs["weights"], run.attrs["weights_sha256"]),
-        recipe=setup.recipe,
-        max_params=None,
-        max_macs=None,
-        results={
-            "this_network": _own(run, run.number, None if watched else setup.data.validation, own),
-            "repeats": _repeats(alike, scores, tests),
-            "chosen": None,
-            "remarks": [_WATCHED] if watched else [],
-        },
-        provenance=_provenance(facts.get("drivers", [])),
-    )
+    results = {
+        "this_network": _own(run, run.number, None if watched else setup.data.validation, own),
+        "repeats": _repeats(alike, scores, tests),
+        "chosen": None,
+        "remarks": [_WATCHED] if watched else [],
+    }
+    return _certified(setup, run, home, caps=(None, None), results=results, drivers=facts["drivers"])
 
 
 def _alike(trial: Trial) -> tuple[Any, ...]:
@@ -191,8 +197,3 @@ def _repeats(runs: Sequence[Trial], scores: Sequence[float], tests: Sequence[flo
         "test_mean": mean(tests) if tests else None,
         "test_sd": stdev(tests) if len(tests) > 1 else None,
     }
-
-
-def _provenance(drivers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return command, versions, hardware and commit of the last driver."""
-    return {key: drivers[-1].get(key) for key in ("command", "started", "hardware", "versions", "git_commit")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,23 +14,19 @@ from budgetnas.config.study import EvidenceConfig, StudyConfig
 from budgetnas.outcome.calibration import Calibration, read_calibration, write_calibration
 from budgetnas.outcome.levels import FULL
 from budgetnas.outcome.setup import CALIBRATION
-from budgetnas.pipeline.describe import setup_of
 from budgetnas.pipeline.engines import engine_of
-from budgetnas.pipeline.ladder import Ladder, make_ladder, ranges_of
+from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.listener import Listener, progress
+from budgetnas.pipeline.opened import opened
 from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.prepare import Prepared, prepare
 from budgetnas.pipeline.provenance import add_driver
-from budgetnas.pipeline.resume import hold
 from budgetnas.pipeline.stages import Level, ListedStage, Wanted, missing
 from budgetnas.pipeline.trials import Clock, run_stage
 from budgetnas.records.engine import Engine
 from budgetnas.records.numbers import plural
 from budgetnas.records.trial import Candidate
 from budgetnas.search.pool import row_keys
-from budgetnas.space.members import Band
-from budgetnas.storage.database import open_storage, sqlite_url, study_names
-from budgetnas.storage.files import own
 from budgetnas.storage.study import StudyStore
 
 _DRAWS, _MOST_DRAWS = 64, 200
@@ -39,7 +35,7 @@ _USE = 6  # of randomness: samplers, promotions and controls have the lower numb
 
 def plan_calibration(config: StudyConfig, listener: Listener) -> None:
     """Tell the plan of a calibration and write nothing."""
-    prepared = prepare(config, suffix=f"-{CALIBRATION}")
+    prepared = _prepare(config)
     with engine_of(prepared) as engine:
         listener.planned(make_plan(prepared, engine, left=_expected(prepared), trainings=_lines(prepared)))
 
@@ -56,27 +52,19 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
         BudgetNASError: something that its user can act on; whatever was finished is kept.
     """
     started = time.monotonic()
-    prepared = prepare(replace(config, evidence=EvidenceConfig()), suffix=f"-{CALIBRATION}")
-    folder = Path(config.output.dir) / prepared.name
-    url = config.output.storage or sqlite_url(folder / "study.db")
-    elsewhere = open_storage(url) if config.output.storage else None
-    with own(folder):
-        storage = elsewhere or open_storage(url)
-        fulls = StudyStore(storage, f"{prepared.name}/{FULL}", ranges_of(prepared))
-        prepared = hold(prepared, fulls, names=study_names(storage), kind=CALIBRATION)
-        ladder = make_ladder(prepared, storage, fulls)
-        fulls.record("setup", setup_of(prepared, kind=CALIBRATION).as_json())
+    with opened(_prepare(config), kind=CALIBRATION) as run:
+        prepared, ladder = run.prepared, run.ladder
         left = {level.name: len(missing(store, listed)) for level, store, listed in _levels(prepared, ladder)}
         if any(left.values()):
             with engine_of(prepared) as engine:
                 is_resumed = left != _expected(prepared)
                 plan = make_plan(prepared, engine, left=left, trainings=_lines(prepared), is_resumed=is_resumed)
                 listener.planned(plan)
-                add_driver(fulls, prepared, command)
-                _run(plan, ladder, engine, folder, listener, started=started)
+                add_driver(ladder.fulls, prepared, command)
+                _run(plan, ladder, engine, run.folder, listener, started=started)
         else:
             listener.told("This calibration was already finished; this is its result.")
-        result = read_calibration(storage, folder, prepared.name)
+        result = read_calibration(run.storage, run.folder, prepared.name)
         write_calibration(result)
     return result
 
@@ -87,14 +75,16 @@ def _run(plan: Plan, ladder: Ladder, engine: Engine, folder: Path, listener: Lis
     clock = Clock(None if hours is None else 3600 * hours, since=started)
     for level, store, listed in _levels(prepared, ladder):
         stage = ListedStage(prepared, level, store, listed, folder)
-        run_stage(
-            stage,
-            engine,
-            clock=clock,
-            tick=lambda level=level, store=store, stage=stage: listener.progressed(  # type: ignore[misc]
-                progress(level.name, store, stage.total)
-            ),
-        )
+        run_stage(stage, engine, clock=clock, tick=_tick(listener, level, store, stage))
+
+
+def _tick(listener: Listener, level: Level, store: StudyStore, stage: ListedStage) -> Callable[[], None]:
+    return lambda: listener.progressed(progress(level.name, store, stage.total))
+
+
+def _prepare(config: StudyConfig) -> Prepared:
+    """Prepare a study without the trainings that only a search makes."""
+    return prepare(replace(config, evidence=EvidenceConfig()), suffix=f"-{CALIBRATION}")
 
 
 def _levels(prepared: Prepared, ladder: Ladder) -> list[tuple[Level, StudyStore, list[Wanted]]]:
@@ -116,16 +106,12 @@ def networks(prepared: Prepared) -> list[Candidate]:
     points: dict[bytes, Any] = {}
     rng = np.random.default_rng([prepared.config.search.seed, _USE])
     for _ in range(_MOST_DRAWS):
-        drawn = _draw(band, rng)
+        drawn = band.draw(_DRAWS, rng=rng).points
         points |= {key: point for key, point in zip(row_keys(drawn), drawn, strict=True) if key not in points}
         if len(points) >= min(wanted, len(band)):
             break
     specs = [prepared.space.decode(point) for point in list(points.values())[:wanted]]
     return [prepared.candidate(spec, "random") for spec in specs]
-
-
-def _draw(band: Band, rng: np.random.Generator) -> Any:
-    return band.draw(_DRAWS, rng=rng).points
 
 
 def _expected(prepared: Prepared) -> dict[str, int]:
@@ -138,10 +124,7 @@ def _lines(prepared: Prepared) -> tuple[tuple[str, str], ...]:
     lengths = ", ".join(plural(epochs, "epoch") for epochs in prepared.rungs)
     return (
         ("networks", f"{len(networks(prepared))} at random from the band"),
-        (
-            "short",
-            f"each anew for {lengths}, recipe {config.proxy.recipe}",
-        ),
+        ("short", f"each anew for {lengths}, recipe {config.proxy.recipe}"),
         (
             "full",
             f"each for {plural(prepared.full_epochs, 'epoch')}, {plural(config.full.repeats, 'seed')}, recipe "

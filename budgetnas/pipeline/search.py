@@ -8,31 +8,30 @@ from pathlib import Path
 
 from budgetnas.config.study import StudyConfig
 from budgetnas.outcome.certify import certify
-from budgetnas.outcome.levels import FULL, complete
+from budgetnas.outcome.levels import complete
 from budgetnas.outcome.publish import publish
 from budgetnas.outcome.result import SearchResult, read_result
+from budgetnas.outcome.setup import SEARCH
 from budgetnas.outcome.write import write_reports
 from budgetnas.pipeline.board import Board
 from budgetnas.pipeline.controls import record_controls, wanted_controls
-from budgetnas.pipeline.describe import setup_of
 from budgetnas.pipeline.engines import engine_of
-from budgetnas.pipeline.ladder import Ladder, make_ladder, ranges_of
+from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.listener import Everyone, Listener, progress
 from budgetnas.pipeline.looks import look
+from budgetnas.pipeline.opened import opened
 from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.plan_lines import search_lines
 from budgetnas.pipeline.prepare import Prepared, prepare
 from budgetnas.pipeline.promotions import decide, wanted
 from budgetnas.pipeline.provenance import add_driver
-from budgetnas.pipeline.resume import expected, hold, is_done, why_stopped, work_left
+from budgetnas.pipeline.resume import expected, is_done, why_stopped, work_left
 from budgetnas.pipeline.stages import Level, ListedStage, ProxyStage, Wanted
 from budgetnas.pipeline.trials import Clock, end_of_level, run_stage
 from budgetnas.pipeline.winner import choose
 from budgetnas.records.engine import Engine
 from budgetnas.search.samplers import Sampler, make_sampler
 from budgetnas.search.tiers import TieredSampler
-from budgetnas.storage.database import open_storage, sqlite_url, study_names
-from budgetnas.storage.files import own
 from budgetnas.storage.study import StudyStore
 
 
@@ -55,36 +54,28 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str]) -
         BudgetNASError: something that its user can act on; whatever was finished is kept.
     """
     started = time.monotonic()
-    prepared = prepare(config)
-    folder = Path(config.output.dir) / prepared.name
-    url = config.output.storage or sqlite_url(folder / "study.db")
-    elsewhere = open_storage(url) if config.output.storage else None  # a wrong address is told before a folder is made
-    with own(folder):
-        storage = elsewhere or open_storage(url)
-        fulls = StudyStore(storage, f"{prepared.name}/{FULL}", ranges_of(prepared))
-        prepared = hold(prepared, fulls, names=study_names(storage))
-        ladder = make_ladder(prepared, storage, fulls)
-        is_resumed, done = bool(ladder.first.trials), is_done(prepared, ladder)
-        fulls.record("setup", setup_of(prepared).as_json())
-        if not done:
+    with opened(prepare(config), kind=SEARCH) as run:
+        prepared, ladder, fulls = run.prepared, run.ladder, run.ladder.fulls
+        is_resumed = bool(ladder.first.trials)
+        if not is_done(prepared, ladder):
             fulls.record("stopped", "it was cut off, or is still at work")
             with engine_of(prepared) as engine:
                 left, trainings = work_left(prepared, ladder), search_lines(prepared)
                 plan = make_plan(prepared, engine, left=left, trainings=trainings, is_resumed=is_resumed)
-                everyone = Everyone(listener, Board(storage, ladder.first.name))
+                everyone = Everyone(listener, Board(run.storage, ladder.first.name))
                 everyone.planned(plan)
                 add_driver(fulls, prepared, command)
-                _run(plan, ladder, engine, folder, everyone, started=started)
+                _run(plan, ladder, engine, run.folder, everyone, started=started)
         else:
             listener.told("This search was already finished; this is its result.")
         fulls.record("stopped", why_stopped(prepared, ladder))
-        result = read_result(storage, folder, prepared.name)
+        result = read_result(run.storage, run.folder, prepared.name)
         if result.winner is not None:
             lacks = certify(result)
             if lacks:
                 listener.told(f"NOTE: {lacks}")
         write_reports(result)
-        publish(storage, result)
+        publish(run.storage, result)
     return result
 
 

@@ -129,6 +129,23 @@ def npz_of(content):
     return buffer.getvalue()
 
 
+def test_an_image_file_is_never_handed_to_another_program(finished, tmp_path, capsys, monkeypatch):
+    """PIL runs Ghostscript on an EPS whatever its name is, but only if it may open one."""
+    ran = []
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *words, **more: ran.append(words))
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n"
+    for split in ("train", "test"):
+        for label in "ab":
+            (tmp_path / "images" / split / label).mkdir(parents=True)
+            (tmp_path / "images" / split / label / "1.png").write_bytes(eps)
+    image = tmp_path / "images" / "test" / "a" / "1.png"
+    assert main(["predict", str(finished / "best"), str(image)]) == 1
+    assert "is no readable image" in capsys.readouterr().err
+    assert main(["search", "--max-params", "60k", "--device", "cpu", "--dataset", str(tmp_path / "images")]) == 1
+    assert "cannot be read as an image" in capsys.readouterr().err
+    assert ran == []
+
+
 def npz_of_pickles(marker):
     return npz_of(plain(marker))
 
