@@ -9,7 +9,7 @@ from typing import Any, Literal
 from budgetnas.arch.spec import DataShape
 from budgetnas.budget.cap import parse_cap
 from budgetnas.complexity.counter import count
-from budgetnas.config.models import paper_models, read_cap
+from budgetnas.config.models import model_names, paper_models, read_cap
 from budgetnas.config.reader import Table, build, locate, read_toml, read_value
 from budgetnas.exceptions import UsageError
 from budgetnas.space.resnet import ResNetSpace
@@ -170,16 +170,19 @@ class ProxyConfig:
         recipe: name or path of their recipe.
         rungs: their lengths in epochs, rising. Every candidate gets the first, the best third of a rung the next, each
             time from scratch; one rung of a length that the data set decides unless given.
+        subset: training images of each class that they learn from, always the same ones; all of them unless given.
     """
 
     recipe: str = "proxy"
     rungs: tuple[int, ...] | None = None
+    subset: int | None = None
 
     def __post_init__(self) -> None:
         rungs = self.rungs
         if rungs is not None and not (rungs and rungs[0] >= 1 and list(rungs) == sorted(set(rungs))):
             raise UsageError(f"`proxy.rungs` is {list(rungs)}, but must be epochs that rise, for example [8, 24].")
         _within("proxy.rungs", rungs[-1] if rungs else None, 1)
+        _within("proxy.subset", self.subset, 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -204,21 +207,35 @@ class FullConfig:
         _within("full.repeats", self.repeats, 1)
 
 
+FOUND_CONTROLS = ("report", "scaled", "most_macs", "random")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EvidenceConfig:
     """`[evidence]`: trainings that tell what the result is worth.
 
     Attributes:
-        controls: whether the winner and up to four controls are trained anew, alike, with fresh seeds: the best model
-            of the report that fits, ResNet-18 scaled to the cap, the network of most MACs, and a random one.
+        controls: whether the winner and its controls are trained anew, alike, with fresh seeds.
+        control_networks: the controls: "report" (its best model that fits), "scaled" (ResNet-18, to the cap),
+            "most_macs", "random", and shipped networks by name; those four unless given.
+        control_repeats: how many seeds the winner and each control get; those of the full trainings unless given.
         control_promotions: how many random networks get full training too, whatever they scored, so that the estimate
             of fidelity is not made on winners only.
     """
 
     controls: bool = False
+    control_networks: tuple[str, ...] | None = None
+    control_repeats: int | None = None
     control_promotions: int = 0
 
     def __post_init__(self) -> None:
+        names = self.control_networks
+        known = [*FOUND_CONTROLS, *model_names()] if names is not None else []
+        if names is not None and not (names and set(names) <= set(known) and len(set(names)) == len(names)):
+            raise UsageError(
+                f"`evidence.control_networks` is {list(names)}, but must be different ones of {', '.join(known)}."
+            )
+        _within("evidence.control_repeats", self.control_repeats, 1)
         _within("evidence.control_promotions", self.control_promotions, 0, 10_000)
 
 
@@ -301,6 +318,8 @@ FREE_KEYS = frozenset(
         "full.promote",
         "full.repeats",
         "evidence.controls",
+        "evidence.control_networks",
+        "evidence.control_repeats",
         "evidence.control_promotions",
         "engine.workers",
         "engine.max_hours",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.models import find_model, paper_models
+from budgetnas.config.study import FOUND_CONTROLS
 from budgetnas.exceptions import InfeasibleBudgetError
 from budgetnas.outcome.levels import WINNER
 from budgetnas.pipeline.prepare import Prepared
@@ -26,15 +27,16 @@ def controls(prepared: Prepared) -> list[Candidate]:
 
     The model of the report with the highest reported accuracy among those that fit; ResNet-18 with all widths scaled to
     fill the caps, without the stages that the images leave no room for; the network of most MACs in the band; a random
-    network of the band. What does not exist under the caps is left out.
+    network of the band; or those that the study names. What does not exist under the caps is left out.
     """
-    return [candidate for find in (_reported, _scaled, _most_macs, _random) for candidate in find(prepared)]
+    names = prepared.config.evidence.control_networks or FOUND_CONTROLS
+    return [candidate for name in names for candidate in _find(prepared, name)]
 
 
 def wanted_controls(prepared: Prepared, winner: Finalist) -> list[Wanted]:
     """Return the trainings of the winner and of all controls, one repeat of all after the other."""
     nets = [replace(winner.candidate, origin=WINNER), *controls(prepared)]
-    return [Wanted(candidate=net, repeat=i) for i in range(prepared.config.full.repeats) for net in nets]
+    return [Wanted(candidate=net, repeat=i) for i in range(prepared.control_repeats) for net in nets]
 
 
 def record_controls(prepared: Prepared, fulls: StudyStore) -> None:
@@ -46,12 +48,25 @@ def record_controls(prepared: Prepared, fulls: StudyStore) -> None:
         fulls.record("controls", found)
 
 
+def _find(prepared: Prepared, name: str) -> Iterator[Candidate]:
+    finders: dict[str, Callable[[Prepared], Iterator[Candidate]]]
+    finders = {"report": _reported, "scaled": _scaled, "most_macs": _most_macs, "random": _random}
+    return finders[name](prepared) if name in FOUND_CONTROLS else _shipped(prepared, name)
+
+
+def _shipped(prepared: Prepared, name: str) -> Iterator[Candidate]:
+    model = find_model(name)
+    assert model is not None
+    candidate = prepared.candidate(model.spec, name)
+    if _has_room(prepared, model.spec) and not over_budget(candidate, prepared.cap, prepared.macs_cap):
+        yield candidate
+
+
 def _reported(prepared: Prepared) -> Iterator[Candidate]:
     models = [model for model in paper_models() if model.seeded and model.reported_accuracy is not None]
     for model in sorted(models, key=lambda model: -(model.reported_accuracy or 0)):
-        candidate = prepared.candidate(model.spec, f"{model.name} of the report")
-        if _has_room(prepared, model.spec) and not over_budget(candidate, prepared.cap, prepared.macs_cap):
-            yield candidate
+        for candidate in _shipped(prepared, model.name):
+            yield replace(candidate, origin=f"{model.name} of the report")
             return
 
 

@@ -60,7 +60,13 @@ class Ladder:
 def make_ladder(prepared: Prepared, storage: Storage, fulls: StudyStore) -> Ladder:
     """Open the studies of a search, those that are not there yet anew."""
     rungs = tuple(
-        Level(name=rung_name(epochs), epochs=epochs, recipe=prepared.proxy, keeps_weights=False)
+        Level(
+            name=rung_name(epochs),
+            epochs=epochs,
+            recipe=prepared.proxy,
+            keeps_weights=False,
+            subset=prepared.config.proxy.subset,
+        )
         for epochs in prepared.rungs
     )
 

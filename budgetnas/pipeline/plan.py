@@ -112,7 +112,8 @@ def make_plan(
 def _cost(prepared: Prepared, level: str, trainings: int, seconds_per_image: float) -> Cost:
     lengths = {rung_name(epochs): epochs for epochs in prepared.rungs}
     epochs = trainings * lengths.get(level, prepared.full_epochs)
-    train, validation = len(prepared.data.train), len(prepared.data.validation)
+    train = prepared.short_images if level in lengths else len(prepared.data.train)
+    validation = len(prepared.data.validation)
     return Cost(
         level=level,
         trainings=trainings,

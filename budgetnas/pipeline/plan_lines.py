@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.complexity.counter import count
+from budgetnas.pipeline.controls import controls
 from budgetnas.records.numbers import plural, write_macs, write_time
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ def _budget_lines(prepared: Prepared) -> list[tuple[str, str]]:
 def _rungs(prepared: Prepared) -> str:
     first, *others = prepared.rungs
     told = f"short trainings of {plural(first, 'epoch')}"
+    if prepared.short_images < len(prepared.data.train):
+        told += f" on {prepared.short_images:,} images"
     for epochs in others:
         told += f", the best third anew for {epochs}"
     return told + (f", shared by {len(prepared.tiers)} caps" if len(prepared.tiers) > 1 else "")
@@ -102,5 +105,6 @@ def _promotion(prepared: Prepared) -> str:
 
 
 def _controls(prepared: Prepared) -> str:
-    seeds = plural(prepared.config.full.repeats, "fresh seed")
-    return f"the winner and up to 4 controls, {plural(prepared.full_epochs, 'epoch')}, {seeds} each"
+    seeds = plural(prepared.control_repeats, "fresh seed")
+    names = ", ".join(control.origin for control in controls(prepared))
+    return f"the winner, {names}: {plural(prepared.full_epochs, 'epoch')}, {seeds} each"

@@ -15,6 +15,7 @@ from budgetnas.config.recipe import Recipe, load_recipe
 from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten
 from budgetnas.data.dataset import Dataset
 from budgetnas.data.load import load_dataset, resolve
+from budgetnas.data.split import subset
 from budgetnas.data.statistics import normalisation
 from budgetnas.records.trial import Candidate
 from budgetnas.space.band import choose_band, fitting
@@ -88,9 +89,21 @@ class Prepared:
         return self.config.proxy.rungs or (self.proxy.epochs,)
 
     @property
+    def short_images(self) -> int:
+        """Number of images that a short training learns from."""
+        return (
+            len(subset(self.data.train, self.config.proxy.subset)) if self.config.proxy.subset else len(self.data.train)
+        )
+
+    @property
     def full_epochs(self) -> int:
         """Length of the full training."""
         return self.config.full.epochs or self.full.epochs
+
+    @property
+    def control_repeats(self) -> int:
+        """Seeds of the winner and of each control."""
+        return self.config.evidence.control_repeats or self.config.full.repeats
 
     @property
     def workers(self) -> int:

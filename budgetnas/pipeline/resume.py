@@ -133,4 +133,4 @@ def _expected(prepared: Prepared, rung: int) -> int:
 
 
 def _expected_controls(prepared: Prepared) -> int:
-    return (1 + len(controls(prepared))) * prepared.config.full.repeats
+    return (1 + len(controls(prepared))) * prepared.control_repeats

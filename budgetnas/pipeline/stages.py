@@ -78,6 +78,7 @@ class ProxyStage(Stage):
             phases=whole(prepared.rungs[0]),
             seed=int(trial.attrs["seed"]),
             keep_weights=False,
+            subset=prepared.config.proxy.subset,
         )
 
 
@@ -90,12 +91,14 @@ class Level:
         epochs: of each training.
         recipe: of each training.
         keeps_weights: whether weights are kept, and the state of a training under way.
+        subset: images of each class that each training learns from; None for all.
     """
 
     name: str
     epochs: int
     recipe: Recipe
     keeps_weights: bool
+    subset: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -161,6 +164,7 @@ class ListedStage(Stage):
             seed=int(trial.attrs["seed"]),
             keep_weights=self._level.keeps_weights,
             checkpoint=str(self._checkpoint(trial)) if self._level.keeps_weights else None,
+            subset=self._level.subset,
         )
 
     def finished(self, trial: Trial, result: Trained) -> Mapping[str, Any]:

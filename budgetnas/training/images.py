@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from budgetnas.data.dataset import Dataset, Split
+from budgetnas.data.split import subset
 
 
 @lru_cache(maxsize=2)
@@ -46,11 +47,19 @@ def batch_bounds(images: int, batch_size: int) -> list[tuple[int, int]]:
 
 
 @lru_cache(maxsize=1)
-def learning_split(data: Dataset, learns_from: str) -> Split:
-    """Return the images that a network learns from: "train", or "all" for train and validation together."""
-    if learns_from == "train":
-        return data.train
-    parts = data.train, data.validation
+def learning_split(data: Dataset, learns_from: str, per_class: int | None = None) -> Split:
+    """Return the images that a network learns from: "train", or "all" for train and validation together.
+
+    Args:
+        data: the data set.
+        learns_from: its name.
+        per_class: how many images of each class to keep; None for all.
+    """
+    split = data.train if learns_from == "train" else _joined(data.train, data.validation)
+    return split if per_class is None else subset(split, per_class)
+
+
+def _joined(*parts: Split) -> Split:
     return Split(
         images=np.concatenate([part.images for part in parts]), labels=np.concatenate([part.labels for part in parts])
     )

@@ -73,7 +73,7 @@ class _Run:
 
     def __init__(self, task: TrainTask, data: Dataset) -> None:
         self._task, self._data, self._device = task, data, task.setting.device
-        split = learning_split(data, task.learns_from)
+        split = learning_split(data, task.learns_from, task.subset)
         self.images = len(split)
         self._recipe = task.recipe.for_images(self.images)
         self._bounds = batch_bounds(self.images, self._recipe.batch_size)

@@ -62,6 +62,7 @@ class TrainTask:
         keep_weights: whether the result holds the weights.
         learns_from: "train", or "all" for train and validation together.
         watches: the split that is scored, "validation" or "test".
+        subset: images of each class to learn from, always the same ones; None for all.
         epochs: where to stop, for a part of what the phases say; their whole length unless given.
         checkpoint: folder for the state after every epoch, from which a training cut off goes on; None for none.
         stop_at: time (seconds since 1970) after which no epoch starts; None for none.
@@ -75,6 +76,7 @@ class TrainTask:
     keep_weights: bool
     learns_from: Literal["train", "all"] = "train"
     watches: Literal["validation", "test"] = "validation"
+    subset: int | None = None
     epochs: int | None = None
     checkpoint: str | None = None
     stop_at: float | None = None
@@ -90,7 +92,7 @@ class TrainTask:
         setting = self.setting
         recipe = {**asdict(self.recipe), "description": ""}
         facts = [self.spec.id, recipe, [asdict(phase) for phase in self.phases], self.seed]
-        facts += [self.learns_from, self.watches, setting.fingerprint, setting.device, setting.threads]
+        facts += [self.learns_from, self.subset, self.watches, setting.fingerprint, setting.device, setting.threads]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

@@ -139,6 +139,15 @@ def test_the_shipped_cifar_study_asks_for_rungs_repeats_and_controls():
     assert config.evidence.control_promotions >= 10
 
 
+def test_the_shipped_study_at_resnet20s_size_names_its_controls():
+    config = load_study("resnet20_budget", {}, [])
+    assert config.budget.cap(DataShape()) == 272_474
+    assert config.evidence.control_networks == ("resnet20", "random")
+    for wrong in ('["resnet21"]', "[]", '["random", "random"]'):
+        with pytest.raises(UsageError, match=r"`evidence.control_networks` is .* but must be different ones of report"):
+            load_study(None, {}, [f"evidence.control_networks={wrong}"])
+
+
 def test_tiers_are_caps_in_rising_order_and_the_largest_is_the_cap():
     config = load_study(None, {"budget.tiers": ["5M", "100%resnet20", 1e6]}, [])
     assert config.budget.caps(DataShape()) == (272_474, 1_000_000, 5_000_000)

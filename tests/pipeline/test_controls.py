@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from small_studies import prepared
 
-from budgetnas.config.study import load_study
-from budgetnas.pipeline.controls import controls
+from budgetnas.config.study import EvidenceConfig, load_study
+from budgetnas.pipeline.controls import controls, wanted_controls
 from budgetnas.pipeline.prepare import prepare
+from budgetnas.promotion.select import Finalist
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,18 @@ def test_every_control_obeys_the_rules_of_the_space(cifar_like):
 def test_below_all_models_of_the_report_there_is_none_of_them():
     names = [net.origin for net in controls(prepared())]
     assert names == ["scaled ResNet-18 of 3 stages", "the most-MACs network", "a random network"]
+
+
+def test_a_study_may_name_its_controls_and_give_them_seeds_of_their_own(cifar_like):
+    named = {"control_networks": ("resnet20", "random", "resnet110"), "control_repeats": 2}
+    study = replace(cifar_like, config=replace(cifar_like.config, evidence=EvidenceConfig(controls=True, **named)))
+    resnet20, random, resnet110 = controls(study)
+    assert (resnet20.origin, resnet20.params) == ("resnet20", 272_474)
+    assert (random.origin, resnet110.origin) == ("a random network", "resnet110")
+    winner = Finalist(parent=0, candidate=random, runs=())
+    assert [one.repeat for one in wanted_controls(study, winner)] == [0] * 4 + [1] * 4
+    small = prepared(evidence__control_networks=["resnet20", "random"])
+    assert [net.origin for net in controls(small)] == ["a random network"]
 
 
 def test_the_random_control_depends_on_the_seed_alone():

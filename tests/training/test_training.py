@@ -52,6 +52,14 @@ def test_a_short_training_learns_and_the_same_seed_gives_the_same_bits(task):
     assert first.weights != other.weights
 
 
+def test_a_training_on_a_subset_learns_from_the_same_images_of_each_class(task):
+    few = replace(task, subset=20, phases=whole(1))
+    first, again = (perform(few, lambda report: None) for _ in range(2))
+    assert first.images == 200
+    assert (first.reports, first.weights) == (again.reports, again.weights)
+    assert few.digest() != replace(few, subset=None).digest()
+
+
 def test_weights_are_tested_as_they_were_trained(task):
     trained = perform(task, lambda report: None)
     tested = perform(
