@@ -37,5 +37,9 @@ class CountMismatchError(BudgetNASError):
     """The analytic parameter count and the built network disagree: the run must stop."""
 
 
+class EngineError(BudgetNASError):
+    """Where trainings were to run, nothing answers."""
+
+
 class TrainingError(BudgetNASError):
     """One training failed: its trial is recorded with the reason and the search goes on."""

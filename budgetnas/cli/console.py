@@ -69,7 +69,7 @@ class Console:
             for line in seed_lines(prepared):
                 self._print(f"  {line}")
         what = "What is left, as expected" if plan.is_resumed else "What it will cost, as expected"
-        self.show_table(cost_table(plan.costs, title=what, device=prepared.device_name))
+        self.show_table(cost_table(plan.costs, title=what, device=prepared.hardware.name))
 
     def progressed(self, progress: Done) -> None:
         """Move the bar, or print a line now and then."""

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from budgetnas.exceptions import BudgetNASError, TrainingError
-from budgetnas.records.engine import EpochReport, Event, Failed, Finished, Progressed, Work
+from budgetnas.engine.attempt import RETRIES, attempt
+from budgetnas.engine.watch import Watch
+from budgetnas.records.engine import EpochReport, Event, Failed, Progressed, Work
 
 _CONTEXT = multiprocessing.get_context("spawn")  # a forked child could not use CUDA
-_RETRIES = 2
 _PR_SET_PDEATHSIG = 1
 
 
@@ -32,17 +32,20 @@ class _Worker:
 class LocalEngine:
     """Performs tasks in `workers` processes, each started once and reused.
 
-    A worker that dies is replaced, and its task is tried again up to twice; then the task has failed.
+    A worker that dies or hangs is replaced, and its task is tried again up to twice; then the task has failed.
 
     Args:
         work: importable function of a task and a callback for epoch reports.
         workers: how many processes.
         gpus: how many GPUs to share among them; 0 leaves the processes' devices alone.
+        timeout: seconds that a task may go without an epoch, its start included, before its worker counts as hung;
+            None for no limit.
     """
 
-    def __init__(self, work: Work, *, workers: int, gpus: int = 0) -> None:
+    def __init__(self, work: Work, *, workers: int, gpus: int = 0, timeout: float | None = None) -> None:
         self._work = work
         self._gpus = gpus
+        self._watch = Watch(timeout)
         self._workers: list[_Worker | None] = [None] * workers
         self._deaths: dict[str, int] = {}
 
@@ -60,6 +63,7 @@ class LocalEngine:
             worker = self._start(slot)
         self._workers[slot] = worker
         worker.key, worker.task = key, task
+        self._watch.hear(key)
         with contextlib.suppress(BrokenPipeError):  # it has just died; `wait` will see that
             worker.pipe.send((key, task))
 
@@ -74,14 +78,17 @@ class LocalEngine:
             try:
                 event: Event = worker.pipe.recv()
             except (EOFError, OSError):
-                events += self._bury(slot, worker)
+                worker.process.join()
+                events += self._bury(slot, worker, "died", _exit(worker.process))
                 continue
             if isinstance(event, Progressed):
+                self._watch.hear(event.key)
                 self._deaths.pop(event.key, None)  # it gets on: a later death is no sign of a task that cannot be done
             else:
+                self._watch.forget(event.key)
                 worker.key = worker.task = None
             events.append(event)
-        return events
+        return events + self._end_silent()
 
     def close(self) -> None:
         """Kill all workers; unfinished tasks are dropped."""
@@ -110,17 +117,26 @@ class LocalEngine:
         theirs.close()
         return _Worker(process=process, pipe=ours)
 
-    def _bury(self, slot: int, worker: _Worker) -> list[Event]:
-        worker.process.join()
+    def _end_silent(self) -> list[Event]:
+        events: list[Event] = []
+        for key in self._watch.overdue:
+            slot, worker = next((i, one) for i, one in enumerate(self._workers) if one and one.key == key)
+            worker.process.kill()
+            worker.process.join()
+            events += self._bury(slot, worker, "hung", str(self._watch))
+        return events
+
+    def _bury(self, slot: int, worker: _Worker, fate: str, why: str) -> list[Event]:
         worker.pipe.close()
         self._workers[slot] = None
         key, task = worker.key, worker.task
         assert key is not None
+        self._watch.forget(key)
         self._deaths[key] = self._deaths.get(key, 0) + 1
-        if self._deaths[key] <= _RETRIES:
+        if self._deaths[key] <= RETRIES:
             self.submit(key, task)
             return []
-        return [Failed(key=key, reason=f"its worker died {self._deaths[key]} times ({_exit(worker.process)})")]
+        return [Failed(key=key, reason=f"its worker {fate} {self._deaths[key]} times ({why})")]
 
 
 def _exit(process: BaseProcess) -> str:
@@ -139,28 +155,14 @@ def _serve(work: Work, pipe: Connection, gpu: int | None) -> None:
             key, task = pipe.recv()
         except EOFError:
             return
-        event, is_sound = _perform(work, key, task, pipe)
+
+        def report(epoch: EpochReport, key: str = key) -> None:
+            pipe.send(Progressed(key=key, report=epoch))
+
+        event, is_sound = attempt(work, key, task, report)
         pipe.send(event)
         if not is_sound:  # what nobody foresaw may have broken the device's context: a fresh process takes over
             return
-
-
-def _perform(work: Work, key: str, task: object, pipe: Connection) -> tuple[Event, bool]:
-    """Return what happened, and whether this process is fit for another task."""
-
-    def report(epoch: EpochReport) -> None:
-        pipe.send(Progressed(key=key, report=epoch))
-
-    try:
-        return Finished(key=key, result=work(task, report)), True
-    except TrainingError as error:
-        return Failed(key=key, reason=str(error)), True
-    except BudgetNASError as error:
-        return Failed(key=key, reason=str(error), fatal=True), True
-    except MemoryError as error:
-        return Failed(key=key, reason=f"out of memory: {error}"), False
-    except Exception as error:  # a trial's failure, whatever it is, must reach the study with its reason
-        return Failed(key=key, reason=f"{type(error).__name__}: {' '.join(str(error).split())}"), False
 
 
 def _die_with(parent: int) -> None:

@@ -36,7 +36,7 @@ class Board:
     def planned(self, plan: Plan) -> None:
         """Write the plan."""
         self._lines = plan_lines(plan)
-        self._costs = [cost_table(plan.costs, title="Expected for what is left", device=plan.prepared.device_name)]
+        self._costs = [cost_table(plan.costs, title="Expected for what is left", device=plan.prepared.hardware.name)]
         self._write()
 
     def progressed(self, progress: Progress) -> None:

@@ -14,7 +14,7 @@ from budgetnas.config.study import EvidenceConfig, StudyConfig
 from budgetnas.outcome.calibration import Calibration, read_calibration, write_calibration
 from budgetnas.outcome.levels import FULL
 from budgetnas.outcome.setup import CALIBRATION
-from budgetnas.pipeline.engines import engine_of
+from budgetnas.pipeline.engines import connected, engine_of
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.listener import Listener, progress
 from budgetnas.pipeline.opened import opened
@@ -28,6 +28,7 @@ from budgetnas.records.numbers import plural
 from budgetnas.records.trial import Candidate
 from budgetnas.search.pool import row_keys
 from budgetnas.storage.study import StudyStore
+from budgetnas.training.device import Hardware
 
 _DRAWS, _MOST_DRAWS = 64, 200
 _USE = 6  # of randomness: samplers, promotions and controls have the lower numbers
@@ -35,9 +36,10 @@ _USE = 6  # of randomness: samplers, promotions and controls have the lower numb
 
 def plan_calibration(config: StudyConfig, listener: Listener) -> None:
     """Tell the plan of a calibration and write nothing."""
-    prepared = _prepare(config)
-    with engine_of(prepared) as engine:
-        listener.planned(make_plan(prepared, engine, left=_expected(prepared), trainings=_lines(prepared)))
+    with connected(config) as hardware:
+        prepared = _prepare(config, hardware)
+        with engine_of(prepared) as engine:
+            listener.planned(make_plan(prepared, engine, left=_expected(prepared), trainings=_lines(prepared)))
 
 
 def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]) -> Calibration:
@@ -52,7 +54,7 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
         BudgetNASError: something that its user can act on; whatever was finished is kept.
     """
     started = time.monotonic()
-    with opened(_prepare(config), kind=CALIBRATION) as run:
+    with connected(config) as hardware, opened(_prepare(config, hardware), kind=CALIBRATION) as run:
         prepared, ladder = run.prepared, run.ladder
         left = {level.name: len(missing(store, listed)) for level, store, listed in _levels(prepared, ladder)}
         if any(left.values()):
@@ -82,9 +84,9 @@ def _tick(listener: Listener, level: Level, store: StudyStore, stage: ListedStag
     return lambda: listener.progressed(progress(level.name, store, stage.total))
 
 
-def _prepare(config: StudyConfig) -> Prepared:
+def _prepare(config: StudyConfig, hardware: Hardware) -> Prepared:
     """Prepare a study without the trainings that only a search makes."""
-    return prepare(replace(config, evidence=EvidenceConfig()), suffix=f"-{CALIBRATION}")
+    return prepare(replace(config, evidence=EvidenceConfig()), hardware, suffix=f"-{CALIBRATION}")
 
 
 def _levels(prepared: Prepared, ladder: Ladder) -> list[tuple[Level, StudyStore, list[Wanted]]]:

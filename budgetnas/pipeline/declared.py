@@ -240,7 +240,7 @@ class DeclaredStage(Stage):
             learns_from=job.learns_from,
             watches=job.watches,
             epochs=int(trial.attrs["asked_epochs"]),
-            checkpoint=str(self._checkpoint(trial)),
+            checkpoint=str(self._checkpoint(trial).absolute()),
             stop_at=self._stop_at,
         )
 

@@ -9,7 +9,6 @@ from budgetnas.data.statistics import normalisation
 from budgetnas.outcome.setup import SEARCH, DataFacts, Setup, TierFacts
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.storage.database import public_url
-from budgetnas.training.device import resolve_precision
 
 
 def data_facts(data: Dataset) -> DataFacts:
@@ -53,7 +52,7 @@ def setup_of(prepared: Prepared, *, kind: str = SEARCH) -> Setup:
         recipe=replace(
             prepared.full,
             epochs=prepared.full_epochs,
-            precision=resolve_precision(prepared.full.precision, prepared.setting.device),
+            precision=prepared.precision(prepared.full),
         ),
         mean=mean,
         std=std,

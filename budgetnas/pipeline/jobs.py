@@ -16,9 +16,8 @@ from budgetnas.data.dataset import Dataset
 from budgetnas.data.load import load_dataset, resolve
 from budgetnas.data.statistics import normalisation
 from budgetnas.pipeline.declared import Declared, Job
-from budgetnas.pipeline.prepare import cores
 from budgetnas.records.trial import Candidate
-from budgetnas.training.device import count_gpus, describe, resolve_device, resolve_precision
+from budgetnas.training.device import find_hardware, resolve_precision
 from budgetnas.training.tasks import Phase, Setting, whole
 
 
@@ -95,10 +94,9 @@ def _job(
     watches: Literal["validation", "test"],
     epochs: int | None,
 ) -> Job:
-    device = resolve_device(wishes.device)
-    recipe = replace(recipe, precision=resolve_precision(recipe.precision, device))
-    gpus = count_gpus(device)
-    config = resolve(wishes.data, has_gpu=gpus > 0)
+    hardware = find_hardware(wishes.device)
+    recipe = replace(recipe, precision=resolve_precision(recipe.precision, hardware.device))
+    config = resolve(wishes.data, has_gpu=hardware.gpus > 0)
     data = load_dataset(config)
     normalisation(data, recipe)  # a recipe for other images is told before anything trains
     runs = tuple(
@@ -110,15 +108,15 @@ def _job(
         folder=wishes.folder,
         data=data,
         recipe=recipe,
-        setting=Setting(data=config, fingerprint=data.fingerprint, device=device, threads=wishes.threads),
+        setting=Setting(data=config, fingerprint=data.fingerprint, device=hardware.device, threads=wishes.threads),
         runs=runs,
         learns_from=learns_from,
         watches=watches,
         epochs=epochs,
         seed=wishes.seed,
-        workers=min(len(runs), wishes.workers or gpus or cores(wishes.threads)),
-        gpus=gpus if gpus > 1 else 0,
-        device_name=describe(device),
+        workers=min(len(runs), wishes.workers or hardware.slots(threads=wishes.threads, gpus_per_trial=1)),
+        gpus=hardware.gpus if hardware.gpus > 1 else 0,
+        device_name=hardware.name,
         max_seconds=None if wishes.max_minutes is None else 60 * wishes.max_minutes,
     )
 

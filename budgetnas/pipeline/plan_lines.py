@@ -20,9 +20,9 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
     """Return the plan as (name, value) lines."""
     prepared = plan.prepared
     config, data, space, shape = prepared.config, prepared.data, prepared.space, prepared.data.shape
-    time = write_time(plan.seconds)
+    hint = ""
     if plan.seconds > LONG_SECONDS:
-        time += "; shorter with a smaller --trials, --promote, --full-epochs or --subset, cut off by --max-hours"
+        hint = "; shorter with a smaller --trials, --promote, --full-epochs or --subset, cut off by --max-hours"
     low, high = space.depth_range
     return [
         ("run", f"{config.output.dir}/{prepared.name}"),
@@ -42,10 +42,10 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
         *plan.trainings,
         (
             "device",
-            f"{prepared.device_name}, {plural(prepared.workers, 'worker')}; a median network "
+            f"{prepared.hardware.name}, {plural(prepared.workers, 'worker')}; a median network "
             f"trains at {plan.images_per_second:,.0f} images/s each",
         ),
-        ("time", f"about {time} for {'what is left' if plan.is_resumed else 'all of it'}"),
+        ("time", f"about {write_time(plan.seconds)} for {'what is left' if plan.is_resumed else 'all of it'}{hint}"),
     ]
 
 

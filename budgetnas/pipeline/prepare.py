@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget.cap import write_cap
@@ -17,12 +15,13 @@ from budgetnas.data.dataset import Dataset
 from budgetnas.data.load import load_dataset, resolve
 from budgetnas.data.split import subset
 from budgetnas.data.statistics import normalisation
+from budgetnas.exceptions import UsageError
 from budgetnas.records.trial import Candidate
 from budgetnas.space.band import choose_band, fitting
 from budgetnas.space.index import make_index
 from budgetnas.space.members import Band, SpaceIndex
 from budgetnas.space.resnet import ResNetSpace
-from budgetnas.training.device import count_gpus, describe, resolve_device, resolve_precision
+from budgetnas.training.device import Hardware, find_hardware
 from budgetnas.training.tasks import Setting
 
 BAND_FACTOR = 10
@@ -60,8 +59,7 @@ class Prepared:
         proxy: recipe of the short training.
         full: recipe of the full training.
         setting: what all tasks share.
-        gpus: how many GPUs there are.
-        device_name: hardware, for a person.
+        hardware: what trainings run on.
     """
 
     config: StudyConfig
@@ -75,8 +73,7 @@ class Prepared:
     proxy: Recipe
     full: Recipe
     setting: Setting
-    gpus: int
-    device_name: str
+    hardware: Hardware
 
     @property
     def cap(self) -> int:
@@ -119,20 +116,25 @@ class Prepared:
         """Count an architecture for the data set at hand."""
         return _candidate(spec, origin, self.data.shape)
 
+    def precision(self, recipe: Recipe) -> Literal["fp32", "bf16"]:
+        """Return the precision of a recipe on the hardware at hand."""
+        return self.hardware.precision if recipe.precision == "auto" else recipe.precision
+
     def identity(self) -> dict[str, Any]:
         """Return everything that proposals or scores depend on, as JSON values: what a resumed study must share."""
         keys = {key: value for key, value in flatten(self.config).items() if key not in FREE_KEYS}
         for stage, recipe in (("proxy", self.proxy), ("full", self.full)):
-            fields = {**asdict(recipe), "precision": resolve_precision(recipe.precision, self.setting.device)}
+            fields = {**asdict(recipe), "precision": self.precision(recipe)}
             keys |= {f"{stage}.recipe.{key}": value for key, value in fields.items() if key != "description"}
         return {**keys, "data.fingerprint": self.data.fingerprint}
 
 
-def prepare(config: StudyConfig, *, suffix: str = "") -> Prepared:
+def prepare(config: StudyConfig, hardware: Hardware | None = None, *, suffix: str = "") -> Prepared:
     """Decide every default and check every rule, writing nothing.
 
     Args:
         config: the study.
+        hardware: what trainings run on; this machine's unless given.
         suffix: of the run's name where none is given.
 
     Raises:
@@ -142,9 +144,9 @@ def prepare(config: StudyConfig, *, suffix: str = "") -> Prepared:
     """
     config.budget.cap(DataShape())  # a wrong cap is told before anything is loaded
     recipes = load_recipe(config.proxy.recipe), load_recipe(config.full.recipe)
-    device = resolve_device(config.engine.device)
-    gpus = count_gpus(device)
-    config = replace(config, data=resolve(config.data, has_gpu=gpus > 0))
+    hardware = hardware or find_hardware(config.engine.device)
+    workers = _workers(config, hardware)
+    config = replace(config, data=resolve(config.data, has_gpu=hardware.device != "cpu"))
     data = load_dataset(config.data)
     for recipe in recipes:
         normalisation(data, recipe)  # a recipe for other images is told before anything trains
@@ -154,11 +156,7 @@ def prepare(config: StudyConfig, *, suffix: str = "") -> Prepared:
         budget=replace(config.budget, max_params=caps[-1], tiers=config.budget.tiers and caps),
         proxy=replace(config.proxy, rungs=config.proxy.rungs or (data.traits.proxy_epochs or recipes[0].epochs,)),
         full=replace(config.full, epochs=config.full.epochs or data.traits.full_epochs or recipes[1].epochs),
-        engine=replace(
-            config.engine,
-            device=device,
-            workers=config.engine.workers or gpus or cores(config.engine.threads),
-        ),
+        engine=replace(config.engine, device=hardware.device, workers=workers),
         output=replace(
             config.output,
             name=config.output.name or f"{_plain(data.name)}-{write_cap(caps[-1])}-s{config.search.seed}{suffix}",
@@ -178,10 +176,24 @@ def prepare(config: StudyConfig, *, suffix: str = "") -> Prepared:
         seeds=_seeds(config, data.shape),
         proxy=recipes[0],
         full=recipes[1],
-        setting=Setting(data=config.data, fingerprint=data.fingerprint, device=device, threads=config.engine.threads),
-        gpus=gpus,
-        device_name=describe(device),
+        setting=Setting(
+            data=config.data, fingerprint=data.fingerprint, device=hardware.device, threads=config.engine.threads
+        ),
+        hardware=hardware,
     )
+
+
+def _workers(config: StudyConfig, hardware: Hardware) -> int:
+    engine = config.engine
+    slots = hardware.slots(threads=engine.threads, gpus_per_trial=engine.gpus_per_trial)
+    workers = engine.workers or slots
+    if hardware.gpus and workers > slots:
+        share = engine.gpus_per_trial
+        raise UsageError(
+            f"`--workers` is {workers}, but at `engine.gpus_per_trial` = {share:g} the GPUs have room for {slots}: "
+            f"give fewer, or --set engine.gpus_per_trial={1000 * hardware.gpus // workers / 1000:g}."
+        )
+    return workers
 
 
 def _tier(config: StudyConfig, index: SpaceIndex, cap: int) -> Tier:
@@ -203,14 +215,3 @@ def _candidate(spec: ResNetSpec, origin: str, shape: DataShape) -> Candidate:
 
 def _plain(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name).lstrip(".") or "data"
-
-
-def cores(threads: int) -> int:
-    """Return how many trainings the processor has room for, a container's quota included."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = Path("/sys/fs/cgroup/cpu.max")
-    if quota.is_file():
-        limit, _, period = quota.read_text().strip().partition(" ")
-        if limit.isdigit() and period.isdigit():
-            cores = min(cores, -(-int(limit) // int(period)))
-    return max(1, cores // threads)

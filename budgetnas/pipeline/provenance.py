@@ -30,7 +30,7 @@ def add_driver(fulls: StudyStore, prepared: Prepared, command: Sequence[str]) ->
         study["output.storage"] = public_url(study["output.storage"])
     words = [_public(word, prepared.config.output.storage) for word in command]
     hardware = {
-        "device": prepared.device_name,
+        "device": prepared.hardware.name,
         "workers": prepared.workers,
         "threads": prepared.setting.threads,
     }

@@ -15,7 +15,7 @@ from budgetnas.outcome.setup import SEARCH
 from budgetnas.outcome.write import write_reports
 from budgetnas.pipeline.board import Board
 from budgetnas.pipeline.controls import record_controls, wanted_controls
-from budgetnas.pipeline.engines import engine_of
+from budgetnas.pipeline.engines import connected, engine_of
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.listener import Everyone, Listener, progress
 from budgetnas.pipeline.looks import look
@@ -29,37 +29,40 @@ from budgetnas.pipeline.resume import expected, is_done, why_stopped, work_left
 from budgetnas.pipeline.stages import Level, ListedStage, ProxyStage, Wanted
 from budgetnas.pipeline.trials import Clock, end_of_level, run_stage
 from budgetnas.pipeline.winner import choose
-from budgetnas.records.engine import Engine
+from budgetnas.records.engine import Engine, Work
 from budgetnas.search.samplers import Sampler, make_sampler
 from budgetnas.search.tiers import TieredSampler
 from budgetnas.storage.study import StudyStore
+from budgetnas.training.perform import perform
 
 
 def dry_run(config: StudyConfig, listener: Listener) -> None:
     """Tell the plan of a search and write nothing."""
-    prepared = prepare(config)
-    with engine_of(prepared) as engine:
-        listener.planned(make_plan(prepared, engine, left=expected(prepared), trainings=search_lines(prepared)))
+    with connected(config) as hardware:
+        prepared = prepare(config, hardware)
+        with engine_of(prepared) as engine:
+            listener.planned(make_plan(prepared, engine, left=expected(prepared), trainings=search_lines(prepared)))
 
 
-def search(config: StudyConfig, listener: Listener, *, command: Sequence[str]) -> SearchResult:
+def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], work: Work = perform) -> SearchResult:
     """Run a search to its end, or go on with one that was stopped.
 
     Args:
         config: the study.
         listener: hears plan, progress and news.
         command: the words that started this, for the manifest.
+        work: performs the tasks in the workers, in place of training: importable there.
 
     Raises:
         BudgetNASError: something that its user can act on; whatever was finished is kept.
     """
     started = time.monotonic()
-    with opened(prepare(config), kind=SEARCH) as run:
+    with connected(config) as hardware, opened(prepare(config, hardware), kind=SEARCH) as run:
         prepared, ladder, fulls = run.prepared, run.ladder, run.ladder.fulls
         is_resumed = bool(ladder.first.trials)
         if not is_done(prepared, ladder):
             fulls.record("stopped", "it was cut off, or is still at work")
-            with engine_of(prepared) as engine:
+            with engine_of(prepared, work=work) as engine:
                 left, trainings = work_left(prepared, ladder), search_lines(prepared)
                 plan = make_plan(prepared, engine, left=left, trainings=trainings, is_resumed=is_resumed)
                 everyone = Everyone(listener, Board(run.storage, ladder.first.name))

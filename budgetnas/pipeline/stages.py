@@ -163,7 +163,7 @@ class ListedStage(Stage):
             phases=whole(self._level.epochs),
             seed=int(trial.attrs["seed"]),
             keep_weights=self._level.keeps_weights,
-            checkpoint=str(self._checkpoint(trial)) if self._level.keeps_weights else None,
+            checkpoint=str(self._checkpoint(trial).absolute()) if self._level.keeps_weights else None,
             subset=self._level.subset,
         )
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -9,6 +12,29 @@ import torch
 from budgetnas.exceptions import UsageError
 
 Device = Literal["cpu", "cuda", "mps"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hardware:
+    """What trainings run on.
+
+    Attributes:
+        device: "cpu", "cuda" or "mps".
+        name: of the device, for a person.
+        precision: what a recipe's "auto" means there.
+        gpus: how many devices of the kind there are; 0 for a CPU.
+        cores: CPU cores that trainings may use.
+    """
+
+    device: Device
+    name: str
+    precision: Literal["fp32", "bf16"]
+    gpus: int
+    cores: int
+
+    def slots(self, *, threads: int, gpus_per_trial: float) -> int:
+        """Return how many trainings have room side by side, at least one."""
+        return max(1, int(self.gpus / gpus_per_trial + 1e-9) if self.gpus else self.cores // threads)
 
 
 def resolve_device(wish: str) -> Device:
@@ -40,15 +66,28 @@ def resolve_precision(wish: str, device: str) -> Literal["fp32", "bf16"]:
     return "bf16" if device == "cpu" and native else "fp32"
 
 
-def count_gpus(device: str) -> int:
-    """Return how many devices of the kind there are; 0 for a CPU."""
-    if device == "cuda":
-        return torch.cuda.device_count()
-    return 1 if device == "mps" else 0
+def find_hardware(wish: str) -> Hardware:
+    """Find out what this process can train on, for a wish that may be "auto".
+
+    Raises:
+        UsageError: the device that was asked for is not there.
+    """
+    device = resolve_device(wish)
+    return Hardware(
+        device=device,
+        name=f"cuda ({torch.cuda.get_device_name()})" if device == "cuda" else device,
+        precision=resolve_precision("auto", device),
+        gpus=torch.cuda.device_count() if device == "cuda" else int(device == "mps"),
+        cores=_cores(),
+    )
 
 
-def describe(device: str) -> str:
-    """Name the hardware for a person."""
-    if device == "cuda":
-        return f"cuda ({torch.cuda.get_device_name()})"
-    return device
+def _cores() -> int:
+    """Return how many CPU cores this process may use, a container's quota included."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = Path("/sys/fs/cgroup/cpu.max")
+    if quota.is_file():
+        limit, _, period = quota.read_text().strip().partition(" ")
+        if limit.isdigit() and period.isdigit():
+            cores = min(cores, -(-int(limit) // int(period)))
+    return max(1, cores)

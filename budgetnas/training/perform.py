@@ -21,6 +21,12 @@ from budgetnas.training.tasks import Look, LookTask, Paused, Setting, Timed, Tim
 Task = TrainTask | LookTask | TimeTask
 
 
+def perform_on(data: Dataset, task: Task, report: Callable[[EpochReport], None]) -> Trained | Paused | Look | Timed:
+    """Do `task` like `perform`, with data that came with the work and not from this machine's disk."""
+    torch.set_num_threads(task.setting.threads)
+    return _perform(task, data, report)
+
+
 def perform(task: Task, report: Callable[[EpochReport], None]) -> Trained | Paused | Look | Timed:
     """Do `task` in this process, calling `report` after every epoch of a training.
 
@@ -30,7 +36,10 @@ def perform(task: Task, report: Callable[[EpochReport], None]) -> Trained | Paus
         CountMismatchError: the counter is wrong.
     """
     torch.set_num_threads(task.setting.threads)
-    data = _load(task.setting)
+    return _perform(task, _load(task.setting), report)
+
+
+def _perform(task: Task, data: Dataset, report: Callable[[EpochReport], None]) -> Trained | Paused | Look | Timed:
     try:
         match task:
             case TrainTask():

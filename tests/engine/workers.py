@@ -34,8 +34,25 @@ def work(task, report):  # noqa: C901
             raise DataError("the data changed")
         case ("bug",):
             raise ZeroDivisionError("a\nbug")
+        case ("slow bug",):
+            time.sleep(0.2)
+            raise ZeroDivisionError("a bug")
+        case ("memory",):
+            raise MemoryError("9 TB")
+        case ("hang once", marker) if Path(marker).exists():
+            return "awake"
+        case ("hang once", marker):
+            Path(marker).touch()
+            time.sleep(60)
+        case ("see a GPU",):
+            time.sleep(5)
+            return os.environ.get("CUDA_VISIBLE_DEVICES")
         case ("environment", name):
             return os.environ.get(name)
         case ("sleep",):
             time.sleep(60)
     return None
+
+
+def shared(images, task, report):
+    return int(images.sum()), images.flags.writeable

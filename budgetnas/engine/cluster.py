@@ -1,0 +1,228 @@
+"""Ray places tasks on a cluster: fractions of GPUs, another try after a crash, the work's data once on each node."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
+os.environ.setdefault("RAY_task_oom_retries", "2")  # it would try for ever what does not fit a node's memory
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # it would print among what a program reads from us
+if {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ) or (Path.home() / ".ray" / "auth_token").is_file():
+    os.environ.setdefault("RAY_AUTH_MODE", "token")  # as `ray start` does where there is a token
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from budgetnas.engine.attempt import RETRIES, attempt
+from budgetnas.engine.watch import Watch
+from budgetnas.exceptions import EngineError
+from budgetnas.records.engine import EpochReport, Event, Failed, Progressed, Work
+
+_REACH_SECONDS = 10.0
+_is_unsound = False  # whether a task of this worker process met what nobody foresaw
+
+
+@contextlib.contextmanager
+def connection(address: str | None) -> Iterator[None]:
+    """Connect to a Ray cluster, and leave it at the end.
+
+    Args:
+        address: of its head, such as "10.0.0.1:6379" or "auto"; None for what `RAY_ADDRESS` says, else a Ray of this
+            machine that starts now and ends with the connection.
+
+    Raises:
+        EngineError: there is no cluster there.
+    """
+    _reach(address)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.CRITICAL)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        raise _silent(address, error) from error
+    finally:
+        for number, handler in handlers.items():  # Ray answers SIGTERM with an exit that leaves trials RUNNING
+            signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _reach(address: str | None) -> None:
+    """Refuse an address where nothing listens: Ray itself would try for minutes."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        try:
+            socket.create_connection((host, int(port)), timeout=_REACH_SECONDS).close()
+        except (OSError, OverflowError) as error:
+            raise _silent(address, error) from error
+
+
+def _silent(address: str | None, error: Exception) -> EngineError:
+    told = " ".join(str(error).split())[:200]
+    return EngineError(
+        f"`ray.address` is {address or 'this machine'!r}, but no Ray answers there ({told}): start one with "
+        "`ray start --head`, or leave the address out."
+    )
+
+
+def resources() -> tuple[int, int]:
+    """Return how many GPUs and CPU cores the cluster has."""
+    found: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return int(found.get("GPU", 0)), int(found.get("CPU", 0))
+
+
+def call(function: Callable[..., Any], *arguments: object, gpus: float) -> Any:
+    """Call a function once in a worker that has `gpus` GPUs, and return what it returns."""
+    return ray.get(ray.remote(function).options(num_cpus=1, num_gpus=gpus).remote(*arguments))
+
+
+class RayEngine:
+    """Performs tasks in Ray's worker processes, wherever in the cluster there is room.
+
+    Ray tries a task whose process or node died again up to twice; one that hangs is ended and handed in anew as often.
+
+    Args:
+        work: picklable function of a task and a callback for epoch reports; large arrays bound to it are put into the
+            cluster's object store once and shared by the workers of a node.
+        workers: how many tasks side by side.
+        threads: CPU cores of each task.
+        gpus: GPUs of each task, a fraction of one where several share it.
+        timeout: seconds that a task may go without an epoch, its start included; None for no limit.
+    """
+
+    def __init__(self, work: Work, *, workers: int, threads: int, gpus: float, timeout: float | None = None) -> None:
+        self._work = ray.put(work)
+        self._workers = workers
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+        mailbox: Any = ray.remote(_Mailbox)
+        self._mailbox = mailbox.options(num_cpus=0, scheduling_strategy=here).remote()
+        self._opened = 0
+        self._post = self._mailbox.wait.remote(self._opened)
+        # Without `max_calls` a worker with a GPU would end after each task, and the next one import torch anew.
+        self._run = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=RETRIES, max_calls=0)(_run)
+        self._keys: dict[Any, str] = {}
+        self._tasks: dict[str, object] = {}
+        self._hung: dict[str, int] = {}
+        self._watch = Watch(timeout)
+
+    @property
+    def capacity(self) -> int:
+        """How many tasks run side by side."""
+        return self._workers
+
+    def submit(self, key: str, task: object) -> None:
+        """Hand `task` to Ray."""
+        self._tasks[key] = task
+        self._keys[self._run.remote(self._work, self._mailbox, key, task)] = key
+
+    def wait(self, timeout: float) -> Sequence[Event]:
+        """Return what happened, in order, as soon as anything did; nothing after `timeout` seconds."""
+        ray.wait([self._post, *self._keys], timeout=timeout)
+        done, _ = ray.wait(list(self._keys), num_returns=len(self._keys), timeout=0) if self._keys else ([], [])
+        events = self._open()  # what a finished task posted was delivered before it finished
+        for reference in done:
+            key = self._keys.pop(reference)
+            self._forget(key)
+            events.append(_outcome(reference, key))
+        return events + self._end_silent()
+
+    def close(self) -> None:
+        """Kill all tasks; unfinished ones are dropped."""
+        for reference in self._keys:
+            ray.cancel(reference, force=True)
+        self._keys.clear()
+        ray.kill(self._mailbox)
+
+    def _open(self) -> list[Event]:
+        """Return the epochs in new letters of tasks under way; a letter without one says that its task has begun."""
+        try:
+            letters: list[tuple[str, EpochReport | None]] = ray.get(self._mailbox.read.remote(self._opened))
+        except ray.exceptions.RayError as error:
+            raise EngineError(
+                f"Ray lost the process that passes on reports ({type(error).__name__}): see that this node is well,"
+                " and run the same command again."
+            ) from error
+        if letters:
+            self._opened += len(letters)
+            self._post = self._mailbox.wait.remote(self._opened)
+        known = [(key, report) for key, report in letters if key in self._tasks]
+        for key, _ in known:
+            self._watch.hear(key)
+        return [Progressed(key=key, report=report) for key, report in known if report is not None]
+
+    def _end_silent(self) -> list[Event]:
+        events: list[Event] = []
+        for key in self._watch.overdue:
+            reference = next(reference for reference, name in self._keys.items() if name == key)
+            del self._keys[reference]
+            ray.cancel(reference, force=True)
+            self._watch.forget(key)
+            self._hung[key] = self._hung.get(key, 0) + 1
+            if self._hung[key] <= RETRIES:
+                self.submit(key, self._tasks[key])
+                continue
+            events.append(Failed(key=key, reason=f"its worker hung {self._hung[key]} times ({self._watch})"))
+            self._forget(key)
+        return events
+
+    def _forget(self, key: str) -> None:
+        self._tasks.pop(key, None)
+        self._hung.pop(key, None)
+        self._watch.forget(key)
+
+
+class _Mailbox:
+    """Holds what tasks report until the driver reads it: an actor of Ray."""
+
+    def __init__(self) -> None:
+        self._letters: list[tuple[str, EpochReport | None]] = []
+        self._read = 0
+        self._arrived = asyncio.Condition()
+
+    async def post(self, key: str, report: EpochReport | None) -> None:
+        """Keep a letter."""
+        async with self._arrived:
+            self._letters.append((key, report))
+            self._arrived.notify_all()
+
+    async def wait(self, opened: int) -> None:
+        """Return as soon as there are letters after the first `opened`."""
+        async with self._arrived:
+            await self._arrived.wait_for(lambda: self._read + len(self._letters) > opened)
+
+    async def read(self, opened: int) -> list[tuple[str, EpochReport | None]]:
+        """Hand out all letters after the first `opened`, and drop those."""
+        del self._letters[: opened - self._read]
+        self._read = opened
+        return self._letters
+
+
+def _run(work: Work, mailbox: Any, key: str, task: object) -> Event:
+    """Perform a task in a worker process of Ray's."""
+    global _is_unsound
+    if _is_unsound:  # a fresh process takes over: Ray tries the task again
+        os._exit(1)
+    posted = [mailbox.post.remote(key, None)]
+    event, is_sound = attempt(work, key, task, lambda report: posted.append(mailbox.post.remote(key, report)))
+    ray.get(posted)
+    _is_unsound = not is_sound
+    return event
+
+
+def _outcome(reference: Any, key: str) -> Event:
+    try:
+        event: Event = ray.get(reference)
+    except ray.exceptions.RayError as error:
+        first = " ".join(str(error).split())[:200]
+        return Failed(key=key, reason=f"Ray gave it up after {RETRIES} retries ({type(error).__name__}: {first})")
+    return event
