@@ -77,9 +77,9 @@ def mutated(draw, content):
         elif how == "wrap":
             holder[key] = [holder[key]]
         elif how == "add" and isinstance(holder, dict):
-            holder[draw(st.sampled_from((*WORDS, "unknown")))] = draw(VALUES)
+            holder[draw(st.sampled_from((*WORDS, "unknown")))] = copy.deepcopy(draw(VALUES))
         else:
-            holder[key] = draw(VALUES)
+            holder[key] = copy.deepcopy(draw(VALUES))
     return content
 
 
