@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import os
+from html.parser import HTMLParser
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -105,3 +106,34 @@ def damaged(draw, content: bytes):
     for _ in range(draw(st.integers(1, 8))):
         found[draw(st.integers(0, len(found) - 1))] = draw(st.integers(0, 255))
     return bytes(found)
+
+
+SCRIPTS = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "\\<img src=x onerror=alert(1) y=a>",
+    "</script></style></title><svg/onload=alert(1)>",
+    "[x](javascript:alert(1)) ![y](//e.org/z) <//e.org> www.e.org",
+    "`a` | b | *c* _d_ ~~e~~ # f\n\n# g\n- h",
+    "&lt;b&gt; &#x3c;i&#x3e; {{7*7}} ${7*7} $x$",
+)
+
+
+class _Tags(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, tuple((name, value) if name in ("href", "src") else name for name, value in attrs)))
+
+    def handle_comment(self, data):
+        self.found.append("comment")
+
+
+def tags(html: str):
+    """Return the elements of a page in their order, each with its attributes, and where a link leads."""
+    reader = _Tags()
+    reader.feed(html)
+    reader.close()
+    return reader.found
