@@ -14,7 +14,8 @@ SOURCES = {path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8"
 MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "yaml", "code"}
 CALLS = {"eval", "exec", "__import__", "os.system", "os.popen", "torch.hub.load", "torch.jit.load", "read_pickle",
          "torch.package.PackageImporter", "runpy.run_path"}  # fmt: skip
-NEEDED = {"np.load": ("allow_pickle", False), "numpy.load": ("allow_pickle", False), "torch.load": ("weights_only", True)}
+PLAIN = ("allow_pickle", False)
+NEEDED = {"np.load": PLAIN, "numpy.load": PLAIN, "torch.load": ("weights_only", True)}
 FORBIDDEN = {"allow_pickle": True, "weights_only": False, "shell": True}
 OURS = {("export/ledger.py", "exec")}  # text that was made there of checked numbers; no file is read
 
@@ -79,6 +80,8 @@ def test_each_of_them_would_be_found(source):
     assert faults(source)
 
 
-@pytest.mark.parametrize("source", ["model.eval()", "np.load(p, allow_pickle=False)", "torch.load(p, weights_only=True)"])
+@pytest.mark.parametrize(
+    "source", ["model.eval()", "np.load(p, allow_pickle=False)", "torch.load(p, weights_only=True)"]
+)
 def test_what_is_sound_is_let_be(source):
     assert not faults(source)

@@ -10,7 +10,9 @@ from pathlib import Path
 DESCRIPTION = "Serve a run's study with optuna-dashboard. It has no password: keep it on 127.0.0.1."
 LAST_PORT = 65_535
 LOOPBACK = "127.0.0.1"
-OPEN = "WARNING: {host} is not this machine alone: whoever reaches it can read and delete the study, without a password."
+OPEN = (
+    "WARNING: {host} is not this machine alone: whoever reaches it can read and delete the study, without a password."
+)
 EXAMPLE = "budgetnas dashboard runs/digits-5M-s0"
 
 
@@ -30,7 +32,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     """Tell whether an address is this machine's own; of names only `localhost` is known to be."""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -44,8 +46,8 @@ def run(arguments: argparse.Namespace) -> None:
     from budgetnas.storage.database import find_study, run_url
 
     def ready(address: str) -> None:
-        if not _is_loopback(arguments.host):
-            print(OPEN.format(host=arguments.host), file=sys.stderr)
+        if not is_loopback(arguments.host):
+            print(OPEN.format(host=arguments.host or "every address"), file=sys.stderr)
         print(f"{address}  (Ctrl-C stops it)", flush=True)
 
     if "://" in arguments.run:

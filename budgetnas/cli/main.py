@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else list(argv)
     odd = [word for word in words if not is_text(word)]
     if odd:
-        print(f"budgetnas: {ascii(odd[0])} is no text: give words in UTF-8, and rename such a file.", file=sys.stderr)
+        print(f"budgetnas: {odd[0]!a} is no text: give words in UTF-8, and rename such a file.", file=sys.stderr)
         return 2
     arguments = make_parser(words[0] if words and words[0] in COMMANDS else "").parse_args(words)
     try:

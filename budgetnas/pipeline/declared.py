@@ -27,7 +27,7 @@ from budgetnas.pipeline.trials import Clock, Stage, run_stage
 from budgetnas.records.engine import EpochReport
 from budgetnas.records.trial import Candidate, Trial, TrialState
 from budgetnas.storage.database import open_storage, sqlite_url
-from budgetnas.storage.files import digest, own, write_bytes
+from budgetnas.storage.files import digest, inside, own, write_bytes
 from budgetnas.storage.study import Ranges, StudyStore
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.perform import perform

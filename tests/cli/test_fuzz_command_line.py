@@ -97,7 +97,7 @@ def test_words_of_no_command(here, capsys, argv):
     run(capsys, [word for word in argv if word not in ("train", "reproduce", "search", "calibrate", "dashboard")])
 
 
-@pytest.mark.parametrize("word", ["a\0b", "\udcff", "\ud800"])
+@pytest.mark.parametrize("word", ["a\0b", "\udcff"])
 def test_a_word_that_is_no_text_is_refused_before_all_else(capsys, word):
     status, error = run(capsys, ["predict", "folder", word])
     assert status == 2

@@ -7,7 +7,7 @@ import json
 import os
 
 import pytest
-from hostile import damaged, deep, fuzz, mutated, only_ours
+from hostile import EDITS, HARMS, damaged, deep, edited, fuzz, harmed, only_ours
 from hypothesis import example, given
 from hypothesis import strategies as st
 from made_networks import made
@@ -60,9 +60,10 @@ def sealed(files, name, content):
 
 
 def signed(manifest):
+    """Write a manifest under its own digest, if it has one."""
     try:
         return json.dumps({**manifest, "digest": own_digest(manifest)}).encode()
-    except (AttributeError, RecursionError, ValueError):  # no digest that we would make
+    except (AttributeError, RecursionError, TypeError, ValueError):  # no digest that we would make
         return json.dumps(manifest).encode()
 
 
@@ -80,21 +81,18 @@ def written(content):
     return json.dumps(content).encode()
 
 
-@st.composite
-def wrong(draw, sound, *, is_manifest):
-    """Draw content of a JSON file: any bytes, damaged ones, or values put wrong."""
-    how = draw(st.sampled_from(("values", "values", "values", "bytes", "any")))
-    if how == "values":
-        content = draw(mutated(json.loads(sound)))
-        return signed(content) if is_manifest else written(content)
-    return draw(damaged(sound)) if how == "bytes" else draw(st.binary(max_size=60))
-
-
 @fuzz(30)
-@given(st.data(), st.sampled_from(JSON))
-def test_any_json_of_a_certificate(sound, folder, data, name):
-    content = data.draw(wrong(sound[name], is_manifest=name == "MANIFEST.json"))
-    put(folder, sealed(sound, name, content))
+@given(st.sampled_from(JSON), EDITS)
+def test_values_of_json(sound, folder, name, edits):
+    content = edited(json.loads(sound[name]), edits)
+    put(folder, sealed(sound, name, (signed if name == "MANIFEST.json" else written)(content)))
+    use(folder)
+
+
+@fuzz(15)
+@given(st.sampled_from(JSON), HARMS)
+def test_bytes_of_json(sound, folder, name, harms):
+    put(folder, sealed(sound, name, harmed(sound[name], harms)))
     use(folder)
 
 
@@ -140,7 +138,9 @@ def test_a_manifest_that_we_never_write_is_refused(sound, folder, values):
     assert any(check.passed is False for check in verify(folder))
 
 
-@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/b", "..\\x", "C:\\x", "a\0b", "\ud800", "..", ".", "", "\x1b"])
+@pytest.mark.parametrize(
+    "name", ["../x", "/etc/passwd", "a/b", "..\\x", "C:\\x", "a\0b", "\ud800", "..", ".", "", "\x1b"]
+)
 def test_a_name_that_is_no_plain_one_is_refused(sound, folder, name):
     manifest = json.loads(sound["MANIFEST.json"])
     manifest["files"][name] = {"sha256": digest(b""), "bytes": 0}
@@ -170,10 +170,15 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(folder):
 
 
 @fuzz(60)
-@given(st.data())
-@example(None)
-def test_weights(sound, data):
-    content = b'\x08\0\0\0\0\0\0\0{"a":{}}' if data is None else data.draw(damaged(sound["model.safetensors"]))
+@given(HARMS)
+def test_weights(sound, harms):
+    only_ours(read_state, harmed(sound["model.safetensors"], harms))
+
+
+@fuzz(30)
+@given(st.binary(max_size=60).map(lambda text: len(text).to_bytes(8, "little") + text) | st.binary(max_size=20))
+@example(b'\x08\0\0\0\0\0\0\0{"a":{}}')
+def test_bytes_as_weights(content):
     only_ours(read_state, content)
 
 

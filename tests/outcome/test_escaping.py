@@ -17,7 +17,6 @@ from budgetnas.records.table import Table
 from budgetnas.records.trial import TrialState
 from budgetnas.report.calibration import CalibrationFacts, calibration_page
 
-
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 TAME = "= word"  # which begins, as the others do, with no letter: a column of words is set otherwise
 
@@ -84,7 +83,9 @@ def model_card(word):
         "id": "1x16", "shape": {"channels": 3, "height": 8, "width": 8, "classes": 2}, "dataset": word, "notice": word,
         "params": 10, "macs": 10, "max_params": 20, "classes": [word, word],
     }  # fmt: skip
-    own = {"validation_accuracy": 0.5, "validation_images": 9, "test_correct": 3, "test_images": 9, "epochs": 1, "seed": 0}
+    own = {
+        "validation_accuracy": 0.5, "validation_images": 9, "test_correct": 3, "test_images": 9, "epochs": 1, "seed": 0,
+    }  # fmt: skip
     repeats = {f"{split}_{what}": 0.5 for split in ("validation", "test") for what in ("mean", "sd")}
     results = {"this_network": own, "repeats": {**repeats, "seeds": [1, 2]}, "remarks": [word, word]}
     provenance = {"command": word, "hardware": {"device": "cpu", "processor": word}, "git_commit": None}
