@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.config.reader import build
 from budgetnas.exceptions import StorageError
-from budgetnas.storage.files import parse_json
+from budgetnas.storage.files import dump_json, parse_json
 
 ARCH = "arch.json"
 FORMAT = 1
@@ -66,6 +67,8 @@ def read_arch(content: bytes, *, where: Path) -> tuple[dict[str, Any], ResNetSpe
         if arch["format"] != FORMAT:
             raise ValueError(f"it has format {arch['format']}, and this version reads {FORMAT}")
         found = build(Arch, arch, "")
+        if json.loads(dump_json(asdict(found))) != arch:  # a default took the place of what is not there
+            raise ValueError("a number of it is missing")
     except Exception as error:  # content of any type can fail in any way
         reason = f"lacks {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:200]
         told = f"`{where}` is no architecture of this program ({reason}): export the network again."

@@ -25,12 +25,19 @@ from budgetnas.storage.files import digest
 JSON = ("arch.json", "results.json", "MANIFEST.json")
 
 
+class Files(dict):
+    """Content by name, too much to be written out beside a failure."""
+
+    def __repr__(self):
+        return f"Files({', '.join(self)})"
+
+
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
     """The files of a certificate, without ONNX, which has tests of its own."""
     folder = tmp_path_factory.mktemp("sound") / "best"
     write_certificate(folder, made())
-    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "model.onnx"}
+    files = Files({path.name: path.read_bytes() for path in folder.iterdir() if path.name != "model.onnx"})
     manifest = json.loads(files["MANIFEST.json"])
     manifest["files"].pop("model.onnx", None)
     files["MANIFEST.json"] = json.dumps({**manifest, "digest": own_digest(manifest)}).encode()
@@ -115,6 +122,8 @@ def changed(files, name, **values):
         {"normalisation": {"mean": [1, 2, 10**400], "std": [1, 1, 1], "of": ""}},
         {"shape": {"channels": 3, "height": 65_536, "width": 65_536, "classes": 4}},
         {"spec": {"blocks": [1, 2], "widths": [7, True], "stem_width": 7}},
+        {"spec": {"blocks": [1, 2], "widths": [7, 11]}},
+        {"shape": {"height": 9, "width": 9, "classes": 4}},
     ],
 )
 def test_a_wrong_value_of_the_architecture_is_refused(sound, folder, values):
