@@ -30,7 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Write the certificate."""
     out = Path(arguments.out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    try:
+        is_free = not out.exists() or (out.is_dir() and not any(out.iterdir()))
+    except OSError as error:
+        raise UsageError(f"`--out` is {arguments.out[:200]} ({error.strerror}): give another folder.") from error
+    if not is_free:
         raise UsageError(f"`--out` is {arguments.out}, which exists and is not empty: give a new folder.")
 
     from budgetnas.outcome.certify import export

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from budgetnas import __version__
+from budgetnas.cli.printable import is_text, printable
 from budgetnas.exceptions import BudgetNASError
 
 # Name and summary of each command; its module is loaded when it is the one that was asked for.
@@ -35,7 +36,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with 2."""
-        self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+        self.exit(2, f"{self.prog}: {printable(' '.join(message.split()))}; see `{self.prog} --help`\n")
 
 
 def make_parser(command: str | None = None) -> argparse.ArgumentParser:
@@ -60,11 +61,15 @@ def make_parser(command: str | None = None) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
+    odd = [word for word in words if not is_text(word)]
+    if odd:
+        print(f"budgetnas: {odd[0]!a} is no text: give words in UTF-8, and rename such a file.", file=sys.stderr)
+        return 2
     arguments = make_parser(words[0] if words and words[0] in COMMANDS else "").parse_args(words)
     try:
         return int(arguments.execute(arguments) or 0)
     except BudgetNASError as error:
-        print(f"budgetnas: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"budgetnas: {printable(' '.join(str(error).split()))}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
         print("budgetnas: stopped", file=sys.stderr)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from budgetnas.cli.numbers import whole_number
+from budgetnas.cli.printable import printable
 from budgetnas.exceptions import UsageError
 
 DESCRIPTION = "Print the most likely classes of image files by the network of a certificate."
@@ -46,6 +47,6 @@ def run(arguments: argparse.Namespace) -> None:
     size = f"{arch['shape']['width']}x{arch['shape']['height']}"
     for name, (_, resized), best in zip(arguments.images, read, found, strict=True):
         told = ", ".join(f"{label} {share:.1%}" for label, share in best)
-        print(f"{name}: {told}" + (f"  (resized to {size})" if resized else ""))
+        print(printable(f"{name}: {told}") + (f"  (resized to {size})" if resized else ""))
     if arch["notice"]:
-        print(f"NOTE: {arch['notice']}")
+        print(f"NOTE: {printable(arch['notice'])}")

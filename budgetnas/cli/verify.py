@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from budgetnas.cli.printable import printable
+
 DESCRIPTION = (
     "Check a certificate: hashes, counts, cap, source, weights, ONNX, and with the data its test accuracy. It shows "
     "damage, not authorship: compare the digest with a published one. No code of the folder runs."
@@ -38,12 +40,12 @@ def run(arguments: argparse.Namespace) -> int:
         checks.append(check)
         if not arguments.json:
             word = {True: "ok", False: "FAILED", None: "-"}[check.passed]
-            print(f"{word:<7} {check.name:<18} {check.told}", flush=True)
+            print(f"{word:<7} {printable(check.name):<18} {printable(check.told)}", flush=True)
     failed = [check.name for check in checks if check.passed is False]
     if arguments.json:
         print(json.dumps({"passed": not failed, "checks": [asdict(check) for check in checks]}, indent=2))
     elif failed:
-        print(f"This certificate does not hold: {', '.join(failed)}.")
+        print(f"This certificate does not hold: {printable(', '.join(failed))}.")
     else:
         print("This certificate holds: it is whole and agrees with itself. Compare its digest with a published one.")
     return 1 if failed else 0

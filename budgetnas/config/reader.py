@@ -94,6 +94,8 @@ def _join(where: str, key: str) -> str:
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
+    if isinstance(value, str) and "\0" in value:  # most strings are paths, and no path holds one
+        raise UsageError(f"`{where}` is {shorten(value)}, but must be a string without null characters.")
     if hasattr(hint, "__dataclass_fields__"):
         if isinstance(value, dict):
             return build(hint, value, where)
@@ -107,7 +109,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
             return tuple(_convert(h, v, where) for h, v in zip(inner, value, strict=True))
     elif _matches(hint, value):
         return value
-    raise UsageError(f"`{where}` is {_shorten(value)}, but must be {_describe(hint)}.")
+    raise UsageError(f"`{where}` is {shorten(value)}, but must be {_describe(hint)}.")
 
 
 def _matches(hint: Any, value: Any) -> bool:
@@ -124,7 +126,8 @@ def _matches(hint: Any, value: Any) -> bool:
     return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
 
 
-def _shorten(value: Any) -> str:
+def shorten(value: Any) -> str:
+    """Write a value for an error, at most 80 characters of it."""
     try:
         return repr(value)[:80]
     except ValueError:  # Python writes out no integer of thousands of digits

@@ -115,9 +115,14 @@ def write_recipe(recipe: Recipe) -> str:
         elif isinstance(value, tuple):
             text = f"[{', '.join(map(repr, value))}]"
         else:
-            text = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+            text = _quoted(value) if isinstance(value, str) else repr(value)
         lines.append(f"{key} = {text}")
     return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """Write a TOML string: as in JSON, but for the one control character that only TOML forbids."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def load_recipe(name: str) -> Recipe:

@@ -10,7 +10,7 @@ from budgetnas.arch.spec import DataShape
 from budgetnas.budget.cap import parse_cap
 from budgetnas.complexity.counter import count
 from budgetnas.config.models import model_names, paper_models, read_cap
-from budgetnas.config.reader import Table, build, locate, read_toml, read_value
+from budgetnas.config.reader import Table, build, locate, read_toml, read_value, shorten
 from budgetnas.exceptions import UsageError
 from budgetnas.space.resnet import ResNetSpace
 
@@ -404,7 +404,7 @@ def _put(table: Table, key: str, value: Any) -> None:
     section, _, name = key.partition(".")
     inner = table.setdefault(section, {})
     if not isinstance(inner, dict):
-        raise UsageError(f"`{section}` is {inner!r}, but must be a table with the key {name}.")
+        raise UsageError(f"`{section}` is {shorten(inner)}, but must be a table with the key {name}.")
     inner[name] = value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,7 +107,9 @@ def _read(files: dict[str, list[Path]], size: tuple[int, int], mode: str, *, res
 def _opened(path: Path) -> Iterator[Image.Image]:
     """Open an image of 8 bits a channel; whatever a damaged one makes its decoder raise is a DataError."""
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        if not path.is_file():  # a pipe would never end
+            raise DataError(f"`{path}` is no file, or a link to none: replace or remove it.")
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=_FORMATS) as image:
             if image.mode not in _READABLE:
                 raise DataError(
                     f"`{path}` is an image of mode {image.mode}, but must have 8 bits a channel, grey or colour: "

@@ -85,7 +85,7 @@ def _load_raw(config: DataConfig) -> RawData:
 def _check_names(raw: RawData) -> None:
     """Refuse names that no report could hold (file names may carry bytes that are no text)."""
     for name in (raw.name, *raw.classes):
-        try:
-            name.encode()
-        except UnicodeEncodeError:
-            raise DataError(f"{name!r} names the data set or a class, but must be valid UTF-8: rename it.") from None
+        if "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name):
+            raise DataError(
+                f"{name!r} names the data set or a class, but must be valid UTF-8 without null characters: rename it."
+            )

@@ -13,6 +13,7 @@ from budgetnas.data.memory import check_fits
 from budgetnas.exceptions import DataError
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
+CLASSES = "classes"
 FORM = "x_train, y_train, x_test, y_test; uint8 images NHWC or NHW, integer labels 0..C-1"
 
 
@@ -27,8 +28,9 @@ def load_npz(path: Path) -> RawData:
     try:
         _check_headers(path)
         with np.load(path, allow_pickle=False) as pack:
-            arrays = {key: pack[key] for key in KEYS}
-            names = pack["classes"] if "classes" in pack.files else None
+            # By their whole names: a member `x_train` would be read in place of `x_train.npy`, which was checked.
+            arrays = {key: pack[f"{key}.npy"] for key in KEYS}
+            names = pack[f"{CLASSES}.npy"] if CLASSES in pack.files else None
     except DataError:
         raise
     except Exception as error:  # a foreign file can make zipfile, numpy and the decompressors raise anything
@@ -56,17 +58,18 @@ def own_traits(height: int, width: int, channels: int) -> Traits:
 def _check_headers(path: Path) -> None:
     total = 0
     with zipfile.ZipFile(path) as pack:
-        missing = [key for key in KEYS if f"{key}.npy" not in pack.namelist()]
+        there = [key for key in (*KEYS, CLASSES) if f"{key}.npy" in pack.namelist()]
+        missing = [key for key in KEYS if key not in there]
         if missing:
             raise DataError(f"`{path}` has no {', '.join(missing)}: it must hold {FORM}.")
-        for key in KEYS:
+        for key in there:
             with pack.open(f"{key}.npy") as file:
                 version = np.lib.format.read_magic(file)
                 read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
                 shape, _, dtype = read(file)
             size = dtype.itemsize
             for length in shape:
-                size *= length
+                size *= max(0, length)  # a negative one must not make room for another array; numpy refuses it
             total += size
     check_fits(total, str(path))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from budgetnas.records.markdown import escaped
 from budgetnas.records.numbers import write_macs, write_percent
 
 
@@ -17,14 +18,14 @@ def card(arch: Mapping[str, Any], results: Mapping[str, Any], provenance: Mappin
         provenance: command, versions, hardware and commit.
         has_onnx: whether `model.onnx` is there.
     """
-    shape, data = arch["shape"], _plain(arch["dataset"])
+    shape, data = arch["shape"], escaped(arch["dataset"])
     side = f"{shape['channels']}x{shape['height']}x{shape['width']}"
     cap = f" ({arch['params'] / arch['max_params']:.2%} of {arch['max_params']:,})" if arch["max_params"] else ""
     parts = [
         f"# {arch['id']}",
         f"A residual network of {arch['params']:,} trainable parameters{cap} and {write_macs(arch['macs'])} "
         f"multiply-accumulates for one image of {side}, trained on {data} ({shape['classes']} classes).",
-        *([f"**{_plain(arch['notice'])}**"] if arch["notice"] else []),
+        *([f"**{escaped(arch['notice'])}**"] if arch["notice"] else []),
         "## Numbers",
         _numbers(results, data),
         "## Limits",
@@ -38,7 +39,7 @@ def card(arch: Mapping[str, Any], results: Mapping[str, Any], provenance: Mappin
         "## Make it again",
         "On the same kind of hardware, with the versions in `MANIFEST.json`, this command makes the same network:",
         f"```\n{_command(provenance)}\n```",
-        f"Trained on {_plain(_hardware(provenance['hardware']))}; code at commit "
+        f"Trained on {escaped(_hardware(provenance['hardware']))}; code at commit "
         f"{provenance.get('git_commit') or 'not recorded (an installed package)'}.",
     ]
     return "\n\n".join(parts) + "\n"
@@ -95,7 +96,7 @@ def _limits(results: Mapping[str, Any], data: str) -> list[str]:
     ]
     if len(results["repeats"]["seeds"]) < 2:
         limits.append("One training seed: how much another would differ is not known.")
-    return [*limits, *map(_plain, results["remarks"])]
+    return [*limits, *map(escaped, results["remarks"])]
 
 
 def _hardware(hardware: Mapping[str, Any]) -> str:
@@ -107,9 +108,3 @@ def _hardware(hardware: Mapping[str, Any]) -> str:
 def _command(provenance: Mapping[str, Any]) -> str:
     """Return the command in one line that cannot end its block."""
     return " ".join(str(provenance.get("command") or "not recorded").split()).replace("```", "~~~")
-
-
-def _plain(text: Any) -> str:
-    """Return a user's words as one line without Markdown or HTML of their own."""
-    line = " ".join(str(text).split())
-    return "".join(f"\\{letter}" if letter in "`*_[]|<>#" else letter for letter in line)

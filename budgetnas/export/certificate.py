@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import torch as safetensors
 from torch import Tensor, nn
 
@@ -16,6 +17,7 @@ from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.complexity.counter import count
 from budgetnas.config.recipe import Recipe, write_recipe
 from budgetnas.exceptions import DataError, StorageError
+from budgetnas.export.arch import ARCH, FORMAT, read_arch
 from budgetnas.export.card import card
 from budgetnas.export.ledger import ledger_csv
 from budgetnas.export.manifest import MANIFEST, make_manifest, read_manifest, read_member
@@ -24,11 +26,10 @@ from budgetnas.export.onnx_graph import MISSING, onnx_bytes
 from budgetnas.export.source import model_source
 from budgetnas.models.build import build_model
 from budgetnas.models.weights import read_state, unpack
-from budgetnas.storage.files import dump_json, parse_json, write_bytes
+from budgetnas.storage.files import dump_json, write_bytes
 
-ARCH, SOURCE, WEIGHTS, ONNX = "arch.json", "model.py", "model.safetensors", "model.onnx"
+SOURCE, WEIGHTS, ONNX = "model.py", "model.safetensors", "model.onnx"
 LEDGER, RESULTS, RECIPE, CARD = "ledger.csv", "results.json", "recipe.toml", "README.md"
-FORMAT = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,8 +120,8 @@ def write_certificate(folder: Path, net: Certified, *, with_preprocessing: bool 
     }
     provenance = {**net.provenance, "data": {"name": net.dataset, "fingerprint": net.fingerprint}}
     files[MANIFEST] = dump_json(make_manifest(net.spec.id, files, provenance))
-    folder.parent.mkdir(parents=True, exist_ok=True)
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
         new = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     except OSError as error:
         raise StorageError(f"`{folder}` cannot be written ({error.strerror}): give another --out.") from error
@@ -150,34 +151,6 @@ def _swap(new: Path, folder: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def read_arch(content: bytes, *, where: Path) -> tuple[dict[str, Any], ResNetSpec, DataShape]:
-    """Read `arch.json`: its content, the architecture, and the images and classes.
-
-    Raises:
-        StorageError: it is damaged, or of another program.
-    """
-    arch = parse_json(content, where=where)
-    try:
-        spec = ResNetSpec(
-            blocks=tuple(arch["spec"]["blocks"]),
-            widths=tuple(arch["spec"]["widths"]),
-            stem_width=arch["spec"]["stem_width"],
-        )
-        shape = DataShape(**arch["shape"])
-        if arch["format"] != FORMAT:
-            raise ValueError(f"it has format {arch['format']}, and this version reads {FORMAT}")
-        numbers = [*arch["normalisation"]["mean"], *arch["normalisation"]["std"]]
-        if len(numbers) != 2 * shape.channels or not all(isinstance(number, int | float) for number in numbers):
-            raise ValueError(f"its normalisation is not two numbers for each of {shape.channels} channels")
-        if len(arch["classes"]) != shape.classes:
-            raise ValueError(f"it names {len(arch['classes'])} of {shape.classes} classes")
-    except Exception as error:
-        reason = f"lacks {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:200]
-        told = f"`{where}` is no architecture of this program ({reason}): export the network again."
-        raise StorageError(told) from error
-    return arch, spec, shape
-
-
 def load_certificate(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     """Return the network of a certificate, in evaluation mode, and the content of its `arch.json`.
 
@@ -200,8 +173,12 @@ def load_network(spec: ResNetSpec, shape: DataShape, weights: bytes) -> nn.Modul
         DataError: the weights are damaged, or belong to another architecture.
     """
     state: dict[str, Tensor] = rename_from_source(read_state(weights), spec)
-    try:
-        model = build_model(spec, shape)
-    except RuntimeError as error:
-        raise DataError(f"`{spec.id}` cannot be built ({' '.join(str(error).split())[:200]}).") from error
-    return unpack(model, safetensors.save(state)).eval()
+    with torch.device("meta"):  # sizes without memory: a foreign file may ask for any
+        sizes = {name: tensor.shape for name, tensor in build_model(spec, shape).state_dict().items()}
+    odd = [name for name, tensor in state.items() if tensor.shape != sizes[name]]
+    if odd:
+        raise DataError(
+            f"the file of weights holds {odd[0]!r} in another size than `{spec.id}` ({len(odd)} such): take the file "
+            "that belongs to the network."
+        )
+    return unpack(build_model(spec, shape), safetensors.save(state)).eval()

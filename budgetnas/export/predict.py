@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor, nn
 
 from budgetnas.exceptions import DataError
+from budgetnas.export.arch import LARGEST
 
 BATCH = 256
-_LARGEST = 50_000_000  # pixels of an image file: more is an attack or a mistake
+_MODES = {1: "L", 3: "RGB"}
 
 
 def read_image(path: Path, arch: dict[str, Any]) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], bool]:
@@ -24,13 +26,17 @@ def read_image(path: Path, arch: dict[str, Any]) -> tuple[np.ndarray[Any, np.dty
         DataError: it is no readable image.
     """
     shape = arch["shape"]
-    size = (shape["width"], shape["height"])
+    size, mode = (shape["width"], shape["height"]), _MODES.get(shape["channels"])
+    if mode is None:
+        raise DataError(f"`{path}` has no {shape['channels']} channels: only grey and colour networks see image files.")
     try:
-        with Image.open(path, formats=("PNG", "JPEG")) as image:
-            if image.width * image.height > _LARGEST:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=("PNG", "JPEG")) as image:
+            if image.width * image.height > LARGEST:
                 raise DataError(f"`{path}` has {image.width}x{image.height} pixels: give a smaller image.")
-            converted = image.convert("L" if shape["channels"] == 1 else "RGB")
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            converted = image.convert(mode)
+    except DataError:
+        raise
+    except Exception as error:  # a damaged file can make its decoder raise anything
         reason = " ".join(str(error).split())[:120]
         raise DataError(f"`{path}` is no readable image ({reason}): give a PNG or JPEG.") from error
     resized = converted.size != size

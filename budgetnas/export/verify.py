@@ -21,19 +21,9 @@ from budgetnas.config.reader import build
 from budgetnas.config.recipe import Recipe, write_recipe
 from budgetnas.data.dataset import Dataset
 from budgetnas.exceptions import BudgetNASError, StorageError
+from budgetnas.export.arch import ARCH, read_arch
 from budgetnas.export.card import card
-from budgetnas.export.certificate import (
-    ARCH,
-    CARD,
-    LEDGER,
-    ONNX,
-    RECIPE,
-    RESULTS,
-    SOURCE,
-    WEIGHTS,
-    load_network,
-    read_arch,
-)
+from budgetnas.export.certificate import CARD, LEDGER, ONNX, RECIPE, RESULTS, SOURCE, WEIGHTS, load_network
 from budgetnas.export.ledger import ledger_csv, reconcile
 from budgetnas.export.manifest import MANIFEST, read_manifest, read_member
 from budgetnas.export.onnx_check import OnnxMissingError, explain, run_onnx, takes_raw_pixels
@@ -113,10 +103,13 @@ def _checked(name: str, step: Callable[[], str | None]) -> Check:
         return Check(name=name, passed=True, told=step() or "")
     except NotCheckedError as reason:
         return Check(name=name, passed=None, told=f"not checked: {reason}")
-    except KeyError as error:
-        return Check(name=name, passed=False, told=f"{error} is missing")
     except BudgetNASError as error:
         return Check(name=name, passed=False, told=" ".join(str(error).split()))
+    except KeyError as error:
+        return Check(name=name, passed=False, told=f"{error} is missing")
+    except Exception as error:  # sealed content of any type can fail in any way
+        told = " ".join(str(error).split())[:200]
+        return Check(name=name, passed=False, told=f"is not of the form that it must have ({told})")
 
 
 def _hashes(folder: Path, manifest: Mapping[str, Any], files: dict[str, bytes]) -> Iterator[Check]:
@@ -185,7 +178,7 @@ def _card(files: Mapping[str, bytes], arch: Mapping[str, Any], manifest: Mapping
     results = parse_json(files[RESULTS], where=Path(RESULTS))
     try:
         expected = card(arch, results, manifest, has_onnx=ONNX in files)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+    except Exception as error:
         raise StorageError(f"{RESULTS} or {MANIFEST} lack what the card says ({error})") from error
     return _same(files[CARD], expected.encode(), "written from arch.json, results.json and the manifest")
 

@@ -16,7 +16,7 @@ from budgetnas.outcome.worth import compare, verdict
 from budgetnas.promotion.select import Finalist
 from budgetnas.records.trial import Trial
 from budgetnas.storage.database import open_storage, run_url, study_names
-from budgetnas.storage.files import read_bytes
+from budgetnas.storage.files import inside, read_bytes
 from budgetnas.storage.study import read_study
 
 _PROVENANCE = ("command", "started", "hardware", "versions", "git_commit")
@@ -93,7 +93,7 @@ def _certified(
         notice=setup.data.notice,
         mean=setup.mean,
         std=setup.std,
-        weights=read_bytes(home / run.attrs["weights"], run.attrs["weights_sha256"]),
+        weights=read_bytes(inside(home, run.attrs["weights"]), run.attrs["weights_sha256"]),
         recipe=setup.recipe,
         max_params=caps[0],
         max_macs=caps[1],

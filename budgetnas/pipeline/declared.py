@@ -27,7 +27,7 @@ from budgetnas.pipeline.trials import Clock, Stage, run_stage
 from budgetnas.records.engine import EpochReport
 from budgetnas.records.trial import Candidate, Trial, TrialState
 from budgetnas.storage.database import open_storage, sqlite_url
-from budgetnas.storage.files import digest, own, write_bytes
+from budgetnas.storage.files import digest, inside, own, write_bytes
 from budgetnas.storage.study import Ranges, StudyStore
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.perform import perform
@@ -177,7 +177,7 @@ def _measured(job: Job, trial: Trial, looks: Mapping[str, Any]) -> Measured:
     seen = looks.get(look_key(trial))
     return Measured(
         trial=trial,
-        curve=tuple(read_curve(job.folder / trial.attrs["curve"])),
+        curve=tuple(read_curve(inside(job.folder, trial.attrs["curve"]))),
         test_accuracy=seen["correct"] / seen["images"] if seen else None,
     )
 
@@ -259,7 +259,8 @@ class DeclaredStage(Stage):
             Checkpoints(self._checkpoint(trial)).clear()
 
     def _checkpoint(self, trial: Trial) -> Path:
-        return self._job.folder / "states" / f"{trial.candidate.spec.id}-{trial.attrs['repeat']}-{trial.attrs['seed']}"
+        name = f"{trial.candidate.spec.id}-{trial.attrs['repeat']:d}-{trial.attrs['seed']:d}"  # numbers, and no path
+        return self._job.folder / "states" / name
 
 
 def _open(job: Job) -> StudyStore:

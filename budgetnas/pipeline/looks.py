@@ -11,7 +11,7 @@ from budgetnas.exceptions import BudgetNASError
 from budgetnas.outcome.levels import look_key
 from budgetnas.records.engine import Engine, Failed, Finished
 from budgetnas.records.trial import Trial
-from budgetnas.storage.files import read_bytes
+from budgetnas.storage.files import inside, read_bytes
 from budgetnas.storage.study import StudyStore
 from budgetnas.training.tasks import Look, LookTask, Setting
 
@@ -46,7 +46,7 @@ def look(
     while todo or flying:
         while todo and len(flying) < engine.capacity:
             run = todo.pop(0)
-            weights = read_bytes(folder / run.attrs["weights"], run.attrs["weights_sha256"])
+            weights = read_bytes(inside(folder, run.attrs["weights"]), run.attrs["weights_sha256"])
             key = look_key(run, level)
             flying[key] = run
             engine.submit(key, LookTask(setting=setting, spec=run.candidate.spec, recipe=recipe, weights=weights))

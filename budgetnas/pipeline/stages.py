@@ -181,7 +181,7 @@ class ListedStage(Stage):
             Checkpoints(self._checkpoint(trial)).clear()
 
     def _checkpoint(self, trial: Trial) -> Path:
-        return self._folder / "states" / f"{self._level.name}-{trial.candidate.spec.id}-{trial.attrs['seed']}"
+        return self._folder / "states" / f"{self._level.name}-{trial.candidate.spec.id}-{trial.attrs['seed']:d}"
 
 
 def counted(prepared: Prepared, trials: Sequence[Trial]) -> int:

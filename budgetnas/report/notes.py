@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from html import escape
 
+from budgetnas.records.markdown import escaped
 from budgetnas.records.table import Table
 from budgetnas.report.facts import ReportFacts
-
-_MARKS = re.compile(r"([\\`*_\[\]|~#$@]|:(?=//)|(?<=www)\.)", re.IGNORECASE)  # that mean something anywhere in a line
-_LEADING = re.compile(r"^(?:(\d+)([.)])(?=\s|$)|()([-+=]))")  # that make a list or a heading at its beginning
 
 
 def note(facts: ReportFacts) -> str:
@@ -27,12 +23,6 @@ def compose(headline: str, *, told: Iterable[str], lines: Iterable[tuple[str, st
         *map(_table, tables),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def escaped(text: str) -> str:
-    """Return `text` as one line of Markdown that shows it as it is, with no HTML, link or mark of its own."""
-    line = escape(" ".join(text.split()), quote=False)
-    return _LEADING.sub(r"\1\3\\\2\4", _MARKS.sub(r"\\\1", line))
 
 
 def _table(table: Table) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -14,6 +15,7 @@ from optuna.storages import BaseStorage
 
 from budgetnas.exceptions import StorageError
 from budgetnas.storage.database import open_storage, translated
+from budgetnas.storage.files import inside
 
 ARTIFACTS = "artifacts"
 
@@ -65,7 +67,7 @@ def publish_files(storage: BaseStorage, name: str, folder: Path, files: Iterable
         for path in files:
             if path.name in known:
                 with path.open("rb") as file:
-                    store.write(known[path.name], file)
+                    store.write(inside(folder / ARTIFACTS, known[path.name]).name, file)
             else:
                 upload_artifact(artifact_store=store, file_path=str(path), study_or_trial=study)
 
@@ -108,10 +110,9 @@ def serve(
     store = FileSystemArtifactStore(folder / ARTIFACTS) if folder else None
     try:
         server = make_server(host, port, wsgi(storage, artifact_store=store), handler_class=Quiet)
-    except OSError as error:
-        raise StorageError(
-            f"`--port {port}` on {host} cannot be used ({os.strerror(error.errno or 0)}): give another --port."
-        ) from error
+    except (OSError, UnicodeError) as error:  # no host has a name that long
+        reason = os.strerror(getattr(error, "errno", None) or errno.EINVAL)
+        raise StorageError(f"`--port {port}` on {host} cannot be used ({reason}): give another --port.") from error
     # In a thread of its own: wsgiref would swallow a Ctrl-C that arrives in the middle of a request.
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     with server:

@@ -64,12 +64,15 @@ def run_url(folder: Path, storage: str | None = None) -> str:
     if storage is not None:
         with translated(public_url(storage)):
             parsed = make_url(storage)
-        named = parsed.database if parsed.get_backend_name() == "sqlite" else None
-        if named and not Path(named).is_file():
+            named = parsed.database if parsed.get_backend_name() == "sqlite" else None
+            is_there = not named or Path(named).is_file()
+        if not is_there:
             raise StorageError(f"`{named}` does not exist: give the storage of a run, or leave --storage out.")
         return storage
     database = folder / "study.db"
-    if not database.is_file():
+    with translated(str(folder)):
+        is_there = database.is_file()
+    if not is_there:
         raise StorageError(f"`{database}` does not exist: give the folder of a run, such as runs/NAME.")
     return sqlite_url(database)
 

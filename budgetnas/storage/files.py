@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,7 +64,9 @@ def parse_json(content: bytes, *, where: Path) -> Any:
         StorageError: it is no JSON; `where` it stands is told.
     """
     try:
-        return json.loads(content.decode())
+        found = json.loads(content.decode())
+        json.dumps(found, ensure_ascii=False).encode()  # half a character, as `"\\ud800"` says, is no text
+        return found
     except (ValueError, RecursionError) as error:
         raise StorageError(f"`{where}` is damaged ({str(error)[:200]}): put it back from a copy.") from error
 
@@ -74,6 +78,8 @@ def read_file(path: Path, *, advice: str = "put it back from a copy") -> bytes:
         StorageError: it cannot be read; says the `advice`.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device might never end
+            raise OSError(errno.EINVAL, "it is no file")
         return path.read_bytes()
     except OSError as error:
         raise StorageError(f"`{path}` cannot be read ({error.strerror}): {advice}.") from error
@@ -92,6 +98,21 @@ def read_bytes(path: Path, sha256: str) -> bytes:
             f"`{path}` is damaged (its SHA-256 is {found[:12]}, was {sha256[:12]}): put it back from a copy."
         )
     return content
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Return the path of a file below `folder`, by a name that a foreign file gives it.
+
+    Raises:
+        StorageError: the name, or a link, leads out of the folder.
+    """
+    try:
+        home, path = folder.resolve(), (folder / name).resolve()
+    except (OSError, RuntimeError, TypeError, ValueError):  # a ring of links, no string, a null character
+        home = path = Path()
+    if home not in path.parents:
+        raise StorageError(f"`{folder}` has {name!r} for a file of its own, which lies elsewhere: do not trust it.")
+    return folder / name
 
 
 def digest(content: bytes) -> str:

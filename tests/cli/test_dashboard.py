@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -9,6 +11,7 @@ import urllib.request
 import pytest
 
 from budgetnas.arch.spec import ResNetSpec
+from budgetnas.cli.dashboard import is_loopback
 from budgetnas.cli.main import main
 from budgetnas.records.trial import Candidate, TrialState
 from budgetnas.storage.database import open_storage, sqlite_url
@@ -27,11 +30,23 @@ def run(tmp_path):
     return tmp_path
 
 
-def test_the_dashboard_serves_the_study_on_loopback(run):
-    words = [sys.executable, "-m", "budgetnas", "dashboard", str(run), "--port", "0"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@contextlib.contextmanager
+def serving(run, *words):
+    """Run the real command; yield it and its page's address. Afterwards `told` is what it wrote as errors."""
+    command = [sys.executable, "-m", "budgetnas", "dashboard", str(run), "--port", "0", *words]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        address = process.stdout.readline().split()[0]
+        yield process, process.stdout.readline().split()[0]
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            _, process.told = process.communicate(timeout=30)
+        finally:
+            process.kill()
+
+
+def test_the_dashboard_serves_the_study_on_loopback(run):
+    with serving(run) as (process, address):
         assert address.startswith("http://127.0.0.1:")
         with urllib.request.urlopen(address.replace("/dashboard", "/api/studies"), timeout=30) as reply:
             studies = json.load(reply)["study_summaries"]
@@ -40,18 +55,46 @@ def test_the_dashboard_serves_the_study_on_loopback(run):
         with urllib.request.urlopen(url, timeout=30) as reply:
             trials = json.load(reply)["trials"]
         assert [trial["state"] for trial in trials] == ["Pruned", "Complete"]
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            _, error = process.communicate(timeout=30)
-        finally:
-            process.kill()
+        port = int(address.rpartition(":")[2].partition("/")[0])
+        with pytest.raises(OSError, match=r"refused"), socket.create_connection(("127.0.0.2", port), timeout=5):
+            pass  # where a server bound to every address would answer
     assert process.returncode == 130
-    assert error == "budgetnas: stopped\n"
+    assert process.told == "budgetnas: stopped\n"
+
+
+def test_any_other_address_is_warned_of_in_a_line(run):
+    with serving(run, "--host", "0.0.0.0") as (process, _):
+        pass
+    warning, stopped = process.told.splitlines()
+    assert warning.startswith("WARNING: 0.0.0.0 is not this machine alone")
+    assert "without a password" in warning
+    assert stopped == "budgetnas: stopped"
+
+
+def test_the_help_says_that_there_is_no_password(capsys):
+    with pytest.raises(SystemExit):
+        main(["dashboard", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "It has no password" in told
+    assert "(default 127.0.0.1)" in told
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_what_is_this_machine_alone(host):
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "", "0", "::", "10.0.0.1", "localhost.example.org"])
+def test_what_is_more_than_this_machine(host):
+    assert not is_loopback(host)
+
+
+def test_a_host_that_is_none_is_named(capsys, run):
+    assert main(["dashboard", str(run), "--port", "0", "--host", "x" * 70]) == 1
+    assert "give another --port" in capsys.readouterr().err
 
 
 def test_optunas_own_command_reads_it_too(run):
-    import socket
     import time
     from pathlib import Path
 
@@ -89,8 +132,6 @@ def test_a_folder_without_a_study_is_named(capsys, tmp_path):
 
 
 def test_a_port_that_is_taken_is_named(capsys, run):
-    import socket
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

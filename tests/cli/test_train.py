@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +74,27 @@ def test_a_network_that_was_trained_alone_has_a_certificate_too(undisturbed, tmp
     assert results["this_network"]["validation_accuracy"] == pytest.approx(last[1])
     assert main(["report", str(folder)]) == 1
     assert "holds a training, not a search" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [("curve", ["train", *NET, "--epochs", "20"]), ("weights", ["export", "runs/one", "--out", "net"])],
+)
+@pytest.mark.parametrize("name", ["../../secret", "/etc/passwd", "link"])
+def test_a_tampered_study_reads_no_file_outside_its_run(undisturbed, tmp_path, monkeypatch, capsys, key, words, name):
+    from budgetnas.cli.main import main
+
+    shutil.copytree(undisturbed[1], tmp_path / "runs" / "one")
+    (tmp_path / "secret").write_text("mine")
+    (tmp_path / "runs" / "one" / "link").symlink_to(tmp_path / "secret")
+    with contextlib.closing(sqlite3.connect(tmp_path / "runs" / "one" / "study.db")) as database, database:
+        change = "UPDATE trial_user_attributes SET value_json = ? WHERE key = ?"
+        assert database.execute(change, (json.dumps(name), key)).rowcount == 2
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 1
+    error = capsys.readouterr().err
+    assert f"has '{name}' for a file of its own, which lies elsewhere" in error
+    assert error.count("\n") == 1
 
 
 @pytest.mark.faults

@@ -7,8 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from budgetnas.records.markdown import escaped
 from budgetnas.records.table import Table
-from budgetnas.report.notes import escaped, note
+from budgetnas.report.notes import note
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40)
