@@ -16,7 +16,7 @@ from budgetnas.outcome.levels import FULL
 from budgetnas.outcome.setup import CALIBRATION
 from budgetnas.pipeline.engines import connected, engine_of
 from budgetnas.pipeline.ladder import Ladder
-from budgetnas.pipeline.listener import Listener, progress
+from budgetnas.pipeline.listener import Check, Everyone, Listener, progress
 from budgetnas.pipeline.opened import opened
 from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.prepare import Prepared, prepare
@@ -63,7 +63,8 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
                 plan = make_plan(prepared, engine, left=left, trainings=_lines(prepared), is_resumed=is_resumed)
                 listener.planned(plan)
                 add_driver(ladder.fulls, prepared, command)
-                _run(plan, ladder, engine, run.folder, listener, started=started)
+                everyone = Everyone(Check(run.check), listener)
+                _run(plan, ladder, engine, run.folder, everyone, started=started)
         else:
             listener.told("This calibration was already finished; this is its result.")
         result = read_calibration(run.storage, run.folder, prepared.name)

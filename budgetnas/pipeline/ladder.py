@@ -5,6 +5,7 @@ Each is an Optuna study of its own in the one storage, since results of differen
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from budgetnas.outcome.levels import CONTROLS, FULL, rung_name
@@ -57,8 +58,10 @@ class Ladder:
         return len(self.rungs) - 1
 
 
-def make_ladder(prepared: Prepared, storage: Storage, fulls: StudyStore) -> Ladder:
-    """Open the studies of a search, those that are not there yet anew."""
+def make_ladder(
+    prepared: Prepared, storage: Storage, fulls: StudyStore, *, guard: Callable[[], None] = lambda: None
+) -> Ladder:
+    """Open the studies of a search, those that are not there yet anew; `guard` is called before every write."""
     rungs = tuple(
         Level(
             name=rung_name(epochs),
@@ -71,7 +74,7 @@ def make_ladder(prepared: Prepared, storage: Storage, fulls: StudyStore) -> Ladd
     )
 
     def store(name: str, *others: Candidate) -> StudyStore:
-        return StudyStore(storage, f"{prepared.name}/{name}", ranges_of(prepared, *others))
+        return StudyStore(storage, f"{prepared.name}/{name}", ranges_of(prepared, *others), guard=guard)
 
     return Ladder(
         rungs=rungs,

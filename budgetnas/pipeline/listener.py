@@ -1,7 +1,8 @@
-"""Whoever wants to see trainings go on: the terminal, the dashboard."""
+"""Whoever hears trainings go on: the terminal, the dashboard, a check that they may."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -65,6 +66,29 @@ class Everyone:
         """Pass on a line of news."""
         for listener in self._listeners:
             listener.told(line)
+
+
+class Check:
+    """Hears nothing, but ends what may not go on.
+
+    Args:
+        check: raises if so.
+    """
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        self._check = check
+
+    def planned(self, plan: Plan) -> None:
+        """Check it."""
+        self._check()
+
+    def progressed(self, progress: Progress) -> None:
+        """Check it."""
+        self._check()
+
+    def told(self, line: str) -> None:
+        """Check it."""
+        self._check()
 
 
 def progress(level: str, store: StudyStore, total: int) -> Progress:

@@ -1,9 +1,9 @@
-"""A run opened for one driver: its folder held, its study held to what it was begun with, its levels at hand."""
+"""A run opened for one driver: folder and study held, the study held to what it was begun with, its levels at hand."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.resume import hold
 from budgetnas.storage.database import Storage, open_storage, sqlite_url, study_names
 from budgetnas.storage.files import own
+from budgetnas.storage.lease import leased
 from budgetnas.storage.study import StudyStore
 
 
@@ -26,12 +27,14 @@ class Opened:
         storage: of its studies.
         prepared: the study, with the bands that it was begun with.
         ladder: its levels with their studies.
+        check: raises StorageError once another driver has taken over, as every write to the ladder does.
     """
 
     folder: Path
     storage: Storage
     prepared: Prepared
     ladder: Ladder
+    check: Callable[[], None]
 
 
 @contextlib.contextmanager
@@ -39,17 +42,21 @@ def opened(prepared: Prepared, *, kind: str) -> Iterator[Opened]:
     """Hold the run of a study, made if need be, and record what it is set up with now.
 
     Raises:
-        StorageError: the folder or the storage cannot be used, or another process holds the folder.
+        StorageError: folder or storage cannot be used, or another driver holds one of them.
         StudyMismatchError: something that proposals or scores depend on has changed.
     """
     output = prepared.config.output
-    folder = Path(output.dir) / prepared.name
+    folder, full = Path(output.dir) / prepared.name, f"{prepared.name}/{FULL}"
     url = output.storage or sqlite_url(folder / "study.db")
     elsewhere = open_storage(url) if output.storage else None  # a wrong address is told before a folder is made
     with own(folder):
         storage = elsewhere or open_storage(url)
-        fulls = StudyStore(storage, f"{prepared.name}/{FULL}", ranges_of(prepared))
-        prepared = hold(prepared, fulls, names=study_names(storage), kind=kind)
-        ladder = make_ladder(prepared, storage, fulls)
-        fulls.record("setup", setup_of(prepared, kind=kind).as_json())
-        yield Opened(folder=folder, storage=storage, prepared=prepared, ladder=ladder)
+        before = StudyStore(storage, full, ranges_of(prepared))
+        if "identity" in before.facts:  # a change is refused before anything is written
+            hold(prepared, before, names=study_names(storage), kind=kind)
+        with leased(storage, full, what=prepared.name) as lease:
+            fulls = StudyStore(storage, full, ranges_of(prepared), guard=lease.check)
+            prepared = hold(prepared, fulls, names=study_names(storage), kind=kind)
+            ladder = make_ladder(prepared, storage, fulls, guard=lease.check)
+            fulls.record("setup", setup_of(prepared, kind=kind).as_json())
+            yield Opened(folder=folder, storage=storage, prepared=prepared, ladder=ladder, check=lease.check)

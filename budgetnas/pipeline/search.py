@@ -17,7 +17,7 @@ from budgetnas.pipeline.board import Board
 from budgetnas.pipeline.controls import record_controls, wanted_controls
 from budgetnas.pipeline.engines import connected, engine_of
 from budgetnas.pipeline.ladder import Ladder
-from budgetnas.pipeline.listener import Everyone, Listener, progress
+from budgetnas.pipeline.listener import Check, Everyone, Listener, progress
 from budgetnas.pipeline.looks import look
 from budgetnas.pipeline.opened import opened
 from budgetnas.pipeline.plan import Plan, make_plan
@@ -65,7 +65,7 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], w
             with engine_of(prepared, work=work) as engine:
                 left, trainings = work_left(prepared, ladder), search_lines(prepared)
                 plan = make_plan(prepared, engine, left=left, trainings=trainings, is_resumed=is_resumed)
-                everyone = Everyone(listener, Board(run.storage, ladder.first.name))
+                everyone = Everyone(Check(run.check), listener, Board(run.storage, ladder.first.name))
                 everyone.planned(plan)
                 add_driver(fulls, prepared, command)
                 _run(plan, ladder, engine, run.folder, everyone, started=started)

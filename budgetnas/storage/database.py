@@ -1,18 +1,22 @@
-"""Study databases: their addresses, opening them without harm, and what their faults mean to a person."""
+"""Study databases: their addresses, opening them without harm, waiting for them, and what their faults mean."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage
-from sqlalchemy import exc
-from sqlalchemy.engine import make_url
+from optuna.storages import BaseStorage, RDBStorage
+from sqlalchemy import event, exc
+from sqlalchemy.engine import URL, make_url
 
 from budgetnas.exceptions import StorageError
 
@@ -31,10 +35,15 @@ _KNOWN = (
 _PASSING = (sqlite3.OperationalError, exc.OperationalError, OSError)
 Storage = BaseStorage
 _MISREAD = frozenset("?#%")
+PATIENCE_SECONDS = 60.0
+RETRY_SECONDS = 1.0
+_logger = logging.getLogger(__name__)
 
 
 def open_storage(url: str) -> BaseStorage:
     """Open an Optuna storage, creating its tables where there are none.
+
+    A server that answered once and goes away, as in a restart, is waited for whenever a connection to it is made anew.
 
     Raises:
         StorageError: the address is malformed, cannot be reached, or holds another kind of database.
@@ -42,11 +51,31 @@ def open_storage(url: str) -> BaseStorage:
     with translated(public_url(url)):
         if "://" not in url:
             raise ValueError("it is no database URL such as sqlite:///study.db or postgresql://host/name")
-        parsed = make_url(url)
+        parsed = _with_driver(make_url(url))
         if parsed.get_backend_name() == "sqlite":
             _check_sqlite(parsed.database)
-            return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
-        return optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+            return _make_storage(parsed, connect_args={"timeout": 60})
+        storage = _make_storage(parsed, pool_pre_ping=True)
+        event.listen(storage.engine, "do_connect", _Patience())
+        return storage
+
+
+def _with_driver(url: URL) -> URL:
+    """Let psycopg 3 serve an address that names no driver, where SQLAlchemy's own choice is not installed."""
+    if url.drivername == "postgresql" and not find_spec("psycopg2") and find_spec("psycopg"):
+        return url.set(drivername="postgresql+psycopg")
+    return url
+
+
+def _make_storage(url: URL, **engine: Any) -> RDBStorage:
+    address = url.render_as_string(hide_password=False)
+    try:
+        return RDBStorage(address, engine_kwargs=engine)
+    except exc.DBAPIError as error:
+        if not isinstance(error, exc.IntegrityError) and "already exists" not in str(error):
+            raise
+        time.sleep(RETRY_SECONDS)  # another driver is creating the tables at this moment
+        return RDBStorage(address, engine_kwargs=engine)
 
 
 def study_names(storage: BaseStorage) -> list[str]:
@@ -122,9 +151,42 @@ def translated(where: str) -> Iterator[None]:
         reason = " ".join(str(cause).split())[:200]
         if isinstance(cause, _PASSING):
             advice = "see that it is there, has room and answers, and run the same command again"
+        elif isinstance(cause, ImportError):
+            advice = "install its driver, for PostgreSQL with `pip install 'budgetnas[postgres]'`"
         else:
             advice = "give another --name or --storage, or mend it"
         raise StorageError(f"`{where}` is no usable Optuna study ({reason}): {advice}.") from error
+
+
+class _Patience:
+    """Connects to a server, for a minute if need be: nothing was asked of it yet that could be done twice.
+
+    Once that minute was in vain, nobody waits again before it has answered.
+    """
+
+    def __init__(self) -> None:
+        self._told, self._gave_up = -math.inf, False
+
+    def __call__(self, dialect: Any, record: Any, words: list[Any], options: dict[str, Any]) -> Any:
+        end = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                connection = dialect.connect(*words, **options)
+            except dialect.loaded_dbapi.OperationalError as error:
+                self._gave_up = self._gave_up or time.monotonic() >= end
+                if self._gave_up:
+                    raise
+                self._tell(error)
+                time.sleep(RETRY_SECONDS)
+            else:
+                self._gave_up = False
+                return connection
+
+    def _tell(self, error: Exception) -> None:
+        if time.monotonic() - self._told >= PATIENCE_SECONDS:
+            self._told = time.monotonic()
+            reason = " ".join(str(error).split())[:200]
+            _logger.warning("The database does not answer (%s): trying for %.0f s.", reason, PATIENCE_SECONDS)
 
 
 def _check_sqlite(database: str | None) -> None:

@@ -6,7 +6,7 @@ trial or none. Over-budget candidates are PRUNED, never COMPLETE: the dashboard 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,10 +65,14 @@ class StudyStore:
         storage: from `open_storage`.
         name: the study's name in the storage.
         ranges: of its parameters.
+        guard: called before every write; raises if this driver may write no more.
     """
 
-    def __init__(self, storage: BaseStorage, name: str, ranges: Ranges) -> None:
+    def __init__(
+        self, storage: BaseStorage, name: str, ranges: Ranges, *, guard: Callable[[], None] = lambda: None
+    ) -> None:
         self.name = name
+        self._guard = guard
         self._storage = storage
         self._ranges = ranges
         with translated(name):
@@ -89,11 +93,13 @@ class StudyStore:
 
     def record(self, key: str, value: Any) -> None:
         """Record a JSON value of the study as a whole."""
+        self._guard()
         with translated(self.name):
             self._storage.set_study_user_attr(self._study_id, key, value)
 
     def add(self, candidate: Candidate, *, state: TrialState, attrs: Mapping[str, Any]) -> Trial:
         """Create the next trial, whole, as RUNNING or already PRUNED."""
+        self._guard()
         template = optuna.trial.create_trial(
             state=optuna.trial.TrialState[state.value],
             params=self._ranges.encode(candidate.spec),
@@ -118,6 +124,7 @@ class StudyStore:
 
     def report(self, number: int, epoch: int, accuracy: float) -> None:
         """Record one epoch of a running trial's learning curve."""
+        self._guard()
         with translated(self.name):
             self._storage.set_trial_intermediate_value(self._trial_id(number), epoch, accuracy)
 
@@ -143,6 +150,7 @@ class StudyStore:
         values: list[float] | None = None,
         attrs: Mapping[str, Any] | None = None,
     ) -> Trial:
+        self._guard()
         with translated(self.name):
             trial_id = self._trial_id(number)
             for key, value in (attrs or {}).items():

@@ -71,3 +71,8 @@ def test_a_storage_that_is_only_read_must_be_there(tmp_path):
         run_url(tmp_path, f"sqlite:///{tmp_path / 'nope.db'}")
     assert not (tmp_path / "nope.db").exists()
     assert run_url(tmp_path, "postgresql://host/name") == "postgresql://host/name"
+
+
+def test_a_database_whose_driver_is_not_installed_is_no_dead_end():
+    with pytest.raises(StorageError, match=r"install its driver, .* `pip install 'budgetnas\[postgres\]'"):
+        open_storage("postgresql+pg8000://host/db")
