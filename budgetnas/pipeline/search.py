@@ -8,6 +8,7 @@ from pathlib import Path
 
 from budgetnas.config.study import StudyConfig
 from budgetnas.outcome.certify import certify
+from budgetnas.outcome.ended import CUT_OFF
 from budgetnas.outcome.levels import complete
 from budgetnas.outcome.publish import publish
 from budgetnas.outcome.result import SearchResult, read_result
@@ -35,11 +36,13 @@ from budgetnas.search.tiers import TieredSampler
 from budgetnas.storage.study import StudyStore
 
 
-def dry_run(config: StudyConfig, listener: Listener) -> None:
+def dry_run(config: StudyConfig, listener: Listener) -> Plan:
     """Tell the plan of a search and write nothing."""
     prepared = prepare(config)
     with engine_of(prepared) as engine:
-        listener.planned(make_plan(prepared, engine, left=expected(prepared), trainings=search_lines(prepared)))
+        plan = make_plan(prepared, engine, left=expected(prepared), trainings=search_lines(prepared))
+    listener.planned(plan)
+    return plan
 
 
 def search(config: StudyConfig, listener: Listener, *, command: Sequence[str]) -> SearchResult:
@@ -58,7 +61,7 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str]) -
         prepared, ladder, fulls = run.prepared, run.ladder, run.ladder.fulls
         is_resumed = bool(ladder.first.trials)
         if not is_done(prepared, ladder):
-            fulls.record("stopped", "it was cut off, or is still at work")
+            fulls.record("stopped", CUT_OFF)
             with engine_of(prepared) as engine:
                 left, trainings = work_left(prepared, ladder), search_lines(prepared)
                 plan = make_plan(prepared, engine, left=left, trainings=trainings, is_resumed=is_resumed)
