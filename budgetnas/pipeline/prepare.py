@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
@@ -17,6 +15,7 @@ from budgetnas.data.dataset import Dataset
 from budgetnas.data.load import load_dataset, resolve
 from budgetnas.data.split import subset
 from budgetnas.data.statistics import normalisation
+from budgetnas.pipeline.hardware import cores
 from budgetnas.records.trial import Candidate
 from budgetnas.space.band import choose_band, fitting
 from budgetnas.space.index import make_index
@@ -203,14 +202,3 @@ def _candidate(spec: ResNetSpec, origin: str, shape: DataShape) -> Candidate:
 
 def _plain(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name).lstrip(".") or "data"
-
-
-def cores(threads: int) -> int:
-    """Return how many trainings the processor has room for, a container's quota included."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = Path("/sys/fs/cgroup/cpu.max")
-    if quota.is_file():
-        limit, _, period = quota.read_text().strip().partition(" ")
-        if limit.isdigit() and period.isdigit():
-            cores = min(cores, -(-int(limit) // int(period)))
-    return max(1, cores // threads)
