@@ -16,7 +16,7 @@ from budgetnas.data.dataset import Dataset
 from budgetnas.data.load import load_dataset, resolve
 from budgetnas.data.statistics import normalisation
 from budgetnas.pipeline.declared import Declared, Job
-from budgetnas.pipeline.hardware import cores
+from budgetnas.records.system import cores
 from budgetnas.records.trial import Candidate
 from budgetnas.training.device import count_gpus, describe, resolve_device, resolve_precision
 from budgetnas.training.tasks import Phase, Setting, whole

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import budgetnas
 from budgetnas.data.find import find_data
-from budgetnas.pipeline.hardware import cores, cuda_of_driver, has_nvidia_driver, memory, processor
 from budgetnas.records.machine import Device, Extra, Machine, Torch
+from budgetnas.records.system import cores, cuda_of_driver, has_nvidia_driver, memory, processor
 
 OPTIONAL = {
     "onnx": "model.onnx in a certificate",

@@ -15,7 +15,7 @@ from budgetnas.data.dataset import Dataset
 from budgetnas.data.load import load_dataset, resolve
 from budgetnas.data.split import subset
 from budgetnas.data.statistics import normalisation
-from budgetnas.pipeline.hardware import cores
+from budgetnas.records.system import cores
 from budgetnas.records.trial import Candidate
 from budgetnas.space.band import choose_band, fitting
 from budgetnas.space.index import make_index

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import budgetnas
 from budgetnas.config.study import flatten
-from budgetnas.pipeline.hardware import processor
+from budgetnas.records.system import processor
 from budgetnas.storage.database import public_url
 from budgetnas.storage.study import StudyStore
 

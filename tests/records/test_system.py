@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from budgetnas.pipeline import hardware
-from budgetnas.pipeline.hardware import core_quota, cores, memory, processor
+from budgetnas.records import system as source
+from budgetnas.records.system import core_quota, cores, memory, processor
 
 MEMINFO = "MemTotal:       8000 kB\nMemFree:        100 kB\nMemAvailable:   6000 kB\n"
 QUOTA, PERIOD = "cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"
@@ -15,8 +15,8 @@ LIMIT, USAGE = "memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"
 @pytest.fixture
 def system(tmp_path, monkeypatch):
     """A system of given files in place of /proc and /sys/fs/cgroup."""
-    monkeypatch.setattr(hardware, "PROC", tmp_path)
-    monkeypatch.setattr(hardware, "CGROUP", tmp_path)
+    monkeypatch.setattr(source, "PROC", tmp_path)
+    monkeypatch.setattr(source, "CGROUP", tmp_path)
 
     def write(files: dict[str, str]) -> None:
         for name, text in files.items():
