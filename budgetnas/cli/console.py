@@ -6,11 +6,9 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from rich.console import Console as RichConsole
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table as RichTable
 
+from budgetnas.cli.tables import open_console, show_table
 from budgetnas.outcome.costs import cost_table
 from budgetnas.outcome.levels import in_words
 from budgetnas.outcome.result import SearchResult
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     from budgetnas.pipeline.plan import Plan
 
 LINE_SECONDS = 10.0
-PLAIN_WIDTH = 160
 
 
 class Console:
@@ -36,9 +33,7 @@ class Console:
     """
 
     def __init__(self, *, as_json: bool) -> None:
-        self._out = RichConsole(stderr=as_json, highlight=False)
-        if not self._out.is_terminal:  # a file or a pipe: no line is broken or cut
-            self._out = RichConsole(stderr=as_json, highlight=False, soft_wrap=True, width=PLAIN_WIDTH)
+        self._out = open_console(stderr=as_json)
         self._bars: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._last = 0.0
@@ -74,7 +69,7 @@ class Console:
     def progressed(self, progress: Done) -> None:
         """Move the bar, or print a line now and then."""
         best = "" if progress.best is None else f"best {100 * progress.best:.2f} %"
-        if self._out.is_terminal:
+        if self._out.is_terminal and not self._out.is_dumb_terminal:  # one that can move its cursor
             self._move_bar(progress, best)
             return
         now = time.monotonic()
@@ -111,15 +106,7 @@ class Console:
 
     def show_table(self, table: Table) -> None:
         """Print a table and what stands below it."""
-        if self._out.is_terminal and _width(table) > self._out.width:
-            self._out.print(table.title, style="bold", markup=False)
-            for row in table.rows:
-                pairs = zip(table.columns[1:], row[1:], strict=True)
-                self._print(f"{row[0]}: {', '.join(f'{name} {cell}' for name, cell in pairs if cell)}")
-        else:
-            self._out.print(rich_table(table))
-        for note in table.notes:
-            self._print(note)
+        show_table(self._out, table)
 
     def _print(self, line: str) -> None:
         self._out.print(line, markup=False)
@@ -138,22 +125,6 @@ class Console:
         if progress.level not in self._tasks:
             self._tasks[progress.level] = self._bars.add_task(in_words(progress.level), total=progress.total, best=best)
         self._bars.update(self._tasks[progress.level], completed=progress.done, total=progress.total, best=best)
-
-
-def _width(table: Table) -> int:
-    """Return how many letters the rows of a table take, with two spaces between columns."""
-    columns = zip(table.columns, *table.rows, strict=True)
-    return sum(max(map(len, cells)) + 2 for cells in columns) - 2
-
-
-def rich_table(table: Table) -> RichTable:
-    """Return a table of words for a terminal: names to the left, numbers to the right."""
-    found = RichTable(box=None, pad_edge=False, title=table.title, title_justify="left", title_style="bold")
-    for i, column in enumerate(table.columns):
-        found.add_column(column, justify="right" if i else "left", no_wrap=i < 2)
-    for row in table.rows:
-        found.add_row(*map(escape, row))
-    return found
 
 
 def _finalists_table(result: SearchResult) -> Table:

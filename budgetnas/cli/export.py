@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--with-preprocessing", action="store_true", help="model.onnx takes raw pixels and normalises them itself"
     )
+    parser.add_argument("--json", action="store_true", help="print where it is, and what it lacks, as JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -37,6 +38,8 @@ def run(arguments: argparse.Namespace) -> None:
     if not is_free:
         raise UsageError(f"`--out` is {arguments.out}, which exists and is not empty: give a new folder.")
 
+    import json
+
     from budgetnas.outcome.certify import export
 
     lacks = export(
@@ -46,6 +49,9 @@ def run(arguments: argparse.Namespace) -> None:
         trial=arguments.trial,
         with_preprocessing=arguments.with_preprocessing,
     )
+    if arguments.json:
+        print(json.dumps({"network": str(out), "lacks": lacks or None}, indent=2))
+        return
     if lacks:
         print(f"NOTE: {lacks}")
     print(f"network  {out}")

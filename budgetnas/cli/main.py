@@ -27,8 +27,13 @@ COMMANDS = {
     "calibrate": "find out how long a short training must be to rank networks",
     "train": "train one network under a recipe, over some seeds",
     "reproduce": "train the report's models as it did, reported beside measured",
+    "list": "list the runs of a folder: state, progress, the best of each",
+    "doctor": "say whether a search can run here, and what to do about it",
     "dashboard": "serve a run's study with optuna-dashboard",
 }
+
+START = """To begin: budgetnas search --max-params 5e6 --trials 100
+What can run here: budgetnas doctor. Options of a command: budgetnas COMMAND --help"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -64,6 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     odd = [word for word in words if not is_text(word)]
     if odd:
         print(f"budgetnas: {odd[0]!a} is no text: give words in UTF-8, and rename such a file.", file=sys.stderr)
+        return 2
+    if not words:
+        print(f"{make_parser('').format_help()}\n{START}", file=sys.stderr)
         return 2
     arguments = make_parser(words[0] if words and words[0] in COMMANDS else "").parse_args(words)
     try:

@@ -12,6 +12,7 @@ EXAMPLE = "budgetnas report runs/digits-5M-s0"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_run_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print where the files are as JSON")
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,8 +23,14 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the files and say where they are."""
+    import json
+
     from budgetnas.outcome.rewrite import rewrite
 
     page = rewrite(arguments.run, arguments.storage)
+    beside = sorted(path.name for path in page.parent.iterdir() if path.suffix in SUFFIXES)
+    if arguments.json:
+        print(json.dumps({"report": str(page), "beside_it": beside}, indent=2))
+        return
     print(f"report     {page}")
-    print(f"beside it  {', '.join(sorted(path.name for path in page.parent.iterdir() if path.suffix in SUFFIXES))}")
+    print(f"beside it  {', '.join(beside)}")

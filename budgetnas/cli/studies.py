@@ -16,6 +16,7 @@ from budgetnas.exceptions import UsageError
 if TYPE_CHECKING:
     from budgetnas.cli.console import Console
     from budgetnas.config.study import StudyConfig
+    from budgetnas.pipeline.plan import Plan
 
 Result = TypeVar("Result", covariant=True)
 
@@ -78,7 +79,7 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
         help="any section.key=value of the study file",
     )
     add("--dry-run", action="store_true", help="print the plan and stop")
-    add("--json", action="store_true", help="print the result as JSON")
+    add("--json", action="store_true", help="print the result, or the plan, as JSON")
 
 
 def read_study_arguments(arguments: argparse.Namespace, others: Mapping[str, Any]) -> StudyConfig:
@@ -104,7 +105,7 @@ def carry_out(
     arguments: argparse.Namespace,
     config: StudyConfig,
     *,
-    plan: Callable[[StudyConfig, Console], None],
+    plan: Callable[[StudyConfig, Console], Plan],
     work: Work[Result],
     show: Callable[[Console, Result], None],
     as_json: Callable[[Result], Any],
@@ -124,7 +125,11 @@ def carry_out(
     console = Console(as_json=arguments.json)
     console.told("Reading the data, counting the space, timing a few steps ...")
     if arguments.dry_run:
-        plan(config, console)
+        planned = plan(config, console)
+        if arguments.json:
+            from budgetnas.pipeline.plan_lines import as_json as plan_as_json
+
+            print(json.dumps(plan_as_json(planned), indent=2))
         return 0
     signal.signal(signal.SIGTERM, terminate)
     try:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from budgetnas.exceptions import DataError
+from budgetnas.records.system import memory
 
 _COPIES = 2
 
 
 def available_bytes() -> int:
-    """Return the memory that new allocations can have, as the system estimates it."""
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        for line in meminfo.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
+    """Return the memory that new allocations can have, as the system estimates it, within a container's limit."""
+    known = memory()
+    if known is not None:
+        return known[1]
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 

@@ -9,6 +9,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from budgetnas.exceptions import StorageError
+from budgetnas.outcome.ended import CUT_OFF
 from budgetnas.outcome.levels import CONTROLS, FULL, complete, look_key, rung_name
 from budgetnas.outcome.setup import Setup, read_setup
 from budgetnas.outcome.trusted import trusted_scores
@@ -52,7 +53,7 @@ class SearchResult:
     @property
     def stopped(self) -> str:
         """Why the search ended, or that it is still at work."""
-        return str(self.facts.get("stopped", "it was cut off, or is still at work"))
+        return str(self.facts.get("stopped", CUT_OFF))
 
     @property
     def drivers(self) -> Sequence[Mapping[str, Any]]:

@@ -34,12 +34,14 @@ _DRAWS, _MOST_DRAWS = 64, 200
 _USE = 6  # of randomness: samplers, promotions and controls have the lower numbers
 
 
-def plan_calibration(config: StudyConfig, listener: Listener) -> None:
+def plan_calibration(config: StudyConfig, listener: Listener) -> Plan:
     """Tell the plan of a calibration and write nothing."""
     with connected(config) as hardware:
         prepared = _prepare(config, hardware)
         with engine_of(prepared) as engine:
-            listener.planned(make_plan(prepared, engine, left=_expected(prepared), trainings=_lines(prepared)))
+            plan = make_plan(prepared, engine, left=_expected(prepared), trainings=_lines(prepared))
+    listener.planned(plan)
+    return plan
 
 
 def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]) -> Calibration:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from budgetnas.config.writer import study_toml
 from budgetnas.outcome.levels import FULL
+from budgetnas.outcome.setup import CALIBRATION
 from budgetnas.pipeline.describe import setup_of
 from budgetnas.pipeline.ladder import Ladder, make_ladder, ranges_of
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.resume import hold
-from budgetnas.storage.database import Storage, open_storage, sqlite_url, study_names
-from budgetnas.storage.files import own
+from budgetnas.storage.database import Storage, open_storage, public_url, sqlite_url, study_names
+from budgetnas.storage.files import own, write_text
 from budgetnas.storage.lease import leased
 from budgetnas.storage.study import StudyStore
+
+STUDY_FILE = "study.toml"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,4 +63,17 @@ def opened(prepared: Prepared, *, kind: str) -> Iterator[Opened]:
             prepared = hold(prepared, fulls, names=study_names(storage), kind=kind)
             ladder = make_ladder(prepared, storage, fulls, guard=lease.check)
             fulls.record("setup", setup_of(prepared, kind=kind).as_json())
+            write_text(folder / STUDY_FILE, study_file(prepared, kind=kind))
             yield Opened(folder=folder, storage=storage, prepared=prepared, ladder=ladder, check=lease.check)
+
+
+def study_file(prepared: Prepared, *, kind: str) -> str:
+    """Write the study file that goes on with a run; an address with a password in it stays out of it."""
+    config, storage = prepared.config, prepared.config.output.storage
+    command = f"calibrate RUN/{STUDY_FILE} --networks {config.search.trials}"
+    if kind != CALIBRATION:
+        command = f"search RUN/{STUDY_FILE}"
+    if storage is not None and public_url(storage) != storage:
+        config = replace(config, output=replace(config.output, storage=None))
+        command += " --storage URL"
+    return study_toml(config, head=f"This run with every default decided; `budgetnas {command}` goes on with it.")

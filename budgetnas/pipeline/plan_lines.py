@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.complexity.counter import count
+from budgetnas.config.study import flatten
 from budgetnas.pipeline.controls import controls
 from budgetnas.records.numbers import plural, write_macs, write_time
+from budgetnas.storage.database import public_url
 
 if TYPE_CHECKING:
     from budgetnas.pipeline.plan import Plan
@@ -47,6 +50,22 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
         ),
         ("time", f"about {write_time(plan.seconds)} for {'what is left' if plan.is_resumed else 'all of it'}{hint}"),
     ]
+
+
+def as_json(plan: Plan) -> dict[str, Any]:
+    """Return a plan for programs, the study with every default decided."""
+    study = flatten(plan.prepared.config)
+    if study["output.storage"] is not None:
+        study["output.storage"] = public_url(study["output.storage"])
+    return {
+        "run": f"{plan.prepared.config.output.dir}/{plan.prepared.name}",
+        "notice": plan.prepared.data.traits.notice or None,
+        "seconds": plan.seconds,
+        "images_per_second": plan.images_per_second,
+        "costs": [asdict(cost) for cost in plan.costs],
+        "lines": dict(plan_lines(plan)),
+        "study": study,
+    }
 
 
 def search_lines(prepared: Prepared) -> tuple[tuple[str, str], ...]:

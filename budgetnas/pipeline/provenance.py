@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import budgetnas
 from budgetnas.config.study import flatten
+from budgetnas.records.system import processor
 from budgetnas.storage.database import public_url
 from budgetnas.storage.study import StudyStore
 
@@ -59,14 +60,6 @@ def record_driver(
         "study": study,
     }
     store.record("drivers", [*store.facts.get("drivers", []), driver])
-
-
-def processor() -> str:
-    """Name the processor, as Linux does; its architecture elsewhere."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def git_commit(folder: Path) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from budgetnas.exceptions import StudyMismatchError
+from budgetnas.outcome.ended import ALL_DONE, RAN_OUT
 from budgetnas.outcome.levels import CONTROLS, FULL, complete, in_words, look_key, rung_name
 from budgetnas.outcome.setup import CALIBRATION, SEARCH
 from budgetnas.pipeline.controls import controls, wanted_controls
@@ -86,7 +87,7 @@ def is_done(prepared: Prepared, ladder: Ladder) -> bool:
 def why_stopped(prepared: Prepared, ladder: Ladder) -> str:
     """Say why a search ended, from what it left."""
     if is_done(prepared, ladder):
-        return "the band ran out of architectures" if ladder.first.facts.get("exhausted") else "all trials were done"
+        return RAN_OUT if ladder.first.facts.get("exhausted") else ALL_DONE
     open_levels = [name for name, number in work_left(prepared, ladder).items() if number]
     stores = {store.name.rpartition("/")[2]: store for store in ladder.stores[1:]}
     if open_levels and open_levels[0] in stores:

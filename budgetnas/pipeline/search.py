@@ -8,6 +8,7 @@ from pathlib import Path
 
 from budgetnas.config.study import StudyConfig
 from budgetnas.outcome.certify import certify
+from budgetnas.outcome.ended import CUT_OFF
 from budgetnas.outcome.levels import complete
 from budgetnas.outcome.publish import publish
 from budgetnas.outcome.result import SearchResult, read_result
@@ -36,12 +37,14 @@ from budgetnas.storage.study import StudyStore
 from budgetnas.training.perform import perform
 
 
-def dry_run(config: StudyConfig, listener: Listener) -> None:
+def dry_run(config: StudyConfig, listener: Listener) -> Plan:
     """Tell the plan of a search and write nothing."""
     with connected(config) as hardware:
         prepared = prepare(config, hardware)
         with engine_of(prepared) as engine:
-            listener.planned(make_plan(prepared, engine, left=expected(prepared), trainings=search_lines(prepared)))
+            plan = make_plan(prepared, engine, left=expected(prepared), trainings=search_lines(prepared))
+    listener.planned(plan)
+    return plan
 
 
 def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], work: Work = perform) -> SearchResult:
@@ -61,7 +64,7 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], w
         prepared, ladder, fulls = run.prepared, run.ladder, run.ladder.fulls
         is_resumed = bool(ladder.first.trials)
         if not is_done(prepared, ladder):
-            fulls.record("stopped", "it was cut off, or is still at work")
+            fulls.record("stopped", CUT_OFF)
             with engine_of(prepared, work=work) as engine:
                 left, trainings = work_left(prepared, ladder), search_lines(prepared)
                 plan = make_plan(prepared, engine, left=left, trainings=trainings, is_resumed=is_resumed)

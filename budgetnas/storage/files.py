@@ -155,3 +155,16 @@ def own(folder: Path) -> Iterator[None]:
             if [child.name for child in folder.iterdir()] == [lock.name]:
                 lock.unlink()
                 folder.rmdir()
+
+
+def holder(folder: Path) -> str | None:
+    """Say which process holds a run directory by `own`, None if none does; nothing is written."""
+    try:
+        with (folder / ".lock").open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # let go at once, when the file is closed
+            except OSError:
+                return file.read().strip() or "unknown"
+    except OSError:
+        pass
+    return None

@@ -17,8 +17,7 @@ from optuna.storages import BaseStorage
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.records.trial import Candidate, Trial, TrialState
 from budgetnas.storage.database import translated
-
-_RECORD = "budgetnas"
+from budgetnas.storage.record import read_trial, write_candidate
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +103,7 @@ class StudyStore:
             state=optuna.trial.TrialState[state.value],
             params=self._ranges.encode(candidate.spec),
             distributions=self._ranges.distributions(),
-            user_attrs={**_columns(candidate), **attrs},
+            user_attrs={**write_candidate(candidate), **attrs},
         )
         with translated(self.name):
             trial_id = self._storage.create_new_trial(self._study_id, template_trial=template)
@@ -179,34 +178,11 @@ def read_study(storage: BaseStorage, name: str) -> tuple[Sequence[Trial], dict[s
         return trials, dict(storage.get_study_user_attrs(study_id))
 
 
-def _columns(candidate: Candidate) -> dict[str, Any]:
-    return {
-        "spec": candidate.spec.id,
-        "params": candidate.params,
-        "macs": candidate.macs,
-        "origin": candidate.origin,
-        _RECORD: {
-            "blocks": list(candidate.spec.blocks),
-            "widths": list(candidate.spec.widths),
-            "stem_width": candidate.spec.stem_width,
-        },
-    }
-
-
 def _from_optuna(frozen: optuna.trial.FrozenTrial) -> Trial:
-    attrs = dict(frozen.user_attrs)
-    record = attrs.pop(_RECORD, None)
-    if record is None:
-        raise ValueError(f"trial {frozen.number} was not made by budgetnas")
-    spec = ResNetSpec(blocks=tuple(record["blocks"]), widths=tuple(record["widths"]), stem_width=record["stem_width"])
-    attrs.pop("spec")
-    candidate = Candidate(spec=spec, params=attrs.pop("params"), macs=attrs.pop("macs"), origin=attrs.pop("origin"))
-    state = TrialState(frozen.state.name)
-    return Trial(
+    return read_trial(
         number=frozen.number,
-        candidate=candidate,
-        state=state,
-        score=frozen.value if state is TrialState.COMPLETE else None,
-        curve=dict(frozen.intermediate_values),
-        attrs=attrs,
+        state=frozen.state.name,
+        value=frozen.value,
+        curve=frozen.intermediate_values,
+        attrs=frozen.user_attrs,
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import torch
 
 from budgetnas.exceptions import UsageError
+from budgetnas.records.system import cores
 
 Device = Literal["cpu", "cuda", "mps"]
 
@@ -78,16 +77,5 @@ def find_hardware(wish: str) -> Hardware:
         name=f"cuda ({torch.cuda.get_device_name()})" if device == "cuda" else device,
         precision=resolve_precision("auto", device),
         gpus=torch.cuda.device_count() if device == "cuda" else int(device == "mps"),
-        cores=_cores(),
+        cores=cores(),
     )
-
-
-def _cores() -> int:
-    """Return how many CPU cores this process may use, a container's quota included."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = Path("/sys/fs/cgroup/cpu.max")
-    if quota.is_file():
-        limit, _, period = quota.read_text().strip().partition(" ")
-        if limit.isdigit() and period.isdigit():
-            cores = min(cores, -(-int(limit) // int(period)))
-    return max(1, cores)

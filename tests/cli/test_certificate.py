@@ -134,3 +134,47 @@ def test_predict_says_in_a_line_what_is_no_image(run, tmp_path, capsys, name):
     error = capsys.readouterr().err
     assert "is no readable image" in error
     assert error.count("\n") == 1
+
+
+def test_programs_read_one_document_of_every_command_on_a_run(run, tmp_path, capsys):
+    Image.new("L", (8, 8)).save(tmp_path / "one.png")
+    net = tmp_path / "net"
+    commands = [
+        ("best", run),
+        ("report", run),
+        ("export", run, "--out", net),
+        ("verify", net),
+        ("predict", net, tmp_path / "one.png"),
+        ("list", run.parent),
+        ("list", run),
+    ]
+    found = []
+    for words in commands:
+        assert main([*map(str, words), "--json"]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    results = json.loads((run / "results.json").read_text())
+    assert found[1] == {
+        "report": str(run / "report.html"),
+        "beside_it": ["curves.csv", "manifest.json", "results.json", "trainings.csv", "trials.csv"],
+    }
+    assert found[2] == {"network": str(net), "lacks": None}
+    (row,), (alone,) = found[5], found[6]
+    assert row == alone
+    assert (row["name"], row["kind"], row["state"]) == (run.name, "search", "finished")
+    assert (row["done"], row["asked"], row["max_params"]) == (4, 4, 60_000)
+    for key in ("spec", "params", "score", "test_accuracy"):
+        assert row[key] == results["winner"][key]
+
+
+def test_a_list_of_runs_is_a_table_for_people(run, tmp_path, capsys):
+    (run.parent / "broken").mkdir()
+    try:
+        assert main(["list", str(run.parent)]) == 0
+    finally:
+        (run.parent / "broken").rmdir()
+    title, head, *rows = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert title == ["Runs", "in", str(run.parent)]
+    assert head[:4] == ["run", "kind", "state", "data"]
+    assert rows[0] == ["broken", "unreadable"]
+    assert rows[1][:4] == [run.name, "search", "finished", "digits"]
+    assert " ".join(rows[2]).startswith("broken: unreadable: it holds neither")

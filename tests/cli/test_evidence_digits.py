@@ -11,6 +11,8 @@ import optuna
 import pandas as pd
 import pytest
 
+from budgetnas.outcome.runs import read_run
+
 WORDS = (
     "search", "--max-params", "60k", "--trials", 9, "--promote", 2, "--full-epochs", 2, "--device", "cpu",
     "--dataset", "digits", "--no-paper-models", "--set", "proxy.rungs=[1, 2]", "--set", "full.repeats=2",
@@ -141,6 +143,8 @@ def test_a_calibration_judges_lengths_beside_params_and_macs_and_goes_on_with_mo
     assert done.returncode == 0, done.stderr
     assert (run / "calibration.html").read_bytes() == page
     assert "holds a calibration, not a search" in budgetnas("best", run).stderr
+    listed = read_run(run)
+    assert (listed.kind, listed.state, listed.done, listed.asked) == ("calibration", "finished", 11, 11)
 
 
 def test_tiers_share_one_search_and_each_has_its_best(budgetnas, tmp_path):

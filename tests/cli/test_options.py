@@ -26,20 +26,29 @@ TRAIN = """
 """
 
 
+SHAPE = {"--max-params", "--classes", "--channels", "--image-size", "--json"}
+HEIGHT, WIDTH = 40, 100  # of a screen
+
+
 def options(name: str) -> set[str]:
     commands = next(a for a in make_parser()._actions if isinstance(a, argparse._SubParsersAction))
     return {word for action in commands.choices[name]._actions for word in action.option_strings} - {"-h", "--help"}
 
 
-def test_the_options_of_search_are_frozen():
+def test_the_options_of_every_command_are_frozen():
     assert options("search") == set(SEARCH.split())
     assert options("calibrate") == set(CALIBRATE.split())
     assert options("best") == {"--max-params", "--storage", "--json"}
-    assert options("export") == {"--trial", "--out", "--with-preprocessing", "--storage"}
+    assert options("export") == {"--trial", "--out", "--with-preprocessing", "--storage", "--json"}
     assert options("verify") == {"--dataset", "--data-dir", "--json"}
     assert options("predict") == {"--top", "--json"}
-    assert options("report") == {"--storage"}
+    assert options("report") == {"--storage", "--json"}
+    assert options("list") == {"--json"}
+    assert options("doctor") == {"--out", "--data-dir", "--json"}
     assert options("dashboard") == {"--storage", "--host", "--port"}
+    assert options("count") == SHAPE | {"--blocks", "--widths", "--stem-width", "--table"}
+    assert options("space") == SHAPE | {"--set", "--html"}
+    assert options("fit") == SHAPE | {"--blocks", "--widths", "--step"}
     assert options("train") == set(TRAIN.split())
     assert options("reproduce") == set(TRAIN.split()) - {"--blocks", "--widths"} | {"--models"}
 
@@ -48,18 +57,47 @@ def test_every_option_sets_a_key_that_exists():
     assert set(KEYS.values()) <= set(flatten(StudyConfig()))
 
 
+def test_every_command_speaks_to_programs_but_the_one_that_serves_people():
+    assert {name for name in COMMANDS if "--json" not in options(name)} == {"dashboard"}
+
+
+def fits_a_screen(text: str) -> bool:
+    lines = text.splitlines()
+    return len(lines) <= HEIGHT and max(map(len, lines)) <= WIDTH
+
+
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_fits_a_screen_and_shows_an_example(capsys, name):
+def test_help_fits_a_screen_and_shows_an_example_that_can_be_parsed(capsys, monkeypatch, name):
+    monkeypatch.setenv("COLUMNS", str(WIDTH))
     with pytest.raises(SystemExit) as stopped:
         main([name, "--help"])
     assert stopped.value.code == 0
     text = capsys.readouterr().out
-    assert "example: budgetnas" in text
-    assert len(text.splitlines()) <= 50
+    assert fits_a_screen(text)
+    example = text.splitlines()[-1].removeprefix("example: ").split()
+    assert example[:2] == ["budgetnas", name]
+    make_parser(name).parse_args(example[1:])
+
+
+@pytest.mark.parametrize("words", [[], ["--help"]])
+def test_the_commands_fit_a_screen_too_and_nothing_at_all_is_no_command(capsys, monkeypatch, words):
+    monkeypatch.setenv("COLUMNS", str(WIDTH))
+    try:
+        status = main(words)
+    except SystemExit as stopped:
+        status = stopped.code
+    captured = capsys.readouterr()
+    text = captured.out if words else captured.err
+    assert status == (0 if words else 2)
+    assert (captured.err if words else captured.out) == ""
+    assert fits_a_screen(text)
+    assert set(COMMANDS) <= set(text.split())
+    if not words:
+        assert text.splitlines()[-2] == "To begin: budgetnas search --max-params 5e6 --trials 100"
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["serach"], ["search", "--trails", "5"], ["search", "--trials", "x"], ["count", "--max", "5"]]
+    "words", [["serach"], ["search", "--trails", "5"], ["search", "--trials", "x"], ["count", "--max", "5"]]
 )
 def test_unknown_words_are_one_line_with_the_next_step(capsys, words):
     with pytest.raises(SystemExit) as stopped:

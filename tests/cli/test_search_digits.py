@@ -107,6 +107,18 @@ def test_the_study_database_is_optunas(finished):
     assert {t.user_attrs["parent"] for t in full.trials} <= {t.number for t in done}
 
 
+def test_the_study_file_of_a_run_means_that_run(finished, budgetnas):
+    folder, done = finished
+    study = Path("runs", "digits-60k-s0", "study.toml")
+    assert "trials = 6\n" in (folder / study).read_text()
+    again = budgetnas("search", study, cwd=folder)
+    assert again.returncode == 0, again.stderr
+    assert "This search was already finished; this is its result." in again.stdout
+    assert [line for line in again.stdout.splitlines() if line.startswith("by short trainings")] == [
+        line for line in done.stdout.splitlines() if line.startswith("by short trainings")
+    ]
+
+
 def test_a_finished_search_shows_its_result_and_a_larger_one_goes_on(finished, budgetnas, tmp_path):
     folder, _ = finished
     before = trials(folder / "runs" / "digits-60k-s0")

@@ -16,6 +16,8 @@ from pathlib import Path
 import optuna
 import pytest
 
+from budgetnas.outcome.runs import read_run
+
 NET = ("--blocks", "1,1", "--widths", "8,16", "--dataset", "digits", "--device", "cpu", "--name", "one")
 
 
@@ -54,6 +56,15 @@ def test_a_network_is_trained_over_seeds_scored_tested_and_kept(undisturbed, bud
     assert (row["seeds"], row["epochs"]) == (2, 20)
     assert row["test"]["mean"] > 80
     assert "epoch 1/20" not in again.stderr
+
+
+def test_a_list_shows_a_training_with_its_best_seed(undisturbed):
+    _, folder = undisturbed
+    listed = read_run(folder)
+    last = [float(row["accuracy"]) for row in read_rows(folder / "epochs.csv") if row["epoch"] == "20"]
+    assert (listed.kind, listed.state, listed.done, listed.asked) == ("train", "finished", 2, 2)
+    assert listed.score == pytest.approx(max(last), rel=1e-5)
+    assert listed.test_accuracy > 0.8
 
 
 def test_a_network_that_was_trained_alone_has_a_certificate_too(undisturbed, tmp_path, capsys):
@@ -175,6 +186,10 @@ def test_the_reports_models_stand_beside_what_it_reported(budgetnas, make_npz, t
     assert content["watched"] == "test"
     assert content["rows"][0]["partial"] is True
     assert content["reported"]["model2"]["accuracy"] == 95.46
+    listed = read_run(tmp_path / "runs" / "paper")
+    assert (listed.kind, listed.state, listed.done, listed.asked) == ("reproduce", "finished", 1, 1)
+    assert (listed.score_of, listed.test_accuracy) == ("test set, watched every epoch", None)
+    assert 100 * listed.score == pytest.approx(content["rows"][0]["last"]["mean"])
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
 
 from budgetnas.exceptions import StorageError
-from budgetnas.storage.files import digest, own, parse_json, read_bytes, read_file, write_bytes, write_json
+from budgetnas.storage.files import digest, holder, own, parse_json, read_bytes, read_file, write_bytes, write_json
 
 
 def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
@@ -58,3 +59,18 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match=r"cannot be written \(Not a directory\)"), own(tmp_path / "file" / "run"):
         pass
+
+
+def test_a_holder_is_named_and_not_disturbed(tmp_path):
+    folder = tmp_path / "run"
+    assert holder(folder) is None
+    with own(folder):
+        (folder / "study.db").touch()
+        before = (folder / ".lock").read_bytes()
+        assert holder(folder) == f"{os.getpid()} on {os.uname().nodename}"
+        assert (folder / ".lock").read_bytes() == before
+        with pytest.raises(StorageError, match="is in use by process"), own(folder):
+            pass
+    assert holder(folder) is None
+    with own(folder):
+        assert holder(folder) is not None

@@ -1,0 +1,75 @@
+"""`budgetnas doctor`: what this machine has for a search, and what to do about it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from budgetnas.records.machine import Device, Machine
+
+DESCRIPTION = "Say what this machine has for a search and what to do about it. Exit status 1: no search can run."
+EXAMPLE = "budgetnas doctor"
+SHOWN = ("python", "budgetnas", "torch", "torchvision", "optuna", "sqlite")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--out", default="runs", metavar="DIR", help="folder of all runs (default runs)")
+    parser.add_argument("--data-dir", default="data", metavar="DIR", help="where data sets live (default data)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the facts; return 1 where no search can run."""
+    import json
+    from dataclasses import asdict
+
+    from budgetnas.pipeline.advice import advise
+    from budgetnas.pipeline.machine import examine
+
+    machine = examine(Path(arguments.out), Path(arguments.data_dir))
+    advice = advise(machine)
+    can_search = not any(one.stops for one in advice)
+    if arguments.json:
+        print(json.dumps({"can_search": can_search, **asdict(machine), "to_do": [asdict(a) for a in advice]}, indent=2))
+        return 0 if can_search else 1
+    for name, value in _lines(machine):
+        print(f"{name:<11} {value}")
+    print("A search can run here." if can_search else "No search can run here yet.")
+    for one in advice:
+        print(f"TO DO: {one.text}")
+    return 0 if can_search else 1
+
+
+def _lines(machine: Machine) -> Iterator[tuple[str, str]]:
+    yield "versions", ", ".join(f"{name} {machine.versions.get(name) or 'is missing'}" for name in SHOWN)
+    for extra in machine.extras:
+        yield "", f"{extra.name} {extra.version or f'is not here: {extra.install}'} (for {extra.use})"
+    for device in machine.devices:
+        yield "device", _device(device, machine.cores)
+    if machine.driver_cuda or machine.torch_cuda:
+        driver = ".".join(map(str, machine.driver_cuda)) if machine.driver_cuda else "none"
+        yield "cuda", f"torch was built for {machine.torch_cuda or 'none'}, the driver knows {driver}"
+    for data in machine.data:
+        yield "data", f"{data.name}: {data.told}"
+    if machine.memory is not None and machine.memory_free is not None:
+        yield "memory", f"{_size(machine.memory_free)} free of {_size(machine.memory)}"
+    free = "unknown" if machine.disk_free is None else f"{_size(machine.disk_free)} free"
+    yield "runs", f"{machine.folder}: {machine.folder_error or 'can be written'}, {free}"
+
+
+def _device(device: Device, cores: int) -> str:
+    bf16 = {True: "native", False: "not native, so fp32", None: "unknown"}[device.bf16]
+    told = f"{device.kind}: {device.name}"
+    if device.kind == "cpu":
+        told += f", {cores} core{'s' * (cores != 1)} to use"
+    if device.memory is not None and device.free is not None:
+        told += f", {_size(device.free)} free of {_size(device.memory)}"
+    return f"{told}; bf16 {bf16}"
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"

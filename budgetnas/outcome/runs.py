@@ -1,0 +1,244 @@
+"""The runs of a folder, a row each: what they are, how far, the best that they found; nothing is written or held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import mean
+from typing import Any, Literal
+
+from budgetnas.exceptions import BudgetNASError, StorageError
+from budgetnas.outcome.ended import is_finished
+from budgetnas.outcome.levels import FULL, complete, look_key, rung_name
+from budgetnas.outcome.setup import CALIBRATION, SEARCH, Setup, TrainingsSetup, read_setup, read_trainings_setup
+from budgetnas.promotion.select import finalists
+from budgetnas.records.numbers import plural
+from budgetnas.records.trial import Trial, TrialState
+from budgetnas.storage.files import holder, parse_json, read_file
+from budgetnas.storage.glance import Study, glance
+
+DATABASE = "study.db"
+AFTER_FULL, AFTER_LAST = "validation after full training", "validation after the last epoch"
+State = Literal["running", "stopped", "finished", "unreadable"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """A run as far as it is; None for what is not known.
+
+    Attributes:
+        name: of its folder.
+        state: "stopped" means that the same command goes on with it.
+        kind: "search", "calibration", "train" or "reproduce".
+        data: name of the data set.
+        max_params: the largest cap on params.
+        done: trainings that are COMPLETE, of those that `asked` counts.
+        asked: short trainings of a search, full ones of a calibration, all others.
+        score: of the best network, in [0, 1].
+        score_of: what that score is.
+        spec: id of the best network.
+        params: of the best network.
+        test_accuracy: of the best network, in [0, 1], where the test set was read after the choice.
+        process: which process runs it.
+        why: why it cannot be read.
+        changed: when its study was last written, ISO 8601 in UTC.
+    """
+
+    name: str
+    state: State
+    kind: str | None = None
+    data: str | None = None
+    max_params: int | None = None
+    done: int | None = None
+    asked: int | None = None
+    score: float | None = None
+    score_of: str | None = None
+    spec: str | None = None
+    params: int | None = None
+    test_accuracy: float | None = None
+    process: str | None = None
+    why: str | None = None
+    changed: str
+
+
+def find_runs(folder: Path) -> list[Run]:
+    """Read every run below a folder, or the one that the folder is, newest first.
+
+    Raises:
+        StorageError: there is no such folder.
+    """
+    if (folder / DATABASE).is_file():
+        return [read_run(folder)]
+    try:
+        inside = [child for child in folder.iterdir() if child.is_dir() and not child.name.startswith(".")]
+    except OSError as error:
+        raise StorageError(
+            f"`{folder}` cannot be read ({error.strerror}): give a folder of runs, or begin a run with `search`."
+        ) from error
+    return sorted(map(read_run, inside), key=lambda run: (run.changed, run.name), reverse=True)
+
+
+def read_run(folder: Path) -> Run:
+    """Read one run; one that cannot be read says why."""
+    process = holder(folder)
+    name, changed = folder.resolve().name, _changed(folder)
+    try:
+        run = replace(_read(folder, name), changed=changed)
+    except BudgetNASError as error:
+        run = Run(name=name, state="unreadable", why=" ".join(str(error).split()), changed=changed)
+    if process is not None:  # also while its study is being made
+        run = replace(run, state="running", process=process)
+    return run
+
+
+def _read(folder: Path, name: str) -> Run:
+    if not (folder / DATABASE).is_file():
+        return _from_results(folder, name)
+    studies = glance(folder / DATABASE)
+    try:
+        if name in studies:
+            return _trainings(name, studies[name])
+        if f"{name}/{FULL}" not in studies:
+            held = ", ".join(sorted({known.partition("/")[0] for known in studies})) or "no study yet"
+            raise StorageError(
+                f"its `{DATABASE}` holds {held}, not {name}: give the folder its old name, or run it again."
+            )
+        return _study(name, studies)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise StorageError(
+            f"`{name}` was made by another version of this program ({error!r}): run it again."
+        ) from error
+
+
+def _study(name: str, studies: Mapping[str, Study]) -> Run:
+    """Sum up a search or a calibration."""
+    fulls, facts = studies[f"{name}/{FULL}"]
+    if "setup" not in facts:
+        raise StorageError(f"`{name}` was cut off before its first training: run it again.")
+    kind = CALIBRATION if facts["setup"].get("kind") == CALIBRATION else SEARCH
+    setup = read_setup(facts["setup"], name=name, kind=kind)
+    rungs = {rung: studies.get(f"{name}/{rung}", ([], {}))[0] for rung in map(rung_name, setup.rungs)}
+    first = rungs[rung_name(setup.rungs[0])]
+    run = Run(name=name, state="stopped", kind=kind, data=setup.data.name, max_params=setup.cap, changed="")
+    if kind == CALIBRATION:
+        nets = min(setup.study.search.trials, setup.tiers[-1].members)
+        asked = nets * setup.study.full.repeats
+        is_done = len(complete(fulls)) >= asked and all(len(complete(rung)) >= nets for rung in rungs.values())
+        run = replace(run, done=len(complete(fulls)), asked=asked, state="finished" if is_done else "stopped")
+        return replace(run, **_best_single(fulls, AFTER_FULL))
+    is_done = is_finished(str(facts.get("stopped", "")))
+    run = replace(run, done=_counted(setup, first), asked=setup.study.search.trials)
+    best = _winner(fulls, facts) or _best_single(first, f"validation after {plural(setup.rungs[0], 'epoch')}")
+    return replace(run, state="finished" if is_done else "stopped", **best)
+
+
+def _counted(setup: Setup, trials: Sequence[Trial]) -> int:
+    """Count what `--trials` asks for: those trained, and those that a sampler wasted over the budget."""
+    wasted = [t for t in trials if t.state is TrialState.PRUNED and not t.attrs["seeded"]]
+    return len(complete(trials)) + (len(wasted) if setup.study.search.over_budget == "prune" else 0)
+
+
+def _winner(fulls: Sequence[Trial], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the network of the best mean score after full training, nothing before any."""
+    ranked = finalists(fulls)
+    if not ranked:
+        return {}
+    winner, looks = ranked[0], facts.get("looks", {})
+    seen = [looks[look_key(run, FULL)] for run in winner.runs if look_key(run, FULL) in looks]
+    tests = [look["correct"] / look["images"] for look in seen]
+    return {
+        "score": winner.score,
+        "score_of": AFTER_FULL,
+        "spec": winner.candidate.spec.id,
+        "params": winner.candidate.params,
+        "test_accuracy": mean(tests) if tests else None,
+    }
+
+
+def _best_single(trials: Sequence[Trial], score_of: str) -> dict[str, Any]:
+    """Return the training of the highest score, of equals the smaller network; nothing before any."""
+    found = complete(trials)
+    if not found:
+        return {}
+    best = min(found, key=lambda trial: (-(trial.score or 0.0), trial.candidate.params, trial.number))
+    candidate = best.candidate
+    return {"score": best.score, "score_of": score_of, "spec": candidate.spec.id, "params": candidate.params}
+
+
+def _trainings(name: str, study: Study) -> Run:
+    """Sum up declared trainings: those that the last driver was asked for."""
+    trials, facts = study
+    setup: TrainingsSetup = read_trainings_setup(facts.get("setup"), name=name)
+    watches_test = setup.watches == "test"
+    last = facts["drivers"][-1]["study"] if facts.get("drivers") else {"runs": [], "epochs": None}
+    asked = {_asked(one, last["epochs"]) for one in last["runs"]}
+    done = [t for t in complete(trials) if _made(t) in asked]
+    looks = facts.get("looks", {})
+    untested = [] if watches_test else [t for t in done if look_key(t) not in looks]
+    best = _best_single(done, "test set, watched every epoch" if watches_test else AFTER_LAST)
+    seen = next((looks.get(look_key(t)) for t in done if t.score == best["score"]), None) if best else None
+    return Run(
+        name=name,
+        state="finished" if len(done) == len(asked) and done and not untested else "stopped",
+        kind="reproduce" if watches_test else "train",
+        data=setup.data.name,
+        done=len(done),
+        asked=len(asked),
+        test_accuracy=seen["correct"] / seen["images"] if seen else None,
+        changed="",
+        **best,
+    )
+
+
+def _asked(declared: Mapping[str, Any], epochs: int | None) -> tuple[Any, ...]:
+    length = sum(phase["epochs"] for phase in declared["phases"])
+    phases = tuple((phase["epochs"], phase["period"]) for phase in declared["phases"])
+    candidate = declared["candidate"]
+    spec = str(candidate["spec"]["blocks"]), str(candidate["spec"]["widths"])
+    return candidate["origin"], spec, phases, declared["repeat"], length if epochs is None else min(length, epochs)
+
+
+def _made(trial: Trial) -> tuple[Any, ...]:
+    spec, attrs = trial.candidate.spec, trial.attrs
+    shape = str(list(spec.blocks)), str(list(spec.widths))
+    phases = tuple((epochs, period) for epochs, period in attrs["phases"])
+    return trial.candidate.origin, shape, phases, attrs["repeat"], attrs["asked_epochs"]
+
+
+def _from_results(folder: Path, name: str) -> Run:
+    """Sum up a search whose study is in another storage, from what its last driver wrote into the folder."""
+    path = folder / "results.json"
+    if not path.is_file():
+        raise StorageError(f"it holds neither `{DATABASE}` nor `{path.name}`: no run, or one cut off at its start.")
+    try:
+        content = parse_json(read_file(path), where=path)
+        winner = content["winner"] or {}
+        return Run(
+            name=name,
+            state="finished" if is_finished(content["stopped"]) else "stopped",
+            kind=SEARCH,
+            data=content["dataset"],
+            max_params=content["max_params"],
+            done=content["trained"],
+            asked=content["setup"]["study"]["search"]["trials"],
+            score=winner.get("score"),
+            score_of=AFTER_FULL if winner else None,
+            spec=winner.get("spec"),
+            params=winner.get("params"),
+            test_accuracy=winner.get("test_accuracy"),
+            changed="",
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise StorageError(f"`{path.name}` was not written by this version of this program: run it again.") from error
+
+
+def _changed(folder: Path) -> str:
+    """Return when the study was last written, or else its folder."""
+    for path in (folder / DATABASE, folder):
+        try:
+            return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
+        except OSError:
+            continue
+    return ""

@@ -1,0 +1,75 @@
+"""Escape codes: on a terminal that wants them, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+
+SAYS = """
+from budgetnas.cli.console import Console
+from budgetnas.pipeline.listener import Progress
+from budgetnas.records.table import Table
+with Console(as_json=False) as console:
+    for done in (1, 2):
+        console.progressed(Progress(level="r3", done=done, total=2, best=0.5))
+console.show_table(Table(title="A title", columns=("network", "params"), rows=[("1x8", "1,362")]))
+console._out.print("NOTE: a notice", style="bold black on yellow", markup=False)
+"""
+ESCAPE = "\x1b"
+COLOUR = re.compile(r"\x1b\[[0-9;]*\b(3[0-9]|4[0-9]|9[0-7]|10[0-7])(;[0-9;]*)?m")
+
+
+def on_a_terminal(words: list[str], **environment: str) -> str:
+    ours, theirs = pty.openpty()
+    clean = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR", "COLORTERM")}
+    env = {**clean, "TERM": "xterm-256color", "COLUMNS": "120", **environment}
+    process = subprocess.Popen([sys.executable, *words], stdout=theirs, stderr=theirs, env=env)
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            part = os.read(ours, 65_536)
+        except OSError:  # the other end has closed
+            break
+        if not part:
+            break
+        seen += part
+    os.close(ours)
+    assert process.wait(timeout=60) == 0, seen.decode()
+    return seen.decode()
+
+
+def test_a_terminal_has_colours_and_bars():
+    text = on_a_terminal(["-c", SAYS])
+    assert COLOUR.search(text)
+    assert "━" in text
+    assert "1,362" in text
+
+
+def test_no_color_takes_the_colours_away_and_leaves_the_bars():
+    text = on_a_terminal(["-c", SAYS], NO_COLOR="1")
+    assert not COLOUR.search(text)
+    assert "━" in text
+    assert "NOTE: a notice" in text
+
+
+def test_a_dumb_terminal_gets_plain_lines():
+    text = on_a_terminal(["-c", SAYS], TERM="dumb")
+    assert ESCAPE not in text
+    assert "short trainings of 3 epochs: 1 of 2  best 50.00 %" in text
+    assert "1,362" in text
+
+
+def test_a_table_of_a_real_command_has_none_either():
+    text = on_a_terminal(["-m", "budgetnas", "list", "."], NO_COLOR="1")
+    assert "Runs in ." in text
+    assert not COLOUR.search(text)
+
+
+def test_a_pipe_has_no_escape_codes():
+    done = subprocess.run([sys.executable, "-c", SAYS], capture_output=True, text=True, check=True)
+    assert ESCAPE not in done.stdout + done.stderr
+    assert "short trainings of 3 epochs: 1 of 2" in done.stdout

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from small_studies import prepared
+
+from budgetnas.config.study import load_study
+from budgetnas.exceptions import StudyMismatchError
+from budgetnas.outcome.setup import CALIBRATION, SEARCH
+from budgetnas.pipeline.opened import opened, study_file
+from budgetnas.pipeline.prepare import prepare
+
+
+@pytest.mark.parametrize("storage", ["postgresql://me:secret@host/db", "postgresql://host/db?user=me&password=secret"])
+def test_no_password_is_in_the_study_file_and_it_says_what_to_add(storage):
+    text = study_file(prepared(output__storage=storage), kind=SEARCH)
+    assert "secret" not in text
+    assert "storage =" not in text
+    assert "`budgetnas search RUN/study.toml --storage URL` goes on with it." in text.splitlines()[0]
+
+
+def test_an_address_without_a_password_stays():
+    assert 'storage = "postgresql://me@host/db"' in study_file(
+        prepared(output__storage="postgresql://me@host/db"), kind=SEARCH
+    )
+
+
+def test_a_run_holds_the_study_that_goes_on_with_it(tmp_path):
+    study = prepared(output__dir=str(tmp_path), full__repeats=2, proxy__rungs=[1, 2])
+    with opened(study, kind=SEARCH) as run:
+        path = run.folder / "study.toml"
+    before = path.read_text()
+    again = prepare(load_study(str(path), {}, []))
+    assert again.config == study.config
+    assert again.identity() == study.identity()
+    with opened(again, kind=SEARCH):
+        assert path.read_text() == before
+    more = prepare(load_study(str(path), {"search.trials": 9}, []))
+    with opened(more, kind=SEARCH):
+        assert "trials = 9\n" in path.read_text()
+    other = replace(study, config=replace(study.config, search=replace(study.config.search, seed=1)))
+    with pytest.raises(StudyMismatchError), opened(other, kind=SEARCH):
+        pass
+    assert "seed = 0\n" in path.read_text()
+
+
+def test_the_study_of_a_calibration_says_how_many_networks_it_has(tmp_path):
+    study = prepared(output__dir=str(tmp_path), search__trials=5)
+    with opened(study, kind=CALIBRATION):
+        head = (Path(tmp_path) / "s" / "study.toml").read_text().splitlines()[0]
+    assert "`budgetnas calibrate RUN/study.toml --networks 5` goes on with it." in head
