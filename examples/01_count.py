@@ -1,4 +1,9 @@
-"""Count a network exactly, layer by layer, without building it."""
+"""
+Count a network
+===============
+
+Exactly, layer by layer, without building it.
+"""
 
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec

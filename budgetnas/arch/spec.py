@@ -75,6 +75,9 @@ class ResNetSpec:
     def from_stages(cls, blocks: Sequence[int], widths: Sequence[int], *, stem_width: int = 0) -> ResNetSpec:
         """Make the canonical spec of `blocks` per stage, where 0 marks an empty stage.
 
+        >>> ResNetSpec.from_stages([4, 0, 3, 0], [64, 128, 250, 512])
+        ResNetSpec(blocks=(4, 3), widths=(64, 250), stem_width=64)
+
         Args:
             blocks: basic blocks per stage, 0 or more.
             widths: one width per stage, or one per non-empty stage.
@@ -101,7 +104,11 @@ class ResNetSpec:
 
     @property
     def id(self) -> str:
-        """Name the architecture uniquely, for example `4x64-5x128-3x256`, led by `s32-` where the stem differs."""
+        """Name the architecture uniquely, led by `s32-` where the stem differs.
+
+        >>> ResNetSpec(blocks=(4, 5, 3), widths=(64, 128, 256)).id
+        '4x64-5x128-3x256'
+        """
         stem = "" if self.stem_width == self.widths[0] else f"s{self.stem_width}-"
         return stem + "-".join(f"{b}x{w}" for b, w in zip(self.blocks, self.widths, strict=True))
 

@@ -18,6 +18,9 @@ _LARGEST = 10**15
 def parse_cap(value: str | float, *, name: str = "max_params", reference: Callable[[str], int] | None = None) -> int:
     """Read a cap: `5e6`, `5M`, `272k`, `5_000_000`, a plain number, or a share of a network like `45%resnet18`.
 
+    >>> parse_cap("5e6"), parse_cap("272k"), parse_cap("1.5M")
+    (5000000, 272000, 1500000)
+
     Args:
         value: what was typed, or a number from a study file.
         name: what to call the value in an error.
@@ -59,7 +62,11 @@ def _digits(match: re.Match[str]) -> tuple[int, int]:
 
 
 def write_cap(cap: int) -> str:
-    """Write a cap as short as it goes: 5_000_000 as `5M`, 272_474 as `272474`."""
+    """Write a cap as short as it goes.
+
+    >>> write_cap(5_000_000), write_cap(272_474)
+    ('5M', '272474')
+    """
     for suffix, unit in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
         text = f"{cap / unit:.4g}"
         if cap >= unit and "e" not in text and parse_cap(text + suffix) == cap:

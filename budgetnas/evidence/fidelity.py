@@ -85,6 +85,9 @@ def difference(first: npt.ArrayLike, second: npt.ArrayLike, full: npt.ArrayLike,
 def kendall(left: npt.ArrayLike, right: npt.ArrayLike) -> float:
     """Return Kendall's tau-b of two columns [N], in [-1, 1]; NaN where one of them is constant or N < 2.
 
+    >>> round(kendall([0.61, 0.63, 0.66, 0.70], [0.91, 0.93, 0.92, 0.95]), 3)
+    0.667
+
     Kendall, "The treatment of ties in ranking problems" (Biometrika 33, 1945).
     """
     one, other = _columns(left, right)

@@ -14,6 +14,9 @@ from budgetnas.evidence.estimate import LEVEL, Estimate
 def welch(left: Sequence[float], right: Sequence[float]) -> Estimate:
     """Estimate mean(left) - mean(right) of independent repeats whose variances may differ.
 
+    >>> print(welch([0.953, 0.956, 0.955], [0.951, 0.949, 0.952]).write(places=4))
+    0.0040 [0.0005, 0.0075]
+
     Welch, "The generalization of 'Student's' problem when several different population variances are involved"
     (Biometrika 34, 1947).
 
@@ -39,7 +42,13 @@ def welch(left: Sequence[float], right: Sequence[float]) -> Estimate:
 
 
 def judge(difference: Estimate) -> str:
-    """Say in a few words what a difference of `welch` shows: a gain or a loss of the first, or why neither."""
+    """Say in a few words what a difference of `welch` shows: a gain or a loss of the first, or why neither.
+
+    >>> judge(welch([0.953, 0.956, 0.955], [0.951, 0.949, 0.952]))
+    'gain shown'
+    >>> judge(welch([0.953], [0.951]))
+    'no interval: one repeat'
+    """
     if difference.low is None:
         return "no interval: one repeat" if difference.n < 2 else "no interval: repeats do not differ"
     if difference.is_above_zero:

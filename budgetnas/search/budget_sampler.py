@@ -40,6 +40,15 @@ class BudgetSampler(BaseSampler):
     Give it to `optuna.create_study`, and call `suggest(trial, space)` in the objective. Parameters beside those of the
     space are drawn at random. With several threads or processes on one study no network is proposed twice.
 
+    >>> from budgetnas.space.resnet import ResNetSpace
+    >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+    >>> space = ResNetSpace(stages=(1, 2), widths=(16, 64))
+    >>> sampler = BudgetSampler(space, max_params=100_000, sampler="random")
+    >>> study = optuna.create_study(direction="maximize", sampler=sampler)
+    >>> study.optimize(lambda trial: sum(space.decode(suggest(trial, space)).blocks), n_trials=20)
+    >>> max(space.params(sampler.history(study).points)) <= 100_000
+    np.True_
+
     Args:
         space: what to choose from.
         max_params: cap on trainable parameters.

@@ -35,6 +35,13 @@ def repair(
 ) -> Member | None:
     """Return the member that a point becomes under a cap, by the rule above.
 
+    >>> from budgetnas.arch.spec import ResNetSpec
+    >>> from budgetnas.space.resnet import ResNetSpace
+    >>> space = ResNetSpace()
+    >>> found = repair(space, space.encode(ResNetSpec(blocks=(4, 5, 3), widths=(64, 128, 256))), max_params=1_000_000)
+    >>> str(space.decode(found.point)), found.params
+    ('2x40-3x72-2x144', 988610)
+
     Args:
         space: of the point.
         point: [D] of the grid, or near it.

@@ -53,6 +53,9 @@ class WidthSpace(Space):
 def fit(given: ResNetSpec, shape: DataShape, cap: int, *, step: int = 1, max_macs: int | None = None) -> ResNetSpec:
     """Return the network of the blocks of `given` whose widths fill `cap`, by the rule of `space.repair`.
 
+    >>> fit(ResNetSpec(blocks=(2, 2, 4), widths=(64, 128, 256)), DataShape(), 5_000_000).id
+    '2x64-2x127-4x252'
+
     Args:
         given: the blocks, and the widths whose ratios are kept as near as the grid allows.
         shape: images and classes.

@@ -1,4 +1,10 @@
-"""A space of one's own, searched under a cap in a plain Optuna study: perceptrons for the digits of scikit-learn."""
+"""
+Your own space
+==============
+
+Perceptrons for the digits of scikit-learn, counted, searched under a cap in a plain Optuna study, and trained. A space
+is its dimensions and the exact parameters of every point; everything that knows a cap works on it.
+"""
 
 import numpy as np
 import optuna

@@ -1,0 +1,38 @@
+"""
+Plain Optuna with our sampler
+=============================
+
+An ordinary ``study.optimize``: the cap is the sampler's affair. Known networks may be enqueued, other parameters stand
+beside those of the space, and any Optuna sampler can do the proposing, repaired so that it fits.
+"""
+
+import optuna
+from optuna.samplers import TPESampler
+
+from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.search.budget_sampler import BudgetSampler, suggest
+from budgetnas.search.distributions import to_params
+from budgetnas.space.resnet import ResNetSpace
+
+CAP = 300_000
+space = ResNetSpace(stages=(1, 3), widths=(16, 128), shape=DataShape())
+
+
+def objective(trial: optuna.Trial) -> float:
+    """Stand in for a training: deeper networks are better, and a rate near 0.1."""
+    spec = space.decode(suggest(trial, space))
+    rate = trial.suggest_float("lr", 0.01, 1.0, log=True)
+    return sum(spec.blocks) - (rate - 0.1) ** 2
+
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+for name, proposer in (("thompson", "thompson"), ("Optuna's TPE, repaired", lambda seed: TPESampler(seed=seed))):
+    sampler = BudgetSampler(space, max_params=CAP, sampler=proposer, seed=0)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.enqueue_trial(to_params(space, space.encode(ResNetSpec(blocks=(3, 3, 3), widths=(16, 32, 64)))))
+    study.optimize(objective, n_trials=30)
+    points = sampler.history(study).points
+    assert len({tuple(point) for point in points}) == 30, "a network came twice"
+    assert space.params(points).max() <= CAP
+    trusted, observed = sampler.best(study)
+    print(f"{name:<23} best observed {observed.value:.2f}, the enqueued network had {study.trials[0].value:.2f}")

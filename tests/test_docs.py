@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import budgetnas
+from budgetnas.cli.main import COMMANDS, make_parser
+from budgetnas.config.study import StudyConfig, flatten, load_study
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "docs" / "extensions"))
+
+
+def test_the_documented_study_file_holds_every_key_with_its_default(tmp_path):
+    text = (ROOT / "docs" / "study.md").read_text()
+    example = text.split("```toml\n")[1].split("```")[0]
+    uncommented = "\n".join(
+        line[2:] if line.startswith("# ") and "=" in line else line for line in example.splitlines()
+    )
+    written = {f"{section}.{key}" for section, keys in tomllib.loads(uncommented).items() for key in keys}
+    assert written == set(flatten(StudyConfig())) - {"description"}
+    path = tmp_path / "study.toml"
+    path.write_text(example)
+    defaults = flatten(StudyConfig()) | {"budget.max_params": "5M"}
+    assert flatten(load_study(str(path), {}, [])) == defaults
+
+
+def test_the_tables_of_the_docs_are_those_of_the_results():
+    pages = [path.read_text() for path in (ROOT / "docs").glob("*.md")]
+    block = re.compile(r"```text\n(.*?)\n```\n\n\(`(studies/results/\S+)`\)", re.DOTALL)
+    shown = [match for page in pages for match in block.findall(page)]
+    assert len(shown) >= 5
+    for table, path in shown:
+        assert table in (ROOT / path).read_text()
+
+
+def test_the_changelog_knows_this_version():
+    assert f"## [{budgetnas.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+    assert metadata.version("budgetnas") == budgetnas.__version__
+
+
+def test_the_figure_of_the_flow_is_what_the_code_draws():
+    from flow_figure import FIGURE, draw_flow
+
+    assert FIGURE.read_text() == draw_flow(), "python docs/extensions/flow_figure.py writes it anew"
+
+
+def test_the_reference_of_the_commands_has_every_option_that_their_help_has():
+    from command_reference import command_reference
+
+    sections = dict(section.split("\n", 1) for section in command_reference().split("## ")[1:])
+    assert list(sections) == list(COMMANDS)
+    for name, section in sections.items():
+        told = "".join(line.split("|")[1] for line in section.splitlines() if line.startswith("| `"))
+        help_text = make_parser(name)._subparsers._group_actions[0].choices[name].format_help()
+        assert set(re.findall(r"^  (--[\w-]+)", help_text, re.MULTILINE)) == set(re.findall(r"--[\w-]+", told))
+        assert "%%" not in section
+
+
+def test_the_table_of_the_reports_models_holds_what_was_measured():
+    from reported_and_measured import MEASURED, NOT_YET, reported_and_measured
+
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in reported_and_measured().splitlines()[2:]]
+    assert [row[0] for row in rows] == ["resnet18", *(f"model{i}" for i in range(1, 6))]
+    for name, _, reported, counted, epochs, _, measured, first in rows:
+        assert reported == counted
+        known = [line.split(",") for line in MEASURED.read_text().splitlines() if line.startswith(f"{name},")]
+        assert (measured == NOT_YET) == (len(known) < int(epochs))
+        assert first == ", ".join(f"{100 * float(cells[9]):.1f}" for cells in known[:3])

@@ -1,0 +1,111 @@
+"""What people copy from the pages: every command parses, every example runs.
+
+Run as they stand: `count`, `space`, `fit`, `report`, `verify`, and the code that makes a data set. In a reduced form:
+`search` as far as its plan, `best` under the caps of a small search, which stands for `runs/digits-5M-s0` everywhere.
+Parsed only: `dashboard`, `train`, `reproduce`, `calibrate`, `export`, `predict`, which tests/cli runs; `pip install` is
+run by .ci/run.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from budgetnas.cli.main import COMMANDS, main, make_parser
+from budgetnas.cli.studies import read_study_arguments
+from budgetnas.pipeline.plan import Plan
+from budgetnas.pipeline.plan_lines import plan_lines, search_lines
+from budgetnas.pipeline.prepare import prepare
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "studies" / "README.md"]
+RUN_AS_SHOWN = ("count", "space", "fit", "report", "verify")
+
+
+def shown(page: Path) -> list[list[str]]:
+    """Every budgetnas command of a page, in blocks and in running text, as words; forms with [..] are left out."""
+    blocks = re.findall(r"```\n(.*?)```", page.read_text(), re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    lines += [
+        " ".join(code.split())
+        for code in re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", page.read_text(), flags=re.S))
+    ]
+    found = [re.search(r"(?:^|&& |machine )budgetnas (\w+ .+)", line) for line in lines]
+    words = [re.findall(r"'[^']*'|\S+", match[1]) for match in found if match and "[-" not in match[1]]
+    return [
+        [word.strip("'") for word in command if word != "..."] for command in words if " [" not in " ".join(command)
+    ]
+
+
+COMMANDS_SHOWN = sorted({tuple(words) for page in PAGES for words in shown(page)})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where examples and commands run, one after the other; the sixth example leaves `runs/tiny` there."""
+    return tmp_path_factory.mktemp("pages")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
+def test_examples_run(path, folder):
+    done = subprocess.run([sys.executable, path], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+@pytest.mark.parametrize("words", COMMANDS_SHOWN, ids=" ".join)
+def test_every_command_shown_parses(words):
+    assert words[0] in COMMANDS
+    make_parser(words[0]).parse_args(words)
+
+
+def test_the_pages_show_commands():
+    assert {words[0] for words in COMMANDS_SHOWN} >= {*RUN_AS_SHOWN, "search", "best", "dashboard", "reproduce"}
+
+
+@pytest.mark.parametrize("words", [words for words in COMMANDS_SHOWN if words[0] in RUN_AS_SHOWN], ids=" ".join)
+def test_quick_commands_run_as_shown(words, folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    words = [
+        re.sub(r"^(RUN|runs/NAME|runs/digits-5M-s0)", "runs/tiny", word).replace("DIR", "runs/tiny/best")
+        for word in words
+    ]
+    assert main(words) == 0
+    assert capsys.readouterr().out
+
+
+def test_a_search_is_read_under_other_caps(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert main(["best", "runs/tiny", "--max-params", "20k,40k,60k"]) == 0
+    assert "The best under each cap" in capsys.readouterr().out
+
+
+def plan(words: list[str]) -> list[str]:
+    """What a search prints before it trains; its speed, which is measured, is left at 1 image/s."""
+    prepared = prepare(read_study_arguments(make_parser("search").parse_args(words), {}))
+    found = Plan(prepared=prepared, images_per_second=1, costs=(), trainings=search_lines(prepared))
+    return [f"{name:<12} {value}" for name, value in plan_lines(found)]
+
+
+def test_the_plan_of_the_first_command_is_the_one_that_the_pages_show():
+    words = ["search", "--max-params", "5e6", "--trials", "100"]
+    assert tuple(words) in COMMANDS_SHOWN
+    found = plan([*words, "--dataset", "digits"])
+    names = {"run", "data", "space", "budget", "band", "trials", "promotion"}
+    for page in ("README.md", "docs/quickstart.md"):
+        lines = [line for line in (ROOT / page).read_text().splitlines() if re.match(r"[a-z]+ {2,}\S", line)]
+        told = [line for line in lines if line.split()[0] in names]
+        assert len(told) == len(names)
+        assert set(told) <= set(found)
+
+
+def test_the_page_on_own_data_makes_a_data_set_that_its_search_takes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "own_data.md"
+    exec(re.search(r"```python\n(.*?)```", page.read_text(), re.DOTALL)[1], {})
+    words = next(words for words in shown(page) if words[0] == "search")
+    assert any(line.startswith("data         images: 1,") for line in plan(words))

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import doctest
+from importlib import import_module
+
+import pytest
+
+SHOWN = (
+    "arch.spec",
+    "budget.cap",
+    "complexity.counter",
+    "evidence.fidelity",
+    "evidence.welch",
+    "search.budget_sampler",
+    "space.index",
+    "space.repair",
+    "space.widths",
+)
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_what_docstrings_show_is_so(name):
+    done = doctest.testmod(import_module(f"budgetnas.{name}"))
+    assert done.attempted
+    assert not done.failed
