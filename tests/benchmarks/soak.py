@@ -4,8 +4,8 @@
 
 First 1,000 trials of one epoch with two worker processes on SQLite, the way a search does them; then the study is
 opened again. After that 10,000 in memory, performed in the driver. Bookkeeping is everything between two proposals of
-the sampler: history, creating the trial, its epoch, its end. Memory is the driver's resident set. Random proposals, so that
-the sampler's own time, which is told apart, stays small (`proposal_time.py` has that of the others).
+the sampler: history, creating the trial, its epoch, its end. Memory is the driver's resident set. Random proposals, so
+that the sampler's own time, which is told apart, stays small (`proposal_time.py` has that of the others).
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
 A try is one search of 22 trainings (made-up ones, milliseconds each) by the real command, disturbed at a random moment
 between its first second and its last, and gone on with to its end. "lost" counts finished trials that were gone or were
 trained anew in the end, "twice" networks tried twice, "stuck" trials that never ended, "stray" processes left behind,
-"half" files half-written; "equal" counts the tries whose final tables (trials, trainings, every epoch's score, hashes of
-weights) are those of an undisturbed search.
+"half" files half-written; "equal" counts the tries whose final tables (trials, trainings, every epoch's score, hashes
+of weights) are those of an undisturbed search.
 """
 
 from __future__ import annotations
