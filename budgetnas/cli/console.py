@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from budgetnas.pipeline.listener import Progress as Done
     from budgetnas.pipeline.plan import Plan
 
-LINE_SECONDS = 10.0
+LINE_SECONDS, QUIET_SECONDS = 10.0, 600.0  # between lines that tell news, and that only tell of life
 
 
 class Console:
@@ -36,7 +36,7 @@ class Console:
         self._out = open_console(stderr=as_json)
         self._bars: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
-        self._last = 0.0
+        self._last, self._line = -QUIET_SECONDS, ""
 
     def __enter__(self) -> Console:
         return self
@@ -72,10 +72,11 @@ class Console:
         if self._out.is_terminal and not self._out.is_dumb_terminal:  # one that can move its cursor
             self._move_bar(progress, best)
             return
+        line = f"{in_words(progress.level)}: {progress.done} of {progress.total}  {best}".rstrip()
         now = time.monotonic()
-        if now - self._last >= LINE_SECONDS:
-            self._last = now
-            self._print(f"{in_words(progress.level)}: {progress.done} of {progress.total}  {best}".rstrip())
+        if now - self._last >= (LINE_SECONDS if line != self._line else QUIET_SECONDS):
+            self._last, self._line = now, line
+            self._print(line)
 
     def show(self, result: SearchResult) -> None:
         """Print the result."""

@@ -16,6 +16,8 @@ from typing import Any
 
 from budgetnas.exceptions import StorageError
 
+HALF = ".half"  # ends the name of a file that is being written
+
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that a crash leaves the old one or the new one: temporary file, fsync, rename.
@@ -25,7 +27,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=HALF)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
@@ -124,7 +126,7 @@ def digest(content: bytes) -> str:
 def own(folder: Path) -> Iterator[None]:
     """Hold a run directory, made if need be, for this process alone; the system lets go when the process ends.
 
-    A folder that holds nothing else at the end is removed again.
+    What a killed process left half-written there is removed; a folder that holds nothing else at the end, too.
 
     Raises:
         StorageError: it cannot be made or written, or another process holds it.
@@ -134,9 +136,7 @@ def own(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         file = lock.open("a+")
     except OSError as error:
-        raise StorageError(
-            f"`{folder}` cannot be written ({error.strerror}): give another folder with --out or --name."
-        ) from error
+        raise _unwritable(folder, error) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -146,15 +146,24 @@ def own(folder: Path) -> Iterator[None]:
             raise StorageError(
                 f"`{folder}` is in use by process {owner}: wait for it, or give another --name."
             ) from error
-        file.truncate(0)
-        file.write(f"{os.getpid()} on {os.uname().nodename}")
-        file.flush()
+        try:
+            file.truncate(0)
+            file.write(f"{os.getpid()} on {os.uname().nodename}")
+            file.flush()
+            for half in folder.rglob(f".*{HALF}"):
+                half.unlink()
+        except OSError as error:
+            raise _unwritable(folder, error) from error
         try:
             yield
         finally:
             if [child.name for child in folder.iterdir()] == [lock.name]:
                 lock.unlink()
                 folder.rmdir()
+
+
+def _unwritable(folder: Path, error: OSError) -> StorageError:
+    return StorageError(f"`{folder}` cannot be written ({error.strerror}): give another folder with --out or --name.")
 
 
 def holder(folder: Path) -> str | None:

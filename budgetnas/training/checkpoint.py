@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from budgetnas.storage.files import digest, write_bytes, write_text
+from budgetnas.storage.files import HALF, digest, write_bytes, write_text
 
 KEPT = 2
 
@@ -84,7 +84,7 @@ class Checkpoints:
 
     def _sweep(self) -> None:
         """Remove what a killed writer left half-written."""
-        for half in (*self._folder.glob(".*.pt.*"), *self._folder.glob(".*.sha256.*")):
+        for half in self._folder.glob(f".*{HALF}"):
             half.unlink(missing_ok=True)
 
     def _newest_first(self) -> list[Path]:

@@ -149,3 +149,17 @@ def test_a_table_loses_nothing_on_a_terminal_of_any_width(capsys, monkeypatch, w
     for word in ("Beside controls", "4,992,586", "[-80.43, +60.10]", "2x9-2x19-2x37-8x1024", "A note."):
         assert word in text, text
     assert "…" not in text
+
+
+def test_where_no_bar_can_move_a_line_is_printed_for_news_and_seldom_without(monkeypatch, capsys):
+    clock = iter([100.0, 111.0, 113.0, 122.0, 140.0, 711.0, 725.0])
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
+    plain = console.Console(as_json=False)
+    for done in (0, 0, 1, 1, 1, 1, 1):
+        plain.progressed(Progress(level="r3", done=done, total=4, best=0.5 if done else None))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "short trainings of 3 epochs: 0 of 4",
+        "short trainings of 3 epochs: 1 of 4  best 50.00 %",
+        "short trainings of 3 epochs: 1 of 4  best 50.00 %",
+    ]

@@ -7,7 +7,17 @@ import sys
 import pytest
 
 from budgetnas.exceptions import StorageError
-from budgetnas.storage.files import digest, holder, own, parse_json, read_bytes, read_file, write_bytes, write_json
+from budgetnas.storage.files import (
+    HALF,
+    digest,
+    holder,
+    own,
+    parse_json,
+    read_bytes,
+    read_file,
+    write_bytes,
+    write_json,
+)
 
 
 def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
@@ -53,6 +63,16 @@ def test_a_folder_has_one_owner_and_the_dead_own_nothing(tmp_path):
     with own(folder):
         (folder / "study.db").touch()
     assert (folder / "study.db").exists()
+
+
+def test_what_a_killed_writer_left_half_written_is_removed_by_the_next_owner(tmp_path):
+    half, ours = tmp_path / "run" / "states" / f".1.pt.x7k2{HALF}", tmp_path / "run" / ".kept"
+    half.parent.mkdir(parents=True)
+    half.touch()
+    ours.touch()
+    with own(tmp_path / "run"):
+        assert not half.exists()
+    assert ours.exists()
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

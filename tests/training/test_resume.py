@@ -154,7 +154,7 @@ def test_both_newest_damaged_it_begins_again_and_saves(task, undisturbed, tmp_pa
     perform(replace(task, epochs=6, checkpoint=str(folder)), lambda report: None)
     for path in folder.glob("*.pt"):
         path.write_bytes(b"no checkpoint")
-    (folder / ".00007.pt.x7k2").write_bytes(b"what a killed writer left")
+    (folder / ".00007.pt.x7k2.half").write_bytes(b"what a killed writer left")
     resumed = perform(replace(task, epochs=2, checkpoint=str(folder)), lambda report: None)
     assert len(resumed.notices) == 2
     assert sorted(path.name for path in folder.glob(".*")) == []
