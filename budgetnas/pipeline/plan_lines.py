@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from budgetnas.arch.spec import DataShape
 from budgetnas.complexity.counter import count
 from budgetnas.config.study import flatten
-from budgetnas.pipeline.controls import controls
 from budgetnas.records.numbers import plural, write_macs, write_time
 from budgetnas.storage.database import public_url
 
@@ -124,6 +123,8 @@ def _promotion(prepared: Prepared) -> str:
 
 
 def _controls(prepared: Prepared) -> str:
+    from budgetnas.pipeline.controls import controls  # needs torch, which printing a result must not load
+
     seeds = plural(prepared.control_repeats, "fresh seed")
     names = ", ".join(control.origin for control in controls(prepared))
     return f"the winner, {names}: {plural(prepared.full_epochs, 'epoch')}, {seeds} each"

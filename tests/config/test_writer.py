@@ -23,7 +23,7 @@ from budgetnas.config.study import (
 )
 from budgetnas.config.writer import study_toml, write_toml
 
-WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)  # all letters but halves of them
+WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)  # no halves of letters
 NUMBERS = st.floats(0, 1e17, allow_nan=False)
 CAPS = st.one_of(st.integers(1, 10**12), NUMBERS, WORDS)
 WHOLE = st.integers(1, 100)
