@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import unittest.mock
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +28,37 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def budgetnas() -> Command:
-    """Run the real command in a process of its own."""
+    """Run the command in this process, since a new one takes seconds to import torch; its workers are real ones."""
+    from budgetnas.cli.main import main
+    from budgetnas.data.load import load_dataset
 
-    def run(*words: object, cwd: Path | None = None, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "budgetnas", *map(str, words)]
-        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False)
+    def run(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        command = ["budgetnas", *map(str, words)]
+        out, err = io.StringIO(), io.StringIO()
+        load_dataset.cache_clear()  # it may be another file of the same name
+        with (
+            contextlib.chdir(cwd or Path.cwd()),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            unittest.mock.patch.object(sys, "argv", command),
+            _handlers_kept(),
+        ):
+            try:
+                status = main(command[1:])
+            except SystemExit as stopped:
+                status = stopped.code
+        return subprocess.CompletedProcess(command, status, out.getvalue(), err.getvalue())
 
     return run
+
+
+@contextlib.contextmanager
+def _handlers_kept() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture

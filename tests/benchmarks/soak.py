@@ -87,8 +87,8 @@ class Timed:
 def soak(storage: object, engine: object, trials: int) -> None:
     """Run a search of so many trials, and print a line for every tenth of them."""
     words = {
-        "budget.max_params": "60k", "data.dataset": "digits", "engine.device": "cpu", "search.trials": trials,
-        "search.paper_models": False, "search.sampler": "random", "space.width_step": 1, "proxy.rungs": [1],
+        "budget.max_params": "5M", "data.dataset": "digits", "engine.device": "cpu", "search.trials": trials,
+        "search.paper_models": False, "search.sampler": "random", "proxy.rungs": [1],
         "output.name": "soak",
     }  # fmt: skip
     prepared = prepare(load_study(None, words, []))
@@ -139,7 +139,7 @@ def resident() -> float:
 def main() -> None:
     """Print both curves and how long the study takes to open."""
     os.environ["FAKE_SECONDS"] = "0"
-    print(f"{processor()}, 2 cores; made-up trainings of one epoch, digits, 60,000 parameters, random proposals\n")
+    print(f"{processor()}, 2 cores; made-up trainings of one epoch, digits, 5M parameters, random proposals\n")
     with tempfile.TemporaryDirectory() as folder:
         url = sqlite_url(Path(folder) / "study.db")
         print(f"{ON_DISK:,} trials, two workers, SQLite")
