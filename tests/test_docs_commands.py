@@ -50,6 +50,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("pages")
 
 
+@pytest.mark.pages
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
 def test_examples_run(path, folder):
     done = subprocess.run([sys.executable, path], cwd=folder, capture_output=True, text=True, check=False)
@@ -67,6 +68,7 @@ def test_the_pages_show_commands():
     assert {words[0] for words in COMMANDS_SHOWN} >= {*RUN_AS_SHOWN, "search", "best", "dashboard", "reproduce"}
 
 
+@pytest.mark.pages
 @pytest.mark.parametrize("words", [words for words in COMMANDS_SHOWN if words[0] in RUN_AS_SHOWN], ids=" ".join)
 def test_quick_commands_run_as_shown(words, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
@@ -78,6 +80,7 @@ def test_quick_commands_run_as_shown(words, folder, monkeypatch, capsys):
     assert capsys.readouterr().out
 
 
+@pytest.mark.pages
 def test_a_search_is_read_under_other_caps(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     assert main(["best", "runs/tiny", "--max-params", "20k,40k,60k"]) == 0

@@ -16,6 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
+from array import array
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -34,8 +35,9 @@ from budgetnas.pipeline.search import make_study_sampler
 from budgetnas.pipeline.stages import ProxyStage
 from budgetnas.pipeline.trials import Clock, run_stage
 from budgetnas.records.engine import Event, Finished, Progressed
+from budgetnas.records.trial import TrialState
 from budgetnas.storage.database import open_storage, sqlite_url
-from budgetnas.storage.study import StudyStore
+from budgetnas.storage.study import Ranges, StudyStore
 
 ON_DISK, IN_MEMORY = 1_000, 10_000
 PARTS = 10
@@ -97,15 +99,16 @@ def soak(storage: object, engine: object, trials: int) -> None:
     store = Timed(ladder.first, "restart", "report", "fill", "finish")
     stage = ProxyStage(prepared, store, sampler)
     asking = Timed(stage, "upcoming")
-    per_trial: list[tuple[float, float]] = []
+    books, proposing = array("d"), array("d")  # a list of pairs would be memory of ours, not of the driver
     before = [0.0, 0.0]
 
     def tick() -> None:
-        done = sum(trial.state.is_finished for trial in ladder.first.trials) - len(per_trial)
+        done = sum(trial.state.is_finished for trial in ladder.first.trials) - len(books)
         if done <= 0:
             return
         book, proposals = asking.seconds - sampler.seconds + store.seconds, sampler.seconds
-        per_trial.extend([((book - before[0]) / done, (proposals - before[1]) / done)] * done)
+        books.extend([(book - before[0]) / done] * done)
+        proposing.extend([(proposals - before[1]) / done] * done)
         before[:] = [book, proposals]
 
     print(f"{'trials':>8}{'ask + tell, ms':>17}{'proposal, ms':>15}{'memory, MB':>13}")
@@ -115,19 +118,29 @@ def soak(storage: object, engine: object, trials: int) -> None:
     def show() -> None:
         nonlocal shown
         tick()
-        while len(per_trial) >= shown + step:
-            part = per_trial[shown : shown + step]
+        while len(books) >= shown + step:
+            book, proposal = (1000 * statistics.median(all_of[shown : shown + step]) for all_of in (books, proposing))
             shown += step
             memory.append(resident())
-            book, proposal = (1000 * statistics.median(column) for column in zip(*part, strict=True))
             print(f"{shown:>8,}{book:>17.1f}{proposal:>15.1f}{memory[-1]:>13.0f}", flush=True)
 
     run_stage(asking, engine, clock=Clock(None), tick=show)
     show()
-    median = 1000 * statistics.median(book for book, _ in per_trial)
+    median = 1000 * statistics.median(books)
     print(
-        f"ask + tell: median {median:.1f} ms; memory grew by {memory[-1] - memory[0]:.0f} MB after the first {step:,}"
+        f"ask + tell: median {median:.1f} ms; memory grew by {memory[-1] - memory[0]:.1f} MB after the first {step:,}"
     )
+
+
+def further_epoch(store: StudyStore) -> float:
+    """Return the median milliseconds that one more epoch of a training takes to record."""
+    number = store.add(store.trials[0].candidate, state=TrialState.RUNNING, attrs={}).number
+    times = []
+    for epoch in range(1, 101):
+        started = time.perf_counter()
+        store.report(number, epoch, 0.5)
+        times.append(1000 * (time.perf_counter() - started))
+    return statistics.median(times)
 
 
 def resident() -> float:
@@ -146,8 +159,9 @@ def main() -> None:
         with closing(LocalEngine(fake.work, workers=2)) as engine:
             soak(open_storage(url), engine, ON_DISK)
         started = time.perf_counter()
-        again = StudyStore(open_storage(url), "soak/r1", None)
-        print(f"opened again with {len(again.trials):,} trials in {time.perf_counter() - started:.2f} s\n")
+        again = StudyStore(open_storage(url), "soak/r1", Ranges(stages=(1, 4), blocks=(1, 8), widths=(16, 512)))
+        print(f"opened again with {len(again.trials):,} trials in {time.perf_counter() - started:.2f} s")
+        print(f"each further epoch of a training: {further_epoch(again):.1f} ms\n")
     print(f"{IN_MEMORY:,} trials in memory, performed in the driver")
     soak(InMemoryStorage(), Inline(), IN_MEMORY)
 
