@@ -145,3 +145,13 @@ def _describe(hint: Any) -> str:
         return " or ".join(_describe(h) for h in get_args(hint) if h is not NoneType)
     names = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
     return names.get(hint, "a table")
+
+
+def within(name: str, value: int | None, low: int, high: int = 10**7) -> None:
+    """Hold a whole number, where there is one, to its range, ends included.
+
+    Raises:
+        UsageError: it lies outside; says its `name`.
+    """
+    if value is not None and not low <= value <= high:
+        raise UsageError(f"`{name}` is {value}, but must be from {low} to {high:,}.")

@@ -9,8 +9,9 @@ from typing import Any, Literal
 from budgetnas.arch.spec import DataShape
 from budgetnas.budget.cap import parse_cap
 from budgetnas.complexity.counter import count
+from budgetnas.config.engine import EngineConfig, RayConfig
 from budgetnas.config.models import model_names, paper_models, read_cap
-from budgetnas.config.reader import Table, build, locate, read_toml, read_value, shorten
+from budgetnas.config.reader import Table, build, locate, read_toml, read_value, shorten, within
 from budgetnas.exceptions import UsageError
 from budgetnas.space.resnet import ResNetSpace
 
@@ -124,9 +125,9 @@ class DataConfig:
     shift: int | None = None
 
     def __post_init__(self) -> None:
-        _within("data.subset", self.subset, 2)
-        _within("data.image_size", self.image_size, 1, 4096)
-        _within("data.shift", self.shift, 0, 4096)
+        within("data.subset", self.subset, 2)
+        within("data.image_size", self.image_size, 1, 4096)
+        within("data.shift", self.shift, 0, 4096)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,9 +153,9 @@ class SearchConfig:
     paper_models: bool = True
 
     def __post_init__(self) -> None:
-        _within("search.trials", self.trials, 1)
-        _within("search.batch", self.batch, 1)
-        _within("search.seed", self.seed, 0, 2**31 - 1)
+        within("search.trials", self.trials, 1)
+        within("search.batch", self.batch, 1)
+        within("search.seed", self.seed, 0, 2**31 - 1)
         if self.over_budget == "prune" and self.sampler not in ("tpe", "random"):
             raise UsageError(
                 f"`search.over_budget` is 'prune' and `search.sampler` is {self.sampler!r}, but only Optuna's own "
@@ -181,8 +182,8 @@ class ProxyConfig:
         rungs = self.rungs
         if rungs is not None and not (rungs and rungs[0] >= 1 and list(rungs) == sorted(set(rungs))):
             raise UsageError(f"`proxy.rungs` is {list(rungs)}, but must be epochs that rise, for example [8, 24].")
-        _within("proxy.rungs", rungs[-1] if rungs else None, 1)
-        _within("proxy.subset", self.subset, 1)
+        within("proxy.rungs", rungs[-1] if rungs else None, 1)
+        within("proxy.subset", self.subset, 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -202,9 +203,9 @@ class FullConfig:
     repeats: int = 1
 
     def __post_init__(self) -> None:
-        _within("full.epochs", self.epochs, 1)
-        _within("full.promote", self.promote, 1)
-        _within("full.repeats", self.repeats, 1)
+        within("full.epochs", self.epochs, 1)
+        within("full.promote", self.promote, 1)
+        within("full.repeats", self.repeats, 1)
 
 
 FOUND_CONTROLS = ("report", "scaled", "most_macs", "random")
@@ -235,56 +236,8 @@ class EvidenceConfig:
             raise UsageError(
                 f"`evidence.control_networks` is {list(names)}, but must be different ones of {', '.join(known)}."
             )
-        _within("evidence.control_repeats", self.control_repeats, 1)
-        _within("evidence.control_promotions", self.control_promotions, 0, 10_000)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EngineConfig:
-    """`[engine]`: where trainings run.
-
-    Attributes:
-        kind: "local" for processes on this machine, "ray" for a Ray cluster.
-        device: "auto", "cpu", "cuda" or "mps".
-        workers: trainings side by side; as many as the GPUs, or CPU cores, have room for unless given.
-        threads: CPU threads per training.
-        gpus_per_trial: share of a GPU that a training takes, in (0, 1]; at 0.5 two of them train on one.
-        trial_timeout: seconds that a training may go without finishing an epoch, loading included; then its process is
-            ended and the training tried again, twice at most. No limit unless given.
-        max_hours: no training starts after this many hours.
-    """
-
-    kind: Literal["local", "ray"] = "local"
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    workers: int | None = None
-    threads: int = 1
-    gpus_per_trial: float = 1.0
-    trial_timeout: float | None = None
-    max_hours: float | None = None
-
-    def __post_init__(self) -> None:
-        _within("engine.workers", self.workers, 1, 512)
-        _within("engine.threads", self.threads, 1, 512)
-        if not 0.01 <= self.gpus_per_trial <= 1:
-            raise UsageError(f"`engine.gpus_per_trial` is {self.gpus_per_trial}, but must be from 0.01 to 1.")
-        if self.trial_timeout is not None and not 0 < self.trial_timeout < 10**7:
-            raise UsageError(
-                f"`engine.trial_timeout` is {self.trial_timeout}, but must be seconds above 0, below 10^7."
-            )
-        if self.max_hours is not None and not 0 < self.max_hours < 10**6:
-            raise UsageError(f"`engine.max_hours` is {self.max_hours}, but must be above 0 and below 1,000,000.")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RayConfig:
-    """`[ray]`, for `engine.kind` = "ray".
-
-    Attributes:
-        address: of the cluster's head, such as "10.0.0.1:6379", or "auto" for the cluster that this machine belongs to.
-            Unless given, what the variable RAY_ADDRESS says, else a Ray of this machine that ends with the command.
-    """
-
-    address: str | None = None
+        within("evidence.control_repeats", self.control_repeats, 1)
+        within("evidence.control_promotions", self.control_promotions, 0, 10_000)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -406,8 +359,3 @@ def _put(table: Table, key: str, value: Any) -> None:
     if not isinstance(inner, dict):
         raise UsageError(f"`{section}` is {shorten(inner)}, but must be a table with the key {name}.")
     inner[name] = value
-
-
-def _within(name: str, value: int | None, low: int, high: int = 10**7) -> None:
-    if value is not None and not low <= value <= high:
-        raise UsageError(f"`{name}` is {value}, but must be from {low} to {high:,}.")

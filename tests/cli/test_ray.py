@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -30,12 +31,17 @@ def address(tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    ray, temporary = Path(sys.executable).parent / "ray", tmp_path_factory.mktemp("ray", numbered=True)
-    words = [ray, "start", "--head", "--node-ip-address=127.0.0.1", f"--port={port}", "--num-cpus=4", "--num-gpus=2"]
-    words += ["--include-dashboard=false", "--disable-usage-stats", f"--temp-dir=/tmp/r{os.getpid()}"]
-    subprocess.run(words, check=True, capture_output=True, timeout=120, cwd=temporary)
-    yield f"127.0.0.1:{port}"
-    subprocess.run([ray, "stop", "--force"], check=True, capture_output=True, timeout=60)
+    words = [Path(sys.executable).parent / "ray", "start", "--head", "--node-ip-address=127.0.0.1", f"--port={port}"]
+    words += ["--num-cpus=4", "--num-gpus=2", "--include-dashboard=false", "--disable-usage-stats", "--block"]
+    with tempfile.TemporaryDirectory(prefix="r") as folder:  # its sockets have no room below pytest's long names
+        log = tmp_path_factory.mktemp("ray") / "log"
+        with log.open("w") as out, subprocess.Popen([*words, f"--temp-dir={folder}"], stdout=out, stderr=out) as head:
+            while "Ray runtime started" not in log.read_text():
+                assert head.poll() is None, log.read_text()
+                time.sleep(0.1)
+            yield f"127.0.0.1:{port}"
+            head.terminate()
+            head.wait(timeout=60)
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ def cluster():
 
 class TestRayEngine(Contract):
     dead = "Ray gave it up after 2 retries (WorkerCrashedError"
-    patience, processes = 6.0, 4
+    patience, processes = 2.0, 4
 
     @pytest.fixture
     def engine(self, cluster):

@@ -45,7 +45,7 @@ def work(task, report):  # noqa: C901
             Path(marker).touch()
             time.sleep(60)
         case ("see a GPU",):
-            time.sleep(5)
+            time.sleep(3)
             return os.environ.get("CUDA_VISIBLE_DEVICES")
         case ("environment", name):
             return os.environ.get(name)

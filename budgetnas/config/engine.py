@@ -1,0 +1,57 @@
+"""Where trainings run: the sections `[engine]` and `[ray]` of a study file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from budgetnas.config.reader import within
+from budgetnas.exceptions import UsageError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineConfig:
+    """`[engine]`: where trainings run.
+
+    Attributes:
+        kind: "local" for processes on this machine, "ray" for a Ray cluster.
+        device: "auto", "cpu", "cuda" or "mps".
+        workers: trainings side by side; as many as the GPUs, or CPU cores, have room for unless given.
+        threads: CPU threads per training.
+        gpus_per_trial: share of a GPU that a training takes, in (0, 1]; at 0.5 two of them train on one.
+        trial_timeout: seconds that a training may go without finishing an epoch, loading included; then its process is
+            ended and the training tried again, twice at most. No limit unless given.
+        max_hours: no training starts after this many hours.
+    """
+
+    kind: Literal["local", "ray"] = "local"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    workers: int | None = None
+    threads: int = 1
+    gpus_per_trial: float = 1.0
+    trial_timeout: float | None = None
+    max_hours: float | None = None
+
+    def __post_init__(self) -> None:
+        within("engine.workers", self.workers, 1, 512)
+        within("engine.threads", self.threads, 1, 512)
+        if not 0.01 <= self.gpus_per_trial <= 1:
+            raise UsageError(f"`engine.gpus_per_trial` is {self.gpus_per_trial}, but must be from 0.01 to 1.")
+        if self.trial_timeout is not None and not 0 < self.trial_timeout < 10**7:
+            raise UsageError(
+                f"`engine.trial_timeout` is {self.trial_timeout}, but must be seconds above 0, below 10^7."
+            )
+        if self.max_hours is not None and not 0 < self.max_hours < 10**6:
+            raise UsageError(f"`engine.max_hours` is {self.max_hours}, but must be above 0 and below 1,000,000.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RayConfig:
+    """`[ray]`, for `engine.kind` = "ray".
+
+    Attributes:
+        address: of the cluster's head, such as "10.0.0.1:6379", or "auto" for the cluster that this machine belongs to.
+            Unless given, what the variable RAY_ADDRESS says, else a Ray of this machine that ends with the command.
+    """
+
+    address: str | None = None
