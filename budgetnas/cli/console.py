@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -30,9 +31,11 @@ class Console:
 
     Args:
         as_json: whether standard output is kept for a program; people are told on standard error.
+        tick: called with every progress.
     """
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, tick: Callable[[], None] = lambda: None) -> None:
+        self._tick = tick
         self._out = open_console(stderr=as_json)
         self._bars: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
@@ -68,6 +71,7 @@ class Console:
 
     def progressed(self, progress: Done) -> None:
         """Move the bar, or print a line now and then."""
+        self._tick()
         best = "" if progress.best is None else f"best {100 * progress.best:.2f} %"
         if self._out.is_terminal and not self._out.is_dumb_terminal:  # one that can move its cursor
             self._move_bar(progress, best)

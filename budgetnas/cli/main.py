@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from budgetnas import __version__
 from budgetnas.cli.printable import is_text, printable
+from budgetnas.cli.signals import status_of
 from budgetnas.exceptions import BudgetNASError
 
 # Name and summary of each command; its module is loaded when it is the one that was asked for.
@@ -79,9 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BudgetNASError as error:
         print(f"budgetnas: {printable(' '.join(str(error).split()))}", file=sys.stderr)
         return error.exit_status
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print("budgetnas: stopped", file=sys.stderr)
-        return 130
+        return status_of(interrupt)
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 from collections.abc import Callable, Mapping
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from budgetnas.cli.numbers import number, whole_number
+from budgetnas.cli.signals import Interruptions, status_of
 from budgetnas.exceptions import UsageError
 
 if TYPE_CHECKING:
@@ -46,10 +45,6 @@ class Work(Protocol[Result]):
     def __call__(self, config: StudyConfig, listener: Console, *, command: list[str]) -> Result:
         """Do it, or go on with it."""
         ...
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, which ends a study as Ctrl-C does."""
 
 
 def add_study_arguments(parser: argparse.ArgumentParser) -> None:
@@ -120,9 +115,12 @@ def carry_out(
         show: prints what was found.
         as_json: gives the same to programs.
     """
+    interruptions = Interruptions()
+    interruptions.listen()
+
     from budgetnas.cli.console import Console
 
-    console = Console(as_json=arguments.json)
+    console = Console(as_json=arguments.json, tick=interruptions.tick)
     console.told("Reading the data, counting the space, timing a few steps ...")
     if arguments.dry_run:
         planned = plan(config, console)
@@ -131,23 +129,17 @@ def carry_out(
 
             print(json.dumps(plan_as_json(planned), indent=2))
         return 0
-    signal.signal(signal.SIGTERM, terminate)
     try:
         with console:
             result = work(config, console, command=["budgetnas", *sys.argv[1:]])
     except KeyboardInterrupt as interrupt:
         console.told("Stopped. What was finished is kept: the same command goes on from here.")
-        return 143 if isinstance(interrupt, Terminated) else 130
+        return status_of(interrupt)
     if arguments.json:
         print(json.dumps(as_json(result), indent=2))
     else:
         show(console, result)
     return 0
-
-
-def terminate(signal_number: int, frame: FrameType | None) -> None:
-    """Answer SIGTERM."""
-    raise Terminated
 
 
 def _typed(message: str, arguments: argparse.Namespace) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from budgetnas.cli.numbers import number, whole_number
-from budgetnas.cli.studies import Terminated, terminate
+from budgetnas.cli.signals import Interruptions, status_of
 from budgetnas.exceptions import UsageError
 from budgetnas.records.numbers import plural
 
@@ -96,6 +95,9 @@ def carry_out(
         show: prints the rows.
         extra: what JSON says beside them.
     """
+    interruptions = Interruptions()
+    interruptions.listen()
+
     from dataclasses import asdict
 
     from budgetnas.pipeline.declared import run_job
@@ -108,12 +110,11 @@ def carry_out(
 
     for line in head:
         print(line, file=out, flush=True)
-    signal.signal(signal.SIGTERM, terminate)
     try:
-        outcome = run_job(job, command=["budgetnas", *sys.argv[1:]], heard=heard)
+        outcome = run_job(job, command=["budgetnas", *sys.argv[1:]], heard=heard, tick=interruptions.tick)
     except KeyboardInterrupt as interrupt:
         print("Stopped. Every finished epoch is kept: the same command goes on from there.", file=out)
-        return 143 if isinstance(interrupt, Terminated) else 130
+        return status_of(interrupt)
     table, found = write_tables(job, outcome.study), rows(outcome.asked)
     done = {(one.name, one.trial.attrs["repeat"]) for one in outcome.asked}
     failed = [

@@ -147,7 +147,7 @@ class Outcome:
     failed: tuple[Trial, ...]
 
 
-def run_job(job: Job, *, command: Sequence[str], heard: Heard) -> Outcome:
+def run_job(job: Job, *, command: Sequence[str], heard: Heard, tick: Callable[[], None]) -> Outcome:
     """Do what is left of a job, as far as its time allows.
 
     Raises:
@@ -161,7 +161,7 @@ def run_job(job: Job, *, command: Sequence[str], heard: Heard) -> Outcome:
             hardware = {"device": job.device_name, "workers": job.workers, "threads": job.setting.threads}
             record_driver(store, command, hardware=hardware, study=study)
             with closing(LocalEngine(perform, workers=job.workers, gpus=job.gpus)) as engine:
-                run_stage(stage, engine, clock=Clock(job.max_seconds), tick=lambda: None, heard=heard)
+                run_stage(stage, engine, clock=Clock(job.max_seconds), tick=tick, heard=heard)
                 look(_untested(job, store), store, engine, job.folder, setting=job.setting, recipe=job.recipe)
         looks = store.facts.get("looks", {})
         complete = [trial for trial in store.trials if trial.state is TrialState.COMPLETE]

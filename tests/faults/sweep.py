@@ -65,11 +65,15 @@ FAULTS = {
 }
 
 
+FIRST = next(iter(FAULTS))
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--tries", type=int, default=50, help="of the first fault")
     parser.add_argument("--others", type=int, default=10, help="of each other one")
+    parser.add_argument("--only", nargs="+", choices=FAULTS, default=[*FAULTS], metavar="FAULT", help="some of them")
     words = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
@@ -78,8 +82,8 @@ def main() -> None:
         assert scene.finish() == 0, scene.said
         tables = scene.tables()
         print(f"{'fault':<34}" + "".join(f"{column:>7}" for column in COLUMNS) + "  statuses")
-        for i, (fault, once) in enumerate(FAULTS.items()):
-            tries = words.tries if i == 0 else words.others
+        for fault in words.only:
+            once, tries = FAULTS[fault], words.tries if fault == FIRST else words.others
 
             def attempt(number: int, fault: str = fault, once=once) -> Outcome:
                 folder = root / f"{fault}-{number}".replace(" ", "_")

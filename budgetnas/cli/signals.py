@@ -1,0 +1,53 @@
+"""SIGINT and SIGTERM: an exception between two steps of a driver, so that none of its writes is cut in half."""
+
+from __future__ import annotations
+
+import signal
+import time
+from types import FrameType
+
+HOLD_SECONDS = 2.0
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a command as Ctrl-C does."""
+
+
+class Interruptions:
+    """Holds a signal back while a driver ticks, and raises it at the next tick; a second one, or elsewhere, at once.
+
+    An exception in the middle of a transaction would leave the database locked for the driver itself.
+    """
+
+    def __init__(self) -> None:
+        self._ticked = -HOLD_SECONDS
+        self._held: KeyboardInterrupt | None = None
+
+    def listen(self) -> None:
+        """Answer both signals from now on; one that was ignored when the command began stays so."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._answer)
+
+    def tick(self) -> None:
+        """Say that nothing is half-done just now.
+
+        Raises:
+            KeyboardInterrupt: a signal came since the last tick.
+        """
+        self._ticked = time.monotonic()
+        held, self._held = self._held, None
+        if held is not None:
+            raise held
+
+    def _answer(self, number: int, frame: FrameType | None) -> None:
+        stop = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+        if self._held is None and time.monotonic() - self._ticked < HOLD_SECONDS:
+            self._held = stop
+        else:
+            raise stop
+
+
+def status_of(interrupt: KeyboardInterrupt) -> int:
+    """Return the exit status that shells give to a command that such a signal ended."""
+    return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
