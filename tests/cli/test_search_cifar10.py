@@ -17,9 +17,7 @@ from budgetnas.training.images import Normaliser, to_device
 def test_the_winner_beats_chance_fits_the_cap_and_reloads(budgetnas, tmp_path, cifar10_npz):
     words = ("--max-params", "300k", "--subset", 200, "--trials", 4, "--promote", 1, "--full-epochs", 6)
     small = ("--set", "space.max_macs=20M", "--set", "proxy.rungs=[3]", "--device", "cpu")
-    done = budgetnas(
-        "search", "--dataset", cifar10_npz, *words, *small, "--name", "real", "--json", cwd=tmp_path, timeout=420
-    )
+    done = budgetnas("search", "--dataset", cifar10_npz, *words, *small, "--name", "real", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     winner = json.loads(done.stdout)["winner"]
     assert winner["params"] <= 300_000
