@@ -6,7 +6,7 @@ import signal
 import time
 from types import FrameType
 
-HOLD_SECONDS = 2.0
+HOLD_SECONDS = 5.0  # a proposal among many finished trials takes a part of it
 
 
 class Terminated(KeyboardInterrupt):

@@ -84,7 +84,7 @@ def run_stage(
 ) -> None:
     """Run all trials of a stage, beginning with those that an earlier driver left unfinished.
 
-    No training starts after the `clock` is over. `tick` is called several times a second, `heard` after every epoch of
+    No training starts after the `clock` is over. `tick` is called several times a second and before a trial is made, `heard` after every epoch of
     every training. Interrupted, it hands its running trials back as WAITING; the next driver runs them again under
     their numbers.
 
@@ -98,6 +98,7 @@ def run_stage(
     try:
         while True:
             while len(running) < engine.capacity and not clock.is_over:
+                tick()
                 trial = left.pop(0) if left else stage.upcoming(len(running))
                 if trial is None:
                     break
