@@ -84,9 +84,9 @@ def run_stage(
 ) -> None:
     """Run all trials of a stage, beginning with those that an earlier driver left unfinished.
 
-    No training starts after the `clock` is over. `tick` is called several times a second and before a trial is made, `heard` after every epoch of
-    every training. Interrupted, it hands its running trials back as WAITING; the next driver runs them again under
-    their numbers.
+    No training starts after the `clock` is over. `tick` is called several times a second and before a trial is made,
+    `heard` after every epoch of every training. Interrupted, it hands its running trials back as WAITING; the next
+    driver runs them again under their numbers.
 
     Raises:
         BudgetNASError: nothing may go on: the data changed, the counter is wrong, or too many trainings failed.
