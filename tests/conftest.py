@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import unittest.mock
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # where `small_studies` lies
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: its threads crawl where others run
+os.environ.setdefault(
+    "RAY_AUTH_MODE", "token"
+)  # before Ray is imported: each process of tests has a cluster of its own
+os.environ.setdefault("RAY_AUTH_TOKEN", uuid.uuid4().hex)
 settings.register_profile("shared", deadline=None, print_blob=True)
 settings.load_profile("shared")
 
