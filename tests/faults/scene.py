@@ -25,6 +25,7 @@ WORDS = (
 )  # fmt: skip
 LONGEST = 300.0
 ENDED = ("COMPLETE", "PRUNED", "FAIL")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts behind itself ignores it, and so its own
 
 
 @dataclass
