@@ -51,8 +51,11 @@ def _lines(machine: Machine) -> Iterator[tuple[str, str]]:
     for device in machine.devices:
         yield "device", _device(device, machine.cores)
     if machine.driver_cuda or machine.torch_cuda:
-        driver = ".".join(map(str, machine.driver_cuda)) if machine.driver_cuda else "none"
-        yield "cuda", f"torch was built for {machine.torch_cuda or 'none'}, the driver knows {driver}"
+        built = (
+            f"torch was built for CUDA {machine.torch_cuda}" if machine.torch_cuda else "torch was built without CUDA"
+        )
+        known = f"knows CUDA {'.'.join(map(str, machine.driver_cuda))}" if machine.driver_cuda else "is not here"
+        yield "cuda", f"{built}; an NVIDIA driver {known}"
     for data in machine.data:
         yield "data", f"{data.name}: {data.told}"
     if machine.memory is not None and machine.memory_free is not None:

@@ -10,9 +10,10 @@ from importlib import import_module
 from typing import NoReturn
 
 from budgetnas import __version__
-from budgetnas.cli.printable import is_text, printable
+from budgetnas.cli.printable import printable
 from budgetnas.cli.signals import status_of
 from budgetnas.exceptions import BudgetNASError
+from budgetnas.records.text import is_text
 
 # Name and summary of each command; its module is loaded when it is the one that was asked for.
 COMMANDS = {

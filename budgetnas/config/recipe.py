@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from budgetnas.config.reader import build, locate, read_toml
+from budgetnas.config.writer import write_toml
 from budgetnas.exceptions import UsageError
 
 FEWEST_STEPS = 16
@@ -106,23 +106,7 @@ class Recipe:
 
 def write_recipe(recipe: Recipe) -> str:
     """Write a recipe as TOML that `load_recipe` reads back; what is None is left out."""
-    lines = []
-    for key, value in asdict(recipe).items():
-        if value is None:
-            continue
-        if isinstance(value, bool):
-            text = "true" if value else "false"
-        elif isinstance(value, tuple):
-            text = f"[{', '.join(map(repr, value))}]"
-        else:
-            text = _quoted(value) if isinstance(value, str) else repr(value)
-        lines.append(f"{key} = {text}")
-    return "\n".join(lines) + "\n"
-
-
-def _quoted(text: str) -> str:
-    """Write a TOML string: as in JSON, but for the one control character that only TOML forbids."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return write_toml(asdict(recipe))
 
 
 def load_recipe(name: str) -> Recipe:

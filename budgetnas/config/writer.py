@@ -1,39 +1,27 @@
-"""A study written as TOML, so that it can be read back as it was."""
+"""Plain tables written as TOML, so that they can be read back as they were."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
-
-from budgetnas.config.study import StudyConfig
 
 Scalar = str | int | float | bool
 
 
-def study_toml(config: StudyConfig, *, head: str = "") -> str:
-    """Write a study file that reads back as `config`; keys of value None are left out.
-
-    Args:
-        config: the study.
-        head: lines of comment above it.
-    """
-    comment = "".join(f"# {line}\n" for line in head.splitlines())
-    return comment + write_toml(asdict(config))
-
-
-def write_toml(table: Mapping[str, Any]) -> str:
+def write_toml(table: Mapping[str, Any], *, head: str = "") -> str:
     """Write plain values first, then a section for each inner table; None is left out.
 
     Args:
         table: strings, numbers, booleans, sequences of them, None, and tables of these.
+        head: lines of comment above it.
     """
+    comment = "".join(f"# {line}\n" for line in head.splitlines())
     plain = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
     sections = {key: value for key, value in table.items() if isinstance(value, Mapping)}
     blocks = [("", plain), *((f"[{name}]\n", section) for name, section in sections.items())]
     written = [title + _lines(content) for title, content in blocks if title or _lines(content)]
-    return "\n".join(written)
+    return comment + "\n".join(written)
 
 
 def _lines(content: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from budgetnas.data.folder import load_folder
 from budgetnas.data.npz import load_npz
 from budgetnas.data.split import hold_out, smallest_class, subset, validation_share
 from budgetnas.exceptions import DataError, UsageError
+from budgetnas.records.text import is_text
 
 FEWEST_PER_CLASS = 2
 
@@ -85,7 +86,7 @@ def _load_raw(config: DataConfig) -> RawData:
 def _check_names(raw: RawData) -> None:
     """Refuse names that no report could hold (file names may carry bytes that are no text)."""
     for name in (raw.name, *raw.classes):
-        if "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name):
+        if not is_text(name):
             raise DataError(
                 f"{name!r} names the data set or a class, but must be valid UTF-8 without null characters: rename it."
             )

@@ -9,12 +9,13 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
 os.environ.setdefault("RAY_task_oom_retries", "2")  # it would try for ever what does not fit a node's memory
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # its coming default, of which it would warn
 os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # it would print among what a program reads from us
 if {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ) or (Path.home() / ".ray" / "auth_token").is_file():
     os.environ.setdefault("RAY_AUTH_MODE", "token")  # as `ray start` does where there is a token
@@ -82,8 +83,11 @@ def resources() -> tuple[int, int]:
 
 
 def call(function: Callable[..., Any], *arguments: object, gpus: float) -> Any:
-    """Call a function once in a worker that has `gpus` GPUs, and return what it returns."""
-    return ray.get(ray.remote(function).options(num_cpus=1, num_gpus=gpus).remote(*arguments))
+    """Call a function once in a worker that has `gpus` GPUs; return what it returns, raise what it raises."""
+    try:
+        return ray.get(ray.remote(function).options(num_cpus=1, num_gpus=gpus).remote(*arguments))
+    except ray.exceptions.RayTaskError as error:  # whose words are a traceback
+        raise error.cause from None
 
 
 class RayEngine:
@@ -101,7 +105,7 @@ class RayEngine:
     """
 
     def __init__(self, work: Work, *, workers: int, threads: int, gpus: float, timeout: float | None = None) -> None:
-        self._work = ray.put(work)
+        self._work = [ray.put(work)]  # in a list Ray hands on the reference, not the work anew with every task
         self._workers = workers
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
         mailbox: Any = ray.remote(_Mailbox)
@@ -207,13 +211,22 @@ class _Mailbox:
         return self._letters
 
 
-def _run(work: Work, mailbox: Any, key: str, task: object) -> Event:
+@lru_cache(maxsize=1)
+def _fetched(work: Any) -> Work:
+    """Return the work, unpacked once in a worker process, so that what it keeps of its data is kept."""
+    found: Work = ray.get(work)
+    return found
+
+
+def _run(work: list[Any], mailbox: Any, key: str, task: object) -> Event:
     """Perform a task in a worker process of Ray's."""
     global _is_unsound
     if _is_unsound:  # a fresh process takes over: Ray tries the task again
         os._exit(1)
     posted = [mailbox.post.remote(key, None)]
-    event, is_sound = attempt(work, key, task, lambda report: posted.append(mailbox.post.remote(key, report)))
+    event, is_sound = attempt(
+        _fetched(work[0]), key, task, lambda report: posted.append(mailbox.post.remote(key, report))
+    )
     ray.get(posted)
     _is_unsound = not is_sound
     return event

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from budgetnas.records.numbers import plural
 from budgetnas.records.trial import Trial, TrialState
@@ -31,3 +32,21 @@ def complete(trials: Sequence[Trial]) -> list[Trial]:
 def look_key(run: Trial, level: str = "") -> str:
     """Name a look at the test set: the level and the number of the training, and the hash of its weights."""
     return f"{level}{'/' if level else ''}{run.number}:{run.attrs['weights_sha256']}"
+
+
+def counted(trials: Sequence[Trial], *, over_budget: str) -> int:
+    """Count the trials that `--trials` asks for: those trained, and those that a sampler wasted over the budget.
+
+    Args:
+        trials: of the first rung.
+        over_budget: "prune" where a sampler may waste some.
+    """
+    wasted = [trial for trial in trials if trial.state is TrialState.PRUNED and not trial.attrs["seeded"]]
+    return len(complete(trials)) + (len(wasted) if over_budget == "prune" else 0)
+
+
+def training_key(trial: Trial) -> tuple[Any, ...]:
+    """Return what tells a declared training from others of its study: name, network, phases, repeat and length."""
+    phases = tuple((epochs, period) for epochs, period in trial.attrs["phases"])
+    candidate, attrs = trial.candidate, trial.attrs
+    return candidate.origin, candidate.spec.id, phases, attrs["repeat"], attrs["asked_epochs"]

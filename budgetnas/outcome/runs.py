@@ -9,13 +9,14 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, Literal
 
+from budgetnas.arch.spec import ResNetSpec
 from budgetnas.exceptions import BudgetNASError, StorageError
 from budgetnas.outcome.ended import is_finished
-from budgetnas.outcome.levels import FULL, complete, look_key, rung_name
-from budgetnas.outcome.setup import CALIBRATION, SEARCH, Setup, TrainingsSetup, read_setup, read_trainings_setup
+from budgetnas.outcome.levels import FULL, complete, counted, look_key, rung_name, training_key
+from budgetnas.outcome.setup import CALIBRATION, SEARCH, TrainingsSetup, read_setup, read_trainings_setup
 from budgetnas.promotion.select import finalists
 from budgetnas.records.numbers import plural
-from budgetnas.records.trial import Trial, TrialState
+from budgetnas.records.trial import Trial
 from budgetnas.storage.files import holder, parse_json, read_file
 from budgetnas.storage.glance import Study, glance
 
@@ -129,15 +130,9 @@ def _study(name: str, studies: Mapping[str, Study]) -> Run:
         run = replace(run, done=len(complete(fulls)), asked=asked, state="finished" if is_done else "stopped")
         return replace(run, **_best_single(fulls, AFTER_FULL))
     is_done = is_finished(str(facts.get("stopped", "")))
-    run = replace(run, done=_counted(setup, first), asked=setup.study.search.trials)
+    run = replace(run, done=counted(first, over_budget=setup.study.search.over_budget), asked=setup.study.search.trials)
     best = _winner(fulls, facts) or _best_single(first, f"validation after {plural(setup.rungs[0], 'epoch')}")
     return replace(run, state="finished" if is_done else "stopped", **best)
-
-
-def _counted(setup: Setup, trials: Sequence[Trial]) -> int:
-    """Count what `--trials` asks for: those trained, and those that a sampler wasted over the budget."""
-    wasted = [t for t in trials if t.state is TrialState.PRUNED and not t.attrs["seeded"]]
-    return len(complete(trials)) + (len(wasted) if setup.study.search.over_budget == "prune" else 0)
 
 
 def _winner(fulls: Sequence[Trial], facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,7 +169,7 @@ def _trainings(name: str, study: Study) -> Run:
     watches_test = setup.watches == "test"
     last = facts["drivers"][-1]["study"] if facts.get("drivers") else {"runs": [], "epochs": None}
     asked = {_asked(one, last["epochs"]) for one in last["runs"]}
-    done = [t for t in complete(trials) if _made(t) in asked]
+    done = [t for t in complete(trials) if training_key(t) in asked]
     looks = facts.get("looks", {})
     untested = [] if watches_test else [t for t in done if look_key(t) not in looks]
     best = _best_single(done, "test set, watched every epoch" if watches_test else AFTER_LAST)
@@ -193,18 +188,12 @@ def _trainings(name: str, study: Study) -> Run:
 
 
 def _asked(declared: Mapping[str, Any], epochs: int | None) -> tuple[Any, ...]:
-    length = sum(phase["epochs"] for phase in declared["phases"])
+    """Return the `training_key` of a training as its driver declared it."""
     phases = tuple((phase["epochs"], phase["period"]) for phase in declared["phases"])
-    candidate = declared["candidate"]
-    spec = str(candidate["spec"]["blocks"]), str(candidate["spec"]["widths"])
-    return candidate["origin"], spec, phases, declared["repeat"], length if epochs is None else min(length, epochs)
-
-
-def _made(trial: Trial) -> tuple[Any, ...]:
-    spec, attrs = trial.candidate.spec, trial.attrs
-    shape = str(list(spec.blocks)), str(list(spec.widths))
-    phases = tuple((epochs, period) for epochs, period in attrs["phases"])
-    return trial.candidate.origin, shape, phases, attrs["repeat"], attrs["asked_epochs"]
+    length = sum(epochs for epochs, _ in phases)
+    candidate, shape = declared["candidate"], declared["candidate"]["spec"]
+    spec = ResNetSpec(blocks=tuple(shape["blocks"]), widths=tuple(shape["widths"]), stem_width=shape["stem_width"])
+    return candidate["origin"], spec.id, phases, declared["repeat"], length if epochs is None else min(length, epochs)
 
 
 def _from_results(folder: Path, name: str) -> Run:

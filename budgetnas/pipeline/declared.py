@@ -15,7 +15,7 @@ from budgetnas.config.recipe import Recipe
 from budgetnas.data.dataset import Dataset
 from budgetnas.data.statistics import normalisation
 from budgetnas.engine.local import LocalEngine
-from budgetnas.outcome.levels import look_key
+from budgetnas.outcome.levels import look_key, training_key
 from budgetnas.outcome.setup import TRAININGS, TrainingsSetup
 from budgetnas.pipeline.curves import read_curve, write_curve
 from budgetnas.pipeline.describe import data_facts
@@ -150,6 +150,12 @@ class Outcome:
 def run_job(job: Job, *, command: Sequence[str], heard: Heard, tick: Callable[[], None]) -> Outcome:
     """Do what is left of a job, as far as its time allows.
 
+    Args:
+        job: the trainings.
+        command: the words that started this, for the manifest.
+        heard: called after every epoch.
+        tick: called several times a second, when nothing is half-done.
+
     Raises:
         BudgetNASError: something that its user can act on; whatever was finished is kept.
     """
@@ -162,7 +168,8 @@ def run_job(job: Job, *, command: Sequence[str], heard: Heard, tick: Callable[[]
             record_driver(store, command, hardware=hardware, study=study)
             with closing(LocalEngine(perform, workers=job.workers, gpus=job.gpus)) as engine:
                 run_stage(stage, engine, clock=Clock(job.max_seconds), tick=tick, heard=heard)
-                look(_untested(job, store), store, engine, job.folder, setting=job.setting, recipe=job.recipe)
+                untested = _untested(job, store)
+                look(untested, store, engine, job.folder, setting=job.setting, recipe=job.recipe, tick=tick)
         looks = store.facts.get("looks", {})
         complete = [trial for trial in store.trials if trial.state is TrialState.COMPLETE]
         asked = [trial for trial in store.trials if stage.wants(trial)]
@@ -193,7 +200,7 @@ class DeclaredStage(Stage):
         self.store = store
         self._job = job
         self._stop_at = None if job.max_seconds is None else time.time() + job.max_seconds
-        known = [_key(trial) for trial in store.trials if trial.state is not TrialState.FAIL]
+        known = [training_key(trial) for trial in store.trials if trial.state is not TrialState.FAIL]
         self._todo = [run for run in job.runs if job.key(run) not in known]
 
     @property
@@ -203,14 +210,14 @@ class DeclaredStage(Stage):
 
     def wants(self, trial: Trial) -> bool:
         """Go on with what this job asks for; another job's trainings wait for that job."""
-        return _key(trial) in map(self._job.key, self._job.runs)
+        return training_key(trial) in map(self._job.key, self._job.runs)
 
     def upcoming(self, running: int) -> Trial | None:
         """Create the next training's trial."""
         if not self._todo:
             return None
         run = self._todo.pop(0)
-        before = [trial for trial in self.store.trials if diverged(trial) and _key(trial) == self._job.key(run)]
+        before = [trial for trial in self.store.trials if diverged(trial) and training_key(trial) == self._job.key(run)]
         name = int.from_bytes(run.candidate.origin.encode())
         seed = np.random.SeedSequence([self._job.seed, name, run.repeat, len(before)]).generate_state(1)[0]
         return self.store.add(
@@ -290,14 +297,8 @@ def _setup(job: Job) -> TrainingsSetup:
     )
 
 
-def _key(trial: Trial) -> tuple[Any, ...]:
-    phases = tuple((epochs, period) for epochs, period in trial.attrs["phases"])
-    candidate, attrs = trial.candidate, trial.attrs
-    return candidate.origin, candidate.spec.id, phases, attrs["repeat"], attrs["asked_epochs"]
-
-
 def _is_asked_for(trial: Trial, job: Job) -> bool:
-    return trial.state is TrialState.COMPLETE and _key(trial) in map(job.key, job.runs)
+    return trial.state is TrialState.COMPLETE and training_key(trial) in map(job.key, job.runs)
 
 
 def _untested(job: Job, store: StudyStore) -> list[Trial]:

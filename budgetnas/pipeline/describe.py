@@ -8,7 +8,7 @@ from budgetnas.data.dataset import Dataset
 from budgetnas.data.statistics import normalisation
 from budgetnas.outcome.setup import SEARCH, DataFacts, Setup, TierFacts
 from budgetnas.pipeline.prepare import Prepared
-from budgetnas.storage.database import public_url
+from budgetnas.pipeline.public import public
 
 
 def data_facts(data: Dataset) -> DataFacts:
@@ -29,7 +29,6 @@ def setup_of(prepared: Prepared, *, kind: str = SEARCH) -> Setup:
     """Sum up a prepared search; no password of its storage's address stays in it."""
     data, config = prepared.data, prepared.config
     mean, std = normalisation(data, prepared.full)
-    storage = None if config.output.storage is None else public_url(config.output.storage)
     return Setup(
         name=prepared.name,
         kind=kind,
@@ -56,5 +55,5 @@ def setup_of(prepared: Prepared, *, kind: str = SEARCH) -> Setup:
         ),
         mean=mean,
         std=std,
-        study=replace(config, output=replace(config.output, storage=storage)),
+        study=public(config),
     )

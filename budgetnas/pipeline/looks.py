@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ def look(
     *,
     setting: Setting,
     recipe: Recipe,
+    tick: Callable[[], None],
     level: str = "",
 ) -> None:
     """Read the test set for finished runs whose weights lie in `folder`, and record it with a study.
@@ -35,6 +36,7 @@ def look(
         folder: of the run.
         setting: the data set and the device.
         recipe: that the networks were trained by.
+        tick: called before every look and once a second.
         level: that the runs are of, where looks at several levels are kept together.
 
     Raises:
@@ -44,6 +46,7 @@ def look(
     todo = [run for run in runs if look_key(run, level) not in looks]
     flying: dict[str, Trial] = {}
     while todo or flying:
+        tick()
         while todo and len(flying) < engine.capacity:
             run = todo.pop(0)
             weights = read_bytes(inside(folder, run.attrs["weights"]), run.attrs["weights_sha256"])

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from budgetnas.config.writer import study_toml
+from budgetnas.config.writer import write_toml
 from budgetnas.outcome.levels import FULL
 from budgetnas.outcome.setup import CALIBRATION
 from budgetnas.pipeline.describe import setup_of
 from budgetnas.pipeline.ladder import Ladder, make_ladder, ranges_of
 from budgetnas.pipeline.prepare import Prepared
+from budgetnas.pipeline.public import public
 from budgetnas.pipeline.resume import hold
-from budgetnas.storage.database import Storage, open_storage, public_url, sqlite_url, study_names
+from budgetnas.storage.database import Storage, open_storage, sqlite_url, study_names
 from budgetnas.storage.files import own, write_text
 from budgetnas.storage.lease import leased
 from budgetnas.storage.study import StudyStore
@@ -69,11 +70,13 @@ def opened(prepared: Prepared, *, kind: str) -> Iterator[Opened]:
 
 def study_file(prepared: Prepared, *, kind: str) -> str:
     """Write the study file that goes on with a run; an address with a password in it stays out of it."""
-    config, storage = prepared.config, prepared.config.output.storage
+    config = prepared.config
     command = f"calibrate RUN/{STUDY_FILE} --networks {config.search.trials}"
     if kind != CALIBRATION:
         command = f"search RUN/{STUDY_FILE}"
-    if storage is not None and public_url(storage) != storage:
+    if public(config) != config:
         config = replace(config, output=replace(config.output, storage=None))
         command += " --storage URL"
-    return study_toml(config, head=f"This run with every default decided; `budgetnas {command}` goes on with it.")
+    return write_toml(
+        asdict(config), head=f"This run with every default decided; `budgetnas {command}` goes on with it."
+    )

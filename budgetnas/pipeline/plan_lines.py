@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from budgetnas.arch.spec import DataShape
 from budgetnas.complexity.counter import count
 from budgetnas.config.study import flatten
+from budgetnas.pipeline.public import public
 from budgetnas.records.numbers import plural, write_macs, write_time
-from budgetnas.storage.database import public_url
 
 if TYPE_CHECKING:
     from budgetnas.pipeline.plan import Plan
@@ -53,9 +53,6 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
 
 def as_json(plan: Plan) -> dict[str, Any]:
     """Return a plan for programs, the study with every default decided."""
-    study = flatten(plan.prepared.config)
-    if study["output.storage"] is not None:
-        study["output.storage"] = public_url(study["output.storage"])
     return {
         "run": f"{plan.prepared.config.output.dir}/{plan.prepared.name}",
         "notice": plan.prepared.data.traits.notice or None,
@@ -63,7 +60,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "images_per_second": plan.images_per_second,
         "costs": [asdict(cost) for cost in plan.costs],
         "lines": dict(plan_lines(plan)),
-        "study": study,
+        "study": flatten(public(plan.prepared.config)),
     }
 
 

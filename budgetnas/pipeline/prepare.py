@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
+
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget.cap import write_cap
 from budgetnas.complexity.counter import count
@@ -13,7 +15,6 @@ from budgetnas.config.recipe import Recipe, load_recipe
 from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten
 from budgetnas.data.dataset import Dataset
 from budgetnas.data.load import load_dataset, resolve
-from budgetnas.data.split import subset
 from budgetnas.data.statistics import normalisation
 from budgetnas.exceptions import UsageError
 from budgetnas.records.trial import Candidate
@@ -88,9 +89,8 @@ class Prepared:
     @property
     def short_images(self) -> int:
         """Number of images that a short training learns from."""
-        return (
-            len(subset(self.data.train, self.config.proxy.subset)) if self.config.proxy.subset else len(self.data.train)
-        )
+        most, of_each = self.config.proxy.subset, np.bincount(self.data.train.labels)
+        return int((of_each if most is None else np.minimum(of_each, most)).sum())
 
     @property
     def full_epochs(self) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import budgetnas
 from budgetnas.config.study import flatten
+from budgetnas.pipeline.public import public
 from budgetnas.records.system import processor
 from budgetnas.storage.database import public_url
 from budgetnas.storage.study import StudyStore
@@ -26,9 +27,7 @@ PACKAGES = ("torch", "torchvision", "optuna", "numpy", "scikit-learn", "safetens
 
 def add_driver(fulls: StudyStore, prepared: Prepared, command: Sequence[str]) -> None:
     """Record the driver that is about to train for a search."""
-    study = flatten(prepared.config)
-    if study["output.storage"]:
-        study["output.storage"] = public_url(study["output.storage"])
+    study = flatten(public(prepared.config))
     words = [_public(word, prepared.config.output.storage) for word in command]
     hardware = {
         "device": prepared.hardware.name,

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.outcome.ended import ALL_DONE, RAN_OUT
-from budgetnas.outcome.levels import CONTROLS, FULL, complete, in_words, look_key, rung_name
+from budgetnas.outcome.levels import CONTROLS, FULL, complete, counted, in_words, look_key, rung_name
 from budgetnas.outcome.setup import CALIBRATION, SEARCH
 from budgetnas.pipeline.controls import controls, wanted_controls
 from budgetnas.pipeline.identity import hold_identity
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.promotions import KEPT, rise, wanted
-from budgetnas.pipeline.stages import Wanted, counted, key_of, missing
+from budgetnas.pipeline.stages import Wanted, key_of, missing
 from budgetnas.promotion.select import finalists
 from budgetnas.records.trial import TrialState
 from budgetnas.storage.study import StudyStore
@@ -100,11 +100,11 @@ def why_stopped(prepared: Prepared, ladder: Ladder) -> str:
 
 
 def _first_left(prepared: Prepared, ladder: Ladder) -> int:
-    trials = ladder.first.trials
+    trials, search = ladder.first.trials, prepared.config.search
     unfinished = sum(not trial.state.is_finished for trial in trials)
     if ladder.first.facts.get("exhausted"):
         return unfinished
-    return max(unfinished, prepared.config.search.trials - counted(prepared, trials))
+    return max(unfinished, search.trials - counted(trials, over_budget=search.over_budget))
 
 
 def _listed_left(store: StudyStore | None, listed: Sequence[Wanted]) -> int:

@@ -118,8 +118,10 @@ def _run(plan: Plan, ladder: Ladder, engine: Engine, folder: Path, listener: Lis
         record_controls(prepared, ladder.fulls)
         climb(ladder.control, ladder.controls, wanted_controls(prepared, winner))
     for level_name, store in ladder.tested:
-        runs, facts = complete(store.trials), ladder.fulls
-        look(runs, facts, engine, folder, setting=prepared.setting, recipe=prepared.full, level=level_name)
+        runs, facts, total = complete(store.trials), ladder.fulls, len(store.trials)
+        tick = lambda name=level_name, store=store, total=total: listener.progressed(progress(name, store, total))  # noqa: E731
+        setting, recipe = prepared.setting, prepared.full
+        look(runs, facts, engine, folder, setting=setting, recipe=recipe, tick=tick, level=level_name)
 
 
 def make_study_sampler(prepared: Prepared) -> Sampler:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from budgetnas.config.recipe import Recipe
+from budgetnas.outcome.levels import counted
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.trials import Stage
 from budgetnas.records.trial import Candidate, Trial, TrialState
@@ -38,7 +39,7 @@ class ProxyStage(Stage):
         """Count candidates and prune them until one fits; create its trial."""
         prepared, store = self._prepared, self.store
         search = prepared.config.search
-        while counted(prepared, store.trials) + running < search.trials:
+        while counted(store.trials, over_budget=search.over_budget) + running < search.trials:
             number = len(store.trials)
             seeded = number < len(prepared.seeds)
             if seeded:
@@ -182,16 +183,6 @@ class ListedStage(Stage):
 
     def _checkpoint(self, trial: Trial) -> Path:
         return self._folder / "states" / f"{self._level.name}-{trial.candidate.spec.id}-{trial.attrs['seed']:d}"
-
-
-def counted(prepared: Prepared, trials: Sequence[Trial]) -> int:
-    """Count the trials that `--trials` asks for: those trained, and those that a sampler wasted over the budget."""
-    wastes = prepared.config.search.over_budget == "prune"
-    return sum(
-        trial.state is TrialState.COMPLETE
-        or (wastes and trial.state is TrialState.PRUNED and not trial.attrs["seeded"])
-        for trial in trials
-    )
 
 
 def diverged(trial: Trial) -> bool:

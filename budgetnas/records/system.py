@@ -22,13 +22,13 @@ def processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def cores(threads: int = 1) -> int:
-    """Return how many trainings the processor has room for, a container's quota included."""
+def cores() -> int:
+    """Return how many cores of the processor are ours to use, a container's quota included; at least one."""
     here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = core_quota()
     if quota is not None:
         here = min(here, -(-quota[0] // quota[1]))
-    return max(1, here // threads)
+    return max(1, here)
 
 
 def core_quota() -> tuple[int, int] | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
 import subprocess
 import sys
+
+from terminal import on_a_terminal
 
 SAYS = """
 from budgetnas.cli.console import Console
@@ -20,26 +20,6 @@ console._out.print("NOTE: a notice", style="bold black on yellow", markup=False)
 """
 ESCAPE = "\x1b"
 COLOUR = re.compile(r"\x1b\[[0-9;]*\b(3[0-9]|4[0-9]|9[0-7]|10[0-7])(;[0-9;]*)?m")
-
-
-def on_a_terminal(words: list[str], **environment: str) -> str:
-    ours, theirs = pty.openpty()
-    clean = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR", "COLORTERM")}
-    env = {**clean, "TERM": "xterm-256color", "COLUMNS": "120", **environment}
-    process = subprocess.Popen([sys.executable, *words], stdout=theirs, stderr=theirs, env=env)
-    os.close(theirs)
-    seen = b""
-    while True:
-        try:
-            part = os.read(ours, 65_536)
-        except OSError:  # the other end has closed
-            break
-        if not part:
-            break
-        seen += part
-    os.close(ours)
-    assert process.wait(timeout=60) == 0, seen.decode()
-    return seen.decode()
 
 
 def test_a_terminal_has_colours_and_bars():

@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
+from terminal import on_a_terminal
 
 from budgetnas.cli import console
 from budgetnas.config.study import load_study
@@ -105,28 +102,7 @@ def test_without_a_terminal_there_is_one_plain_line_every_ten_seconds(capsys, mo
 
 def test_on_a_terminal_there_are_bars(tmp_path):
     words = "--max-params 30k --trials 2 --promote 1 --full-epochs 1 --no-paper-models --dataset digits --device cpu"
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "budgetnas", "search", *words.split()],
-        cwd=tmp_path,
-        stdout=theirs,
-        stderr=theirs,
-        env=environment,
-    )
-    os.close(theirs)
-    seen = b""
-    while True:
-        try:
-            part = os.read(ours, 65_536)
-        except OSError:  # the other end has closed
-            break
-        if not part:
-            break
-        seen += part
-    os.close(ours)
-    assert process.wait(timeout=60) == 0, seen.decode()
-    text = seen.decode()
+    text = on_a_terminal(["-m", "budgetnas", "search", *words.split()], cwd=tmp_path)
     assert "short trainings" in text
     assert "2/2" in text
     assert "━" in text

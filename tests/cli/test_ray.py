@@ -17,7 +17,6 @@ import pytest
 
 pytestmark = pytest.mark.services
 pytest.importorskip("ray")
-TIMES = ["seconds", "full_seconds"]
 WORDS = (
     "search", "--max-params", "60k", "--trials", 6, "--promote", 1, "--full-epochs", 2, "--dataset", "digits",
     "--no-paper-models", "--set", "proxy.rungs=[2]", "--device", "cpu",
@@ -54,7 +53,7 @@ def on_this_machine(budgetnas, tmp_path_factory):
 
 def trials_of(folder):
     table = pd.read_csv(folder / "runs" / "digits-60k-s0" / "trials.csv")
-    return table.drop(columns=[column for column in TIMES if column in table])
+    return table.drop(columns="seconds")
 
 
 def tasks_of_ray():
@@ -93,6 +92,15 @@ def test_a_search_on_a_cluster_gives_the_table_of_this_machine_though_tasks_and_
     assert "4 workers" in done.stderr  # halves of two GPUs
     assert json.loads(done.stdout)["winner"]["spec"]
     pd.testing.assert_frame_equal(trials_of(tmp_path), on_this_machine)
+
+
+def test_a_device_that_the_cluster_has_not_is_told_in_a_line(address, budgetnas, tmp_path):
+    words = ["cuda" if word == "cpu" else word for word in WORDS]
+    done = budgetnas(*words, "--set", "engine.kind=ray", "--set", f"ray.address={address}", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "`--device` is cuda, but this machine has cpu: give one of these, or auto." in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_cluster_it_is_told_in_a_line(budgetnas, tmp_path):

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+from optuna.storages import InMemoryStorage
+from small_studies import ladder_of, net, prepared, train
+
+from budgetnas.pipeline.looks import look
+from budgetnas.pipeline.stages import Wanted
+from budgetnas.storage.files import digest
+
+
+class Busy:
+    """An engine that is never done."""
+
+    capacity = 1
+
+    def submit(self, key, task):
+        """Take it."""
+
+    def wait(self, timeout):
+        return []
+
+
+def test_a_signal_is_answered_while_the_test_set_is_read(tmp_path):
+    study = prepared()
+    fulls = ladder_of(study, InMemoryStorage()).fulls
+    (tmp_path / "0").write_bytes(b"weights")
+    run = train(fulls, Wanted(candidate=net(study, 16), repeat=0), 0.5, weights="0", weights_sha256=digest(b"weights"))
+    ticks = iter([None, None, KeyboardInterrupt])
+
+    def tick():
+        if (stop := next(ticks)) is not None:
+            raise stop
+
+    with pytest.raises(KeyboardInterrupt):
+        look([run], fulls, Busy(), tmp_path, setting=study.setting, recipe=study.full, tick=tick)
+    assert "looks" not in fulls.facts
