@@ -16,7 +16,7 @@ from budgetnas.outcome.result import SearchResult
 from budgetnas.outcome.told import headline, tables
 from budgetnas.outcome.worth import compare, verdict
 from budgetnas.pipeline.plan_lines import plan_lines, seed_lines
-from budgetnas.records.numbers import write_macs, write_percent
+from budgetnas.records.numbers import write_macs, write_percent, write_time
 from budgetnas.records.table import Table
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ class Console:
         self._out = open_console(stderr=as_json)
         self._bars: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
-        self._last, self._line = -QUIET_SECONDS, ""
+        self._last = -QUIET_SECONDS
+        self._news: tuple[str, int, float | None] | None = None
 
     def __enter__(self) -> Console:
         return self
@@ -72,15 +73,16 @@ class Console:
     def progressed(self, progress: Done) -> None:
         """Move the bar, or print a line now and then."""
         self._tick()
-        best = "" if progress.best is None else f"best {100 * progress.best:.2f} %"
+        facts = [] if progress.best is None else [f"best {100 * progress.best:.2f} %"]
+        if progress.seconds_left:
+            facts.append(f"about {write_time(progress.seconds_left)} left")
         if self._out.is_terminal and not self._out.is_dumb_terminal:  # one that can move its cursor
-            self._move_bar(progress, best)
+            self._move_bar(progress, "  ".join(facts))
             return
-        line = f"{in_words(progress.level)}: {progress.done} of {progress.total}  {best}".rstrip()
-        now = time.monotonic()
-        if now - self._last >= (LINE_SECONDS if line != self._line else QUIET_SECONDS):
-            self._last, self._line = now, line
-            self._print(line)
+        news, now = (progress.level, progress.done, progress.best), time.monotonic()
+        if now - self._last >= (LINE_SECONDS if news != self._news else QUIET_SECONDS):
+            self._last, self._news = now, news
+            self._print("  ".join([f"{in_words(progress.level)}: {progress.done} of {progress.total}", *facts]))
 
     def show(self, result: SearchResult) -> None:
         """Print the result."""
@@ -116,20 +118,22 @@ class Console:
     def _print(self, line: str) -> None:
         self._out.print(line, markup=False)
 
-    def _move_bar(self, progress: Done, best: str) -> None:
+    def _move_bar(self, progress: Done, facts: str) -> None:
         if self._bars is None:
             self._bars = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[best]}"),
+                TextColumn("{task.fields[facts]}"),
                 TimeElapsedColumn(),
                 console=self._out,
             )
             self._bars.start()
         if progress.level not in self._tasks:
-            self._tasks[progress.level] = self._bars.add_task(in_words(progress.level), total=progress.total, best=best)
-        self._bars.update(self._tasks[progress.level], completed=progress.done, total=progress.total, best=best)
+            self._tasks[progress.level] = self._bars.add_task(
+                in_words(progress.level), total=progress.total, facts=facts
+            )
+        self._bars.update(self._tasks[progress.level], completed=progress.done, total=progress.total, facts=facts)
 
 
 def _finalists_table(result: SearchResult) -> Table:

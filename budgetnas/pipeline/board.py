@@ -9,7 +9,7 @@ from budgetnas.outcome.levels import in_words
 from budgetnas.pipeline.listener import Progress
 from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.plan_lines import plan_lines
-from budgetnas.records.numbers import write_percent
+from budgetnas.records.numbers import write_percent, write_time
 from budgetnas.records.table import Table
 from budgetnas.report.notes import compose
 from budgetnas.storage.dashboard import publish_note
@@ -56,10 +56,11 @@ class Board:
                 in_words(one.level),
                 f"{one.done:,} of {one.total:,}",
                 "" if one.best is None else write_percent(one.best),
+                f"about {write_time(one.seconds_left)}" if one.seconds_left else "",
             )
             for one in self._levels.values()
         ]
-        progress = Table(title="So far", columns=("level", "finished", "best validation %"), rows=rows)
+        progress = Table(title="So far", columns=("level", "finished", "best validation %", "time left"), rows=rows)
         headline = f"{self._study.rpartition('/')[0]} is at work"
         told = f"As of {time.strftime('%Y-%m-%d %H:%M:%S %Z')}."
         tables = [progress, *self._costs] if rows else self._costs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from budgetnas.outcome.levels import FULL
 from budgetnas.outcome.setup import CALIBRATION
 from budgetnas.pipeline.engines import connected, engine_of
 from budgetnas.pipeline.ladder import Ladder
-from budgetnas.pipeline.listener import Check, Everyone, Listener, progress
+from budgetnas.pipeline.listener import Check, Everyone, Listener
+from budgetnas.pipeline.meter import Meter
 from budgetnas.pipeline.opened import opened
 from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.prepare import Prepared, prepare
@@ -80,11 +81,8 @@ def _run(plan: Plan, ladder: Ladder, engine: Engine, folder: Path, listener: Lis
     clock = Clock(None if hours is None else 3600 * hours, since=started)
     for level, store, listed in _levels(prepared, ladder):
         stage = ListedStage(prepared, level, store, listed, folder)
-        run_stage(stage, engine, clock=clock, tick=_tick(listener, level, store, stage))
-
-
-def _tick(listener: Listener, level: Level, store: StudyStore, stage: ListedStage) -> Callable[[], None]:
-    return lambda: listener.progressed(progress(level.name, store, stage.total))
+        meter = Meter(listener, level.name, store, epochs=level.epochs, total=stage.total)
+        run_stage(stage, engine, clock=clock, tick=meter.tick, heard=meter.heard)
 
 
 def _prepare(config: StudyConfig, hardware: Hardware) -> Prepared:

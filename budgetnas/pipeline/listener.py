@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from budgetnas.storage.study import StudyStore
-
 if TYPE_CHECKING:
     from budgetnas.pipeline.plan import Plan
 
@@ -21,12 +19,14 @@ class Progress:
         done: finished trainings.
         total: trainings in all.
         best: highest validation score so far, in [0, 1]; None before the first.
+        seconds_left: that the rest of the level will take at the pace so far; None before the first epoch.
     """
 
     level: str
     done: int
     total: int
     best: float | None
+    seconds_left: float | None = None
 
 
 class Listener(Protocol):
@@ -89,9 +89,3 @@ class Check:
     def told(self, line: str) -> None:
         """Check it."""
         self._check()
-
-
-def progress(level: str, store: StudyStore, total: int) -> Progress:
-    """Tell how far a level is by its study."""
-    scores = [trial.score for trial in store.trials if trial.score is not None]
-    return Progress(level=level, done=len(scores), total=total, best=max(scores, default=None))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from budgetnas.config.study import StudyConfig
@@ -18,8 +19,9 @@ from budgetnas.pipeline.board import Board
 from budgetnas.pipeline.controls import record_controls, wanted_controls
 from budgetnas.pipeline.engines import connected, engine_of
 from budgetnas.pipeline.ladder import Ladder
-from budgetnas.pipeline.listener import Check, Everyone, Listener, progress
+from budgetnas.pipeline.listener import Check, Everyone, Listener
 from budgetnas.pipeline.looks import look
+from budgetnas.pipeline.meter import Meter
 from budgetnas.pipeline.opened import opened
 from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.plan_lines import search_lines
@@ -98,16 +100,14 @@ def _run(plan: Plan, ladder: Ladder, engine: Engine, folder: Path, listener: Lis
 
     def climb(level: Level, store: StudyStore, listed: Sequence[Wanted]) -> None:
         stage = ListedStage(prepared, level, store, listed, folder)
-        tick = lambda: listener.progressed(progress(level.name, store, stage.total))  # noqa: E731
-        run_stage(stage, engine, clock=clock(level.name), tick=tick)
+        run(level, stage)
+
+    def run(level: Level, stage: ListedStage | ProxyStage) -> None:
+        meter = Meter(listener, level.name, stage.store, epochs=level.epochs, total=stage.total)
+        run_stage(stage, engine, clock=clock(level.name), tick=meter.tick, heard=meter.heard)
 
     first = ProxyStage(prepared, ladder.first, make_study_sampler(prepared))
-    run_stage(
-        first,
-        engine,
-        clock=clock(ladder.rungs[0].name),
-        tick=lambda: listener.progressed(progress(ladder.rungs[0].name, ladder.first, config.search.trials)),
-    )
+    run(ladder.rungs[0], first)
     if first.exhausted:
         listener.told("The band holds no more architectures: the search ends early.")
     for rung, level in enumerate([*ladder.rungs[1:], ladder.full]):
@@ -118,10 +118,9 @@ def _run(plan: Plan, ladder: Ladder, engine: Engine, folder: Path, listener: Lis
         record_controls(prepared, ladder.fulls)
         climb(ladder.control, ladder.controls, wanted_controls(prepared, winner))
     for level_name, store in ladder.tested:
-        runs, facts, total = complete(store.trials), ladder.fulls, len(store.trials)
-        tick = lambda name=level_name, store=store, total=total: listener.progressed(progress(name, store, total))  # noqa: E731
-        setting, recipe = prepared.setting, prepared.full
-        look(runs, facts, engine, folder, setting=setting, recipe=recipe, tick=tick, level=level_name)
+        meter = Meter(listener, level_name, store, epochs=prepared.full_epochs, total=partial(len, store.trials))
+        runs, setting, recipe = complete(store.trials), prepared.setting, prepared.full
+        look(runs, ladder.fulls, engine, folder, setting=setting, recipe=recipe, tick=meter.tick, level=level_name)
 
 
 def make_study_sampler(prepared: Prepared) -> Sampler:

@@ -35,6 +35,10 @@ class ProxyStage(Stage):
         self.exhausted = False
         self._prepared, self._sampler = prepared, sampler
 
+    def total(self) -> int:
+        """Count the trainings that the level will have in all."""
+        return self._prepared.config.search.trials
+
     def upcoming(self, running: int) -> Trial | None:
         """Count candidates and prune them until one fits; create its trial."""
         prepared, store = self._prepared, self.store
@@ -136,9 +140,8 @@ class ListedStage(Stage):
         self._prepared, self._level, self._folder = prepared, level, folder
         self._todo = missing(store, wanted)
 
-    @property
     def total(self) -> int:
-        """How many trainings of the level there will be in all, failed ones aside."""
+        """Count the trainings that the level will have in all, failed ones aside."""
         return sum(trial.state is not TrialState.FAIL for trial in self.store.trials) + len(self._todo)
 
     def upcoming(self, running: int) -> Trial | None:

@@ -130,12 +130,13 @@ def test_a_table_loses_nothing_on_a_terminal_of_any_width(capsys, monkeypatch, w
 def test_where_no_bar_can_move_a_line_is_printed_for_news_and_seldom_without(monkeypatch, capsys):
     clock = iter([100.0, 111.0, 113.0, 122.0, 140.0, 711.0, 725.0])
     monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
+    left = iter([None, None, 900, 890, 800, 700, 600])
     plain = console.Console(as_json=False)
     for done in (0, 0, 1, 1, 1, 1, 1):
-        plain.progressed(Progress(level="r3", done=done, total=4, best=0.5 if done else None))
+        plain.progressed(Progress(level="r3", done=done, total=4, best=0.5 if done else None, seconds_left=next(left)))
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
         "short trainings of 3 epochs: 0 of 4",
-        "short trainings of 3 epochs: 1 of 4  best 50.00 %",
-        "short trainings of 3 epochs: 1 of 4  best 50.00 %",
+        "short trainings of 3 epochs: 1 of 4  best 50.00 %  about 15 min left",
+        "short trainings of 3 epochs: 1 of 4  best 50.00 %  about 10 min left",
     ]

@@ -1,0 +1,59 @@
+"""How far a level is and how long the rest of it will take, by the epochs that this driver has seen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from budgetnas.pipeline.listener import Listener, Progress
+from budgetnas.records.engine import EpochReport
+from budgetnas.records.trial import Trial, TrialState
+from budgetnas.storage.study import StudyStore
+
+
+class Meter:
+    """Tells a listener how far a level is.
+
+    Args:
+        listener: hears it.
+        level: name of the level.
+        store: its study.
+        epochs: of each of its trainings.
+        total: gives the trainings in all.
+    """
+
+    def __init__(
+        self, listener: Listener, level: str, store: StudyStore, *, epochs: int, total: Callable[[], int]
+    ) -> None:
+        self._listener, self._level, self._store = listener, level, store
+        self._epochs, self._total = epochs, total
+        self._began = time.monotonic()
+        self._seen = 0
+        self._reached: dict[int, int] = {}
+
+    def heard(self, trial: Trial, report: EpochReport) -> None:
+        """Count an epoch of a training, which an earlier driver may have begun."""
+        self._seen += 1
+        self._reached[trial.number] = report.epoch
+
+    def tick(self) -> None:
+        """Tell how far the level is."""
+        scores = [trial.score for trial in self._store.trials if trial.score is not None]
+        self._listener.progressed(
+            Progress(
+                level=self._level,
+                done=len(scores),
+                total=self._total(),
+                best=max(scores, default=None),
+                seconds_left=self._seconds_left(len(scores)),
+            )
+        )
+
+    def _seconds_left(self, done: int) -> float | None:
+        if not self._seen:
+            return None
+        under_way = sum(
+            epoch for number, epoch in self._reached.items() if self._store.trials[number].state is TrialState.RUNNING
+        )
+        left = max(0, (self._total() - done) * self._epochs - under_way)
+        return left / self._seen * (time.monotonic() - self._began)

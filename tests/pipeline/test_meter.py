@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+from small_studies import ladder_of, net, prepared
+
+from budgetnas.pipeline import meter as module
+from budgetnas.pipeline.meter import Meter
+from budgetnas.pipeline.stages import ListedStage, Wanted
+from budgetnas.records.engine import EpochReport
+from budgetnas.records.trial import TrialState
+from budgetnas.storage.database import open_storage, sqlite_url
+
+
+class Ear:
+    def progressed(self, progress):
+        self.progress = progress
+
+
+@pytest.fixture
+def now(monkeypatch):
+    time = [100.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: time[0])
+    return time
+
+
+def report(epoch):
+    return EpochReport(epoch=epoch, lr=0.1, train_loss=1.0, train_accuracy=0.5, accuracy=0.5, loss=1.0, seconds=1.0)
+
+
+def test_the_rest_of_a_level_is_told_by_the_epochs_that_this_driver_saw(tmp_path, now):
+    study = prepared()
+    ladder = ladder_of(study, open_storage(sqlite_url(tmp_path / "study.db")))
+    nets = [Wanted(candidate=net(study, 16), repeat=i) for i in range(3)]
+    stage = ListedStage(study, ladder.full, ladder.fulls, nets, tmp_path)
+    ear = Ear()
+    meter = Meter(ear, "full", ladder.fulls, epochs=10, total=stage.total)
+    meter.tick()
+    assert (ear.progress.done, ear.progress.total, ear.progress.seconds_left) == (0, 3, None)
+    first, second = stage.upcoming(0), stage.upcoming(1)
+    now[0] += 20
+    meter.heard(first, report(8))  # an earlier driver had brought it to 7
+    meter.heard(second, report(1))
+    meter.tick()
+    assert ear.progress.seconds_left == pytest.approx((30 - 9) * 10)
+    assert ladder.fulls.finish(first.number, 0.5, {}).state is TrialState.COMPLETE
+    meter.tick()
+    assert (ear.progress.done, ear.progress.best) == (1, 0.5)
+    assert ear.progress.seconds_left == pytest.approx((20 - 1) * 10)
