@@ -1,19 +1,24 @@
 """What people copy from the pages: every command parses, every example runs.
 
-Run as they stand: `count`, `space`, `fit`, `report`, `verify`, and the code that makes a data set. In a reduced form:
-`search` as far as its plan, `best` under the caps of a small search, which stands for `runs/digits-5M-s0` everywhere.
-Parsed only: `dashboard`, `train`, `reproduce`, `calibrate`, `export`, `predict`, which tests/cli runs; `pip install` is
-run by .ci/run.
+Run as they stand: `count`, `space`, `fit`, `report`, `verify`, `list`, `doctor`, the code that makes a data set; the
+first `search` until it is interrupted. In a reduced form: a `search` of one's own images with one trial, `dashboard` on
+a free port, `best` under the caps of a small search, which stands for `runs/digits-5M-s0` everywhere. Parsed only:
+`train`, `reproduce`, `calibrate`, `export`, which tests/cli runs; `pip install` is run by .ci/run.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from budgetnas.cli.main import COMMANDS, main, make_parser
 from budgetnas.cli.studies import read_study_arguments
@@ -78,6 +83,52 @@ def test_quick_commands_run_as_shown(words, folder, monkeypatch, capsys):
     ]
     assert main(words) == 0
     assert capsys.readouterr().out
+
+
+def test_the_first_command_starts_as_shown_and_stops_when_told(tmp_path):
+    words = ["search", "--max-params", "5e6", "--trials", "100"]
+    assert all(words in shown(ROOT / page) for page in ("README.md", "docs/quickstart.md"))
+    no_gpu = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}  # with one it would download CIFAR-10
+    with subprocess.Popen(
+        [sys.executable, "-m", "budgetnas", *words], cwd=tmp_path, env=no_gpu, stdout=subprocess.PIPE, text=True
+    ) as process:
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if re.match(r"short trainings of 3 epochs: [1-9]", line):
+                process.send_signal(signal.SIGINT)
+    assert process.returncode == 130
+    assert "the same command goes on from here" in lines[-1]
+    assert (tmp_path / "runs" / "digits-5M-s0" / "study.db").exists()
+
+
+@pytest.mark.pages
+def test_a_finished_run_is_listed_shown_again_served_and_predicts(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    for words in (["list"], ["doctor"], ["search", "runs/tiny/study.toml"]):
+        assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "tiny" in said
+    assert "This search was already finished" in said
+    Image.fromarray(np.full((8, 8), 200, np.uint8)).save("image.png")
+    assert main(["predict", "runs/tiny/best", "image.png"]) == 0
+    assert "image.png" in capsys.readouterr().out
+    words = [sys.executable, "-m", "budgetnas", "dashboard", "runs/tiny", "--port", "0"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        address = process.stdout.readline().split()[0]
+        with urllib.request.urlopen(address, timeout=30) as reply:
+            assert reply.status == 200
+        process.send_signal(signal.SIGINT)
+
+
+@pytest.mark.pages
+def test_own_images_are_searched(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    exec(re.search(r"```python\n(.*?)```", (ROOT / "docs" / "own_data.md").read_text(), re.DOTALL)[1], {})
+    (words,) = (words for words in shown(ROOT / "README.md") if "images.npz" in words)
+    reduced = ["--trials", "1", "--promote", "1", "--full-epochs", "1", "--device", "cpu"]
+    assert main([*words, *reduced]) == 0
+    assert "1 trained" in capsys.readouterr().out
 
 
 @pytest.mark.pages
