@@ -106,7 +106,7 @@ def _run(plan: Plan, ladder: Ladder, engine: Engine, folder: Path, listener: Lis
         meter = Meter(listener, level.name, stage.store, epochs=level.epochs, total=stage.total)
         run_stage(stage, engine, clock=clock(level.name), tick=meter.tick, heard=meter.heard)
 
-    first = ProxyStage(prepared, ladder.first, make_study_sampler(prepared))
+    first = ProxyStage(prepared, ladder.rungs[0], ladder.first, make_study_sampler(prepared), folder)
     run(ladder.rungs[0], first)
     if first.exhausted:
         listener.told("The band holds no more architectures: the search ends early.")

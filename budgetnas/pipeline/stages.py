@@ -19,7 +19,50 @@ from budgetnas.search.samplers import Sampler
 from budgetnas.storage.files import digest, write_bytes
 from budgetnas.storage.study import StudyStore
 from budgetnas.training.checkpoint import Checkpoints
-from budgetnas.training.tasks import Trained, TrainTask, whole
+from budgetnas.training.tasks import Setting, Trained, TrainTask, whole
+
+SHORT_STATE_SECONDS = 30.0  # of a short training between two states: writing one takes a tenth of a second or two
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Level:
+    """One length of training.
+
+    Attributes:
+        name: of the level, and behind the run's name that of its study.
+        epochs: of each training.
+        recipe: of each training.
+        keeps_weights: whether weights are kept, and the state of a training under way after every epoch rather than
+            twice a minute.
+        subset: images of each class that each training learns from; None for all.
+    """
+
+    name: str
+    epochs: int
+    recipe: Recipe
+    keeps_weights: bool
+    subset: int | None = None
+
+    def task(self, trial: Trial, setting: Setting, folder: Path) -> TrainTask:
+        """Return the training of a trial of this level, in the folder of a run."""
+        return TrainTask(
+            setting=setting,
+            spec=trial.candidate.spec,
+            recipe=self.recipe,
+            phases=whole(self.epochs),
+            seed=int(trial.attrs["seed"]),
+            keep_weights=self.keeps_weights,
+            subset=self.subset,
+            checkpoint=str(self._states(trial, folder).absolute()),
+            checkpoint_seconds=0.0 if self.keeps_weights else SHORT_STATE_SECONDS,
+        )
+
+    def clear(self, trial: Trial, folder: Path) -> None:
+        """Remove the states that the training of a trial has left."""
+        Checkpoints(self._states(trial, folder)).clear()
+
+    def _states(self, trial: Trial, folder: Path) -> Path:
+        return folder / "states" / f"{self.name}-{trial.candidate.spec.id}-{trial.attrs['seed']:d}"
 
 
 class ProxyStage(Stage):
@@ -30,10 +73,10 @@ class ProxyStage(Stage):
         exhausted: whether the sampler had nothing left to propose.
     """
 
-    def __init__(self, prepared: Prepared, store: StudyStore, sampler: Sampler) -> None:
+    def __init__(self, prepared: Prepared, level: Level, store: StudyStore, sampler: Sampler, folder: Path) -> None:
         self.store = store
         self.exhausted = False
-        self._prepared, self._sampler = prepared, sampler
+        self._prepared, self._level, self._sampler, self._folder = prepared, level, sampler, folder
 
     def total(self) -> int:
         """Count the trainings that the level will have in all."""
@@ -75,35 +118,11 @@ class ProxyStage(Stage):
 
     def task(self, trial: Trial) -> TrainTask:
         """Return the short training of a trial."""
-        prepared = self._prepared
-        return TrainTask(
-            setting=prepared.setting,
-            spec=trial.candidate.spec,
-            recipe=prepared.proxy,
-            phases=whole(prepared.rungs[0]),
-            seed=int(trial.attrs["seed"]),
-            keep_weights=False,
-            subset=prepared.config.proxy.subset,
-        )
+        return self._level.task(trial, self._prepared.setting, self._folder)
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Level:
-    """One length of training.
-
-    Attributes:
-        name: of the level, and behind the run's name that of its study.
-        epochs: of each training.
-        recipe: of each training.
-        keeps_weights: whether weights are kept, and the state of a training under way.
-        subset: images of each class that each training learns from; None for all.
-    """
-
-    name: str
-    epochs: int
-    recipe: Recipe
-    keeps_weights: bool
-    subset: int | None = None
+    def ended(self, trial: Trial) -> None:
+        """Remove what only a training under way needs."""
+        self._level.clear(trial, self._folder)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -160,16 +179,7 @@ class ListedStage(Stage):
 
     def task(self, trial: Trial) -> TrainTask:
         """Return the training of a trial."""
-        return TrainTask(
-            setting=self._prepared.setting,
-            spec=trial.candidate.spec,
-            recipe=self._level.recipe,
-            phases=whole(self._level.epochs),
-            seed=int(trial.attrs["seed"]),
-            keep_weights=self._level.keeps_weights,
-            checkpoint=str(self._checkpoint(trial).absolute()) if self._level.keeps_weights else None,
-            subset=self._level.subset,
-        )
+        return self._level.task(trial, self._prepared.setting, self._folder)
 
     def finished(self, trial: Trial, result: Trained) -> Mapping[str, Any]:
         """Write the weights before the trial is COMPLETE, so that every COMPLETE trial has them."""
@@ -181,11 +191,8 @@ class ListedStage(Stage):
 
     def ended(self, trial: Trial) -> None:
         """Remove what only a training under way needs."""
-        if self._level.keeps_weights and (trial.state is TrialState.COMPLETE or diverged(trial)):
-            Checkpoints(self._checkpoint(trial)).clear()
-
-    def _checkpoint(self, trial: Trial) -> Path:
-        return self._folder / "states" / f"{self._level.name}-{trial.candidate.spec.id}-{trial.attrs['seed']:d}"
+        if trial.state is TrialState.COMPLETE or diverged(trial):
+            self._level.clear(trial, self._folder)
 
 
 def diverged(trial: Trial) -> bool:

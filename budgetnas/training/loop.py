@@ -41,17 +41,19 @@ def train(task: TrainTask, data: Dataset, report: Callable[[EpochReport], None])
         StorageError: a checkpoint cannot be written.
     """
     run = _Run(task, data)
-    checkpoints = Checkpoints(Path(task.checkpoint), task=task.digest()) if task.checkpoint else None
+    checkpoints = _checkpoints(task)
     found = checkpoints.load(at_most=task.last_epoch) if checkpoints else None
     if found and found.state:
         run.restore(found.state)
     run.notices += found.damaged if found else ()
+    kept = time.monotonic()
     while run.epoch < task.last_epoch:
         if task.stop_at is not None and time.time() >= task.stop_at:
             return Paused(epoch=run.epoch)
         latest = run.advance()
-        if checkpoints:
+        if checkpoints and time.monotonic() - kept >= task.checkpoint_seconds:
             checkpoints.save(run.epoch, run.state())
+            kept = time.monotonic()
         report(latest)
     return Trained(
         reports=tuple(run.reports),
@@ -60,6 +62,13 @@ def train(task: TrainTask, data: Dataset, report: Callable[[EpochReport], None])
         weights=pack(run.scored) if task.keep_weights else None,
         notices=run.notices,
     )
+
+
+def _checkpoints(task: TrainTask) -> Checkpoints | None:
+    """Return those of a training; None where a node does not see the folder of the run, which tidies them up."""
+    if task.checkpoint is None or not Path(task.checkpoint).parents[1].is_dir():
+        return None
+    return Checkpoints(Path(task.checkpoint), task=task.digest())
 
 
 class _Run:

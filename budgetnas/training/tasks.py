@@ -64,7 +64,9 @@ class TrainTask:
         watches: the split that is scored, "validation" or "test".
         subset: images of each class to learn from, always the same ones; None for all.
         epochs: where to stop, for a part of what the phases say; their whole length unless given.
-        checkpoint: folder for the state after every epoch, from which a training cut off goes on; None for none.
+        checkpoint: `RUN/states/NAME`, folder for the state after an epoch, from which a training cut off goes on; None
+            for none. Where there is no folder RUN, nothing is kept.
+        checkpoint_seconds: of training between two states; 0 keeps one after every epoch.
         stop_at: time (seconds since 1970) after which no epoch starts; None for none.
     """
 
@@ -79,6 +81,7 @@ class TrainTask:
     subset: int | None = None
     epochs: int | None = None
     checkpoint: str | None = None
+    checkpoint_seconds: float = 0.0
     stop_at: float | None = None
 
     @property

@@ -97,7 +97,7 @@ def soak(storage: object, engine: object, trials: int) -> None:
     ladder = make_ladder(prepared, storage, StudyStore(storage, "soak/full", ranges_of(prepared)))
     sampler = Timed(make_study_sampler(prepared), "propose")
     store = Timed(ladder.first, "restart", "report", "fill", "finish")
-    stage = ProxyStage(prepared, store, sampler)
+    stage = ProxyStage(prepared, ladder.rungs[0], store, sampler, Path("nowhere"))
     asking = Timed(stage, "upcoming")
     books, proposing = array("d"), array("d")  # a list of pairs would be memory of ours, not of the driver
     before = [0.0, 0.0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,12 +13,13 @@ from budgetnas.config.study import load_study
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.search import make_study_sampler
-from budgetnas.pipeline.stages import ProxyStage
+from budgetnas.pipeline.stages import Level, ProxyStage
 from budgetnas.pipeline.trials import Clock, check_failures, end_of_level, run_stage
 from budgetnas.records.engine import EpochReport, Failed, Finished, Progressed
 from budgetnas.records.trial import TrialState
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.tasks import Trained
 
 RANGES = Ranges(stages=(1, 4), blocks=(1, 8), widths=(16, 512))
@@ -63,11 +65,12 @@ def prepared():
     return prepare(load_study(None, words, []))
 
 
-def stage(prepared, store, **changes):
+def stage(prepared, store, *, folder=Path("nowhere"), **changes):
     words = {key: changes[key] for key in ("trials", "sampler", "over_budget") if key in changes}
     search = replace(prepared.config.search, **words)
     view = replace(prepared, config=replace(prepared.config, search=search))
-    return ProxyStage(view, store, make_study_sampler(view))
+    level = Level(name="r3", epochs=3, recipe=view.proxy, keeps_weights=False)
+    return ProxyStage(view, level, store, make_study_sampler(view), folder)
 
 
 def table(store):
@@ -251,3 +254,16 @@ def test_no_training_starts_after_the_hours_are_over(prepared, tmp_path):
 )
 def test_every_level_has_its_share_of_the_hours(elapsed, after, end):
     assert end_of_level(100, elapsed=elapsed, after=after) == end
+
+
+def test_a_training_under_way_has_its_own_states_and_what_a_killed_driver_left_of_them_is_removed(prepared, tmp_path):
+    store = StudyStore(open_storage(sqlite_url(tmp_path / "study.db")), "s/r3", RANGES)
+    one = stage(prepared, store, folder=tmp_path, trials=4)
+    run_stage(one, FakeEngine(1), clock=Clock(None), tick=lambda: None)
+    folders = {one.task(trial).checkpoint for trial in store.trials}
+    assert len(folders) == len(store.trials)
+    for folder in folders:
+        Checkpoints(Path(folder)).save(1, {})
+    assert len(list(tmp_path.glob("states/*/*.pt"))) == len(folders)
+    run_stage(one, FakeEngine(1), clock=Clock(None), tick=lambda: None)
+    assert [path.name for path in tmp_path.iterdir()] == ["study.db"]

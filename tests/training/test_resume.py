@@ -17,6 +17,7 @@ from budgetnas.config.study import DataConfig
 from budgetnas.data.load import load_dataset
 from budgetnas.exceptions import StorageError
 from budgetnas.storage.files import digest
+from budgetnas.training import loop
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.loop import _Run
 from budgetnas.training.perform import perform
@@ -78,6 +79,27 @@ def test_a_training_that_its_time_cuts_off_stops_between_epochs(task, undisturbe
     assert [report.epoch for report in heard] == list(range(1, 11))
     assert digest(result.weights) == digest(undisturbed.weights)
     assert isinstance(perform(replace(task, stop_at=0.0), heard.append), Paused)
+
+
+def test_a_state_is_kept_when_so_many_seconds_have_gone_by(task, undisturbed, tmp_path, monkeypatch):
+    folder = tmp_path / "state"
+    now = iter(range(0, 10_000, 4))  # seconds, as the loop asks for them
+    monkeypatch.setattr(loop.time, "monotonic", lambda: next(now))
+    kept = replace(task, checkpoint=str(folder), checkpoint_seconds=10.0)
+    saved, save = [], Checkpoints.save
+    monkeypatch.setattr(Checkpoints, "save", lambda one, epoch, state: (saved.append(epoch), save(one, epoch, state)))
+    perform(replace(kept, epochs=8), lambda report: None)
+    assert saved == [3, 6]
+    heard = []
+    resumed = perform(kept, heard.append)
+    assert [report.epoch for report in heard] == [7, 8, 9, 10]
+    assert digest(resumed.weights) == digest(undisturbed.weights)
+
+
+def test_a_node_without_the_folder_of_the_run_keeps_nothing(task, tmp_path):
+    run = tmp_path / "elsewhere"
+    perform(replace(task, epochs=1, checkpoint=str(run / "states" / "one")), lambda report: None)
+    assert not run.exists()
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "hash", "text"])
