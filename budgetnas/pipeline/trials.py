@@ -92,9 +92,8 @@ def run_stage(
         BudgetNASError: nothing may go on: the data changed, the counter is wrong, or too many trainings failed.
     """
     store = stage.store
-    for trial in store.trials:
-        if trial.state.is_finished:
-            stage.ended(trial)  # a driver killed in between has not
+    for finished in (trial for trial in store.trials if trial.state.is_finished):
+        stage.ended(finished)  # a driver killed in between has not
     left = [trial for trial in store.trials if not trial.state.is_finished and stage.wants(trial)]
     before = {trial.number for trial in store.trials if trial.state.is_finished}
     running: dict[str, Trial] = {}
