@@ -95,7 +95,7 @@ def test_the_first_command_starts_as_shown_and_stops_when_told(tmp_path):
         lines = []
         for line in process.stdout:
             lines.append(line)
-            if re.match(r"short trainings of 3 epochs: [1-9]", line):
+            if line.startswith("short trainings of 3 epochs: "):
                 process.send_signal(signal.SIGINT)
     assert process.returncode == 130
     assert "the same command goes on from here" in lines[-1]
@@ -118,7 +118,7 @@ def test_a_finished_run_is_listed_shown_again_served_and_predicts(folder, monkey
         address = process.stdout.readline().split()[0]
         with urllib.request.urlopen(address, timeout=30) as reply:
             assert reply.status == 200
-        process.send_signal(signal.SIGINT)
+        process.terminate()
 
 
 @pytest.mark.pages

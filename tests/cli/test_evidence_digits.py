@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
 
 import optuna
 import pandas as pd
@@ -97,28 +94,6 @@ def test_the_result_can_be_read_again_under_other_caps_and_its_report_made_again
     over = budgetnas("best", run, "--max-params", "1M")
     assert over.returncode == 2
     assert "searched up to 60,000 parameters" in over.stderr
-
-
-@pytest.mark.faults
-def test_controls_asked_for_later_and_killed_among_them_it_goes_on_to_the_same_tables(finished, budgetnas, tmp_path):
-    run, _ = finished
-    again = tmp_path / "runs" / "digits-60k-s0"
-    without = budgetnas(*WORDS, "--set", "evidence.controls=false", "--workers", 1, cwd=tmp_path)
-    assert "Not tested" in without.stdout, without.stderr
-    process = subprocess.Popen(
-        [sys.executable, "-m", "budgetnas", *map(str, WORDS)], cwd=tmp_path, stdout=subprocess.DEVNULL
-    )
-    while process.poll() is None and not list(again.glob("controls/*.safetensors")):
-        time.sleep(0.05)
-    process.kill()
-    process.wait()
-    resumed = budgetnas(*WORDS, "--workers", 1, cwd=tmp_path)
-    assert resumed.returncode == 0, resumed.stderr
-    assert "for what is left" in resumed.stdout
-    for name in ("trials.csv", "trainings.csv"):
-        ours, theirs = (pd.read_csv(folder / name).drop(columns=TIMES) for folder in (again, run))
-        pd.testing.assert_frame_equal(ours, theirs)
-    assert (again / "curves.csv").read_bytes() == (run / "curves.csv").read_bytes()
 
 
 def test_a_calibration_judges_lengths_beside_params_and_macs_and_goes_on_with_more(budgetnas, tmp_path):

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import optuna
@@ -143,38 +139,6 @@ def test_a_finished_search_shows_its_result_and_a_larger_one_goes_on(finished, b
     assert len(json.loads(manifest.read_text())["earlier_drivers"]) == 1
     shown = budgetnas(*larger, cwd=folder)
     assert "already finished" in shown.stdout
-
-
-@pytest.mark.faults
-def test_a_stopped_search_resumes_to_the_same_table(finished, budgetnas, tmp_path):
-    words = [sys.executable, "-m", "budgetnas", *map(str, WORDS), "--workers", "1"]
-    process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    database = tmp_path / "runs" / "digits-60k-s0" / "study.db"
-    while not _some_are_complete(database):
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    assert "the same command goes on from here" in out
-    assert err == ""
-    resumed = budgetnas(*WORDS, cwd=tmp_path)
-    assert resumed.returncode == 0, resumed.stderr
-    assert "for what is left" in resumed.stdout
-    runs = [folder / "runs" / "digits-60k-s0" for folder in (tmp_path, finished[0])]
-    pd.testing.assert_frame_equal(*(trials(run)[STABLE] for run in runs))
-
-
-def _some_are_complete(database: Path) -> bool:
-    import sqlite3
-
-    if not database.exists():
-        return False
-    try:
-        with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-            return bool(connection.execute("SELECT 1 FROM trials WHERE state = 'COMPLETE'").fetchall())
-    except sqlite3.OperationalError:
-        return False
 
 
 @pytest.mark.parametrize(
