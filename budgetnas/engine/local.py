@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
@@ -109,6 +110,7 @@ class LocalEngine:
             target=_serve, args=(self._work, theirs, gpu), name=f"budgetnas-worker-{slot}", daemon=True
         )
         # Ctrl-C is the driver's to answer, also while a worker is still starting: it inherits the mask.
+        resource_tracker.ensure_running()  # by the first `start` it would unblock what is blocked here
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             process.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -22,10 +23,15 @@ SAID = "the same command goes on from here"
 def cut_off(words, cwd, number, *, when):
     """Run the command and send it a signal as soon as there is such a file with such content; return what it said."""
     command = [sys.executable, "-m", "budgetnas", *map(str, words)]
-    with subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         while process.poll() is None and not when():
             time.sleep(0.05)
-        process.send_signal(number)
+        if number == signal.SIGINT:
+            os.killpg(process.pid, number)  # as Ctrl-C does: the workers hear it too
+        else:
+            process.send_signal(number)
         out, err = process.communicate(timeout=120)
     return process.returncode, out, err
 
