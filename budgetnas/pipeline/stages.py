@@ -21,7 +21,7 @@ from budgetnas.storage.study import StudyStore
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.tasks import Setting, Trained, TrainTask, whole
 
-SHORT_STATE_SECONDS = 30.0  # of a short training between two states: writing one takes a tenth of a second or two
+SHORT_STATE_SECONDS = 30.0  # of a short training between two states: what a kill may cost, against the cost of writing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

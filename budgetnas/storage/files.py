@@ -126,7 +126,7 @@ def digest(content: bytes) -> str:
 def own(folder: Path) -> Iterator[None]:
     """Hold a run directory, made if need be, for this process alone; the system lets go when the process ends.
 
-    What a killed process left half-written there is removed; a folder that holds nothing else at the end, too.
+    What a killed process left half-written there is removed, at the end also empty folders in it, and itself if empty.
 
     Raises:
         StorageError: it cannot be made or written, or another process holds it.
@@ -157,6 +157,9 @@ def own(folder: Path) -> Iterator[None]:
         try:
             yield
         finally:
+            for child in folder.iterdir():
+                with contextlib.suppress(OSError):  # no folder, not empty, or a disk that takes no more: it stays
+                    child.rmdir()
             if [child.name for child in folder.iterdir()] == [lock.name]:
                 lock.unlink()
                 folder.rmdir()

@@ -74,13 +74,12 @@ class Checkpoints:
         return Found(state=None, damaged=tuple(damaged))
 
     def clear(self) -> None:
-        """Remove all files, and the folder and the one around it if nothing else is in them."""
+        """Remove all files, and the folder if nothing else is in it."""
         for path in self._newest_first():
             _remove(path)
         self._sweep()
-        for folder in (self._folder, self._folder.parent):
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
+        if self._folder.is_dir() and not any(self._folder.iterdir()):
+            self._folder.rmdir()
 
     def _sweep(self) -> None:
         """Remove what a killed writer left half-written."""

@@ -15,7 +15,6 @@ WORDS = (
     "--dataset", "digits", "--no-paper-models", "--set", "proxy.rungs=[1, 2]", "--set", "full.repeats=2",
     "--set", "evidence.controls=true", "--set", "evidence.control_promotions=2",
 )  # fmt: skip
-TIMES = ["seconds"]
 
 
 @pytest.fixture(scope="module")

@@ -108,7 +108,7 @@ def test_a_full_disk_stops_it_in_a_line_and_room_lets_it_go_on(undisturbed, disk
     assert outcome.is_clean, outcome
 
 
-def test_a_full_disk_under_a_checkpoint_stops_the_training_in_a_line_and_room_lets_it_go_on(disk):
+def test_a_full_disk_under_a_checkpoint_stops_the_training_in_a_line_and_room_lets_it_go_on(disk, tmp_path, budgetnas):
     folder, remount = disk
     words = ("train", "--blocks", "1", "--widths", "96", "--dataset", "digits", "--device", "cpu", "--epochs", 2,
              "--workers", 1, "--name", "digits-60k-s0")  # fmt: skip
@@ -119,7 +119,9 @@ def test_a_full_disk_under_a_checkpoint_stops_the_training_in_a_line_and_room_le
     assert scene.said.count("\n") == 1
     remount("size=64m")
     assert scene.finish() == 0, scene.said
-    assert (folder / RUN / "weights" / "0.safetensors").exists()
+    assert budgetnas(*words, cwd=tmp_path).returncode == 0
+    ours, theirs = (one / RUN / "weights" / "0.safetensors" for one in (folder, tmp_path))
+    assert ours.read_bytes() == theirs.read_bytes()
     assert scene.half_written() == []
 
 

@@ -75,6 +75,14 @@ def test_what_a_killed_writer_left_half_written_is_removed_by_the_next_owner(tmp
     assert ours.exists()
 
 
+def test_the_owner_leaves_no_empty_folder_and_touches_no_other(tmp_path):
+    with own(tmp_path):
+        (tmp_path / "states").mkdir()
+        (tmp_path / "full" / "0").mkdir(parents=True)
+    assert not (tmp_path / "states").exists()
+    assert (tmp_path / "full" / "0").exists()
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match=r"cannot be written \(Not a directory\)"), own(tmp_path / "file" / "run"):

@@ -191,7 +191,7 @@ def test_nothing_but_the_newest_two_are_kept_and_clear_leaves_nothing(task, tmp_
         "00004.pt", "00004.sha256", "00005.pt", "00005.sha256",
     ]  # fmt: skip
     Checkpoints(folder).clear()
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.parent.iterdir()) == []
 
 
 def test_a_checkpoint_that_cannot_be_written_is_told(task, tmp_path):
