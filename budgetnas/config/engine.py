@@ -16,6 +16,8 @@ class EngineConfig:
     Attributes:
         kind: "local" for processes on this machine, "ray" for a Ray cluster.
         device: "auto", "cpu", "cuda" or "mps".
+        precision: what "auto" in a recipe means: "fp32", "bf16", or "auto" for bf16 where the device has it. A run's
+            own study file holds what was decided, so that it goes on alike on another machine.
         workers: trainings side by side; as many as the GPUs, or CPU cores, have room for unless given.
         threads: CPU threads per training.
         gpus_per_trial: share of a GPU that a training takes, in (0, 1]; at 0.5 two of them train on one.
@@ -26,6 +28,7 @@ class EngineConfig:
 
     kind: Literal["local", "ray"] = "local"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
     workers: int | None = None
     threads: int = 1
     gpus_per_trial: float = 1.0

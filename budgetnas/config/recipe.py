@@ -93,6 +93,10 @@ class Recipe:
             if not fits:
                 raise UsageError(f"`recipe.{name}` is {getattr(self, name)}, but must be {rule}.")
 
+    def at(self, precision: Literal["fp32", "bf16"]) -> Recipe:
+        """Return the recipe with its precision decided: this one, unless it says another."""
+        return replace(self, precision=precision) if self.precision == "auto" else self
+
     def for_images(self, images: int) -> Recipe:
         """Halve batch size and learning rate together until an epoch over `images` has at least 16 steps.
 

@@ -302,6 +302,7 @@ FREE_KEYS = frozenset(
         "evidence.control_promotions",
         "engine.kind",
         "engine.workers",
+        "engine.precision",  # that of the recipes is held instead
         "engine.gpus_per_trial",
         "engine.trial_timeout",
         "engine.max_hours",

@@ -18,6 +18,7 @@ from budgetnas.records.numbers import plural, write_macs, write_percent
 from budgetnas.records.table import Table
 from budgetnas.records.trial import Trial
 
+ITSELF, NOT_YET = "the winner itself", "not tested yet"
 NOT_TESTED = "Not tested: no controls were trained, so nothing here says that the search helped."
 
 
@@ -32,7 +33,7 @@ class Compared:
         macs: for one image.
         tests: test accuracies of its repeats, in [0, 1].
         scores: validation accuracies of its repeats, in [0, 1].
-        gain: test accuracy of the winner minus its own, in points; None where it is the winner itself.
+        gain: test accuracy of the winner minus its own, in points; None where it is the winner itself, or not tested.
         verdict: what the gain shows, in a few words.
     """
 
@@ -138,36 +139,38 @@ def controls_table(found: Sequence[Compared]) -> Table:
 
 def verdict(result: SearchResult, found: Sequence[Compared]) -> str:
     """Say in a sentence or two what the result is worth."""
-    rivals = [one for one in found if one.gain is not None]
-    same = [one.name for one in found[1:] if one.gain is None]
-    told = f"The winner is itself {' and '.join(same)}. " if same else ""
-    if not rivals:
-        if told:
-            return told.strip()
-        if result.setup.study.evidence.controls:
-            return f"Not tested: the controls are not trained yet ({result.stopped})."
-        return NOT_TESTED
-    seeds = plural(len(found[0].tests), "fresh seed")
     shown: dict[str, list[str]] = {}
-    for one in rivals:
-        assert one.gain is not None
-        shown.setdefault(one.verdict, []).append(f"{one.name} ({_signed(one.gain)})")
-    told += "; ".join(
-        f"{words} over {_and(names)}" if words.endswith("shown") else f"{words}, beside {_and(names)}"
-        for words, names in shown.items()
-    )
-    trained = {one.name for one in found}
-    lacking = [net["name"] for net in result.facts.get("controls", []) if net["name"] not in trained]
+    for one in found:
+        if one.gain is not None:
+            shown.setdefault(one.verdict, []).append(f"{one.name} ({_signed(one.gain)})")
+    same = [one.name for one in found[1:] if one.verdict == ITSELF]
+    judged = {one.name for one in found if one.gain is not None} | set(same)
+    lacking = [net["name"] for net in result.facts.get("controls", []) if net["name"] not in judged]
+    if not shown and not same:
+        if result.setup.study.evidence.controls:
+            return f"Not tested: the controls are not trained and tested yet ({result.stopped})."
+        return NOT_TESTED
+    told = [f"The winner is itself {_and(same)}."] if same else []
+    if shown:
+        gains = "; ".join(
+            f"{words} over {_and(names)}" if words.endswith("shown") else f"{words}, beside {_and(names)}"
+            for words, names in shown.items()
+        )
+        seeds = plural(len(found[0].tests), "fresh seed")
+        told.append(f"{gains[0].upper()}{gains[1:]}. Points of test accuracy, {seeds} of the winner.")
     if lacking:
-        told += f"; not trained: {_and(lacking)}"
-    return f"{told[0].upper()}{told[1:]}. Points of test accuracy, {seeds} of the winner."
+        told.append(f"Not trained and tested yet: {_and(lacking)}.")
+    return " ".join(told)
 
 
 def _compared(result: SearchResult, net: Mapping[str, Any], runs: Sequence[Trial], own: Sequence[Trial]) -> Compared:
     tests, reference = result.tests(CONTROLS, runs), result.tests(CONTROLS, own)
-    gain = None
-    if runs is not own and tests and reference:
-        gain = welch([100 * value for value in reference], [100 * value for value in tests])
+    gain, told = None, "" if net["name"] == WINNER else ITSELF
+    if runs is not own:
+        told = NOT_YET
+        if tests:
+            gain = welch([100 * value for value in reference], [100 * value for value in tests])
+            told = judge(gain)
     return Compared(
         name=str(net["name"]),
         spec=str(net["spec"]),
@@ -176,7 +179,7 @@ def _compared(result: SearchResult, net: Mapping[str, Any], runs: Sequence[Trial
         tests=tuple(tests),
         scores=tuple(run.score or 0.0 for run in runs),
         gain=gain,
-        verdict=judge(gain) if gain else ("" if net["name"] == WINNER else "the winner itself"),
+        verdict=told,
     )
 
 

@@ -32,7 +32,7 @@ from budgetnas.storage.study import StudyStore
 from budgetnas.training.device import Hardware
 
 _DRAWS, _MOST_DRAWS = 64, 200
-_USE = 6  # of randomness: samplers, promotions and controls have the lower numbers
+_USE = 6  # of randomness, as its third number: samplers, promotions and controls have the lower ones
 
 
 def plan_calibration(config: StudyConfig, listener: Listener) -> Plan:
@@ -107,7 +107,7 @@ def networks(prepared: Prepared) -> list[Candidate]:
     """
     band, wanted = prepared.tiers[-1].band, prepared.config.search.trials
     points: dict[bytes, Any] = {}
-    rng = np.random.default_rng([prepared.config.search.seed, _USE])
+    rng = np.random.default_rng([prepared.config.search.seed, 0, _USE])
     for _ in range(_MOST_DRAWS):
         drawn = band.draw(_DRAWS, rng=rng).points
         points |= {key: point for key, point in zip(row_keys(drawn), drawn, strict=True) if key not in points}

@@ -13,13 +13,13 @@ from budgetnas.config.study import FOUND_CONTROLS
 from budgetnas.exceptions import InfeasibleBudgetError
 from budgetnas.outcome.levels import WINNER
 from budgetnas.pipeline.prepare import Prepared
-from budgetnas.pipeline.stages import Wanted, over_budget
+from budgetnas.pipeline.stages import Wanted
 from budgetnas.promotion.select import Finalist
 from budgetnas.records.trial import Candidate
 from budgetnas.space.widths import fit
 from budgetnas.storage.study import StudyStore
 
-_USE = 5  # of randomness: samplers and promotions have the lower numbers
+_USE = 5  # of randomness, as its third number: samplers and promotions have the lower ones
 
 
 def controls(prepared: Prepared) -> list[Candidate]:
@@ -58,7 +58,7 @@ def _shipped(prepared: Prepared, name: str) -> Iterator[Candidate]:
     model = find_model(name)
     assert model is not None
     candidate = prepared.candidate(model.spec, name)
-    if _has_room(prepared, model.spec) and not over_budget(candidate, prepared.cap, prepared.macs_cap):
+    if _has_room(prepared, model.spec) and not prepared.over_budget(candidate):
         yield candidate
 
 
@@ -91,7 +91,7 @@ def _most_macs(prepared: Prepared) -> Iterator[Candidate]:
 
 
 def _random(prepared: Prepared) -> Iterator[Candidate]:
-    rng = np.random.default_rng([prepared.config.search.seed, _USE])
+    rng = np.random.default_rng([prepared.config.search.seed, 0, _USE])
     member = prepared.tiers[-1].band.draw(1, rng=rng).at(0)
     yield prepared.candidate(prepared.space.decode(member.point), "a random network")
 

@@ -48,11 +48,7 @@ def setup_of(prepared: Prepared, *, kind: str = SEARCH) -> Setup:
         is_exact=prepared.index.is_exact,
         rungs=prepared.rungs,
         full_epochs=prepared.full_epochs,
-        recipe=replace(
-            prepared.full,
-            epochs=prepared.full_epochs,
-            precision=prepared.precision(prepared.full),
-        ),
+        recipe=replace(prepared.full, epochs=prepared.full_epochs),
         mean=mean,
         std=std,
         study=public(config),

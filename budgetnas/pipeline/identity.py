@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from budgetnas.exceptions import StudyMismatchError
@@ -12,8 +13,14 @@ from budgetnas.storage.study import StudyStore
 _TOLD = 4
 
 
-def hold_identity(store: StudyStore, identity: Mapping[str, Any], *, what: str) -> None:
+def hold_identity(store: StudyStore, identity: Mapping[str, Any], *, what: str, kept_in: Path | None = None) -> None:
     """Hold a study to the identity that it recorded, by dotted keys.
+
+    Args:
+        store: has the identity that it was begun with.
+        identity: the one that is asked for now.
+        what: names the study.
+        kept_in: the file that holds all of its settings; None where there is none.
 
     Raises:
         StudyMismatchError: some of them have changed; names the first four, as they were and as they are.
@@ -26,6 +33,6 @@ def hold_identity(store: StudyStore, identity: Mapping[str, Any], *, what: str) 
     ]
     if changed:
         raise StudyMismatchError(
-            f"`{what}` was begun with other settings ({'; '.join(changed[:_TOLD])}): give the old ones, or another "
-            "--name."
+            f"`{what}` was begun with other settings ({'; '.join(changed[:_TOLD])}): give the old ones"
+            f"{f' (`{kept_in}` holds them)' if kept_in else ''}, or another --name."
         )

@@ -17,7 +17,7 @@ from budgetnas.data.load import load_dataset, resolve
 from budgetnas.data.statistics import normalisation
 from budgetnas.pipeline.declared import Declared, Job
 from budgetnas.records.trial import Candidate
-from budgetnas.training.device import find_hardware, resolve_precision
+from budgetnas.training.device import find_hardware
 from budgetnas.training.tasks import Phase, Setting, whole
 
 
@@ -95,7 +95,7 @@ def _job(
     epochs: int | None,
 ) -> Job:
     hardware = find_hardware(wishes.device)
-    recipe = replace(recipe, precision=resolve_precision(recipe.precision, hardware.device))
+    recipe = recipe.at(hardware.precision)
     config = resolve(wishes.data, has_gpu=hardware.gpus > 0)
     data = load_dataset(config)
     normalisation(data, recipe)  # a recipe for other images is told before anything trains

@@ -20,8 +20,6 @@ from budgetnas.storage.files import own, write_text
 from budgetnas.storage.lease import leased
 from budgetnas.storage.study import StudyStore
 
-STUDY_FILE = "study.toml"
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Opened:
@@ -51,7 +49,7 @@ def opened(prepared: Prepared, *, kind: str) -> Iterator[Opened]:
         StudyMismatchError: something that proposals or scores depend on has changed.
     """
     output = prepared.config.output
-    folder, full = Path(output.dir) / prepared.name, f"{prepared.name}/{FULL}"
+    folder, full = prepared.folder, f"{prepared.name}/{FULL}"
     url = output.storage or sqlite_url(folder / "study.db")
     elsewhere = open_storage(url) if output.storage else None  # a wrong address is told before a folder is made
     with own(folder):
@@ -64,16 +62,17 @@ def opened(prepared: Prepared, *, kind: str) -> Iterator[Opened]:
             prepared = hold(prepared, fulls, names=study_names(storage), kind=kind)
             ladder = make_ladder(prepared, storage, fulls, guard=lease.check)
             fulls.record("setup", setup_of(prepared, kind=kind).as_json())
-            write_text(folder / STUDY_FILE, study_file(prepared, kind=kind))
+            write_text(prepared.study_path, study_file(prepared, kind=kind))
             yield Opened(folder=folder, storage=storage, prepared=prepared, ladder=ladder, check=lease.check)
 
 
 def study_file(prepared: Prepared, *, kind: str) -> str:
     """Write the study file that goes on with a run; an address with a password in it stays out of it."""
     config = prepared.config
-    command = f"calibrate RUN/{STUDY_FILE} --networks {config.search.trials}"
+    run = f"RUN/{prepared.study_path.name}"
+    command = f"calibrate {run} --networks {config.search.trials}"
     if kind != CALIBRATION:
-        command = f"search RUN/{STUDY_FILE}"
+        command = f"search {run}"
     if public(config) != config:
         config = replace(config, output=replace(config.output, storage=None))
         command += " --storage URL"

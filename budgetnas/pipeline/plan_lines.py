@@ -79,10 +79,10 @@ def seed_lines(prepared: Prepared) -> list[str]:
     lines = []
     for candidate in prepared.seeds:
         there = count(candidate.spec, DataShape()).params
-        over = candidate.params > prepared.cap
+        over = prepared.over_budget(candidate)
         lines.append(
             f"{candidate.origin}  {candidate.spec.id:<28} {there:>10,}  {candidate.params:>10,}"
-            + ("  over the cap: pruned" if over else "")
+            + (f"  {over}: pruned" if over else "")
         )
     return lines
 

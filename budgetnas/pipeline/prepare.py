@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,8 +58,8 @@ class Prepared:
         space_size: exact size of the space, caps aside.
         index: of the whole space.
         seeds: the models that are tried first.
-        proxy: recipe of the short training.
-        full: recipe of the full training.
+        proxy: recipe of the short training, its precision decided.
+        full: recipe of the full training, its precision decided.
         setting: what all tasks share.
         hardware: what trainings run on.
     """
@@ -112,20 +113,33 @@ class Prepared:
         """Name of the run."""
         return self.config.output.name or ""
 
+    @property
+    def folder(self) -> Path:
+        """Where the run lives."""
+        return Path(self.config.output.dir) / self.name
+
+    @property
+    def study_path(self) -> Path:
+        """The file in its folder that goes on with it: the study with every default decided."""
+        return self.folder / "study.toml"
+
     def candidate(self, spec: ResNetSpec, origin: str) -> Candidate:
         """Count an architecture for the data set at hand."""
         return _candidate(spec, origin, self.data.shape)
 
-    def precision(self, recipe: Recipe) -> Literal["fp32", "bf16"]:
-        """Return the precision of a recipe on the hardware at hand."""
-        return self.hardware.precision if recipe.precision == "auto" else recipe.precision
+    def over_budget(self, candidate: Candidate) -> str | None:
+        """Say by how much a candidate is over one of the caps; None if it is within both."""
+        if candidate.params > self.cap:
+            return f"{candidate.params - self.cap:,} parameters over the cap"
+        if self.macs_cap is not None and candidate.macs > self.macs_cap:
+            return f"{candidate.macs - self.macs_cap:,} MACs over the cap"
+        return None
 
     def identity(self) -> dict[str, Any]:
         """Return everything that proposals or scores depend on, as JSON values: what a resumed study must share."""
         keys = {key: value for key, value in flatten(self.config).items() if key not in FREE_KEYS}
         for stage, recipe in (("proxy", self.proxy), ("full", self.full)):
-            fields = {**asdict(recipe), "precision": self.precision(recipe)}
-            keys |= {f"{stage}.recipe.{key}": value for key, value in fields.items() if key != "description"}
+            keys |= {f"{stage}.recipe.{key}": value for key, value in asdict(recipe).items() if key != "description"}
         return {**keys, "data.fingerprint": self.data.fingerprint}
 
 
@@ -143,8 +157,10 @@ def prepare(config: StudyConfig, hardware: Hardware | None = None, *, suffix: st
         InfeasibleBudgetError: nothing of the space fits the budget.
     """
     config.budget.cap(DataShape())  # a wrong cap is told before anything is loaded
-    recipes = load_recipe(config.proxy.recipe), load_recipe(config.full.recipe)
+    recipes = [load_recipe(name) for name in (config.proxy.recipe, config.full.recipe)]
     hardware = hardware or find_hardware(config.engine.device)
+    precision = hardware.precision if config.engine.precision == "auto" else config.engine.precision
+    recipes = [recipe.at(precision) for recipe in recipes]
     workers = _workers(config, hardware)
     config = replace(config, data=resolve(config.data, has_gpu=hardware.device != "cpu"))
     data = load_dataset(config.data)
@@ -156,7 +172,7 @@ def prepare(config: StudyConfig, hardware: Hardware | None = None, *, suffix: st
         budget=replace(config.budget, max_params=caps[-1], tiers=config.budget.tiers and caps),
         proxy=replace(config.proxy, rungs=config.proxy.rungs or (data.traits.proxy_epochs or recipes[0].epochs,)),
         full=replace(config.full, epochs=config.full.epochs or data.traits.full_epochs or recipes[1].epochs),
-        engine=replace(config.engine, device=hardware.device, workers=workers),
+        engine=replace(config.engine, device=hardware.device, precision=precision, workers=workers),
         output=replace(
             config.output,
             name=config.output.name or f"{_plain(data.name)}-{write_cap(caps[-1])}-s{config.search.seed}{suffix}",

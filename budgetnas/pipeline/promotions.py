@@ -16,7 +16,7 @@ from budgetnas.promotion.select import promote
 from budgetnas.records.trial import Trial
 
 KEPT = 3  # one in so many goes up from rung to rung
-_USE = 4  # of randomness: samplers have the lower numbers
+_USE = 4  # of randomness, as its third number: samplers have the lower ones
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -44,7 +44,7 @@ def hold(prepared: Prepared, fulls: StudyStore, *, names: Sequence[str], kind: s
         fulls.record("bands", [[tier.band.low, tier.band.high] for tier in prepared.tiers])
         fulls.record("identity", identity)
         return prepared
-    hold_identity(fulls, identity, what=prepared.name)
+    hold_identity(fulls, identity, what=prepared.name, kept_in=prepared.study_path)
     bands = [prepared.index.band(low, high) for low, high in facts["bands"]]
     return replace(
         prepared,

@@ -101,7 +101,7 @@ class ProxyStage(Stage):
                     store.record("exhausted", True)
                     return None
                 candidate = prepared.candidate(prepared.space.decode(point), search.sampler)
-            reason = over_budget(candidate, prepared.cap, prepared.macs_cap if not seeded else None)
+            reason = prepared.over_budget(candidate)
             trial = store.add(
                 candidate,
                 state=TrialState.PRUNED if reason else TrialState.RUNNING,
@@ -198,15 +198,6 @@ class ListedStage(Stage):
 def diverged(trial: Trial) -> bool:
     """Tell whether a training failed because of its numbers, not of what it ran on."""
     return trial.state is TrialState.FAIL and str(trial.attrs.get("reason", "")).startswith("diverged")
-
-
-def over_budget(candidate: Candidate, cap: int, macs_cap: int | None) -> str | None:
-    """Say by how much a candidate is over the budget; None if it is within."""
-    if candidate.params > cap:
-        return f"{candidate.params - cap:,} parameters over the cap"
-    if macs_cap is not None and candidate.macs > macs_cap:
-        return f"{candidate.macs - macs_cap:,} MACs over the cap"
-    return None
 
 
 def key_of(trial: Trial) -> tuple[str, int]:

@@ -100,9 +100,27 @@ def test_a_winner_that_is_a_control_is_said_to_be_it(make):
     assert verdict(made.result(), compare(made.result())).startswith("The winner is itself the most-MACs network. ")
 
 
+def test_only_the_winner_is_the_winner_itself_and_a_control_without_a_look_is_not_tested(make):
+    made = make(evidence__controls=True, full__repeats=2)
+    made.trained([0.5, 0.6, 0.7])
+    made.promoted()
+    made.controlled(control_score)
+    made.tested()
+    looks = made.ladder.fulls.facts["looks"]
+    rival = next(net for net in made.result().facts["controls"] if net["name"] == "the most-MACs network")
+    numbers = [trial.number for trial in made.ladder.controls.trials if trial.candidate.spec.id == rival["spec"]]
+    unread = tuple(f"controls/{number}:" for number in numbers)
+    made.ladder.fulls.record("looks", {key: look for key, look in looks.items() if not key.startswith(unread)})
+    found = {one.name: one for one in compare(made.result())}
+    assert (found["the most-MACs network"].gain, found["the most-MACs network"].verdict) == (None, "not tested yet")
+    told = verdict(made.result(), compare(made.result()))
+    assert "itself" not in told
+    assert told.endswith("Not trained and tested yet: the most-MACs network.")
+
+
 def test_controls_that_are_not_trained_yet_are_said_to_be_missing(make):
     made = make(evidence__controls=True)
     made.trained([0.5, 0.6, 0.7])
     made.promoted()
     made.tested()
-    assert "controls are not trained yet" in verdict(made.result(), compare(made.result()))
+    assert "controls are not trained and tested yet" in verdict(made.result(), compare(made.result()))

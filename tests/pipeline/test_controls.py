@@ -1,21 +1,24 @@
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from small_studies import prepared
 
 from budgetnas.config.study import EvidenceConfig, load_study
+from budgetnas.pipeline.calibrate import networks
 from budgetnas.pipeline.controls import controls, wanted_controls
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.promotion.select import Finalist
+from budgetnas.search.history import History
+from budgetnas.search.pool import Pool
 
 
 @pytest.fixture(scope="module")
 def cifar_like(tmp_path_factory):
     """A study on images of CIFAR's size, which the report's models and ResNet-18 fit as they are."""
-    import numpy as np
-
     path = tmp_path_factory.mktemp("own") / "own.npz"
     images = np.random.default_rng(0).integers(0, 256, (100, 32, 32, 3), dtype=np.uint8)
     labels = np.repeat(np.arange(10), 10)
@@ -46,6 +49,20 @@ def test_every_control_obeys_the_rules_of_the_space(cifar_like):
         assert len(net.spec.blocks) <= small.space.depth_range[1]
         assert net.params <= small.cap
         assert net.macs <= small.macs_cap
+
+
+def test_no_proposal_is_always_the_random_control_or_the_first_network_of_a_calibration():
+    same = Counter()
+    for seed in range(3):
+        study = prepared(search__seed=seed, search__trials=1)
+        band, pool = study.tiers[-1].band, Pool(study.space, study.tiers[-1].band, seed=seed)
+        others = {"control": controls(study)[-1].spec, "calibration": networks(study)[0].spec}
+        for number in range(8):
+            none = np.empty((0, 9), dtype=np.int64)
+            history = History(number=number, points=none, scores=np.empty(0), pruned=np.empty(0, dtype=bool))
+            proposed = study.space.decode(band.draw(1, rng=pool.rng(history, 0)).at(0).point)
+            same.update((what, number) for what, spec in others.items() if spec == proposed)
+    assert max(same.values(), default=0) < 3
 
 
 def test_below_all_models_of_the_report_there_is_none_of_them():

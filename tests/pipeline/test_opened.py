@@ -11,6 +11,7 @@ from budgetnas.exceptions import StudyMismatchError
 from budgetnas.outcome.setup import CALIBRATION, SEARCH
 from budgetnas.pipeline.opened import opened, study_file
 from budgetnas.pipeline.prepare import prepare
+from budgetnas.training.device import find_hardware
 
 
 @pytest.mark.parametrize("storage", ["postgresql://me:secret@host/db", "postgresql://host/db?user=me&password=secret"])
@@ -44,6 +45,19 @@ def test_a_run_holds_the_study_that_goes_on_with_it(tmp_path):
     with pytest.raises(StudyMismatchError), opened(other, kind=SEARCH):
         pass
     assert "seed = 0\n" in path.read_text()
+
+
+def test_a_run_goes_on_at_the_precision_that_it_began_with_on_whatever_machine(tmp_path):
+    began, other = (replace(find_hardware("cpu"), precision=precision) for precision in ("fp32", "bf16"))
+    config = prepared(output__dir=str(tmp_path)).config
+    config = replace(config, engine=replace(config.engine, precision="auto"))
+    with opened(prepare(config, began), kind=SEARCH) as run:
+        path = run.folder / "study.toml"
+    refusal = pytest.raises(StudyMismatchError, match=r"precision was 'fp32', is 'bf16'.*study\.toml` holds them\)")
+    with refusal, opened(prepare(config, other), kind=SEARCH):
+        pass
+    with opened(prepare(load_study(str(path), {}, []), other), kind=SEARCH) as run:
+        assert {run.ladder.rungs[0].recipe.precision, run.ladder.full.recipe.precision} == {"fp32"}
 
 
 def test_the_study_of_a_calibration_says_how_many_networks_it_has(tmp_path):

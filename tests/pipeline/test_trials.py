@@ -11,6 +11,7 @@ import pytest
 
 from budgetnas.config.study import load_study
 from budgetnas.exceptions import BudgetNASError
+from budgetnas.pipeline.plan_lines import seed_lines
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.search import make_study_sampler
 from budgetnas.pipeline.stages import Level, ProxyStage
@@ -92,6 +93,21 @@ def test_models_come_first_and_the_over_budget_are_pruned_not_counted(undisturbe
     states = [state for _, _, state, _ in undisturbed]
     assert states[:5] == [TrialState.PRUNED] * 5
     assert states[5:] == [TrialState.COMPLETE] * 24
+
+
+def test_the_models_of_the_report_obey_the_cap_on_macs_too(tmp_path):
+    words = {"budget.max_params": "6M", "search.trials": 1, "data.dataset": "digits", "engine.device": "cpu"}
+    study = prepare(load_study(None, {**words, "space.max_macs": "50M"}, []))
+    assert {candidate.macs > 50_000_000 for candidate in study.seeds} == {True, False}
+    store = run(study, tmp_path / "study.db", FakeEngine(1))
+    for trial in store.trials:
+        is_over = trial.candidate.macs > 50_000_000
+        assert trial.state is (TrialState.PRUNED if is_over else TrialState.COMPLETE)
+        assert str(trial.attrs.get("reason", "")).endswith("MACs over the cap") == is_over
+    told = seed_lines(study)
+    assert [line.endswith("MACs over the cap: pruned") for line in told] == [
+        net.macs > 50_000_000 for net in study.seeds
+    ]
 
 
 @pytest.mark.parametrize("workers", [2, 3, 4, 7])
