@@ -36,7 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not 2 <= arguments.networks <= 10**6:  # one network has no rank
         raise UsageError(f"`--networks` is {arguments.networks}, but must be from 2 to 1,000,000.")
     lengths = None if arguments.lengths is None else sorted(parse_list(arguments.lengths, "--lengths"))
-    keys = {"search.trials": arguments.networks, "search.paper_models": False, "proxy.rungs": lengths}
+    keys = {"search.trials": arguments.networks, "proxy.rungs": lengths}
+    keys |= {"search.paper_models": False, "search.first_models": []}  # only a search tries them
     try:
         config = read_study_arguments(arguments, keys)
     except UsageError as error:

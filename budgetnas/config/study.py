@@ -143,6 +143,8 @@ class SearchConfig:
             freely and prunes what is over the budget, which counts as a trial: the plain way, for comparison.
         batch: trials per batch; a proposal knows the results of all batches but the running and the last one.
         paper_models: whether the report's models 1-5 are the first trials.
+        first_models: shipped networks by name that are the next trials: what a search is to beat shows here already how
+            the short trainings rank it.
     """
 
     trials: int = 100
@@ -151,11 +153,14 @@ class SearchConfig:
     over_budget: Literal["exclude", "prune"] = "exclude"
     batch: int = 4
     paper_models: bool = True
+    first_models: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         within("search.trials", self.trials, 1)
         within("search.batch", self.batch, 1)
         within("search.seed", self.seed, 0, 2**31 - 1)
+        if self.first_models:
+            _check_names("search.first_models", self.first_models, model_names())
         if self.over_budget == "prune" and self.sampler not in ("tpe", "random"):
             raise UsageError(
                 f"`search.over_budget` is 'prune' and `search.sampler` is {self.sampler!r}, but only Optuna's own "
@@ -230,12 +235,8 @@ class EvidenceConfig:
     control_promotions: int = 0
 
     def __post_init__(self) -> None:
-        names = self.control_networks
-        known = [*FOUND_CONTROLS, *model_names()] if names is not None else []
-        if names is not None and not (names and set(names) <= set(known) and len(set(names)) == len(names)):
-            raise UsageError(
-                f"`evidence.control_networks` is {list(names)}, but must be different ones of {', '.join(known)}."
-            )
+        if self.control_networks is not None:
+            _check_names("evidence.control_networks", self.control_networks, [*FOUND_CONTROLS, *model_names()])
         within("evidence.control_repeats", self.control_repeats, 1)
         within("evidence.control_promotions", self.control_promotions, 0, 10_000)
 
@@ -287,6 +288,11 @@ class StudyConfig:
                 "`budget.tiers` do not go with `search.over_budget` = 'prune', since Optuna's own samplers know no "
                 "tiers: leave one of them out."
             )
+
+
+def _check_names(key: str, names: tuple[str, ...], known: list[str]) -> None:
+    if not (names and set(names) <= set(known) and len(set(names)) == len(names)):
+        raise UsageError(f"`{key}` is {list(names)}, but must be different ones of {', '.join(known)}.")
 
 
 # What a finished or stopped study may be resumed with anew: no proposal and no score depends on it.

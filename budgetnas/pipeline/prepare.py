@@ -11,7 +11,7 @@ import numpy as np
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget.cap import write_cap
 from budgetnas.complexity.counter import count
-from budgetnas.config.models import paper_models
+from budgetnas.config.models import find_model, paper_models
 from budgetnas.config.recipe import Recipe, load_recipe
 from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten
 from budgetnas.data.dataset import Dataset
@@ -219,9 +219,13 @@ def _tier(config: StudyConfig, index: SpaceIndex, cap: int) -> Tier:
 
 
 def _seeds(config: StudyConfig, shape: DataShape) -> tuple[Candidate, ...]:
-    if not config.search.paper_models:
-        return ()
-    return tuple(_candidate(model.spec, model.name, shape) for model in paper_models() if model.seeded)
+    report = [model for model in paper_models() if model.seeded] if config.search.paper_models else []
+    named = [find_model(name) for name in config.search.first_models]
+    distinct: dict[ResNetSpec, str] = {}
+    for model in (*report, *named):
+        assert model, "the study's names are not checked"
+        distinct.setdefault(model.spec, model.name)
+    return tuple(_candidate(spec, name, shape) for spec, name in distinct.items())
 
 
 def _candidate(spec: ResNetSpec, origin: str, shape: DataShape) -> Candidate:

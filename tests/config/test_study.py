@@ -146,6 +146,8 @@ def test_the_shipped_study_at_resnet20s_size_names_its_controls():
     for wrong in ('["resnet21"]', "[]", '["random", "random"]'):
         with pytest.raises(UsageError, match=r"`evidence.control_networks` is .* but must be different ones of report"):
             load_study(None, {}, [f"evidence.control_networks={wrong}"])
+    with pytest.raises(UsageError, match=r"`search.first_models` is \['random'\], but must be different ones of"):
+        load_study(None, {}, ["search.first_models=['random']"])
 
 
 def test_tiers_are_caps_in_rising_order_and_the_largest_is_the_cap():

@@ -110,6 +110,16 @@ def test_the_models_of_the_report_obey_the_cap_on_macs_too(tmp_path):
     ]
 
 
+def test_named_models_are_the_first_trials_each_once_and_may_be_over_budget(tmp_path):
+    words = {"budget.max_params": "300k", "search.trials": 4, "data.dataset": "digits", "engine.device": "cpu"}
+    study = prepare(load_study(None, words, ["search.first_models=['resnet20', 'model5', 'resnet32']"]))
+    assert [net.origin for net in study.seeds[5:]] == ["resnet20", "resnet32"]
+    store = run(study, tmp_path / "study.db", FakeEngine(1))
+    states = {trial.candidate.origin: trial.state for trial in store.trials[:7]}
+    assert (states["resnet20"], states["resnet32"]) == (TrialState.COMPLETE, TrialState.PRUNED)
+    assert {trial.candidate.origin for trial in store.trials[7:]} == {"thompson"}
+
+
 @pytest.mark.parametrize("workers", [2, 3, 4, 7])
 def test_neither_workers_nor_their_order_change_the_table(prepared, undisturbed, tmp_path, workers):
     assert table(run(prepared, tmp_path / "study.db", FakeEngine(workers, seed=workers))) == undisturbed
