@@ -19,6 +19,7 @@ from budgetnas.records.table import Table
 from budgetnas.records.trial import Trial
 
 ITSELF, NOT_YET = "the winner itself", "not tested yet"
+_PREPOSITIONS = {"gain shown": " over", "no gain shown": " over", "loss shown": " against"}
 NOT_TESTED = "Not tested: no controls were trained, so nothing here says that the search helped."
 
 
@@ -153,8 +154,7 @@ def verdict(result: SearchResult, found: Sequence[Compared]) -> str:
     told = [f"The winner is itself {_and(same)}."] if same else []
     if shown:
         gains = "; ".join(
-            f"{words} over {_and(names)}" if words.endswith("shown") else f"{words}, beside {_and(names)}"
-            for words, names in shown.items()
+            f"{words}{_PREPOSITIONS.get(words, ', beside')} {_and(names)}" for words, names in shown.items()
         )
         seeds = plural(len(found[0].tests), "fresh seed")
         told.append(f"{gains[0].upper()}{gains[1:]}. Points of test accuracy, {seeds} of the winner.")

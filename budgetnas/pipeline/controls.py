@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +11,11 @@ from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.models import find_model, paper_models
 from budgetnas.config.study import FOUND_CONTROLS
 from budgetnas.exceptions import InfeasibleBudgetError
-from budgetnas.outcome.levels import WINNER
+from budgetnas.outcome.levels import WINNER, complete
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.stages import Wanted
 from budgetnas.promotion.select import Finalist
-from budgetnas.records.trial import Candidate
+from budgetnas.records.trial import Candidate, Trial
 from budgetnas.space.widths import fit
 from budgetnas.storage.study import StudyStore
 
@@ -39,12 +39,18 @@ def wanted_controls(prepared: Prepared, winner: Finalist) -> list[Wanted]:
     return [Wanted(candidate=net, repeat=i) for i in range(prepared.control_repeats) for net in nets]
 
 
-def record_controls(prepared: Prepared, fulls: StudyStore) -> None:
-    """Record which networks are the controls: two of them may be one network, or the winner."""
+def record_controls(prepared: Prepared, fulls: StudyStore, trained: Iterable[Trial]) -> None:
+    """Record which networks are the controls: two of them may be one network, or the winner.
+
+    An earlier control of which a training is COMPLETE stays, so that no choice of controls can take one out of the
+    verdict.
+    """
     found = [
         {"name": net.origin, "spec": net.spec.id, "params": net.params, "macs": net.macs} for net in controls(prepared)
     ]
-    if fulls.facts.get("controls") != found:
+    before, have = fulls.facts.get("controls", []), {trial.candidate.spec.id for trial in complete(trained)}
+    found += [net for net in before if net not in found and net["spec"] in have]
+    if before != found:
         fulls.record("controls", found)
 
 

@@ -115,7 +115,7 @@ def _run(plan: Plan, ladder: Ladder, engine: Engine, folder: Path, listener: Lis
         climb(level, store, wanted(prepared, ladder, rung, decide(prepared, ladder, rung)))
     winner = choose(ladder.fulls, [tier.cap for tier in prepared.tiers])
     if winner is not None and ladder.controls is not None:
-        record_controls(prepared, ladder.fulls)
+        record_controls(prepared, ladder.fulls, ladder.controls.trials)
         climb(ladder.control, ladder.controls, wanted_controls(prepared, winner))
     for level_name, store in ladder.tested:
         meter = Meter(listener, level_name, store, epochs=prepared.full_epochs, total=partial(len, store.trials))

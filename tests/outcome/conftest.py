@@ -38,7 +38,7 @@ class Made:
 
     def controlled(self, score):
         winner = finalists(self.ladder.fulls.trials)[0]
-        record_controls(self.study, self.ladder.fulls)
+        record_controls(self.study, self.ladder.fulls, self.ladder.controls.trials)
         for one in {one.key: one for one in wanted_controls(self.study, winner)}.values():
             train(self.ladder.controls, one, score(one))
 

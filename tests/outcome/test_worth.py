@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from scipy.stats import kendalltau, ttest_ind
 from small_studies import ATTRS
 
 from budgetnas.outcome.worth import compare, controls_table, fidelity_table, pairs, verdict
-from budgetnas.pipeline.controls import controls
+from budgetnas.pipeline.controls import controls, record_controls
 from budgetnas.records.trial import TrialState
 
 
@@ -116,6 +118,23 @@ def test_only_the_winner_is_the_winner_itself_and_a_control_without_a_look_is_no
     told = verdict(made.result(), compare(made.result()))
     assert "itself" not in told
     assert told.endswith("Not trained and tested yet: the most-MACs network.")
+
+
+def test_a_control_that_was_trained_stays_in_the_verdict_whatever_is_asked_for_later(make):
+    made = make(evidence__controls=True, full__repeats=2)
+    made.trained([0.5, 0.6, 0.7])
+    made.promoted()
+    made.controlled(control_score)
+    before = [one.name for one in compare_tested(made)]
+    evidence = replace(made.study.config.evidence, control_networks=("random", "resnet20"))
+    made.study = replace(made.study, config=replace(made.study.config, evidence=evidence))
+    record_controls(made.study, made.ladder.fulls, made.ladder.controls.trials)
+    assert sorted(one.name for one in compare_tested(made)) == sorted(before)
+
+
+def compare_tested(made):
+    made.tested()
+    return compare(made.result())
 
 
 def test_controls_that_are_not_trained_yet_are_said_to_be_missing(make):
