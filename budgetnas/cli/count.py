@@ -133,9 +133,14 @@ def _named(name: str) -> Sequence[NamedModel]:
         if model is not None:
             return [model]
         if name not in SHIPPED:
+            import difflib
+
+            known = [*model_names(), *SHIPPED]
+            close = difflib.get_close_matches(name[:80], known, n=1)
+            meant = f"did you mean `{close[0]}`? Or give" if close else "give"
             raise UsageError(
-                f"`{name[:80]}` is no shipped network or study: give one of {', '.join((*model_names(), *SHIPPED))}, "
-                "or the path of a .toml file with [[models]]."
+                f"`{name[:80]}` is no shipped network or study: {meant} one of {', '.join(known)}, or the path of "
+                "a .toml file with [[models]]."
             )
     return load_models(locate(name))
 

@@ -134,13 +134,17 @@ def shorten(value: Any) -> str:
         return "a number of thousands of digits"
 
 
+_LISTED = {int: ("whole numbers", "8, 24"), float: ("numbers", "0.5, 0.5"), str: ("strings", '"a", "b"')}
+
+
 def _describe(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return "one of " + ", ".join(map(str, get_args(hint)))
     if get_origin(hint) is tuple:
         inner = get_args(hint)
-        count = "" if inner[-1] is ... else f"{len(inner)} of "
-        return f"a list of {count}{_describe(inner[0])}"
+        length = "" if inner[-1] is ... else f"{len(inner)} "
+        kinds, example = _LISTED.get(inner[0], ("numbers or strings", '5e6, "5M"'))
+        return f"a list of {length}{kinds}, such as [{example}]"
     if get_origin(hint) in (Union, UnionType):
         return " or ".join(_describe(h) for h in get_args(hint) if h is not NoneType)
     names = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}

@@ -36,7 +36,7 @@ def test_the_command_line_overrides_the_file_and_the_file_the_defaults(tmp_path)
         ("[search]\ntrials = 0\n", r"`search.trials` is 0, but must be from 1 to 10,000,000"),
         ("[search]\nseed = -1\n", r"`search.seed` is -1"),
         ("[search]\nsampler = 'tpo'\n", r"one of thompson, evolution, random, tpe"),
-        ("[space]\nwidths = [64]\n", r"a list of 2 of a whole number"),
+        ("[space]\nwidths = [64]\n", r"must be a list of 2 whole numbers, such as \[8, 24\]"),
         ("[space]\nwidths = 64\n", r"`space.widths` is 64"),
         ("[budget]\nmin_utilisation = 2\n", r"min_utilisation"),
         ("[output]\nname = '../up'\n", r"`output.name`"),
