@@ -14,6 +14,7 @@ from budgetnas.outcome.costs import cost_table
 from budgetnas.outcome.levels import in_words
 from budgetnas.outcome.result import SearchResult
 from budgetnas.outcome.told import headline, tables
+from budgetnas.outcome.trusted import drawn_at_random
 from budgetnas.outcome.worth import compare, verdict
 from budgetnas.pipeline.plan_lines import plan_lines, seed_lines
 from budgetnas.records.numbers import write_macs, write_percent, write_time
@@ -137,17 +138,19 @@ class Console:
 
 
 def _finalists_table(result: SearchResult) -> Table:
+    random = drawn_at_random(result.facts)
     return Table(
         title="Full trainings",
-        columns=("trial", "network", "params", "of cap", "MACs", "short %", "full val. %", "test %"),
+        columns=("trial", "network", "params", "of cap", "MACs", "short %", "seeds", "full val. %", "test %"),
         rows=[
             (
-                str(finalist.parent),
+                f"{finalist.parent} at random" if finalist.parent in random else str(finalist.parent),
                 finalist.candidate.spec.id,
                 f"{finalist.candidate.params:,}",
                 f"{finalist.candidate.params / result.setup.cap:.2%}",
                 write_macs(finalist.candidate.macs),
                 write_percent(result.trials[finalist.parent].score or 0.0),
+                str(len(finalist.runs)),
                 write_percent(finalist.score, finalist.spread),
                 _percent(result.test_accuracy(finalist), result.test_spread(finalist)),
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -39,7 +39,7 @@ def wanted_controls(prepared: Prepared, winner: Finalist) -> list[Wanted]:
     return [Wanted(candidate=net, repeat=i) for i in range(prepared.control_repeats) for net in nets]
 
 
-def record_controls(prepared: Prepared, fulls: StudyStore, trained: Iterable[Trial]) -> None:
+def record_controls(prepared: Prepared, fulls: StudyStore, trained: Sequence[Trial]) -> None:
     """Record which networks are the controls: two of them may be one network, or the winner.
 
     An earlier control of which a training is COMPLETE stays, so that no choice of controls can take one out of the
