@@ -314,6 +314,8 @@ FREE_KEYS = frozenset(
         "engine.max_hours",
         "ray.address",
         "data.dataset",  # its fingerprint is held instead
+        "proxy.recipe",  # its values are held instead
+        "full.recipe",
         "data.dir",
         "output.dir",
         "output.name",

@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from budgetnas.config.study import EvidenceConfig, StudyConfig
 from budgetnas.outcome.calibration import Calibration, read_calibration, write_calibration
 from budgetnas.outcome.levels import FULL
@@ -17,22 +15,20 @@ from budgetnas.outcome.setup import CALIBRATION
 from budgetnas.pipeline.engines import connected, engine_of
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.listener import Check, Everyone, Listener
-from budgetnas.pipeline.meter import Meter
 from budgetnas.pipeline.opened import opened
 from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.prepare import Prepared, prepare
 from budgetnas.pipeline.provenance import add_driver
-from budgetnas.pipeline.stages import Level, ListedStage, Wanted, missing
-from budgetnas.pipeline.trials import Clock, run_stage
+from budgetnas.pipeline.stages import Level, ListedStage, Wanted, missing, run_level
 from budgetnas.records.engine import Engine
 from budgetnas.records.numbers import plural
+from budgetnas.records.streams import Use, generator
 from budgetnas.records.trial import Candidate
 from budgetnas.search.pool import row_keys
 from budgetnas.storage.study import StudyStore
 from budgetnas.training.device import Hardware
 
 _DRAWS, _MOST_DRAWS = 64, 200
-_USE = 6  # of randomness, as its third number: samplers, promotions and controls have the lower ones
 
 
 def plan_calibration(config: StudyConfig, listener: Listener) -> Plan:
@@ -76,13 +72,9 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
 
 
 def _run(plan: Plan, ladder: Ladder, engine: Engine, folder: Path, listener: Listener, *, started: float) -> None:
-    prepared = plan.prepared
-    hours = prepared.config.engine.max_hours
-    clock = Clock(None if hours is None else 3600 * hours, since=started)
-    for level, store, listed in _levels(prepared, ladder):
-        stage = ListedStage(prepared, level, store, listed, folder)
-        meter = Meter(listener, level.name, store, epochs=level.epochs, total=stage.total)
-        run_stage(stage, engine, clock=clock, tick=meter.tick, heard=meter.heard)
+    for level, store, listed in _levels(plan.prepared, ladder):
+        stage = ListedStage(plan.prepared, level, store, listed, folder)
+        run_level(stage, plan, engine, listener, since=started)
 
 
 def _prepare(config: StudyConfig, hardware: Hardware) -> Prepared:
@@ -107,7 +99,7 @@ def networks(prepared: Prepared) -> list[Candidate]:
     """
     band, wanted = prepared.tiers[-1].band, prepared.config.search.trials
     points: dict[bytes, Any] = {}
-    rng = np.random.default_rng([prepared.config.search.seed, 0, _USE])
+    rng = generator(prepared.config.search.seed, 0, Use.CALIBRATION)
     for _ in range(_MOST_DRAWS):
         drawn = band.draw(_DRAWS, rng=rng).points
         points |= {key: point for key, point in zip(row_keys(drawn), drawn, strict=True) if key not in points}

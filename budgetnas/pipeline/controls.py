@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.models import find_model, paper_models
 from budgetnas.config.study import FOUND_CONTROLS
@@ -15,11 +13,10 @@ from budgetnas.outcome.levels import WINNER, complete
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.stages import Wanted
 from budgetnas.promotion.select import Finalist
+from budgetnas.records.streams import Use, generator
 from budgetnas.records.trial import Candidate, Trial
 from budgetnas.space.widths import fit
 from budgetnas.storage.study import StudyStore
-
-_USE = 5  # of randomness, as its third number: samplers and promotions have the lower ones
 
 
 def controls(prepared: Prepared) -> list[Candidate]:
@@ -97,7 +94,7 @@ def _most_macs(prepared: Prepared) -> Iterator[Candidate]:
 
 
 def _random(prepared: Prepared) -> Iterator[Candidate]:
-    rng = np.random.default_rng([prepared.config.search.seed, 0, _USE])
+    rng = generator(prepared.config.search.seed, 0, Use.CONTROL)
     member = prepared.tiers[-1].band.draw(1, rng=rng).at(0)
     yield prepared.candidate(prepared.space.decode(member.point), "a random network")
 

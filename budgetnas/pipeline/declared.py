@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from budgetnas.config.recipe import Recipe
 from budgetnas.data.dataset import Dataset
 from budgetnas.data.statistics import normalisation
@@ -25,6 +23,7 @@ from budgetnas.pipeline.provenance import record_driver
 from budgetnas.pipeline.stages import diverged
 from budgetnas.pipeline.trials import Clock, Stage, run_stage
 from budgetnas.records.engine import EpochReport
+from budgetnas.records.streams import derived_seed
 from budgetnas.records.trial import Candidate, Trial, TrialState
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.files import digest, inside, own, write_bytes
@@ -219,13 +218,13 @@ class DeclaredStage(Stage):
         run = self._todo.pop(0)
         before = [trial for trial in self.store.trials if diverged(trial) and training_key(trial) == self._job.key(run)]
         name = int.from_bytes(run.candidate.origin.encode())
-        seed = np.random.SeedSequence([self._job.seed, name, run.repeat, len(before)]).generate_state(1)[0]
+        seed = derived_seed(self._job.seed, name, run.repeat, len(before))
         return self.store.add(
             run.candidate,
             state=TrialState.RUNNING,
             attrs={
                 "repeat": run.repeat,
-                "seed": int(seed),
+                "seed": seed,
                 "phases": [[phase.epochs, phase.period] for phase in run.phases],
                 "asked_epochs": self._job.length(run),
                 "declared_epochs": run.epochs,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from budgetnas.config.study import FREE_KEYS
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.storage.study import StudyStore
 
@@ -25,7 +26,8 @@ def hold_identity(store: StudyStore, identity: Mapping[str, Any], *, what: str, 
     Raises:
         StudyMismatchError: some of them have changed; names the first four, as they were and as they are.
     """
-    before, now = store.facts["identity"], json.loads(json.dumps(identity))  # a tuple comes back as a list
+    now = json.loads(json.dumps(identity))  # a tuple comes back as a list
+    before = {key: value for key, value in store.facts["identity"].items() if key not in FREE_KEYS}
     changed = [
         f"{key} was {before.get(key)!r}, is {now.get(key)!r}"
         for key in sorted({*before, *now})

@@ -1,7 +1,8 @@
-"""What a search is about to do, and how long it will take, from a few timed steps."""
+"""What a search or a calibration is about to do, and how long it will take, from a few timed steps."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from budgetnas.exceptions import BudgetNASError
 from budgetnas.outcome.costs import Cost
 from budgetnas.outcome.levels import rung_name
 from budgetnas.pipeline.prepare import Prepared
+from budgetnas.pipeline.trials import Clock, end_of_level
 from budgetnas.records.engine import Engine, Failed, Finished
 from budgetnas.space.members import Members
 from budgetnas.training.tasks import Timed, TimeTask
@@ -53,6 +55,19 @@ class Plan:
         """Return how long everything after a level will take."""
         names = [cost.level for cost in self.costs]
         return sum(map(self.wall_seconds, self.costs[names.index(level) + 1 :]))
+
+    def clock(self, level: str, *, since: float) -> Clock:
+        """Return the time that trainings of a level may start in: its share of the hours that the driver has.
+
+        Args:
+            level: that is about to begin.
+            since: when the driver began, by `time.monotonic`.
+        """
+        hours = self.prepared.config.engine.max_hours
+        if hours is None:
+            return Clock(None)
+        elapsed = time.monotonic() - since
+        return Clock(end_of_level(3600 * hours, elapsed=elapsed, after=self.seconds_after(level)), since=since)
 
 
 def make_plan(

@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from budgetnas.outcome.levels import complete
 from budgetnas.outcome.trusted import trusted_scores
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.stages import Wanted
 from budgetnas.promotion.select import promote
+from budgetnas.records.streams import Use, generator
 from budgetnas.records.trial import Trial
 
 KEPT = 3  # one in so many goes up from rung to rung
-_USE = 4  # of randomness, as its third number: samplers have the lower ones
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +102,7 @@ def _random(prepared: Prepared, ladder: Ladder) -> list[int]:
     """Draw from everything that the first rung trained, each network once, so that the draw stands for all of it."""
     found = list({trial.candidate.spec.id: trial.number for trial in reversed(complete(ladder.first.trials))}.values())
     seed, number = prepared.config.search.seed, prepared.config.evidence.control_promotions
-    lots = {one: np.random.default_rng([seed, one, _USE]).random() for one in found}  # fixed, so more trials change few
+    lots = {one: generator(seed, one, Use.PROMOTION).random() for one in found}  # fixed, so more trials change few
     return sorted(found, key=lots.__getitem__)[:number]
 
 

@@ -58,21 +58,13 @@ def work_left(prepared: Prepared, ladder: Ladder) -> dict[str, int]:
     Levels are in their order; that of the controls is there only if they were asked for.
     """
     left = {ladder.rungs[0].name: _first_left(prepared, ladder)}
-    is_open = left[ladder.rungs[0].name] > 0
-    for rung, level in enumerate([*ladder.rungs[1:], ladder.full]):
-        store = ladder.fulls if level.name == FULL else ladder.rung_stores[rung + 1]
-        if is_open:
-            left[level.name] = max(0, _expected(prepared, rung) - len(complete(store.trials)))
+    for name, number in list(expected(prepared).items())[1:]:
+        store = _store(ladder, name)
+        if any(left.values()):
+            left[name] = max(0, number - len(complete(store.trials)))
         else:
-            left[level.name] = _listed_left(store, wanted(prepared, ladder, rung, rise(prepared, ladder, rung)))
-        is_open = is_open or left[level.name] > 0
-    if prepared.config.evidence.controls:
-        ranked = finalists(ladder.fulls.trials)
-        if is_open:
-            made = complete(ladder.controls.trials) if ladder.controls else []
-            left[CONTROLS] = max(0, _expected_controls(prepared) - len(made))
-        else:
-            left[CONTROLS] = _listed_left(ladder.controls, wanted_controls(prepared, ranked[0])) if ranked else 0
+            begun = sum(not trial.state.is_finished for trial in store.trials)
+            left[name] = begun + len(missing(store, _listed(prepared, ladder, name)))
     return left
 
 
@@ -88,15 +80,30 @@ def why_stopped(prepared: Prepared, ladder: Ladder) -> str:
     """Say why a search ended, from what it left."""
     if is_done(prepared, ladder):
         return RAN_OUT if ladder.first.facts.get("exhausted") else ALL_DONE
-    open_levels = [name for name, number in work_left(prepared, ladder).items() if number]
-    stores = {store.name.rpartition("/")[2]: store for store in ladder.stores[1:]}
-    if open_levels and open_levels[0] in stores:
-        trials = stores[open_levels[0]].trials
-        done = {key_of(trial) for trial in complete(trials)}
-        failed = {key_of(trial) for trial in trials if trial.state is TrialState.FAIL} - done
-        if len(failed) == work_left(prepared, ladder)[open_levels[0]]:
-            return f"some {in_words(open_levels[0])} failed; the same command tries them again"
-    return f"the {prepared.config.engine.max_hours} hours of --max-hours were over; the same command with more goes on"
+    level, number = next(((name, number) for name, number in work_left(prepared, ladder).items() if number), (None, 0))
+    if level is not None and level != ladder.rungs[0].name:
+        store = _store(ladder, level)
+        failed = {key_of(trial) for trial in store.trials if trial.state is TrialState.FAIL}
+        again = [one for one in missing(store, _listed(prepared, ladder, level)) if one.key in failed]
+        if len(again) == number:
+            return f"some {in_words(level)} failed; the same command tries them again"
+    hours = prepared.config.engine.max_hours
+    if hours is None:
+        return f"{in_words(level) if level else 'looks at the test set'} are left; the same command goes on"
+    return f"the {hours} hours of --max-hours were over; the same command with more goes on"
+
+
+def _store(ladder: Ladder, level: str) -> StudyStore:
+    return next(store for store in ladder.stores if store.name.endswith(f"/{level}"))
+
+
+def _listed(prepared: Prepared, ladder: Ladder, level: str) -> list[Wanted]:
+    """Return the trainings that a level above the first asks for, now that the one below it is done."""
+    if level == CONTROLS:
+        ranked = finalists(ladder.fulls.trials)
+        return wanted_controls(prepared, ranked[0]) if ranked else []
+    rung = ladder.last if level == FULL else prepared.rungs.index(int(level[1:])) - 1
+    return wanted(prepared, ladder, rung, rise(prepared, ladder, rung))
 
 
 def _first_left(prepared: Prepared, ladder: Ladder) -> int:
@@ -105,11 +112,6 @@ def _first_left(prepared: Prepared, ladder: Ladder) -> int:
     if ladder.first.facts.get("exhausted"):
         return unfinished
     return max(unfinished, search.trials - counted(trials, over_budget=search.over_budget))
-
-
-def _listed_left(store: StudyStore | None, listed: Sequence[Wanted]) -> int:
-    begun = sum(not trial.state.is_finished for trial in store.trials) if store else 0
-    return begun + len(missing(store, listed))
 
 
 def expected(prepared: Prepared) -> dict[str, int]:

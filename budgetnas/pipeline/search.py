@@ -29,8 +29,7 @@ from budgetnas.pipeline.prepare import Prepared, prepare
 from budgetnas.pipeline.promotions import decide, wanted
 from budgetnas.pipeline.provenance import add_driver
 from budgetnas.pipeline.resume import expected, is_done, why_stopped, work_left
-from budgetnas.pipeline.stages import Level, ListedStage, ProxyStage, Wanted
-from budgetnas.pipeline.trials import Clock, end_of_level, run_stage
+from budgetnas.pipeline.stages import Level, ListedStage, ProxyStage, Wanted, run_level
 from budgetnas.pipeline.winner import choose
 from budgetnas.records.engine import Engine, Work
 from budgetnas.search.samplers import Sampler, make_sampler
@@ -89,25 +88,13 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], w
 
 def _run(plan: Plan, ladder: Ladder, engine: Engine, folder: Path, listener: Listener, *, started: float) -> None:
     """Do what is left of a search, as far as its hours allow."""
-    prepared, config = plan.prepared, plan.prepared.config
-    seconds = None if config.engine.max_hours is None else 3600 * config.engine.max_hours
-
-    def clock(level: str) -> Clock:
-        if seconds is None:
-            return Clock(None)
-        end = end_of_level(seconds, elapsed=time.monotonic() - started, after=plan.seconds_after(level))
-        return Clock(end, since=started)
+    prepared = plan.prepared
 
     def climb(level: Level, store: StudyStore, listed: Sequence[Wanted]) -> None:
-        stage = ListedStage(prepared, level, store, listed, folder)
-        run(level, stage)
-
-    def run(level: Level, stage: ListedStage | ProxyStage) -> None:
-        meter = Meter(listener, level.name, stage.store, epochs=level.epochs, total=stage.total)
-        run_stage(stage, engine, clock=clock(level.name), tick=meter.tick, heard=meter.heard)
+        run_level(ListedStage(prepared, level, store, listed, folder), plan, engine, listener, since=started)
 
     first = ProxyStage(prepared, ladder.rungs[0], ladder.first, make_study_sampler(prepared), folder)
-    run(ladder.rungs[0], first)
+    run_level(first, plan, engine, listener, since=started)
     if first.exhausted:
         listener.told("The band holds no more architectures: the search ends early.")
     for rung, level in enumerate([*ladder.rungs[1:], ladder.full]):

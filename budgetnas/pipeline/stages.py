@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from budgetnas.config.recipe import Recipe
 from budgetnas.outcome.levels import counted
+from budgetnas.pipeline.listener import Listener
+from budgetnas.pipeline.meter import Meter
+from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.prepare import Prepared
-from budgetnas.pipeline.trials import Stage
+from budgetnas.pipeline.trials import Stage, run_stage
+from budgetnas.records.engine import Engine
+from budgetnas.records.streams import derived_seed
 from budgetnas.records.trial import Candidate, Trial, TrialState
 from budgetnas.search.history import history, is_ready
 from budgetnas.search.samplers import Sampler
@@ -70,13 +73,15 @@ class ProxyStage(Stage):
 
     Attributes:
         store: the study of the short trainings.
+        level: of the short trainings.
         exhausted: whether the sampler had nothing left to propose.
     """
 
     def __init__(self, prepared: Prepared, level: Level, store: StudyStore, sampler: Sampler, folder: Path) -> None:
         self.store = store
         self.exhausted = False
-        self._prepared, self._level, self._sampler, self._folder = prepared, level, sampler, folder
+        self.level = level
+        self._prepared, self._sampler, self._folder = prepared, sampler, folder
 
     def total(self) -> int:
         """Count the trainings that the level will have in all."""
@@ -118,11 +123,11 @@ class ProxyStage(Stage):
 
     def task(self, trial: Trial) -> TrainTask:
         """Return the short training of a trial."""
-        return self._level.task(trial, self._prepared.setting, self._folder)
+        return self.level.task(trial, self._prepared.setting, self._folder)
 
     def ended(self, trial: Trial) -> None:
         """Remove what only a training under way needs."""
-        self._level.clear(trial, self._folder)
+        self.level.clear(trial, self._folder)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,13 +155,15 @@ class ListedStage(Stage):
 
     Attributes:
         store: the study of the level.
+        level: of the trainings.
     """
 
     def __init__(
         self, prepared: Prepared, level: Level, store: StudyStore, wanted: Sequence[Wanted], folder: Path
     ) -> None:
         self.store = store
-        self._prepared, self._level, self._folder = prepared, level, folder
+        self.level = level
+        self._prepared, self._folder = prepared, folder
         self._todo = missing(store, wanted)
 
     def total(self) -> int:
@@ -169,7 +176,7 @@ class ListedStage(Stage):
             return None
         wanted = self._todo.pop(0)
         attempt = [key_of(trial) for trial in self.store.trials if diverged(trial)].count(wanted.key)
-        seed = training_seed(self._prepared, self._level.name, _number(wanted), wanted.repeat, attempt=attempt)
+        seed = training_seed(self._prepared, self.level.name, _number(wanted), wanted.repeat, attempt=attempt)
         utilisation = wanted.candidate.params / self._prepared.cap
         return self.store.add(
             wanted.candidate,
@@ -179,20 +186,35 @@ class ListedStage(Stage):
 
     def task(self, trial: Trial) -> TrainTask:
         """Return the training of a trial."""
-        return self._level.task(trial, self._prepared.setting, self._folder)
+        return self.level.task(trial, self._prepared.setting, self._folder)
 
     def finished(self, trial: Trial, result: Trained) -> Mapping[str, Any]:
         """Write the weights before the trial is COMPLETE, so that every COMPLETE trial has them."""
         if result.weights is None:
             return {}
-        name = f"{self._level.name}/{trial.number}.safetensors"
+        name = f"{self.level.name}/{trial.number}.safetensors"
         write_bytes(self._folder / name, result.weights)
         return {"weights": name, "weights_sha256": digest(result.weights)}
 
     def ended(self, trial: Trial) -> None:
         """Remove what only a training under way needs."""
         if trial.state is TrialState.COMPLETE or diverged(trial):
-            self._level.clear(trial, self._folder)
+            self.level.clear(trial, self._folder)
+
+
+def run_level(stage: ProxyStage | ListedStage, plan: Plan, engine: Engine, listener: Listener, *, since: float) -> None:
+    """Run all trainings of a level, as far as its share of the driver's hours allows, and tell a listener of them.
+
+    Args:
+        stage: gives the trainings.
+        plan: says how long the levels above will take.
+        engine: to train on.
+        listener: hears the progress.
+        since: when the driver began, by `time.monotonic`.
+    """
+    level = stage.level
+    meter = Meter(listener, level.name, stage.store, epochs=level.epochs, total=stage.total)
+    run_stage(stage, engine, clock=plan.clock(level.name, since=since), tick=meter.tick, heard=meter.heard)
 
 
 def diverged(trial: Trial) -> bool:
@@ -205,20 +227,18 @@ def key_of(trial: Trial) -> tuple[str, int]:
     return trial.candidate.spec.id, int(trial.attrs["repeat"])
 
 
-def missing(store: StudyStore | None, wanted: Sequence[Wanted]) -> list[Wanted]:
+def missing(store: StudyStore, wanted: Sequence[Wanted]) -> list[Wanted]:
     """Return those that are neither COMPLETE nor under way, each network and repeat once.
 
     A training that failed is missing again for the next driver: what made it fail may be mended.
     """
-    trials = store.trials if store else ()
-    have = {key_of(trial) for trial in trials if trial.state is not TrialState.FAIL}
+    have = {key_of(trial) for trial in store.trials if trial.state is not TrialState.FAIL}
     return list({one.key: one for one in wanted if one.key not in have}.values())
 
 
 def training_seed(prepared: Prepared, stage: str, number: int, repeat: int, *, attempt: int = 0) -> int:
     """Derive a training's seed from the study's seed, its stage, a number for its network, its repeat and attempt."""
-    key = [prepared.config.search.seed, int.from_bytes(stage.encode()), number, repeat, attempt]
-    return int(np.random.SeedSequence(key).generate_state(1)[0])
+    return derived_seed(prepared.config.search.seed, int.from_bytes(stage.encode()), number, repeat, attempt)
 
 
 def _number(wanted: Wanted) -> int:

@@ -16,6 +16,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from budgetnas.exceptions import BudgetNASError, UsageError
+from budgetnas.records.streams import derived_seed
 from budgetnas.search.distributions import distributions, to_params, to_point
 from budgetnas.search.history import History
 from budgetnas.search.recommend import recommend
@@ -120,8 +121,7 @@ class BudgetSampler(BaseSampler):
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """Draw a parameter that is not of the space at random, by the seed, the trial's number and its name."""
-        key = [self.seed, trial.number, int.from_bytes(param_name.encode())]
-        seed = int(np.random.SeedSequence(key).generate_state(1)[0])
+        seed = derived_seed(self.seed, trial.number, int.from_bytes(param_name.encode()))
         return RandomSampler(seed=seed).sample_independent(study, trial, param_name, param_distribution)
 
     def after_trial(

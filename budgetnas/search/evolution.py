@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from budgetnas.records.streams import Use
 from budgetnas.search.history import History
 from budgetnas.search.pool import Pool, first
 from budgetnas.space.members import Band
@@ -40,7 +41,7 @@ class EvolutionSampler:
         points, scores = history.observed
         if history.number - history.seeded < START or not len(points) or not self._free:
             return self._pool.start(history)
-        rng = self._pool.rng(history, 2)
+        rng = self._pool.rng(history, Use.PROPOSAL)
         points, scores = points[-POPULATION:], scores[-POPULATION:]
         for _ in range(_TRIES):
             rivals = rng.choice(len(points), size=min(TOURNAMENT, len(points)), replace=False)

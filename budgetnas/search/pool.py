@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from budgetnas.records.streams import Use, generator
 from budgetnas.search.history import History
 from budgetnas.space.members import Band, Members
 from budgetnas.space.protocol import Space, on_grid
@@ -33,9 +34,9 @@ class Pool:
         self.listed = band.members() if band.is_exact and len(band) <= LISTABLE else None
         self._rows = {} if self.listed is None else {key: i for i, key in enumerate(row_keys(self.listed.points))}
 
-    def rng(self, history: History, use: int) -> np.random.Generator:
+    def rng(self, history: History, use: Use) -> np.random.Generator:
         """Return the generator of one use of randomness in one proposal."""
-        return np.random.default_rng([self._seed, history.number, use])
+        return generator(self._seed, history.number, use)
 
     def unseen_rows(self, history: History) -> IntArray:
         """Return which rows of `listed` are unseen, in order."""
@@ -46,7 +47,7 @@ class Pool:
 
     def unseen(self, history: History, number: int) -> Members:
         """Return `number` distinct unseen members, or as many as there are, strata weighed alike, in random order."""
-        rng = self.rng(history, 0)
+        rng = self.rng(history, Use.UNSEEN)
         if self.listed is not None:
             found = self.listed.take(self.unseen_rows(history))
             strata = self.space.strata(found.points)
@@ -91,7 +92,7 @@ class Pool:
         """
         turn = history.number - history.seeded
         strata = sorted(self.band.counts)
-        rng = self.rng(history, 1)
+        rng = self.rng(history, Use.FRESH)
         draws = self.band.draw(_DRAWS_PER_QUARTILE * QUARTILES, rng=rng, stratum=strata[turn % len(strata)])
         quartile = (turn % len(strata) + turn // len(strata)) % QUARTILES
         order = np.lexsort((draws.params, draws.macs))

@@ -17,6 +17,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
+from budgetnas.records.streams import Use, derived_seed
 from budgetnas.search.distributions import distributions, to_params, to_point
 from budgetnas.search.history import History
 from budgetnas.search.pool import Pool, first
@@ -93,7 +94,7 @@ class _Mirror:
     def ask(self, history: History) -> IntArray:
         """Return what the sampler proposes after this history, on the grid."""
         self._follow(history)
-        sampler = self._make(int(np.random.SeedSequence([self._seed, history.number, 3]).generate_state(1)[0]))
+        sampler = self._make(derived_seed(self._seed, history.number, Use.OPTUNA))
         trial = optuna.load_study(study_name=_NAME, storage=self._storage, sampler=sampler).ask(self._distributions)
         # A failed trial is invisible to samplers; what became of the proposal comes with the next history.
         self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)

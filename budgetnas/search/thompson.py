@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from budgetnas.records.streams import Use
 from budgetnas.search.history import History
 from budgetnas.search.one_thread import one_thread
 from budgetnas.search.pool import Pool
@@ -57,7 +58,7 @@ class ThompsonSampler:
         points, scores = history.observed
         if history.number - history.seeded < START or len(points) < FEWEST:
             return self._pool.start(history)
-        rng = self._pool.rng(history, 2)
+        rng = self._pool.rng(history, Use.PROPOSAL)
         features = self._space.features(points)
         with one_thread():
             surrogate = Surrogate(features, scores, self._hyperparameters(features, scores))

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from budgetnas.records.streams import Use, generator
 from budgetnas.search.history import History
 from budgetnas.search.samplers import Sampler
 
 IntArray = npt.NDArray[np.int64]
-_USE = 3  # of randomness: the pools of the samplers have the lower numbers
 
 
 class TieredSampler:
@@ -29,7 +29,7 @@ class TieredSampler:
         """Return the proposal of the tier whose turn it is, of the next where it has none left."""
         tiers = len(self._samplers)
         played, place = divmod(history.number - history.seeded, tiers)
-        order = np.random.default_rng([self._seed, played, _USE]).permutation(tiers)
+        order = generator(self._seed, played, Use.TIERS).permutation(tiers)
         for i in range(tiers):
             point: IntArray | None = self._samplers[order[(place + i) % tiers]].propose(history)
             if point is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from small_studies import first, ladder_of, prepared, train
 
@@ -57,7 +59,10 @@ def test_what_is_left_is_counted_down_to_nothing(storage):
     for score in (0.5, 0.9):
         first(study, ladder.first, score)
     assert work_left(study, ladder) == {"r3": 1, "full": 2}
-    assert "hours of --max-hours were over" in why_stopped(study, ladder)
+    assert why_stopped(study, ladder) == "short trainings of 3 epochs are left; the same command goes on"
+    engine = replace(study.config.engine, max_hours=1.5)
+    timed = replace(study, config=replace(study.config, engine=engine))
+    assert why_stopped(timed, ladder) == "the 1.5 hours of --max-hours were over; the same command with more goes on"
     first(study, ladder.first, 0.8)
     assert work_left(study, ladder) == {"r3": 0, "full": 2}
     best, second = wanted(study, ladder, 0, decide(study, ladder, 0))
@@ -68,6 +73,7 @@ def test_what_is_left_is_counted_down_to_nothing(storage):
     train(ladder.fulls, second, 0.7)
     assert work_left(study, ladder) == {"r3": 0, "full": 0}
     assert not is_done(study, ladder)
+    assert why_stopped(study, ladder) == "looks at the test set are left; the same command goes on"
     look_at_everything(ladder)
     assert is_done(study, ladder)
     assert why_stopped(study, ladder) == "all trials were done"
@@ -121,7 +127,22 @@ def test_a_training_that_failed_and_was_mended_is_no_reason_to_have_stopped(stor
     best, _ = wanted(study, ladder, 0, decide(study, ladder, 0))
     train(ladder.fulls, best, None)
     train(ladder.fulls, best, 0.9)
-    assert "hours of --max-hours were over" in why_stopped(study, ladder)
+    assert why_stopped(study, ladder) == "full trainings are left; the same command goes on"
+
+
+def test_a_control_that_failed_and_is_not_asked_for_any_more_is_no_reason_either(storage):
+    study = prepared(full__promote=1, search__trials=1, evidence__controls=True)
+    ladder = ladder_of(study, storage)
+    first(study, ladder.first, 0.5)
+    for one in wanted(study, ladder, 0, decide(study, ladder, 0)):
+        train(ladder.fulls, one, 0.5)
+    listed = wanted_controls(study, finalists(ladder.fulls.trials)[0])
+    for one in listed:
+        train(ladder.controls, one, None if one.candidate.origin == "the most-MACs network" else 0.5)
+    assert why_stopped(study, ladder) == "some control trainings failed; the same command tries them again"
+    evidence = replace(study.config.evidence, control_networks=("scaled", "random"), control_repeats=2)
+    other = replace(study, config=replace(study.config, evidence=evidence))
+    assert why_stopped(other, ladder) == "control trainings are left; the same command goes on"
 
 
 def test_a_band_that_ran_out_leaves_nothing(storage):

@@ -1,0 +1,34 @@
+"""Streams of random numbers: each use of a study's seed has a number of its own, so that no two draw alike."""
+
+from __future__ import annotations
+
+from enum import IntEnum, unique
+
+import numpy as np
+
+
+@unique
+class Use(IntEnum):
+    """What random numbers are for; a number here never changes, or finished studies would go on differently."""
+
+    UNSEEN = 0
+    FRESH = 1
+    PROPOSAL = 2
+    OPTUNA = 3
+    PROMOTION = 4
+    CONTROL = 5
+    CALIBRATION = 6
+    TIERS = 7
+
+
+def generator(seed: int, number: int, use: Use) -> np.random.Generator:
+    """Return the generator of one use, for a trial or round of that number.
+
+    All three always stand in the key: shorter ones are filled with zeros, and would be those of another use.
+    """
+    return np.random.default_rng([seed, number, use])
+
+
+def derived_seed(*key: int) -> int:
+    """Return a seed in [0, 2^32) that depends on every part of the key."""
+    return int(np.random.SeedSequence(key).generate_state(1)[0])
