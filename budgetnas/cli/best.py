@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Print a row a cap."""
     import json
 
-    from budgetnas.cli.console import Console
+    from budgetnas.cli.tables import open_console, show_notice, show_table
     from budgetnas.config.models import read_cap
     from budgetnas.outcome.result import open_result
     from budgetnas.outcome.under import as_json, tiers_table, under_caps
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps([as_json(result, tier) for tier in found], indent=2))
         return
-    console = Console(as_json=False)
-    console.show_table(tiers_table(result, found))
+    console = open_console()
+    show_table(console, tiers_table(result, found))
     if setup.data.notice:
-        console.told(f"NOTE: {setup.data.notice}")
+        show_notice(console, setup.data.notice)

@@ -57,5 +57,5 @@ def show(console: Console, result: Calibration) -> None:
         console.show_table(table)
     console.told(result.recommendation().text)
     if result.setup.data.notice:
-        console.told(f"NOTE: {result.setup.data.notice}")
+        console.noticed(result.setup.data.notice)
     console.told(f"report     {result.folder / PAGE}")

@@ -1,4 +1,4 @@
-"""What a search says: on a terminal with progress bars, elsewhere in plain lines every ten seconds."""
+"""What a study says while it runs: on a terminal with progress bars, elsewhere in plain lines every ten seconds."""
 
 from __future__ import annotations
 
@@ -9,15 +9,11 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from budgetnas.cli.tables import open_console, show_table
+from budgetnas.cli.tables import open_console, show_notice, show_table
 from budgetnas.outcome.costs import cost_table
 from budgetnas.outcome.levels import in_words
-from budgetnas.outcome.result import SearchResult
-from budgetnas.outcome.told import headline, tables
-from budgetnas.outcome.trusted import drawn_at_random
-from budgetnas.outcome.worth import compare, verdict
 from budgetnas.pipeline.plan_lines import plan_lines, seed_lines
-from budgetnas.records.numbers import write_macs, write_percent, write_time
+from budgetnas.records.numbers import write_time
 from budgetnas.records.table import Table
 
 if TYPE_CHECKING:
@@ -57,11 +53,15 @@ class Console:
         """Print a line of news."""
         self._print(line)
 
+    def noticed(self, notice: str) -> None:
+        """Print what nobody may overlook."""
+        show_notice(self._out, notice)
+
     def planned(self, plan: Plan) -> None:
         """Print the plan."""
         prepared = plan.prepared
         if prepared.data.traits.notice:
-            self._out.print(f"NOTE: {prepared.data.traits.notice}", style="bold black on yellow", markup=False)
+            self.noticed(prepared.data.traits.notice)
         for name, value in plan_lines(plan):
             self._print(f"{name:<12} {value}")
         if prepared.seeds:
@@ -84,33 +84,6 @@ class Console:
         if now - self._last >= (LINE_SECONDS if news != self._news else QUIET_SECONDS):
             self._last, self._news = now, news
             self._print("  ".join([f"{in_words(progress.level)}: {progress.done} of {progress.total}", *facts]))
-
-    def show(self, result: SearchResult) -> None:
-        """Print the result."""
-        counts, folder = result.counts(), result.folder
-        self._print(
-            f"{counts['counted']} counted, {counts['pruned']} pruned over the cap, {counts['trained']} trained"
-            + (f", {counts['failed']} failed" if counts["failed"] else "")
-            + f"; ended because {result.stopped}."
-        )
-        for notice in result.notices():
-            self._print(f"NOTE: {notice}")
-        if result.trusted:
-            self._print(f"by short trainings: {result.recommendation()}")
-        if result.finalists:
-            self.show_table(_finalists_table(result))
-        for table in tables(result).values():
-            self.show_table(table)
-        self._print(headline(result))
-        self._print(f"verdict    {verdict(result, compare(result))}")
-        if result.setup.data.notice:
-            self._out.print(f"NOTE: {result.setup.data.notice}", style="bold black on yellow", markup=False)
-        self._print(f"test set   read {result.looked()}")
-        self._print(f"report     {folder / 'report.html'}")
-        if result.winner:
-            self._print(f"network    {folder / 'best'}")
-        storage = result.setup.study.output.storage
-        self._print(f"dashboard  budgetnas dashboard {folder}" + (f" --storage {storage}" if storage else ""))
 
     def show_table(self, table: Table) -> None:
         """Print a table and what stands below it."""
@@ -135,29 +108,3 @@ class Console:
                 in_words(progress.level), total=progress.total, facts=facts
             )
         self._bars.update(self._tasks[progress.level], completed=progress.done, total=progress.total, facts=facts)
-
-
-def _finalists_table(result: SearchResult) -> Table:
-    random = drawn_at_random(result.facts)
-    return Table(
-        title="Full trainings",
-        columns=("trial", "network", "params", "of cap", "MACs", "short %", "seeds", "full val. %", "test %"),
-        rows=[
-            (
-                f"{finalist.parent} at random" if finalist.parent in random else str(finalist.parent),
-                finalist.candidate.spec.id,
-                f"{finalist.candidate.params:,}",
-                f"{finalist.candidate.params / result.setup.cap:.2%}",
-                write_macs(finalist.candidate.macs),
-                write_percent(result.trials[finalist.parent].score or 0.0),
-                str(len(finalist.runs)),
-                write_percent(finalist.score, finalist.spread),
-                _percent(result.test_accuracy(finalist), result.test_spread(finalist)),
-            )
-            for finalist in result.finalists
-        ],
-    )
-
-
-def _percent(share: float | None, spread: float | None) -> str:
-    return "" if share is None else write_percent(share, spread)

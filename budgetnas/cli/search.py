@@ -27,8 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the search; return the exit status."""
     config = read_study_arguments(arguments, {"search.paper_models": False if arguments.no_paper_models else None})
 
-    from budgetnas.cli.console import Console
+    from budgetnas.cli.found import show
     from budgetnas.outcome.told import as_json
     from budgetnas.pipeline.search import dry_run, search
 
-    return carry_out(arguments, config, plan=dry_run, work=search, show=Console.show, as_json=as_json)
+    return carry_out(arguments, config, plan=dry_run, work=search, show=show, as_json=as_json)

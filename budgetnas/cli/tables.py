@@ -35,6 +35,11 @@ def show_table(console: Console, table: Table) -> None:
         console.print(note, markup=False)
 
 
+def show_notice(console: Console, notice: str) -> None:
+    """Print what nobody may overlook."""
+    console.print(f"NOTE: {notice}", style="bold black on yellow", markup=False)
+
+
 def rich_table(table: Table) -> RichTable:
     """Return a table of words for a terminal: names to the left, numbers to the right."""
     found = RichTable(box=None, pad_edge=False, title=table.title, title_justify="left", title_style="bold")

@@ -36,7 +36,7 @@ def plan_calibration(config: StudyConfig, listener: Listener) -> Plan:
     with connected(config) as hardware:
         prepared = _prepare(config, hardware)
         with engine_of(prepared) as engine:
-            plan = make_plan(prepared, engine, left=_expected(prepared), trainings=_lines(prepared))
+            plan = make_plan(prepared, engine, left=_expected(prepared), lines=_lines(prepared))
     listener.planned(plan)
     return plan
 
@@ -59,7 +59,7 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
         if any(left.values()):
             with engine_of(prepared) as engine:
                 is_resumed = left != _expected(prepared)
-                plan = make_plan(prepared, engine, left=left, trainings=_lines(prepared), is_resumed=is_resumed)
+                plan = make_plan(prepared, engine, left=left, lines=_lines(prepared), is_resumed=is_resumed)
                 listener.planned(plan)
                 add_driver(ladder.fulls, prepared, command)
                 everyone = Everyone(Check(run.check), listener)

@@ -31,14 +31,14 @@ class Plan:
         prepared: the study.
         images_per_second: of one worker training the band's median network, all workers at it.
         costs: expected for what is left, a level each.
-        trainings: what they are, in (name, value) lines.
+        lines: what will be trained, in words, as (name, value).
         is_resumed: whether some of it was already done.
     """
 
     prepared: Prepared
     images_per_second: float
     costs: tuple[Cost, ...]
-    trainings: Sequence[tuple[str, str]] = ()
+    lines: Sequence[tuple[str, str]] = ()
     is_resumed: bool = False
 
     def wall_seconds(self, cost: Cost) -> float:
@@ -75,7 +75,7 @@ def make_plan(
     engine: Engine,
     *,
     left: Mapping[str, int],
-    trainings: Sequence[tuple[str, str]] = (),
+    lines: Sequence[tuple[str, str]] = (),
     is_resumed: bool = False,
 ) -> Plan:
     """Time a network of median MACs on every worker, and work out the rest from it.
@@ -84,7 +84,7 @@ def make_plan(
         prepared: the study.
         engine: to time on.
         left: trainings that each level still asks for.
-        trainings: what they are, in (name, value) lines.
+        lines: what will be trained, in words, as (name, value).
         is_resumed: whether some were done before.
 
     Raises:
@@ -119,7 +119,7 @@ def make_plan(
         prepared=prepared,
         images_per_second=1 / slowest,
         costs=tuple(_cost(prepared, level, number, per_image_of_mean) for level, number in left.items()),
-        trainings=trainings,
+        lines=lines,
         is_resumed=is_resumed,
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from budgetnas.arch.spec import DataShape
 from budgetnas.complexity.counter import count
 from budgetnas.config.study import flatten
+from budgetnas.pipeline.controls import controls
 from budgetnas.pipeline.public import public
 from budgetnas.records.numbers import plural, write_macs, write_time
 
@@ -41,7 +42,7 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
             + (", not falling" if space.monotone else ""),
         ),
         *_budget_lines(prepared),
-        *plan.trainings,
+        *plan.lines,
         (
             "device",
             f"{prepared.hardware.name}, {plural(prepared.workers, 'worker')}; a median network "
@@ -120,8 +121,6 @@ def _promotion(prepared: Prepared) -> str:
 
 
 def _controls(prepared: Prepared) -> str:
-    from budgetnas.pipeline.controls import controls  # needs torch, which printing a result must not load
-
     seeds = plural(prepared.control_repeats, "fresh seed")
     names = ", ".join(control.origin for control in controls(prepared))
     return f"the winner, {names}: {plural(prepared.full_epochs, 'epoch')}, {seeds} each"

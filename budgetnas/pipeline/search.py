@@ -43,7 +43,7 @@ def dry_run(config: StudyConfig, listener: Listener) -> Plan:
     with connected(config) as hardware:
         prepared = prepare(config, hardware)
         with engine_of(prepared) as engine:
-            plan = make_plan(prepared, engine, left=expected(prepared), trainings=search_lines(prepared))
+            plan = make_plan(prepared, engine, left=expected(prepared), lines=search_lines(prepared))
     listener.planned(plan)
     return plan
 
@@ -67,8 +67,8 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], w
         if not is_done(prepared, ladder):
             fulls.record("stopped", CUT_OFF)
             with engine_of(prepared, work=work) as engine:
-                left, trainings = work_left(prepared, ladder), search_lines(prepared)
-                plan = make_plan(prepared, engine, left=left, trainings=trainings, is_resumed=is_resumed)
+                left, lines = work_left(prepared, ladder), search_lines(prepared)
+                plan = make_plan(prepared, engine, left=left, lines=lines, is_resumed=is_resumed)
                 everyone = Everyone(Check(run.check), listener, Board(run.storage, ladder.first.name))
                 everyone.planned(plan)
                 add_driver(fulls, prepared, command)

@@ -19,7 +19,7 @@ from budgetnas.records.table import Table
 def plan():
     words = {"budget.max_params": "300k", "data.dataset": "digits", "engine.device": "cpu"}
     prepared = prepare(load_study(None, words, []))
-    return Plan(prepared=prepared, images_per_second=700, costs=costs(500, 100), trainings=search_lines(prepared))
+    return Plan(prepared=prepared, images_per_second=700, costs=costs(500, 100), lines=search_lines(prepared))
 
 
 def costs(short, full):
