@@ -11,8 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from budgetnas.cli.tables import open_console, show_notice, show_table
 from budgetnas.outcome.costs import cost_table
-from budgetnas.outcome.levels import in_words
 from budgetnas.pipeline.plan_lines import plan_lines, seed_lines
+from budgetnas.records.levels import in_words
 from budgetnas.records.numbers import write_time
 from budgetnas.records.table import Table
 

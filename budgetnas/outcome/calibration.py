@@ -14,8 +14,8 @@ from typing import Any
 from budgetnas.evidence.fidelity import Fidelity, fidelity
 from budgetnas.evidence.lengths import Recommendation, recommend
 from budgetnas.outcome.costs import cost_table, measured
-from budgetnas.outcome.levels import FULL, complete, rung_name
 from budgetnas.outcome.setup import CALIBRATION, Setup, read_setup
+from budgetnas.records.levels import FULL, complete, rung_name
 from budgetnas.records.numbers import plural
 from budgetnas.records.table import Table
 from budgetnas.records.trial import Candidate, Trial

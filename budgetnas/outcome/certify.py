@@ -9,11 +9,11 @@ from typing import Any
 
 from budgetnas.exceptions import UsageError
 from budgetnas.export.certificate import Certified, write_certificate
-from budgetnas.outcome.levels import FULL, complete, look_key
 from budgetnas.outcome.result import SearchResult, read_result
 from budgetnas.outcome.setup import Setup, TrainingsSetup, read_trainings_setup
 from budgetnas.outcome.worth import compare, verdict
 from budgetnas.promotion.select import Finalist
+from budgetnas.records.levels import FULL, complete, look_key
 from budgetnas.records.trial import Trial
 from budgetnas.storage.database import open_storage, run_url, study_names
 from budgetnas.storage.files import inside, read_bytes

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from budgetnas.outcome.levels import in_words
+from budgetnas.records.levels import complete, in_words
 from budgetnas.records.table import Table
-from budgetnas.records.trial import Trial, TrialState
+from budgetnas.records.trial import Trial
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +31,7 @@ class Cost:
 
 def measured(level: str, trials: Iterable[Trial]) -> Cost:
     """Sum up what the COMPLETE trainings of a level took."""
-    done = [trial.attrs for trial in trials if trial.state is TrialState.COMPLETE]
+    done = [trial.attrs for trial in complete(trials)]
     return Cost(
         level=level,
         trainings=len(done),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from budgetnas.outcome.levels import rung_name
 from budgetnas.outcome.result import SearchResult
 from budgetnas.outcome.told import report_facts
+from budgetnas.records.levels import rung_name
 from budgetnas.report.board import board_figures
 from budgetnas.report.notes import note
 from budgetnas.storage.dashboard import publish_figures, publish_files, publish_note

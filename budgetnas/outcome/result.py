@@ -10,10 +10,10 @@ from typing import Any
 
 from budgetnas.exceptions import StorageError
 from budgetnas.outcome.ended import CUT_OFF
-from budgetnas.outcome.levels import CONTROLS, FULL, complete, look_key, rung_name
 from budgetnas.outcome.setup import Setup, read_setup
 from budgetnas.outcome.trusted import trusted_scores
 from budgetnas.promotion.select import Finalist, finalists, promote
+from budgetnas.records.levels import CONTROLS, FULL, complete, look_key, rung_name
 from budgetnas.records.numbers import plural, write_percent
 from budgetnas.records.trial import Trial, TrialState
 from budgetnas.storage.database import Storage, open_storage, run_url, study_names

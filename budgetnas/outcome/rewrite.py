@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from budgetnas.outcome.calibration import read_calibration, write_calibration
-from budgetnas.outcome.levels import FULL
 from budgetnas.outcome.result import read_result
 from budgetnas.outcome.setup import CALIBRATION
 from budgetnas.outcome.write import write_reports
+from budgetnas.records.levels import FULL
 from budgetnas.storage.database import open_storage, run_url, study_names
 from budgetnas.storage.study import read_study
 

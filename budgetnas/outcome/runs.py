@@ -12,9 +12,9 @@ from typing import Any, Literal
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.exceptions import BudgetNASError, StorageError
 from budgetnas.outcome.ended import is_finished
-from budgetnas.outcome.levels import FULL, complete, counted, look_key, rung_name, training_key
 from budgetnas.outcome.setup import CALIBRATION, SEARCH, TrainingsSetup, read_setup, read_trainings_setup
 from budgetnas.promotion.select import finalists
+from budgetnas.records.levels import FULL, complete, counted, look_key, rung_name, training_key
 from budgetnas.records.numbers import plural
 from budgetnas.records.trial import Trial
 from budgetnas.storage.files import holder, parse_json, read_file

@@ -10,13 +10,13 @@ from budgetnas.arch.spec import DataShape
 from budgetnas.complexity.counter import count
 from budgetnas.config.models import paper_models
 from budgetnas.outcome.costs import cost_table, measured
-from budgetnas.outcome.levels import FULL
 from budgetnas.outcome.result import SearchResult
 from budgetnas.outcome.trusted import drawn_at_random
 from budgetnas.outcome.under import as_json as tier_json
 from budgetnas.outcome.under import tiers_table, under_caps
 from budgetnas.outcome.worth import compare, controls_table, fidelity_table, judged, pairs, verdict
 from budgetnas.promotion.select import Finalist
+from budgetnas.records.levels import FULL
 from budgetnas.records.numbers import plural, write_macs, write_percent
 from budgetnas.records.table import Table
 from budgetnas.report.facts import FinalScore, Reference, ReportFacts

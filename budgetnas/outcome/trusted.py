@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from budgetnas.outcome.levels import complete
+from budgetnas.records.levels import complete
 from budgetnas.records.trial import Trial
 from budgetnas.search.recommend import recommend
 from budgetnas.space.resnet import ResNetSpace

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from budgetnas.outcome.levels import complete
 from budgetnas.outcome.result import SearchResult
 from budgetnas.promotion.select import Finalist, promote
+from budgetnas.records.levels import complete
 from budgetnas.records.numbers import write_macs, write_percent
 from budgetnas.records.table import Table
 from budgetnas.records.trial import Trial

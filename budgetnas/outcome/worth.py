@@ -11,9 +11,9 @@ from typing import Any
 from budgetnas.evidence.estimate import Estimate
 from budgetnas.evidence.fidelity import FEWEST_PAIRS, tau
 from budgetnas.evidence.welch import judge, welch
-from budgetnas.outcome.levels import CONTROLS, WINNER, complete, in_words
 from budgetnas.outcome.result import SearchResult
 from budgetnas.outcome.trusted import drawn_at_random
+from budgetnas.records.levels import CONTROLS, WINNER, complete, in_words
 from budgetnas.records.numbers import plural, write_macs, write_percent
 from budgetnas.records.table import Table
 from budgetnas.records.trial import Trial

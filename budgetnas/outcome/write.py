@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from budgetnas.outcome.levels import FULL, look_key
 from budgetnas.outcome.result import SearchResult
 from budgetnas.outcome.told import as_json, report_facts
+from budgetnas.records.levels import FULL, look_key
 from budgetnas.report.page import report_page
 from budgetnas.report.table import trials_csv
 from budgetnas.storage.files import write_json, write_text

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 from budgetnas.outcome.costs import cost_table
-from budgetnas.outcome.levels import in_words
 from budgetnas.pipeline.listener import Progress
 from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.plan_lines import plan_lines
+from budgetnas.records.levels import in_words
 from budgetnas.records.numbers import write_percent, write_time
 from budgetnas.records.table import Table
 from budgetnas.report.notes import compose

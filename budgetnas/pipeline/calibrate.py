@@ -10,7 +10,6 @@ from typing import Any
 
 from budgetnas.config.study import EvidenceConfig, StudyConfig
 from budgetnas.outcome.calibration import Calibration, read_calibration, write_calibration
-from budgetnas.outcome.levels import FULL
 from budgetnas.outcome.setup import CALIBRATION
 from budgetnas.pipeline.engines import connected, engine_of
 from budgetnas.pipeline.ladder import Ladder
@@ -21,6 +20,7 @@ from budgetnas.pipeline.prepare import Prepared, prepare
 from budgetnas.pipeline.provenance import add_driver
 from budgetnas.pipeline.stages import Level, ListedStage, Wanted, missing, run_level
 from budgetnas.records.engine import Engine
+from budgetnas.records.levels import FULL, rung_name
 from budgetnas.records.numbers import plural
 from budgetnas.records.streams import Use, generator
 from budgetnas.records.trial import Candidate
@@ -111,7 +111,7 @@ def networks(prepared: Prepared) -> list[Candidate]:
 
 def _expected(prepared: Prepared) -> dict[str, int]:
     nets = len(networks(prepared))
-    return {**{f"r{epochs}": nets for epochs in prepared.rungs}, FULL: nets * prepared.config.full.repeats}
+    return {**{rung_name(epochs): nets for epochs in prepared.rungs}, FULL: nets * prepared.config.full.repeats}
 
 
 def _lines(prepared: Prepared) -> tuple[tuple[str, str], ...]:

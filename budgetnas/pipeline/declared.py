@@ -13,7 +13,6 @@ from budgetnas.config.recipe import Recipe
 from budgetnas.data.dataset import Dataset
 from budgetnas.data.statistics import normalisation
 from budgetnas.engine.local import LocalEngine
-from budgetnas.outcome.levels import look_key, training_key
 from budgetnas.outcome.setup import TRAININGS, TrainingsSetup
 from budgetnas.pipeline.curves import read_curve, write_curve
 from budgetnas.pipeline.describe import data_facts
@@ -23,6 +22,7 @@ from budgetnas.pipeline.provenance import record_driver
 from budgetnas.pipeline.stages import diverged
 from budgetnas.pipeline.trials import Clock, Stage, run_stage
 from budgetnas.records.engine import EpochReport
+from budgetnas.records.levels import look_key, training_key
 from budgetnas.records.streams import derived_seed
 from budgetnas.records.trial import Candidate, Trial, TrialState
 from budgetnas.storage.database import open_storage, sqlite_url

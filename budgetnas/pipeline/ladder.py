@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from budgetnas.outcome.levels import CONTROLS, FULL, rung_name
 from budgetnas.pipeline.controls import controls
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.stages import Level
+from budgetnas.records.levels import CONTROLS, FULL, rung_name
 from budgetnas.records.trial import Candidate
 from budgetnas.storage.database import Storage
 from budgetnas.storage.study import Ranges, StudyStore

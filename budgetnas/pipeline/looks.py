@@ -8,8 +8,8 @@ from typing import Any
 
 from budgetnas.config.recipe import Recipe
 from budgetnas.exceptions import BudgetNASError
-from budgetnas.outcome.levels import look_key
 from budgetnas.records.engine import Engine, Failed, Finished
+from budgetnas.records.levels import look_key
 from budgetnas.records.trial import Trial
 from budgetnas.storage.files import inside, read_bytes
 from budgetnas.storage.study import StudyStore

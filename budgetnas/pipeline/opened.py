@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from budgetnas.config.writer import write_toml
-from budgetnas.outcome.levels import FULL
 from budgetnas.outcome.setup import CALIBRATION
 from budgetnas.pipeline.describe import setup_of
 from budgetnas.pipeline.ladder import Ladder, make_ladder, ranges_of
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.public import public
 from budgetnas.pipeline.resume import hold
+from budgetnas.records.levels import FULL
 from budgetnas.storage.database import Storage, open_storage, sqlite_url, study_names
 from budgetnas.storage.files import own, write_text
 from budgetnas.storage.lease import leased

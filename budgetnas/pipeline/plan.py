@@ -10,10 +10,10 @@ import numpy as np
 
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.outcome.costs import Cost
-from budgetnas.outcome.levels import rung_name
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.trials import Clock, end_of_level
 from budgetnas.records.engine import Engine, Failed, Finished
+from budgetnas.records.levels import rung_name
 from budgetnas.space.members import Members
 from budgetnas.training.tasks import Timed, TimeTask
 

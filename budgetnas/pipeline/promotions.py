@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from budgetnas.outcome.levels import complete
 from budgetnas.outcome.trusted import trusted_scores
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.stages import Wanted
 from budgetnas.promotion.select import promote
+from budgetnas.records.levels import complete
 from budgetnas.records.streams import Use, generator
 from budgetnas.records.trial import Trial
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.outcome.ended import ALL_DONE, RAN_OUT
-from budgetnas.outcome.levels import CONTROLS, FULL, complete, counted, in_words, look_key, rung_name
 from budgetnas.outcome.setup import CALIBRATION, SEARCH
 from budgetnas.pipeline.controls import controls, wanted_controls
 from budgetnas.pipeline.identity import hold_identity
@@ -16,6 +15,7 @@ from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.promotions import KEPT, rise, wanted
 from budgetnas.pipeline.stages import Wanted, key_of, missing
 from budgetnas.promotion.select import finalists
+from budgetnas.records.levels import CONTROLS, FULL, complete, counted, in_words, look_key, rung_name
 from budgetnas.records.trial import TrialState
 from budgetnas.storage.study import StudyStore
 
@@ -102,7 +102,7 @@ def _listed(prepared: Prepared, ladder: Ladder, level: str) -> list[Wanted]:
     if level == CONTROLS:
         ranked = finalists(ladder.fulls.trials)
         return wanted_controls(prepared, ranked[0]) if ranked else []
-    rung = ladder.last if level == FULL else prepared.rungs.index(int(level[1:])) - 1
+    rung = ladder.last if level == FULL else [rung.name for rung in ladder.rungs].index(level) - 1
     return wanted(prepared, ladder, rung, rise(prepared, ladder, rung))
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from budgetnas.config.study import StudyConfig
 from budgetnas.outcome.certify import certify
 from budgetnas.outcome.ended import CUT_OFF
-from budgetnas.outcome.levels import complete
 from budgetnas.outcome.publish import publish
 from budgetnas.outcome.result import SearchResult, read_result
 from budgetnas.outcome.setup import SEARCH
@@ -32,6 +31,7 @@ from budgetnas.pipeline.resume import expected, is_done, why_stopped, work_left
 from budgetnas.pipeline.stages import Level, ListedStage, ProxyStage, Wanted, run_level
 from budgetnas.pipeline.winner import choose
 from budgetnas.records.engine import Engine, Work
+from budgetnas.records.levels import complete
 from budgetnas.search.samplers import Sampler, make_sampler
 from budgetnas.search.tiers import TieredSampler
 from budgetnas.storage.study import StudyStore

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from budgetnas.config.recipe import Recipe
-from budgetnas.outcome.levels import counted
 from budgetnas.pipeline.listener import Listener
 from budgetnas.pipeline.meter import Meter
 from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.trials import Stage, run_stage
 from budgetnas.records.engine import Engine
+from budgetnas.records.levels import counted
 from budgetnas.records.streams import derived_seed
 from budgetnas.records.trial import Candidate, Trial, TrialState
 from budgetnas.search.history import history, is_ready

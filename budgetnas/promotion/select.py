@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-from budgetnas.records.trial import Candidate, Trial, TrialState
+from budgetnas.records.levels import complete
+from budgetnas.records.trial import Candidate, Trial
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,11 +62,10 @@ def promote(trials: Sequence[Trial], trusted: Sequence[float], number: int) -> l
     return list(distinct.values())[:number]
 
 
-def finalists(full_trials: Iterable[Trial]) -> list[Finalist]:
+def finalists(full_trials: Sequence[Trial]) -> list[Finalist]:
     """Group finished full trainings by the trial they were promoted from, best mean score first."""
     groups: dict[int, list[Trial]] = {}
-    for trial in full_trials:
-        if trial.state is TrialState.COMPLETE:
-            groups.setdefault(int(trial.attrs["parent"]), []).append(trial)
+    for trial in complete(full_trials):
+        groups.setdefault(int(trial.attrs["parent"]), []).append(trial)
     found = [Finalist(parent=parent, candidate=runs[0].candidate, runs=tuple(runs)) for parent, runs in groups.items()]
     return sorted(found, key=lambda finalist: (-finalist.score, finalist.candidate.params, finalist.parent))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from budgetnas.records.levels import epochs_of
 from budgetnas.records.numbers import plural
 from budgetnas.records.trial import Trial, TrialState
 from budgetnas.report.facts import ReportFacts
@@ -9,7 +10,8 @@ from budgetnas.report.facts import ReportFacts
 
 def rung_in_words(name: str) -> str:
     """Write the name of a rung: `r8` as `8 epochs`."""
-    return plural(int(name[1:]), "epoch") if name[:1] == "r" and name[1:].isdecimal() else name
+    epochs = epochs_of(name)
+    return name if epochs is None else plural(epochs, "epoch")
 
 
 def complete(facts: ReportFacts) -> list[Trial]:

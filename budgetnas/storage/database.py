@@ -19,6 +19,7 @@ from sqlalchemy import event, exc
 from sqlalchemy.engine import URL, make_url
 
 from budgetnas.exceptions import StorageError
+from budgetnas.records.levels import epochs_of
 
 optuna.logging.set_verbosity(logging.WARNING)
 _KNOWN = (
@@ -109,8 +110,8 @@ def run_url(folder: Path, storage: str | None = None) -> str:
 def find_study(url: str, run: str) -> str | None:
     """Return the name of the study that shows a run best: its first, the one of all candidates; None without any."""
     names = [name for name in study_names(open_storage(url)) if name == run or name.startswith(f"{run}/")]
-    rungs = [name for name in names if name.rpartition("/")[2].removeprefix("r").isdigit()]
-    return min(rungs, key=lambda name: int(name.rpartition("/r")[2]), default=names[0] if names else None)
+    rungs = {name: epochs for name in names if (epochs := epochs_of(name.rpartition("/")[2])) is not None}
+    return min(rungs, key=rungs.__getitem__, default=names[0] if names else None)
 
 
 def sqlite_url(path: Path) -> str:

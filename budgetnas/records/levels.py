@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from budgetnas.records.numbers import plural
@@ -17,14 +17,21 @@ def rung_name(epochs: int) -> str:
     return f"r{epochs}"
 
 
+def epochs_of(level: str) -> int | None:
+    """Return the length of a rung's trainings by its name; None for any other name."""
+    length = level.removeprefix("r")
+    return int(length) if level != length and length.isdecimal() else None
+
+
 def in_words(level: str) -> str:
     """Say what the trainings of a level are."""
-    if level in (FULL, CONTROLS):
+    epochs = epochs_of(level)
+    if epochs is None:
         return {FULL: "full trainings", CONTROLS: "control trainings"}[level]
-    return f"short trainings of {plural(int(level.removeprefix('r')), 'epoch')}"
+    return f"short trainings of {plural(epochs, 'epoch')}"
 
 
-def complete(trials: Sequence[Trial]) -> list[Trial]:
+def complete(trials: Iterable[Trial]) -> list[Trial]:
     """Return the COMPLETE trials."""
     return [trial for trial in trials if trial.state is TrialState.COMPLETE]
 
