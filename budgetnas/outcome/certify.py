@@ -13,7 +13,8 @@ from budgetnas.outcome.result import SearchResult, read_result
 from budgetnas.outcome.setup import Setup, TrainingsSetup, read_trainings_setup
 from budgetnas.outcome.worth import compare, verdict
 from budgetnas.promotion.select import Finalist
-from budgetnas.records.levels import FULL, complete, look_key
+from budgetnas.records.levels import FULL, complete
+from budgetnas.records.looks import Look, Looks
 from budgetnas.records.trial import Trial
 from budgetnas.storage.database import open_storage, run_url, study_names
 from budgetnas.storage.files import inside, read_bytes
@@ -119,11 +120,10 @@ def _chosen(result: SearchResult, trial: int | None) -> Finalist:
 
 def _results(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
     run, setup = finalist.best_run, result.setup
-    correct, images = result.look(FULL, run)
     is_winner = result.winner is not None and finalist.parent == result.winner.parent
     return {
-        "this_network": _own(run, finalist.parent, setup.data.validation, {"correct": correct, "images": images}),
-        "repeats": _repeats(finalist.runs, finalist.scores, result.tests(FULL, finalist.runs)),
+        "this_network": _own(run, finalist.parent, setup.data.validation, result.looks.of(run, FULL)),
+        "repeats": _repeats(finalist.runs, finalist.scores, result.looks.accuracies(finalist.runs, FULL)),
         "chosen": {
             "is_winner": is_winner,
             "among": len(result.finalists),
@@ -149,14 +149,13 @@ def _declared(
         raise UsageError(f"`--trial` is {given}, but must be the number of a finished training: one of {numbers}.")
     run = known[number]
     alike = [trial for trial in known.values() if _alike(trial) == _alike(run)]
-    looks = [facts.get("looks", {}).get(look_key(trial)) for trial in alike]
-    tests = [look["correct"] / look["images"] for look in looks if look]
-    own = facts.get("looks", {}).get(look_key(run)) or {"correct": 0, "images": 0}
+    looks = Looks(facts)
+    tests, own = looks.accuracies(alike), looks.of(run)
     scores = [trial.score or 0.0 for trial in alike]
     watched = setup.watches == "test"
     if watched:
         tests, images = scores, setup.data.test
-        own = {"correct": round((run.score or 0.0) * images), "images": images}
+        own = Look(correct=round((run.score or 0.0) * images), images=images)
         scores = []
     results = {
         "this_network": _own(run, run.number, None if watched else setup.data.validation, own),
@@ -172,7 +171,7 @@ def _alike(trial: Trial) -> tuple[Any, ...]:
     return trial.candidate.origin, trial.candidate.spec, str(trial.attrs["phases"]), trial.attrs["epochs"]
 
 
-def _own(run: Trial, number: int, validation: int | None, look: Mapping[str, int]) -> dict[str, Any]:
+def _own(run: Trial, number: int, validation: int | None, look: Look | None) -> dict[str, Any]:
     return {
         "trial": number,
         "lineage": run.attrs.get("lineage", []),
@@ -181,8 +180,8 @@ def _own(run: Trial, number: int, validation: int | None, look: Mapping[str, int
         "validation_accuracy": None if validation is None else run.score,
         "validation_images": validation,
         "loss": run.attrs.get("loss"),
-        "test_correct": look["correct"],
-        "test_images": look["images"],
+        "test_correct": look.correct if look else 0,
+        "test_images": look.images if look else 0,
         "of": "the weights after the last epoch",
     }
 

@@ -13,7 +13,8 @@ from budgetnas.outcome.ended import CUT_OFF
 from budgetnas.outcome.setup import Setup, read_setup
 from budgetnas.outcome.trusted import trusted_scores
 from budgetnas.promotion.select import Finalist, finalists, promote
-from budgetnas.records.levels import CONTROLS, FULL, complete, look_key, rung_name
+from budgetnas.records.levels import CONTROLS, FULL, complete, rung_name
+from budgetnas.records.looks import Looks
 from budgetnas.records.numbers import plural, write_percent
 from budgetnas.records.trial import Trial, TrialState
 from budgetnas.storage.database import Storage, open_storage, run_url, study_names
@@ -61,33 +62,23 @@ class SearchResult:
         return list(self.facts.get("drivers", []))
 
     @property
-    def looks(self) -> Mapping[str, Any]:
-        """Every look at the test set, by level, training and hash of the weights."""
-        return dict(self.facts.get("looks", {}))
+    def looks(self) -> Looks:
+        """Every look at the test set, of full trainings and of controls."""
+        return Looks(self.facts)
 
     @property
     def winner(self) -> Finalist | None:
         """The finalist of the best mean validation score; None before any full training ended."""
         return self.finalists[0] if self.finalists else None
 
-    def look(self, level: str, run: Trial) -> tuple[int, int]:
-        """Return (correct, images) of the look at the test set with a run's weights; (0, 0) before it."""
-        found = self.looks.get(look_key(run, level), {"correct": 0, "images": 0})
-        return int(found["correct"]), int(found["images"])
-
-    def tests(self, level: str, runs: Sequence[Trial]) -> list[float]:
-        """Return the test accuracy, in [0, 1], of those runs that were tested."""
-        looks = [self.look(level, run) for run in runs]
-        return [correct / images for correct, images in looks if images]
-
     def test_accuracy(self, finalist: Finalist) -> float | None:
         """Return the mean test accuracy of a finalist's runs, in [0, 1]; None before they were tested."""
-        tests = self.tests(FULL, finalist.runs)
+        tests = self.looks.accuracies(finalist.runs, FULL)
         return mean(tests) if tests else None
 
     def test_spread(self, finalist: Finalist) -> float | None:
         """Return the standard deviation of a finalist's test accuracy over its runs; None with one."""
-        tests = self.tests(FULL, finalist.runs)
+        tests = self.looks.accuracies(finalist.runs, FULL)
         return stdev(tests) if len(tests) > 1 else None
 
     def recommended(self) -> tuple[Trial, Trial] | None:

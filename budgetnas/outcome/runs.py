@@ -14,7 +14,8 @@ from budgetnas.exceptions import BudgetNASError, StorageError
 from budgetnas.outcome.ended import is_finished
 from budgetnas.outcome.setup import CALIBRATION, SEARCH, TrainingsSetup, read_setup, read_trainings_setup
 from budgetnas.promotion.select import finalists
-from budgetnas.records.levels import FULL, complete, counted, look_key, rung_name, training_key
+from budgetnas.records.levels import FULL, complete, counted, rung_name, training_key
+from budgetnas.records.looks import Looks
 from budgetnas.records.numbers import plural
 from budgetnas.records.trial import Trial
 from budgetnas.storage.files import holder, parse_json, read_file
@@ -140,9 +141,8 @@ def _winner(fulls: Sequence[Trial], facts: Mapping[str, Any]) -> dict[str, Any]:
     ranked = finalists(fulls)
     if not ranked:
         return {}
-    winner, looks = ranked[0], facts.get("looks", {})
-    seen = [looks[look_key(run, FULL)] for run in winner.runs if look_key(run, FULL) in looks]
-    tests = [look["correct"] / look["images"] for look in seen]
+    winner = ranked[0]
+    tests = Looks(facts).accuracies(winner.runs, FULL)
     return {
         "score": winner.score,
         "score_of": AFTER_FULL,
@@ -170,10 +170,10 @@ def _trainings(name: str, study: Study) -> Run:
     last = facts["drivers"][-1]["study"] if facts.get("drivers") else {"runs": [], "epochs": None}
     asked = {_asked(one, last["epochs"]) for one in last["runs"]}
     done = [t for t in complete(trials) if training_key(t) in asked]
-    looks = facts.get("looks", {})
-    untested = [] if watches_test else [t for t in done if look_key(t) not in looks]
+    looks = Looks(facts)
+    untested = [] if watches_test else looks.lacking(done)
     best = _best_single(done, "test set, watched every epoch" if watches_test else AFTER_LAST)
-    seen = next((looks.get(look_key(t)) for t in done if t.score == best["score"]), None) if best else None
+    seen = next((looks.of(t) for t in done if t.score == best["score"]), None) if best else None
     return Run(
         name=name,
         state="finished" if len(done) == len(asked) and done and not untested else "stopped",
@@ -181,7 +181,7 @@ def _trainings(name: str, study: Study) -> Run:
         data=setup.data.name,
         done=len(done),
         asked=len(asked),
-        test_accuracy=seen["correct"] / seen["images"] if seen else None,
+        test_accuracy=seen.accuracy if seen else None,
         changed="",
         **best,
     )

@@ -183,7 +183,7 @@ def _finalist(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
         "seeds": [run.attrs["seed"] for run in finalist.runs],
         "at_random": finalist.parent in random,
         "test_accuracy": result.test_accuracy(finalist),
-        "test_accuracies": result.tests(FULL, finalist.runs),
+        "test_accuracies": result.looks.accuracies(finalist.runs, FULL),
     }
 
 

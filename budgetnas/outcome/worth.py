@@ -91,7 +91,7 @@ def compare(result: SearchResult) -> list[Compared]:
     runs: dict[str, list[Trial]] = {}
     for run in complete(result.levels.get(CONTROLS, ())):
         runs.setdefault(run.candidate.spec.id, []).append(run)
-    if winner is None or not (own := runs.get(winner.candidate.spec.id)) or not result.tests(CONTROLS, own):
+    if winner is None or not (own := runs.get(winner.candidate.spec.id)) or not result.looks.accuracies(own, CONTROLS):
         return []
     candidate = winner.candidate
     nets = [
@@ -164,7 +164,7 @@ def verdict(result: SearchResult, found: Sequence[Compared]) -> str:
 
 
 def _compared(result: SearchResult, net: Mapping[str, Any], runs: Sequence[Trial], own: Sequence[Trial]) -> Compared:
-    tests, reference = result.tests(CONTROLS, runs), result.tests(CONTROLS, own)
+    tests, reference = (result.looks.accuracies(them, CONTROLS) for them in (runs, own))
     gain, told = None, "" if net["name"] == WINNER else ITSELF
     if runs is not own:
         told = NOT_YET

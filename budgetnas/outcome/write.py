@@ -10,7 +10,7 @@ from typing import Any
 
 from budgetnas.outcome.result import SearchResult
 from budgetnas.outcome.told import as_json, report_facts
-from budgetnas.records.levels import FULL, look_key
+from budgetnas.records.levels import FULL
 from budgetnas.report.page import report_page
 from budgetnas.report.table import trials_csv
 from budgetnas.storage.files import write_json, write_text
@@ -57,7 +57,7 @@ def manifest(result: SearchResult) -> dict[str, Any]:
         "promotions": facts.get("promotions", {}),
         "choices": facts.get("choices", []),
         "controls": facts.get("controls", []),
-        "test_looks": {"count": len(result.looks), "looks": result.looks},
+        "test_looks": {"count": len(result.looks), "looks": result.facts.get("looks", {})},
         "storage": setup.study.output.storage or "study.db in this folder",
     }
 
@@ -67,8 +67,8 @@ def _trainings(result: SearchResult) -> Iterator[Sequence[Any]]:
     for level, trials in result.levels.items():
         for trial in trials:
             attrs, candidate = trial.attrs, trial.candidate
-            seen = result.looks.get(look_key(trial, level)) if "weights_sha256" in attrs else None
-            correct, images = (seen["correct"], seen["images"]) if seen else (None, None)
+            seen = result.looks.of(trial, level)
+            correct, images = (seen.correct, seen.images) if seen else (None, None)
             yield (
                 level, trial.number, trial.root if level == FULL or "parent" in attrs else "",
                 " ".join(attrs.get("lineage", [])), candidate.spec.id, candidate.params, candidate.macs, trial.state,

@@ -22,7 +22,8 @@ from budgetnas.pipeline.provenance import record_driver
 from budgetnas.pipeline.stages import diverged
 from budgetnas.pipeline.trials import Clock, Stage, run_stage
 from budgetnas.records.engine import EpochReport
-from budgetnas.records.levels import look_key, training_key
+from budgetnas.records.levels import complete, training_key
+from budgetnas.records.looks import Looks
 from budgetnas.records.streams import derived_seed
 from budgetnas.records.trial import Candidate, Trial, TrialState
 from budgetnas.storage.database import open_storage, sqlite_url
@@ -169,22 +170,21 @@ def run_job(job: Job, *, command: Sequence[str], heard: Heard, tick: Callable[[]
                 run_stage(stage, engine, clock=Clock(job.max_seconds), tick=tick, heard=heard)
                 untested = _untested(job, store)
                 look(untested, store, engine, job.folder, setting=job.setting, recipe=job.recipe, tick=tick)
-        looks = store.facts.get("looks", {})
-        complete = [trial for trial in store.trials if trial.state is TrialState.COMPLETE]
+        looks, done = Looks(store.facts), complete(store.trials)
         asked = [trial for trial in store.trials if stage.wants(trial)]
         return Outcome(
-            asked=tuple(_measured(job, trial, looks) for trial in complete if trial in asked),
-            study=tuple(_measured(job, trial, looks) for trial in complete),
+            asked=tuple(_measured(job, trial, looks) for trial in done if trial in asked),
+            study=tuple(_measured(job, trial, looks) for trial in done),
             failed=tuple(trial for trial in asked if trial.state is TrialState.FAIL),
         )
 
 
-def _measured(job: Job, trial: Trial, looks: Mapping[str, Any]) -> Measured:
-    seen = looks.get(look_key(trial))
+def _measured(job: Job, trial: Trial, looks: Looks) -> Measured:
+    seen = looks.of(trial)
     return Measured(
         trial=trial,
         curve=tuple(read_curve(inside(job.folder, trial.attrs["curve"]))),
-        test_accuracy=seen["correct"] / seen["images"] if seen else None,
+        test_accuracy=seen.accuracy if seen else None,
     )
 
 
@@ -303,5 +303,4 @@ def _is_asked_for(trial: Trial, job: Job) -> bool:
 def _untested(job: Job, store: StudyStore) -> list[Trial]:
     if job.watches == "test":
         return []
-    looks = store.facts.get("looks", {})
-    return [trial for trial in store.trials if _is_asked_for(trial, job) and look_key(trial) not in looks]
+    return Looks(store.facts).lacking(trial for trial in store.trials if _is_asked_for(trial, job))

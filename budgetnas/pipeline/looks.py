@@ -1,4 +1,4 @@
-"""Looks at the test set, keyed by training and hash of the weights: a repeated look is the same look."""
+"""Reading the test set: once for each set of weights, recorded at once."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from budgetnas.config.recipe import Recipe
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.records.engine import Engine, Failed, Finished
-from budgetnas.records.levels import look_key
+from budgetnas.records.looks import Look, Looks, look_key
 from budgetnas.records.trial import Trial
 from budgetnas.storage.files import inside, read_bytes
 from budgetnas.storage.study import StudyStore
-from budgetnas.training.tasks import Look, LookTask, Setting
+from budgetnas.training.tasks import LookTask, Setting
 
 
 def look(
@@ -43,7 +43,7 @@ def look(
         BudgetNASError: a network could not be tested.
     """
     looks: dict[str, Any] = dict(store.facts.get("looks", {}))
-    todo = [run for run in runs if look_key(run, level) not in looks]
+    todo = Looks(store.facts).lacking(runs, level)
     flying: dict[str, Trial] = {}
     while todo or flying:
         tick()

@@ -15,7 +15,8 @@ from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.promotions import KEPT, rise, wanted
 from budgetnas.pipeline.stages import Wanted, key_of, missing
 from budgetnas.promotion.select import finalists
-from budgetnas.records.levels import CONTROLS, FULL, complete, counted, in_words, look_key, rung_name
+from budgetnas.records.levels import CONTROLS, FULL, complete, counted, in_words, rung_name
+from budgetnas.records.looks import Looks
 from budgetnas.records.trial import TrialState
 from budgetnas.storage.study import StudyStore
 
@@ -72,8 +73,8 @@ def is_done(prepared: Prepared, ladder: Ladder) -> bool:
     """Tell whether every training and every look that the study asks for is there."""
     if any(work_left(prepared, ladder).values()):
         return False
-    looks = ladder.fulls.facts.get("looks", {})
-    return all(look_key(run, level) in looks for level, store in ladder.tested for run in complete(store.trials))
+    looks = Looks(ladder.fulls.facts)
+    return not any(looks.lacking(complete(store.trials), level) for level, store in ladder.tested)
 
 
 def why_stopped(prepared: Prepared, ladder: Ladder) -> str:

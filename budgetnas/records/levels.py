@@ -1,4 +1,4 @@
-"""The levels of training by name: rungs of short ones, the full one, the controls; and of looks at the test set."""
+"""The levels of training by name: rungs of short ones, the full one, the controls."""
 
 from __future__ import annotations
 
@@ -34,11 +34,6 @@ def in_words(level: str) -> str:
 def complete(trials: Iterable[Trial]) -> list[Trial]:
     """Return the COMPLETE trials."""
     return [trial for trial in trials if trial.state is TrialState.COMPLETE]
-
-
-def look_key(run: Trial, level: str = "") -> str:
-    """Name a look at the test set: the level and the number of the training, and the hash of its weights."""
-    return f"{level}{'/' if level else ''}{run.number}:{run.attrs['weights_sha256']}"
 
 
 def counted(trials: Sequence[Trial], *, over_budget: str) -> int:

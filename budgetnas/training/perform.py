@@ -14,9 +14,10 @@ from budgetnas.exceptions import DataError, TrainingError
 from budgetnas.models.build import build_model
 from budgetnas.models.weights import unpack
 from budgetnas.records.engine import EpochReport
+from budgetnas.records.looks import Look
 from budgetnas.training.images import Normaliser, to_device
 from budgetnas.training.loop import evaluate, time_steps, train
-from budgetnas.training.tasks import Look, LookTask, Paused, Setting, Timed, TimeTask, Trained, TrainTask
+from budgetnas.training.tasks import LookTask, Paused, Setting, Timed, TimeTask, Trained, TrainTask
 
 Task = TrainTask | LookTask | TimeTask
 

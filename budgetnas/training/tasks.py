@@ -136,14 +136,6 @@ class LookTask:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
-    """What a look at the test set gave: how many of `images` were right."""
-
-    correct: int
-    images: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class TimeTask:
     """Time a few steps of training `spec`."""
 

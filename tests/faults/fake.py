@@ -20,7 +20,8 @@ from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape
 from budgetnas.exceptions import TrainingError
 from budgetnas.records.engine import EpochReport
-from budgetnas.training.tasks import Look, LookTask, Timed, TimeTask, Trained
+from budgetnas.records.looks import Look
+from budgetnas.training.tasks import LookTask, Timed, TimeTask, Trained
 
 SHAPE = DataShape(channels=1, height=8, width=8, classes=10)
 TEST_IMAGES = 359
