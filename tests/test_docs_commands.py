@@ -139,7 +139,7 @@ def test_a_search_is_read_under_other_caps(folder, monkeypatch, capsys):
 def plan(words: list[str]) -> list[str]:
     """What a search prints before it trains; its speed, which is measured, is left at 1 image/s."""
     prepared = prepare(read_study_arguments(make_parser("search").parse_args(words), {}))
-    found = Plan(prepared=prepared, images_per_second=1, costs=(), trainings=search_lines(prepared))
+    found = Plan(prepared=prepared, images_per_second=1, costs=(), lines=search_lines(prepared))
     return [f"{name:<12} {value}" for name, value in plan_lines(found)]
 
 

@@ -92,6 +92,8 @@ class Pool:
         """
         turn = history.number - history.seeded
         strata = sorted(self.band.counts)
+        if not strata:
+            return None
         rng = self.rng(history, Use.FRESH)
         draws = self.band.draw(_DRAWS_PER_QUARTILE * QUARTILES, rng=rng, stratum=strata[turn % len(strata)])
         quartile = (turn % len(strata) + turn // len(strata)) % QUARTILES

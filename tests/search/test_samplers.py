@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from spaces import BAND, DEFAULT, Cells, by_macs, search
 
@@ -88,6 +88,7 @@ def test_seeded_models_outside_the_space_lead_to_nothing_outside(name, space):
 
 @settings(max_examples=30)
 @given(st.sampled_from(NAMES), st.integers(0, 2**31 - 1), st.integers(70, 9_000), st.integers(0, 2))
+@example(name="thompson", seed=0, cap=7_709, least=2)  # nothing is in that band
 def test_a_small_space_is_proposed_whole_and_then_ends(name, seed, cap, least):
     space = ResNetSpace(stages=(1, 2), blocks=(1, 2), widths=(2, 8), width_step=3)
     index = make_index(space, max_macs=None)
