@@ -55,7 +55,7 @@ class Prepared:
         space: what may be proposed, budget aside.
         tiers: the caps on params, ascending; usually one.
         macs_cap: on MACs for one image, or None.
-        space_size: exact size of the space, caps aside.
+        space_size: architectures of the space, caps aside.
         index: of the whole space.
         seeds: the models that are tried first.
         proxy: recipe of the short training, its precision decided.

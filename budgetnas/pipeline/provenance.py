@@ -26,7 +26,7 @@ PACKAGES = ("torch", "torchvision", "optuna", "numpy", "scikit-learn", "safetens
 
 
 def add_driver(fulls: StudyStore, prepared: Prepared, command: Sequence[str]) -> None:
-    """Record the driver that is about to train for a search."""
+    """Record the driver that is about to train for a search or a calibration."""
     study = flatten(public(prepared.config))
     words = [_public(word, prepared.config.output.storage) for word in command]
     hardware = {

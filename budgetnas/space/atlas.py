@@ -1,4 +1,4 @@
-"""What a cap leaves of a space, before any training: exact sizes, extremes, and how MACs are spread."""
+"""What a cap leaves of a space, before any training: sizes, extremes, and how MACs are spread."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Atlas:
     Attributes:
         cap: on params.
         max_macs: cap on MACs for one image, None for none.
-        size: exact number of architectures, caps aside.
+        size: number of architectures, caps aside; exact, but for spaces that can neither be chained nor listed.
         method: how the numbers below were found, in words.
         is_exact: whether they are exact, or estimates.
         fitting: number that fits, by stratum.

@@ -34,7 +34,7 @@ def choose_band(index: SpaceIndex, cap: int, *, min_utilisation: float, wanted: 
 
 
 def fitting(index: SpaceIndex, cap: int) -> int:
-    """Count the members within the cap, exactly."""
+    """Count the members within the cap, exactly where the index is exact."""
     return sum(int(counts[0]) for counts in index.counts(np.array([cap])).values())
 
 
