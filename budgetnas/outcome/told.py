@@ -55,7 +55,7 @@ def tables(result: SearchResult) -> dict[str, Table]:
 
 def report_facts(result: SearchResult) -> ReportFacts:
     """Return everything that the page says."""
-    setup = result.setup
+    setup, compared = result.setup, compare(result)
     return ReportFacts(
         title=setup.name,
         notice=setup.data.notice,
@@ -63,7 +63,8 @@ def report_facts(result: SearchResult) -> ReportFacts:
         shape=setup.data.shape,
         max_params=setup.cap,
         headline=headline(result),
-        verdict=verdict(result, compare(result)),
+        verdict=verdict(result, compared),
+        is_tested=any(one.gain or one.spec == compared[0].spec for one in compared[1:]),
         lines=_lines(result),
         trials=result.trials,
         trusted=result.trusted,

@@ -18,7 +18,6 @@ from budgetnas.records.numbers import plural, write_macs, write_percent
 from budgetnas.records.table import Table
 from budgetnas.records.trial import Trial
 
-ITSELF, NOT_YET = "the winner itself", "not tested yet"
 _PREPOSITIONS = {"gain shown": " over", "no gain shown": " over", "loss shown": " against"}
 NOT_TESTED = "Not tested: no controls were trained, so nothing here says that the search helped."
 
@@ -144,7 +143,7 @@ def verdict(result: SearchResult, found: Sequence[Compared]) -> str:
     for one in found:
         if one.gain is not None:
             shown.setdefault(one.verdict, []).append(f"{one.name} ({_signed(one.gain)})")
-    same = [one.name for one in found[1:] if one.verdict == ITSELF]
+    same = [one.name for one in found[1:] if one.spec == found[0].spec]
     judged = {one.name for one in found if one.gain is not None} | set(same)
     lacking = [net["name"] for net in result.facts.get("controls", []) if net["name"] not in judged]
     if not shown and not same:
@@ -165,9 +164,9 @@ def verdict(result: SearchResult, found: Sequence[Compared]) -> str:
 
 def _compared(result: SearchResult, net: Mapping[str, Any], runs: Sequence[Trial], own: Sequence[Trial]) -> Compared:
     tests, reference = (result.looks.accuracies(them, CONTROLS) for them in (runs, own))
-    gain, told = None, "" if net["name"] == WINNER else ITSELF
+    gain, told = None, "" if net["name"] == WINNER else "the winner itself"
     if runs is not own:
-        told = NOT_YET
+        told = "not tested yet"
         if tests:
             gain = welch([100 * value for value in reference], [100 * value for value in tests])
             told = judge(gain)

@@ -64,6 +64,7 @@ class ReportFacts:
         max_params: the cap.
         headline: what was found, in a sentence.
         verdict: what the result is worth beside controls, in a sentence; "not tested" without any.
+        is_tested: whether any control tells what it is worth.
         lines: further facts, (name, value).
         trials: the first rung: short trainings and pruned candidates, by number.
         trusted: posterior mean at the first rung, by number of trial.
@@ -84,6 +85,7 @@ class ReportFacts:
     max_params: int
     headline: str
     verdict: str
+    is_tested: bool
     lines: Sequence[tuple[str, str]]
     trials: Sequence[Trial]
     trusted: Mapping[int, float]

@@ -44,16 +44,16 @@ def report_page(facts: ReportFacts) -> str:
     )
     return shell(
         title=title,
-        opening=paragraph(facts.notice, "notice") + paragraph(facts.headline, "headline") + _verdict(facts.verdict),
+        opening=paragraph(facts.notice, "notice") + paragraph(facts.headline, "headline") + _verdict(facts),
         sections=sections,
     )
 
 
-def _verdict(text: str) -> str:
-    if not text:
+def _verdict(facts: ReportFacts) -> str:
+    if not facts.verdict:
         return ""
-    kind, word = ("verdict untested", "Unproven") if "not tested" in text.lower() else ("verdict", "Verdict")
-    return f'<p class="{kind}"><b>{word}</b>{escape(text)}</p>'
+    kind, word = ("verdict", "Verdict") if facts.is_tested else ("verdict untested", "Unproven")
+    return f'<p class="{kind}"><b>{word}</b>{escape(facts.verdict)}</p>'
 
 
 def _searched(facts: ReportFacts) -> str:

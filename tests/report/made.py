@@ -72,6 +72,7 @@ def made_facts(trials: int, *, finals: int = 5, seed: int = 0, tested: bool = Tr
         "Points of test accuracy, 5 fresh seeds of the winner."
         if tested
         else NOT_TESTED,
+        is_tested=tested,
         lines=(
             ("data", "cifar10: 45,000 training, 5,000 validation, 10,000 test images of 3x32x32, 10 classes"),
             ("space", "2,974,562,808 architectures, 361,804,012 fit, 51,224,310 in the band 4,000,000 to 5,000,000"),

@@ -104,7 +104,7 @@ def test_the_page_says_what_the_facts_say(facts, page):
 
 def test_an_untested_result_looks_different(facts, page):
     assert 'class="verdict"' in page
-    untested = report_page(replace(facts, verdict=NOT_TESTED))
+    untested = report_page(replace(facts, verdict=NOT_TESTED, is_tested=False))
     assert 'class="verdict untested"' in untested
     assert 'class="verdict"' not in untested
 
