@@ -65,7 +65,7 @@ class Console:
         for name, value in plan_lines(plan):
             self._print(f"{name:<12} {value}")
         if prepared.seeds:
-            self._print("seeded models (first count at CIFAR-10's 3 channels and 10 classes, then here):")
+            self._print("models that are tried first (first count at CIFAR-10's 3 channels and 10 classes, then here):")
             for line in seed_lines(prepared):
                 self._print(f"  {line}")
         what = "What is left, as expected" if plan.is_resumed else "What it will cost, as expected"

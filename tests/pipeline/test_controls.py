@@ -12,6 +12,7 @@ from budgetnas.pipeline.calibrate import networks
 from budgetnas.pipeline.controls import controls, wanted_controls
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.promotion.select import Finalist
+from budgetnas.records.streams import Use
 from budgetnas.search.history import History
 from budgetnas.search.pool import Pool
 
@@ -60,7 +61,7 @@ def test_no_proposal_is_always_the_random_control_or_the_first_network_of_a_cali
         for number in range(8):
             none = np.empty((0, 9), dtype=np.int64)
             history = History(number=number, points=none, scores=np.empty(0), pruned=np.empty(0, dtype=bool))
-            proposed = study.space.decode(band.draw(1, rng=pool.rng(history, 0)).at(0).point)
+            proposed = study.space.decode(band.draw(1, rng=pool.rng(history, Use.UNSEEN)).at(0).point)
             same.update((what, number) for what, spec in others.items() if spec == proposed)
     assert max(same.values(), default=0) < 3
 

@@ -21,7 +21,9 @@ def names(figure):
 @pytest.mark.parametrize("cost", COSTS)
 def test_short_and_full_trainings_never_share_an_axis(facts, cost):
     figure = cost_figure(facts, cost)
-    short, seeded, full = (named(figure, name) for name in ("short training", "short, seeded models", "full training"))
+    short, seeded, full = (
+        named(figure, name) for name in ("short training", "short, models tried first", "full training")
+    )
     assert len(short.x) + len(seeded.x) == len(complete(facts))
     assert {short.yaxis, seeded.yaxis} == {"y"}
     assert {full.yaxis, named(figure, REPORTED).yaxis, named(figure, "winner").yaxis} == {"y2"}
@@ -75,5 +77,5 @@ def test_two_trials_and_nothing_in_full_make_one_panel(few):
 
 def test_what_a_user_named_is_text_to_plotly(facts):
     trials = [replace(t, candidate=replace(t.candidate, origin="<b>&x</b>")) for t in facts.trials]
-    seeded = named(cost_figure(replace(facts, trials=trials), "macs"), "short, seeded models")
+    seeded = named(cost_figure(replace(facts, trials=trials), "macs"), "short, models tried first")
     assert all(text.endswith("(&lt;b&gt;&amp;x&lt;/b&gt;)") for text in seeded.text)
