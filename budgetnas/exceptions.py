@@ -43,3 +43,7 @@ class EngineError(BudgetNASError):
 
 class TrainingError(BudgetNASError):
     """One training failed: its trial is recorded with the reason and the search goes on."""
+
+
+class DivergenceError(TrainingError):
+    """A training's own numbers made it fail: with the same seed it would fail again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from budgetnas.exceptions import BudgetNASError, TrainingError
+from budgetnas.exceptions import BudgetNASError, DivergenceError, TrainingError
 from budgetnas.records.engine import EpochReport, Failed, Finished, Work
 
 RETRIES = 2  # of a task whose process died or hung
@@ -17,7 +17,7 @@ def attempt(
     try:
         return Finished(key=key, result=work(task, report)), True
     except TrainingError as error:
-        return Failed(key=key, reason=str(error)), True
+        return Failed(key=key, reason=str(error), diverged=isinstance(error, DivergenceError)), True
     except BudgetNASError as error:
         return Failed(key=key, reason=str(error), fatal=True), True
     except MemoryError as error:

@@ -219,7 +219,7 @@ def run_level(stage: ProxyStage | ListedStage, plan: Plan, engine: Engine, liste
 
 def diverged(trial: Trial) -> bool:
     """Tell whether a training failed because of its numbers, not of what it ran on."""
-    return trial.state is TrialState.FAIL and str(trial.attrs.get("reason", "")).startswith("diverged")
+    return trial.state is TrialState.FAIL and trial.attrs.get("diverged") is True
 
 
 def key_of(trial: Trial) -> tuple[str, int]:

@@ -130,7 +130,7 @@ def _end(stage: Stage, trial: Trial, event: Failed | Finished) -> None:
     if isinstance(event, Failed):
         if event.fatal:
             raise BudgetNASError(event.reason)
-        stage.ended(stage.store.fail(trial.number, event.reason))
+        stage.ended(stage.store.fail(trial.number, event.reason, diverged=event.diverged))
     elif isinstance(event.result, Paused):
         stage.store.release(trial.number)
     else:

@@ -58,11 +58,13 @@ class Failed:
         key: the task's.
         reason: one line.
         fatal: whether nothing else may go on either (our own mistake, or the data changed).
+        diverged: whether the task's own numbers are why, so that the same task would fail again.
     """
 
     key: str
     reason: str
     fatal: bool = False
+    diverged: bool = False
 
 
 Event = Progressed | Finished | Failed

@@ -138,9 +138,9 @@ class StudyStore:
         """End a trial as COMPLETE with its score."""
         return self._change(number, TrialState.COMPLETE, [score], attrs)
 
-    def fail(self, number: int, reason: str) -> Trial:
-        """End a trial as FAIL with its reason."""
-        return self._change(number, TrialState.FAIL, None, {"reason": reason})
+    def fail(self, number: int, reason: str, *, diverged: bool = False) -> Trial:
+        """End a trial as FAIL with its reason, and whether its own numbers are why."""
+        return self._change(number, TrialState.FAIL, None, {"reason": reason, "diverged": diverged})
 
     def _change(
         self,

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from budgetnas.data.dataset import Dataset
 from budgetnas.data.statistics import normalisation
-from budgetnas.exceptions import TrainingError
+from budgetnas.exceptions import DivergenceError
 from budgetnas.models.build import build_model
 from budgetnas.models.weights import pack
 from budgetnas.records.engine import EpochReport
@@ -37,7 +37,7 @@ def train(task: TrainTask, data: Dataset, report: Callable[[EpochReport], None])
     Same task, same thread count, same CPU: the same numbers, bit for bit, cut off and resumed or not.
 
     Raises:
-        TrainingError: a loss is no finite number, or the training loss is beyond 10,000.
+        DivergenceError: a loss is no finite number, or the training loss is beyond 10,000.
         StorageError: a checkpoint cannot be written.
     """
     run = _Run(task, data)
@@ -179,12 +179,12 @@ class _Run:
         self._lookahead = Lookahead(list(self._model.parameters()), every=recipe.lookahead, pull=recipe.lookahead_pull)
         self._average = make_average(self._model, recipe)
 
-    def _diverged(self, train_loss: float, cross_entropy: float) -> TrainingError:
+    def _diverged(self, train_loss: float, cross_entropy: float) -> DivergenceError:
         good = self.reports[-1] if self.reports else None
         last = "none"
         if good:
             last = f"epoch {good.epoch}, training loss {good.train_loss:.4f}, accuracy {good.accuracy:.4f}"
-        return TrainingError(
+        return DivergenceError(
             f"diverged in epoch {self.epoch}: training loss {train_loss}, {self._task.watches} loss {cross_entropy}; "
             f"last good values: {last}"
         )

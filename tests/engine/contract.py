@@ -60,17 +60,18 @@ class Contract:
         assert collect(impatient, 1)[-1] == Finished(key="b", result=2)
 
     @pytest.mark.parametrize(
-        ("task", "reason", "fatal"),
+        ("task", "reason", "how"),
         [
-            ("fail", "diverged in epoch 2", False),
-            ("wrong data", "the data changed", True),
-            ("bug", "ZeroDivisionError: a bug", False),
-            ("memory", "out of memory: 9 TB", False),
+            ("fail", "out of memory on cuda:0", {}),
+            ("diverge", "diverged in epoch 2", {"diverged": True}),
+            ("wrong data", "the data changed", {"fatal": True}),
+            ("bug", "ZeroDivisionError: a bug", {}),
+            ("memory", "out of memory: 9 TB", {}),
         ],
     )
-    def test_errors_become_failures_in_one_line(self, engine, task, reason, fatal):
+    def test_errors_become_failures_in_one_line(self, engine, task, reason, how):
         engine.submit("a", (task,))
-        assert collect(engine, 1) == [Failed(key="a", reason=reason, fatal=fatal)]
+        assert collect(engine, 1) == [Failed(key="a", reason=reason, **how)]
 
     def test_a_process_that_met_the_unforeseen_is_not_used_again(self, engine):
         for key in "ab":

@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from budgetnas.exceptions import DataError, TrainingError
+from budgetnas.exceptions import DataError, DivergenceError, TrainingError
 from budgetnas.records.engine import EpochReport
 
 
@@ -29,7 +29,9 @@ def work(task, report):  # noqa: C901
         case ("always die",):
             os.kill(os.getpid(), signal.SIGKILL)
         case ("fail",):
-            raise TrainingError("diverged in epoch 2")
+            raise TrainingError("out of memory on cuda:0")
+        case ("diverge",):
+            raise DivergenceError("diverged in epoch 2")
         case ("wrong data",):
             raise DataError("the data changed")
         case ("bug",):

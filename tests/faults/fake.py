@@ -18,7 +18,7 @@ from safetensors.numpy import save
 from budgetnas.arch.layers import Conv, Linear, Norm, Residual
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape
-from budgetnas.exceptions import TrainingError
+from budgetnas.exceptions import DivergenceError
 from budgetnas.records.engine import EpochReport
 from budgetnas.records.looks import Look
 from budgetnas.training.tasks import LookTask, Timed, TimeTask, Trained
@@ -66,7 +66,7 @@ def meet_trouble():
             case "memory":
                 raise MemoryError("9 TB")
             case "nan":
-                raise TrainingError(
+                raise DivergenceError(
                     "diverged in epoch 1: training loss nan, validation loss nan; last good values: none"
                 )
             case "kill":

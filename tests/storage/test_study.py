@@ -58,7 +58,7 @@ def test_failures_keep_their_reason_and_unfinished_trials_can_be_handed_on(store
     assert store.trials[0].state is TrialState.WAITING
     store.restart(0)
     assert store.trials[0].state is TrialState.RUNNING
-    store.fail(0, "diverged in epoch 2")
+    store.fail(0, "diverged in epoch 2", diverged=True)
     assert (store.trials[0].state, store.trials[0].attrs["reason"]) == (TrialState.FAIL, "diverged in epoch 2")
 
 

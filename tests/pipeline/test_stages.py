@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from small_studies import ladder_of, net, prepared
+
+from budgetnas.pipeline.stages import ListedStage, Wanted
+from budgetnas.storage.database import open_storage, sqlite_url
+
+
+def test_what_diverged_begins_anew_from_another_seed_and_other_failures_go_on_with_theirs(tmp_path):
+    study = prepared()
+    ladder = ladder_of(study, open_storage(sqlite_url(tmp_path / "study.db")))
+    wanted = [Wanted(candidate=net(study, 16), repeat=0)]
+
+    def seed_of_next(**failure):
+        trial = ListedStage(study, ladder.full, ladder.fulls, wanted, tmp_path).upcoming(0)
+        ladder.fulls.fail(trial.number, **failure)
+        return trial.attrs["seed"]
+
+    first = seed_of_next(reason="out of memory on cuda:0")
+    assert seed_of_next(reason="diverged in epoch 2", diverged=True) == first
+    second = seed_of_next(reason="its worker died 3 times")
+    assert second != first
+    assert seed_of_next(reason="diverged in epoch 1", diverged=True) == second
+    assert seed_of_next(reason="never") not in (first, second)
