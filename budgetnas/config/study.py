@@ -143,8 +143,8 @@ class SearchConfig:
             freely and prunes what is over the budget, which counts as a trial: the plain way, for comparison.
         batch: trials per batch; a proposal knows the results of all batches but the running and the last one.
         paper_models: whether the report's models 1-5 are the first trials.
-        first_models: shipped networks by name that are the next trials: what a search is to beat shows here already how
-            the short trainings rank it.
+        first_models: shipped networks by name that are the next trials: what a search is to beat. Those that fit get
+            full training whatever the short ones say, so that no network wins that has not beaten them.
     """
 
     trials: int = 100
@@ -175,7 +175,8 @@ class ProxyConfig:
     Attributes:
         recipe: name or path of their recipe.
         rungs: their lengths in epochs, rising. Every candidate gets the first, the best third of a rung the next, each
-            time from scratch; one rung of a length that the data set decides unless given.
+            time from scratch; those above the first may change later. One rung of a length that the data set decides
+            unless given.
         subset: training images of each class that they learn from, always the same ones; all of them unless given.
     """
 

@@ -30,8 +30,10 @@ def headline(result: SearchResult) -> str:
     test = result.test_accuracy(winner)
     tested = "not tested yet" if test is None else f"test {write_percent(test, result.test_spread(winner))} %"
     seeds = ", ".join(str(run.attrs["seed"]) for run in winner.runs)
+    first = result.trials[winner.parent]
+    name = f" ({first.candidate.origin})" if first.attrs.get("seeded") else ""
     return (
-        f"{winner.candidate.spec.id}: {winner.candidate.params:,} parameters "
+        f"{winner.candidate.spec.id}{name}: {winner.candidate.params:,} parameters "
         f"({winner.candidate.params / setup.cap:.2%} of {setup.cap:,}), "
         f"validation {write_percent(winner.score, winner.spread)} %, {tested} on {setup.data.name} over "
         f"{plural(len(winner.runs), 'training seed')} ({seeds})."

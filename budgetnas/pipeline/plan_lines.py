@@ -115,6 +115,8 @@ def _rungs(prepared: Prepared) -> str:
 def _promotion(prepared: Prepared) -> str:
     config = prepared.config
     told = f"best {config.full.promote}" + (" of each cap" if len(prepared.tiers) > 1 else "")
+    if prepared.named:
+        told += f", {', '.join(model.origin for model in prepared.named)}"
     if config.evidence.control_promotions:
         told += f" and {config.evidence.control_promotions} at random"
     return f"{told}, {plural(prepared.full_epochs, 'epoch')}, {plural(config.full.repeats, 'seed')} each"

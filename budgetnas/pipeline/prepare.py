@@ -83,6 +83,12 @@ class Prepared:
         return self.tiers[-1].cap
 
     @property
+    def named(self) -> tuple[Candidate, ...]:
+        """The `search.first_models` that are within both caps."""
+        wanted = (model for model in self.seeds if model.origin in self.config.search.first_models)
+        return tuple(model for model in wanted if self.over_budget(model) is None)
+
+    @property
     def rungs(self) -> tuple[int, ...]:
         """Lengths of the short trainings in epochs, rising."""
         return self.config.proxy.rungs or (self.proxy.epochs,)

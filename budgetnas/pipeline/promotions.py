@@ -1,4 +1,4 @@
-"""Who goes up: from each rung to the next level, by scores to trust, and some at random to judge the scores by."""
+"""Who goes up from each rung: the best by scores to trust, what is to be beaten, and some at random to judge by."""
 
 from __future__ import annotations
 
@@ -23,26 +23,28 @@ class Rise:
 
     Attributes:
         best: those that earned it, best first, tier by tier.
+        named: the `search.first_models`, whatever they scored: nothing wins that has not beaten them fully trained.
         random: those that chance chose, whatever they scored; some may be among the best.
     """
 
     best: tuple[int, ...]
+    named: tuple[int, ...]
     random: tuple[int, ...]
 
     @property
     def numbers(self) -> tuple[int, ...]:
         """All of them, each once."""
-        return tuple(dict.fromkeys((*self.best, *self.random)))
+        return tuple(dict.fromkeys((*self.best, *self.named, *self.random)))
 
 
 def rise(prepared: Prepared, ladder: Ladder, rung: int) -> Rise:
     """Return who goes up from a rung; what was decided once for the trials that are there stays decided."""
     decided = ladder.fulls.facts.get("promotions", {}).get(_decision(prepared, ladder, rung))
     if decided is not None:
-        return Rise(best=tuple(decided["best"]), random=tuple(decided["random"]))
+        return Rise(best=tuple(decided["best"]), named=tuple(decided.get("named", ())), random=tuple(decided["random"]))
     found = complete(ladder.rung_stores[rung].trials)
     trusted = trusted_scores(prepared.space, found)
-    best: list[Trial] = []
+    best, named = list[Trial](), {model.spec for model in prepared.named}
     for low, high in _tiers(prepared):
         inside = [trial for trial in found if low < trial.candidate.params <= high]
         number = prepared.config.full.promote
@@ -52,6 +54,7 @@ def rise(prepared: Prepared, ladder: Ladder, rung: int) -> Rise:
     have = {trial.root for trial in found}
     return Rise(
         best=tuple(trial.root for trial in best),
+        named=tuple(trial.root for trial in found if trial.candidate.spec in named),
         random=tuple(number for number in _random(prepared, ladder) if number in have),
     )
 
@@ -61,7 +64,7 @@ def decide(prepared: Prepared, ladder: Ladder, rung: int) -> Rise:
     chosen, key = rise(prepared, ladder, rung), _decision(prepared, ladder, rung)
     decisions: dict[str, Any] = ladder.fulls.facts.get("promotions", {})
     if chosen.numbers and key not in decisions:
-        decision = {"best": list(chosen.best), "random": list(chosen.random)}
+        decision = {"best": list(chosen.best), "named": list(chosen.named), "random": list(chosen.random)}
         ladder.fulls.record("promotions", {**decisions, key: decision})
     return chosen
 
@@ -112,4 +115,5 @@ def _decision(prepared: Prepared, ladder: Ladder, rung: int) -> str:
         f"{len(complete(store.trials))} of {level.name}"
         for level, store in zip(ladder.rungs[: rung + 1], ladder.rung_stores, strict=False)
     )
-    return f"{trained}, {promoted} promoted, {drawn} at random"
+    above = "" if rung == ladder.last else f" to {ladder.rungs[rung + 1].name}"
+    return f"{trained}{above}, {promoted} promoted, {drawn} at random"

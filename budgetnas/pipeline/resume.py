@@ -36,6 +36,8 @@ def hold(prepared: Prepared, fulls: StudyStore, *, names: Sequence[str], kind: s
     identity, facts = {"kind": kind, **prepared.identity()}, fulls.facts
     if kind == CALIBRATION:
         del identity["proxy.rungs"]  # lengths are studies of their own, and another one changes none of them
+    else:
+        identity["proxy.rungs"] = identity["proxy.rungs"][:1]  # so are those above the one that the sampler learns from
     if "identity" not in facts:
         if fulls.trials or any(name.startswith(f"{prepared.name}/r") for name in names):
             raise StudyMismatchError(
@@ -128,12 +130,13 @@ def expected(prepared: Prepared) -> dict[str, int]:
 def _expected(prepared: Prepared, rung: int) -> int:
     """Return how many trainings the level above a rung will make."""
     config, number = prepared.config, prepared.config.search.trials
-    best, drawn = config.full.promote * len(prepared.tiers), config.evidence.control_promotions
+    best = config.full.promote * len(prepared.tiers)
+    others = len(prepared.named) + config.evidence.control_promotions
     for _ in range(min(rung + 1, len(prepared.rungs) - 1)):
-        number = min(config.search.trials, max(best, -(-number // KEPT)) + drawn)
+        number = min(config.search.trials, max(best, -(-number // KEPT)) + others)
     if rung < len(prepared.rungs) - 1:
         return number
-    return config.full.repeats * min(number, best + drawn)
+    return config.full.repeats * min(number, best + others)
 
 
 def _expected_controls(prepared: Prepared) -> int:

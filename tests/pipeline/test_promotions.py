@@ -6,10 +6,12 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from small_studies import first, ladder_of, prepared, train
+from small_studies import ATTRS, first, ladder_of, prepared, train
 
 from budgetnas.pipeline.promotions import decide, rise, wanted
+from budgetnas.pipeline.resume import expected, work_left
 from budgetnas.pipeline.stages import missing
+from budgetnas.records.trial import TrialState
 from budgetnas.storage.database import open_storage, sqlite_url
 
 
@@ -94,6 +96,45 @@ def test_chance_sends_up_nets_of_any_score_through_every_rung(storage):
     top = decide(study, ladder, 1)
     assert set(top.random) == set(up.random)
     assert len(top.best) == 1
+
+
+def test_what_is_to_be_beaten_goes_all_the_way_up_and_what_is_over_the_cap_does_not(storage):
+    study = prepared(
+        budget__max_params="300k", search__first_models=["resnet20", "resnet32"], proxy__rungs=[1, 3], full__promote=1
+    )
+    ladder = ladder_of(study, storage)
+    assert [model.origin for model in study.named] == ["resnet20"]
+    baseline = ladder.first.add(study.named[0], state=TrialState.RUNNING, attrs={"seeded": True})
+    ladder.first.finish(baseline.number, 0.1, ATTRS)
+    for i in range(6):
+        first(study, ladder.first, 0.5 + 0.1 * i)
+    up = decide(study, ladder, 0)
+    assert (up.named, baseline.number in up.best) == ((baseline.number,), False)
+    assert rise(study, ladder, 0) == up
+    for one in wanted(study, ladder, 0, up):
+        train(ladder.rung_stores[1], one, 0.5 + one.attrs["parent"] / 100)
+    top = decide(study, ladder, 1)
+    assert (len(top.best), top.named) == (1, (baseline.number,))
+    assert expected(study)["full"] == len(wanted(study, ladder, 1, top)) == 2
+
+
+def test_a_rung_that_is_added_later_takes_up_what_is_there(storage):
+    short = prepared(search__trials=9, full__promote=1)
+    ladder = ladder_of(short, storage)
+    for i in range(9):
+        first(short, ladder.first, 0.1 * i)
+    (before,) = wanted(short, ladder, 0, decide(short, ladder, 0))
+    train(ladder.fulls, before, 0.5)
+    longer = prepared(search__trials=9, full__promote=1, proxy__rungs=[3, 5])
+    ladder = ladder_of(longer, storage)
+    assert work_left(longer, ladder) == {"r3": 0, "r5": 3, "full": 0}
+    up = wanted(longer, ladder, 0, decide(longer, ladder, 0))
+    assert [one.attrs["parent"] for one in up] == [8, 7, 6]
+    for one in up:
+        train(ladder.rung_stores[1], one, 1 - one.attrs["parent"] / 10)
+    fulls = wanted(longer, ladder, 1, decide(longer, ladder, 1))
+    assert [one.attrs["parent"] for one in fulls] == [6, 8], "the new finalist, and the old one to compete with"
+    assert [one.attrs["parent"] for one in missing(ladder.fulls, fulls)] == [6]
 
 
 def test_more_trials_change_few_of_those_that_chance_sends_up(storage):

@@ -41,6 +41,9 @@ def test_a_study_is_held_to_its_beginning_and_keeps_its_bands(storage):
     assert [tier.band.low for tier in again.tiers] == [tier.band.low for tier in begun.tiers]
     with pytest.raises(StudyMismatchError, match=r"search\.seed was 0, is 1"):
         hold(prepared(search__seed=1, **tiers), fulls, names=study_names(storage))
+    hold(prepared(proxy__rungs=[3, 8], **tiers), fulls, names=study_names(storage))
+    with pytest.raises(StudyMismatchError, match=r"proxy\.rungs was \[3\], is \[2\]"):
+        hold(prepared(proxy__rungs=[2, 3], **tiers), fulls, names=study_names(storage))
     with pytest.raises(StudyMismatchError, match=r"kind was 'search', is 'calibration'"):
         hold(prepared(**tiers), fulls, names=study_names(storage), kind="calibration")
 
