@@ -36,7 +36,8 @@ def plan_calibration(config: StudyConfig, listener: Listener) -> Plan:
     with connected(config) as hardware:
         prepared = _prepare(config, hardware)
         with engine_of(prepared) as engine:
-            plan = make_plan(prepared, engine, left=_expected(prepared), lines=_lines(prepared))
+            left, lines = _expected(prepared), _lines(prepared)
+            plan = make_plan(prepared, engine, left=left, kind=CALIBRATION, lines=lines)
     listener.planned(plan)
     return plan
 
@@ -59,7 +60,8 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
         if any(left.values()):
             with engine_of(prepared) as engine:
                 is_resumed = left != _expected(prepared)
-                plan = make_plan(prepared, engine, left=left, lines=_lines(prepared), is_resumed=is_resumed)
+                lines = _lines(prepared)
+                plan = make_plan(prepared, engine, left=left, kind=CALIBRATION, lines=lines, is_resumed=is_resumed)
                 listener.planned(plan)
                 add_driver(ladder.fulls, prepared, command)
                 everyone = Everyone(Check(run.check), listener)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import mean
 
 import numpy as np
 
+from budgetnas.arch.spec import ResNetSpec
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.outcome.costs import Cost
+from budgetnas.outcome.setup import CALIBRATION, SEARCH
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.trials import Clock, end_of_level
 from budgetnas.records.engine import Engine, Failed, Finished
 from budgetnas.records.levels import rung_name
-from budgetnas.space.members import Members
 from budgetnas.training.tasks import Timed, TimeTask
 
+TIMED_NETWORKS = 8
 TIMED_STEPS = 2
 _SAMPLE = 64
 _FORWARD_SHARE = 1 / 3  # of a training step: backward costs about twice forward
@@ -29,7 +32,7 @@ class Plan:
 
     Attributes:
         prepared: the study.
-        images_per_second: of one worker training the band's median network, all workers at it.
+        images_per_second: of one worker training networks of the band, all workers at it.
         costs: expected for what is left, a level each.
         lines: what will be trained, in words, as (name, value).
         is_resumed: whether some of it was already done.
@@ -75,35 +78,65 @@ def make_plan(
     engine: Engine,
     *,
     left: Mapping[str, int],
+    kind: str = SEARCH,
     lines: Sequence[tuple[str, str]] = (),
     is_resumed: bool = False,
 ) -> Plan:
-    """Time a network of median MACs on every worker, and work out the rest from it.
+    """Time networks from all over the band on all workers, and work out the rest from them.
+
+    Depth makes a network slow beside its MACs, so one network says little about the others. What a search promotes, and
+    what it is compared with, is priced as the half of more MACs.
 
     Args:
         prepared: the study.
         engine: to time on.
         left: trainings that each level still asks for.
+        kind: of the study.
         lines: what will be trained, in words, as (name, value).
         is_resumed: whether some were done before.
 
     Raises:
         BudgetNASError: not even these steps could be run.
     """
-    bands = [tier.band for tier in prepared.tiers]
-    rng = np.random.default_rng(0)
-    draws = Members.join([band.draw(_SAMPLE, rng=rng) for band in bands])
-    median = draws.at(int(np.argsort(draws.macs)[len(draws) // 2]))
-    task = TimeTask(
-        setting=prepared.setting,
-        spec=prepared.space.decode(median.point),
-        recipe=prepared.proxy,
-        steps=TIMED_STEPS,
+    per_image = _timed(prepared, engine, _spread(prepared))
+    usual, large = mean(per_image), mean(per_image[len(per_image) // 2 :])
+    drawn = left if kind == CALIBRATION else [rung_name(prepared.rungs[0])]
+    return Plan(
+        prepared=prepared,
+        images_per_second=1 / usual,
+        costs=tuple(
+            _cost(prepared, level, number, usual if level in drawn else large) for level, number in left.items()
+        ),
+        lines=lines,
+        is_resumed=is_resumed,
     )
-    for i in range(engine.capacity):
-        engine.submit(f"time-{i}", task)
-    per_image: list[float] = []
-    while len(per_image) < engine.capacity:
+
+
+def _spread(prepared: Prepared) -> list[ResNetSpec]:
+    """Return networks of the bands in turn, from those of few MACs in a band to those of many."""
+    rng = np.random.default_rng(0)
+    draws = [tier.band.draw(_SAMPLE, rng=rng) for tier in prepared.tiers]
+    found = []
+    for i in range(TIMED_NETWORKS):
+        members = draws[i % len(draws)]
+        place = (2 * i + 1) * len(members) // (2 * TIMED_NETWORKS)
+        found.append(prepared.space.decode(members.at(int(np.argsort(members.macs)[place])).point))
+    return found
+
+
+def _timed(prepared: Prepared, engine: Engine, specs: Sequence[ResNetSpec]) -> list[float]:
+    """Return the seconds that a training step takes for an image of each network, all workers at it."""
+    rounds = -(-len(specs) // engine.capacity)
+    waiting = [i % len(specs) for i in range(rounds * engine.capacity)]
+    seconds: list[list[float]] = [[] for _ in specs]
+    running: dict[str, int] = {}
+    while waiting or running:
+        while waiting and len(running) < engine.capacity:
+            i = waiting.pop(0)
+            key = f"time-{len(waiting)}"
+            running[key] = i
+            task = TimeTask(setting=prepared.setting, spec=specs[i], recipe=prepared.proxy, steps=TIMED_STEPS)
+            engine.submit(key, task)
         for event in engine.wait(1.0):
             if isinstance(event, Failed):
                 raise BudgetNASError(
@@ -112,16 +145,8 @@ def make_plan(
                 )
             if isinstance(event, Finished):
                 assert isinstance(event.result, Timed)
-                per_image.append(event.result.seconds_per_image)
-    slowest = max(per_image)
-    per_image_of_mean = slowest / median.macs * float(draws.macs.mean())
-    return Plan(
-        prepared=prepared,
-        images_per_second=1 / slowest,
-        costs=tuple(_cost(prepared, level, number, per_image_of_mean) for level, number in left.items()),
-        lines=lines,
-        is_resumed=is_resumed,
-    )
+                seconds[running.pop(event.key)].append(event.result.seconds_per_image)
+    return [mean(each) for each in seconds]
 
 
 def _cost(prepared: Prepared, level: str, trainings: int, seconds_per_image: float) -> Cost:

@@ -45,8 +45,8 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
         *plan.lines,
         (
             "device",
-            f"{prepared.hardware.name}, {plural(prepared.workers, 'worker')}; a median network "
-            f"trains at {plan.images_per_second:,.0f} images/s each",
+            f"{prepared.hardware.name}, {plural(prepared.workers, 'worker')}; networks "
+            f"of the band train at {plan.images_per_second:,.0f} images/s each",
         ),
         ("time", f"about {write_time(plan.seconds)} for {'what is left' if plan.is_resumed else 'all of it'}{hint}"),
     ]

@@ -2,10 +2,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from small_studies import prepared
 
+from budgetnas.exceptions import BudgetNASError
 from budgetnas.outcome.costs import Cost
-from budgetnas.pipeline.plan import Plan
+from budgetnas.outcome.setup import CALIBRATION
+from budgetnas.pipeline.plan import TIMED_NETWORKS, Plan, make_plan
+from budgetnas.records.engine import Failed, Finished
+from budgetnas.training.tasks import Timed
 
 
 def test_every_level_leaves_time_for_those_above_and_the_last_has_all_of_it(monkeypatch):
@@ -27,3 +32,48 @@ def test_every_level_leaves_time_for_those_above_and_the_last_has_all_of_it(monk
 def over(monkeypatch, clock, now):
     monkeypatch.setattr("time.monotonic", lambda: now)
     return clock.is_over
+
+
+class Stopwatch:
+    """Takes a nanosecond for a MAC, one task of those at hand after the other."""
+
+    def __init__(self, study, capacity, *, fails=False):
+        self.capacity, self.seen, self._study, self._fails, self._tasks = capacity, [], study, fails, {}
+
+    def submit(self, key, task):
+        assert key not in self._tasks
+        assert len(self._tasks) < self.capacity
+        self._tasks[key] = task
+
+    def wait(self, timeout):
+        key, task = self._tasks.popitem()
+        if self._fails:
+            return [Failed(key=key, reason="no such device")]
+        self.seen.append(self._study.candidate(task.spec, "random"))
+        return [Finished(key=key, result=Timed(seconds_per_image=self.seen[-1].macs / 1e9))]
+
+
+@pytest.mark.parametrize("capacity", [1, 3, 20])
+def test_networks_from_all_over_the_band_are_timed_on_all_workers(capacity):
+    study = prepared(budget__tiers=["30k", "60k"], budget__max_params=None, space__max_macs="2M")
+    stopwatch = Stopwatch(study, capacity)
+    plan = make_plan(study, stopwatch, left={"r3": 10, "full": 10})
+    assert len(stopwatch.seen) % capacity == 0
+    nets = {net.spec: net for net in stopwatch.seen}.values()
+    assert len(nets) == TIMED_NETWORKS
+    assert {net.params <= 30_000 for net in nets} == {True, False}, "every tier has its share"
+    short, full = plan.costs
+    assert 1 / plan.images_per_second == pytest.approx(sum(net.macs for net in nets) / len(nets) / 1e9)
+    images = len(study.data.train) + len(study.data.validation) / 3
+    assert short.seconds == pytest.approx(short.epochs * images / plan.images_per_second)
+    assert full.seconds > full.epochs * images / plan.images_per_second, "those of more MACs are promoted"
+    drawn = make_plan(study, Stopwatch(study, capacity), left={"r3": 10, "full": 10}, kind=CALIBRATION).costs[1]
+    assert drawn.seconds == pytest.approx(drawn.epochs * images / plan.images_per_second)
+
+
+def test_a_device_that_can_train_nothing_is_told():
+    study = prepared()
+    with pytest.raises(
+        BudgetNASError, match=r"`--device cpu` could not train a network of the band \(no such device\)"
+    ):
+        make_plan(study, Stopwatch(study, 2, fails=True), left={"r3": 1})
