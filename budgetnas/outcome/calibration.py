@@ -57,6 +57,11 @@ class Calibration:
         return [net for spec, net in nets.items() if all(spec in found for found in scores)]
 
     @property
+    def left(self) -> int:
+        """How many networks still lack a score of some level."""
+        return int(self.facts.get("networks", len(self.nets))) - len(self.nets)
+
+    @property
     def k(self) -> int:
         """How many networks count as the best: as many as a search promotes, but at most a third of all."""
         return max(1, min(self.setup.study.full.promote, len(self.nets) // _LARGEST_K))
@@ -107,6 +112,7 @@ def read_calibration(storage: Storage, folder: Path, name: str) -> Calibration:
 def fidelity_table(result: Calibration) -> Table:
     """Return a row a proxy: what it costs and how it ranks."""
     cost = {plural(epochs, "epoch"): f"{epochs / result.setup.full_epochs:.1%}" for epochs in result.setup.rungs}
+    unfinished = f"{plural(result.left, 'more network')} not trained at every length yet: the same command goes on."
     return Table(
         title=f"How proxies rank {plural(len(result.nets), 'network')}",
         columns=("proxy", "of a full training", "Kendall's tau", f"recall of the best {result.k}", "regret, points"),
@@ -117,7 +123,8 @@ def fidelity_table(result: Calibration) -> Table:
         notes=[
             f"Of {result.k} promoted by the proxy: recall is the share of the truly best {result.k} among them, regret "
             "what the best of them scores below the best of all. Scores are validation accuracy after the last epoch; "
-            "95 % intervals by bootstrap over networks."
+            "95 % intervals by bootstrap over networks.",
+            *([unfinished] if result.left else []),
         ],
     )
 
@@ -137,6 +144,7 @@ def as_json(result: Calibration) -> dict[str, Any]:
         "notice": result.setup.data.notice or None,
         "max_params": result.setup.cap,
         "networks": len(result.nets),
+        "networks_left": result.left,
         "k": result.k,
         "proxies": [_finite(asdict(one)) for one in result.fidelities()],
         "recommended_epochs": recommendation.epochs,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from budgetnas.config.study import EvidenceConfig, StudyConfig
@@ -19,7 +18,6 @@ from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.prepare import Prepared, prepare
 from budgetnas.pipeline.provenance import add_driver
 from budgetnas.pipeline.stages import Level, ListedStage, Wanted, missing, run_level
-from budgetnas.records.engine import Engine
 from budgetnas.records.levels import FULL, rung_name
 from budgetnas.records.numbers import plural
 from budgetnas.records.streams import Use, generator
@@ -35,8 +33,9 @@ def plan_calibration(config: StudyConfig, listener: Listener) -> Plan:
     """Tell the plan of a calibration and write nothing."""
     with connected(config) as hardware:
         prepared = _prepare(config, hardware)
+        nets = networks(prepared)
+        left, lines = _expected(prepared, nets), _lines(prepared, nets)
         with engine_of(prepared) as engine:
-            left, lines = _expected(prepared), _lines(prepared)
             plan = make_plan(prepared, engine, left=left, kind=CALIBRATION, lines=lines)
     listener.planned(plan)
     return plan
@@ -55,17 +54,20 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
     """
     started = time.monotonic()
     with connected(config) as hardware, opened(_prepare(config, hardware), kind=CALIBRATION) as run:
-        prepared, ladder = run.prepared, run.ladder
-        left = {level.name: len(missing(store, listed)) for level, store, listed in _levels(prepared, ladder)}
+        prepared, ladder, nets = run.prepared, run.ladder, networks(run.prepared)
+        ladder.fulls.record("networks", len(nets))
+        levels = _levels(prepared, ladder, nets)
+        left = {level.name: len(missing(store, listed)) for level, store, listed in levels}
         if any(left.values()):
             with engine_of(prepared) as engine:
-                is_resumed = left != _expected(prepared)
-                lines = _lines(prepared)
+                is_resumed, lines = left != _expected(prepared, nets), _lines(prepared, nets)
                 plan = make_plan(prepared, engine, left=left, kind=CALIBRATION, lines=lines, is_resumed=is_resumed)
                 listener.planned(plan)
                 add_driver(ladder.fulls, prepared, command)
                 everyone = Everyone(Check(run.check), listener)
-                _run(plan, ladder, engine, run.folder, everyone, started=started)
+                for level, store, listed in levels:
+                    stage = ListedStage(prepared, level, store, listed, run.folder)
+                    run_level(stage, plan, engine, everyone, since=started)
         else:
             listener.told("This calibration was already finished; this is its result.")
         result = read_calibration(run.storage, run.folder, prepared.name)
@@ -73,20 +75,15 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
     return result
 
 
-def _run(plan: Plan, ladder: Ladder, engine: Engine, folder: Path, listener: Listener, *, started: float) -> None:
-    for level, store, listed in _levels(plan.prepared, ladder):
-        stage = ListedStage(plan.prepared, level, store, listed, folder)
-        run_level(stage, plan, engine, listener, since=started)
-
-
 def _prepare(config: StudyConfig, hardware: Hardware) -> Prepared:
     """Prepare a study without the trainings that only a search makes."""
     return prepare(replace(config, evidence=EvidenceConfig()), hardware, suffix=f"-{CALIBRATION}")
 
 
-def _levels(prepared: Prepared, ladder: Ladder) -> list[tuple[Level, StudyStore, list[Wanted]]]:
+def _levels(
+    prepared: Prepared, ladder: Ladder, nets: Sequence[Candidate]
+) -> list[tuple[Level, StudyStore, list[Wanted]]]:
     """Return every level with its study and its trainings: all networks, one repeat of all after the other."""
-    nets = networks(prepared)
     repeats = prepared.config.full.repeats
     short = [Wanted(candidate=net, repeat=0) for net in nets]
     full = [Wanted(candidate=net, repeat=repeat) for repeat in range(repeats) for net in nets]
@@ -111,16 +108,15 @@ def networks(prepared: Prepared) -> list[Candidate]:
     return [prepared.candidate(spec, "random") for spec in specs]
 
 
-def _expected(prepared: Prepared) -> dict[str, int]:
-    nets = len(networks(prepared))
-    return {**{rung_name(epochs): nets for epochs in prepared.rungs}, FULL: nets * prepared.config.full.repeats}
+def _expected(prepared: Prepared, nets: Sequence[Candidate]) -> dict[str, int]:
+    return {**dict.fromkeys(map(rung_name, prepared.rungs), len(nets)), FULL: len(nets) * prepared.config.full.repeats}
 
 
-def _lines(prepared: Prepared) -> tuple[tuple[str, str], ...]:
+def _lines(prepared: Prepared, nets: Sequence[Candidate]) -> tuple[tuple[str, str], ...]:
     config = prepared.config
     lengths = ", ".join(plural(epochs, "epoch") for epochs in prepared.rungs)
     return (
-        ("networks", f"{len(networks(prepared))} at random from the band"),
+        ("networks", f"{len(nets)} at random from the band"),
         ("short", f"each anew for {lengths}, recipe {config.proxy.recipe}"),
         (
             "full",

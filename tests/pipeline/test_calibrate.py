@@ -32,12 +32,13 @@ def test_a_band_with_fewer_networks_gives_all_of_them():
 def made(tmp_path):
     study = prepared(search__trials=12, proxy__rungs=[1, 3], full__repeats=2, full__promote=3)
     ladder = ladder_of(study, open_storage(sqlite_url(tmp_path / "study.db")))
+    ladder.fulls.record("networks", len(networks(study)))
     ladder.fulls.record("setup", setup_of(study, kind=CALIBRATION).as_json())
     return study, ladder, tmp_path
 
 
 def fill(study, ladder, score):
-    for level, store, listed in _levels(study, ladder):
+    for level, store, listed in _levels(study, ladder, networks(study)):
         order = sorted({one.candidate.spec.id for one in listed})
         for one in listed:
             made = score(level.name, order.index(one.candidate.spec.id))
@@ -53,7 +54,7 @@ def test_a_length_that_ranks_as_the_full_training_is_recommended(made):
     assert table.rows[1][1:] == ("30.0%", "1.00 [1.00, 1.00]", "1.00 [1.00, 1.00]", "0.00 [0.00, 0.00]")
     assert result.k == 3
     content = as_json(result)
-    assert content["networks"] == 12
+    assert (content["networks"], content["networks_left"], len(table.notes)) == (12, 0, 1)
     assert content["recommended_epochs"] == 3
     page = write_calibration(result).read_text()
     assert escape(content["recommendation"]) in page
@@ -64,7 +65,10 @@ def test_networks_without_every_score_are_left_out(made):
     study, ladder, folder = made
     fill(study, ladder, lambda level, i: None if (level, i) == ("r1", 3) else i / 100)
     result = read_calibration(open_storage(sqlite_url(folder / "study.db")), folder, "s")
-    assert len(result.nets) == 11
+    assert (len(result.nets), as_json(result)["networks_left"]) == (11, 1)
+    unfinished = "1 more network not trained at every length yet: the same command goes on."
+    assert fidelity_table(result).notes[-1] == unfinished
+    assert unfinished in write_calibration(result).read_text()
 
 
 def test_a_calibration_without_any_training_says_too_few(made):
