@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,11 +13,12 @@ from budgetnas.outcome.setup import CALIBRATION
 from budgetnas.pipeline.engines import connected, engine_of
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.listener import Check, Everyone, Listener
-from budgetnas.pipeline.opened import opened
+from budgetnas.pipeline.opened import opened, rehearsed
 from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.prepare import Prepared, prepare
 from budgetnas.pipeline.provenance import add_driver
 from budgetnas.pipeline.stages import Level, ListedStage, Wanted, missing, run_level
+from budgetnas.records.engine import Engine
 from budgetnas.records.levels import FULL, rung_name
 from budgetnas.records.numbers import plural
 from budgetnas.records.streams import Use, generator
@@ -27,16 +28,16 @@ from budgetnas.storage.study import StudyStore
 from budgetnas.training.device import Hardware
 
 _DRAWS, _MOST_DRAWS = 64, 200
+_Listed = tuple[Level, StudyStore, list[Wanted]]  # a level with its study and its trainings
 
 
 def plan_calibration(config: StudyConfig, listener: Listener) -> Plan:
-    """Tell the plan of a calibration and write nothing."""
+    """Tell the plan of what a calibration has left, all of it where there is none yet, and write nothing."""
     with connected(config) as hardware:
-        prepared = _prepare(config, hardware)
+        prepared, ladder = rehearsed(_prepare(config, hardware), kind=CALIBRATION)
         nets = networks(prepared)
-        left, lines = _expected(prepared, nets), _lines(prepared, nets)
         with engine_of(prepared) as engine:
-            plan = make_plan(prepared, engine, left=left, kind=CALIBRATION, lines=lines)
+            plan = _plan(prepared, engine, nets, _left(_levels(prepared, ladder, nets)))
     listener.planned(plan)
     return plan
 
@@ -57,11 +58,10 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
         prepared, ladder, nets = run.prepared, run.ladder, networks(run.prepared)
         ladder.fulls.record("networks", len(nets))
         levels = _levels(prepared, ladder, nets)
-        left = {level.name: len(missing(store, listed)) for level, store, listed in levels}
+        left = _left(levels)
         if any(left.values()):
             with engine_of(prepared) as engine:
-                is_resumed, lines = left != _expected(prepared, nets), _lines(prepared, nets)
-                plan = make_plan(prepared, engine, left=left, kind=CALIBRATION, lines=lines, is_resumed=is_resumed)
+                plan = _plan(prepared, engine, nets, left)
                 listener.planned(plan)
                 add_driver(ladder.fulls, prepared, command)
                 everyone = Everyone(Check(run.check), listener)
@@ -80,9 +80,7 @@ def _prepare(config: StudyConfig, hardware: Hardware) -> Prepared:
     return prepare(replace(config, evidence=EvidenceConfig()), hardware, suffix=f"-{CALIBRATION}")
 
 
-def _levels(
-    prepared: Prepared, ladder: Ladder, nets: Sequence[Candidate]
-) -> list[tuple[Level, StudyStore, list[Wanted]]]:
+def _levels(prepared: Prepared, ladder: Ladder, nets: Sequence[Candidate]) -> list[_Listed]:
     """Return every level with its study and its trainings: all networks, one repeat of all after the other."""
     repeats = prepared.config.full.repeats
     short = [Wanted(candidate=net, repeat=0) for net in nets]
@@ -108,8 +106,14 @@ def networks(prepared: Prepared) -> list[Candidate]:
     return [prepared.candidate(spec, "random") for spec in specs]
 
 
-def _expected(prepared: Prepared, nets: Sequence[Candidate]) -> dict[str, int]:
-    return {**dict.fromkeys(map(rung_name, prepared.rungs), len(nets)), FULL: len(nets) * prepared.config.full.repeats}
+def _left(levels: Sequence[_Listed]) -> dict[str, int]:
+    return {level.name: len(missing(store, listed)) for level, store, listed in levels}
+
+
+def _plan(prepared: Prepared, engine: Engine, nets: Sequence[Candidate], left: Mapping[str, int]) -> Plan:
+    every = {**dict.fromkeys(map(rung_name, prepared.rungs), len(nets)), FULL: len(nets) * prepared.config.full.repeats}
+    lines = _lines(prepared, nets)
+    return make_plan(prepared, engine, left=left, kind=CALIBRATION, lines=lines, is_resumed=left != every)
 
 
 def _lines(prepared: Prepared, nets: Sequence[Candidate]) -> tuple[tuple[str, str], ...]:

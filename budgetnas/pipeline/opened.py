@@ -1,4 +1,4 @@
-"""A run opened for one driver: folder and study held, the study held to what it was begun with, its levels at hand."""
+"""A run opened for one driver, or looked at: the study held to what it was begun with, its levels at hand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.public import public
 from budgetnas.pipeline.resume import hold
 from budgetnas.records.levels import FULL
-from budgetnas.storage.database import Storage, open_storage, sqlite_url, study_names
+from budgetnas.storage.copied import copied
+from budgetnas.storage.database import Storage, found_url, open_storage, sqlite_url, study_names
 from budgetnas.storage.files import own, write_text
 from budgetnas.storage.lease import leased
 from budgetnas.storage.study import StudyStore
@@ -64,6 +65,19 @@ def opened(prepared: Prepared, *, kind: str) -> Iterator[Opened]:
             fulls.record("setup", setup_of(prepared, kind=kind).as_json())
             write_text(prepared.study_path, study_file(prepared, kind=kind))
             yield Opened(folder=folder, storage=storage, prepared=prepared, ladder=ladder, check=lease.check)
+
+
+def rehearsed(prepared: Prepared, *, kind: str) -> tuple[Prepared, Ladder]:
+    """Return what a driver of a study would find: the study with its bands, and its levels, copied into memory.
+
+    Raises:
+        StorageError: the storage cannot be read.
+        StudyMismatchError: something that proposals or scores depend on has changed.
+    """
+    storage = copied(found_url(prepared.folder, prepared.config.output.storage), prepared.name)
+    fulls = StudyStore(storage, f"{prepared.name}/{FULL}", ranges_of(prepared))
+    prepared = hold(prepared, fulls, names=study_names(storage), kind=kind)
+    return prepared, make_ladder(prepared, storage, fulls)
 
 
 def study_file(prepared: Prepared, *, kind: str) -> str:

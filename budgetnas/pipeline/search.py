@@ -21,13 +21,13 @@ from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.listener import Check, Everyone, Listener
 from budgetnas.pipeline.looks import look
 from budgetnas.pipeline.meter import Meter
-from budgetnas.pipeline.opened import opened
+from budgetnas.pipeline.opened import opened, rehearsed
 from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.plan_lines import search_lines
 from budgetnas.pipeline.prepare import Prepared, prepare
 from budgetnas.pipeline.promotions import decide, wanted
 from budgetnas.pipeline.provenance import add_driver
-from budgetnas.pipeline.resume import expected, is_done, why_stopped, work_left
+from budgetnas.pipeline.resume import is_done, why_stopped, work_left
 from budgetnas.pipeline.stages import Level, ListedStage, ProxyStage, Wanted, run_level
 from budgetnas.pipeline.winner import choose
 from budgetnas.records.engine import Engine, Work
@@ -39,11 +39,12 @@ from budgetnas.training.perform import perform
 
 
 def dry_run(config: StudyConfig, listener: Listener) -> Plan:
-    """Tell the plan of a search and write nothing."""
+    """Tell the plan of what a search has left, all of it where there is none yet, and write nothing."""
     with connected(config) as hardware:
-        prepared = prepare(config, hardware)
+        prepared, ladder = rehearsed(prepare(config, hardware), kind=SEARCH)
+        left, is_resumed = work_left(prepared, ladder), bool(ladder.first.trials)
         with engine_of(prepared) as engine:
-            plan = make_plan(prepared, engine, left=expected(prepared), lines=search_lines(prepared))
+            plan = make_plan(prepared, engine, left=left, lines=search_lines(prepared), is_resumed=is_resumed)
     listener.planned(plan)
     return plan
 

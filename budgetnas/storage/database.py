@@ -35,6 +35,7 @@ _KNOWN = (
 )
 _PASSING = (sqlite3.OperationalError, exc.OperationalError, OSError)
 Storage = BaseStorage
+_DATABASE = "study.db"  # in the folder of a run
 _MISREAD = frozenset("?#%")
 PATIENCE_SECONDS = 60.0
 RETRY_SECONDS = 1.0
@@ -91,20 +92,33 @@ def run_url(folder: Path, storage: str | None = None) -> str:
     Raises:
         StorageError: there is none in the folder.
     """
-    if storage is not None:
-        with translated(public_url(storage)):
-            parsed = make_url(storage)
-            named = parsed.database if parsed.get_backend_name() == "sqlite" else None
-            is_there = not named or Path(named).is_file()
-        if not is_there:
-            raise StorageError(f"`{named}` does not exist: give the storage of a run, or leave --storage out.")
-        return storage
-    database = folder / "study.db"
-    with translated(str(folder)):
-        is_there = database.is_file()
-    if not is_there:
-        raise StorageError(f"`{database}` does not exist: give the folder of a run, such as runs/NAME.")
-    return sqlite_url(database)
+    url = found_url(folder, storage)
+    if url is None and storage is not None:
+        raise StorageError(
+            f"`{_sqlite_file(storage)}` does not exist: give the storage of a run, or leave --storage out."
+        )
+    if url is None:
+        raise StorageError(f"`{folder / _DATABASE}` does not exist: give the folder of a run, such as runs/NAME.")
+    return url
+
+
+def found_url(folder: Path, storage: str | None = None) -> str | None:
+    """Return the URL of a run's storage: the given one, or the database in its folder; None where no such file is.
+
+    Raises:
+        StorageError: the address is malformed.
+    """
+    database = folder / _DATABASE
+    with translated(str(folder) if storage is None else public_url(storage)):
+        named = database if storage is None else _sqlite_file(storage)
+        if named is not None and not named.is_file():
+            return None
+    return sqlite_url(database) if storage is None else storage
+
+
+def _sqlite_file(url: str) -> Path | None:
+    parsed = make_url(url)
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
 
 
 def find_study(url: str, run: str) -> str | None:

@@ -4,12 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from small_studies import prepared
+from small_studies import first, prepared
 
 from budgetnas.config.study import load_study
-from budgetnas.exceptions import StudyMismatchError
+from budgetnas.exceptions import StorageError, StudyMismatchError
 from budgetnas.outcome.setup import CALIBRATION, SEARCH
-from budgetnas.pipeline.opened import opened, study_file
+from budgetnas.pipeline.opened import opened, rehearsed, study_file
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.training.device import find_hardware
 
@@ -45,6 +45,25 @@ def test_a_run_holds_the_study_that_goes_on_with_it(tmp_path):
     with pytest.raises(StudyMismatchError), opened(other, kind=SEARCH):
         pass
     assert "seed = 0\n" in path.read_text()
+
+
+def test_a_rehearsal_finds_what_a_driver_would_and_changes_nothing(tmp_path):
+    study = prepared(output__dir=str(tmp_path / "runs"))
+    assert rehearsed(study, kind=SEARCH)[1].first.trials == []
+    assert list(tmp_path.iterdir()) == []
+    with opened(study, kind=SEARCH) as run:
+        first(study, run.ladder.first, 0.5)
+        before = (run.folder / "study.db").read_bytes()
+        found, ladder = rehearsed(study, kind=SEARCH)
+        assert ladder.first.trials == run.ladder.first.trials
+        assert found.tiers[0].band.low == run.prepared.tiers[0].band.low
+        first(study, ladder.first, 0.7)
+        assert (run.folder / "study.db").read_bytes() == before
+    with pytest.raises(StudyMismatchError, match=r"search\.seed was 0, is 1"):
+        rehearsed(prepared(output__dir=str(tmp_path / "runs"), search__seed=1), kind=SEARCH)
+    (tmp_path / "other.db").write_text("no database at all, but long enough to be read as one" * 9)
+    with pytest.raises(StorageError, match="is no usable Optuna study"):
+        rehearsed(prepared(output__storage=f"sqlite:///{tmp_path}/other.db"), kind=SEARCH)
 
 
 def test_a_run_goes_on_at_the_precision_that_it_began_with_on_whatever_machine(tmp_path):
