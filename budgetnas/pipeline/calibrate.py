@@ -12,23 +12,23 @@ from budgetnas.outcome.calibration import Calibration, read_calibration, write_c
 from budgetnas.outcome.setup import CALIBRATION
 from budgetnas.pipeline.engines import connected, engine_of
 from budgetnas.pipeline.ladder import Ladder
+from budgetnas.pipeline.level import Level
 from budgetnas.pipeline.listener import Check, Everyone, Listener
 from budgetnas.pipeline.opened import opened, rehearsed
 from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.prepare import Prepared, prepare
 from budgetnas.pipeline.provenance import add_driver
-from budgetnas.pipeline.stages import Level, ListedStage, Wanted, missing, run_level
+from budgetnas.pipeline.stages import ListedStage, Wanted, missing, run_level
 from budgetnas.records.engine import Engine
 from budgetnas.records.levels import FULL, rung_name
 from budgetnas.records.numbers import plural
 from budgetnas.records.streams import Use, generator
 from budgetnas.records.trial import Candidate
 from budgetnas.search.pool import row_keys
-from budgetnas.storage.study import StudyStore
 from budgetnas.training.device import Hardware
 
 _DRAWS, _MOST_DRAWS = 64, 200
-_Listed = tuple[Level, StudyStore, list[Wanted]]  # a level with its study and its trainings
+_Listed = tuple[Level, list[Wanted]]  # a level with its trainings
 
 
 def plan_calibration(config: StudyConfig, listener: Listener) -> Plan:
@@ -65,9 +65,8 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
                 listener.planned(plan)
                 add_driver(ladder.fulls, prepared, command)
                 everyone = Everyone(Check(run.check), listener)
-                for level, store, listed in levels:
-                    stage = ListedStage(prepared, level, store, listed, run.folder)
-                    run_level(stage, plan, engine, everyone, since=started)
+                for level, listed in levels:
+                    run_level(ListedStage(prepared, level, listed, run.folder), plan, engine, everyone, since=started)
         else:
             listener.told("This calibration was already finished; this is its result.")
         result = read_calibration(run.storage, run.folder, prepared.name)
@@ -85,8 +84,7 @@ def _levels(prepared: Prepared, ladder: Ladder, nets: Sequence[Candidate]) -> li
     repeats = prepared.config.full.repeats
     short = [Wanted(candidate=net, repeat=0) for net in nets]
     full = [Wanted(candidate=net, repeat=repeat) for repeat in range(repeats) for net in nets]
-    rungs = [(level, store, short) for level, store in zip(ladder.rungs, ladder.rung_stores, strict=True)]
-    return [*rungs, (ladder.full, ladder.fulls, full)]
+    return [*((level, short) for level in ladder.rungs), (ladder.full, full)]
 
 
 def networks(prepared: Prepared) -> list[Candidate]:
@@ -107,7 +105,7 @@ def networks(prepared: Prepared) -> list[Candidate]:
 
 
 def _left(levels: Sequence[_Listed]) -> dict[str, int]:
-    return {level.name: len(missing(store, listed)) for level, store, listed in levels}
+    return {level.name: len(missing(level.store, listed)) for level, listed in levels}
 
 
 def _plan(prepared: Prepared, engine: Engine, nets: Sequence[Candidate], left: Mapping[str, int]) -> Plan:

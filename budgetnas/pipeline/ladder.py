@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from budgetnas.pipeline.controls import controls
+from budgetnas.pipeline.level import Level
 from budgetnas.pipeline.prepare import Prepared
-from budgetnas.pipeline.stages import Level
 from budgetnas.records.levels import CONTROLS, FULL, rung_name
 from budgetnas.records.trial import Candidate
 from budgetnas.storage.database import Storage
@@ -19,70 +19,74 @@ from budgetnas.storage.study import Ranges, StudyStore
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ladder:
-    """The levels of a search with their studies.
+    """The levels of a search.
 
     Attributes:
-        rungs: levels of the short trainings, shortest first.
-        full: the level of the full trainings.
-        control: the level of the controls, and of the winner beside them.
-        rung_stores: one study a rung.
-        fulls: the study of the full trainings; the facts of the whole search stand with it.
-        controls: the study of the controls; None where none were asked for.
+        rungs: the short trainings, shortest first.
+        full: the full trainings; the facts of the whole search stand with their study.
+        controls: the controls, and the winner beside them; None where none were asked for.
     """
 
     rungs: tuple[Level, ...]
     full: Level
-    control: Level
-    rung_stores: tuple[StudyStore, ...]
-    fulls: StudyStore
-    controls: StudyStore | None
+    controls: Level | None
 
     @property
     def first(self) -> StudyStore:
         """The study of the first rung, which holds every candidate."""
-        return self.rung_stores[0]
+        return self.rungs[0].store
 
     @property
-    def stores(self) -> tuple[StudyStore, ...]:
-        """All studies, from the first rung to the controls."""
-        return (*self.rung_stores, self.fulls, *([self.controls] if self.controls else []))
+    def fulls(self) -> StudyStore:
+        """The study of the full trainings."""
+        return self.full.store
 
     @property
-    def tested(self) -> tuple[tuple[str, StudyStore], ...]:
-        """The levels whose networks are tested in the end, with their studies."""
-        return ((FULL, self.fulls), *([(CONTROLS, self.controls)] if self.controls else []))
+    def levels(self) -> tuple[Level, ...]:
+        """All levels, from the first rung to the controls."""
+        return (*self.rungs, *self.tested)
+
+    @property
+    def tested(self) -> tuple[Level, ...]:
+        """The levels whose networks are tested in the end."""
+        return (self.full, *([self.controls] if self.controls else []))
 
     @property
     def last(self) -> int:
         """Index of the last rung."""
         return len(self.rungs) - 1
 
+    def named(self, level: str) -> Level:
+        """Return the level of this name."""
+        return next(each for each in self.levels if each.name == level)
+
 
 def make_ladder(
     prepared: Prepared, storage: Storage, fulls: StudyStore, *, guard: Callable[[], None] = lambda: None
 ) -> Ladder:
     """Open the studies of a search, those that are not there yet anew; `guard` is called before every write."""
-    rungs = tuple(
-        Level(
+
+    def store(name: str, *others: Candidate) -> StudyStore:
+        return StudyStore(storage, f"{prepared.name}/{name}", ranges_of(prepared, *others), guard=guard)
+
+    def rung(epochs: int) -> Level:
+        return Level(
             name=rung_name(epochs),
+            store=store(rung_name(epochs)),
             epochs=epochs,
             recipe=prepared.proxy,
             keeps_weights=False,
             subset=prepared.config.proxy.subset,
         )
-        for epochs in prepared.rungs
-    )
 
-    def store(name: str, *others: Candidate) -> StudyStore:
-        return StudyStore(storage, f"{prepared.name}/{name}", ranges_of(prepared, *others), guard=guard)
+    def long(name: str, study: StudyStore) -> Level:
+        return Level(name=name, store=study, epochs=prepared.full_epochs, recipe=prepared.full, keeps_weights=True)
 
+    is_controlled = prepared.config.evidence.controls
     return Ladder(
-        rungs=rungs,
-        full=Level(name=FULL, epochs=prepared.full_epochs, recipe=prepared.full, keeps_weights=True),
-        control=Level(name=CONTROLS, epochs=prepared.full_epochs, recipe=prepared.full, keeps_weights=True),
-        rung_stores=tuple(store(level.name) for level in rungs),
-        fulls=fulls,
-        controls=store(CONTROLS, *controls(prepared)) if prepared.config.evidence.controls else None,
+        rungs=tuple(map(rung, prepared.rungs)),
+        full=long(FULL, fulls),
+        controls=long(CONTROLS, store(CONTROLS, *controls(prepared))) if is_controlled else None,
     )
 
 

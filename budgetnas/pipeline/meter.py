@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from budgetnas.pipeline.level import Level
 from budgetnas.pipeline.listener import Listener, Progress
 from budgetnas.records.engine import EpochReport
 from budgetnas.records.trial import Trial, TrialState
-from budgetnas.storage.study import StudyStore
 
 
 class Meter:
@@ -16,17 +16,12 @@ class Meter:
 
     Args:
         listener: hears it.
-        level: name of the level.
-        store: its study.
-        epochs: of each of its trainings.
+        level: is measured.
         total: gives the trainings in all.
     """
 
-    def __init__(
-        self, listener: Listener, level: str, store: StudyStore, *, epochs: int, total: Callable[[], int]
-    ) -> None:
-        self._listener, self._level, self._store = listener, level, store
-        self._epochs, self._total = epochs, total
+    def __init__(self, listener: Listener, level: Level, *, total: Callable[[], int]) -> None:
+        self._listener, self._level, self._total = listener, level, total
         self._began = time.monotonic()
         self._seen = 0
         self._reached: dict[int, int] = {}
@@ -38,10 +33,10 @@ class Meter:
 
     def tick(self) -> None:
         """Tell how far the level is."""
-        scores = [trial.score for trial in self._store.trials if trial.score is not None]
+        scores = [trial.score for trial in self._level.store.trials if trial.score is not None]
         self._listener.progressed(
             Progress(
-                level=self._level,
+                level=self._level.name,
                 done=len(scores),
                 total=self._total(),
                 best=max(scores, default=None),
@@ -53,7 +48,9 @@ class Meter:
         if not self._seen:
             return None
         under_way = sum(
-            epoch for number, epoch in self._reached.items() if self._store.trials[number].state is TrialState.RUNNING
+            epoch
+            for number, epoch in self._reached.items()
+            if self._level.store.trials[number].state is TrialState.RUNNING
         )
-        left = max(0, (self._total() - done) * self._epochs - under_way)
+        left = max(0, (self._total() - done) * self._level.epochs - under_way)
         return left / self._seen * (time.monotonic() - self._began)

@@ -42,7 +42,7 @@ def rise(prepared: Prepared, ladder: Ladder, rung: int) -> Rise:
     decided = ladder.fulls.facts.get("promotions", {}).get(_decision(prepared, ladder, rung))
     if decided is not None:
         return Rise(best=tuple(decided["best"]), named=tuple(decided.get("named", ())), random=tuple(decided["random"]))
-    found = complete(ladder.rung_stores[rung].trials)
+    found = complete(ladder.rungs[rung].store.trials)
     trusted = trusted_scores(prepared.space, found)
     best, named = list[Trial](), {model.spec for model in prepared.named}
     for low, high in _tiers(prepared):
@@ -89,8 +89,8 @@ def wanted(prepared: Prepared, ladder: Ladder, rung: int, chosen: Rise) -> list[
 def _lineage(ladder: Ladder, rung: int, number: int) -> list[str]:
     """Name the trials that a network has come up by: `r8/5`, `r24/3`."""
     found = []
-    for level, store in list(zip(ladder.rungs, ladder.rung_stores, strict=True))[: rung + 1]:
-        here = [trial for trial in complete(store.trials) if trial.root == number]
+    for level in ladder.rungs[: rung + 1]:
+        here = [trial for trial in complete(level.store.trials) if trial.root == number]
         found += [f"{level.name}/{trial.number}" for trial in here]
     return found
 
@@ -111,9 +111,6 @@ def _random(prepared: Prepared, ladder: Ladder) -> list[int]:
 
 def _decision(prepared: Prepared, ladder: Ladder, rung: int) -> str:
     promoted, drawn = prepared.config.full.promote, prepared.config.evidence.control_promotions
-    trained = " and ".join(
-        f"{len(complete(store.trials))} of {level.name}"
-        for level, store in zip(ladder.rungs[: rung + 1], ladder.rung_stores, strict=False)
-    )
+    trained = " and ".join(f"{len(complete(level.store.trials))} of {level.name}" for level in ladder.rungs[: rung + 1])
     above = "" if rung == ladder.last else f" to {ladder.rungs[rung + 1].name}"
     return f"{trained}{above}, {promoted} promoted, {drawn} at random"

@@ -62,7 +62,7 @@ def work_left(prepared: Prepared, ladder: Ladder) -> dict[str, int]:
     """
     left = {ladder.rungs[0].name: _first_left(prepared, ladder)}
     for name, number in list(expected(prepared).items())[1:]:
-        store = _store(ladder, name)
+        store = ladder.named(name).store
         if any(left.values()):
             left[name] = max(0, number - len(complete(store.trials)))
         else:
@@ -76,7 +76,7 @@ def is_done(prepared: Prepared, ladder: Ladder) -> bool:
     if any(work_left(prepared, ladder).values()):
         return False
     looks = Looks(ladder.fulls.facts)
-    return not any(looks.lacking(complete(store.trials), level) for level, store in ladder.tested)
+    return not any(looks.lacking(complete(level.store.trials), level.name) for level in ladder.tested)
 
 
 def why_stopped(prepared: Prepared, ladder: Ladder) -> str:
@@ -85,7 +85,7 @@ def why_stopped(prepared: Prepared, ladder: Ladder) -> str:
         return RAN_OUT if ladder.first.facts.get("exhausted") else ALL_DONE
     level, number = next(((name, number) for name, number in work_left(prepared, ladder).items() if number), (None, 0))
     if level is not None and level != ladder.rungs[0].name:
-        store = _store(ladder, level)
+        store = ladder.named(level).store
         failed = {key_of(trial) for trial in store.trials if trial.state is TrialState.FAIL}
         again = [one for one in missing(store, _listed(prepared, ladder, level)) if one.key in failed]
         if len(again) == number:
@@ -96,16 +96,12 @@ def why_stopped(prepared: Prepared, ladder: Ladder) -> str:
     return f"the {hours} hours of --max-hours were over; the same command with more goes on"
 
 
-def _store(ladder: Ladder, level: str) -> StudyStore:
-    return next(store for store in ladder.stores if store.name.endswith(f"/{level}"))
-
-
 def _listed(prepared: Prepared, ladder: Ladder, level: str) -> list[Wanted]:
     """Return the trainings that a level above the first asks for, now that the one below it is done."""
     if level == CONTROLS:
         ranked = finalists(ladder.fulls.trials)
         return wanted_controls(prepared, ranked[0]) if ranked else []
-    rung = ladder.last if level == FULL else [rung.name for rung in ladder.rungs].index(level) - 1
+    rung = ladder.levels.index(ladder.named(level)) - 1
     return wanted(prepared, ladder, rung, rise(prepared, ladder, rung))
 
 

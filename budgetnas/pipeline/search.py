@@ -18,6 +18,7 @@ from budgetnas.pipeline.board import Board
 from budgetnas.pipeline.controls import record_controls, wanted_controls
 from budgetnas.pipeline.engines import connected, engine_of
 from budgetnas.pipeline.ladder import Ladder
+from budgetnas.pipeline.level import Level
 from budgetnas.pipeline.listener import Check, Everyone, Listener
 from budgetnas.pipeline.looks import look
 from budgetnas.pipeline.meter import Meter
@@ -28,13 +29,12 @@ from budgetnas.pipeline.prepare import Prepared, prepare
 from budgetnas.pipeline.promotions import decide, wanted
 from budgetnas.pipeline.provenance import add_driver
 from budgetnas.pipeline.resume import is_done, why_stopped, work_left
-from budgetnas.pipeline.stages import Level, ListedStage, ProxyStage, Wanted, run_level
+from budgetnas.pipeline.stages import ListedStage, ProxyStage, Wanted, run_level
 from budgetnas.pipeline.winner import choose
 from budgetnas.records.engine import Engine, Work
 from budgetnas.records.levels import complete
 from budgetnas.search.samplers import Sampler, make_sampler
 from budgetnas.search.tiers import TieredSampler
-from budgetnas.storage.study import StudyStore
 from budgetnas.training.perform import perform
 
 
@@ -91,24 +91,24 @@ def _run(plan: Plan, ladder: Ladder, engine: Engine, folder: Path, listener: Lis
     """Do what is left of a search, as far as its hours allow."""
     prepared = plan.prepared
 
-    def climb(level: Level, store: StudyStore, listed: Sequence[Wanted]) -> None:
-        run_level(ListedStage(prepared, level, store, listed, folder), plan, engine, listener, since=started)
+    def climb(level: Level, listed: Sequence[Wanted]) -> None:
+        run_level(ListedStage(prepared, level, listed, folder), plan, engine, listener, since=started)
 
-    first = ProxyStage(prepared, ladder.rungs[0], ladder.first, make_study_sampler(prepared), folder)
+    first = ProxyStage(prepared, ladder.rungs[0], make_study_sampler(prepared), folder)
     run_level(first, plan, engine, listener, since=started)
     if first.exhausted:
         listener.told("The band holds no more architectures: the search ends early.")
     for rung, level in enumerate([*ladder.rungs[1:], ladder.full]):
-        store = ladder.fulls if rung == ladder.last else ladder.rung_stores[rung + 1]
-        climb(level, store, wanted(prepared, ladder, rung, decide(prepared, ladder, rung)))
+        climb(level, wanted(prepared, ladder, rung, decide(prepared, ladder, rung)))
     winner = choose(ladder.fulls, [tier.cap for tier in prepared.tiers])
     if winner is not None and ladder.controls is not None:
-        record_controls(prepared, ladder.fulls, ladder.controls.trials)
-        climb(ladder.control, ladder.controls, wanted_controls(prepared, winner))
-    for level_name, store in ladder.tested:
-        meter = Meter(listener, level_name, store, epochs=prepared.full_epochs, total=partial(len, store.trials))
-        runs, setting, recipe = complete(store.trials), prepared.setting, prepared.full
-        look(runs, ladder.fulls, engine, folder, setting=setting, recipe=recipe, tick=meter.tick, level=level_name)
+        record_controls(prepared, ladder.fulls, ladder.controls.store.trials)
+        climb(ladder.controls, wanted_controls(prepared, winner))
+    for level in ladder.tested:
+        trials, setting = level.store.trials, prepared.setting
+        tick = Meter(listener, level, total=partial(len, trials)).tick
+        looked_at = complete(trials)
+        look(looked_at, ladder.fulls, engine, folder, setting=setting, recipe=level.recipe, tick=tick, level=level.name)
 
 
 def make_study_sampler(prepared: Prepared) -> Sampler:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from budgetnas.config.recipe import Recipe
+from budgetnas.pipeline.level import Level
 from budgetnas.pipeline.listener import Listener
 from budgetnas.pipeline.meter import Meter
 from budgetnas.pipeline.plan import Plan
@@ -21,66 +21,21 @@ from budgetnas.search.history import history, is_ready
 from budgetnas.search.samplers import Sampler
 from budgetnas.storage.files import digest, write_bytes
 from budgetnas.storage.study import StudyStore
-from budgetnas.training.checkpoint import Checkpoints
-from budgetnas.training.tasks import Setting, Trained, TrainTask, whole
-
-SHORT_STATE_SECONDS = 30.0  # of a short training between two states: what a kill may cost, against the cost of writing
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Level:
-    """One length of training.
-
-    Attributes:
-        name: of the level, and behind the run's name that of its study.
-        epochs: of each training.
-        recipe: of each training.
-        keeps_weights: whether weights are kept, and the state of a training under way after every epoch rather than
-            twice a minute.
-        subset: images of each class that each training learns from; None for all.
-    """
-
-    name: str
-    epochs: int
-    recipe: Recipe
-    keeps_weights: bool
-    subset: int | None = None
-
-    def task(self, trial: Trial, setting: Setting, folder: Path) -> TrainTask:
-        """Return the training of a trial of this level, in the folder of a run."""
-        return TrainTask(
-            setting=setting,
-            spec=trial.candidate.spec,
-            recipe=self.recipe,
-            phases=whole(self.epochs),
-            seed=int(trial.attrs["seed"]),
-            keep_weights=self.keeps_weights,
-            subset=self.subset,
-            checkpoint=str(self._states(trial, folder).absolute()),
-            checkpoint_seconds=0.0 if self.keeps_weights else SHORT_STATE_SECONDS,
-        )
-
-    def clear(self, trial: Trial, folder: Path) -> None:
-        """Remove the states that the training of a trial has left."""
-        Checkpoints(self._states(trial, folder)).clear()
-
-    def _states(self, trial: Trial, folder: Path) -> Path:
-        return folder / "states" / f"{self.name}-{trial.candidate.spec.id}-{trial.attrs['seed']:d}"
+from budgetnas.training.tasks import Trained, TrainTask
 
 
 class ProxyStage(Stage):
     """Seeded models first, then proposals: over-budget candidates are pruned, the others trained shortly.
 
     Attributes:
-        store: the study of the short trainings.
         level: of the short trainings.
+        store: its study.
         exhausted: whether the sampler had nothing left to propose.
     """
 
-    def __init__(self, prepared: Prepared, level: Level, store: StudyStore, sampler: Sampler, folder: Path) -> None:
-        self.store = store
+    def __init__(self, prepared: Prepared, level: Level, sampler: Sampler, folder: Path) -> None:
+        self.level, self.store = level, level.store
         self.exhausted = False
-        self.level = level
         self._prepared, self._sampler, self._folder = prepared, sampler, folder
 
     def total(self) -> int:
@@ -154,17 +109,14 @@ class ListedStage(Stage):
     """Trainings of a level that were decided on beforehand; finished ones are kept and not run again.
 
     Attributes:
-        store: the study of the level.
         level: of the trainings.
+        store: its study.
     """
 
-    def __init__(
-        self, prepared: Prepared, level: Level, store: StudyStore, wanted: Sequence[Wanted], folder: Path
-    ) -> None:
-        self.store = store
-        self.level = level
+    def __init__(self, prepared: Prepared, level: Level, wanted: Sequence[Wanted], folder: Path) -> None:
+        self.level, self.store = level, level.store
         self._prepared, self._folder = prepared, folder
-        self._todo = missing(store, wanted)
+        self._todo = missing(self.store, wanted)
 
     def total(self) -> int:
         """Count the trainings that the level will have in all, failed ones aside."""
@@ -212,9 +164,8 @@ def run_level(stage: ProxyStage | ListedStage, plan: Plan, engine: Engine, liste
         listener: hears the progress.
         since: when the driver began, by `time.monotonic`.
     """
-    level = stage.level
-    meter = Meter(listener, level.name, stage.store, epochs=level.epochs, total=stage.total)
-    run_stage(stage, engine, clock=plan.clock(level.name, since=since), tick=meter.tick, heard=meter.heard)
+    meter = Meter(listener, stage.level, total=stage.total)
+    run_stage(stage, engine, clock=plan.clock(stage.level.name, since=since), tick=meter.tick, heard=meter.heard)
 
 
 def diverged(trial: Trial) -> bool:

@@ -19,6 +19,7 @@ import time
 from array import array
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from counting import processor
@@ -97,7 +98,7 @@ def soak(storage: object, engine: object, trials: int) -> None:
     ladder = make_ladder(prepared, storage, StudyStore(storage, "soak/full", ranges_of(prepared)))
     sampler = Timed(make_study_sampler(prepared), "propose")
     store = Timed(ladder.first, "restart", "report", "fill", "finish")
-    stage = ProxyStage(prepared, ladder.rungs[0], store, sampler, Path("nowhere"))
+    stage = ProxyStage(prepared, replace(ladder.rungs[0], store=store), sampler, Path("nowhere"))
     asking = Timed(stage, "upcoming")
     books, proposing = array("d"), array("d")  # a list of pairs would be memory of ours, not of the driver
     before = [0.0, 0.0]

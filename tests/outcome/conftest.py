@@ -31,26 +31,26 @@ class Made:
 
     def promoted(self, score=lambda one: 0.5 + one.attrs["parent"] / 100 + one.repeat / 1000):
         for rung in range(len(self.ladder.rungs)):
-            store = self.ladder.fulls if rung == self.ladder.last else self.ladder.rung_stores[rung + 1]
+            store = self.ladder.levels[rung + 1].store
             for one in wanted(self.study, self.ladder, rung, decide(self.study, self.ladder, rung)):
                 train(store, one, score(one))
         choose(self.ladder.fulls, [tier.cap for tier in self.study.tiers])
 
     def controlled(self, score):
         winner = finalists(self.ladder.fulls.trials)[0]
-        record_controls(self.study, self.ladder.fulls, self.ladder.controls.trials)
+        record_controls(self.study, self.ladder.fulls, self.ladder.controls.store.trials)
         for one in {one.key: one for one in wanted_controls(self.study, winner)}.values():
-            train(self.ladder.controls, one, score(one))
+            train(self.ladder.controls.store, one, score(one))
 
     def tested(self, correct=lambda level, trial: round(1000 * trial.score)):
         """Look at the test set of 1,000 images: as many are right as validation says, unless told otherwise."""
         looks = {
-            f"{level}/{trial.number}:{trial.attrs['weights_sha256']}": {
-                "correct": correct(level, trial),
+            f"{level.name}/{trial.number}:{trial.attrs['weights_sha256']}": {
+                "correct": correct(level.name, trial),
                 "images": 1000,
             }
-            for level, store in self.ladder.tested
-            for trial in store.trials
+            for level in self.ladder.tested
+            for trial in level.store.trials
             if trial.score is not None
         }
         self.ladder.fulls.record("looks", looks)

@@ -110,7 +110,7 @@ def test_only_the_winner_is_the_winner_itself_and_a_control_without_a_look_is_no
     made.tested()
     looks = made.ladder.fulls.facts["looks"]
     rival = next(net for net in made.result().facts["controls"] if net["name"] == "the most-MACs network")
-    numbers = [trial.number for trial in made.ladder.controls.trials if trial.candidate.spec.id == rival["spec"]]
+    numbers = [trial.number for trial in made.ladder.controls.store.trials if trial.candidate.spec.id == rival["spec"]]
     unread = tuple(f"controls/{number}:" for number in numbers)
     made.ladder.fulls.record("looks", {key: look for key, look in looks.items() if not key.startswith(unread)})
     found = {one.name: one for one in compare(made.result())}
@@ -128,7 +128,7 @@ def test_a_control_that_was_trained_stays_in_the_verdict_whatever_is_asked_for_l
     before = [one.name for one in compare_tested(made)]
     evidence = replace(made.study.config.evidence, control_networks=("random", "resnet20"))
     made.study = replace(made.study, config=replace(made.study.config, evidence=evidence))
-    record_controls(made.study, made.ladder.fulls, made.ladder.controls.trials)
+    record_controls(made.study, made.ladder.fulls, made.ladder.controls.store.trials)
     assert sorted(one.name for one in compare_tested(made)) == sorted(before)
 
 

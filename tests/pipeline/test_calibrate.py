@@ -38,11 +38,11 @@ def made(tmp_path):
 
 
 def fill(study, ladder, score):
-    for level, store, listed in _levels(study, ladder, networks(study)):
+    for level, listed in _levels(study, ladder, networks(study)):
         order = sorted({one.candidate.spec.id for one in listed})
         for one in listed:
             made = score(level.name, order.index(one.candidate.spec.id))
-            train(store, one, None if made is None else made + one.repeat / 1000)
+            train(level.store, one, None if made is None else made + one.repeat / 1000)
 
 
 def test_a_length_that_ranks_as_the_full_training_is_recommended(made):

@@ -31,9 +31,9 @@ def test_the_rest_of_a_level_is_told_by_the_epochs_that_this_driver_saw(tmp_path
     study = prepared()
     ladder = ladder_of(study, open_storage(sqlite_url(tmp_path / "study.db")))
     nets = [Wanted(candidate=net(study, 16), repeat=i) for i in range(3)]
-    stage = ListedStage(study, ladder.full, ladder.fulls, nets, tmp_path)
+    stage = ListedStage(study, ladder.full, nets, tmp_path)
     ear = Ear()
-    meter = Meter(ear, "full", ladder.fulls, epochs=10, total=stage.total)
+    meter = Meter(ear, ladder.full, total=stage.total)
     meter.tick()
     assert (ear.progress.done, ear.progress.total, ear.progress.seconds_left) == (0, 3, None)
     first, second = stage.upcoming(0), stage.upcoming(1)

@@ -65,12 +65,12 @@ def test_the_best_third_goes_up_a_rung_and_the_promoted_carry_their_lineage(stor
     listed = wanted(study, ladder, 0, up)
     assert [one.repeat for one in listed] == [0, 0, 0]
     for one in listed:
-        train(ladder.rung_stores[1], one, 1 - one.attrs["parent"] / 10)  # the longer training turns them round
+        train(ladder.rungs[1].store, one, 1 - one.attrs["parent"] / 10)  # the longer training turns them round
     top = decide(study, ladder, 1)
     assert top.best == (6, 7)
     fulls = wanted(study, ladder, 1, top)
     assert [(one.attrs["parent"], one.repeat) for one in fulls] == [(6, 0), (7, 0), (6, 1), (7, 1)]
-    place = {trial.attrs["parent"]: trial.number for trial in ladder.rung_stores[1].trials}
+    place = {trial.attrs["parent"]: trial.number for trial in ladder.rungs[1].store.trials}
     assert fulls[0].attrs["lineage"] == ["r1/6", f"r3/{place[6]}"]
 
 
@@ -92,7 +92,7 @@ def test_chance_sends_up_nets_of_any_score_through_every_rung(storage):
     assert rise(study, ladder, 0) == up
     assert min(up.random) < 20, "the draw does not look at scores"
     for one in wanted(study, ladder, 0, up):
-        train(ladder.rung_stores[1], one, 0.5 + one.attrs["parent"] / 100)
+        train(ladder.rungs[1].store, one, 0.5 + one.attrs["parent"] / 100)
     top = decide(study, ladder, 1)
     assert set(top.random) == set(up.random)
     assert len(top.best) == 1
@@ -112,7 +112,7 @@ def test_what_is_to_be_beaten_goes_all_the_way_up_and_what_is_over_the_cap_does_
     assert (up.named, baseline.number in up.best) == ((baseline.number,), False)
     assert rise(study, ladder, 0) == up
     for one in wanted(study, ladder, 0, up):
-        train(ladder.rung_stores[1], one, 0.5 + one.attrs["parent"] / 100)
+        train(ladder.rungs[1].store, one, 0.5 + one.attrs["parent"] / 100)
     top = decide(study, ladder, 1)
     assert (len(top.best), top.named) == (1, (baseline.number,))
     assert expected(study)["full"] == len(wanted(study, ladder, 1, top)) == 2
@@ -131,7 +131,7 @@ def test_a_rung_that_is_added_later_takes_up_what_is_there(storage):
     up = wanted(longer, ladder, 0, decide(longer, ladder, 0))
     assert [one.attrs["parent"] for one in up] == [8, 7, 6]
     for one in up:
-        train(ladder.rung_stores[1], one, 1 - one.attrs["parent"] / 10)
+        train(ladder.rungs[1].store, one, 1 - one.attrs["parent"] / 10)
     fulls = wanted(longer, ladder, 1, decide(longer, ladder, 1))
     assert [one.attrs["parent"] for one in fulls] == [6, 8], "the new finalist, and the old one to compete with"
     assert [one.attrs["parent"] for one in missing(ladder.fulls, fulls)] == [6]
@@ -178,5 +178,5 @@ def test_what_failed_on_a_rung_goes_no_further(storage):
         first(study, ladder.first, 0.1 * i)
     listed = wanted(study, ladder, 0, decide(study, ladder, 0))
     for one in listed:
-        train(ladder.rung_stores[1], one, None if one.attrs["parent"] == 3 else 0.5)
+        train(ladder.rungs[1].store, one, None if one.attrs["parent"] == 3 else 0.5)
     assert 3 not in rise(study, ladder, 1).numbers

@@ -25,9 +25,9 @@ def storage(tmp_path):
 
 def look_at_everything(ladder):
     looks = {
-        f"{level}/{trial.number}:{trial.attrs['weights_sha256']}": {"correct": 1, "images": 2}
-        for level, store in ladder.tested
-        for trial in store.trials
+        f"{level.name}/{trial.number}:{trial.attrs['weights_sha256']}": {"correct": 1, "images": 2}
+        for level in ladder.tested
+        for trial in level.store.trials
         if "weights_sha256" in trial.attrs
     }
     ladder.fulls.record("looks", looks)
@@ -94,7 +94,7 @@ def test_rungs_and_controls_are_expected_until_they_are_known(storage):
     chosen = wanted(study, ladder, 0, decide(study, ladder, 0))
     assert work_left(study, ladder)["r3"] == len(chosen)
     for one in chosen:
-        train(ladder.rung_stores[1], one, 0.5)
+        train(ladder.rungs[1].store, one, 0.5)
     fulls = wanted(study, ladder, 1, decide(study, ladder, 1))
     assert work_left(study, ladder)["full"] == len(fulls)
     for one in fulls:
@@ -104,7 +104,7 @@ def test_rungs_and_controls_are_expected_until_they_are_known(storage):
     assert work_left(study, ladder) == {"r1": 0, "r3": 0, "full": 0, "controls": len(distinct)}
     assert not is_done(study, ladder)
     for one in {one.key: one for one in listed}.values():
-        train(ladder.controls, one, 0.5)
+        train(ladder.controls.store, one, 0.5)
     look_at_everything(ladder)
     assert is_done(study, ladder)
 
@@ -115,7 +115,7 @@ def test_more_trials_are_expected_to_need_what_is_not_there_yet(storage):
     for i in range(6):
         first(study, ladder.first, 0.1 * i)
     for one in wanted(study, ladder, 0, decide(study, ladder, 0)):
-        train(ladder.rung_stores[1], one, 0.5)
+        train(ladder.rungs[1].store, one, 0.5)
     for one in wanted(study, ladder, 1, decide(study, ladder, 1)):
         train(ladder.fulls, one, 0.5)
     larger = prepared(search__trials=9, proxy__rungs=[1, 3], full__promote=1)
@@ -141,7 +141,7 @@ def test_a_control_that_failed_and_is_not_asked_for_any_more_is_no_reason_either
         train(ladder.fulls, one, 0.5)
     listed = wanted_controls(study, finalists(ladder.fulls.trials)[0])
     for one in listed:
-        train(ladder.controls, one, None if one.candidate.origin == "the most-MACs network" else 0.5)
+        train(ladder.controls.store, one, None if one.candidate.origin == "the most-MACs network" else 0.5)
     assert why_stopped(study, ladder) == "some control trainings failed; the same command tries them again"
     evidence = replace(study.config.evidence, control_networks=("scaled", "random"), control_repeats=2)
     other = replace(study, config=replace(study.config, evidence=evidence))

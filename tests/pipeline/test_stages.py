@@ -12,7 +12,7 @@ def test_what_diverged_begins_anew_from_another_seed_and_other_failures_go_on_wi
     wanted = [Wanted(candidate=net(study, 16), repeat=0)]
 
     def seed_of_next(**failure):
-        trial = ListedStage(study, ladder.full, ladder.fulls, wanted, tmp_path).upcoming(0)
+        trial = ListedStage(study, ladder.full, wanted, tmp_path).upcoming(0)
         ladder.fulls.fail(trial.number, **failure)
         return trial.attrs["seed"]
 

@@ -11,10 +11,11 @@ import pytest
 
 from budgetnas.config.study import load_study
 from budgetnas.exceptions import BudgetNASError
+from budgetnas.pipeline.level import Level
 from budgetnas.pipeline.plan_lines import seed_lines
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.search import make_study_sampler
-from budgetnas.pipeline.stages import Level, ProxyStage
+from budgetnas.pipeline.stages import ProxyStage
 from budgetnas.pipeline.trials import Clock, check_failures, end_of_level, run_stage
 from budgetnas.records.engine import EpochReport, Failed, Finished, Progressed
 from budgetnas.records.trial import TrialState
@@ -70,8 +71,8 @@ def stage(prepared, store, *, folder=Path("nowhere"), **changes):
     words = {key: changes[key] for key in ("trials", "sampler", "over_budget") if key in changes}
     search = replace(prepared.config.search, **words)
     view = replace(prepared, config=replace(prepared.config, search=search))
-    level = Level(name="r3", epochs=3, recipe=view.proxy, keeps_weights=False)
-    return ProxyStage(view, level, store, make_study_sampler(view), folder)
+    level = Level(name="r3", store=store, epochs=3, recipe=view.proxy, keeps_weights=False)
+    return ProxyStage(view, level, make_study_sampler(view), folder)
 
 
 def table(store):

@@ -25,7 +25,7 @@ def ladder(study, tmp_path):
 
 
 def runs(study, ladder, *numbers):
-    return wanted(study, ladder, 0, Rise(best=numbers, random=()))
+    return wanted(study, ladder, 0, Rise(best=numbers, named=(), random=()))
 
 
 def test_when_all_full_trainings_fail_the_reason_is_told(study, ladder):
