@@ -178,11 +178,14 @@ class ProxyConfig:
             time from scratch; those above the first may change later. One rung of a length that the data set decides
             unless given.
         subset: training images of each class that they learn from, always the same ones; all of them unless given.
+        from_run: folder of a search that a new one takes its finished short trainings from, where nothing but the full
+            trainings differs.
     """
 
     recipe: str = "proxy"
     rungs: tuple[int, ...] | None = None
     subset: int | None = None
+    from_run: str | None = None
 
     def __post_init__(self) -> None:
         rungs = self.rungs
@@ -315,6 +318,7 @@ FREE_KEYS = frozenset(
         "engine.max_hours",
         "ray.address",
         "data.dataset",  # its fingerprint is held instead
+        "proxy.from_run",
         "proxy.recipe",  # its values are held instead
         "full.recipe",
         "data.dir",

@@ -16,7 +16,7 @@ from budgetnas.outcome.under import as_json as tier_json
 from budgetnas.outcome.under import tiers_table, under_caps
 from budgetnas.outcome.worth import compare, controls_table, fidelity_table, judged, pairs, verdict
 from budgetnas.promotion.select import Finalist
-from budgetnas.records.levels import FULL
+from budgetnas.records.levels import FULL, in_words
 from budgetnas.records.numbers import plural, write_macs, write_percent
 from budgetnas.records.table import Table
 from budgetnas.report.facts import FinalScore, Reference, ReportFacts
@@ -144,6 +144,10 @@ def _lines(result: SearchResult) -> list[tuple[str, str]]:
         for tier in setup.tiers
     ]
     fulls = sum(len(finalist.runs) for finalist in result.finalists)
+    taken = result.facts.get("taken")
+    if taken:
+        trainings = ", ".join(f"{number} {in_words(level)}" for level, number in taken["trainings"].items())
+        lines.append(("taken over", f"from {taken['from']}: {trainings}"))
     return [
         *lines,
         (

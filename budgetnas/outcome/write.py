@@ -54,6 +54,7 @@ def manifest(result: SearchResult) -> dict[str, Any]:
         },
         "counts": result.counts(),
         "bands": facts.get("bands", []),
+        "taken_over": facts.get("taken"),
         "promotions": facts.get("promotions", {}),
         "choices": facts.get("choices", []),
         "controls": facts.get("controls", []),

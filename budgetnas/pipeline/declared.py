@@ -275,7 +275,7 @@ def _open(job: Job) -> StudyStore:
         ranges = ranges.cover(run.candidate.spec)
     store = StudyStore(open_storage(sqlite_url(job.folder / "study.db")), job.folder.name, ranges)
     if "identity" in store.facts:
-        hold_identity(store, job.identity(), what=str(job.folder))
+        hold_identity(store.facts["identity"], job.identity(), what=str(job.folder))
     else:
         store.record("identity", job.identity())
     store.record("setup", asdict(_setup(job)))

@@ -14,6 +14,7 @@ from budgetnas.pipeline.ladder import Ladder, make_ladder, ranges_of
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.public import public
 from budgetnas.pipeline.resume import hold
+from budgetnas.pipeline.takeover import find_source, take_over, with_bands
 from budgetnas.records.levels import FULL
 from budgetnas.storage.copied import copied
 from budgetnas.storage.database import Storage, found_url, open_storage, sqlite_url, study_names
@@ -60,7 +61,7 @@ def opened(prepared: Prepared, *, kind: str) -> Iterator[Opened]:
             hold(prepared, before, names=study_names(storage), kind=kind)
         with leased(storage, full, what=prepared.name) as lease:
             fulls = StudyStore(storage, full, ranges_of(prepared), guard=lease.check)
-            prepared = hold(prepared, fulls, names=study_names(storage), kind=kind)
+            prepared = _begun(prepared, fulls, storage, kind=kind)
             ladder = make_ladder(prepared, storage, fulls, guard=lease.check)
             fulls.record("setup", setup_of(prepared, kind=kind).as_json())
             write_text(prepared.study_path, study_file(prepared, kind=kind))
@@ -76,8 +77,20 @@ def rehearsed(prepared: Prepared, *, kind: str) -> tuple[Prepared, Ladder]:
     """
     storage = copied(found_url(prepared.folder, prepared.config.output.storage), prepared.name)
     fulls = StudyStore(storage, f"{prepared.name}/{FULL}", ranges_of(prepared))
-    prepared = hold(prepared, fulls, names=study_names(storage), kind=kind)
+    prepared = _begun(prepared, fulls, storage, kind=kind)
     return prepared, make_ladder(prepared, storage, fulls)
+
+
+def _begun(prepared: Prepared, fulls: StudyStore, storage: Storage, *, kind: str) -> Prepared:
+    """Hold a study to its beginning, or begin it, with the short trainings of another where it names one."""
+    names = study_names(storage)
+    source = find_source(prepared, fulls, names=names)
+    if source is not None:
+        prepared = with_bands(prepared, source.facts["bands"])
+    prepared = hold(prepared, fulls, names=names, kind=kind)
+    if source is not None:
+        take_over(source, prepared, fulls, storage)
+    return prepared
 
 
 def study_file(prepared: Prepared, *, kind: str) -> str:

@@ -68,7 +68,9 @@ def as_json(plan: Plan) -> dict[str, Any]:
 def search_lines(prepared: Prepared) -> tuple[tuple[str, str], ...]:
     """Say what a search will train, as (name, value) lines."""
     config = prepared.config
+    run = config.proxy.from_run
     return (
+        *([("taken over", f"the finished short trainings of {run}")] if run else []),
         ("trials", f"{config.search.trials} {_rungs(prepared)}, {config.search.sampler}"),
         ("promotion", _promotion(prepared)),
         *([("controls", _controls(prepared))] if config.evidence.controls else []),

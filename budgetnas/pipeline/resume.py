@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.outcome.ended import ALL_DONE, RAN_OUT
@@ -14,6 +13,7 @@ from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.promotions import KEPT, rise, wanted
 from budgetnas.pipeline.stages import Wanted, key_of, missing
+from budgetnas.pipeline.takeover import with_bands
 from budgetnas.promotion.select import finalists
 from budgetnas.records.levels import CONTROLS, FULL, complete, counted, in_words, rung_name
 from budgetnas.records.looks import Looks
@@ -47,12 +47,8 @@ def hold(prepared: Prepared, fulls: StudyStore, *, names: Sequence[str], kind: s
         fulls.record("bands", [[tier.band.low, tier.band.high] for tier in prepared.tiers])
         fulls.record("identity", identity)
         return prepared
-    hold_identity(fulls, identity, what=prepared.name, kept_in=prepared.study_path)
-    bands = [prepared.index.band(low, high) for low, high in facts["bands"]]
-    return replace(
-        prepared,
-        tiers=tuple(replace(tier, band=band) for tier, band in zip(prepared.tiers, bands, strict=True)),
-    )
+    hold_identity(facts["identity"], identity, what=prepared.name, kept_in=prepared.study_path)
+    return with_bands(prepared, facts["bands"])
 
 
 def work_left(prepared: Prepared, ladder: Ladder) -> dict[str, int]:

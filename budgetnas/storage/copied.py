@@ -1,4 +1,4 @@
-"""A run's studies copied into memory, for whoever looks at them and must leave them alone."""
+"""A run's studies copied: into memory, for whoever must leave them alone, and from one run to another."""
 
 from __future__ import annotations
 
@@ -26,3 +26,28 @@ def copied(url: str | None, run: str) -> BaseStorage:
                 if name.startswith(f"{run}/"):
                     optuna.copy_study(from_study_name=name, from_storage=source, to_storage=memory)
     return memory
+
+
+def add_finished(source: BaseStorage, before: str, target: BaseStorage, after: str) -> int:
+    """Add the trials of a study to another, up to the first one that has not finished and beyond those that are there.
+
+    Args:
+        source: has the study.
+        before: its name.
+        target: has the other one, or gets it.
+        after: its name.
+
+    Returns:
+        How many trials the other one has then.
+
+    Raises:
+        StorageError: one of them cannot be read or written.
+    """
+    with translated(after):
+        study = optuna.create_study(storage=target, study_name=after, direction="maximize", load_if_exists=True)
+        trials = source.get_all_trials(source.get_study_id_from_name(before), deepcopy=False)
+        number = len(study.get_trials(deepcopy=False))
+        while number < len(trials) and trials[number].state.is_finished():
+            study.add_trial(trials[number])
+            number += 1
+        return number

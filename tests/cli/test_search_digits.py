@@ -167,11 +167,35 @@ def test_a_study_resumed_with_something_else_says_what(finished, capsys, monkeyp
     assert (folder / "runs" / "digits-60k-s0" / "study.db").read_bytes() == before
 
 
-def test_a_dry_run_writes_nothing(budgetnas, tmp_path):
+def test_a_dry_run_writes_nothing_and_tells_what_is_left(budgetnas, finished, tmp_path):
     done = budgetnas(*WORDS, "--dry-run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "for all of it" in done.stdout
     assert list(tmp_path.iterdir()) == []
+    folder, _ = finished
+    before = (folder / "runs" / "digits-60k-s0" / "study.db").read_bytes()
+    more = ("search", "--max-params", "60k", "--trials", 40, *WORDS[5:], "--dry-run", "--json")
+    short, full = json.loads(budgetnas(*more, cwd=folder).stdout)["costs"]
+    done = len(pd.read_csv(folder / "runs" / "digits-60k-s0" / "trials.csv").query("state == 'COMPLETE'"))
+    assert (short["trainings"], full["trainings"] <= 2) == (40 - done, True)
+    assert (folder / "runs" / "digits-60k-s0" / "study.db").read_bytes() == before
+
+
+def test_longer_full_trainings_need_no_new_short_ones(budgetnas, finished):
+    folder, _ = finished
+    old, new = (folder / "runs" / name for name in ("digits-60k-s0", "longer"))
+    words = ("search", "--max-params", "60k", "--trials", len(trials(old)) - 5, *WORDS[5:7], "--device", "cpu")
+    words = (*words, "--full-epochs", 5, "--name", "longer", "--set", "proxy.from_run=runs/digits-60k-s0")
+    done = budgetnas(*words, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "taken over   the finished short trainings of runs/digits-60k-s0" in done.stdout
+    kept = ["trial", "state", "spec", "score", "seconds"]
+    pd.testing.assert_frame_equal(trials(new)[kept], trials(old)[kept])
+    fulls = pd.read_csv(new / "trainings.csv").query("level == 'full'")
+    assert list(fulls.epochs) == [5, 5]
+    manifest = json.loads((new / "manifest.json").read_text())
+    assert manifest["taken_over"]["from"] == "digits-60k-s0"
+    assert manifest["taken_over"]["drivers"][0]["command"].startswith("budgetnas search --max-params 60k")
 
 
 def test_own_images_flow_through_with_their_own_shape(budgetnas, tmp_path, make_npz):
