@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from small_studies import prepared
 
 from budgetnas.cli.main import main
+from budgetnas.pipeline.plan import Plan
+from budgetnas.pipeline.plan_lines import as_json
 
 
 def refuse(word: str) -> None:
@@ -41,19 +44,31 @@ def test_a_program_reads_one_document(tmp_path, monkeypatch, capsys, words):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_plan_of_a_search_holds_the_whole_study_and_no_password(tmp_path, monkeypatch, capsys):
+def test_the_plan_of_a_search_holds_the_whole_study(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    url = "postgresql://me:secret@host/db"
-    assert main(["search", *SMALL, "--json", "--storage", url]) == 0
+    assert main(["search", *SMALL, "--json"]) == 0
     captured = capsys.readouterr()
     plan = one_document(captured.out)
     assert plan["study"]["data.dataset"] == "digits"
     assert plan["study"]["budget.max_params"] == 20_000
-    assert plan["study"]["output.storage"] == "postgresql://me:***@host/db"
-    assert "secret" not in captured.out + captured.err
     assert plan["lines"]["run"] == plan["run"] == "runs/digits-20k-s0"
     assert [cost["level"] for cost in plan["costs"]] == ["r3", "full"]
     assert "run          runs/digits-20k-s0" in captured.err
+
+
+def test_a_plan_holds_no_password():
+    study = prepared(output__storage="postgresql://me:secret@host/db")
+    plan = as_json(Plan(prepared=study, images_per_second=1, costs=()))
+    assert plan["study"]["output.storage"] == "postgresql://me:***@host/db"
+    assert "secret" not in json.dumps(plan)
+
+
+def test_a_dry_run_says_when_the_storage_does_not_answer(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["search", *SMALL, "--storage", "postgresql://me:secret@127.0.0.1:1/db"]) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("budgetnas: `postgresql://me:***@127.0.0.1:1/db` is no usable Optuna study")
+    assert "secret" not in error
 
 
 def test_an_error_leaves_standard_output_empty(tmp_path, monkeypatch, capsys):
