@@ -59,7 +59,7 @@ class Calibration:
     @property
     def left(self) -> int:
         """How many networks still lack a score of some level."""
-        return int(self.facts.get("networks", len(self.nets))) - len(self.nets)
+        return max(0, int(self.facts.get("networks", 0)) - len(self.nets))  # once there may have been more
 
     @property
     def k(self) -> int:
@@ -112,7 +112,7 @@ def read_calibration(storage: Storage, folder: Path, name: str) -> Calibration:
 def fidelity_table(result: Calibration) -> Table:
     """Return a row a proxy: what it costs and how it ranks."""
     cost = {plural(epochs, "epoch"): f"{epochs / result.setup.full_epochs:.1%}" for epochs in result.setup.rungs}
-    unfinished = f"{plural(result.left, 'more network')} not trained at every length yet: the same command goes on."
+    unfinished = f"Not through every length yet: {plural(result.left, 'network')}. The same command goes on."
     return Table(
         title=f"How proxies rank {plural(len(result.nets), 'network')}",
         columns=("proxy", "of a full training", "Kendall's tau", f"recall of the best {result.k}", "regret, points"),

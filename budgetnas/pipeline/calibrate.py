@@ -76,7 +76,8 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
 
 def _prepare(config: StudyConfig, hardware: Hardware) -> Prepared:
     """Prepare a study without the trainings that only a search makes."""
-    return prepare(replace(config, evidence=EvidenceConfig()), hardware, suffix=f"-{CALIBRATION}")
+    proxy = replace(config.proxy, from_run=None)
+    return prepare(replace(config, evidence=EvidenceConfig(), proxy=proxy), hardware, suffix=f"-{CALIBRATION}")
 
 
 def _levels(prepared: Prepared, ladder: Ladder, nets: Sequence[Candidate]) -> list[_Listed]:

@@ -9,34 +9,74 @@ from typing import Any
 
 from budgetnas.config.study import FREE_KEYS
 from budgetnas.exceptions import StudyMismatchError
+from budgetnas.outcome.setup import CALIBRATION
+from budgetnas.pipeline.prepare import Prepared
 
 _TOLD = 4
+_RUNGS = "proxy.rungs"
+
+
+def identity_of(prepared: Prepared, kind: str) -> dict[str, Any]:
+    """Return what the numbers of a search or a calibration depend on, by dotted keys.
+
+    Lengths are studies of their own, and another one changes none of them; but a search learns from its first one.
+    """
+    identity = {"kind": kind, **prepared.identity()}
+    if kind == CALIBRATION:
+        del identity[_RUNGS]
+    return identity
+
+
+def changes(recorded: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[str, str]:
+    """Tell which keys have changed since a study was begun, and how."""
+    before, now = _held(recorded), _held(json.loads(json.dumps(identity)))  # a tuple comes back as a list
+    return {
+        key: f"{key} was {before.get(key)!r}, is {now.get(key)!r}"
+        for key in sorted({*before, *now})
+        if before.get(key) != now.get(key)
+    }
+
+
+def told(changed: Mapping[str, str]) -> str:
+    """Return the first four changes in a line."""
+    return "; ".join(list(changed.values())[:_TOLD])
 
 
 def hold_identity(
-    recorded: Mapping[str, Any], identity: Mapping[str, Any], *, what: str, kept_in: Path | None = None
+    recorded: Mapping[str, Any],
+    identity: Mapping[str, Any],
+    *,
+    what: str,
+    kept_in: Path | None = None,
+    has_rungs: bool = False,
 ) -> None:
-    """Hold a study to the identity that it was begun with, by dotted keys.
+    """Hold a study to the identity that it was begun with.
 
     Args:
         recorded: what it was begun with.
         identity: what is asked for now.
         what: names the study.
-        kept_in: the file that holds all of its settings; None where there is none.
+        kept_in: the file in its folder that holds all of its settings; None where there is none.
+        has_rungs: whether it has short trainings that other full ones could take over.
 
     Raises:
         StudyMismatchError: some of them have changed; names the first four, as they were and as they are.
     """
-    now = json.loads(json.dumps(identity))  # a tuple comes back as a list
-    before = {key: value for key, value in recorded.items() if key not in FREE_KEYS}
-    changed = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
-    if changed:
-        told = "; ".join(f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in changed[:_TOLD])
-        old, keep = "the old ones", ""
-        if kept_in is not None:
-            old += f" (`{kept_in}` holds them)"
-            if all(key.startswith("full.") for key in changed):
-                keep = f" with --set proxy.from_run={kept_in.parent}, which keeps the short trainings"
-        raise StudyMismatchError(
-            f"`{what}` was begun with other settings ({told}): give {old}, or another --name{keep}."
-        )
+    changed = changes(recorded, identity)
+    if not changed:
+        return
+    old, keep = "the old ones", ""
+    if kept_in is not None:
+        old += f" (`{kept_in}` holds them)"
+        if has_rungs and all(key.startswith("full.") for key in changed):
+            keep = f" with --set proxy.from_run={kept_in.parent}, which keeps the short trainings"
+    raise StudyMismatchError(
+        f"`{what}` was begun with other settings ({told(changed)}): give {old}, or another --name{keep}."
+    )
+
+
+def _held(identity: Mapping[str, Any]) -> dict[str, Any]:
+    held = {key: value for key, value in identity.items() if key not in FREE_KEYS}
+    if _RUNGS in held:
+        held[_RUNGS] = held[_RUNGS][:1]
+    return held

@@ -56,9 +56,9 @@ class Ladder:
         """Index of the last rung."""
         return len(self.rungs) - 1
 
-    def named(self, level: str) -> Level:
+    def level(self, name: str) -> Level:
         """Return the level of this name."""
-        return next(each for each in self.levels if each.name == level)
+        return next(level for level in self.levels if level.name == name)
 
 
 def make_ladder(

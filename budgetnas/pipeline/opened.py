@@ -14,7 +14,7 @@ from budgetnas.pipeline.ladder import Ladder, make_ladder, ranges_of
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.public import public
 from budgetnas.pipeline.resume import hold
-from budgetnas.pipeline.takeover import find_source, take_over, with_bands
+from budgetnas.pipeline.takeover import find_source, take_over
 from budgetnas.records.levels import FULL
 from budgetnas.storage.copied import copied
 from budgetnas.storage.database import Storage, found_url, open_storage, sqlite_url, study_names
@@ -86,7 +86,7 @@ def _begun(prepared: Prepared, fulls: StudyStore, storage: Storage, *, kind: str
     names = study_names(storage)
     source = find_source(prepared, fulls, names=names)
     if source is not None:
-        prepared = with_bands(prepared, source.facts["bands"])
+        prepared = prepared.with_bands(source.facts["bands"])
     prepared = hold(prepared, fulls, names=names, kind=kind)
     if source is not None:
         take_over(source, prepared, fulls, storage)

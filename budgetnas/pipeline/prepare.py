@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,12 @@ class Prepared:
     def study_path(self) -> Path:
         """The file in its folder that goes on with it: the study with every default decided."""
         return self.folder / "study.toml"
+
+    def with_bands(self, bands: Sequence[Sequence[int]]) -> Prepared:
+        """Return it with the bands that a study was begun with: lowest and highest params, a tier each."""
+        members = [self.index.band(low, high) for low, high in bands]
+        tiers = tuple(replace(tier, band=band) for tier, band in zip(self.tiers, members, strict=True))
+        return replace(self, tiers=tiers)
 
     def candidate(self, spec: ResNetSpec, origin: str) -> Candidate:
         """Count an architecture for the data set at hand."""

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.outcome.ended import ALL_DONE, RAN_OUT
-from budgetnas.outcome.setup import CALIBRATION, SEARCH
+from budgetnas.outcome.setup import SEARCH
 from budgetnas.pipeline.controls import controls, wanted_controls
-from budgetnas.pipeline.identity import hold_identity
+from budgetnas.pipeline.identity import hold_identity, identity_of
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.promotions import KEPT, rise, wanted
 from budgetnas.pipeline.stages import Wanted, key_of, missing
-from budgetnas.pipeline.takeover import with_bands
 from budgetnas.promotion.select import finalists
 from budgetnas.records.levels import CONTROLS, FULL, complete, counted, in_words, rung_name
 from budgetnas.records.looks import Looks
@@ -33,11 +32,7 @@ def hold(prepared: Prepared, fulls: StudyStore, *, names: Sequence[str], kind: s
     Raises:
         StudyMismatchError: something that proposals or scores depend on has changed.
     """
-    identity, facts = {"kind": kind, **prepared.identity()}, fulls.facts
-    if kind == CALIBRATION:
-        del identity["proxy.rungs"]  # lengths are studies of their own, and another one changes none of them
-    else:
-        identity["proxy.rungs"] = identity["proxy.rungs"][:1]  # so are those above the one that the sampler learns from
+    identity, facts = identity_of(prepared, kind), fulls.facts
     if "identity" not in facts:
         if fulls.trials or any(name.startswith(f"{prepared.name}/r") for name in names):
             raise StudyMismatchError(
@@ -47,8 +42,10 @@ def hold(prepared: Prepared, fulls: StudyStore, *, names: Sequence[str], kind: s
         fulls.record("bands", [[tier.band.low, tier.band.high] for tier in prepared.tiers])
         fulls.record("identity", identity)
         return prepared
-    hold_identity(facts["identity"], identity, what=prepared.name, kept_in=prepared.study_path)
-    return with_bands(prepared, facts["bands"])
+    hold_identity(
+        facts["identity"], identity, what=prepared.name, kept_in=prepared.study_path, has_rungs=kind == SEARCH
+    )
+    return prepared.with_bands(facts["bands"])
 
 
 def work_left(prepared: Prepared, ladder: Ladder) -> dict[str, int]:
@@ -58,7 +55,7 @@ def work_left(prepared: Prepared, ladder: Ladder) -> dict[str, int]:
     """
     left = {ladder.rungs[0].name: _first_left(prepared, ladder)}
     for name, number in list(expected(prepared).items())[1:]:
-        store = ladder.named(name).store
+        store = ladder.level(name).store
         if any(left.values()):
             left[name] = max(0, number - len(complete(store.trials)))
         else:
@@ -81,7 +78,7 @@ def why_stopped(prepared: Prepared, ladder: Ladder) -> str:
         return RAN_OUT if ladder.first.facts.get("exhausted") else ALL_DONE
     level, number = next(((name, number) for name, number in work_left(prepared, ladder).items() if number), (None, 0))
     if level is not None and level != ladder.rungs[0].name:
-        store = ladder.named(level).store
+        store = ladder.level(level).store
         failed = {key_of(trial) for trial in store.trials if trial.state is TrialState.FAIL}
         again = [one for one in missing(store, _listed(prepared, ladder, level)) if one.key in failed]
         if len(again) == number:
@@ -97,7 +94,7 @@ def _listed(prepared: Prepared, ladder: Ladder, level: str) -> list[Wanted]:
     if level == CONTROLS:
         ranked = finalists(ladder.fulls.trials)
         return wanted_controls(prepared, ranked[0]) if ranked else []
-    rung = ladder.levels.index(ladder.named(level)) - 1
+    rung = ladder.levels.index(ladder.level(level)) - 1
     return wanted(prepared, ladder, rung, rise(prepared, ladder, rung))
 
 

@@ -6,13 +6,13 @@ Full trainings of another recipe or length then cost no short training again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.outcome.setup import SEARCH
-from budgetnas.pipeline.identity import hold_identity
+from budgetnas.pipeline.identity import changes, identity_of, told
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.records.levels import FULL, rung_name
 from budgetnas.storage.copied import add_finished
@@ -67,16 +67,13 @@ def find_source(prepared: Prepared, fulls: StudyStore, *, names: list[str]) -> S
     is_here = (folder / "study.db").is_file()
     storage = open_storage(run_url(folder, None if is_here else prepared.config.output.storage))
     facts = read_study(storage, f"{name}/{FULL}")[1]
-    identity = {"kind": SEARCH, **prepared.identity(), "proxy.rungs": prepared.rungs[:1]}
-    hold_identity(_short(facts["identity"]), _short(identity), what=f"proxy.from_run` = `{name}")
+    changed = changes(_short(facts.get("identity", {})), _short(identity_of(prepared, SEARCH)))
+    if changed:
+        raise StudyMismatchError(
+            f"`proxy.from_run` is {run!r}, but that search was begun with other settings ({told(changed)}): give the "
+            "old ones, [full] aside, or leave it out."
+        )
     return Source(name=name, storage=storage, facts=facts)
-
-
-def with_bands(prepared: Prepared, bands: list[list[int]]) -> Prepared:
-    """Return a study with the bands that a search was begun with: [low, high] in params, a tier each."""
-    members = [prepared.index.band(low, high) for low, high in bands]
-    tiers = [replace(tier, band=band) for tier, band in zip(prepared.tiers, members, strict=True)]
-    return replace(prepared, tiers=tuple(tiers))
 
 
 def take_over(source: Source, prepared: Prepared, fulls: StudyStore, storage: Storage) -> None:

@@ -9,7 +9,7 @@ from small_studies import ladder_of, prepared, train
 
 from budgetnas.outcome.calibration import as_json, fidelity_table, read_calibration, write_calibration
 from budgetnas.outcome.setup import CALIBRATION
-from budgetnas.pipeline.calibrate import _levels, networks
+from budgetnas.pipeline.calibrate import _levels, _prepare, networks
 from budgetnas.pipeline.describe import setup_of
 from budgetnas.storage.database import open_storage, sqlite_url
 
@@ -66,9 +66,17 @@ def test_networks_without_every_score_are_left_out(made):
     fill(study, ladder, lambda level, i: None if (level, i) == ("r1", 3) else i / 100)
     result = read_calibration(open_storage(sqlite_url(folder / "study.db")), folder, "s")
     assert (len(result.nets), as_json(result)["networks_left"]) == (11, 1)
-    unfinished = "1 more network not trained at every length yet: the same command goes on."
+    unfinished = "Not through every length yet: 1 network. The same command goes on."
     assert fidelity_table(result).notes[-1] == unfinished
     assert unfinished in write_calibration(result).read_text()
+    ladder.fulls.record("networks", 5)
+    fewer = read_calibration(open_storage(sqlite_url(folder / "study.db")), folder, "s")
+    assert (fewer.left, len(fidelity_table(fewer).notes)) == (0, 1)
+
+
+def test_a_calibration_takes_no_short_trainings_from_a_search():
+    study = prepared(proxy__from_run="nowhere")
+    assert _prepare(study.config, study.hardware).config.proxy.from_run is None
 
 
 def test_a_calibration_without_any_training_says_too_few(made):

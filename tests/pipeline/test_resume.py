@@ -42,6 +42,8 @@ def test_a_study_is_held_to_its_beginning_and_keeps_its_bands(storage):
     with pytest.raises(StudyMismatchError, match=r"search\.seed was 0, is 1"):
         hold(prepared(search__seed=1, **tiers), fulls, names=study_names(storage))
     hold(prepared(proxy__rungs=[3, 8], **tiers), fulls, names=study_names(storage))
+    fulls.record("identity", {**fulls.facts["identity"], "proxy.rungs": [3, 24]})  # as runs were begun before
+    hold(prepared(proxy__rungs=[3, 24], **tiers), fulls, names=study_names(storage))
     with pytest.raises(StudyMismatchError, match=r"proxy\.rungs was \[3\], is \[2\]"):
         hold(prepared(proxy__rungs=[2, 3], **tiers), fulls, names=study_names(storage))
     with pytest.raises(StudyMismatchError, match=r"kind was 'search', is 'calibration'"):

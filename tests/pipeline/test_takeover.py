@@ -95,7 +95,10 @@ def test_a_rung_of_a_length_of_its_own_begins_empty(runs, old):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"search__seed": 1}, r"`proxy.from_run` = `old` was begun with other settings \(search.seed was 0, is 1\)"),
+        (
+            {"search__seed": 1},
+            r"that search was begun with .* \(search.seed was 0, is 1\): .* leave it out",
+        ),
         ({"proxy__rungs": [2]}, r"proxy.rungs was \[1\], is \[2\]"),
         ({"proxy__from_run": "nowhere"}, "`nowhere/study.db` does not exist: give the folder of a run"),
     ],
@@ -124,7 +127,7 @@ def test_a_calibration_is_no_source(runs):
     asked = study(runs, output__name="old")
     with opened(asked, kind=CALIBRATION):
         pass
-    with pytest.raises(StudyMismatchError, match="kind was 'calibration', is 'search'"):
+    with pytest.raises(StudyMismatchError, match=r"kind was 'calibration', is 'search'"):
         rehearsed(new(runs, asked, proxy__rungs=None), kind=SEARCH)
 
 
