@@ -227,7 +227,7 @@ def _changed(folder: Path) -> str:
     """Return when the study was last written, or else its folder."""
     for path in (folder / DATABASE, folder):
         try:
-            return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
+            return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="milliseconds")
         except OSError:
             continue
     return ""

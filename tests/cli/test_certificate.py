@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 
 import numpy as np
 import pytest
@@ -168,6 +170,8 @@ def test_programs_read_one_document_of_every_command_on_a_run(run, tmp_path, cap
 
 def test_a_list_of_runs_is_a_table_for_people(run, tmp_path, capsys):
     (run.parent / "broken").mkdir()
+    a_minute_later = time.time() + 60
+    os.utime(run.parent / "broken", (a_minute_later, a_minute_later))
     try:
         assert main(["list", str(run.parent)]) == 0
     finally:

@@ -111,7 +111,7 @@ def test_the_newest_is_first_and_the_broken_have_a_row_each(searched, tmp_path):
     (runs / ".hidden").mkdir()
     found = find_runs(runs)
     assert found[0].name == "s"
-    assert found[0].changed == "2033-05-18T03:33:20+00:00"
+    assert found[0].changed == "2033-05-18T03:33:20.000+00:00"
     why = {run.name: run.why for run in found[1:]}
     assert {run.state for run in found[1:]} == {"unreadable"}
     assert set(why) == {"empty", "text", "renamed"}
