@@ -19,6 +19,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # where `small_studies` lies
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: its threads crawl where others run
 os.environ.setdefault("RAY_AUTH_MODE", "token")  # before Ray is imported: each test process has its cluster
 os.environ.setdefault("RAY_AUTH_TOKEN", uuid.uuid4().hex)
+for variable in ("FORCE_COLOR", "NO_COLOR", "COLORTERM", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "RAY_ADDRESS"):
+    os.environ.pop(variable, None)  # a developer's wishes change what is printed, and where Ray is
 settings.register_profile("shared", deadline=None, print_blob=True)
 settings.load_profile("shared")
 

@@ -12,8 +12,7 @@ from pathlib import Path
 def on_a_terminal(words: list[str], cwd: Path | None = None, **environment: str) -> str:
     """Run Python with `words` on a terminal of 120 columns; return all that was seen there."""
     ours, theirs = pty.openpty()
-    clean = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR", "COLORTERM")}
-    env = {**clean, "TERM": "xterm-256color", "COLUMNS": "120", **environment}
+    env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", **environment}
     process = subprocess.Popen([sys.executable, *words], stdout=theirs, stderr=theirs, env=env, cwd=cwd)
     os.close(theirs)
     seen = b""

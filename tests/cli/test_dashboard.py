@@ -9,6 +9,7 @@ import sys
 import urllib.request
 
 import pytest
+from ports import free_port
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.cli.dashboard import is_loopback
@@ -40,7 +41,7 @@ def serving(run, *words):
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            _, process.told = process.communicate(timeout=30)
+            _, process.told = process.communicate(timeout=120)
         finally:
             process.kill()
 
@@ -98,9 +99,7 @@ def test_optunas_own_command_reads_it_too(run):
     import time
     from pathlib import Path
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = Path(sys.executable).parent / "optuna-dashboard"
     words = [str(command), f"sqlite:///{run / 'study.db'}", "--host", "127.0.0.1", "--port", str(port)]
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from ports import free_port
 
 pytestmark = pytest.mark.services
 pytest.importorskip("ray")
@@ -21,20 +21,21 @@ WORDS = (
     "search", "--max-params", "60k", "--trials", 6, "--promote", 1, "--full-epochs", 2, "--dataset", "digits",
     "--no-paper-models", "--set", "proxy.rungs=[2]", "--device", "cpu",
 )  # fmt: skip
+MARK = "TESTED_CLUSTER"  # its port, in the environment of its processes: other tests have clusters of their own
 HALVES = ("--set", "engine.gpus_per_trial=0.5")
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """Start a cluster as its users do, and stop it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     words = [Path(sys.executable).parent / "ray", "start", "--head", "--node-ip-address=127.0.0.1", f"--port={port}"]
     words += ["--num-cpus=4", "--num-gpus=2", "--include-dashboard=false", "--disable-usage-stats", "--block"]
+    env = os.environ | {MARK: str(port)}
     with tempfile.TemporaryDirectory(prefix="r") as folder:  # its sockets have no room below pytest's long names
         log = tmp_path_factory.mktemp("ray") / "log"
-        with log.open("w") as out, subprocess.Popen([*words, f"--temp-dir={folder}"], stdout=out, stderr=out) as head:
+        words += [f"--temp-dir={folder}"]
+        with log.open("w") as out, subprocess.Popen(words, stdout=out, stderr=out, env=env) as head:
             while "Ray runtime started" not in log.read_text():
                 assert head.poll() is None, log.read_text()
                 time.sleep(0.1)
@@ -56,21 +57,17 @@ def trials_of(folder):
     return table.drop(columns="seconds")
 
 
-def tasks_of_ray():
-    found = []
+def task_of(address):
+    """Return the number of a process that carries out a task on the cluster, if there is one now."""
+    mark = f"{MARK}={address.partition(':')[2]}".encode()
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if (process / "cmdline").read_bytes().startswith(b"ray::_run"):
-                found.append(int(process.name))
+            is_task = (process / "cmdline").read_bytes().startswith(b"ray::_run")
+            if is_task and mark in (process / "environ").read_bytes().split(b"\0"):
+                return int(process.name)
         except OSError:
             continue
-    return found
-
-
-def wait_for(what, process):
-    while process.poll() is None and not what():
-        time.sleep(0.05)
-    assert process.poll() is None, "it ended too early"
+    return None
 
 
 def test_a_search_on_a_cluster_gives_the_table_of_this_machine_though_tasks_and_driver_are_killed(
@@ -81,8 +78,10 @@ def test_a_search_on_a_cluster_gives_the_table_of_this_machine_though_tasks_and_
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     first = next(line for line in process.stderr if "short trainings of 2 epochs:" in line)
     assert "0 of 6" in first
-    wait_for(tasks_of_ray, process)
-    os.kill(tasks_of_ray()[0], signal.SIGKILL)
+    while (task := task_of(address)) is None:
+        assert process.poll() is None, "it ended too early"
+        time.sleep(0.05)
+    os.kill(task, signal.SIGKILL)
     time.sleep(2.0)
     process.kill()
     process.wait()

@@ -118,7 +118,7 @@ def test_cut_off_by_its_time_interrupted_and_killed_it_goes_on_to_the_same_weigh
     for number, status in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
         command = [sys.executable, "-m", "budgetnas", "train", *words]
         with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
-            heard = list(itertools.islice((line for line in process.stdout if "  epoch " in line), 3))
+            heard = list(itertools.islice((line for line in process.stdout if "#0  epoch " in line), 3))
             process.send_signal(number)
             rest = process.stdout.read()
         assert len(heard) == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -25,9 +26,19 @@ BEATS_OFTEN = "from budgetnas.storage import lease\nlease.BEAT_SECONDS = 0.2\n"
 COMMAND = "import sys\nfrom budgetnas.cli.main import main\nsys.exit(main())"
 
 
-def start(folder, *words):
-    command = [sys.executable, "-c", BEATS_OFTEN + COMMAND, *map(str, words)]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@pytest.fixture
+def start(tmp_path):
+    """Start the command; if the test fails, no driver of many trials lives on."""
+    with contextlib.ExitStack() as ends:
+
+        def start(*words):
+            command = [sys.executable, "-c", BEATS_OFTEN + COMMAND, *map(str, words)]
+            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+            process = ends.enter_context(subprocess.Popen(command, cwd=tmp_path, text=True, **pipes))
+            ends.callback(process.kill)
+            return process
+
+        yield start
 
 
 def wait_for_a_trial(process, url):
@@ -44,9 +55,9 @@ def states(url):
     return [(trial.number, trial.state.name) for trial in trials]
 
 
-def test_a_second_driver_is_refused_and_takes_over_from_a_killed_one(budgetnas, tmp_path):
+def test_a_second_driver_is_refused_and_takes_over_from_a_killed_one(start, budgetnas, tmp_path):
     url = f"sqlite:///{tmp_path / 'elsewhere.db'}"
-    first = start(tmp_path, *WORDS, *MANY, "--storage", url, "--out", "first")
+    first = start(*WORDS, *MANY, "--storage", url, "--out", "first")
     wait_for_a_trial(first, url)
     second = (*WORDS, "--storage", url, "--out", "second")
     refused = budgetnas(*second, cwd=tmp_path)
@@ -64,9 +75,9 @@ def test_a_second_driver_is_refused_and_takes_over_from_a_killed_one(budgetnas, 
     assert optuna.load_study(study_name="mine/full", storage=url).user_attrs["lease"] is None
 
 
-def test_a_driver_that_was_taken_over_stops_in_one_line_and_writes_no_more(tmp_path):
+def test_a_driver_that_was_taken_over_stops_in_one_line_and_writes_no_more(start, tmp_path):
     url = f"sqlite:///{tmp_path / 'elsewhere.db'}"
-    first = start(tmp_path, *WORDS, *MANY, "--storage", url)
+    first = start(*WORDS, *MANY, "--storage", url)
     wait_for_a_trial(first, url)
     study = optuna.load_study(study_name="mine/full", storage=url)
     fact = Fact(open_storage(url), study._study_id)
@@ -77,5 +88,7 @@ def test_a_driver_that_was_taken_over_stops_in_one_line_and_writes_no_more(tmp_p
     assert first.returncode == 1
     assert err.startswith("budgetnas: `mine` was taken over by process 12 on gpu7 while this driver was not heard")
     assert err.count("\n") == 1
-    assert states(url)[-1][1] == "RUNNING", "handing its trials back would take them from the new owner"
+    assert "WAITING" not in {state for _, state in states(url)}, (
+        "handing its trials back would take them from the new owner"
+    )
     assert fact.read() == other

@@ -24,7 +24,7 @@ def cluster():
     from budgetnas.engine import cluster
 
     quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.CRITICAL}
-    ray.init(num_cpus=4, num_gpus=2, **quiet)
+    ray.init(address="local", num_cpus=4, num_gpus=2, **quiet)
     yield cluster
     ray.shutdown()
 

@@ -44,7 +44,7 @@ def disk(tmp_path):
         (kill_driver, 17, -9),
         (kill_worker, 5, 0),
         (kill_both, 13, -9),
-        (terminate, 20, 143),
+        (terminate, 14, 143),
         (interrupt, 8, 130),
     ],
 )
@@ -150,7 +150,7 @@ def test_data_that_change_under_a_running_study_stop_it_and_the_old_data_let_it_
     good = make_npz(per_class=30)
     words = ("search", "--max-params", "60k", "--trials", 4, "--promote", 1, "--full-epochs", 1, "--dataset", "own.npz",
              "--no-paper-models", "--device", "cpu", "--workers", 1, "--set", "space.widths=[16, 64]", "--set",
-             "proxy.rungs=[2]", "--name", "digits-60k-s0")  # fmt: skip
+             "proxy.rungs=[20]", "--name", "digits-60k-s0")  # fmt: skip
     scene = Scene(tmp_path, words=words, command=("-m", "budgetnas"))
     content = good.read_bytes()
     process = scene.start()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 import optuna
 import pandas as pd
 import pytest
+from ports import free_port
 
 from budgetnas.exceptions import StorageError
 from budgetnas.storage import database
@@ -38,9 +38,7 @@ class Server:
     """A PostgreSQL cluster in a folder of its own, on a free port of this machine."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._data, self._log = folder / "data", folder / "log"
         self._user: list[str] = []
         if os.getuid() == 0:  # which the server refuses
@@ -133,8 +131,8 @@ def test_a_search_gives_the_table_of_sqlite_and_shows_no_password(server, refere
 def test_a_second_driver_waits_for_the_death_of_the_first_and_ends_in_the_same_table(
     server, storage, reference, budgetnas, tmp_path
 ):
-    words = ("--name", "killed", "--trials", 500)
-    first = start_until_a_trial_is_complete(server, storage, tmp_path, *words, "--out", "first")
+    words = ("--name", "killed", "--out", "first")
+    first = start_until_a_trial_is_complete(server, storage, tmp_path, *words)
     first.send_signal(signal.SIGSTOP)  # it stays alive, and does no more
     owner = f"process {first.pid} on {os.uname().nodename}"
     with pytest.raises(StorageError, match=f"`mine` is in use by {owner}: wait for it"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import random
 import time
@@ -71,8 +72,8 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_weights(task, undist
 def test_a_training_that_its_time_cuts_off_stops_between_epochs(task, undisturbed, tmp_path):
     kept = replace(task, checkpoint=str(tmp_path / "state"))
     heard = []
-    while True:
-        result = perform(replace(kept, stop_at=time.time() + 0.3), heard.append)
+    for tries in itertools.count(1):  # ever longer: before its first epoch a slow machine takes any time
+        result = perform(replace(kept, stop_at=time.time() + 0.3 * tries), heard.append)
         if not isinstance(result, Paused):
             break
         assert result.epoch == len(heard)
