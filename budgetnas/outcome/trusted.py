@@ -1,4 +1,4 @@
-"""The score to trust for what a rung has trained, and who was sent up from it by chance instead."""
+"""The score to trust for what a rung has trained, and who was sent up from one by chance instead."""
 
 from __future__ import annotations
 
@@ -13,12 +13,20 @@ from budgetnas.search.recommend import recommend
 from budgetnas.space.resnet import ResNetSpace
 
 
-def trusted_scores(space: ResNetSpace, trials: Sequence[Trial]) -> dict[int, float]:
-    """Return the score to trust for each COMPLETE trial of one rung, by number of its first-rung trial."""
-    found = complete(trials)
+def trusted_scores(space: ResNetSpace, first: Sequence[Trial], *above: Sequence[Trial]) -> dict[int, float]:
+    """Return the score to trust for each COMPLETE trial of the highest rung given, by number of its first-rung trial.
+
+    Args:
+        space: of the search.
+        first: trials of the first rung.
+        above: trials of each rung above it, from the lowest to the highest.
+    """
+    found = complete(first)
     points = np.array([space.encode(trial.candidate.spec) for trial in found], dtype=np.int64)
-    means = recommend(space, points, np.array([trial.score for trial in found], dtype=np.float64))
-    return {trial.root: float(value) for trial, value in zip(found, means, strict=True)}
+    scores = [{trial.root: trial.score for trial in complete(rung)} for rung in (first, *above)]
+    columns = [np.array([rung.get(trial.number, np.nan) for trial in found], dtype=np.float64) for rung in scores]
+    means = recommend(space, points, *columns)
+    return {trial.number: float(mean) for trial, mean in zip(found, means, strict=True) if trial.number in scores[-1]}
 
 
 def drawn_at_random(facts: Mapping[str, Any]) -> frozenset[int]:

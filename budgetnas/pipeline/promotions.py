@@ -42,8 +42,8 @@ def rise(prepared: Prepared, ladder: Ladder, rung: int) -> Rise:
     decided = ladder.fulls.facts.get("promotions", {}).get(_decision(prepared, ladder, rung))
     if decided is not None:
         return Rise(best=tuple(decided["best"]), named=tuple(decided.get("named", ())), random=tuple(decided["random"]))
-    found = complete(ladder.rungs[rung].store.trials)
-    trusted = trusted_scores(prepared.space, found)
+    rungs = [complete(level.store.trials) for level in ladder.rungs[: rung + 1]]
+    found, trusted = rungs[-1], trusted_scores(prepared.space, *rungs)
     best, named = list[Trial](), {model.spec for model in prepared.named}
     for low, high in _tiers(prepared):
         inside = [trial for trial in found if low < trial.candidate.params <= high]

@@ -5,28 +5,40 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from budgetnas.search.belief import first_belief
 from budgetnas.search.one_thread import one_thread
-from budgetnas.search.surrogate import FEWEST, Surrogate
+from budgetnas.search.surrogate import FEWEST, Surrogate, scores_of
 from budgetnas.space.protocol import Space
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
 
-def recommend(space: Space, points: IntArray, scores: FloatArray) -> FloatArray:
-    """Return the score to trust for each trained network.
+def recommend(space: Space, points: IntArray, scores: FloatArray, *above: FloatArray) -> FloatArray:
+    """Return the score to trust for each network that the highest rung trained.
 
     Args:
         space: of the points.
-        points: [N, D] what was trained.
-        scores: [N] what it scored.
+        points: [N, D] what the first rung trained.
+        scores: [N] what it scored there.
+        above: [N] what it scored on each rung above, from the lowest to the highest; NaN where it did not get so far.
 
     Returns:
-        [N]: the posterior mean over what was trained, which discounts lucky trainings; the score itself where there
-        are too few to learn from.
+        [N]: the posterior mean over what was trained, which discounts lucky trainings, and of a rung above the first
+        knows what those below said; the score itself where there are too few to learn from; NaN where the highest rung
+        has none.
     """
-    if len(scores) < FEWEST:
-        return np.array(scores, dtype=np.float64)
+    last = np.array(above[-1] if above else scores, dtype=np.float64)
+    if (~np.isnan(last)).sum() < FEWEST:
+        return last
     features = space.features(points)
     with one_thread():
-        return Surrogate(features, scores).posterior(features)[0]
+        if not above:
+            return Surrogate(features, scores).posterior(features)[0]
+        come_up = np.flatnonzero(~np.isnan(above[0]))
+        belief = first_belief(features, scores, features[come_up])
+        for rung in above:
+            rows = np.flatnonzero(~np.isnan(rung[come_up]))
+            belief = belief.risen(rows, rung[come_up][rows])
+    last[come_up[rows]] = scores_of(belief.mean[rows], last[come_up[rows]])
+    return last

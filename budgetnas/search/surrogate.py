@@ -19,7 +19,7 @@ FEWEST = 6
 LARGEST = 400  # scores the process works on
 LARGEST_FIT = 150  # scores its hyperparameters are fitted on
 _WAVES = 512  # random Fourier features of a prior draw
-_JITTER = 1e-6
+JITTER = 1e-6
 _PRIOR_MEAN = np.log([0.03, 0.5, 0.3, 2.0])  # of the logs of linear, matern, noise, length: weak, and the start
 _PRIOR_SD = np.array([1.0, 1.5, 1.5, 0.5])
 _BOUNDS = [(-9.0, 3.0), (-9.0, 3.0), (-7.0, 2.0), (-3.0, 4.0)]
@@ -60,18 +60,17 @@ class Surrogate:
         keep = subset(scores, LARGEST)
         self._center, self._scale = _standard(features[keep])
         self._rows, self._targets = self._standardise(features[keep]), targets[keep]
-        self._knots, first = np.unique(targets, return_index=True)
-        low, high = np.quantile(scores, [0.25, 0.75])
-        self._levels = np.maximum(scores[first], low - 3 * (high - low))  # between outliers nothing is known
+        self._scores = scores
         covariance = self._covariance(self._rows, self._rows)
-        covariance[np.diag_indices_from(covariance)] += hyperparameters.noise + _JITTER
+        covariance[np.diag_indices_from(covariance)] += hyperparameters.noise + JITTER
         self._factor = np.linalg.cholesky(covariance)
         self._weights: FloatArray = cho_solve((self._factor, True), self._targets)
 
     def posterior(self, features: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return median and spread (half of the 16-84 % span) of the true scores, noise aside: both [M]."""
         mean, sd = self.latent(features)
-        return self._score(mean), (self._score(mean + sd) - self._score(mean - sd)) / 2
+        median, low, high = (scores_of(values, self._scores) for values in (mean, mean - sd, mean + sd))
+        return median, (high - low) / 2
 
     def mean(self, features: FloatArray) -> FloatArray:
         """Return the mean of the true standard scores, [M]."""
@@ -85,6 +84,18 @@ class Surrogate:
         solved = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
         variance = 1.0 + own.linear * (rows * rows).sum(axis=1) + own.matern - (solved * solved).sum(axis=0)
         return cross @ self._weights, np.sqrt(np.maximum(variance, 0.0))
+
+    def joint(self, features: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return mean [M] and covariance [M, M] of the true standard scores, noise aside."""
+        rows = self._standardise(features)
+        cross = self._covariance(rows, self._rows)
+        solved = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
+        return cross @ self._weights, self._covariance(rows, rows) - solved.T @ solved
+
+    def likeness(self, features: FloatArray) -> FloatArray:
+        """Return the Matern correlation of rows of features, [M, M], over the length that was fitted."""
+        rows = self._standardise(features)
+        return _matern(np.sqrt(5 * _squared_distances(rows, rows)) / self.hyperparameters.length)
 
     def sample(self, features: FloatArray, rng: np.random.Generator, *, spread: float = 1.0) -> FloatArray:
         """Draw one function from the posterior and return its value at each row, [M], in standard scores.
@@ -117,10 +128,6 @@ class Surrogate:
         rows: FloatArray = (np.asarray(features, dtype=np.float64) - self._center) / self._scale
         return rows
 
-    def _score(self, standard: FloatArray) -> FloatArray:
-        values: FloatArray = np.interp(standard, self._knots, self._levels)
-        return values
-
 
 def fit_hyperparameters(features: FloatArray, scores: FloatArray) -> Hyperparameters:
     """Maximise the marginal likelihood times weak log-normal priors, from one fixed start, on at most `LARGEST_FIT`."""
@@ -136,7 +143,7 @@ def fit_hyperparameters(features: FloatArray, scores: FloatArray) -> Hyperparame
         decay = np.exp(-scaled)
         matern = (1 + scaled + scaled * scaled / 3) * decay
         covariance = 1 + own.linear * linear + own.matern * matern
-        covariance[diagonal] += own.noise + _JITTER
+        covariance[diagonal] += own.noise + JITTER
         factor, failed = dpotrf(covariance, lower=1)
         if failed:
             return 1e10, np.zeros(4)
@@ -182,6 +189,15 @@ def standard_scores(scores: FloatArray) -> FloatArray:
     distance = (scores - median) / max(high - low, 1e-9)
     distance = np.where(distance < 0, -np.log1p(np.maximum(-distance, 0)), distance)
     return _unit(_unit(quantiles) + _unit(distance))
+
+
+def scores_of(standard: FloatArray, scores: FloatArray) -> FloatArray:
+    """Put values on the scale of `standard_scores(scores)` back on that of the scores, within their range."""
+    knots, first = np.unique(standard_scores(scores), return_index=True)
+    low, high = np.quantile(scores, [0.25, 0.75])
+    levels = np.maximum(scores[first], low - 3 * (high - low))  # between outliers nothing is known
+    values: FloatArray = np.interp(standard, knots, levels)
+    return values
 
 
 def _unit(values: FloatArray) -> FloatArray:

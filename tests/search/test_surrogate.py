@@ -71,3 +71,54 @@ def test_more_scores_than_it_works_on_are_thinned():
     surrogate = Surrogate(features, by_macs(points), fit_hyperparameters(features, by_macs(points)))
     mean, _ = surrogate.posterior(features)
     assert np.corrcoef(mean, by_macs(points))[0, 1] > 0.95
+
+
+def luck_above(seed):
+    """Return points, scores of a first rung, and those of a rung above: of its best third, mostly luck."""
+    rng, truth = np.random.default_rng(seed), by_macs(RANDOM)
+    scores = truth + rng.normal(0, 0.3 * truth.std(), 60)
+    up = np.argsort(-scores)[:20]
+    above = np.full(60, np.nan)
+    above[up] = truth[up] + rng.normal(0, truth[up].std(), 20)
+    return truth, scores, up, above
+
+
+def test_a_rung_of_noisy_scores_is_ranked_better_with_what_the_rung_below_has_said():
+    alone, with_below = [], []
+    for seed in range(10):
+        truth, scores, up, above = luck_above(seed)
+        alone.append(np.corrcoef(recommend(DEFAULT, RANDOM[up], above[up]), truth[up])[0, 1])
+        with_below.append(np.corrcoef(recommend(DEFAULT, RANDOM, scores, above)[up], truth[up])[0, 1])
+    assert np.mean(with_below) > np.mean(alone) + 0.1
+
+
+def test_a_rung_that_contradicts_the_one_below_is_believed():
+    _, scores, up, above = luck_above(0)
+    above[up] = -by_macs(RANDOM[up])
+    trusted = recommend(DEFAULT, RANDOM, scores, above)[up]
+    assert np.corrcoef(trusted, above[up])[0, 1] > 0.7
+
+
+def test_what_no_rung_can_tell_is_left_out_and_few_scores_stand_for_themselves():
+    _, scores, up, above = luck_above(0)
+    trusted = recommend(DEFAULT, RANDOM, scores, above)
+    assert (np.isnan(trusted) == np.isnan(above)).all()
+    highest = np.where(np.isin(np.arange(60), up[:8]), above, np.nan)
+    three = recommend(DEFAULT, RANDOM, scores, above, highest)
+    assert (~np.isnan(three)).sum() == 8
+    assert three[up[:8]].max() <= highest[up[:8]].max()
+    few = np.where(np.isin(np.arange(60), up[:5]), above, np.nan)
+    np.testing.assert_array_equal(recommend(DEFAULT, RANDOM, scores, few), few)
+
+
+def test_equal_scores_above_are_learnt_from_without_a_warning():
+    _, scores, up, above = luck_above(0)
+    above[up] = 0.5
+    assert (recommend(DEFAULT, RANDOM, scores, above)[up] == 0.5).all()
+
+
+def test_a_thousand_networks_on_each_of_two_rungs_are_no_burden():
+    rng = np.random.default_rng(0)
+    points = np.repeat(RANDOM, 20, axis=0)
+    scores = rng.normal(size=1200)
+    assert np.isfinite(recommend(DEFAULT, points, scores, scores + rng.normal(size=1200))).all()

@@ -1,0 +1,104 @@
+"""What longer trainings say of networks, given what shorter ones have said: a Gaussian belief, raised rung by rung.
+
+Few come up to a rung, all of them good, so their scores there are mostly noise; what ranked them further down is not.
+Each rung takes the belief of the one below for its prior: the true scores are those of below times a factor, plus a
+process of their own, as in the autoregressive model of Kennedy and O'Hagan, "Predicting the output from a complex
+computer code when fast approximations are available" (Biometrika 87, 2000), fitted rung by rung as in Le Gratiet and
+Garnier, "Recursive co-kriging model for design of computer experiments with multiple levels of fidelity" (2014).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dpotrf
+from scipy.optimize import minimize
+
+from budgetnas.search.surrogate import JITTER, LARGEST, LARGEST_FIT, Surrogate, standard_scores, subset
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+_PRIOR_MEAN = np.array([0.7, *np.log([0.2, 0.3])])  # of factor, log own, log noise: weak, and the start
+_PRIOR_SD = np.array([0.4, 1.0, 1.0])
+_BOUNDS = [(-2.0, 2.0), (-9.0, 3.0), (-7.0, 2.0)]
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What is believed of the true scores of N networks at one rung, in standard scores of that rung.
+
+    Attributes:
+        mean: [N].
+        covariance: [N, N].
+        likeness: [N, N], correlation of what a rung may add to them, by their features.
+    """
+
+    mean: FloatArray
+    covariance: FloatArray
+    likeness: FloatArray
+
+    def risen(self, rows: IntArray, scores: FloatArray) -> Belief:
+        """Return the belief at the next rung, of the same networks.
+
+        Args:
+            rows: [n] which of them were trained there, each once.
+            scores: [n] what they scored.
+        """
+        prior = self._scaled(rows)
+        factor, own, noise = _fit(prior, rows, scores)
+        keep = subset(scores, LARGEST)
+        here, targets = rows[keep], standard_scores(scores)[keep]
+        mean, covariance = factor * prior.mean, 1 + factor**2 * prior.covariance + own * prior.likeness
+        observed = covariance[np.ix_(here, here)] + (noise + JITTER) * np.eye(len(here))
+        cross = covariance[:, here]
+        solved = cho_solve(cho_factor(observed, lower=True), np.column_stack([targets - mean[here], cross.T]))
+        return Belief(
+            mean=mean + cross @ solved[:, 0],
+            covariance=covariance - cross @ solved[:, 1:],
+            likeness=prior.likeness,
+        )
+
+    def _scaled(self, rows: IntArray) -> Belief:
+        """Put it on a scale on which the rows are expected to have mean 0 and variance 1."""
+        among = self.covariance[np.ix_(rows, rows)]
+        spread = self.mean[rows].var() + among.diagonal().mean() - among.mean()
+        scale = np.sqrt(max(spread, JITTER))
+        return Belief(
+            mean=(self.mean - self.mean[rows].mean()) / scale,
+            covariance=self.covariance / scale**2,
+            likeness=self.likeness,
+        )
+
+
+def first_belief(features: FloatArray, scores: FloatArray, wanted: FloatArray) -> Belief:
+    """Return what the first rung says of the networks `wanted` [N, F], learnt from features [M, F] and scores [M]."""
+    surrogate = Surrogate(features, scores)
+    mean, covariance = surrogate.joint(wanted)
+    return Belief(mean=mean, covariance=covariance, likeness=surrogate.likeness(wanted))
+
+
+def _fit(prior: Belief, rows: IntArray, scores: FloatArray) -> tuple[float, float, float]:
+    """Return factor, own variance and noise of highest marginal likelihood times weak priors."""
+    keep = subset(scores, LARGEST_FIT)
+    here, targets = rows[keep], standard_scores(scores)[keep]
+    mean, grid = prior.mean[here], np.ix_(here, here)
+    below, likeness = prior.covariance[grid], prior.likeness[grid]
+
+    def loss(point: FloatArray) -> float:
+        factor, (own, noise) = point[0], np.exp(point[1:])
+        covariance = 1 + factor**2 * below + own * likeness + (noise + JITTER) * np.eye(len(here))
+        lower, failed = dpotrf(covariance, lower=1)
+        if failed:
+            return 1e10
+        away, residual = (point - _PRIOR_MEAN) / _PRIOR_SD, targets - factor * mean
+        value = residual @ cho_solve((lower, True), residual) / 2 + np.log(lower.diagonal()).sum() + away @ away / 2
+        return float(value)
+
+    found = minimize(loss, _PRIOR_MEAN, method="L-BFGS-B", bounds=_BOUNDS, options={"maxiter": 30, "ftol": 1e-5})
+    factor, log_own, log_noise = map(float, found.x)
+    return factor, exp(log_own), exp(log_noise)
