@@ -9,7 +9,7 @@ Garnier, "Recursive co-kriging model for design of computer experiments with mul
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp
 
 import numpy as np
@@ -49,30 +49,35 @@ class Belief:
             rows: [n] which of them were trained there, each once.
             scores: [n] what they scored.
         """
-        prior = self._scaled(rows)
-        factor, own, noise = _fit(prior, rows, scores)
-        keep = subset(scores, LARGEST)
-        here, targets = rows[keep], standard_scores(scores)[keep]
-        mean, covariance = factor * prior.mean, 1 + factor**2 * prior.covariance + own * prior.likeness
-        observed = covariance[np.ix_(here, here)] + (noise + JITTER) * np.eye(len(here))
-        cross = covariance[:, here]
-        solved = cho_solve(cho_factor(observed, lower=True), np.column_stack([targets - mean[here], cross.T]))
-        return Belief(
-            mean=mean + cross @ solved[:, 0],
-            covariance=covariance - cross @ solved[:, 1:],
-            likeness=prior.likeness,
+        below, targets = self._scaled(rows), standard_scores(scores)
+        fitted, keep = subset(scores, LARGEST_FIT), subset(scores, LARGEST)
+        factor, own, noise = _fit(below.among(rows[fitted]), targets[fitted])
+        prior, here = below.before_scores(factor, own), rows[keep]
+        observed = prior.among(here).covariance + (noise + JITTER) * np.eye(len(here))
+        cross = prior.covariance[:, here]
+        solved = cho_solve(
+            cho_factor(observed, lower=True), np.column_stack([targets[keep] - prior.mean[here], cross.T])
         )
+        return replace(
+            prior, mean=prior.mean + cross @ solved[:, 0], covariance=prior.covariance - cross @ solved[:, 1:]
+        )
+
+    def among(self, rows: IntArray) -> Belief:
+        """Return what it says of some networks alone."""
+        grid = np.ix_(rows, rows)
+        return Belief(mean=self.mean[rows], covariance=self.covariance[grid], likeness=self.likeness[grid])
+
+    def before_scores(self, factor: float, own: float) -> Belief:
+        """Return the belief at the next rung before any score is known there: its level is open."""
+        covariance = 1 + factor**2 * self.covariance + own * self.likeness
+        return replace(self, mean=factor * self.mean, covariance=covariance)
 
     def _scaled(self, rows: IntArray) -> Belief:
         """Put it on a scale on which the rows are expected to have mean 0 and variance 1."""
-        among = self.covariance[np.ix_(rows, rows)]
-        spread = self.mean[rows].var() + among.diagonal().mean() - among.mean()
+        here = self.among(rows)
+        spread = here.mean.var() + here.covariance.diagonal().mean() - here.covariance.mean()
         scale = np.sqrt(max(spread, JITTER))
-        return Belief(
-            mean=(self.mean - self.mean[rows].mean()) / scale,
-            covariance=self.covariance / scale**2,
-            likeness=self.likeness,
-        )
+        return replace(self, mean=(self.mean - here.mean.mean()) / scale, covariance=self.covariance / scale**2)
 
 
 def first_belief(features: FloatArray, scores: FloatArray, wanted: FloatArray) -> Belief:
@@ -82,20 +87,16 @@ def first_belief(features: FloatArray, scores: FloatArray, wanted: FloatArray) -
     return Belief(mean=mean, covariance=covariance, likeness=surrogate.likeness(wanted))
 
 
-def _fit(prior: Belief, rows: IntArray, scores: FloatArray) -> tuple[float, float, float]:
+def _fit(below: Belief, targets: FloatArray) -> tuple[float, float, float]:
     """Return factor, own variance and noise of highest marginal likelihood times weak priors."""
-    keep = subset(scores, LARGEST_FIT)
-    here, targets = rows[keep], standard_scores(scores)[keep]
-    mean, grid = prior.mean[here], np.ix_(here, here)
-    below, likeness = prior.covariance[grid], prior.likeness[grid]
 
     def loss(point: FloatArray) -> float:
         factor, (own, noise) = point[0], np.exp(point[1:])
-        covariance = 1 + factor**2 * below + own * likeness + (noise + JITTER) * np.eye(len(here))
-        lower, failed = dpotrf(covariance, lower=1)
+        prior = below.before_scores(factor, own)
+        lower, failed = dpotrf(prior.covariance + (noise + JITTER) * np.eye(len(targets)), lower=1)
         if failed:
             return 1e10
-        away, residual = (point - _PRIOR_MEAN) / _PRIOR_SD, targets - factor * mean
+        away, residual = (point - _PRIOR_MEAN) / _PRIOR_SD, targets - prior.mean
         value = residual @ cho_solve((lower, True), residual) / 2 + np.log(lower.diagonal()).sum() + away @ away / 2
         return float(value)
 

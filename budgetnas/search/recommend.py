@@ -35,10 +35,11 @@ def recommend(space: Space, points: IntArray, scores: FloatArray, *above: FloatA
     with one_thread():
         if not above:
             return Surrogate(features, scores).posterior(features)[0]
-        come_up = np.flatnonzero(~np.isnan(above[0]))
+        come_up = np.flatnonzero(~np.isnan(above).all(axis=0))  # a rung put in between may lack some of those above
         belief = first_belief(features, scores, features[come_up])
-        for rung in above:
-            rows = np.flatnonzero(~np.isnan(rung[come_up]))
-            belief = belief.risen(rows, rung[come_up][rows])
+        for rung in (column[come_up] for column in above):
+            rows = np.flatnonzero(~np.isnan(rung))
+            if len(rows) >= FEWEST:
+                belief = belief.risen(rows, rung[rows])
     last[come_up[rows]] = scores_of(belief.mean[rows], last[come_up[rows]])
     return last

@@ -26,7 +26,7 @@ import numpy as np
 import optuna
 import scipy
 from counting import processor
-from regret import Table, Visits, read
+from regret import Table, Visits, read, with_error
 from threadpoolctl import threadpool_limits
 
 from budgetnas.budget.cap import parse_cap
@@ -104,15 +104,11 @@ def show(table: Table, file: str, cap: int, repeats: int) -> None:
             for rule in (MEAN, *(f"{margin:g} sd" for margin in MARGINS)):
                 values = np.array(cells[trained, promoted, rule])
                 size, share = values[:, 1].mean() / 1e6, values[:, 1].mean() / base[:, 1].mean() - 1
-                line = f"{trained:>7}{promoted:>10}  {rule:<8}{_mean(values[:, 0]):>16}"
-                more = "" if rule == MEAN else f"{_mean(values[:, 0] - base[:, 0], sign='+'):>18}"
+                line = f"{trained:>7}{promoted:>10}  {rule:<8}{with_error(values[:, 0]):>16}"
+                more = "" if rule == MEAN else f"{with_error(values[:, 0] - base[:, 0], sign=True):>18}"
                 print(f"{line}{more:>18}{size:>12.3f}" + ("" if rule == MEAN else f"{share:>+9.1%}"))
         if trained != AFTER[-1]:
             print()
-
-
-def _mean(values: np.ndarray, *, sign: str = "") -> str:
-    return f"{values.mean():{sign}.3f} +-{values.std(ddof=1) / len(values) ** 0.5:.3f}"
 
 
 def main() -> None:

@@ -322,7 +322,7 @@ def main() -> None:
     for name, found in runs.items():
         for kind in ("recommended", "observed"):
             values = np.array([getattr(run, kind) for run in found])
-            cells = "".join(f"{_mean(values[:, i]):>16}" for i in range(len(after)))
+            cells = "".join(f"{with_error(values[:, i]):>16}" for i in range(len(after)))
             trials = len(found) * min(max(AFTER), int(fitting.sum()))
             rest = (
                 f"{1000 * sum(run.seconds for run in found) / trials:>14.1f}"
@@ -335,10 +335,14 @@ def main() -> None:
     print(f"\npaired difference in the regret of the recommended net to {first} (above 0: {first} is better)")
     for name in words.samplers[1:]:
         difference = [np.subtract(b.recommended, a.recommended) for a, b in zip(runs[first], runs[name], strict=True)]
-        print(f"{name:<27}" + "".join(f"{_mean(np.array(difference)[:, i], sign=True):>16}" for i in range(len(after))))
+        print(
+            f"{name:<27}"
+            + "".join(f"{with_error(np.array(difference)[:, i], sign=True):>16}" for i in range(len(after)))
+        )
 
 
-def _mean(values: np.ndarray, *, sign: bool = False) -> str:
+def with_error(values: np.ndarray, *, sign: bool = False) -> str:
+    """Write a mean and its standard error."""
     error = values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else float("nan")
     return f"{values.mean():{'+' if sign else ''}.3f} +-{error:.3f}"
 

@@ -28,7 +28,7 @@ import numpy as np
 import optuna
 import scipy
 from counting import processor
-from regret import Table, read
+from regret import Table, read, with_error
 from threadpoolctl import threadpool_limits
 
 from budgetnas.budget.cap import parse_cap
@@ -92,12 +92,8 @@ def show(table: Table, title: str, cap: int, noise: tuple[float, float], repeats
             base = np.array(cells[trained, promoted, ALONE])
             for rule in RULES:
                 values = np.array(cells[trained, promoted, rule])
-                more = "" if rule == ALONE else f"{_mean(values - base, sign='+'):>18}"
-                print(f"{trained:>7}{promoted:>10}  {rule:<12}{_mean(values):>16}{more}")
-
-
-def _mean(values: np.ndarray, *, sign: str = "") -> str:
-    return f"{values.mean():{sign}.3f} +-{values.std(ddof=1) / len(values) ** 0.5:.3f}"
+                more = "" if rule == ALONE else f"{with_error(values - base, sign=True):>18}"
+                print(f"{trained:>7}{promoted:>10}  {rule:<12}{with_error(values):>16}{more}")
 
 
 def main() -> None:

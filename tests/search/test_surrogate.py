@@ -111,6 +111,19 @@ def test_what_no_rung_can_tell_is_left_out_and_few_scores_stand_for_themselves()
     np.testing.assert_array_equal(recommend(DEFAULT, RANDOM, scores, few), few)
 
 
+def test_networks_that_lack_a_rung_put_in_between_are_ranked_with_the_others():
+    truth, scores, up, above = luck_above(0)
+    between = np.where(np.isin(np.arange(60), up[8:]), above, np.nan)
+    trusted = recommend(DEFAULT, RANDOM, scores, between, above)
+    lacks = up[:8]
+    assert (trusted[lacks] != above[lacks]).all()
+    assert np.corrcoef(trusted[up], truth[up])[0, 1] > np.corrcoef(above[up], truth[up])[0, 1]
+    few = np.where(np.isin(np.arange(60), up[:1]), above, np.nan)
+    np.testing.assert_array_equal(
+        recommend(DEFAULT, RANDOM, scores, few, above), recommend(DEFAULT, RANDOM, scores, above)
+    )
+
+
 def test_equal_scores_above_are_learnt_from_without_a_warning():
     _, scores, up, above = luck_above(0)
     above[up] = 0.5
