@@ -5,8 +5,8 @@ from __future__ import annotations
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.study import load_study
 from budgetnas.pipeline.ladder import make_ladder, ranges_of
-from budgetnas.pipeline.prepare import Prepared, prepare
 from budgetnas.pipeline.stages import Wanted
+from budgetnas.preparation.prepare import Prepared, prepare
 from budgetnas.records.trial import TrialState
 from budgetnas.storage.study import StudyStore
 

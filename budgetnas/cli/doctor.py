@@ -27,8 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
     import json
     from dataclasses import asdict
 
-    from budgetnas.pipeline.advice import advise
-    from budgetnas.pipeline.machine import examine
+    from budgetnas.preparation.advice import advise
+    from budgetnas.preparation.machine import examine
 
     machine = examine(Path(arguments.out), Path(arguments.data_dir))
     advice = advise(machine)

@@ -13,8 +13,8 @@ from budgetnas.exceptions import UsageError
 from budgetnas.records.numbers import plural
 
 if TYPE_CHECKING:
-    from budgetnas.pipeline.declared import Job
-    from budgetnas.pipeline.summary import Row
+    from budgetnas.jobs.job import Job
+    from budgetnas.jobs.summary import Row
 
 DESCRIPTION = (
     "Train models 1-5 of the report on all training images, watching the test set after every epoch as it did. Nothing "
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     models = _chosen(arguments.models)
     wishes = read_wishes(arguments, name=arguments.name)
 
-    from budgetnas.pipeline.jobs import reproduce_job
+    from budgetnas.jobs.declare import reproduce_job
 
     job = reproduce_job(models, wishes)
     head = [

@@ -11,8 +11,8 @@ from budgetnas.cli.trainings import add_training_arguments, carry_out, print_tab
 from budgetnas.records.numbers import plural, write_macs
 
 if TYPE_CHECKING:
-    from budgetnas.pipeline.declared import Job
-    from budgetnas.pipeline.summary import Row
+    from budgetnas.jobs.job import Job
+    from budgetnas.jobs.summary import Row
 
 DESCRIPTION = (
     "Train one network on the train split, scored on validation after every epoch and tested once at its end. The same "
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     spec = ResNetSpec.from_stages(parse_list(arguments.blocks, "--blocks"), parse_list(arguments.widths, "--widths"))
     wishes = read_wishes(arguments, name=arguments.name or f"train-{spec.id}-s{arguments.seed}")
 
-    from budgetnas.pipeline.jobs import train_job
+    from budgetnas.jobs.declare import train_job
 
     job = train_job(spec, wishes)
     candidate, data = job.runs[0].candidate, job.data

@@ -15,9 +15,10 @@ from budgetnas.exceptions import UsageError
 from budgetnas.records.numbers import plural
 
 if TYPE_CHECKING:
-    from budgetnas.pipeline.declared import Job, Measured
-    from budgetnas.pipeline.jobs import Wishes
-    from budgetnas.pipeline.summary import Row
+    from budgetnas.jobs.declare import Wishes
+    from budgetnas.jobs.job import Job
+    from budgetnas.jobs.run import Measured
+    from budgetnas.jobs.summary import Row
     from budgetnas.records.engine import EpochReport
     from budgetnas.records.trial import Trial
 
@@ -53,7 +54,7 @@ def read_wishes(arguments: argparse.Namespace, *, name: str) -> Wishes:
         UsageError: a value breaks its rule.
     """
     from budgetnas.config.study import DataConfig, OutputConfig
-    from budgetnas.pipeline.jobs import Wishes
+    from budgetnas.jobs.declare import Wishes
 
     for option, low, high in (
         ("epochs", 1, 100_000),
@@ -100,8 +101,8 @@ def carry_out(
 
     from dataclasses import asdict
 
-    from budgetnas.pipeline.declared import run_job
-    from budgetnas.pipeline.summary import rows, write_tables
+    from budgetnas.jobs.run import run_job
+    from budgetnas.jobs.summary import rows, write_tables
 
     out = sys.stderr if as_json else sys.stdout
 

@@ -10,15 +10,15 @@ from typing import Any
 from budgetnas.config.study import EvidenceConfig, StudyConfig
 from budgetnas.outcome.calibration import Calibration, read_calibration, write_calibration
 from budgetnas.outcome.setup import CALIBRATION
-from budgetnas.pipeline.engines import connected, engine_of
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.level import Level
 from budgetnas.pipeline.listener import Check, Everyone, Listener
 from budgetnas.pipeline.opened import opened, rehearsed
 from budgetnas.pipeline.plan import Plan, make_plan
-from budgetnas.pipeline.prepare import Prepared, prepare
-from budgetnas.pipeline.provenance import add_driver
 from budgetnas.pipeline.stages import ListedStage, Wanted, missing, run_level
+from budgetnas.preparation.engines import connected, engine_of
+from budgetnas.preparation.prepare import Prepared, prepare
+from budgetnas.preparation.provenance import add_driver
 from budgetnas.records.engine import Engine
 from budgetnas.records.levels import FULL, rung_name
 from budgetnas.records.numbers import plural

@@ -9,8 +9,8 @@ from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.models import find_model, paper_models
 from budgetnas.config.study import FOUND_CONTROLS
 from budgetnas.exceptions import InfeasibleBudgetError
-from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.stages import Wanted
+from budgetnas.preparation.prepare import Prepared
 from budgetnas.promotion.select import Finalist
 from budgetnas.records.levels import WINNER, complete
 from budgetnas.records.streams import Use, generator

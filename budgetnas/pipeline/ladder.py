@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from budgetnas.pipeline.controls import controls
 from budgetnas.pipeline.level import Level
-from budgetnas.pipeline.prepare import Prepared
+from budgetnas.preparation.prepare import Prepared
 from budgetnas.records.levels import CONTROLS, FULL, rung_name
 from budgetnas.records.trial import Candidate
 from budgetnas.storage.database import Storage

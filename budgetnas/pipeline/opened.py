@@ -9,12 +9,12 @@ from pathlib import Path
 
 from budgetnas.config.writer import write_toml
 from budgetnas.outcome.setup import CALIBRATION
-from budgetnas.pipeline.describe import setup_of
 from budgetnas.pipeline.ladder import Ladder, make_ladder, ranges_of
-from budgetnas.pipeline.prepare import Prepared
-from budgetnas.pipeline.public import public
 from budgetnas.pipeline.resume import hold
 from budgetnas.pipeline.takeover import find_source, take_over
+from budgetnas.preparation.describe import setup_of
+from budgetnas.preparation.prepare import Prepared
+from budgetnas.preparation.public import public
 from budgetnas.records.levels import FULL
 from budgetnas.storage.copied import copied
 from budgetnas.storage.database import Storage, found_url, open_storage, sqlite_url, study_names

@@ -13,8 +13,8 @@ from budgetnas.arch.spec import ResNetSpec
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.outcome.costs import Cost
 from budgetnas.outcome.setup import CALIBRATION, SEARCH
-from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.trials import Clock, end_of_level
+from budgetnas.preparation.prepare import Prepared
 from budgetnas.records.engine import Engine, Failed, Finished
 from budgetnas.records.levels import rung_name
 from budgetnas.training.tasks import Timed, TimeTask

@@ -9,12 +9,12 @@ from budgetnas.arch.spec import DataShape
 from budgetnas.complexity.counter import count
 from budgetnas.config.study import flatten
 from budgetnas.pipeline.controls import controls
-from budgetnas.pipeline.public import public
+from budgetnas.preparation.public import public
 from budgetnas.records.numbers import plural, write_macs, write_time
 
 if TYPE_CHECKING:
     from budgetnas.pipeline.plan import Plan
-    from budgetnas.pipeline.prepare import Prepared
+    from budgetnas.preparation.prepare import Prepared
 
 LONG_SECONDS = 2 * 3600
 

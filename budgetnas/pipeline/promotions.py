@@ -7,8 +7,8 @@ from typing import Any
 
 from budgetnas.outcome.trusted import trusted_scores
 from budgetnas.pipeline.ladder import Ladder
-from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.stages import Wanted
+from budgetnas.preparation.prepare import Prepared
 from budgetnas.promotion.select import promote
 from budgetnas.records.levels import complete
 from budgetnas.records.streams import Use, generator

@@ -8,11 +8,11 @@ from budgetnas.exceptions import StudyMismatchError
 from budgetnas.outcome.ended import ALL_DONE, RAN_OUT
 from budgetnas.outcome.setup import SEARCH
 from budgetnas.pipeline.controls import controls, wanted_controls
-from budgetnas.pipeline.identity import hold_identity, identity_of
 from budgetnas.pipeline.ladder import Ladder
-from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.promotions import KEPT, rise, wanted
 from budgetnas.pipeline.stages import Wanted, key_of, missing
+from budgetnas.preparation.identity import hold_identity, identity_of
+from budgetnas.preparation.prepare import Prepared
 from budgetnas.promotion.select import finalists
 from budgetnas.records.levels import CONTROLS, FULL, complete, counted, in_words, rung_name
 from budgetnas.records.looks import Looks

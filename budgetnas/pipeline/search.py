@@ -16,7 +16,6 @@ from budgetnas.outcome.setup import SEARCH
 from budgetnas.outcome.write import write_reports
 from budgetnas.pipeline.board import Board
 from budgetnas.pipeline.controls import record_controls, wanted_controls
-from budgetnas.pipeline.engines import connected, engine_of
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.level import Level
 from budgetnas.pipeline.listener import Check, Everyone, Listener
@@ -25,12 +24,13 @@ from budgetnas.pipeline.meter import Meter
 from budgetnas.pipeline.opened import opened, rehearsed
 from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.plan_lines import search_lines
-from budgetnas.pipeline.prepare import Prepared, prepare
 from budgetnas.pipeline.promotions import decide, wanted
-from budgetnas.pipeline.provenance import add_driver
 from budgetnas.pipeline.resume import is_done, why_stopped, work_left
 from budgetnas.pipeline.stages import ListedStage, ProxyStage, Wanted, run_level
 from budgetnas.pipeline.winner import choose
+from budgetnas.preparation.engines import connected, engine_of
+from budgetnas.preparation.prepare import Prepared, prepare
+from budgetnas.preparation.provenance import add_driver
 from budgetnas.records.engine import Engine, Work
 from budgetnas.records.levels import complete
 from budgetnas.search.samplers import Sampler, make_sampler

@@ -11,8 +11,8 @@ from budgetnas.pipeline.level import Level
 from budgetnas.pipeline.listener import Listener
 from budgetnas.pipeline.meter import Meter
 from budgetnas.pipeline.plan import Plan
-from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.trials import Stage, run_stage
+from budgetnas.preparation.prepare import Prepared
 from budgetnas.records.engine import Engine
 from budgetnas.records.levels import counted
 from budgetnas.records.streams import derived_seed

@@ -12,8 +12,8 @@ from typing import Any
 
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.outcome.setup import SEARCH
-from budgetnas.pipeline.identity import changes, identity_of, told
-from budgetnas.pipeline.prepare import Prepared
+from budgetnas.preparation.identity import changes, identity_of, told
+from budgetnas.preparation.prepare import Prepared
 from budgetnas.records.levels import FULL, rung_name
 from budgetnas.storage.copied import add_finished
 from budgetnas.storage.database import Storage, open_storage, run_url, study_names

@@ -12,7 +12,7 @@ from pathlib import Path
 from budgetnas.arch.spec import DataShape
 from budgetnas.config.recipe import load_recipe
 from budgetnas.config.study import load_study
-from budgetnas.pipeline.prepare import BAND_FACTOR, FEWEST_IN_BAND
+from budgetnas.preparation.prepare import BAND_FACTOR, FEWEST_IN_BAND
 from budgetnas.records.numbers import write_macs
 from budgetnas.space.band import choose_band, fitting
 from budgetnas.space.index import make_index

@@ -31,10 +31,10 @@ import fake
 from budgetnas.config.study import load_study
 from budgetnas.engine.local import LocalEngine
 from budgetnas.pipeline.ladder import make_ladder, ranges_of
-from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.search import make_study_sampler
 from budgetnas.pipeline.stages import ProxyStage
 from budgetnas.pipeline.trials import Clock, run_stage
+from budgetnas.preparation.prepare import prepare
 from budgetnas.records.engine import Event, Finished, Progressed
 from budgetnas.records.trial import TrialState
 from budgetnas.storage.database import open_storage, sqlite_url

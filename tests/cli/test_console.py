@@ -11,7 +11,7 @@ from budgetnas.outcome.costs import Cost
 from budgetnas.pipeline.listener import Progress
 from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.plan_lines import plan_lines, search_lines, seed_lines
-from budgetnas.pipeline.prepare import prepare
+from budgetnas.preparation.prepare import prepare
 from budgetnas.records.table import Table
 
 

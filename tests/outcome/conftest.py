@@ -5,9 +5,9 @@ from small_studies import first, ladder_of, prepared, train
 
 from budgetnas.outcome.result import read_result
 from budgetnas.pipeline.controls import record_controls, wanted_controls
-from budgetnas.pipeline.describe import setup_of
 from budgetnas.pipeline.promotions import decide, wanted
 from budgetnas.pipeline.winner import choose
+from budgetnas.preparation.describe import setup_of
 from budgetnas.promotion.select import finalists
 from budgetnas.storage.database import open_storage, sqlite_url
 

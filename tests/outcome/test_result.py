@@ -13,7 +13,7 @@ from budgetnas.outcome.rewrite import rewrite
 from budgetnas.outcome.setup import read_setup
 from budgetnas.outcome.told import as_json, headline, tables
 from budgetnas.outcome.write import write_reports
-from budgetnas.pipeline.describe import setup_of
+from budgetnas.preparation.describe import setup_of
 
 
 @pytest.fixture

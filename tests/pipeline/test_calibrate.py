@@ -10,7 +10,7 @@ from small_studies import ladder_of, prepared, train
 from budgetnas.outcome.calibration import as_json, fidelity_table, read_calibration, write_calibration
 from budgetnas.outcome.setup import CALIBRATION
 from budgetnas.pipeline.calibrate import _levels, _prepare, networks
-from budgetnas.pipeline.describe import setup_of
+from budgetnas.preparation.describe import setup_of
 from budgetnas.storage.database import open_storage, sqlite_url
 
 

@@ -10,7 +10,7 @@ from small_studies import prepared
 from budgetnas.config.study import EvidenceConfig, load_study
 from budgetnas.pipeline.calibrate import networks
 from budgetnas.pipeline.controls import controls, wanted_controls
-from budgetnas.pipeline.prepare import prepare
+from budgetnas.preparation.prepare import prepare
 from budgetnas.promotion.select import Finalist
 from budgetnas.records.streams import Use
 from budgetnas.search.history import History

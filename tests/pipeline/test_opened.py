@@ -10,7 +10,7 @@ from budgetnas.config.study import load_study
 from budgetnas.exceptions import StorageError, StudyMismatchError
 from budgetnas.outcome.setup import CALIBRATION, SEARCH
 from budgetnas.pipeline.opened import opened, rehearsed, study_file
-from budgetnas.pipeline.prepare import prepare
+from budgetnas.preparation.prepare import prepare
 from budgetnas.training.device import find_hardware
 
 

@@ -13,10 +13,10 @@ from budgetnas.config.study import load_study
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.level import Level
 from budgetnas.pipeline.plan_lines import seed_lines
-from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.search import make_study_sampler
 from budgetnas.pipeline.stages import ProxyStage
 from budgetnas.pipeline.trials import Clock, check_failures, end_of_level, run_stage
+from budgetnas.preparation.prepare import prepare
 from budgetnas.records.engine import EpochReport, Failed, Finished, Progressed
 from budgetnas.records.trial import TrialState
 from budgetnas.storage.database import open_storage, sqlite_url

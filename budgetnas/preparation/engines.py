@@ -10,7 +10,7 @@ from functools import partial
 from budgetnas.config.study import StudyConfig
 from budgetnas.engine.local import LocalEngine
 from budgetnas.exceptions import UsageError
-from budgetnas.pipeline.prepare import Prepared
+from budgetnas.preparation.prepare import Prepared
 from budgetnas.records.engine import Engine, Work
 from budgetnas.training.device import Hardware, find_hardware
 from budgetnas.training.perform import perform, perform_on

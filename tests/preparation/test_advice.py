@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from budgetnas.pipeline.advice import advise
+from budgetnas.preparation.advice import advise
 from budgetnas.records.machine import DataSet, Device, Machine
 
 GB = 10**9

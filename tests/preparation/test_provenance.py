@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import subprocess
 
-from budgetnas.pipeline.provenance import git_commit
+from budgetnas.preparation.provenance import git_commit
 
 
 def git(folder, *words):

@@ -9,8 +9,9 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from statistics import mean, stdev
 
-from budgetnas.pipeline.curves import COLUMNS
-from budgetnas.pipeline.declared import Job, Measured
+from budgetnas.jobs.curves import COLUMNS
+from budgetnas.jobs.job import Job
+from budgetnas.jobs.run import Measured
 from budgetnas.storage.files import write_text
 
 

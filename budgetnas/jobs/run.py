@@ -1,4 +1,4 @@
-"""Trainings that a person declares, not a search: one network, or the report's models, as trials of a study."""
+"""A job done: its trainings as trials of a study, each with its curve, weights and look at the test set."""
 
 from __future__ import annotations
 
@@ -7,109 +7,32 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from budgetnas.config.recipe import Recipe
-from budgetnas.data.dataset import Dataset
 from budgetnas.data.statistics import normalisation
 from budgetnas.engine.local import LocalEngine
+from budgetnas.jobs.curves import read_curve, write_curve
+from budgetnas.jobs.job import Job
 from budgetnas.outcome.setup import TRAININGS, TrainingsSetup
-from budgetnas.pipeline.curves import read_curve, write_curve
-from budgetnas.pipeline.describe import data_facts
-from budgetnas.pipeline.identity import hold_identity
 from budgetnas.pipeline.looks import look
-from budgetnas.pipeline.provenance import record_driver
 from budgetnas.pipeline.stages import diverged
 from budgetnas.pipeline.trials import Clock, Stage, run_stage
+from budgetnas.preparation.describe import data_facts
+from budgetnas.preparation.identity import hold_identity
+from budgetnas.preparation.provenance import record_driver
 from budgetnas.records.engine import EpochReport
 from budgetnas.records.levels import complete, training_key
 from budgetnas.records.looks import Looks
 from budgetnas.records.streams import derived_seed
-from budgetnas.records.trial import Candidate, Trial, TrialState
+from budgetnas.records.trial import Trial, TrialState
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.files import digest, inside, own, write_bytes
 from budgetnas.storage.study import Ranges, StudyStore
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.perform import perform
-from budgetnas.training.tasks import Phase, Setting, Trained, TrainTask
+from budgetnas.training.tasks import Phase, Trained, TrainTask
 
 Heard = Callable[[Trial, EpochReport], None]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Declared:
-    """One training to be done.
-
-    Attributes:
-        candidate: the network; its origin is the name that it goes by.
-        phases: how long, and on which schedule.
-        repeat: number of the seed, from 0.
-    """
-
-    candidate: Candidate
-    phases: tuple[Phase, ...]
-    repeat: int
-
-    @property
-    def epochs(self) -> int:
-        """Length of all phases."""
-        return sum(phase.epochs for phase in self.phases)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Job:
-    """A study of declared trainings.
-
-    Attributes:
-        folder: of the run; its name is the study's.
-        data: the data set.
-        recipe: how all of them train.
-        setting: what all tasks share.
-        runs: the trainings.
-        learns_from: "train", or "all" for train and validation together.
-        watches: the split that is scored after every epoch.
-        epochs: where to stop early; None to do all that was declared.
-        seed: of everything random.
-        workers: trainings side by side.
-        gpus: how many GPUs to share among them.
-        device_name: hardware, for a person.
-        max_seconds: after which no epoch starts; None for no limit.
-    """
-
-    folder: Path
-    data: Dataset
-    recipe: Recipe
-    setting: Setting
-    runs: tuple[Declared, ...]
-    learns_from: Literal["train", "all"]
-    watches: Literal["validation", "test"]
-    epochs: int | None
-    seed: int
-    workers: int
-    gpus: int
-    device_name: str
-    max_seconds: float | None
-
-    def length(self, run: Declared) -> int:
-        """Return how many epochs of a training are asked for."""
-        return run.epochs if self.epochs is None else min(run.epochs, self.epochs)
-
-    def key(self, run: Declared) -> tuple[Any, ...]:
-        """Return what tells a training from others of the study."""
-        phases = tuple((phase.epochs, phase.period) for phase in run.phases)
-        return run.candidate.origin, run.candidate.spec.id, phases, run.repeat, self.length(run)
-
-    def identity(self) -> dict[str, Any]:
-        """Return everything that a training's numbers depend on, the network and its length aside."""
-        return {
-            **{f"recipe.{key}": value for key, value in asdict(self.recipe).items() if key != "description"},
-            "data.fingerprint": self.setting.fingerprint,
-            "learns_from": self.learns_from,
-            "watches": self.watches,
-            "seed": self.seed,
-            "device": self.setting.device,
-            "threads": self.setting.threads,
-        }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

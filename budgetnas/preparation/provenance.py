@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import budgetnas
 from budgetnas.config.study import flatten
-from budgetnas.pipeline.public import public
+from budgetnas.preparation.public import public
 from budgetnas.records.system import processor
 from budgetnas.storage.database import public_url
 from budgetnas.storage.study import StudyStore
 
 if TYPE_CHECKING:
-    from budgetnas.pipeline.prepare import Prepared
+    from budgetnas.preparation.prepare import Prepared
 
 PACKAGES = ("torch", "torchvision", "optuna", "numpy", "scikit-learn", "safetensors")
 

@@ -10,7 +10,7 @@ from typing import Any
 from budgetnas.config.study import FREE_KEYS
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.outcome.setup import CALIBRATION
-from budgetnas.pipeline.prepare import Prepared
+from budgetnas.preparation.prepare import Prepared
 
 _TOLD = 4
 _RUNGS = "proxy.rungs"

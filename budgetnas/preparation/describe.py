@@ -7,8 +7,8 @@ from dataclasses import replace
 from budgetnas.data.dataset import Dataset
 from budgetnas.data.statistics import normalisation
 from budgetnas.outcome.setup import SEARCH, DataFacts, Setup, TierFacts
-from budgetnas.pipeline.prepare import Prepared
-from budgetnas.pipeline.public import public
+from budgetnas.preparation.prepare import Prepared
+from budgetnas.preparation.public import public
 
 
 def data_facts(data: Dataset) -> DataFacts:

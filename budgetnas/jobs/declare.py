@@ -15,7 +15,7 @@ from budgetnas.config.study import DataConfig
 from budgetnas.data.dataset import Dataset
 from budgetnas.data.load import load_dataset, resolve
 from budgetnas.data.statistics import normalisation
-from budgetnas.pipeline.declared import Declared, Job
+from budgetnas.jobs.job import Declared, Job
 from budgetnas.records.trial import Candidate
 from budgetnas.training.device import find_hardware
 from budgetnas.training.tasks import Phase, Setting, whole
