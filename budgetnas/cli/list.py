@@ -1,4 +1,4 @@
-"""`budgetnas list`: the runs of a folder, a row each."""
+"""`budgetnas list`: the runs of a folder, or the networks of one run, a row each."""
 
 from __future__ import annotations
 
@@ -7,16 +7,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from budgetnas.outcome.networks import Network
     from budgetnas.outcome.runs import Run
     from budgetnas.records.table import Table
 
-DESCRIPTION = "List the runs of a folder, newest first: state, trainings done of asked, the best. Nothing is disturbed."
+DESCRIPTION = (
+    "List the runs of a folder, newest first: state, trainings done of asked, the best; of one run also its networks, "
+    "with their scores after each length of training. Nothing is disturbed."
+)
 EXAMPLE = "budgetnas list"
+MOST = 20  # networks on a terminal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("folder", nargs="?", default="runs", metavar="DIR", help="folder of runs (default runs)")
+    parser.add_argument(
+        "folder", nargs="?", default="runs", metavar="DIR", help="folder of runs, or of one (default runs)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -25,11 +32,17 @@ def run(arguments: argparse.Namespace) -> None:
     import json
     from dataclasses import asdict
 
-    from budgetnas.outcome.runs import find_runs
+    from budgetnas.outcome.networks import read_networks
+    from budgetnas.outcome.runs import find_runs, is_run
 
-    found = find_runs(Path(arguments.folder))
+    folder = Path(arguments.folder)
+    found = find_runs(folder)
+    networks = read_networks(folder) if is_run(folder) and found[0].state != "unreadable" else None
     if arguments.json:
-        print(json.dumps([asdict(one) for one in found], indent=2))
+        content = [asdict(one) for one in found]
+        if networks is not None:
+            content[0]["networks"] = [asdict(one) for one in networks]
+        print(json.dumps(content, indent=2))
         return
 
     from budgetnas.cli.tables import open_console, show_table
@@ -37,6 +50,8 @@ def run(arguments: argparse.Namespace) -> None:
     console = open_console()
     if found:
         show_table(console, _table(arguments.folder, found))
+        if networks:
+            show_table(console, _networks_table(arguments.folder, networks))
     else:
         console.print(f"`{arguments.folder}` holds no run yet: budgetnas search --max-params 5e6", markup=False)
 
@@ -75,6 +90,43 @@ def _notes(one: Run) -> list[str]:
     if one.score is not None and one.score_of not in (AFTER_FULL, AFTER_LAST):
         told.append(("best is", one.score_of))
     return [f"{one.name}: {what} {value}" for what, value in told if value]
+
+
+def _networks_table(folder: str, networks: list[Network]) -> Table:
+    from budgetnas.records.levels import epochs_of, in_order
+    from budgetnas.records.numbers import plural, write_macs
+    from budgetnas.records.table import Table
+
+    levels = in_order({level for one in networks for level in one.scores})
+    lengths = [plural(epochs_of(level) or 0, "epoch") if epochs_of(level) else level for level in levels]
+    notes = [note for one in networks for note in _trainings_notes(one)]
+    if len(networks) > MOST:
+        notes.append(f"{len(networks) - MOST:,} more: budgetnas list {folder} --json")
+    return Table(
+        title="Its networks: validation % by length of training, mean and standard deviation over seeds",
+        columns=("network", "params", "MACs", *lengths),
+        rows=[
+            (one.spec, f"{one.params:,}", write_macs(one.macs), *(_scores(one.scores.get(level)) for level in levels))
+            for one in networks[:MOST]
+        ],
+        notes=notes,
+    )
+
+
+def _scores(scores: list[float] | None) -> str:
+    from statistics import mean, stdev
+
+    from budgetnas.records.numbers import write_percent
+
+    return write_percent(mean(scores), stdev(scores) if len(scores) > 1 else None) if scores else ""
+
+
+def _trainings_notes(one: Network) -> list[str]:
+    """Say what is not finished: trainings under way, or to go on with, and those that failed."""
+    from budgetnas.records.levels import in_words
+
+    under_way = [f"{one.spec}: {in_words(level)} not finished yet" for level in dict.fromkeys(one.under_way)]
+    return under_way + [f"{one.spec}: {in_words(level)} failed: {reason}" for level, reason in one.failed.items()]
 
 
 def _percent(share: float | None) -> str:

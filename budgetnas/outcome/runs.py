@@ -21,7 +21,7 @@ from budgetnas.records.trial import Trial
 from budgetnas.storage.files import holder, parse_json, read_file
 from budgetnas.storage.glance import Study, glance
 
-DATABASE = "study.db"
+DATABASE, RESULTS = "study.db", "results.json"
 AFTER_FULL, AFTER_LAST = "validation after full training", "validation after the last epoch"
 State = Literal["running", "stopped", "finished", "unreadable"]
 
@@ -65,13 +65,18 @@ class Run:
     changed: str
 
 
+def is_run(folder: Path) -> bool:
+    """Tell whether a folder is that of a run, and not of several."""
+    return (folder / DATABASE).is_file() or (folder / RESULTS).is_file()
+
+
 def find_runs(folder: Path) -> list[Run]:
     """Read every run below a folder, or the one that the folder is, newest first.
 
     Raises:
         StorageError: there is no such folder.
     """
-    if (folder / DATABASE).is_file():
+    if is_run(folder):
         return [read_run(folder)]
     try:
         inside = [child for child in folder.iterdir() if child.is_dir() and not child.name.startswith(".")]
@@ -198,7 +203,7 @@ def _asked(declared: Mapping[str, Any], epochs: int | None) -> tuple[Any, ...]:
 
 def _from_results(folder: Path, name: str) -> Run:
     """Sum up a search whose study is in another storage, from what its last driver wrote into the folder."""
-    path = folder / "results.json"
+    path = folder / RESULTS
     if not path.is_file():
         raise StorageError(f"it holds neither `{DATABASE}` nor `{path.name}`: no run, or one cut off at its start.")
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from budgetnas.records.numbers import plural
@@ -21,6 +21,12 @@ def epochs_of(level: str) -> int | None:
     """Return the length of a rung's trainings by its name; None for any other name."""
     length = level.removeprefix("r")
     return int(length) if level != length and length.isdecimal() else None
+
+
+def in_order(levels: Collection[str]) -> list[str]:
+    """Sort levels by their names: the shortest training first, full trainings and controls last."""
+    rungs = {level: epochs for level in levels if (epochs := epochs_of(level))}
+    return [*sorted(rungs, key=lambda level: rungs[level]), *(level for level in (FULL, CONTROLS) if level in levels)]
 
 
 def in_words(level: str) -> str:
