@@ -93,18 +93,17 @@ def _notes(one: Run) -> list[str]:
 
 
 def _networks_table(folder: str, networks: list[Network]) -> Table:
-    from budgetnas.records.levels import epochs_of, in_order
-    from budgetnas.records.numbers import plural, write_macs
+    from budgetnas.records.levels import in_order, length_in_words
+    from budgetnas.records.numbers import write_macs
     from budgetnas.records.table import Table
 
     levels = in_order({level for one in networks for level in one.scores})
-    lengths = [plural(epochs_of(level) or 0, "epoch") if epochs_of(level) else level for level in levels]
     notes = [note for one in networks for note in _trainings_notes(one)]
     if len(networks) > MOST:
         notes.append(f"{len(networks) - MOST:,} more: budgetnas list {folder} --json")
     return Table(
         title="Its networks: validation % by length of training, mean and standard deviation over seeds",
-        columns=("network", "params", "MACs", *lengths),
+        columns=("network", "params", "MACs", *map(length_in_words, levels)),
         rows=[
             (one.spec, f"{one.params:,}", write_macs(one.macs), *(_scores(one.scores.get(level)) for level in levels))
             for one in networks[:MOST]

@@ -1,4 +1,4 @@
-"""The score to trust for what a rung has trained, and who was sent up from one by chance instead."""
+"""The score to trust for what a rung has trained, and who was sent up from one for it, or by chance instead."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from budgetnas.records.levels import complete
+from budgetnas.records.levels import FULL, complete
 from budgetnas.records.trial import Trial
 from budgetnas.search.recommend import recommend
 from budgetnas.space.resnet import ResNetSpace
@@ -32,3 +32,9 @@ def trusted_scores(space: ResNetSpace, first: Sequence[Trial], *above: Sequence[
 def drawn_at_random(facts: Mapping[str, Any]) -> frozenset[int]:
     """Return the numbers of all first-rung trials that chance ever sent up, from the facts of a search."""
     return frozenset(number for decision in facts.get("promotions", {}).values() for number in decision["random"])
+
+
+def promoted_for_scores(facts: Mapping[str, Any]) -> frozenset[int]:
+    """Return the numbers of all first-rung trials that ever got full training for their scores."""
+    decisions = [one for one in facts.get("promotions", {}).values() if one.get("to", FULL) == FULL]
+    return frozenset(number for decision in decisions for number in decision["best"])

@@ -12,8 +12,8 @@ from budgetnas.evidence.estimate import Estimate
 from budgetnas.evidence.fidelity import FEWEST_PAIRS, tau
 from budgetnas.evidence.welch import judge, welch
 from budgetnas.outcome.result import SearchResult
-from budgetnas.outcome.trusted import drawn_at_random
-from budgetnas.records.levels import CONTROLS, WINNER, complete, in_words
+from budgetnas.outcome.trusted import drawn_at_random, promoted_for_scores
+from budgetnas.records.levels import CONTROLS, WINNER, complete, in_words, length_in_words
 from budgetnas.records.numbers import plural, write_macs, write_percent
 from budgetnas.records.table import Table
 from budgetnas.records.trial import Trial
@@ -76,11 +76,30 @@ def fidelity_table(result: SearchResult) -> Table:
             "All of them were promoted for their scores, so this says little of the others: "
             "`evidence.control_promotions` trains some at random too."
         )
+    if missed := _missed(result):
+        notes.append(missed)
     return Table(
         title="Do short trainings rank as full ones do?",
         columns=("short training", "networks with both", "of them at random", "tau"),
         rows=rows,
         notes=notes,
+    )
+
+
+def _missed(result: SearchResult) -> str | None:
+    """Say where the short trainings ranked a winner that they would not have promoted; None where they would."""
+    winner = result.winner
+    if winner is None or winner.parent in promoted_for_scores(result.facts):
+        return None
+    places = []
+    for name, trials in result.rungs.items():
+        scores = {trial.root: trial.score or 0.0 for trial in complete(trials)}
+        if winner.parent in scores:
+            better = sum(score > scores[winner.parent] for score in scores.values())
+            places.append(f"place {better + 1} of {len(scores)} after {length_in_words(name)}")
+    return (
+        f"{winner.candidate.spec.id} won without being promoted for its scores: {', '.join(places)}. Short trainings "
+        "that miss the winner are too short: a longer rung above them (`proxy.rungs`) sees more."
     )
 
 

@@ -64,7 +64,8 @@ def decide(prepared: Prepared, ladder: Ladder, rung: int) -> Rise:
     chosen, key = rise(prepared, ladder, rung), _decision(prepared, ladder, rung)
     decisions: dict[str, Any] = ladder.fulls.facts.get("promotions", {})
     if chosen.numbers and key not in decisions:
-        decision = {"best": list(chosen.best), "named": list(chosen.named), "random": list(chosen.random)}
+        above = ladder.levels[rung + 1].name
+        decision = {"to": above, "best": list(chosen.best), "named": list(chosen.named), "random": list(chosen.random)}
         ladder.fulls.record("promotions", {**decisions, key: decision})
     return chosen
 

@@ -29,12 +29,16 @@ def in_order(levels: Collection[str]) -> list[str]:
     return [*sorted(rungs, key=lambda level: rungs[level]), *(level for level in (FULL, CONTROLS) if level in levels)]
 
 
+def length_in_words(level: str) -> str:
+    """Write how long the trainings of a level are: `r8` as `8 epochs`, any other by its name."""
+    epochs = epochs_of(level)
+    return level if epochs is None else plural(epochs, "epoch")
+
+
 def in_words(level: str) -> str:
     """Say what the trainings of a level are."""
-    epochs = epochs_of(level)
-    if epochs is None:
-        return {FULL: "full trainings", CONTROLS: "control trainings"}[level]
-    return f"short trainings of {plural(epochs, 'epoch')}"
+    others = {FULL: "full trainings", CONTROLS: "control trainings"}
+    return others.get(level) or f"short trainings of {length_in_words(level)}"
 
 
 def complete(trials: Iterable[Trial]) -> list[Trial]:

@@ -7,9 +7,9 @@ from html import escape
 
 import plotly.graph_objects as go
 
+from budgetnas.records.levels import length_in_words
 from budgetnas.records.numbers import plural
 from budgetnas.report.facts import ReportFacts
-from budgetnas.report.lineage import rung_in_words
 from budgetnas.report.palette import FULL, RUNGS, WINNER, dress, points
 
 _A_LAYER, _LAYERS = 25, 12  # at least so many curves a layer, at most so many layers
@@ -22,7 +22,7 @@ def curves_figure(facts: ReportFacts) -> go.Figure:
     figure = go.Figure()
     for i, (name, trials) in enumerate(facts.rungs.items()):
         curves = [(trial.root, trial.curve) for trial in trials if trial.curve]
-        _add_curves(figure, curves, name=rung_in_words(name), colour=RUNGS[i % len(RUNGS)], width=1)
+        _add_curves(figure, curves, name=length_in_words(name), colour=RUNGS[i % len(RUNGS)], width=1)
     full = [(number, curve) for number, final in facts.finals.items() for curve in final.curves if curve]
     others = [(number, curve) for number, curve in full if number != facts.winner]
     _add_curves(figure, others, name="full", colour=FULL, width=1.5)
@@ -82,7 +82,7 @@ def fidelity_figure(facts: ReportFacts) -> go.Figure:
             figure.add_scatter(
                 x=[points(short) for short, _ in pairs],
                 y=[points(full) for _, full in pairs],
-                name=escape(rung_in_words(name), quote=False),
+                name=escape(length_in_words(name), quote=False),
                 showlegend=True,
                 mode="markers",
                 marker={"color": RUNGS[i % len(RUNGS)], "size": 9, "opacity": 0.85},

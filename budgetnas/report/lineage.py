@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from budgetnas.records.levels import epochs_of
-from budgetnas.records.numbers import plural
 from budgetnas.records.trial import Trial, TrialState
 from budgetnas.report.facts import ReportFacts
-
-
-def rung_in_words(name: str) -> str:
-    """Write the name of a rung: `r8` as `8 epochs`."""
-    epochs = epochs_of(name)
-    return name if epochs is None else plural(epochs, "epoch")
 
 
 def complete(facts: ReportFacts) -> list[Trial]:

@@ -41,6 +41,24 @@ def test_fidelity_pairs_every_rung_with_the_mean_of_the_full_seeds(make):
     assert len(table.notes) == 1
 
 
+def test_a_winner_that_was_not_promoted_for_its_scores_is_told_with_its_places(make):
+    made = make(full__promote=1, evidence__control_promotions=12)
+    made.trained([i / 100 for i in range(12)])
+    made.promoted(lambda one: 0.9 - one.attrs["parent"] / 100)  # as if longer training turned the ranking round
+    note = fidelity_table(made.result()).notes[-1]
+    winner = made.result().winner
+    assert winner.parent == 0
+    told = f"{winner.candidate.spec.id} won without being promoted for its scores: place 12 of 12 after 3 epochs."
+    assert note.startswith(told)
+
+
+def test_a_winner_that_was_promoted_for_its_scores_is_not_told_of_them(make):
+    made = make(full__promote=2)
+    made.trained([0.5, 0.6, 0.7])
+    made.promoted()
+    assert not any("won without" in note for note in fidelity_table(made.result()).notes)
+
+
 def test_without_controls_the_verdict_is_not_tested(make):
     made = make()
     made.trained([0.5, 0.6, 0.7])
