@@ -16,7 +16,7 @@ from budgetnas.promotion.select import Finalist
 from budgetnas.records.levels import FULL, complete
 from budgetnas.records.looks import Look, Looks
 from budgetnas.records.trial import Trial
-from budgetnas.storage.database import open_storage, run_url, study_names
+from budgetnas.storage.database import open_run, study_names
 from budgetnas.storage.files import inside, read_bytes
 from budgetnas.storage.study import read_study
 
@@ -47,7 +47,7 @@ def export(run: str, folder: Path, *, storage: str | None, trial: int | None, wi
         StorageError: the run cannot be read, or the folder cannot be written.
     """
     home = Path(run)
-    name, opened = home.resolve().name, open_storage(run_url(home, storage))
+    name, opened = home.resolve().name, open_run(home, storage)
     if name in study_names(opened):
         trials, facts = read_study(opened, name)
         net = _declared(home, name, trials, facts, trial)

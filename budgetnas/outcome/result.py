@@ -17,7 +17,7 @@ from budgetnas.records.levels import CONTROLS, FULL, complete, rung_name
 from budgetnas.records.looks import Looks
 from budgetnas.records.numbers import plural, write_percent
 from budgetnas.records.trial import Trial, TrialState
-from budgetnas.storage.database import Storage, open_storage, run_url, study_names
+from budgetnas.storage.database import Storage, open_run, study_names
 from budgetnas.storage.study import read_study
 
 
@@ -133,7 +133,7 @@ def open_result(run: str, storage: str | None = None) -> SearchResult:
         StorageError: there is no search, or it cannot be read.
     """
     folder = Path(run)
-    return read_result(open_storage(run_url(folder, storage)), folder, folder.resolve().name)
+    return read_result(open_run(folder, storage), folder, folder.resolve().name)
 
 
 def read_result(storage: Storage, folder: Path, name: str) -> SearchResult:

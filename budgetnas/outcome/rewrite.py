@@ -9,7 +9,7 @@ from budgetnas.outcome.result import read_result
 from budgetnas.outcome.setup import CALIBRATION
 from budgetnas.outcome.write import write_reports
 from budgetnas.records.levels import FULL
-from budgetnas.storage.database import open_storage, run_url, study_names
+from budgetnas.storage.database import open_run, study_names
 from budgetnas.storage.study import read_study
 
 
@@ -24,7 +24,7 @@ def rewrite(run: str, storage: str | None = None) -> Path:
         StorageError: there is no such run, or it cannot be read or written.
     """
     folder = Path(run)
-    name, opened = folder.resolve().name, open_storage(run_url(folder, storage))
+    name, opened = folder.resolve().name, open_run(folder, storage)
     if f"{name}/{FULL}" in study_names(opened):
         setup = read_study(opened, f"{name}/{FULL}")[1].get("setup") or {}
         if setup.get("kind") == CALIBRATION:

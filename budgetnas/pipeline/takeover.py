@@ -16,7 +16,7 @@ from budgetnas.preparation.identity import changes, identity_of, told
 from budgetnas.preparation.prepare import Prepared
 from budgetnas.records.levels import FULL, rung_name
 from budgetnas.storage.copied import add_finished
-from budgetnas.storage.database import Storage, open_storage, run_url, study_names
+from budgetnas.storage.database import Storage, open_run, study_names
 from budgetnas.storage.study import StudyStore, read_study
 
 
@@ -65,7 +65,7 @@ def find_source(prepared: Prepared, fulls: StudyStore, *, names: list[str]) -> S
     if taken is not None and taken["is_whole"]:
         return None
     is_here = (folder / "study.db").is_file()
-    storage = open_storage(run_url(folder, None if is_here else prepared.config.output.storage))
+    storage = open_run(folder, None if is_here else prepared.config.output.storage)
     facts = read_study(storage, f"{name}/{FULL}")[1]
     changed = changes(_short(facts.get("identity", {})), _short(identity_of(prepared, SEARCH)))
     if changed:

@@ -15,7 +15,7 @@ from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, RDBStorage
-from sqlalchemy import event, exc
+from sqlalchemy import create_engine, event, exc, inspect
 from sqlalchemy.engine import URL, make_url
 
 from budgetnas.exceptions import StorageError
@@ -51,15 +51,53 @@ def open_storage(url: str) -> BaseStorage:
         StorageError: the address is malformed, cannot be reached, or holds another kind of database.
     """
     with translated(public_url(url)):
-        if "://" not in url:
-            raise ValueError("it is no database URL such as sqlite:///study.db or postgresql://host/name")
-        parsed = _with_driver(make_url(url))
-        if parsed.get_backend_name() == "sqlite":
-            _check_sqlite(parsed.database)
-            return _make_storage(parsed, connect_args={"timeout": 60})
-        storage = _make_storage(parsed, pool_pre_ping=True)
-        event.listen(storage.engine, "do_connect", _Patience())
+        parsed, engine = _checked(url)
+        storage = _make_storage(parsed, **engine)
+        if not _is_sqlite(parsed):
+            event.listen(storage.engine, "do_connect", _Patience())
         return storage
+
+
+def holds_studies(url: str) -> bool:
+    """Tell whether an Optuna storage was ever made at an address, and make none.
+
+    Raises:
+        StorageError: the address is malformed, cannot be reached, or holds another kind of database.
+    """
+    with translated(public_url(url)):
+        parsed, words = _checked(url)
+        engine = create_engine(parsed, **words)
+        try:
+            return inspect(engine).has_table("studies")
+        finally:
+            engine.dispose()
+
+
+def open_run(folder: Path, storage: str | None = None) -> BaseStorage:
+    """Open the storage of a run to read it: the given one, or the database in its folder; no tables are made.
+
+    Raises:
+        StorageError: there is none, or it cannot be opened.
+    """
+    url = run_url(folder, storage)
+    if not holds_studies(url):
+        raise StorageError(f"`{public_url(url)}` holds no Optuna study: give the folder or the storage of a run.")
+    return open_storage(url)
+
+
+def _checked(url: str) -> tuple[URL, dict[str, Any]]:
+    """Return an address that can be opened without harm, and the words to open it with."""
+    if "://" not in url:
+        raise ValueError("it is no database URL such as sqlite:///study.db or postgresql://host/name")
+    parsed = _with_driver(make_url(url))
+    if not _is_sqlite(parsed):
+        return parsed, {"pool_pre_ping": True}
+    _check_sqlite(parsed.database)
+    return parsed, {"connect_args": {"timeout": 60}}
+
+
+def _is_sqlite(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite"
 
 
 def _with_driver(url: URL) -> URL:
@@ -118,12 +156,13 @@ def found_url(folder: Path, storage: str | None = None) -> str | None:
 
 def _sqlite_file(url: str) -> Path | None:
     parsed = make_url(url)
-    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+    return Path(parsed.database) if _is_sqlite(parsed) and parsed.database else None
 
 
 def find_study(url: str, run: str) -> str | None:
     """Return the name of the study that shows a run best: its first, the one of all candidates; None without any."""
-    names = [name for name in study_names(open_storage(url)) if name == run or name.startswith(f"{run}/")]
+    held = study_names(open_storage(url)) if holds_studies(url) else []
+    names = [name for name in held if name == run or name.startswith(f"{run}/")]
     rungs = {name: epochs for name in names if (epochs := epochs_of(name.rpartition("/")[2])) is not None}
     return min(rungs, key=rungs.__getitem__, default=names[0] if names else None)
 
