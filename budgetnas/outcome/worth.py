@@ -73,7 +73,7 @@ def fidelity_table(result: SearchResult) -> Table:
     ]
     if not random:
         notes.append(
-            "All of them were promoted for their scores, so this says little of the others: "
+            "None of them was drawn at random, so this says little of the others: "
             "`evidence.control_promotions` trains some at random too."
         )
     if missed := _missed(result):
