@@ -161,7 +161,9 @@ def test_programs_read_one_document_of_every_command_on_a_run(run, tmp_path, cap
     }
     assert found[2] == {"network": str(net), "lacks": None}
     (row,), (alone,) = found[5], found[6]
+    best = alone.pop("networks")[0]
     assert row == alone
+    assert (best["spec"], best["scores"]["full"]) == (row["spec"], results["winner"]["scores"])
     assert (row["name"], row["kind"], row["state"]) == (run.name, "search", "finished")
     assert (row["done"], row["asked"], row["max_params"]) == (4, 4, 60_000)
     for key in ("spec", "params", "score", "test_accuracy"):
