@@ -88,9 +88,7 @@ def test_whoever_only_reads_makes_no_tables(tmp_path):
     path = tmp_path / "study.db"
     path.touch()
     assert not holds_studies(sqlite_url(path))
-    with pytest.raises(
-        StorageError, match=r"study\.db` holds no Optuna study: give the folder or the storage"
-    ):
+    with pytest.raises(StorageError, match=r"study\.db` holds no Optuna study: give the folder or the storage"):
         open_run(tmp_path)
     assert find_study(sqlite_url(path), "mine") is None
     assert study_names(copied(sqlite_url(path), "mine")) == []
