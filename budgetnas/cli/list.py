@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     folder = Path(arguments.folder)
     found = find_runs(folder)
-    networks = read_networks(folder) if is_run(folder) and found[0].state != "unreadable" else None
+    networks = read_networks(folder) if is_run(folder) and found[0].why is None else None
     if arguments.json:
         content = [asdict(one) for one in found]
         if networks is not None:

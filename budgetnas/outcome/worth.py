@@ -87,7 +87,7 @@ def fidelity_table(result: SearchResult) -> Table:
 
 
 def _missed(result: SearchResult) -> str | None:
-    """Say where the short trainings ranked a winner that they would not have promoted; None where they would."""
+    """Say where the short trainings ranked a winner that was not promoted for them; None where it was."""
     winner = result.winner
     if winner is None or winner.parent in promoted_for_scores(result.facts):
         return None
@@ -98,8 +98,8 @@ def _missed(result: SearchResult) -> str | None:
             better = sum(score > scores[winner.parent] for score in scores.values())
             places.append(f"place {better + 1} of {len(scores)} after {length_in_words(name)}")
     return (
-        f"{winner.candidate.spec.id} won without being promoted for its scores: {', '.join(places)}. Short trainings "
-        "that miss the winner are too short: a longer rung above them (`proxy.rungs`) sees more."
+        f"{winner.candidate.spec.id} is best fully trained, but was not promoted for its scores: {', '.join(places)}. "
+        "These trainings were too short to see it, or luck hid it: a longer rung above them (`proxy.rungs`) sees more."
     )
 
 

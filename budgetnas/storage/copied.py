@@ -5,7 +5,7 @@ from __future__ import annotations
 import optuna
 from optuna.storages import BaseStorage, InMemoryStorage
 
-from budgetnas.storage.database import holds_studies, open_storage, study_names, translated
+from budgetnas.storage.database import existing_storage, study_names, translated
 
 
 def copied(url: str | None, run: str) -> BaseStorage:
@@ -19,8 +19,8 @@ def copied(url: str | None, run: str) -> BaseStorage:
         StorageError: the address is malformed, cannot be reached, or holds another kind of database.
     """
     memory = InMemoryStorage()
-    if url is not None and holds_studies(url):
-        source = open_storage(url)
+    source = existing_storage(url) if url else None
+    if source is not None:
         with translated(run):
             for name in study_names(source):
                 if name.startswith(f"{run}/"):

@@ -51,15 +51,15 @@ def open_storage(url: str) -> BaseStorage:
         StorageError: the address is malformed, cannot be reached, or holds another kind of database.
     """
     with translated(public_url(url)):
-        parsed, engine = _checked(url)
-        storage = _make_storage(parsed, **engine)
+        parsed, words = _checked(url)
+        storage = _make_storage(parsed, **words)
         if not _is_sqlite(parsed):
             event.listen(storage.engine, "do_connect", _Patience())
         return storage
 
 
-def holds_studies(url: str) -> bool:
-    """Tell whether an Optuna storage was ever made at an address, and make none.
+def existing_storage(url: str) -> BaseStorage | None:
+    """Open an Optuna storage if one was ever made at an address; make none.
 
     Raises:
         StorageError: the address is malformed, cannot be reached, or holds another kind of database.
@@ -68,9 +68,10 @@ def holds_studies(url: str) -> bool:
         parsed, words = _checked(url)
         engine = create_engine(parsed, **words)
         try:
-            return inspect(engine).has_table("studies")
+            is_there = inspect(engine).has_table("studies")
         finally:
             engine.dispose()
+    return open_storage(url) if is_there else None
 
 
 def open_run(folder: Path, storage: str | None = None) -> BaseStorage:
@@ -80,9 +81,10 @@ def open_run(folder: Path, storage: str | None = None) -> BaseStorage:
         StorageError: there is none, or it cannot be opened.
     """
     url = run_url(folder, storage)
-    if not holds_studies(url):
+    found = existing_storage(url)
+    if found is None:
         raise StorageError(f"`{public_url(url)}` holds no Optuna study: give the folder or the storage of a run.")
-    return open_storage(url)
+    return found
 
 
 def _checked(url: str) -> tuple[URL, dict[str, Any]]:
@@ -161,7 +163,8 @@ def _sqlite_file(url: str) -> Path | None:
 
 def find_study(url: str, run: str) -> str | None:
     """Return the name of the study that shows a run best: its first, the one of all candidates; None without any."""
-    held = study_names(open_storage(url)) if holds_studies(url) else []
+    storage = existing_storage(url)
+    held = study_names(storage) if storage else []
     names = [name for name in held if name == run or name.startswith(f"{run}/")]
     rungs = {name: epochs for name in names if (epochs := epochs_of(name.rpartition("/")[2])) is not None}
     return min(rungs, key=rungs.__getitem__, default=names[0] if names else None)

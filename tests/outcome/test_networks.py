@@ -9,6 +9,7 @@ from budgetnas.cli.main import main
 from budgetnas.outcome.networks import read_networks
 from budgetnas.pipeline.stages import Wanted
 from budgetnas.records.trial import TrialState
+from budgetnas.storage.files import own
 
 SCORES = (0.5, 0.7, 0.6)
 
@@ -97,6 +98,9 @@ def test_a_run_that_cannot_be_read_and_one_that_is_elsewhere_have_no_networks(se
     told = capsys.readouterr().out
     assert "unreadable" in told
     assert "network  " not in told.split("unreadable:")[1]
+    with own(folder):  # as when its tables are being made
+        assert main(["list", str(folder)]) == 0
+    assert "running" in capsys.readouterr().out
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "results.json").write_text("{}")

@@ -10,8 +10,8 @@ from sqlalchemy.exc import OperationalError
 from budgetnas.exceptions import StorageError
 from budgetnas.storage.copied import copied
 from budgetnas.storage.database import (
+    existing_storage,
     find_study,
-    holds_studies,
     open_run,
     open_storage,
     public_url,
@@ -87,14 +87,14 @@ def test_a_storage_that_is_only_read_must_be_there(tmp_path):
 def test_whoever_only_reads_makes_no_tables(tmp_path):
     path = tmp_path / "study.db"
     path.touch()
-    assert not holds_studies(sqlite_url(path))
+    assert existing_storage(sqlite_url(path)) is None
     with pytest.raises(StorageError, match=r"study\.db` holds no Optuna study: give the folder or the storage"):
         open_run(tmp_path)
     assert find_study(sqlite_url(path), "mine") is None
     assert study_names(copied(sqlite_url(path), "mine")) == []
     assert path.read_bytes() == b""
     open_storage(sqlite_url(path)).create_new_study([StudyDirection.MAXIMIZE], "mine/r3")
-    assert holds_studies(sqlite_url(path))
+    assert study_names(existing_storage(sqlite_url(path))) == ["mine/r3"]
     assert study_names(open_run(tmp_path)) == ["mine/r3"]
     assert study_names(copied(sqlite_url(path), "mine")) == ["mine/r3"]
 
