@@ -17,7 +17,7 @@ DESCRIPTION = (
     "Train random networks of the band by short trainings of several lengths and by a full one, and tell which "
     "length ranks them, and whether it beats params or MACs alone. The same command goes on, also with more of both."
 )
-EXAMPLE = "budgetnas calibrate --max-params 5e6 --networks 24 --lengths 4,8,24"
+EXAMPLE = "budgetnas calibrate --max-params 5e6 --dataset cifar10 --networks 24 --lengths 4,8,24"
 NETWORKS = 24
 
 

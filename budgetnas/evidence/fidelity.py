@@ -12,7 +12,9 @@ same in small.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import comb
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +50,18 @@ class Fidelity:
     regret: Estimate
 
 
+class Chance(NamedTuple):
+    """What is expected of k nets drawn at random.
+
+    Attributes:
+        recall: share of the k best nets among them.
+        regret: the best full score minus the best of theirs.
+    """
+
+    recall: float
+    regret: float
+
+
 def fidelity(name: str, proxy: npt.ArrayLike, full: npt.ArrayLike, *, k: int, seed: int = 0) -> Fidelity:
     """Judge a proxy by the nets that were trained both ways.
 
@@ -57,6 +71,10 @@ def fidelity(name: str, proxy: npt.ArrayLike, full: npt.ArrayLike, *, k: int, se
         full: [N] scores of full trainings.
         k: how many nets would be promoted, 1 or more.
         seed: of the bootstrap.
+
+    Returns:
+        Recall and regret are NaN where the proxy is the same for all nets, as tau is, and have no interval where all
+        resamples agree: k nets of a sample that happen to be the right ones are no proof that others would be.
     """
     short, long = _columns(proxy, full)
     return Fidelity(
@@ -64,9 +82,23 @@ def fidelity(name: str, proxy: npt.ArrayLike, full: npt.ArrayLike, *, k: int, se
         n=len(long),
         k=k,
         tau=tau(short, long, seed=seed),
-        recall=_estimate(lambda p, f: _recall(p, f, k), short, long, seed=seed),
-        regret=_estimate(lambda p, f: _regret(p, f, k), short, long, seed=seed),
+        recall=_of_the_best(lambda p, f: _recall(p, f, k), short, long, seed=seed),
+        regret=_of_the_best(lambda p, f: _regret(p, f, k), short, long, seed=seed),
     )
+
+
+def by_chance(full: npt.ArrayLike, *, k: int) -> Chance:
+    """Return the recall and the regret that k nets drawn at random are expected to have.
+
+    Args:
+        full: [N] scores of full trainings, N at least 1.
+        k: how many are drawn, 1 or more; all where there are fewer.
+    """
+    (scores,) = _columns(full)
+    n = len(scores)
+    drawn = min(k, n)
+    chances = [comb(below, drawn - 1) / comb(n, drawn) for below in range(n)]  # that the best drawn has so many below
+    return Chance(recall=drawn / n, regret=float(scores.max() - np.sort(scores) @ chances))
 
 
 def tau(proxy: npt.ArrayLike, full: npt.ArrayLike, *, seed: int = 0) -> Estimate:
@@ -192,6 +224,14 @@ def _estimate(statistic: Callable[..., FloatArray], *columns: npt.NDArray[np.gen
     value = float(statistic(*(column[None] for column in columns))[0])
     low, high = bootstrap(statistic, *columns, seed=seed) if n >= FEWEST_PAIRS else (None, None)
     return Estimate(value=value, low=low, high=high, n=n)
+
+
+def _of_the_best(statistic: Callable[..., FloatArray], proxy: FloatArray, full: FloatArray, *, seed: int) -> Estimate:
+    """Estimate what depends on the k best by proxy, where the proxy tells nets apart."""
+    if len(proxy) > 1 and np.ptp(proxy) == 0:
+        return Estimate(value=float("nan"), n=len(proxy))
+    found = _estimate(statistic, proxy, full, seed=seed)
+    return replace(found, low=None, high=None) if found.low == found.high else found
 
 
 def _columns(*columns: npt.ArrayLike) -> tuple[FloatArray, ...]:

@@ -35,9 +35,9 @@ def recommend(
 ) -> Recommendation:
     """Choose a proxy length by how proxies rank nets that were fully trained too.
 
-    Only a length whose interval of tau lies above 0 counts. Of those it is the shortest such that for no longer one the
-    paired interval of tau(longer) - tau(it) lies above 0. Every interval stands for itself: with many lengths some
-    difference will look real by chance.
+    Only a length whose interval of tau lies above 0 counts. Of those it is the shortest that no rival is shown to beat,
+    and that no longer one is: for none the paired interval of tau(longer) - tau(it) lies above 0. Every interval stands
+    for itself: with many lengths some difference will look real by chance.
 
     Args:
         lengths: epochs of a proxy to its scores [N], at least one.
@@ -56,29 +56,49 @@ def recommend(
     if not ranking:
         others = {name: tau(values, full, seed=seed) for name, values in (rivals or {}).items()}
         return Recommendation(epochs=None, text=_none_ranks(taus, others, n))
-    epochs = next(short for short in ranking if not _is_beaten(short, ranking, lengths, full, seed=seed))
+    unbeaten = [short for short in ranking if not _is_beaten(short, ranking, lengths, full, seed=seed)]
+    rival = _best_rival(rivals or {}, full)
+    if rival is None:
+        return Recommendation(epochs=unbeaten[0], text=_ranks(unbeaten[0], taus, lengths, full, seed=seed))
+    name, value = rival
+    leads = {epochs: difference(lengths[epochs], (rivals or {})[name], full, seed=seed) for epochs in unbeaten}
+    good = [epochs for epochs in unbeaten if not leads[epochs].is_below_zero]
+    epochs = good[0] if good else unbeaten[0]
+    text = _ranks(epochs, taus, lengths, full, seed=seed)
+    those = f"those of {plural(epochs, 'epoch')}"
+    against = f"{name} alone (tau {value:z.2f}; the difference is {leads[epochs]})"
+    if not good:
+        longer = " So do the longer ones." if len(unbeaten) > 1 else ""
+        return Recommendation(epochs=None, text=f"{text} But {those} rank worse than {against}.{longer}")
+    if leads[epochs].is_above_zero:
+        text += f" {those.capitalize()} rank better than {against}."
+    else:
+        text += f" It is not shown that training a proxy ranks better here than {against}."
+    if epochs != unbeaten[0]:
+        text += f" Shorter ones, of {plural(unbeaten[0], 'epoch')}, rank worse than that."
+    return Recommendation(epochs=epochs, text=text)
+
+
+def _ranks(
+    epochs: int,
+    taus: Mapping[int, Estimate],
+    lengths: Mapping[int, npt.ArrayLike],
+    full: npt.ArrayLike,
+    *,
+    seed: int,
+) -> str:
+    """Say how proxies of a length rank, and how far the best longer one is ahead."""
+    n = taus[epochs].n
     reason = "no longer one was tried" if epochs == max(taus) else "no longer one is shown to rank better"
     text = (
         f"Proxies of {plural(epochs, 'epoch')} rank {n} networks with a Kendall's tau of {taus[epochs]}, and {reason}."
     )
-    longer = max((one for one in taus if one > epochs), key=lambda one: taus[one].value, default=None)
+    known = [one for one in taus if one > epochs and not np.isnan(taus[one].value)]
+    longer = max(known, key=lambda one: taus[one].value, default=None)
     if longer is not None and taus[longer].value > taus[epochs].value:
         more = difference(lengths[longer], lengths[epochs], full, seed=seed)
         text += f" {plural(longer, 'epoch')} reach {taus[longer]}: a difference of {more}, not shown with {n} networks."
-    rival = _best_rival(rivals or {}, full)
-    if rival is None:
-        return Recommendation(epochs=epochs, text=text)
-    name, value = rival
-    lead = difference(lengths[epochs], (rivals or {})[name], full, seed=seed)
-    those = f"those of {plural(epochs, 'epoch')}"
-    against = f"{name} alone (tau {value:z.2f}; the difference is {lead})"
-    if lead.is_below_zero:
-        return Recommendation(epochs=None, text=f"{text} But {those} rank worse than {against}.")
-    if lead.is_above_zero:
-        return Recommendation(epochs=epochs, text=f"{text} {those.capitalize()} rank better than {against}.")
-    return Recommendation(
-        epochs=epochs, text=f"{text} It is not shown that training a proxy ranks better here than {against}."
-    )
+    return text
 
 
 def _is_beaten(

@@ -8,17 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isnan
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
-from budgetnas.evidence.fidelity import Fidelity, fidelity
+from budgetnas.evidence.fidelity import FEWEST_PAIRS, Chance, Fidelity, by_chance, fidelity
 from budgetnas.evidence.lengths import Recommendation, recommend
-from budgetnas.outcome.costs import cost_table, measured
+from budgetnas.outcome.costs import Cost, cost_table, measured
+from budgetnas.outcome.drawn import Drawn, drawn
+from budgetnas.outcome.runs import CALIBRATED
 from budgetnas.outcome.setup import CALIBRATION, Setup, read_setup
-from budgetnas.records.levels import FULL, complete, rung_name
+from budgetnas.records.levels import FULL, in_words, rung_name
 from budgetnas.records.numbers import plural
 from budgetnas.records.table import Table
-from budgetnas.records.trial import Candidate, Trial
+from budgetnas.records.trial import Candidate
 from budgetnas.report.calibration import CalibrationFacts, calibration_page
 from budgetnas.storage.database import Storage
 from budgetnas.storage.files import write_json, write_text
@@ -35,13 +36,13 @@ class Calibration:
     Attributes:
         folder: its run directory.
         setup: what it was set up with.
-        levels: trials of every level, by its name.
+        drawn: its networks and their trainings.
         facts: what was recorded of it as a whole.
     """
 
     folder: Path
     setup: Setup
-    levels: Mapping[str, Sequence[Trial]]
+    drawn: Drawn
     facts: Mapping[str, Any]
 
     @property
@@ -52,34 +53,20 @@ class Calibration:
     @property
     def nets(self) -> list[Candidate]:
         """The networks that have a full score and one of every length, in the order of their drawing."""
-        nets = {trial.candidate.spec.id: trial.candidate for trial in self.levels[rung_name(self.setup.rungs[0])]}
-        scores = [self.scores(level) for level in self.levels]
-        return [net for spec, net in nets.items() if all(spec in found for found in scores)]
-
-    @property
-    def left(self) -> int:
-        """How many networks still lack a score of some level."""
-        return max(0, int(self.facts.get("networks", 0)) - len(self.nets))  # once there may have been more
+        return self.drawn.nets
 
     @property
     def k(self) -> int:
         """How many networks count as the best: as many as a search promotes, but at most a third of all."""
         return max(1, min(self.setup.study.full.promote, len(self.nets) // _LARGEST_K))
 
-    def scores(self, level: str) -> dict[str, float]:
-        """Return the mean score of each network's COMPLETE trainings at a level, in [0, 1], by the spec's id."""
-        found: dict[str, list[float]] = {}
-        for trial in complete(self.levels[level]):
-            found.setdefault(trial.candidate.spec.id, []).append(trial.score or 0.0)
-        return {spec: mean(scores) for spec, scores in found.items()}
-
     def columns(self) -> tuple[dict[str, list[float]], list[float]]:
         """Return what may rank the networks, by name, and their full scores, in points: one value a network each."""
-        nets, full = self.nets, self.scores(FULL)
-        proxies = {
-            plural(epochs, "epoch"): [100 * self.scores(rung_name(epochs))[net.spec.id] for net in nets]
-            for epochs in self.setup.rungs
-        }
+        nets, full = self.nets, self.drawn.scores(FULL)
+        proxies = {}
+        for epochs in self.setup.rungs:
+            short = self.drawn.scores(rung_name(epochs))
+            proxies[plural(epochs, "epoch")] = [100 * short[net.spec.id] for net in nets]
         proxies["params alone"] = [float(net.params) for net in nets]
         proxies["MACs alone"] = [float(net.macs) for net in nets]
         return proxies, [100 * full[net.spec.id] for net in nets]
@@ -88,6 +75,10 @@ class Calibration:
         """Judge every length, and params and MACs alone; regret in points of accuracy."""
         proxies, full = self.columns()
         return [fidelity(name, values, full, k=self.k) for name, values in proxies.items()] if full else []
+
+    def chance(self) -> Chance:
+        """Return what k networks drawn at random are expected to have; regret in points of accuracy."""
+        return by_chance(self.columns()[1], k=self.k)
 
     def recommendation(self) -> Recommendation:
         """Say which length to search with."""
@@ -105,34 +96,68 @@ def read_calibration(storage: Storage, folder: Path, name: str) -> Calibration:
     """
     fulls, facts = read_study(storage, f"{name}/{FULL}")
     setup = read_setup(facts.get("setup"), name=name, kind=CALIBRATION)
-    rungs = {rung: read_study(storage, f"{name}/{rung}")[0] for rung in map(rung_name, setup.rungs)}
-    return Calibration(folder=folder, setup=setup, levels={**rungs, FULL: fulls}, facts=facts)
+    studies = {rung: read_study(storage, f"{name}/{rung}")[0] for rung in map(rung_name, setup.rungs)}
+    return Calibration(folder=folder, setup=setup, drawn=drawn(setup, facts, {**studies, FULL: fulls}), facts=facts)
 
 
 def fidelity_table(result: Calibration) -> Table:
-    """Return a row a proxy: what it costs and how it ranks."""
-    cost = {plural(epochs, "epoch"): f"{epochs / result.setup.full_epochs:.1%}" for epochs in result.setup.rungs}
-    unfinished = f"Not through every length yet: {plural(result.left, 'network')}. The same command goes on."
+    """Return a row a proxy, what it costs and how it ranks, and what is to be expected of networks drawn at random."""
+    cost, k, n = _shares(result), result.k, len(result.nets)
+    rows = [
+        (one.name, cost.get(one.name, "0"), str(one.tau), str(one.recall), str(one.regret))
+        for one in result.fidelities()
+    ]
+    if n:
+        chance = result.chance()
+        rows.append(("at random", "0", "0.00", f"{chance.recall:.2f}", f"{chance.regret:.2f}"))
     return Table(
-        title=f"How proxies rank {plural(len(result.nets), 'network')}",
-        columns=("proxy", "of a full training", "Kendall's tau", f"recall of the best {result.k}", "regret, points"),
-        rows=[
-            (one.name, cost.get(one.name, "0"), str(one.tau), str(one.recall), str(one.regret))
-            for one in result.fidelities()
-        ],
-        notes=[
-            f"Of {result.k} promoted by the proxy: recall is the share of the truly best {result.k} among them, regret "
-            "what the best of them scores below the best of all. Scores are validation accuracy after the last epoch; "
-            "95 % intervals by bootstrap over networks.",
-            *([unfinished] if result.left else []),
-        ],
+        title=f"How proxies rank {plural(n, 'network')}",
+        columns=("proxy", "of a full training", "Kendall's tau", f"recall of the best {k}", "regret, points"),
+        rows=rows,
+        notes=[*(_meaning(result) if n else ()), *_unfinished(result.drawn)],
     )
+
+
+def _meaning(result: Calibration) -> tuple[str, str]:
+    """Say what the columns mean."""
+    k, seeds = result.k, result.drawn.seeds_done
+    return (
+        f"Of {k} promoted by the proxy: recall is the share of the truly best {k} among them, regret what the best of "
+        "them scores below the best of all. A search, which promotes a few of many, asks more of a proxy than "
+        f"{k} of {len(result.nets)}.",
+        f"Scores are validation accuracy after the last epoch, full ones of {plural(seeds, 'seed')}. Intervals by "
+        f"bootstrap over networks, from {FEWEST_PAIRS} on: 95 % for tau, rough for recall and regret, none where all "
+        "resamples agree.",
+    )
+
+
+def _shares(result: Calibration) -> dict[str, str]:
+    """Write how many images a training of each length sees, of those that a full one sees."""
+    images = {cost.level: cost.images / max(1, cost.trainings) for cost in _costs(result)}
+    share = {epochs: images[rung_name(epochs)] / max(1, images[FULL]) for epochs in result.setup.rungs}
+    return {plural(epochs, "epoch"): f"{found:.1%}" for epochs, found in share.items()}
+
+
+def _unfinished(made: Drawn) -> list[str]:
+    """Say what is left to train, and what of it failed."""
+    if not made.left:
+        return []
+    left = ", ".join(f"{number} of {len(made.asked(level))} {in_words(level)}" for level, number in made.left.items())
+    notes = [f"Left: {left}. The same command goes on."]
+    if made.failed:
+        failed = ", ".join(f"{number} of the {in_words(level)}" for level, number in made.failed.items())
+        notes.append(f"Failed: {failed}. `budgetnas list RUN` says why; a network that lacks a score is in no row.")
+    return notes
 
 
 def tables(result: Calibration) -> list[Table]:
     """Return the table of proxies and the one of costs."""
-    costs = [measured(level, trials) for level, trials in result.levels.items()]
-    return [fidelity_table(result), cost_table(costs, title="What it cost", device=_driver(result)["device"])]
+    device = _driver(result)["device"]
+    return [fidelity_table(result), cost_table(_costs(result), title="What it cost", device=device)]
+
+
+def _costs(result: Calibration) -> list[Cost]:
+    return [measured(level, trials) for level, trials in result.drawn.levels.items()]
 
 
 def as_json(result: Calibration) -> dict[str, Any]:
@@ -144,12 +169,16 @@ def as_json(result: Calibration) -> dict[str, Any]:
         "notice": result.setup.data.notice or None,
         "max_params": result.setup.cap,
         "networks": len(result.nets),
-        "networks_left": result.left,
+        "seeds": result.drawn.seeds_done,
+        "asked": len(result.drawn.asked(FULL)),
+        "left": result.drawn.left,
+        "failed": result.drawn.failed,
         "k": result.k,
         "proxies": [_finite(asdict(one)) for one in result.fidelities()],
+        "at_random": result.chance()._asdict() if result.nets else None,
         "recommended_epochs": recommendation.epochs,
         "recommendation": recommendation.text,
-        "costs": [asdict(measured(level, trials)) for level, trials in result.levels.items()],
+        "costs": list(map(asdict, _costs(result))),
         "drivers": result.drivers,
         "setup": result.setup.as_json(),
     }
@@ -174,7 +203,7 @@ def write_calibration(result: Calibration) -> Path:
         scores = [proxies[length][i] for length in lengths]
         writer.writerow((net.spec.id, net.params, net.macs, *(f"{score:.4f}" for score in (*scores, full[i]))))
     write_text(folder / "calibration.csv", text.getvalue())
-    write_json(folder / "calibration.json", as_json(result))
+    write_json(folder / CALIBRATED, as_json(result))
     facts = CalibrationFacts(
         title=setup.name,
         notice=setup.data.notice,

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.exceptions import BudgetNASError, StorageError
+from budgetnas.outcome.drawn import drawn
 from budgetnas.outcome.ended import is_finished
 from budgetnas.outcome.setup import CALIBRATION, SEARCH, TrainingsSetup, read_setup, read_trainings_setup
 from budgetnas.promotion.select import finalists
@@ -21,7 +22,7 @@ from budgetnas.records.trial import Trial
 from budgetnas.storage.files import holder, parse_json, read_file
 from budgetnas.storage.glance import Study, glance
 
-DATABASE, RESULTS = "study.db", "results.json"
+DATABASE, RESULTS, CALIBRATED = "study.db", "results.json", "calibration.json"
 AFTER_FULL, AFTER_LAST = "validation after full training", "validation after the last epoch"
 State = Literal["running", "stopped", "finished", "unreadable"]
 
@@ -67,7 +68,7 @@ class Run:
 
 def is_run(folder: Path) -> bool:
     """Tell whether a folder is that of a run, and not of several."""
-    return (folder / DATABASE).is_file() or (folder / RESULTS).is_file()
+    return any((folder / name).is_file() for name in (DATABASE, RESULTS, CALIBRATED))
 
 
 def find_runs(folder: Path) -> list[Run]:
@@ -130,11 +131,10 @@ def _study(name: str, studies: Mapping[str, Study]) -> Run:
     first = rungs[rung_name(setup.rungs[0])]
     run = Run(name=name, state="stopped", kind=kind, data=setup.data.name, max_params=setup.cap, changed="")
     if kind == CALIBRATION:
-        nets = min(setup.study.search.trials, setup.tiers[-1].members)
-        asked = nets * setup.study.full.repeats
-        is_done = len(complete(fulls)) >= asked and all(len(complete(rung)) >= nets for rung in rungs.values())
-        run = replace(run, done=len(complete(fulls)), asked=asked, state="finished" if is_done else "stopped")
-        return replace(run, **_best_single(fulls, AFTER_FULL))
+        made = drawn(setup, facts, {**rungs, FULL: fulls})
+        asked = len(made.asked(FULL))
+        run = replace(run, done=asked - made.left.get(FULL, 0), asked=asked)
+        return replace(run, state="finished" if made.is_done else "stopped", **_best_single(fulls, AFTER_FULL))
     is_done = is_finished(str(facts.get("stopped", "")))
     run = replace(run, done=counted(first, over_budget=setup.study.search.over_budget), asked=setup.study.search.trials)
     best = _winner(fulls, facts) or _best_single(first, f"validation after {plural(setup.rungs[0], 'epoch')}")
@@ -202,12 +202,23 @@ def _asked(declared: Mapping[str, Any], epochs: int | None) -> tuple[Any, ...]:
 
 
 def _from_results(folder: Path, name: str) -> Run:
-    """Sum up a search whose study is in another storage, from what its last driver wrote into the folder."""
-    path = folder / RESULTS
-    if not path.is_file():
-        raise StorageError(f"it holds neither `{DATABASE}` nor `{path.name}`: no run, or one cut off at its start.")
+    """Sum up a study that is in another storage, from what its last driver wrote into the folder."""
+    path = next((folder / name for name in (RESULTS, CALIBRATED) if (folder / name).is_file()), None)
+    if path is None:
+        raise StorageError(f"it holds neither `{DATABASE}` nor `{RESULTS}`: no run, or one cut off at its start.")
     try:
         content = parse_json(read_file(path), where=path)
+        if path.name == CALIBRATED:
+            return Run(
+                name=name,
+                state="stopped" if content["left"] else "finished",
+                kind=CALIBRATION,
+                data=content["dataset"],
+                max_params=content["max_params"],
+                done=content["asked"] - content["left"].get(FULL, 0),
+                asked=content["asked"],
+                changed="",
+            )
         winner = content["winner"] or {}
         return Run(
             name=name,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from budgetnas.config.study import EvidenceConfig, StudyConfig
+from budgetnas.exceptions import UsageError
 from budgetnas.outcome.calibration import Calibration, read_calibration, write_calibration
 from budgetnas.outcome.setup import CALIBRATION
 from budgetnas.pipeline.ladder import Ladder
@@ -15,7 +16,7 @@ from budgetnas.pipeline.level import Level
 from budgetnas.pipeline.listener import Check, Everyone, Listener
 from budgetnas.pipeline.opened import opened, rehearsed
 from budgetnas.pipeline.plan import Plan, make_plan
-from budgetnas.pipeline.stages import ListedStage, Wanted, missing, run_level
+from budgetnas.pipeline.stages import ListedStage, Wanted, count_left, run_level
 from budgetnas.preparation.engines import connected, engine_of
 from budgetnas.preparation.prepare import Prepared, prepare
 from budgetnas.preparation.provenance import add_driver
@@ -56,7 +57,7 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
     started = time.monotonic()
     with connected(config) as hardware, opened(_prepare(config, hardware), kind=CALIBRATION) as run:
         prepared, ladder, nets = run.prepared, run.ladder, networks(run.prepared)
-        ladder.fulls.record("networks", len(nets))
+        ladder.fulls.record("drawn", [net.spec.id for net in nets])
         levels = _levels(prepared, ladder, nets)
         left = _left(levels)
         if any(left.values()):
@@ -75,9 +76,20 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
 
 
 def _prepare(config: StudyConfig, hardware: Hardware) -> Prepared:
-    """Prepare a study without the trainings that only a search makes."""
+    """Prepare a study without the trainings that only a search makes.
+
+    Raises:
+        UsageError: a short training would be longer than a full one.
+    """
     proxy = replace(config.proxy, from_run=None)
-    return prepare(replace(config, evidence=EvidenceConfig(), proxy=proxy), hardware, suffix=f"-{CALIBRATION}")
+    prepared = prepare(replace(config, evidence=EvidenceConfig(), proxy=proxy), hardware, suffix=f"-{CALIBRATION}")
+    longest, full = prepared.rungs[-1], prepared.full_epochs
+    if longest > full:
+        raise UsageError(
+            f"`--lengths` goes up to {plural(longest, 'epoch')}, but a full training on {prepared.data.name} has "
+            f"{full}: give shorter ones, or more with --full-epochs."
+        )
+    return prepared
 
 
 def _levels(prepared: Prepared, ladder: Ladder, nets: Sequence[Candidate]) -> list[_Listed]:
@@ -106,7 +118,7 @@ def networks(prepared: Prepared) -> list[Candidate]:
 
 
 def _left(levels: Sequence[_Listed]) -> dict[str, int]:
-    return {level.name: len(missing(level.store, listed)) for level, listed in levels}
+    return {level.name: count_left(level.store, listed) for level, listed in levels}
 
 
 def _plan(prepared: Prepared, engine: Engine, nets: Sequence[Candidate], left: Mapping[str, int]) -> Plan:
@@ -118,9 +130,11 @@ def _plan(prepared: Prepared, engine: Engine, nets: Sequence[Candidate], left: M
 def _lines(prepared: Prepared, nets: Sequence[Candidate]) -> tuple[tuple[str, str], ...]:
     config = prepared.config
     lengths = ", ".join(plural(epochs, "epoch") for epochs in prepared.rungs)
+    fewer = prepared.short_images < len(prepared.data.train)
+    images = f" on {prepared.short_images:,} images" if fewer else ""
     return (
         ("networks", f"{len(nets)} at random from the band"),
-        ("short", f"each anew for {lengths}, recipe {config.proxy.recipe}"),
+        ("short", f"each anew for {lengths}{images}, recipe {config.proxy.recipe}"),
         (
             "full",
             f"each for {plural(prepared.full_epochs, 'epoch')}, {plural(config.full.repeats, 'seed')}, recipe "

@@ -34,6 +34,7 @@ class Plan:
         prepared: the study.
         images_per_second: of one worker training networks of the band, all workers at it.
         costs: expected for what is left, a level each.
+        kind: of the study, `SEARCH` or `CALIBRATION`.
         lines: what will be trained, in words, as (name, value).
         is_resumed: whether some of it was already done.
     """
@@ -41,6 +42,7 @@ class Plan:
     prepared: Prepared
     images_per_second: float
     costs: tuple[Cost, ...]
+    kind: str = SEARCH
     lines: Sequence[tuple[str, str]] = ()
     is_resumed: bool = False
 
@@ -103,6 +105,7 @@ def make_plan(
     drawn = left if kind == CALIBRATION else [rung_name(prepared.rungs[0])]
     return Plan(
         prepared=prepared,
+        kind=kind,
         images_per_second=1 / usual,
         costs=tuple(
             _cost(prepared, level, number, usual if level in drawn else large) for level, number in left.items()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from budgetnas.arch.spec import DataShape
 from budgetnas.complexity.counter import count
 from budgetnas.config.study import flatten
+from budgetnas.outcome.setup import CALIBRATION, SEARCH
 from budgetnas.pipeline.controls import controls
 from budgetnas.preparation.public import public
 from budgetnas.records.numbers import plural, write_macs, write_time
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from budgetnas.preparation.prepare import Prepared
 
 LONG_SECONDS = 2 * 3600
+_SHORTER = {SEARCH: "--trials, --promote", CALIBRATION: "--networks"}  # options that make a study of a kind shorter
 
 
 def plan_lines(plan: Plan) -> list[tuple[str, str]]:
@@ -25,7 +27,7 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
     config, data, space, shape = prepared.config, prepared.data, prepared.space, prepared.data.shape
     hint = ""
     if plan.seconds > LONG_SECONDS:
-        hint = "; shorter with a smaller --trials, --promote, --full-epochs or --subset, cut off by --max-hours"
+        hint = f"; shorter with a smaller {_SHORTER[plan.kind]}, --full-epochs or --subset, cut off by --max-hours"
     low, high = space.depth_range
     return [
         ("run", f"{config.output.dir}/{prepared.name}"),

@@ -10,11 +10,11 @@ from budgetnas.outcome.setup import SEARCH
 from budgetnas.pipeline.controls import controls, wanted_controls
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.promotions import KEPT, rise, wanted
-from budgetnas.pipeline.stages import Wanted, key_of, missing
+from budgetnas.pipeline.stages import Wanted, count_left, missing
 from budgetnas.preparation.identity import hold_identity, identity_of
 from budgetnas.preparation.prepare import Prepared
 from budgetnas.promotion.select import finalists
-from budgetnas.records.levels import CONTROLS, FULL, complete, counted, in_words, rung_name
+from budgetnas.records.levels import CONTROLS, FULL, complete, counted, in_words, key_of, rung_name
 from budgetnas.records.looks import Looks
 from budgetnas.records.trial import TrialState
 from budgetnas.storage.study import StudyStore
@@ -59,8 +59,7 @@ def work_left(prepared: Prepared, ladder: Ladder) -> dict[str, int]:
         if any(left.values()):
             left[name] = max(0, number - len(complete(store.trials)))
         else:
-            begun = sum(not trial.state.is_finished for trial in store.trials)
-            left[name] = begun + len(missing(store, _listed(prepared, ladder, name)))
+            left[name] = count_left(store, _listed(prepared, ladder, name))
     return left
 
 

@@ -14,7 +14,7 @@ from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.trials import Stage, run_stage
 from budgetnas.preparation.prepare import Prepared
 from budgetnas.records.engine import Engine
-from budgetnas.records.levels import counted
+from budgetnas.records.levels import counted, key_of
 from budgetnas.records.streams import derived_seed
 from budgetnas.records.trial import Candidate, Trial, TrialState
 from budgetnas.search.history import history, is_ready
@@ -173,11 +173,6 @@ def diverged(trial: Trial) -> bool:
     return trial.state is TrialState.FAIL and trial.attrs.get("diverged") is True
 
 
-def key_of(trial: Trial) -> tuple[str, int]:
-    """Return what tells a trial of a listed level from the others: network and repeat."""
-    return trial.candidate.spec.id, int(trial.attrs["repeat"])
-
-
 def missing(store: StudyStore, wanted: Sequence[Wanted]) -> list[Wanted]:
     """Return those that are neither COMPLETE nor under way, each network and repeat once.
 
@@ -185,6 +180,11 @@ def missing(store: StudyStore, wanted: Sequence[Wanted]) -> list[Wanted]:
     """
     have = {key_of(trial) for trial in store.trials if trial.state is not TrialState.FAIL}
     return list({one.key: one for one in wanted if one.key not in have}.values())
+
+
+def count_left(store: StudyStore, wanted: Sequence[Wanted]) -> int:
+    """Count the trainings of a level that are still to be done: missing, or begun by a driver that was stopped."""
+    return sum(not trial.state.is_finished for trial in store.trials) + len(missing(store, wanted))
 
 
 def training_seed(prepared: Prepared, stage: str, number: int, repeat: int, *, attempt: int = 0) -> int:

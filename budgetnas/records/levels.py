@@ -57,6 +57,11 @@ def counted(trials: Sequence[Trial], *, over_budget: str) -> int:
     return len(complete(trials)) + (len(wasted) if over_budget == "prune" else 0)
 
 
+def key_of(trial: Trial) -> tuple[str, int]:
+    """Return what tells a trial of a level whose trainings are decided on from the others: network and repeat."""
+    return trial.candidate.spec.id, int(trial.attrs["repeat"])
+
+
 def training_key(trial: Trial) -> tuple[Any, ...]:
     """Return what tells a declared training from others of its study: name, network, phases, repeat and length."""
     phases = tuple((epochs, period) for epochs, period in trial.attrs["phases"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from scipy.stats import kendalltau
 from budgetnas.evidence.estimate import RESAMPLES
 from budgetnas.evidence.fidelity import (
     FEWEST_PAIRS,
+    by_chance,
     difference,
     fidelity,
     keeps_best,
@@ -145,9 +147,11 @@ def test_recall_and_regret_stay_in_their_ranges_and_promoting_all_loses_nothing(
 def test_a_proxy_in_the_order_of_the_full_scores_loses_nothing(one, k):
     full = one[0]
     found = fidelity("itself", np.exp(full), full, k=k)
-    assert (found.recall.value, found.recall.low, found.recall.high) == (1, 1, 1)
-    assert (found.regret.value, found.regret.low, found.regret.high) == (0, 0, 0)
-    if len(set(full)) > 1:
+    if len(set(full)) == 1:
+        assert {str(one) for one in (found.tau, found.recall, found.regret)} == {"undefined"}
+    else:  # recall and regret of no loss are certain of this sample only
+        assert (found.recall.value, found.recall.low, found.recall.high) == (1, None, None)
+        assert (found.regret.value, found.regret.low, found.regret.high) == (0, None, None)
         assert found.tau.value == found.tau.low == found.tau.high == 1
 
 
@@ -198,6 +202,15 @@ def test_the_top_is_the_best_by_full_score_with_all_that_tie_with_its_last():
     assert top_tau(PROXY, FULL, 0.5) == kendall(PROXY[[1, 3, 4, 6, 7, 8, 10]], FULL[[1, 3, 4, 6, 7, 8, 10]])
     assert top_tau(PROXY, FULL, 1) == kendall(PROXY, FULL)
     assert np.isnan(top_tau(PROXY, FULL, 0.01))
+
+
+@settings(max_examples=40)
+@given(st.lists(st.integers(-6, 6), min_size=1, max_size=7), st.integers(1, 8))
+def test_chance_is_the_mean_over_all_draws(full, k):
+    drawn = [np.isin(np.arange(len(full)), rows) for rows in combinations(range(len(full)), min(k, len(full)))]
+    found = by_chance(full, k=k)
+    assert found.recall == pytest.approx(np.mean([recall(one, full, k) for one in drawn]))
+    assert found.regret == pytest.approx(np.mean([regret(one, full, k) for one in drawn]))
 
 
 def test_missing_scores_and_columns_that_do_not_match_are_refused():

@@ -95,6 +95,30 @@ def test_a_proxy_that_ranks_worse_than_a_rival_is_not_recommended():
     assert "But those of 4 epochs rank worse than params alone (tau 0.9" in found.text
 
 
+def test_a_longer_one_that_is_not_worse_than_the_rival_is_taken_instead():
+    rng = np.random.default_rng(3)
+    full = rng.standard_normal(24)
+    short, long, macs = (full + noise * rng.standard_normal(24) for noise in (1.0, 0.5, 0.2))
+    assert not difference(long, short, full).is_above_zero
+    assert difference(short, macs, full).is_below_zero
+    assert not difference(long, macs, full).is_below_zero
+    found = recommend({4: short, 24: long}, full, rivals={"MACs": macs})
+    assert found.epochs == 24
+    assert found.text.startswith("Proxies of 24 epochs rank 24 networks")
+    assert "It is not shown that training a proxy ranks better here than MACs alone" in found.text
+    assert found.text.endswith("Shorter ones, of 4 epochs, rank worse than that.")
+    worse = recommend({4: short, 24: short + 0.01 * long}, full, rivals={"MACs": macs})
+    assert worse.epochs is None
+    assert worse.text.endswith("So do the longer ones.")
+
+
+def test_a_longer_one_without_any_order_is_not_held_against_the_others():
+    best = tau(LENGTHS[24], FULL)
+    found = recommend({8: LENGTHS[8], 12: np.ones(40), 24: LENGTHS[24]}, FULL)
+    assert found.epochs == 8
+    assert f"24 epochs reach {best}" in found.text
+
+
 def test_rivals_that_do_not_vary_are_no_rivals():
     assert recommend(LENGTHS, FULL, rivals={"params": np.ones(40)}) == recommend(LENGTHS, FULL)
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from html import escape
 
 import pytest
-from small_studies import ladder_of, prepared, train
+from small_studies import ladder_of, net, prepared, train
 
+from budgetnas.exceptions import UsageError
 from budgetnas.outcome.calibration import as_json, fidelity_table, read_calibration, write_calibration
+from budgetnas.outcome.runs import read_run
 from budgetnas.outcome.setup import CALIBRATION
-from budgetnas.pipeline.calibrate import _levels, _prepare, networks
+from budgetnas.pipeline.calibrate import _left, _levels, _lines, _prepare, networks
 from budgetnas.preparation.describe import setup_of
+from budgetnas.records.trial import TrialState
 from budgetnas.storage.database import open_storage, sqlite_url
+
+IMAGES = {"r1": 1, "r3": 3, "full": 10}
 
 
 def test_more_networks_begin_with_the_same_ones_and_all_differ():
@@ -32,7 +37,7 @@ def test_a_band_with_fewer_networks_gives_all_of_them():
 def made(tmp_path):
     study = prepared(search__trials=12, proxy__rungs=[1, 3], full__repeats=2, full__promote=3)
     ladder = ladder_of(study, open_storage(sqlite_url(tmp_path / "study.db")))
-    ladder.fulls.record("networks", len(networks(study)))
+    ladder.fulls.record("drawn", [net.spec.id for net in networks(study)])
     ladder.fulls.record("setup", setup_of(study, kind=CALIBRATION).as_json())
     return study, ladder, tmp_path
 
@@ -42,36 +47,82 @@ def fill(study, ladder, score):
         order = sorted({one.candidate.spec.id for one in listed})
         for one in listed:
             made = score(level.name, order.index(one.candidate.spec.id))
-            train(level.store, one, None if made is None else made + one.repeat / 1000)
+            each = None if made is None else made + one.repeat / 1000
+            train(level.store, one, each, images=IMAGES[level.name])
+
+
+def read(folder):
+    return read_calibration(open_storage(sqlite_url(folder / "study.db")), folder, "s")
 
 
 def test_a_length_that_ranks_as_the_full_training_is_recommended(made):
     study, ladder, folder = made
     fill(study, ladder, lambda level, i: {"r1": 7 * i % 12 / 100, "r3": i / 100, "full": 0.5 + i / 50}[level])
-    result = read_calibration(open_storage(sqlite_url(folder / "study.db")), folder, "s")
+    result = read(folder)
     table = fidelity_table(result)
-    assert [row[0] for row in table.rows] == ["1 epoch", "3 epochs", "params alone", "MACs alone"]
-    assert table.rows[1][1:] == ("30.0%", "1.00 [1.00, 1.00]", "1.00 [1.00, 1.00]", "0.00 [0.00, 0.00]")
+    assert [row[0] for row in table.rows] == ["1 epoch", "3 epochs", "params alone", "MACs alone", "at random"]
+    assert table.rows[1][1:] == ("30.0%", "1.00 [1.00, 1.00]", "1.00", "0.00")  # sure of tau only: see fidelity
+    assert table.rows[-1][1:4] == ("0", "0.00", "0.25")
     assert result.k == 3
+    assert "3 of 12" in table.notes[0]
+    assert "full ones of 2 seeds" in table.notes[1]
     content = as_json(result)
-    assert (content["networks"], content["networks_left"], len(table.notes)) == (12, 0, 1)
+    assert (content["networks"], content["seeds"], content["asked"]) == (12, 2, 24)
+    assert (content["left"], content["failed"], len(table.notes)) == ({}, {}, 2)
     assert content["recommended_epochs"] == 3
+    assert content["at_random"]["recall"] == 3 / 12
     page = write_calibration(result).read_text()
     assert escape(content["recommendation"]) in page
     assert (folder / "calibration.csv").read_text().splitlines()[0] == "spec,params,macs,score_r1,score_r3,score_full"
 
 
-def test_networks_without_every_score_are_left_out(made):
+def test_networks_without_every_score_are_left_out_and_what_failed_is_told(made):
     study, ladder, folder = made
     fill(study, ladder, lambda level, i: None if (level, i) == ("r1", 3) else i / 100)
-    result = read_calibration(open_storage(sqlite_url(folder / "study.db")), folder, "s")
-    assert (len(result.nets), as_json(result)["networks_left"]) == (11, 1)
-    unfinished = "Not through every length yet: 1 network. The same command goes on."
-    assert fidelity_table(result).notes[-1] == unfinished
-    assert unfinished in write_calibration(result).read_text()
-    ladder.fulls.record("networks", 5)
-    fewer = read_calibration(open_storage(sqlite_url(folder / "study.db")), folder, "s")
-    assert (fewer.left, len(fidelity_table(fewer).notes)) == (0, 1)
+    result = read(folder)
+    assert (len(result.nets), as_json(result)["left"]) == (11, {"r1": 1})
+    left = "Left: 1 of 12 short trainings of 1 epoch. The same command goes on."
+    failed = "Failed: 1 of the short trainings of 1 epoch."
+    assert fidelity_table(result).notes[2] == left
+    assert fidelity_table(result).notes[3].startswith(failed)
+    page = write_calibration(result).read_text()
+    assert left in page
+    assert failed in page
+
+
+def test_what_a_stopped_driver_had_begun_is_left_to_do(made):
+    study, ladder, _ = made
+    levels = _levels(study, ladder, networks(study))
+    fill(study, ladder, lambda level, i: i / 100)
+    assert _left(levels) == {"r1": 0, "r3": 0, "full": 0}
+    store = ladder.fulls
+    for state in (TrialState.RUNNING, TrialState.WAITING):
+        store.add(net(study, 16), state=state, attrs={"repeat": 0, "seed": 7})
+    assert _left(levels) == {"r1": 0, "r3": 0, "full": 2}
+
+
+def test_a_calibration_is_a_run_also_where_its_study_is_in_another_storage(made):
+    study, ladder, folder = made
+    fill(study, ladder, lambda level, i: None if (level, i) == ("full", 3) else i / 100)
+    write_calibration(read(folder))
+    (folder / "study.db").rename(folder / "elsewhere.db")
+    run = read_run(folder)
+    assert (run.kind, run.state, run.data, run.max_params) == ("calibration", "stopped", "digits", 60_000)
+    assert (run.done, run.asked) == (22, 24)
+
+
+def test_a_short_training_that_is_longer_than_a_full_one_is_refused():
+    study = prepared(proxy__rungs=[1, 8], full__epochs=8)
+    assert _prepare(study.config, study.hardware).rungs == (1, 8)
+    study = prepared(proxy__rungs=[1, 9], full__epochs=8)
+    with pytest.raises(UsageError, match=r"`--lengths` goes up to 9 epochs, but a full training on digits has 8: give"):
+        _prepare(study.config, study.hardware)
+
+
+def test_short_trainings_of_fewer_images_say_so():
+    assert dict(_lines(prepared(), []))["short"] == "each anew for 3 epochs, recipe proxy"
+    fewer = prepared(proxy__subset=10)
+    assert dict(_lines(fewer, []))["short"] == "each anew for 3 epochs on 100 images, recipe proxy"
 
 
 def test_a_calibration_takes_no_short_trainings_from_a_search():
@@ -81,6 +132,6 @@ def test_a_calibration_takes_no_short_trainings_from_a_search():
 
 def test_a_calibration_without_any_training_says_too_few(made):
     _, _, folder = made
-    result = read_calibration(open_storage(sqlite_url(folder / "study.db")), folder, "s")
+    result = read(folder)
     assert "Too few pairs to judge: 0" in result.recommendation().text
     assert "Too few pairs" in write_calibration(result).read_text()
