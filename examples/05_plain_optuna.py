@@ -3,7 +3,8 @@ Plain Optuna with our sampler
 =============================
 
 An ordinary ``study.optimize``: the cap is the sampler's affair. Known networks may be enqueued, other parameters stand
-beside those of the space, and any Optuna sampler can do the proposing, repaired so that it fits.
+beside those of the space, drawn at random, and an Optuna sampler such as TPE can do the proposing, repaired so that it
+fits.
 """
 
 import optuna
@@ -19,7 +20,7 @@ space = ResNetSpace(stages=(1, 3), widths=(16, 128), shape=DataShape())
 
 
 def objective(trial: optuna.Trial) -> float:
-    """Stand in for a training: deeper networks are better, and a rate near 0.1."""
+    """Stand in for a training: deeper networks are better, and so is a rate near 0.1, which nothing looks for."""
     spec = space.decode(suggest(trial, space))
     rate = trial.suggest_float("lr", 0.01, 1.0, log=True)
     return sum(spec.blocks) - (rate - 0.1) ** 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from budgetnas.exceptions import UsageError
 MAX_STAGES = 8
 MAX_BLOCKS = 1_000
 MAX_WIDTH = 65_536
+_ID = re.compile(r"(s(?P<stem>[0-9]{1,9})-)?(?P<stages>[0-9]{1,9}x[0-9]{1,9}(-[0-9]{1,9}x[0-9]{1,9})*)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,6 +103,23 @@ class ResNetSpec:
                 "non-empty: give one width per stage or one per non-empty stage."
             )
         return cls(blocks=tuple(blocks[i] for i in filled), widths=tuple(widths), stem_width=stem_width)
+
+    @classmethod
+    def from_id(cls, text: str) -> ResNetSpec | None:
+        """Read an `id` back; None for a text of any other form.
+
+        >>> ResNetSpec.from_id("4x64-5x128-3x256").widths
+        (64, 128, 256)
+
+        Raises:
+            UsageError: a number is out of range.
+        """
+        found = _ID.fullmatch(text)
+        if found is None:
+            return None
+        stages = [stage.split("x") for stage in found["stages"].split("-")]
+        blocks, widths = (tuple(int(pair[i]) for pair in stages) for i in (0, 1))
+        return cls(blocks=blocks, widths=widths, stem_width=int(found["stem"] or 0))
 
     @property
     def id(self) -> str:

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from budgetnas.cli.tables import open_console, show_notice, show_table
 from budgetnas.outcome.costs import cost_table
+from budgetnas.pipeline.listener import Listener
 from budgetnas.pipeline.plan_lines import plan_lines, seed_lines
 from budgetnas.records.levels import in_words
 from budgetnas.records.numbers import write_time
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 LINE_SECONDS, QUIET_SECONDS = 10.0, 600.0  # between lines that tell news, and that only tell of life
 
 
-class Console:
+class Console(Listener):
     """Hears a search and tells a person.
 
     Args:

@@ -10,12 +10,11 @@ from typing import Any
 from budgetnas.arch.layers import Conv
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.cli.numbers import parse_list
-from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_shape, read_whole
+from budgetnas.cli.networks import add_network_arguments, is_named, named_network, typed_network
+from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_shape
 from budgetnas.complexity.counter import LedgerRow, count, ledger
-from budgetnas.config.models import SHIPPED, NamedModel, find_model, load_models, model_names, paper_models, read_cap
+from budgetnas.config.models import SHIPPED, NamedModel, load_models, paper_models, read_cap
 from budgetnas.config.reader import locate
-from budgetnas.exceptions import UsageError
 from budgetnas.records.numbers import write_macs
 
 DESCRIPTION = "Count parameters and MACs exactly: of one network, or of all models that a study file declares."
@@ -24,12 +23,8 @@ EXAMPLE = "budgetnas count --blocks 4,5,3,0 --widths 64,128,250 --max-params 5e6
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "name", nargs="?", metavar="NAME", help="a network (resnet18, model5), a study with models (paper), or a .toml"
-    )
-    parser.add_argument("--blocks", metavar="B,B,..", help="basic blocks per stage; 0 for an empty stage")
-    parser.add_argument("--widths", metavar="W,W,..", help="channels, one per stage or one per non-empty stage")
-    parser.add_argument("--stem-width", metavar="W", help="channels of the stem (default: those of stage 1)")
+    named = "a network (resnet18, model5, 4x64-3x128), a study with models (paper), or a .toml"
+    add_network_arguments(parser, named=named)
     parser.add_argument("--max-params", metavar="N", help=CAP_HELP)
     add_shape_arguments(parser)
     parser.add_argument("--table", action="store_true", help="list every layer with its share")
@@ -108,41 +103,25 @@ class _Counted:
 
 
 def _models(arguments: argparse.Namespace) -> Sequence[NamedModel]:
-    typed = arguments.blocks is not None or arguments.widths is not None or arguments.stem_width is not None
-    if arguments.name is not None:
-        if typed:
-            raise UsageError("`--blocks`, `--widths` and `--stem-width` do not go with a name: give one or the other.")
-        return _named(arguments.name)
-    if arguments.blocks is None or arguments.widths is None:
-        raise UsageError("`--blocks` and `--widths` are both needed: give them, or a name like resnet18 or paper.")
-    blocks, widths = parse_list(arguments.blocks, "--blocks"), parse_list(arguments.widths, "--widths")
-    stem = 0 if arguments.stem_width is None else read_whole("--stem-width", arguments.stem_width)
-    model = NamedModel(name="", blocks=blocks, widths=widths, stem_width=stem)
-    known = next((paper for paper in paper_models() if paper.spec == model.spec), None)
-    notes = []
+    if is_named(arguments):
+        name = arguments.network
+        if name in SHIPPED or name.endswith(".toml"):
+            return load_models(locate(name))
+        return [_noted(named_network(name, others=", or the path of a .toml file with [[models]]"))]
+    model = _noted(typed_network(arguments))
+    blocks = model.blocks
     if 0 in blocks[: len(blocks) - _trailing_zeros(blocks)]:
-        notes.append(f"empty stages in the middle were removed: this is {model.spec.id}.")
-    if known is not None:
-        notes.append(f"this is {known.name} of the report. {known.note}".strip())
-    return [replace(model, note=" ".join(notes))]
+        removed = f"empty stages in the middle were removed: this is {model.spec.id}."
+        return [replace(model, note=f"{removed} {model.note}".strip())]
+    return [model]
 
 
-def _named(name: str) -> Sequence[NamedModel]:
-    if not name.endswith(".toml"):
-        model = find_model(name)
-        if model is not None:
-            return [model]
-        if name not in SHIPPED:
-            import difflib
-
-            known = [*model_names(), *SHIPPED]
-            close = difflib.get_close_matches(name[:80], known, n=1)
-            meant = f"did you mean `{close[0]}`? Or give" if close else "give"
-            raise UsageError(
-                f"`{name[:80]}` is no shipped network or study: {meant} one of {', '.join(known)}, or the path of "
-                "a .toml file with [[models]]."
-            )
-    return load_models(locate(name))
+def _noted(model: NamedModel) -> NamedModel:
+    """Say so where a network without a name of its own is one of the report's."""
+    known = next((paper for paper in paper_models() if paper.spec == model.spec), None)
+    if known is None or known.name == model.name:
+        return model
+    return replace(model, note=f"this is {known.name} of the report. {known.note}".strip())
 
 
 def _print_one(counted: _Counted, *, with_layers: bool) -> None:

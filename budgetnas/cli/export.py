@@ -19,7 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_run_arguments(parser)
     parser.add_argument(
-        "--trial", type=whole_number, metavar="N", help="of which trial (default: the winner, or the only one)"
+        "--trial",
+        type=whole_number,
+        metavar="N",
+        help="of which fully trained trial (default: the winner, or the only one)",
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write; must not exist, or be empty")
     parser.add_argument(

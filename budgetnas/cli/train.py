@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from budgetnas.arch.spec import ResNetSpec
-from budgetnas.cli.numbers import parse_list, whole_number
+from budgetnas.cli.networks import add_network_arguments, is_named, named_network, typed_network
+from budgetnas.cli.numbers import whole_number
 from budgetnas.cli.trainings import add_training_arguments, carry_out, print_table, read_wishes
 from budgetnas.records.numbers import plural, write_macs
 
@@ -18,20 +18,19 @@ DESCRIPTION = (
     "Train one network on the train split, scored on validation after every epoch and tested once at its end. The same "
     "command goes on with a stopped training, bit for bit."
 )
-EXAMPLE = "budgetnas train --blocks 4,5,3,0 --widths 64,128,256 --recipe modern200 --repeats 3"
+EXAMPLE = "budgetnas train 4x64-5x128-3x256 --dataset cifar10 --recipe modern200 --repeats 3"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--blocks", metavar="B,B,..", required=True, help="basic blocks per stage; 0 for none")
-    parser.add_argument("--widths", metavar="W,W,..", required=True, help="channels per stage")
+    add_network_arguments(parser, named="a network by name or id (resnet20, 4x64-5x128-3x256)")
     parser.add_argument("--epochs", type=whole_number, metavar="N", help="length (default: the recipe's)")
     add_training_arguments(parser, recipe="full", name="", dataset="auto")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train; return the exit status."""
-    spec = ResNetSpec.from_stages(parse_list(arguments.blocks, "--blocks"), parse_list(arguments.widths, "--widths"))
+    spec = (named_network(arguments.network) if is_named(arguments) else typed_network(arguments)).spec
     wishes = read_wishes(arguments, name=arguments.name or f"train-{spec.id}-s{arguments.seed}")
 
     from budgetnas.jobs.declare import train_job

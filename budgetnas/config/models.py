@@ -71,9 +71,19 @@ def paper_models() -> tuple[NamedModel, ...]:
 
 
 def find_model(name: str) -> NamedModel | None:
-    """Return the shipped model of this name, None where there is none."""
+    """Return the network that goes by a name: a shipped one, or any by its id; None where there is none.
+
+    Raises:
+        UsageError: a number of an id is out of range.
+    """
     models = (model for study in SHIPPED for model in load_models(shipped(f"{study}.toml")))
-    return next((model for model in models if model.name == name), None)
+    found = next((model for model in models if model.name == name), None)
+    if found is not None:
+        return found
+    spec = ResNetSpec.from_id(name)
+    if spec is None:
+        return None
+    return NamedModel(name=spec.id, blocks=spec.blocks, widths=spec.widths, stem_width=spec.stem_width)
 
 
 def model_names() -> list[str]:
@@ -82,14 +92,14 @@ def model_names() -> list[str]:
 
 
 def params_of(name: str, shape: DataShape) -> int:
-    """Count the shipped model of this name: what a cap like `45%resnet18` refers to.
+    """Count the network of this name or id: what a cap like `45%resnet18` refers to.
 
     Raises:
         UsageError: there is no such model.
     """
     model = find_model(name)
     if model is None:
-        raise UsageError(f"`{name}` is no shipped network: take one of {', '.join(model_names())}.")
+        raise UsageError(f"`{name}` is no shipped network: take one of {', '.join(model_names())}, or an id.")
     return count(model.spec, shape).params
 
 

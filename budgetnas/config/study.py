@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ from budgetnas.arch.spec import DataShape
 from budgetnas.budget.cap import parse_cap
 from budgetnas.complexity.counter import count
 from budgetnas.config.engine import EngineConfig, RayConfig
-from budgetnas.config.models import model_names, paper_models, read_cap
+from budgetnas.config.models import NamedModel, find_model, model_names, paper_models, read_cap
 from budgetnas.config.reader import Table, build, locate, read_toml, read_value, shorten, within
 from budgetnas.exceptions import UsageError
 from budgetnas.space.resnet import ResNetSpace
@@ -143,7 +143,7 @@ class SearchConfig:
             freely and prunes what is over the budget, which counts as a trial: the plain way, for comparison.
         batch: trials per batch; a proposal knows the results of all batches but the running and the last one.
         paper_models: whether the report's models 1-5 are the first trials.
-        first_models: shipped networks by name that are the next trials: what a search is to beat. Those that fit get
+        first_models: networks by name or id that are the next trials: what a search is to beat. Those that fit get
             full training whatever the short ones say, so that no network wins that has not beaten them.
     """
 
@@ -160,7 +160,7 @@ class SearchConfig:
         within("search.batch", self.batch, 1)
         within("search.seed", self.seed, 0, 2**31 - 1)
         if self.first_models:
-            _check_names("search.first_models", self.first_models, model_names())
+            _check_names("search.first_models", self.first_models, others=())
         if self.over_budget == "prune" and self.sampler not in ("tpe", "random"):
             raise UsageError(
                 f"`search.over_budget` is 'prune' and `search.sampler` is {self.sampler!r}, but only Optuna's own "
@@ -227,7 +227,7 @@ class EvidenceConfig:
     Attributes:
         controls: whether the winner and its controls are trained anew, alike, with fresh seeds.
         control_networks: the controls: "report" (its best model that fits), "scaled" (ResNet-18, to the cap),
-            "most_macs", "random", and shipped networks by name; those four unless given.
+            "most_macs", "random", and networks by name or id; those four unless given.
         control_repeats: how many seeds the winner and each control get; those of the full trainings unless given.
         control_promotions: how many random networks get full training too, whatever they scored, so that the estimate
             of fidelity is not made on winners only.
@@ -240,7 +240,7 @@ class EvidenceConfig:
 
     def __post_init__(self) -> None:
         if self.control_networks is not None:
-            _check_names("evidence.control_networks", self.control_networks, [*FOUND_CONTROLS, *model_names()])
+            _check_names("evidence.control_networks", self.control_networks, others=FOUND_CONTROLS)
         within("evidence.control_repeats", self.control_repeats, 1)
         within("evidence.control_promotions", self.control_promotions, 0, 10_000)
 
@@ -294,9 +294,14 @@ class StudyConfig:
             )
 
 
-def _check_names(key: str, names: tuple[str, ...], known: list[str]) -> None:
-    if not (names and set(names) <= set(known) and len(set(names)) == len(names)):
-        raise UsageError(f"`{key}` is {list(names)}, but must be different ones of {', '.join(known)}.")
+def _check_names(key: str, names: tuple[str, ...], *, others: tuple[str, ...]) -> None:
+    found = [name if name in others else find_model(name) for name in names]
+    specs = [one.spec if isinstance(one, NamedModel) else one for one in found]
+    if not specs or None in specs or len(set(specs)) < len(specs):
+        raise UsageError(
+            f"`{key}` is {list(names)}, but must be different ones of {', '.join([*others, *model_names()])}, "
+            "or ids like 4x64-5x128-3x256."
+        )
 
 
 # What a finished or stopped study may be resumed with anew: no proposal and no score depends on it.
@@ -329,7 +334,7 @@ FREE_KEYS = frozenset(
 )
 
 
-def load_study(name: str | None, overrides: Mapping[str, Any], settings: list[str]) -> StudyConfig:
+def load_study(name: str | None, overrides: Mapping[str, Any], settings: Sequence[str] = ()) -> StudyConfig:
     """Read a study: the defaults, the study file over them, the command line over both.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from budgetnas.outcome.costs import cost_table
-from budgetnas.pipeline.listener import Progress
+from budgetnas.pipeline.listener import Listener, Progress
 from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.plan_lines import plan_lines
 from budgetnas.records.levels import in_words
@@ -18,7 +18,7 @@ from budgetnas.storage.database import Storage
 EVERY_SECONDS = 30.0
 
 
-class Board:
+class Board(Listener):
     """Hears a search and keeps the note of its study up to date, at most twice a minute.
 
     Args:
@@ -45,9 +45,6 @@ class Board:
         self._levels[progress.level] = progress
         if is_new or time.monotonic() - self._written >= EVERY_SECONDS:
             self._write()
-
-    def told(self, line: str) -> None:
-        """Leave news to those who look on."""
 
     def _write(self) -> None:
         self._written = time.monotonic()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from budgetnas.pipeline.plan import Plan
@@ -29,8 +29,8 @@ class Progress:
     seconds_left: float | None = None
 
 
-class Listener(Protocol):
-    """Hears plan, progress and news."""
+class Listener:
+    """Hears plan, progress and news, and makes nothing of them: a base for those that do."""
 
     def planned(self, plan: Plan) -> None:
         """Hear the plan, before anything trains."""
@@ -42,7 +42,7 @@ class Listener(Protocol):
         """Hear a line of news."""
 
 
-class Everyone:
+class Everyone(Listener):
     """Passes what it hears on to several.
 
     Args:
@@ -68,7 +68,7 @@ class Everyone:
             listener.told(line)
 
 
-class Check:
+class Check(Listener):
     """Hears nothing, but ends what may not go on.
 
     Args:

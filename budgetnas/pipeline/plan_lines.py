@@ -123,7 +123,8 @@ def _promotion(prepared: Prepared) -> str:
         told += f", {', '.join(model.origin for model in prepared.named)}"
     if config.evidence.control_promotions:
         told += f" and {config.evidence.control_promotions} at random"
-    return f"{told}, {plural(prepared.full_epochs, 'epoch')}, {plural(config.full.repeats, 'seed')} each"
+    fewer = " (fewer than the short trainings have)" if prepared.full_epochs < prepared.rungs[-1] else ""
+    return f"{told}, {plural(prepared.full_epochs, 'epoch')}{fewer}, {plural(config.full.repeats, 'seed')} each"
 
 
 def _controls(prepared: Prepared) -> str:

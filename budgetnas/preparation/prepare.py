@@ -12,7 +12,7 @@ import numpy as np
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget.cap import write_cap
 from budgetnas.complexity.counter import count
-from budgetnas.config.models import find_model, paper_models
+from budgetnas.config.models import NamedModel, find_model, paper_models
 from budgetnas.config.recipe import Recipe, load_recipe
 from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten
 from budgetnas.data.dataset import Dataset
@@ -23,7 +23,7 @@ from budgetnas.records.trial import Candidate
 from budgetnas.space.band import choose_band, fitting
 from budgetnas.space.index import make_index
 from budgetnas.space.members import Band, SpaceIndex
-from budgetnas.space.resnet import ResNetSpace
+from budgetnas.space.resnet import SLOTS, ResNetSpace
 from budgetnas.training.device import Hardware, find_hardware
 from budgetnas.training.tasks import Setting
 
@@ -86,8 +86,8 @@ class Prepared:
     @property
     def named(self) -> tuple[Candidate, ...]:
         """The `search.first_models` that are within both caps."""
-        wanted = (model for model in self.seeds if model.origin in self.config.search.first_models)
-        return tuple(model for model in wanted if self.over_budget(model) is None)
+        specs = {model.spec for model in _first_models(self.config)}
+        return tuple(model for model in self.seeds if model.spec in specs and self.over_budget(model) is None)
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -233,12 +233,23 @@ def _tier(config: StudyConfig, index: SpaceIndex, cap: int) -> Tier:
 
 def _seeds(config: StudyConfig, shape: DataShape) -> tuple[Candidate, ...]:
     report = [model for model in paper_models() if model.seeded] if config.search.paper_models else []
-    named = [find_model(name) for name in config.search.first_models]
     distinct: dict[ResNetSpec, str] = {}
-    for model in (*report, *named):
-        assert model, "the study's names are not checked"
+    for model in (*report, *_first_models(config)):
         distinct.setdefault(model.spec, model.name)
     return tuple(_candidate(spec, name, shape) for spec, name in distinct.items())
+
+
+def _first_models(config: StudyConfig) -> list[NamedModel]:
+    found = [find_model(name) for name in config.search.first_models]
+    models = [model for model in found if model is not None]
+    assert len(models) == len(found), "the study's names are not checked"
+    for model in models:
+        if len(model.spec.blocks) > SLOTS:
+            raise UsageError(
+                f"`search.first_models` has {model.name} of {len(model.spec.blocks)} stages, but a search knows "
+                f"networks of up to {SLOTS}: leave it out, or name it in `evidence.control_networks`."
+            )
+    return models
 
 
 def _candidate(spec: ResNetSpec, origin: str, shape: DataShape) -> Candidate:

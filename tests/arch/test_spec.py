@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.exceptions import UsageError
@@ -47,3 +49,23 @@ def test_what_is_no_network_is_refused_by_name_and_rule(blocks, widths, words):
 def test_shapes_of_data_are_checked():
     with pytest.raises(UsageError, match=r"`classes` holds 0"):
         DataShape(classes=0)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 1000), st.integers(1, 65_536)), min_size=1, max_size=8), st.integers(0, 65_536)
+)
+def test_an_id_is_read_back(stages, stem):
+    blocks, widths = zip(*stages, strict=True)
+    spec = ResNetSpec(blocks=blocks, widths=widths, stem_width=stem)
+    assert ResNetSpec.from_id(spec.id) == spec
+
+
+@pytest.mark.parametrize("text", ["", "x", "4x", "x64", "4x64-", "-4x64", "4x64 ", "4X64", "s-4x64", "s8", "4x\u0668"])
+def test_what_is_no_id_is_none(text):
+    assert ResNetSpec.from_id(text) is None
+
+
+@pytest.mark.parametrize("text", ["0x64", "4x0", "1001x8", "4x65537", "s65537-4x64", "-".join(["1x8"] * 9)])
+def test_an_id_out_of_range_is_refused(text):
+    with pytest.raises(UsageError):
+        ResNetSpec.from_id(text)

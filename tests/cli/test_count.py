@@ -57,6 +57,7 @@ def test_a_shipped_study_is_counted_by_name(capsys):
         (["--blocks", "4", "--widths", "8", "--stem-width", "0"], "`--stem-width` is '0'"),
         (["x" * 5000], "is no shipped network or study"),
         (["nothing"], "is no shipped network or study: give one of resnet18"),
+        (["3x0"], "`widths` holds 0"),
         (["resnet-20"], "did you mean `resnet20`?"),
         (["cifar.toml"], "no file"),
         *[

@@ -21,8 +21,8 @@ CALIBRATE = """
 
 
 TRAIN = """
-    --blocks --widths --epochs --recipe --precision --repeats --dataset --data-dir --subset --seed --device --workers
-    --threads --max-minutes --out --name --json
+    --blocks --widths --stem-width --epochs --recipe --precision --repeats --dataset --data-dir --subset --seed --device
+    --workers --threads --max-minutes --out --name --json
 """
 
 
@@ -50,7 +50,7 @@ def test_the_options_of_every_command_are_frozen():
     assert options("space") == SHAPE | {"--set", "--html"}
     assert options("fit") == SHAPE | {"--blocks", "--widths", "--step"}
     assert options("train") == set(TRAIN.split())
-    assert options("reproduce") == set(TRAIN.split()) - {"--blocks", "--widths"} | {"--models"}
+    assert options("reproduce") == set(TRAIN.split()) - {"--blocks", "--widths", "--stem-width"} | {"--models"}
 
 
 def test_every_option_sets_a_key_that_exists():

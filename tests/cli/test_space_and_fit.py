@@ -70,7 +70,9 @@ def test_count_knows_names_shapes_and_layers(capsys):
     assert "272,474" in output(capsys, "count", "resnet20")
     assert "4,848,142" in output(capsys, "count", "model5")
     assert "utilisation  99.29% of 5,028,282" in output(capsys, "count", "model5", "--max-params", "45%resnet18")
-    assert "100.00% of 272,474 (0 left)" in output(capsys, "count", "resnet20", "--max-params", "100%resnet20")
+    for name in ("resnet20", "3x16-3x32-3x64"):
+        assert "100.00% of 272,474 (0 left)" in output(capsys, "count", name, "--max-params", f"100%{name}")
+    assert "this is model5 of the report" in output(capsys, "count", "4x64-5x128-3x256")
     words = ("--channels", "1", "--image-size", "28x30", "--classes", "47", "--stem-width", "24", "--table")
     found = json.loads(output(capsys, "count", "--blocks", "2,1", "--widths", "16,40", *words, "--json"))
     assert (found["height"], found["width"], found["classes"], found["stem_width"]) == (28, 30, 47, 24)

@@ -148,6 +148,10 @@ def test_the_shipped_study_at_resnet20s_size_names_its_controls():
             load_study(None, {}, [f"evidence.control_networks={wrong}"])
     with pytest.raises(UsageError, match=r"`search.first_models` is \['random'\], but must be different ones of"):
         load_study(None, {}, ["search.first_models=['random']"])
+    with pytest.raises(UsageError, match=r"different ones of .* or ids like"):  # one network twice
+        load_study(None, {}, ["search.first_models=['resnet20', '3x16-3x32-3x64']"])
+    mine = load_study(None, {}, ["evidence.control_networks=['random', '2x16-3x64']"])
+    assert mine.evidence.control_networks == ("random", "2x16-3x64")
 
 
 def test_tiers_are_caps_in_rising_order_and_the_largest_is_the_cap():

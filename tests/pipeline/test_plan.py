@@ -7,8 +7,9 @@ from small_studies import prepared
 
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.outcome.costs import Cost
-from budgetnas.outcome.setup import CALIBRATION
+from budgetnas.outcome.setup import CALIBRATION, SEARCH
 from budgetnas.pipeline.plan import TIMED_NETWORKS, Plan, make_plan
+from budgetnas.pipeline.plan_lines import plan_lines, search_lines
 from budgetnas.records.engine import Failed, Finished
 from budgetnas.training.tasks import Timed
 
@@ -77,3 +78,16 @@ def test_a_device_that_can_train_nothing_is_told():
         BudgetNASError, match=r"`--device cpu` could not train a network of the band \(no such device\)"
     ):
         make_plan(study, Stopwatch(study, 2, fails=True), left={"r3": 1})
+
+
+def test_full_trainings_of_fewer_epochs_than_short_ones_are_told():
+    assert dict(search_lines(prepared(full__epochs=3)))["promotion"] == "best 2, 3 epochs, 1 seed each"
+    told = dict(search_lines(prepared(full__epochs=2)))["promotion"]
+    assert told == "best 2, 2 epochs (fewer than the short trainings have), 1 seed each"
+
+
+@pytest.mark.parametrize(("kind", "options"), [(SEARCH, "--trials, --promote,"), (CALIBRATION, "--networks,")])
+def test_a_long_plan_names_the_options_that_its_command_has(kind, options):
+    cost = Cost(level="r3", trainings=1, epochs=3, images=30, seconds=3 * 3600)
+    plan = Plan(prepared=prepared(), images_per_second=1, costs=(cost,), kind=kind)
+    assert f"; shorter with a smaller {options} --full-epochs or --subset" in dict(plan_lines(plan))["time"]

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from small_studies import ATTRS, first, ladder_of, prepared, train
 
+from budgetnas.exceptions import UsageError
 from budgetnas.pipeline.promotions import decide, rise, wanted
 from budgetnas.pipeline.resume import expected, work_left
 from budgetnas.pipeline.stages import missing
@@ -116,6 +117,17 @@ def test_what_is_to_be_beaten_goes_all_the_way_up_and_what_is_over_the_cap_does_
     top = decide(study, ladder, 1)
     assert (len(top.best), top.named) == (1, (baseline.number,))
     assert expected(study)["full"] == len(wanted(study, ladder, 1, top)) == 2
+
+
+def test_what_is_to_be_beaten_may_be_any_network_by_its_id():
+    ids = ["3x16-3x32-3x64", "1x8-1x200", "4x64-5x128-3x256"]  # resnet20, one off the grid, model 5
+    study = prepared(budget__max_params="5M", search__paper_models=True, search__first_models=ids)
+    assert [model.origin for model in study.named] == ["model5", *ids[:2]]
+    assert [model.spec.id for model in study.seeds[5:]] == ids[:2]
+    with pytest.raises(
+        UsageError, match=r"`search.first_models` has 1x8-.* of 5 stages, but a search knows networks of"
+    ):
+        prepared(search__first_models=["-".join(["1x8"] * 5)])
 
 
 def test_a_rung_that_is_added_later_takes_up_what_is_there(storage):

@@ -1,0 +1,73 @@
+"""A network on the command line: by its name, by its id, or by its blocks and widths."""
+
+from __future__ import annotations
+
+import argparse
+
+from budgetnas.cli.numbers import parse_list
+from budgetnas.cli.shape import read_whole
+from budgetnas.config.models import SHIPPED, NamedModel, find_model, model_names
+from budgetnas.exceptions import UsageError
+
+
+def add_network_arguments(parser: argparse.ArgumentParser, *, named: str) -> None:
+    """Declare name, blocks, widths and stem.
+
+    Args:
+        parser: of the command.
+        named: what a name may be.
+    """
+    parser.add_argument("network", nargs="?", metavar="NAME", help=named)
+    parser.add_argument("--blocks", metavar="B,B,..", help="basic blocks per stage; 0 for an empty stage")
+    parser.add_argument("--widths", metavar="W,W,..", help="channels, one per stage or one per non-empty stage")
+    parser.add_argument("--stem-width", metavar="W", help="channels of the stem (default: those of stage 1)")
+
+
+def is_named(arguments: argparse.Namespace) -> bool:
+    """Tell whether the network is given by a name, and not by its numbers.
+
+    Raises:
+        UsageError: it is given by both, or by neither.
+    """
+    if arguments.network is None:
+        if arguments.blocks is None or arguments.widths is None:
+            raise UsageError("`--blocks` and `--widths` are both needed: give them, or a name like resnet18.")
+        return False
+    if any(word is not None for word in (arguments.blocks, arguments.widths, arguments.stem_width)):
+        raise UsageError("`--blocks`, `--widths` and `--stem-width` do not go with a name: give one or the other.")
+    return True
+
+
+def typed_network(arguments: argparse.Namespace) -> NamedModel:
+    """Read a network that is given by its numbers; it has no name.
+
+    Raises:
+        UsageError: a number is malformed.
+    """
+    blocks, widths = parse_list(arguments.blocks, "--blocks"), parse_list(arguments.widths, "--widths")
+    stem = 0 if arguments.stem_width is None else read_whole("--stem-width", arguments.stem_width)
+    return NamedModel(name="", blocks=blocks, widths=widths, stem_width=stem)
+
+
+def named_network(name: str, *, others: str = "") -> NamedModel:
+    """Find a network by its name or id.
+
+    Args:
+        name: as it was typed.
+        others: what else could have been typed, for the error.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    model = find_model(name)
+    if model is None:
+        import difflib
+
+        known = [*model_names(), *(SHIPPED if others else ())]
+        close = difflib.get_close_matches(name[:80], known, n=1)
+        meant = f"did you mean `{close[0]}`? Or give" if close else "give"
+        raise UsageError(
+            f"`{name[:80]}` is no shipped network{' or study' if others else ''}: {meant} one of {', '.join(known)}, "
+            f"an id like 4x64-5x128-3x256{others}."
+        )
+    return model
