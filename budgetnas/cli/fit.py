@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from budgetnas.arch.spec import MAX_BLOCKS, MAX_WIDTH, DataShape, ResNetSpec
-from budgetnas.cli.numbers import parse_list
+from budgetnas.cli.networks import add_network_arguments, read_network
 from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_shape, read_whole
 from budgetnas.complexity.counter import count
 from budgetnas.config.models import read_cap
@@ -19,8 +19,7 @@ EXAMPLE = "budgetnas fit --blocks 4,5,3,0 --widths 64,128,250 --max-params 5e6"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--blocks", metavar="B,B,..", required=True, help="basic blocks per stage; 0 for none")
-    parser.add_argument("--widths", metavar="W,W,..", required=True, help="channels, whose ratios are kept")
+    add_network_arguments(parser, named="a network by name or id (resnet18, 4x64-5x128-3x256)", has_stem=False)
     parser.add_argument("--max-params", metavar="N", required=True, help=CAP_HELP)
     parser.add_argument("--step", default="1", metavar="N", help="grid of the widths (default 1)")
     add_shape_arguments(parser)
@@ -33,7 +32,11 @@ def run(arguments: argparse.Namespace) -> None:
 
     shape = read_shape(arguments)
     cap = read_cap(arguments.max_params, shape)
-    given = ResNetSpec.from_stages(parse_list(arguments.blocks, "--blocks"), parse_list(arguments.widths, "--widths"))
+    given = read_network(arguments).spec
+    if given.stem_width != given.widths[0]:
+        raise UsageError(
+            f"`{given.id}` has a stem of {given.stem_width}, but only stems as wide as stage 1 are scaled."
+        )
     step = read_whole("--step", arguments.step)
     if step > WIDEST:
         raise UsageError(f"`--step` is {step}, but must be from 1 to {WIDEST}.")

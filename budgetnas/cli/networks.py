@@ -10,17 +10,21 @@ from budgetnas.config.models import SHIPPED, NamedModel, find_model, model_names
 from budgetnas.exceptions import UsageError
 
 
-def add_network_arguments(parser: argparse.ArgumentParser, *, named: str) -> None:
+def add_network_arguments(parser: argparse.ArgumentParser, *, named: str, has_stem: bool = True) -> None:
     """Declare name, blocks, widths and stem.
 
     Args:
         parser: of the command.
         named: what a name may be.
+        has_stem: whether the stem may have a width of its own.
     """
     parser.add_argument("network", nargs="?", metavar="NAME", help=named)
     parser.add_argument("--blocks", metavar="B,B,..", help="basic blocks per stage; 0 for an empty stage")
     parser.add_argument("--widths", metavar="W,W,..", help="channels, one per stage or one per non-empty stage")
-    parser.add_argument("--stem-width", metavar="W", help="channels of the stem (default: those of stage 1)")
+    if has_stem:
+        parser.add_argument("--stem-width", metavar="W", help="channels of the stem (default: those of stage 1)")
+    else:
+        parser.set_defaults(stem_width=None)
 
 
 def is_named(arguments: argparse.Namespace) -> bool:
@@ -47,6 +51,15 @@ def typed_network(arguments: argparse.Namespace) -> NamedModel:
     blocks, widths = parse_list(arguments.blocks, "--blocks"), parse_list(arguments.widths, "--widths")
     stem = 0 if arguments.stem_width is None else read_whole("--stem-width", arguments.stem_width)
     return NamedModel(name="", blocks=blocks, widths=widths, stem_width=stem)
+
+
+def read_network(arguments: argparse.Namespace) -> NamedModel:
+    """Read a network, given either way.
+
+    Raises:
+        UsageError: there is none of its name, or a number is malformed.
+    """
+    return named_network(arguments.network) if is_named(arguments) else typed_network(arguments)
 
 
 def named_network(name: str, *, others: str = "") -> NamedModel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from budgetnas.cli.networks import add_network_arguments, is_named, named_network, typed_network
+from budgetnas.cli.networks import add_network_arguments, read_network
 from budgetnas.cli.numbers import whole_number
 from budgetnas.cli.trainings import add_training_arguments, carry_out, print_table, read_wishes
 from budgetnas.records.numbers import plural, write_macs
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train; return the exit status."""
-    spec = (named_network(arguments.network) if is_named(arguments) else typed_network(arguments)).spec
+    spec = read_network(arguments).spec
     wishes = read_wishes(arguments, name=arguments.name or f"train-{spec.id}-s{arguments.seed}")
 
     from budgetnas.jobs.declare import train_job

@@ -52,6 +52,14 @@ def test_fit_fills_the_cap_and_says_what_comes_next(capsys):
     assert found["params"] <= 5_000_000 < found["next"]["params"]
 
 
+def test_fit_takes_a_network_by_its_name_or_id(capsys):
+    words = ("--max-params", "5e6", "--json")
+    typed = output(capsys, "fit", "--blocks", "2,2,2,2", "--widths", "64,128,256,512", *words)
+    assert output(capsys, "fit", "resnet18", *words) == output(capsys, "fit", "2x64-2x128-2x256-2x512", *words) == typed
+    assert main(["fit", "s8-3x16", "--max-params", "5e6"]) == 2
+    assert "`s8-3x16` has a stem of 8" in capsys.readouterr().err
+
+
 def test_fit_says_when_no_width_is_small_enough(capsys):
     assert main(["fit", "--blocks", "100", "--widths", "64", "--max-params", "1k"]) == 1
     assert "with blocks 100 the narrowest network has 2,249" in capsys.readouterr().err
