@@ -91,6 +91,7 @@ def tau_figure(facts: CalibrationFacts) -> go.Figure:
             mode="lines",
             line={"color": colour, "dash": "dash"},
         )
+    figure.update_xaxes(tickvals=list(facts.lengths.values()))  # no length lies between those that were tried
     return dress(figure, x="epochs of the short training", y="Kendall's tau")
 
 
