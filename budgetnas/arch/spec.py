@@ -119,7 +119,8 @@ class ResNetSpec:
             return None
         stages = [stage.split("x") for stage in found["stages"].split("-")]
         blocks, widths = (tuple(int(pair[i]) for pair in stages) for i in (0, 1))
-        return cls(blocks=blocks, widths=widths, stem_width=int(found["stem"] or 0))
+        spec = cls(blocks=blocks, widths=widths, stem_width=int(found["stem"] or 0))
+        return spec if spec.id == text else None
 
     @property
     def id(self) -> str:

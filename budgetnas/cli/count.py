@@ -107,7 +107,8 @@ def _models(arguments: argparse.Namespace) -> Sequence[NamedModel]:
         name = arguments.network
         if name in SHIPPED or name.endswith(".toml"):
             return load_models(locate(name))
-        return [_noted(named_network(name, others=", or the path of a .toml file with [[models]]"))]
+        hint = "an id like 4x64-5x128-3x256, or the path of a .toml file with [[models]]"
+        return [_noted(named_network(name, others=SHIPPED, hint=hint))]
     model = _noted(typed_network(arguments))
     blocks = model.blocks
     if 0 in blocks[: len(blocks) - _trailing_zeros(blocks)]:

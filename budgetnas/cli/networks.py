@@ -6,7 +6,7 @@ import argparse
 
 from budgetnas.cli.numbers import parse_list
 from budgetnas.cli.shape import read_whole
-from budgetnas.config.models import SHIPPED, NamedModel, find_model, model_names
+from budgetnas.config.models import NamedModel, find_model, model_names
 from budgetnas.exceptions import UsageError
 
 
@@ -38,7 +38,7 @@ def is_named(arguments: argparse.Namespace) -> bool:
             raise UsageError("`--blocks` and `--widths` are both needed: give them, or a name like resnet18.")
         return False
     if any(word is not None for word in (arguments.blocks, arguments.widths, arguments.stem_width)):
-        raise UsageError("`--blocks`, `--widths` and `--stem-width` do not go with a name: give one or the other.")
+        raise UsageError("blocks and widths do not go with a name: give one or the other.")
     return True
 
 
@@ -62,12 +62,13 @@ def read_network(arguments: argparse.Namespace) -> NamedModel:
     return named_network(arguments.network) if is_named(arguments) else typed_network(arguments)
 
 
-def named_network(name: str, *, others: str = "") -> NamedModel:
+def named_network(name: str, *, others: tuple[str, ...] = (), hint: str = "an id like 4x64-5x128-3x256") -> NamedModel:
     """Find a network by its name or id.
 
     Args:
         name: as it was typed.
-        others: what else could have been typed, for the error.
+        others: further names that could have been typed, for the error.
+        hint: what else could have been typed, for the error.
 
     Raises:
         UsageError: there is none of this name.
@@ -76,11 +77,8 @@ def named_network(name: str, *, others: str = "") -> NamedModel:
     if model is None:
         import difflib
 
-        known = [*model_names(), *(SHIPPED if others else ())]
+        known = [*model_names(), *others]
         close = difflib.get_close_matches(name[:80], known, n=1)
         meant = f"did you mean `{close[0]}`? Or give" if close else "give"
-        raise UsageError(
-            f"`{name[:80]}` is no shipped network{' or study' if others else ''}: {meant} one of {', '.join(known)}, "
-            f"an id like 4x64-5x128-3x256{others}."
-        )
+        raise UsageError(f"`{name[:80]}` is no shipped network: {meant} one of {', '.join(known)}, or {hint}.")
     return model

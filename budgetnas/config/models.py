@@ -97,7 +97,10 @@ def params_of(name: str, shape: DataShape) -> int:
     Raises:
         UsageError: there is no such model.
     """
-    model = find_model(name)
+    try:
+        model = find_model(name)
+    except UsageError as error:
+        raise UsageError(f"`{name}` is no network that a cap can be a share of: {error}") from error
     if model is None:
         raise UsageError(f"`{name}` is no shipped network: take one of {', '.join(model_names())}, or an id.")
     return count(model.spec, shape).params

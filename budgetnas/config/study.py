@@ -295,7 +295,10 @@ class StudyConfig:
 
 
 def _check_names(key: str, names: tuple[str, ...], *, others: tuple[str, ...]) -> None:
-    found = [name if name in others else find_model(name) for name in names]
+    try:
+        found = [name if name in others else find_model(name) for name in names]
+    except UsageError as error:
+        raise UsageError(f"`{key}` is {list(names)}: {error}") from error
     specs = [one.spec if isinstance(one, NamedModel) else one for one in found]
     if not specs or None in specs or len(set(specs)) < len(specs):
         raise UsageError(

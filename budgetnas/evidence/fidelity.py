@@ -4,9 +4,9 @@ Intervals are percentile bootstraps over nets. Measured on pairs from a normal d
 of 0 to 0.85, 1,500 repeats a case), that of tau held the truth in 94 to 99 % of repeats. Fieller's interval on the
 scale of atanh, with 0.437 / (n - 4) for its variance, is narrower, but up to 30 nets it held a tau of 0.85 in only 80
 to 91 %. Recall and regret hang on the few best nets, so their intervals are rough: with 12 to 30 nets and k of 1 and 3
-(500 repeats a case) they held the expected recall in 98 to 100 % and the expected regret in 77 to 100 %. Where all
-resamples agree, as with a good proxy they often do, there is none: nets that agree cannot show by how much others would
-not. `tests/evidence/test_coverage.py` shows the same in small.
+(500 repeats a case) they held the expected recall in 98 to 100 % and the expected regret in 77 to 100 %. Where it
+would have no width, since at least 95 % of resamples agree, there is none: nets that agree cannot show by how much
+others would not. `tests/evidence/test_coverage.py` shows the same in small.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def fidelity(name: str, proxy: npt.ArrayLike, full: npt.ArrayLike, *, k: int, se
         seed: of the bootstrap.
 
     Returns:
-        Recall and regret are NaN where the proxy is the same for all nets, as tau is, and have no interval where all
-        resamples agree: k nets of a sample that happen to be the right ones are no proof that others would be.
+        Recall and regret are NaN where the proxy is the same for all nets, as tau is, and have no interval where it
+        would have no width: k nets of a sample that happen to be the right ones are no proof that others would be.
     """
     short, long = _columns(proxy, full)
     return Fidelity(

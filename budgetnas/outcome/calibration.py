@@ -126,8 +126,8 @@ def _meaning(result: Calibration) -> tuple[str, str]:
         "them scores below the best of all. A search, which promotes a few of many, asks more of a proxy than "
         f"{k} of {len(result.nets)}.",
         f"Scores are validation accuracy after the last epoch, full ones of {plural(seeds, 'seed')}. Intervals by "
-        f"bootstrap over networks, from {FEWEST_PAIRS} on: 95 % for tau, rough for recall and regret, none where all "
-        "resamples agree.",
+        f"bootstrap over networks, from {FEWEST_PAIRS} on: 95 % for tau, rough for recall and regret, none where it "
+        "would have no width.",
     )
 
 

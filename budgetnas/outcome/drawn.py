@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
+from budgetnas.exceptions import StorageError
 from budgetnas.outcome.setup import Setup
 from budgetnas.records.levels import FULL, complete, key_of, rung_name
 from budgetnas.records.trial import Candidate, Trial, TrialState
@@ -37,10 +38,14 @@ class Drawn:
 
     @property
     def seeds_done(self) -> int:
-        """How many seeds full scores are the mean of, at least 1: those that every network has that has the first."""
-        done = self._complete(FULL)
+        """How many seeds full scores are the mean of, at least 1: those that all networks have, but for what failed.
+
+        A network whose training failed has no score until it is mended, so that it takes no seed from the others.
+        """
+        done, failed = self._complete(FULL), self._failed(FULL)
         each = [next((i for i in range(self.seeds) if (spec, i) not in done), self.seeds) for spec in self.specs]
-        return min(filter(None, each), default=1)
+        have = [seeds for spec, seeds in zip(self.specs, each, strict=True) if seeds and (spec, seeds) not in failed]
+        return min(have, default=1)
 
     @property
     def left(self) -> dict[str, int]:
@@ -56,11 +61,7 @@ class Drawn:
     @property
     def failed(self) -> dict[str, int]:
         """How many of what is left failed when they were last tried, by level; levels without are left out."""
-        last = {level: {key_of(trial): trial.state for trial in trials} for level, trials in self.levels.items()}
-        lost = {
-            level: sum(states.get(key) is TrialState.FAIL for key in self.asked(level))
-            for level, states in last.items()
-        }
+        lost = {level: len(self._failed(level)) for level in self.levels}
         return {level: number for level, number in lost.items() if number}
 
     def scores(self, level: str) -> dict[str, float]:
@@ -76,6 +77,10 @@ class Drawn:
         """Return all trainings of a level that were asked for."""
         return {(spec, seed) for spec in self.specs for seed in range(self.seeds if level == FULL else 1)}
 
+    def _failed(self, level: str) -> set[Key]:
+        last = {key_of(trial): trial.state for trial in self.levels[level]}
+        return {key for key in self.asked(level) if last.get(key) is TrialState.FAIL}
+
     def _complete(self, level: str) -> dict[Key, float]:
         return {key_of(trial): trial.score or 0.0 for trial in complete(self.levels[level])}
 
@@ -87,7 +92,12 @@ def drawn(setup: Setup, facts: Mapping[str, Any], studies: Mapping[str, Sequence
         setup: of the calibration.
         facts: recorded of it as a whole.
         studies: trials of its levels by name; a level that is not there has none yet.
+
+    Raises:
+        StorageError: it was begun by a version that did not record what it drew.
     """
+    if "drawn" not in facts and any(studies.values()):
+        raise StorageError(f"`{setup.name}` was begun by another version of this program: its command goes on with it.")
     levels = [*map(rung_name, setup.rungs), FULL]
     return Drawn(
         specs=facts.get("drawn", ()),

@@ -205,7 +205,8 @@ def _from_results(folder: Path, name: str) -> Run:
     """Sum up a study that is in another storage, from what its last driver wrote into the folder."""
     path = next((folder / name for name in (RESULTS, CALIBRATED) if (folder / name).is_file()), None)
     if path is None:
-        raise StorageError(f"it holds neither `{DATABASE}` nor `{RESULTS}`: no run, or one cut off at its start.")
+        files = ", ".join(f"`{name}`" for name in (DATABASE, RESULTS, CALIBRATED))
+        raise StorageError(f"it holds none of {files}: no run, or one cut off at its start.")
     try:
         content = parse_json(read_file(path), where=path)
         if path.name == CALIBRATED:

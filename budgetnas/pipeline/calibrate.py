@@ -86,8 +86,8 @@ def _prepare(config: StudyConfig, hardware: Hardware) -> Prepared:
     longest, full = prepared.rungs[-1], prepared.full_epochs
     if longest > full:
         raise UsageError(
-            f"`--lengths` goes up to {plural(longest, 'epoch')}, but a full training on {prepared.data.name} has "
-            f"{full}: give shorter ones, or more with --full-epochs."
+            f"the longest short training has {plural(longest, 'epoch')}, but a full one on {prepared.data.name} has "
+            f"{full}: give shorter --lengths, or more --full-epochs."
         )
     return prepared
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.complexity.counter import count
-from budgetnas.config.study import flatten
+from budgetnas.config.study import FOUND_CONTROLS, flatten
 from budgetnas.outcome.setup import CALIBRATION, SEARCH
 from budgetnas.pipeline.controls import controls
 from budgetnas.preparation.public import public
@@ -129,5 +129,8 @@ def _promotion(prepared: Prepared) -> str:
 
 def _controls(prepared: Prepared) -> str:
     seeds = plural(prepared.control_repeats, "fresh seed")
-    names = ", ".join(control.origin for control in controls(prepared))
-    return f"the winner, {names}: {plural(prepared.full_epochs, 'epoch')}, {seeds} each"
+    names = [control.origin for control in controls(prepared)]
+    asked = prepared.config.evidence.control_networks or ()
+    absent = [name for name in asked if name not in (*FOUND_CONTROLS, *names)]
+    told = f"{', '.join(['the winner', *names])}: {plural(prepared.full_epochs, 'epoch')}, {seeds} each"
+    return told + (f"; without {', '.join(absent)}: over a cap, or too many stages for the images" if absent else "")

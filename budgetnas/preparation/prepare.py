@@ -244,10 +244,11 @@ def _first_models(config: StudyConfig) -> list[NamedModel]:
     models = [model for model in found if model is not None]
     assert len(models) == len(found), "the study's names are not checked"
     for model in models:
-        if len(model.spec.blocks) > SLOTS:
+        spec = model.spec
+        if len(spec.blocks) > SLOTS or spec.stem_width != spec.widths[0]:
             raise UsageError(
-                f"`search.first_models` has {model.name} of {len(model.spec.blocks)} stages, but a search knows "
-                f"networks of up to {SLOTS}: leave it out, or name it in `evidence.control_networks`."
+                f"`search.first_models` has {model.name}, but a search knows networks of up to {SLOTS} stages whose "
+                "stem is as wide as stage 1: leave it out."
             )
     return models
 

@@ -60,7 +60,11 @@ def test_an_id_is_read_back(stages, stem):
     assert ResNetSpec.from_id(spec.id) == spec
 
 
-@pytest.mark.parametrize("text", ["", "x", "4x", "x64", "4x64-", "-4x64", "4x64 ", "4X64", "s-4x64", "s8", "4x\u0668"])
+FORMLESS = ("", "x", "4x", "x64", "4x64-", "-4x64", "4x64 ", "4X64", "s-4x64", "s8", "4x\u0668")
+OTHER_SPELLINGS = ("s0-4x64", "s64-4x64", "04x64", "4x064")
+
+
+@pytest.mark.parametrize("text", [*FORMLESS, *OTHER_SPELLINGS])
 def test_what_is_no_id_is_none(text):
     assert ResNetSpec.from_id(text) is None
 

@@ -183,4 +183,4 @@ def test_a_list_of_runs_is_a_table_for_people(run, tmp_path, capsys):
     assert head[:4] == ["run", "kind", "state", "data"]
     assert rows[0] == ["broken", "unreadable"]
     assert rows[1][:4] == [run.name, "search", "finished", "digits"]
-    assert " ".join(rows[2]).startswith("broken: unreadable: it holds neither")
+    assert " ".join(rows[2]).startswith("broken: unreadable: it holds none of")

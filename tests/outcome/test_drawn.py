@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.outcome.drawn import Drawn
+from budgetnas.exceptions import StorageError
+from budgetnas.outcome.drawn import Drawn, drawn
 from budgetnas.records.trial import Candidate, Trial, TrialState
 
 COMPLETE, FAIL, RUNNING = TrialState.COMPLETE, TrialState.FAIL, TrialState.RUNNING
@@ -60,6 +62,19 @@ def test_a_network_without_its_first_seed_has_no_score_and_takes_none_from_the_o
     one = made((0, 0, FAIL), *FULLS[1:])
     assert (one.seeds_done, [net.spec.id for net in one.nets]) == (2, SPECS[1:])
     assert (one.left, one.failed) == ({"full": 1}, {"full": 1})
+
+
+def test_a_later_seed_that_failed_takes_its_network_out_and_no_seed_from_the_others():
+    one = made(*FULLS[:4], (1, 1, FAIL), FULLS[5])
+    assert (one.seeds_done, [net.spec.id for net in one.nets]) == (2, [SPECS[0], SPECS[2]])
+    assert (one.left, one.failed) == ({"full": 1}, {"full": 1})
+
+
+def test_what_another_version_drew_is_not_taken_for_nothing():
+    setup = SimpleNamespace(name="s", rungs=(1,), study=SimpleNamespace(full=SimpleNamespace(repeats=2)))
+    assert not drawn(setup, {}, {}).specs
+    with pytest.raises(StorageError, match="`s` was begun by another version of this program: its command goes on"):
+        drawn(setup, {"networks": 3}, {"r1": SHORT})
 
 
 def test_what_is_tried_again_has_not_failed():

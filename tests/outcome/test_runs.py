@@ -115,7 +115,7 @@ def test_the_newest_is_first_and_the_broken_have_a_row_each(searched, tmp_path):
     why = {run.name: run.why for run in found[1:]}
     assert {run.state for run in found[1:]} == {"unreadable"}
     assert set(why) == {"empty", "text", "renamed"}
-    assert "neither `study.db` nor `results.json`" in why["empty"]
+    assert "none of `study.db`, `results.json`, `calibration.json`" in why["empty"]
     assert "file is not a database" in why["text"]
     assert "`study.db` holds s, not renamed: give the folder its old name" in why["renamed"]
 

@@ -115,7 +115,7 @@ def test_a_short_training_that_is_longer_than_a_full_one_is_refused():
     study = prepared(proxy__rungs=[1, 8], full__epochs=8)
     assert _prepare(study.config, study.hardware).rungs == (1, 8)
     study = prepared(proxy__rungs=[1, 9], full__epochs=8)
-    with pytest.raises(UsageError, match=r"`--lengths` goes up to 9 epochs, but a full training on digits has 8: give"):
+    with pytest.raises(UsageError, match=r"short training has 9 epochs, but a full one on digits has 8: give"):
         _prepare(study.config, study.hardware)
 
 

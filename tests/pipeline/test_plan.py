@@ -86,6 +86,14 @@ def test_full_trainings_of_fewer_epochs_than_short_ones_are_told():
     assert told == "best 2, 2 epochs (fewer than the short trainings have), 1 seed each"
 
 
+def test_controls_that_there_is_no_room_for_are_told():
+    study = prepared(evidence__controls=True, evidence__control_networks=["resnet20", "random", "1x8-1x8-1x8-1x8"])
+    assert dict(search_lines(study))["controls"] == (
+        "the winner, a random network: 10 epochs, 1 fresh seed each; without resnet20, 1x8-1x8-1x8-1x8: over a cap, or "
+        "too many stages for the images"
+    )
+
+
 @pytest.mark.parametrize(("kind", "options"), [(SEARCH, "--trials, --promote,"), (CALIBRATION, "--networks,")])
 def test_a_long_plan_names_the_options_that_its_command_has(kind, options):
     cost = Cost(level="r3", trainings=1, epochs=3, images=30, seconds=3 * 3600)

@@ -124,10 +124,9 @@ def test_what_is_to_be_beaten_may_be_any_network_by_its_id():
     study = prepared(budget__max_params="5M", search__paper_models=True, search__first_models=ids)
     assert [model.origin for model in study.named] == ["model5", *ids[:2]]
     assert [model.spec.id for model in study.seeds[5:]] == ids[:2]
-    with pytest.raises(
-        UsageError, match=r"`search.first_models` has 1x8-.* of 5 stages, but a search knows networks of"
-    ):
-        prepared(search__first_models=["-".join(["1x8"] * 5)])
+    for other in ("-".join(["1x8"] * 5), "s64-1x16-1x32"):
+        with pytest.raises(UsageError, match=f"has {other}, but a search knows networks of up to 4 stages whose stem"):
+            prepared(search__first_models=[other])
 
 
 def test_a_rung_that_is_added_later_takes_up_what_is_there(storage):
