@@ -35,7 +35,8 @@ def run(arguments: argparse.Namespace) -> None:
     given = read_network(arguments).spec
     if given.stem_width != given.widths[0]:
         raise UsageError(
-            f"`{given.id}` has a stem of {given.stem_width}, but only stems as wide as stage 1 are scaled."
+            f"`{given.id}` has a stem of {given.stem_width}, but only stems as wide as stage 1 are scaled: "
+            "give it without its stem."
         )
     step = read_whole("--step", arguments.step)
     if step > WIDEST:

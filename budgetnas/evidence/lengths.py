@@ -74,8 +74,9 @@ def recommend(
         text += f" {those.capitalize()} rank better than {against}."
     else:
         text += f" It is not shown that training a proxy ranks better here than {against}."
-    if epochs != unbeaten[0]:
-        text += f" Shorter ones, of {plural(unbeaten[0], 'epoch')}, rank worse than that."
+    worse = [plural(one, "epoch") for one in unbeaten[: unbeaten.index(epochs)]]
+    if worse:
+        text += f" Shorter ones, of {' and '.join(worse)}, rank worse than {name} alone."
     return Recommendation(epochs=epochs, text=text)
 
 

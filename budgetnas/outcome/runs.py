@@ -209,24 +209,21 @@ def _from_results(folder: Path, name: str) -> Run:
         raise StorageError(f"it holds none of {files}: no run, or one cut off at its start.")
     try:
         content = parse_json(read_file(path), where=path)
-        if path.name == CALIBRATED:
-            return Run(
-                name=name,
-                state="stopped" if content["left"] else "finished",
-                kind=CALIBRATION,
-                data=content["dataset"],
-                max_params=content["max_params"],
-                done=content["asked"] - content["left"].get(FULL, 0),
-                asked=content["asked"],
-                changed="",
-            )
-        winner = content["winner"] or {}
-        return Run(
+        run = Run(
             name=name,
-            state="finished" if is_finished(content["stopped"]) else "stopped",
-            kind=SEARCH,
+            state="stopped",
+            kind=SEARCH if path.name == RESULTS else CALIBRATION,
             data=content["dataset"],
             max_params=content["max_params"],
+            changed="",
+        )
+        if run.kind == CALIBRATION:
+            left, asked = content["left"], content["asked"]
+            return replace(run, state="stopped" if left else "finished", done=asked - left.get(FULL, 0), asked=asked)
+        winner = content["winner"] or {}
+        return replace(
+            run,
+            state="finished" if is_finished(content["stopped"]) else "stopped",
             done=content["trained"],
             asked=content["setup"]["study"]["search"]["trials"],
             score=winner.get("score"),
@@ -234,7 +231,6 @@ def _from_results(folder: Path, name: str) -> Run:
             spec=winner.get("spec"),
             params=winner.get("params"),
             test_accuracy=winner.get("test_accuracy"),
-            changed="",
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise StorageError(f"`{path.name}` was not written by this version of this program: run it again.") from error

@@ -16,6 +16,7 @@ from budgetnas.pipeline.level import Level
 from budgetnas.pipeline.listener import Check, Everyone, Listener
 from budgetnas.pipeline.opened import opened, rehearsed
 from budgetnas.pipeline.plan import Plan, make_plan
+from budgetnas.pipeline.plan_lines import calibration_lines
 from budgetnas.pipeline.stages import ListedStage, Wanted, count_left, run_level
 from budgetnas.preparation.engines import connected, engine_of
 from budgetnas.preparation.prepare import Prepared, prepare
@@ -123,21 +124,5 @@ def _left(levels: Sequence[_Listed]) -> dict[str, int]:
 
 def _plan(prepared: Prepared, engine: Engine, nets: Sequence[Candidate], left: Mapping[str, int]) -> Plan:
     every = {**dict.fromkeys(map(rung_name, prepared.rungs), len(nets)), FULL: len(nets) * prepared.config.full.repeats}
-    lines = _lines(prepared, nets)
+    lines = calibration_lines(prepared, len(nets))
     return make_plan(prepared, engine, left=left, kind=CALIBRATION, lines=lines, is_resumed=left != every)
-
-
-def _lines(prepared: Prepared, nets: Sequence[Candidate]) -> tuple[tuple[str, str], ...]:
-    config = prepared.config
-    lengths = ", ".join(plural(epochs, "epoch") for epochs in prepared.rungs)
-    fewer = prepared.short_images < len(prepared.data.train)
-    images = f" on {prepared.short_images:,} images" if fewer else ""
-    return (
-        ("networks", f"{len(nets)} at random from the band"),
-        ("short", f"each anew for {lengths}{images}, recipe {config.proxy.recipe}"),
-        (
-            "full",
-            f"each for {plural(prepared.full_epochs, 'epoch')}, {plural(config.full.repeats, 'seed')}, recipe "
-            f"{config.full.recipe}",
-        ),
-    )

@@ -79,6 +79,18 @@ def search_lines(prepared: Prepared) -> tuple[tuple[str, str], ...]:
     )
 
 
+def calibration_lines(prepared: Prepared, networks: int) -> tuple[tuple[str, str], ...]:
+    """Say what a calibration of so many networks will train, as (name, value) lines."""
+    config = prepared.config
+    lengths = ", ".join(plural(epochs, "epoch") for epochs in prepared.rungs)
+    full = f"{plural(prepared.full_epochs, 'epoch')}, {plural(config.full.repeats, 'seed')}"
+    return (
+        ("networks", f"{networks} at random from the band"),
+        ("short", f"each anew for {lengths}{_on_fewer_images(prepared)}, recipe {config.proxy.recipe}"),
+        ("full", f"each for {full}, recipe {config.full.recipe}"),
+    )
+
+
 def seed_lines(prepared: Prepared) -> list[str]:
     """Return a line per seeded model: its count in the report's setting and here, and whether it is in."""
     lines = []
@@ -106,11 +118,14 @@ def _budget_lines(prepared: Prepared) -> list[tuple[str, str]]:
     return lines
 
 
+def _on_fewer_images(prepared: Prepared) -> str:
+    fewer = prepared.short_images < len(prepared.data.train)
+    return f" on {prepared.short_images:,} images" if fewer else ""
+
+
 def _rungs(prepared: Prepared) -> str:
     first, *others = prepared.rungs
-    told = f"short trainings of {plural(first, 'epoch')}"
-    if prepared.short_images < len(prepared.data.train):
-        told += f" on {prepared.short_images:,} images"
+    told = f"short trainings of {plural(first, 'epoch')}{_on_fewer_images(prepared)}"
     for epochs in others:
         told += f", the best third anew for {epochs}"
     return told + (f", shared by {len(prepared.tiers)} caps" if len(prepared.tiers) > 1 else "")

@@ -17,6 +17,7 @@ from pathlib import Path
 import optuna
 import pytest
 
+from budgetnas.cli.main import main
 from budgetnas.outcome.runs import read_run
 
 NET = ("--blocks", "1,1", "--widths", "8,16", "--dataset", "digits", "--device", "cpu", "--name", "one")
@@ -57,6 +58,13 @@ def test_a_network_is_trained_over_seeds_scored_tested_and_kept(undisturbed, bud
     assert (row["seeds"], row["epochs"]) == (2, 20)
     assert row["test"]["mean"] > 80
     assert "epoch 1/20" not in again.stderr
+
+
+def test_a_network_that_nobody_knows_is_refused(capsys):
+    assert main(["train", "resnet21", "--dataset", "digits"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("budgetnas: `resnet21` is no shipped network: did you mean `resnet")
+    assert said.endswith(", or an id like 4x64-5x128-3x256.\n")
 
 
 def test_a_list_shows_a_training_with_its_best_seed(undisturbed):

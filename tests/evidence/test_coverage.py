@@ -2,22 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from benchmarks.intervals import fieller, pairs
 
 from budgetnas.evidence.fidelity import difference, fidelity, tau
 
 REPEATS = 200
-
-
-def pairs(number, true_tau, repeat):
-    """Nets whose scores are normal with a given tau between proxy and full training, as Greiner's relation says."""
-    correlation = np.sin(np.pi / 2 * true_tau)
-    first, second = np.random.default_rng([number, repeat]).standard_normal((2, number))
-    return first, correlation * first + np.sqrt(1 - correlation**2) * second
-
-
-def fieller(value, number):
-    centre, reach = np.arctanh(np.clip(value, -1 + 1e-9, 1 - 1e-9)), 1.96 * np.sqrt(0.437 / (number - 4))
-    return np.tanh(centre - reach), np.tanh(centre + reach)
 
 
 @pytest.mark.parametrize(("number", "true_tau"), [(10, 0.0), (12, 0.5), (20, 0.3), (30, 0.7)])

@@ -106,7 +106,7 @@ def test_a_longer_one_that_is_not_worse_than_the_rival_is_taken_instead():
     assert found.epochs == 24
     assert found.text.startswith("Proxies of 24 epochs rank 24 networks")
     assert "It is not shown that training a proxy ranks better here than MACs alone" in found.text
-    assert found.text.endswith("Shorter ones, of 4 epochs, rank worse than that.")
+    assert found.text.endswith("Shorter ones, of 4 epochs, rank worse than MACs alone.")
     worse = recommend({4: short, 24: short + 0.01 * long}, full, rivals={"MACs": macs})
     assert worse.epochs is None
     assert worse.text.endswith("So do the longer ones.")

@@ -11,7 +11,7 @@ from budgetnas.exceptions import UsageError
 from budgetnas.outcome.calibration import as_json, fidelity_table, read_calibration, write_calibration
 from budgetnas.outcome.runs import read_run
 from budgetnas.outcome.setup import CALIBRATION
-from budgetnas.pipeline.calibrate import _left, _levels, _lines, _prepare, networks
+from budgetnas.pipeline.calibrate import _left, _levels, _prepare, networks
 from budgetnas.preparation.describe import setup_of
 from budgetnas.records.trial import TrialState
 from budgetnas.storage.database import open_storage, sqlite_url
@@ -117,12 +117,6 @@ def test_a_short_training_that_is_longer_than_a_full_one_is_refused():
     study = prepared(proxy__rungs=[1, 9], full__epochs=8)
     with pytest.raises(UsageError, match=r"short training has 9 epochs, but a full one on digits has 8: give"):
         _prepare(study.config, study.hardware)
-
-
-def test_short_trainings_of_fewer_images_say_so():
-    assert dict(_lines(prepared(), []))["short"] == "each anew for 3 epochs, recipe proxy"
-    fewer = prepared(proxy__subset=10)
-    assert dict(_lines(fewer, []))["short"] == "each anew for 3 epochs on 100 images, recipe proxy"
 
 
 def test_a_calibration_takes_no_short_trainings_from_a_search():

@@ -9,7 +9,7 @@ from budgetnas.exceptions import BudgetNASError
 from budgetnas.outcome.costs import Cost
 from budgetnas.outcome.setup import CALIBRATION, SEARCH
 from budgetnas.pipeline.plan import TIMED_NETWORKS, Plan, make_plan
-from budgetnas.pipeline.plan_lines import plan_lines, search_lines
+from budgetnas.pipeline.plan_lines import calibration_lines, plan_lines, search_lines
 from budgetnas.records.engine import Failed, Finished
 from budgetnas.training.tasks import Timed
 
@@ -99,3 +99,9 @@ def test_a_long_plan_names_the_options_that_its_command_has(kind, options):
     cost = Cost(level="r3", trainings=1, epochs=3, images=30, seconds=3 * 3600)
     plan = Plan(prepared=prepared(), images_per_second=1, costs=(cost,), kind=kind)
     assert f"; shorter with a smaller {options} --full-epochs or --subset" in dict(plan_lines(plan))["time"]
+
+
+def test_short_trainings_of_fewer_images_say_so():
+    assert dict(calibration_lines(prepared(), 5))["short"] == "each anew for 3 epochs, recipe proxy"
+    fewer = prepared(proxy__subset=10)
+    assert dict(calibration_lines(fewer, 5))["short"] == "each anew for 3 epochs on 100 images, recipe proxy"
