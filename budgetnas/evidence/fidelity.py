@@ -1,12 +1,12 @@
 """Whether a short training ranks networks as their full training does.
 
-Intervals are percentile bootstraps over nets. Measured on pairs from a normal distribution (10 to 60 nets, a true tau
-of 0 to 0.85, 1,500 repeats a case), that of tau held the truth in 94 to 99 % of repeats. Fieller's interval on the
-scale of atanh, with 0.437 / (n - 4) for its variance, is narrower, but up to 30 nets it held a tau of 0.85 in only 80
-to 91 %. Recall and regret hang on the few best nets, so their intervals are rough: with 12 to 30 nets and k of 1 and 3
-(500 repeats a case) they held the expected recall in 98 to 100 % and the expected regret in 77 to 100 %. Where it
-would have no width, since at least 95 % of resamples agree, there is none: nets that agree cannot show by how much
-others would not. `tests/evidence/test_coverage.py` shows the same in small.
+Intervals are percentile bootstraps over nets. Measured on pairs from a normal distribution
+(`studies/results/intervals.txt`: 10 to 60 nets, a true tau of 0 to 0.85, k of 1 and 3, 500 repeats a case), that of
+tau held the truth in 94 to 99 % of repeats. Fieller's interval on the scale of atanh, with 0.437 / (n - 4) for its
+variance, is narrower, but up to 30 nets it held a tau of 0.85 in only 81 to 92 %. Recall and regret hang on the few
+best nets, so their intervals are rough: they held the expected recall in 96 to 100 % and the expected regret in 77 to
+100 %. Where it would have no width, since at least 95 % of resamples agree, there is none: nets that agree cannot
+show by how much others would not. `tests/evidence/test_coverage.py` shows the same in small.
 """
 
 from __future__ import annotations
