@@ -22,6 +22,7 @@ OPTIONAL = {
     "ray": "workers on several machines",
     "psycopg": "studies in PostgreSQL",
 }
+NEEDED = ["torch", "torchvision", "optuna"]  # what is asked for where nobody installed this one, so that it names none
 _REQUIREMENT = re.compile(r"""(?P<name>[\w.-]+)[^;]*(;.*extra == ['"](?P<extra>[\w.-]+)['"])?""")
 
 
@@ -65,7 +66,7 @@ def _torch() -> tuple[Torch | None, str | None]:
 
 
 def _versions() -> dict[str, str | None]:
-    needed = [name for name, extra in _requirements() if extra is None]
+    needed = [name for name, extra in _requirements() if extra is None] or NEEDED
     return {
         "python": platform.python_version(),
         "budgetnas": budgetnas.__version__,

@@ -8,6 +8,7 @@ from pathlib import Path
 from budgetnas.arch.spec import DataShape
 from budgetnas.complexity.counter import count
 from budgetnas.config.models import NamedModel, paper_models
+from budgetnas.records.numbers import plural
 
 MEASURED = Path(__file__).parents[2] / "studies" / "results" / "first_epochs.csv"
 NOT_YET = "not measured yet"
@@ -18,8 +19,8 @@ def reported_and_measured() -> str:
     with MEASURED.open(newline="") as file:
         rows = list(csv.DictReader(file))
     head = (
-        "| model | network | params reported | counted | epochs | test % reported | measured | after epochs 1, 2, 3 |\n"
-        "|---|---|--:|--:|--:|--:|---|---|"
+        "| model | network | params reported | counted | epochs | test % reported | measured |\n"
+        "|---|---|--:|--:|--:|--:|---|"
     )
     models = [model for model in paper_models() if model.reported_params]
     return "\n".join([head, *(_row(model, [row for row in rows if row["network"] == model.name]) for model in models)])
@@ -27,7 +28,6 @@ def reported_and_measured() -> str:
 
 def _row(model: NamedModel, measured: list[dict[str, str]]) -> str:
     epochs = sum(length for length, _ in model.phases)
-    accuracies = [100 * float(row["accuracy"]) for row in measured]
     cells = (
         model.name,
         model.spec.id,
@@ -35,7 +35,16 @@ def _row(model: NamedModel, measured: list[dict[str, str]]) -> str:
         f"{count(model.spec, DataShape()).params:,}",
         str(epochs),
         f"{model.reported_accuracy:.2f}",
-        f"{max(accuracies):.2f}" if len(accuracies) >= epochs else NOT_YET,
-        ", ".join(f"{accuracy:.1f}" for accuracy in accuracies[:3]),
+        _measured(measured, epochs),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _measured(rows: list[dict[str, str]], epochs: int) -> str:
+    """Return the best epoch of the longest training, and how far that got."""
+    trainings = [[row for row in rows if row["device"] == device] for device in {row["device"] for row in rows}]
+    if not trainings:
+        return NOT_YET
+    longest = max(trainings, key=len)
+    best = f"{max(100 * float(row['accuracy']) for row in longest):.2f}"
+    return best if len(longest) >= epochs else f"{best} within the first {plural(len(longest), 'epoch')}"

@@ -1,6 +1,6 @@
 """Training speed beside a plain loop in the style of pytorch-cifar, interleaved on the same machine.
 
-    python tests/benchmarks/train_speed.py [--device cuda] [--steps 4] [--rounds 3]
+    python tests/benchmarks/train_speed.py [--device cuda] [--images 2560] [--steps 4] [--rounds 3]
 
 The plain loop: torchvision's transforms image by image, a DataLoader with two workers, fp32, contiguous tensors. Ours:
 the `paper200` recipe in fp32 and in bf16. Batches of 128 random images of 3x32x32: what they show does not matter.
@@ -38,7 +38,6 @@ from budgetnas.training.tasks import Setting, TrainTask, whole
 
 NETS = {"model 5": ((4, 5, 3), (64, 128, 256)), "3,3,3 / 16,32,64": ((3, 3, 3), (16, 32, 64))}
 BATCH = 128
-IMAGES = 2_560  # of which 2,048 are learnt from: the fewest for batches of 128
 
 
 class PerImage(Dataset):
@@ -123,12 +122,13 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--images", type=int, default=2_560, help="of which 80 %% are learnt from")
     parser.add_argument("--steps", type=int, default=4, help="per timing")
     parser.add_argument("--rounds", type=int, default=3)
     words = parser.parse_args()
     rng = np.random.default_rng(0)
-    labels = np.arange(IMAGES) % 10
-    images = rng.integers(0, 256, (IMAGES, 32, 32, 3), dtype=np.uint8)
+    labels = np.arange(words.images) % 10
+    images = rng.integers(0, 256, (words.images, 32, 32, 3), dtype=np.uint8)
     name = processor() if words.device == "cpu" else torch.cuda.get_device_name()
     threads = torch.get_num_threads()
     print(f"{name}, {os.cpu_count()} cores, torch {torch.__version__}, {threads} threads, batches of {BATCH}")

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,12 @@ def test_a_torch_that_is_broken_or_empty_is_a_line_and_no_traceback(tmp_path, br
     assert "pip install --force-reinstall torch torchvision" in told
     assert "bf16 unknown" in done.stdout
     assert "digits: 1,797 images" in done.stdout
+
+
+def test_versions_are_told_where_the_program_was_not_installed(monkeypatch, capsys):
+    def not_there(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.requires", not_there)
+    assert main(["doctor"]) == 0
+    assert f"torch {torch.__version__.partition('+')[0]}" in capsys.readouterr().out

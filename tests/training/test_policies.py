@@ -135,6 +135,7 @@ def test_nothing_is_read_back_from_the_device(channels):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
 def test_a_gpu_gives_the_same_without_waiting():
     images = make_images(256)
     for draws in (cifar10_auto_augment(256, seeded()), trivial_augment_wide(256, seeded())):
