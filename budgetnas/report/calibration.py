@@ -58,7 +58,7 @@ def calibration_page(facts: CalibrationFacts) -> str:
             section("tau", "Kendall's tau by length", plot(tau_figure(facts), "tau", told) if drawn else ""),
             section("pairs", "Short against full", plot(pairs_figure(facts), "pairs", pairs) if drawn else ""),
             *(section("costs", table.title, words_table(table, heading="", has_total=True)) for table in others),
-            section("again", "Run it again", f"<pre><code>{escape(facts.command)}</code></pre>"),
+            section("again", "Run it again", f"<pre>{escape(facts.command)}</pre>"),
         ),
     )
 

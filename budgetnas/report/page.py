@@ -40,7 +40,7 @@ def report_page(facts: ReportFacts) -> str:
         section("evidence", "Fidelity and controls", _evidence(facts)),
         section("reported", "The report's models", _references(facts.references)),
         section("trials", "All trials", _trials(facts)),
-        section("again", "Run it again", f'<pre class="scroll" tabindex="0">{escape(facts.command)}</pre>'),
+        section("again", "Run it again", f"<pre>{escape(facts.command)}</pre>"),
     )
     return shell(
         title=title,

@@ -65,7 +65,7 @@ tfoot td { font-weight: 650; border-top: 2px solid var(--line); border-bottom: 0
 .sortable .winner td { background: var(--win); font-weight: 650; }
 summary { cursor: pointer; color: var(--accent); margin: 1rem 0; }
 pre { padding: .8rem 1rem; border-radius: .4rem; background: var(--soft); border: 1px solid var(--line);
-  font-size: .88rem; }
+  font-size: .88rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 .js-plotly-plot text { fill: var(--dim) !important; text-shadow: none !important; }
 .js-plotly-plot .parcoords text { text-shadow: 0 0 3px var(--back), 0 0 3px var(--back),
   0 0 3px var(--back) !important; }
@@ -107,7 +107,7 @@ pre { padding: .8rem 1rem; border-radius: .4rem; background: var(--soft); border
   td.prose { min-width: 0; }
   .sortable button { padding: 0; min-width: 0; }
   .wide { min-width: 0 !important; }
-  pre { white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid var(--line) !important; }
+  pre { border: 1px solid var(--line) !important; }
   .net { max-width: 100%; height: auto; }
   details::details-content { content-visibility: visible; block-size: auto; opacity: 1; }
 }
