@@ -8,6 +8,7 @@ import math
 import os
 import sqlite3
 import time
+import weakref
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -53,6 +54,7 @@ def open_storage(url: str) -> BaseStorage:
     with translated(public_url(url)):
         parsed, words = _checked(url)
         storage = _make_storage(parsed, **words)
+        weakref.finalize(storage, storage.engine.dispose)  # Optuna leaves its connections open
         if not _is_sqlite(parsed):
             event.listen(storage.engine, "do_connect", _Patience())
         return storage

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import sqlite3
 from pathlib import Path
 
@@ -75,6 +76,16 @@ os._exit(9)
     subprocess.run([sys.executable, "-c", code, str(path)], check=False)
     assert (tmp_path / "study.db-journal").stat().st_size > 0, "a hot journal is what this is about"
     assert study_names(open_storage(sqlite_url(path))) == ["kept"]
+
+
+def test_connections_are_closed_when_nobody_holds_the_storage_any_more(tmp_path):
+    storage = open_storage(sqlite_url(tmp_path / "study.db"))
+    storage.get_all_studies()
+    pool = storage.engine.pool
+    assert pool.checkedin() >= 1
+    del storage
+    gc.collect()
+    assert pool.checkedin() == 0
 
 
 def test_a_storage_that_is_only_read_must_be_there(tmp_path):
