@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 
 import plotly.graph_objects as go
 
@@ -12,7 +11,7 @@ from budgetnas.evidence.fidelity import Fidelity
 from budgetnas.records.table import Table
 from budgetnas.report.markup import paragraph, plot, words_table
 from budgetnas.report.palette import GREY, RUNGS, WINNER, dress
-from budgetnas.report.shell import section, shell
+from budgetnas.report.shell import run_again, section, shell
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +57,7 @@ def calibration_page(facts: CalibrationFacts) -> str:
             section("tau", "Kendall's tau by length", plot(tau_figure(facts), "tau", told) if drawn else ""),
             section("pairs", "Short against full", plot(pairs_figure(facts), "pairs", pairs) if drawn else ""),
             *(section("costs", table.title, words_table(table, heading="", has_total=True)) for table in others),
-            section("again", "Run it again", f"<pre>{escape(facts.command)}</pre>"),
+            run_again(facts.command),
         ),
     )
 

@@ -18,7 +18,7 @@ from budgetnas.report.importance import ENOUGH, importance_figure, importances
 from budgetnas.report.lineage import complete, winning_trial
 from budgetnas.report.markup import captioned, definitions, paragraph, plot, words_table
 from budgetnas.report.parallel import parallel_figure
-from budgetnas.report.shell import section, shell
+from budgetnas.report.shell import run_again, section, shell
 from budgetnas.report.sortable import sortable_table
 
 _LATER = ("fidelity", "controls")  # tables with a section of their own
@@ -40,7 +40,7 @@ def report_page(facts: ReportFacts) -> str:
         section("evidence", "Fidelity and controls", _evidence(facts)),
         section("reported", "The report's models", _references(facts.references)),
         section("trials", "All trials", _trials(facts)),
-        section("again", "Run it again", f"<pre>{escape(facts.command)}</pre>"),
+        run_again(facts.command),
     )
     return shell(
         title=title,

@@ -54,6 +54,11 @@ def shell(*, title: str, opening: str, sections: Iterable[str]) -> str:
     )
 
 
+def run_again(command: str) -> str:
+    """Return the part of a page that says what made it."""
+    return section("again", "Run it again", f"<pre>{escape(command)}</pre>")
+
+
 def section(name: str, heading: str, content: str) -> str:
     """Return a part of a page under its heading (text), nothing without content (HTML)."""
     if not content:

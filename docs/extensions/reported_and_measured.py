@@ -41,10 +41,9 @@ def _row(model: NamedModel, measured: list[dict[str, str]]) -> str:
 
 
 def _measured(rows: list[dict[str, str]], epochs: int) -> str:
-    """Return the best epoch of the longest training, and how far that got."""
-    trainings = [[row for row in rows if row["device"] == device] for device in {row["device"] for row in rows}]
-    if not trainings:
+    """Return the best epoch, and how far training got where it was cut off."""
+    if not rows:
         return NOT_YET
-    longest = max(trainings, key=len)
-    best = f"{max(100 * float(row['accuracy']) for row in longest):.2f}"
-    return best if len(longest) >= epochs else f"{best} within the first {plural(len(longest), 'epoch')}"
+    done = max(int(row["epoch"]) for row in rows)
+    best = f"{max(100 * float(row['accuracy']) for row in rows):.2f}"
+    return best if done >= epochs else f"{best} within the first {plural(done, 'epoch')}"

@@ -122,7 +122,9 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--images", type=int, default=2_560, help="of which 80 %% are learnt from")
+    parser.add_argument(
+        "--images", type=int, default=2_560, help="of which 80 %% are learnt from; no fewer for such batches"
+    )
     parser.add_argument("--steps", type=int, default=4, help="per timing")
     parser.add_argument("--rounds", type=int, default=3)
     words = parser.parse_args()
