@@ -45,5 +45,17 @@ class TrainingError(BudgetNASError):
     """One training failed: its trial is recorded with the reason and the search goes on."""
 
 
+class BrokenDeviceError(Exception):
+    """What a task ran on is unusable in this process; the task that is given may succeed in a fresh one.
+
+    Attributes:
+        task: to be tried there instead.
+    """
+
+    def __init__(self, message: str, *, task: object) -> None:
+        super().__init__(message)
+        self.task = task
+
+
 class DivergenceError(TrainingError):
     """A training's own numbers made it fail: with the same seed it would fail again."""

@@ -39,6 +39,11 @@ class DataShape:
         ):
             _check(f"`{name}`", getattr(self, name), 1, high)
 
+    @property
+    def values(self) -> int:
+        """Values of an image: channels times pixels."""
+        return self.channels * self.height * self.width
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResNetSpec:

@@ -26,7 +26,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from budgetnas.engine.attempt import RETRIES, attempt
 from budgetnas.engine.watch import Watch
 from budgetnas.exceptions import EngineError
-from budgetnas.records.engine import EpochReport, Event, Failed, Progressed, Work
+from budgetnas.records.engine import Broken, EpochReport, Event, Failed, Progressed, Work
 
 _REACH_SECONDS = 10.0
 _is_unsound = False  # whether a task of this worker process met what nobody foresaw
@@ -116,7 +116,7 @@ class RayEngine:
         self._run = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=RETRIES, max_calls=0)(_run)
         self._keys: dict[Any, str] = {}
         self._tasks: dict[str, object] = {}
-        self._hung: dict[str, int] = {}
+        self._lost: dict[str, int] = {}
         self._watch = Watch(timeout)
 
     @property
@@ -136,8 +136,12 @@ class RayEngine:
         events = self._open()  # what a finished task posted was delivered before it finished
         for reference in done:
             key = self._keys.pop(reference)
+            event = _outcome(reference, key)
+            if isinstance(event, Broken):
+                events += self._again(key, event.task, "broke its device", "in a fresh process each time")
+                continue
             self._forget(key)
-            events.append(_outcome(reference, key))
+            events.append(event)
         return events + self._end_silent()
 
     def close(self) -> None:
@@ -170,18 +174,23 @@ class RayEngine:
             reference = next(reference for reference, name in self._keys.items() if name == key)
             del self._keys[reference]
             ray.cancel(reference, force=True)
-            self._watch.forget(key)
-            self._hung[key] = self._hung.get(key, 0) + 1
-            if self._hung[key] <= RETRIES:
-                self.submit(key, self._tasks[key])
-                continue
-            events.append(Failed(key=key, reason=f"its worker hung {self._hung[key]} times ({self._watch})"))
-            self._forget(key)
+            events += self._again(key, self._tasks[key], "hung", str(self._watch))
         return events
+
+    def _again(self, key: str, task: object, fate: str, why: str) -> list[Event]:
+        """Hand a task in again; after two retries it has failed."""
+        self._watch.forget(key)
+        self._lost[key] = self._lost.get(key, 0) + 1
+        if self._lost[key] <= RETRIES:
+            self.submit(key, task)
+            return []
+        reason = f"its worker {fate} {self._lost[key]} times ({why})"
+        self._forget(key)
+        return [Failed(key=key, reason=reason)]
 
     def _forget(self, key: str) -> None:
         self._tasks.pop(key, None)
-        self._hung.pop(key, None)
+        self._lost.pop(key, None)
         self._watch.forget(key)
 
 
@@ -218,7 +227,7 @@ def _fetched(work: Any) -> Work:
     return found
 
 
-def _run(work: list[Any], mailbox: Any, key: str, task: object) -> Event:
+def _run(work: list[Any], mailbox: Any, key: str, task: object) -> Event | Broken:
     """Perform a task in a worker process of Ray's."""
     global _is_unsound
     if _is_unsound:  # a fresh process takes over: Ray tries the task again
@@ -232,9 +241,9 @@ def _run(work: list[Any], mailbox: Any, key: str, task: object) -> Event:
     return event
 
 
-def _outcome(reference: Any, key: str) -> Event:
+def _outcome(reference: Any, key: str) -> Event | Broken:
     try:
-        event: Event = ray.get(reference)
+        event: Event | Broken = ray.get(reference)
     except ray.exceptions.RayError as error:
         first = " ".join(str(error).split())[:200]
         return Failed(key=key, reason=f"Ray gave it up after {RETRIES} retries ({type(error).__name__}: {first})")

@@ -16,7 +16,7 @@ from multiprocessing.process import BaseProcess
 
 from budgetnas.engine.attempt import RETRIES, attempt
 from budgetnas.engine.watch import Watch
-from budgetnas.records.engine import EpochReport, Event, Failed, Progressed, Work
+from budgetnas.records.engine import Broken, EpochReport, Event, Failed, Progressed, Work
 
 _CONTEXT = multiprocessing.get_context("spawn")  # a forked child could not use CUDA
 _PR_SET_PDEATHSIG = 1
@@ -77,10 +77,15 @@ class LocalEngine:
             worker = self._workers[slot]
             assert worker is not None
             try:
-                event: Event = worker.pipe.recv()
+                event: Event | Broken = worker.pipe.recv()
             except (EOFError, OSError):
                 worker.process.join()
                 events += self._bury(slot, worker, "died", _exit(worker.process))
+                continue
+            if isinstance(event, Broken):
+                worker.process.join()
+                worker.task = event.task
+                events += self._bury(slot, worker, "died", "a broken device")
                 continue
             if isinstance(event, Progressed):
                 self._watch.hear(event.key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from budgetnas.arch.layers import Act, Conv, GlobalPool, Layer, Linear, Norm, Residual
 from budgetnas.arch.resnet import lower
@@ -25,6 +26,25 @@ class ResidualSum(nn.Module):
         """Map [N, C, H, W] to [N, C', H', W']."""
         total: Tensor = self.body(x) + self.shortcut(x)
         return total
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation that counts no batches: one kernel less a step; `count_batches` counts them by the epoch."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise [N, C, H, W] by the batch's statistics in training, else by the running ones."""
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        return functional.batch_norm(
+            input,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            training=self.training,
+            momentum=self.momentum or 0.0,
+            eps=self.eps,
+        )
 
 
 class GlobalMean(nn.Module):
@@ -67,6 +87,13 @@ def build_model(spec: ResNetSpec, shape: DataShape) -> nn.Sequential:
     return model
 
 
+def count_batches(model: nn.Module, steps: int) -> None:
+    """Let every batch norm of a model know of `steps` more batches."""
+    for module in model.modules():
+        if isinstance(module, BatchNorm) and module.num_batches_tracked is not None:
+            module.num_batches_tracked += steps
+
+
 def _build(layer: Layer) -> nn.Module:
     match layer:
         case Conv():
@@ -79,7 +106,7 @@ def _build(layer: Layer) -> nn.Module:
                 bias=False,
             )
         case Norm():
-            return nn.BatchNorm2d(layer.channels)
+            return BatchNorm(layer.channels)
         case Act():
             return nn.ReLU(inplace=True)
         case GlobalPool():

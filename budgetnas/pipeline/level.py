@@ -9,9 +9,7 @@ from budgetnas.config.recipe import Recipe
 from budgetnas.records.trial import Trial
 from budgetnas.storage.study import StudyStore
 from budgetnas.training.checkpoint import Checkpoints
-from budgetnas.training.tasks import Setting, TrainTask, whole
-
-SHORT_STATE_SECONDS = 30.0  # of a short training between two states: what a kill may cost, against the cost of writing
+from budgetnas.training.tasks import STATE_SECONDS, Setting, TrainTask, whole
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,8 +21,7 @@ class Level:
         store: its study.
         epochs: of each training.
         recipe: of each training.
-        keeps_weights: whether weights are kept, and the state of a training under way after every epoch rather than
-            twice a minute.
+        keeps_weights: whether weights are kept.
         subset: images of each class that each training learns from; None for all.
     """
 
@@ -46,7 +43,7 @@ class Level:
             keep_weights=self.keeps_weights,
             subset=self.subset,
             checkpoint=str(self._states(trial, folder).absolute()),
-            checkpoint_seconds=0.0 if self.keeps_weights else SHORT_STATE_SECONDS,
+            checkpoint_seconds=STATE_SECONDS,
         )
 
     def clear(self, trial: Trial, folder: Path) -> None:

@@ -67,6 +67,14 @@ class Failed:
     diverged: bool = False
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Broken:
+    """A task has broken what it ran on; engines try `task` in a fresh process, and tell nobody."""
+
+    key: str
+    task: object
+
+
 Event = Progressed | Finished | Failed
 Work = Callable[[Any, Callable[[EpochReport], None]], Any]
 

@@ -65,6 +65,17 @@ def resolve_precision(wish: str, device: str) -> Literal["fp32", "bf16"]:
     return "bf16" if device == "cpu" and native else "fp32"
 
 
+def is_broken(device: str) -> bool:
+    """Tell whether an error has left a device unusable in this process, as an illegal memory access leaves CUDA."""
+    if device != "cuda":
+        return False
+    try:
+        torch.cuda.synchronize()
+    except RuntimeError:
+        return True
+    return False
+
+
 def find_hardware(wish: str) -> Hardware:
     """Find out what this process can train on, for a wish that may be "auto".
 

@@ -22,6 +22,11 @@ def to_device(split: Split, device: str) -> tuple[Tensor, Tensor]:
     return images.to(device), torch.from_numpy(split.labels.copy()).to(device)
 
 
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return a tensor of the CPU on `device`, without waiting for what the device is doing."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
 class Normaliser:
     """Maps raw images to about zero mean and unit spread per channel, by statistics of raw [0, 255] pixels."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -64,38 +65,48 @@ def draw_mixing(
     )
 
 
-def mix(draws: MixingDraws, images: Tensor, labels: Tensor, *, rows: slice, classes: int) -> tuple[Tensor, Tensor]:
-    """Mix images `rows` of the epoch, the way that this batch drew.
+def mix(
+    draws: MixingDraws, images: Tensor, labels: Tensor, *, bounds: Sequence[tuple[int, int]], classes: int
+) -> tuple[Tensor, Tensor]:
+    """Mix the images of consecutive batches, each batch the way that it drew.
 
     Args:
         draws: of the epoch.
-        images: [N, C, H, W] float, normalised, on any device.
+        images: [N, C, H, W] float, normalised, on any device: all images of the batches.
         labels: [N] int64, from 0 to `classes` - 1.
-        rows: which of the epoch's images these are.
+        bounds: first image of the epoch and the one after the last, of each batch.
         classes: how many there are.
 
     Returns:
         Images as given, and targets [N, classes] float32 that sum to 1.
     """
-    partners = draws.keys[rows].argsort().to(images.device, non_blocking=True)
+    first, last = bounds[0][0], bounds[-1][1]
+    partners = torch.cat([draws.keys[start:stop].argsort() + (start - first) for start, stop in bounds])
+    ways = torch.cat([draws.cut[start].expand(stop - start) for start, stop in bounds])
+    shares = torch.where(ways, draws.cutmix_shares[first:last], draws.mixup_shares[first:last])
     # Draws live on the CPU, so this reads nothing back from the device.
-    if draws.cut[rows][0]:
-        shares, mixed = draws.cutmix_shares[rows], cutmix(images, partners, draws.boxes[:, rows])
-    else:
-        shares = draws.mixup_shares[rows]
-        mixed = mixup(images, partners, shares)
+    partners = partners.to(images.device, non_blocking=True)
+    if not ways.all():
+        mixed = mixup(images, partners, torch.where(ways, 1.0, shares))
+    if ways.any():
+        boxes = draws.boxes[:, first:last] * ways
+        mixed = cutmix(images if ways.all() else mixed, partners, boxes, others=images)
     return mixed, soft_targets(labels, partners, shares, classes)
 
 
 def mixup(images: Tensor, partners: Tensor, shares: Tensor) -> Tensor:
-    """Blend [N, C, H, W] float with images `partners` [N] of the batch, keeping `shares` [N] of each."""
+    """Blend [N, C, H, W] float with images `partners` [N] of their batch, keeping `shares` [N] of each."""
     kept = shares.to(images.device, images.dtype, non_blocking=True)[:, None, None, None]
     return images * kept + images[partners] * (1 - kept)
 
 
-def cutmix(images: Tensor, partners: Tensor, boxes: Tensor) -> Tensor:
-    """Fill the box of each image [N, C, H, W] from images `partners` [N]; `boxes` [4, N] as `inside` takes them."""
-    return torch.where(inside(boxes, images)[:, None], images[partners], images)
+def cutmix(images: Tensor, partners: Tensor, boxes: Tensor, *, others: Tensor | None = None) -> Tensor:
+    """Fill the box of each image [N, C, H, W] from images `partners` [N] of `others`, the same images unless given.
+
+    `boxes` [4, N] are as `inside` takes them.
+    """
+    others = images if others is None else others
+    return torch.where(inside(boxes, images)[:, None], others[partners], images)
 
 
 def soft_targets(labels: Tensor, partners: Tensor, shares: Tensor, classes: int) -> Tensor:

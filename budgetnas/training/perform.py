@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
 from budgetnas.data.dataset import Dataset
 from budgetnas.data.load import load_dataset
 from budgetnas.data.statistics import normalisation
-from budgetnas.exceptions import DataError, TrainingError
+from budgetnas.exceptions import BrokenDeviceError, DataError, TrainingError
 from budgetnas.models.build import build_model
 from budgetnas.models.weights import unpack
 from budgetnas.records.engine import EpochReport
 from budgetnas.records.looks import Look
+from budgetnas.training.device import is_broken
 from budgetnas.training.images import Normaliser, to_device
-from budgetnas.training.loop import evaluate, time_steps, train
+from budgetnas.training.loop import time_steps, train
+from budgetnas.training.score import Scorer
 from budgetnas.training.tasks import LookTask, Paused, Setting, Timed, TimeTask, Trained, TrainTask
 
 Task = TrainTask | LookTask | TimeTask
@@ -33,6 +36,7 @@ def perform(task: Task, report: Callable[[EpochReport], None]) -> Trained | Paus
 
     Raises:
         TrainingError: this task failed; others may go on.
+        BrokenDeviceError: CUDA is unusable in this process; the task it names records nothing.
         DataError: the data set is not the one that the study was made with.
         CountMismatchError: the counter is wrong.
     """
@@ -48,13 +52,15 @@ def _perform(task: Task, data: Dataset, report: Callable[[EpochReport], None]) -
             case LookTask():
                 return look(task, data)
             case TimeTask():
-                return Timed(seconds_per_image=time_steps(task, data))
+                return time_steps(task, data)
     except torch.OutOfMemoryError as error:
         raise _out_of_memory(task, error) from error
     except RuntimeError as error:
-        if "DefaultCPUAllocator" not in str(error):
-            raise
-        raise _out_of_memory(task, error) from error
+        if "DefaultCPUAllocator" in str(error):
+            raise _out_of_memory(task, error) from error
+        if isinstance(task, TrainTask) and task.records and is_broken(task.setting.device):
+            raise BrokenDeviceError(str(error), task=replace(task, records=False)) from error
+        raise
 
 
 def look(task: LookTask, data: Dataset) -> Look:
@@ -62,7 +68,7 @@ def look(task: LookTask, data: Dataset) -> Look:
     device = task.setting.device
     model = unpack(build_model(task.spec, data.shape), task.weights).to(device)
     images, labels = to_device(data.test, device)
-    correct, _ = evaluate(model, Normaliser(*normalisation(data, task.recipe), device), images, labels, bf16=False)
+    correct, _ = Scorer(model, Normaliser(*normalisation(data, task.recipe), device), images, labels, bf16=False)()
     return Look(correct=correct, images=len(labels))
 
 

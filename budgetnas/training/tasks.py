@@ -8,9 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from budgetnas.arch.spec import ResNetSpec
+from budgetnas.config.before import as_then
 from budgetnas.config.recipe import Recipe
 from budgetnas.config.study import DataConfig
 from budgetnas.records.engine import EpochReport
+
+STATE_SECONDS = 30.0  # of training between two states: what a kill may cost, against 0.3 s to write 40 MB
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,8 +69,12 @@ class TrainTask:
         epochs: where to stop, for a part of what the phases say; their whole length unless given.
         checkpoint: `RUN/states/NAME`, folder for the state after an epoch, from which a training cut off goes on; None
             for none. Where there is no folder RUN, nothing is kept.
-        checkpoint_seconds: of training between two states; 0 keeps one after every epoch.
+        checkpoint_seconds: of training between two states; 0 keeps one after every epoch. Where weights are kept, so is
+            the last state.
         stop_at: time (seconds since 1970) after which no epoch starts; None for none.
+        records: whether a GPU may record its steps as CUDA graphs.
+        fuses: whether a GPU runs norm, activation and residual sum as one kernel (`models.norm_triton`), which is not
+            measured on a GPU yet.
     """
 
     setting: Setting
@@ -83,6 +90,8 @@ class TrainTask:
     checkpoint: str | None = None
     checkpoint_seconds: float = 0.0
     stop_at: float | None = None
+    records: bool = True
+    fuses: bool = False
 
     @property
     def last_epoch(self) -> int:
@@ -91,11 +100,12 @@ class TrainTask:
         return declared if self.epochs is None else min(declared, self.epochs)
 
     def digest(self) -> str:
-        """Hash everything that the weights after an epoch depend on."""
+        """Hash everything that the weights after an epoch depend on; a younger key that changes nothing stays out."""
         setting = self.setting
-        recipe = {**asdict(self.recipe), "description": ""}
+        recipe = {**as_then(asdict(self.recipe)), "description": ""}
         facts = [self.spec.id, recipe, [asdict(phase) for phase in self.phases], self.seed]
         facts += [self.learns_from, self.subset, self.watches, setting.fingerprint, setting.device, setting.threads]
+        facts += ["fused"] if self.fuses else []
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
@@ -147,6 +157,14 @@ class TimeTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timed:
-    """Median seconds per image, forward and backward."""
+    """What a training of one network takes.
+
+    Attributes:
+        seconds_per_image: of a training step, the median.
+        validation_seconds_per_image: of scoring.
+        start_seconds: until steps have their usual length: the network made, kernels chosen, steps recorded.
+    """
 
     seconds_per_image: float
+    validation_seconds_per_image: float
+    start_seconds: float

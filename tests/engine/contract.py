@@ -48,6 +48,18 @@ class Contract:
         engine.submit("b", ("double", 1))
         assert collect(engine, 1)[-1] == Finished(key="b", result=2)
 
+    def test_a_task_that_broke_its_device_is_replaced_and_tried_in_a_fresh_process(self, engine):
+        engine.submit("a", ("pid",))
+        (before,) = collect(engine, 1)
+        engine.submit("a", ("break", 2))
+        (after,) = collect(engine, 1)
+        assert isinstance(after, Finished)
+        assert after.result not in (before.result, os.getpid())
+        engine.submit("a", ("break", 9))
+        (failed,) = collect(engine, 1)
+        assert isinstance(failed, Failed)
+        assert "3 times" in failed.reason
+
     def test_a_worker_that_hangs_is_ended_and_its_task_tried_again(self, impatient, tmp_path):
         impatient.submit("a", ("hang once", str(tmp_path / "marker")))
         assert collect(impatient, 1) == [Finished(key="a", result="awake")]

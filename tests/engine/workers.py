@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from budgetnas.exceptions import DataError, DivergenceError, TrainingError
+from budgetnas.exceptions import BrokenDeviceError, DataError, DivergenceError, TrainingError
 from budgetnas.records.engine import EpochReport
 
 
@@ -51,6 +51,8 @@ def work(task, report):  # noqa: C901
             return os.environ.get("CUDA_VISIBLE_DEVICES")
         case ("environment", name):
             return os.environ.get(name)
+        case ("break", tries):
+            raise BrokenDeviceError("illegal memory access", task=("break", tries - 1) if tries > 1 else ("pid",))
         case ("sleep",):
             time.sleep(60)
     return None

@@ -36,7 +36,7 @@ def test_mixup_blends_each_image_with_its_partner(batch):
     images, labels = batch
     before = images.clone()
     draws = draw(50, mixup_alpha=0.4, cutmix_alpha=0.0)
-    mixed, targets = mix(draws, images, labels, rows=slice(10, 30), classes=7)
+    mixed, targets = mix(draws, images, labels, bounds=[(10, 30)], classes=7)
     partners, shares = draws.keys[10:30].argsort(), draws.mixup_shares[10:30]
     for place, share in enumerate(shares.tolist()):
         both = share * images[place] + (1 - share) * images[partners[place]]
@@ -51,7 +51,7 @@ def test_cutmix_fills_each_box_from_the_partner(batch):
     images, labels = batch
     before = images.clone()
     draws = draw(50, mixup_alpha=0.0, cutmix_alpha=1.0)
-    mixed, targets = mix(draws, images, labels, rows=slice(10, 30), classes=7)
+    mixed, targets = mix(draws, images, labels, bounds=[(10, 30)], classes=7)
     partners, expected, kept = draws.keys[10:30].argsort(), images.clone(), []
     for place, (top, left, bottom, right) in enumerate(draws.boxes[:, 10:30].T.tolist()):
         expected[place, :, top:bottom, left:right] = images[partners[place], :, top:bottom, left:right]
@@ -113,7 +113,7 @@ def test_each_batch_does_one_of_the_two():
 def test_partners_are_a_permutation_of_the_batch():
     draws = draw(100, mixup_alpha=1.0, cutmix_alpha=0.0)
     images = torch.arange(30.0).view(30, 1, 1, 1).expand(30, 1, 12, 16)
-    mixed, _ = mix(draws, images, torch.zeros(30, dtype=torch.int64), rows=slice(70, 100), classes=2)
+    mixed, _ = mix(draws, images, torch.zeros(30, dtype=torch.int64), bounds=[(70, 100)], classes=2)
     kept = draws.mixup_shares[70:]
     partners = (mixed[:, 0, 0, 0] - kept * torch.arange(30.0)) / (1 - kept)
     assert torch.allclose(partners.sort().values, torch.arange(30.0), atol=0.05)
@@ -132,7 +132,7 @@ def test_nothing_is_read_back_from_the_device(alphas):
     images = torch.empty(20, 3, 12, 16, device="meta")
     labels = torch.empty(20, dtype=torch.int64, device="meta")
     draws = draw(20, mixup_alpha=alphas[0], cutmix_alpha=alphas[1])
-    mixed, targets = mix(draws, images, labels, rows=slice(0, 20), classes=7)
+    mixed, targets = mix(draws, images, labels, bounds=[(0, 20)], classes=7)
     assert (mixed.shape, targets.shape) == (images.shape, (20, 7))
 
 

@@ -136,13 +136,13 @@ def test_the_running_mean_holds_weights_and_batch_norm_statistics():
         with torch.no_grad():
             for value in (*model.parameters(), model[1].running_mean):
                 value += torch.randn_like(value)
-        average.update_parameters(model)
+        average.update()
         states.append(copy.deepcopy(model.state_dict()))
     for name in ("0.weight", "1.weight", "1.running_mean"):
         expected = states[0][name]
         for state in states[1:]:
             expected = 0.75 * expected + 0.25 * state[name]
-        torch.testing.assert_close(average.module.state_dict()[name], expected)
+        torch.testing.assert_close(average.model.state_dict()[name], expected)
     assert make_average(model, Recipe()) is None
 
 
@@ -174,7 +174,7 @@ def test_every_shipped_recipe_learns_from_colour_images(make_npz, name):
 
 
 def test_a_huge_watched_loss_early_on_is_no_divergence(task, monkeypatch):
-    monkeypatch.setattr("budgetnas.training.loop.evaluate", lambda *_, **__: (3, 76_848.2))
+    monkeypatch.setattr("budgetnas.training.loop.Scorer.__call__", lambda _: (3, 76_848.2))
     assert perform(task, lambda report: None).reports[-1].loss == 76_848.2
 
 
@@ -199,9 +199,9 @@ def test_all_images_can_be_learnt_from_and_the_test_set_watched(task):
     done = perform(both, lambda report: None)
     assert done.images == len(data.train) + len(data.validation)
     run = _Run(both, data)
-    assert len(run._watched[1]) == len(data.test) != len(data.validation)
-    assert torch.equal(run._watched[1], torch.from_numpy(data.test.labels))
-    assert torch.equal(_Run(task, data)._watched[1], torch.from_numpy(data.validation.labels))
+    assert len(run._score._labels) == len(data.test) != len(data.validation)
+    assert torch.equal(run._score._labels, torch.from_numpy(data.test.labels))
+    assert torch.equal(_Run(task, data)._score._labels, torch.from_numpy(data.validation.labels))
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf"), 2e4])

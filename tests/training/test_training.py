@@ -129,7 +129,7 @@ def test_an_epoch_shows_every_image_once_and_mirrors_about_half():
         classes=100,
         generator=torch.Generator().manual_seed(0),
     )
-    batches = [augmenter.batch(start, stop) for start, stop in batch_bounds(100, 33)]
+    batches = list(augmenter.chunk(batch_bounds(100, 33)))
     seen = torch.cat([batch[1] for batch in batches])
     assert sorted(seen.tolist()) == list(range(100))
     pixels = torch.cat([batch[0] for batch in batches])

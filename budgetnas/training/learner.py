@@ -1,0 +1,183 @@
+"""A network in training: all that a step reads and writes, changed in place only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional
+
+from budgetnas.config.recipe import Recipe
+from budgetnas.models.build import count_batches
+from budgetnas.training.graphs import Graphed
+from budgetnas.training.optimise import Lookahead, make_average, make_optimizer
+
+
+class Learner:
+    """A network, its optimiser, and what follows its weights.
+
+    In bf16 the network computes with working copies of the weights of convolutions and of the head; the update goes to
+    the float32 masters and from there to the copies. That is what autocast does, without a cast of each weight a step.
+
+    Args:
+        model: the network, whose parameters are the masters.
+        recipe: how it learns.
+        bf16: whether it computes in bf16.
+        records: whether steps may be recorded as CUDA graphs.
+        pool: memory of the training's graphs.
+
+    Attributes:
+        model: likewise.
+        average: the running mean that the recipe wants, or None.
+        rate: learning rate of the last step.
+    """
+
+    def __init__(
+        self, model: nn.Module, recipe: Recipe, *, bf16: bool, records: bool = False, pool: Any = None
+    ) -> None:
+        self.model, self._recipe, self._bf16 = model, recipe, bf16
+        self._device = next(model.parameters()).device
+        self._network = torch.compile(model) if recipe.compile and self._device.type == "cuda" else model
+        self.rate = recipe.lr
+        # The fused kernel reads the rate from the device, so that a recorded step can change it.
+        self._lr = torch.tensor(recipe.lr, device=self._device if self._device.type == "cuda" else "cpu")
+        self._optimizer = make_optimizer(model, recipe, lr=self._lr)
+        self._masters = list(model.parameters())
+        self._working = _working_copies(model) if bf16 and not recipe.compile else {}
+        self._copied: list[Tensor] = [
+            parameter for name, parameter in model.named_parameters() if name in self._working
+        ]
+        self._leaves = [self._working.get(name, parameter) for name, parameter in model.named_parameters()]
+        self._buffers = dict[int, Tensor]()
+        self._lookahead = Lookahead(self._masters, every=recipe.lookahead, pull=recipe.lookahead_pull)
+        self.average = make_average(model, recipe)
+        self._loss = torch.zeros((), device=self._device)
+        self._right = torch.zeros((), dtype=torch.int64, device=self._device)
+        self._step = Graphed(self._learn, records=records, pool=pool)
+
+    @property
+    def scored(self) -> nn.Module:
+        """The network that is scored and kept: the running mean where the recipe has one."""
+        return self.model if self.average is None else self.average.model
+
+    @property
+    def notices(self) -> list[str]:
+        """What a reader should know of the steps, a line each."""
+        return self._step.notices
+
+    def step(self, images: Tensor, targets: Tensor, labels: Tensor, *, rate: float, number: int) -> None:
+        """Learn from a batch.
+
+        Args:
+            images: [N, C, H, W] float, as the network sees them.
+            targets: [N] int64 classes, or [N, classes] float shares.
+            labels: [N] int64, to count what is right.
+            rate: the learning rate.
+            number: of the step, from 1.
+        """
+        self.rate = rate
+        self._lr.fill_(rate)
+        self._step(images, targets, labels)
+        if self._lookahead.step(number):
+            self._refresh()
+        if self.average is not None:
+            self.average.update()
+
+    def read(self, steps: int) -> tuple[float, int]:
+        """Wait for the device; return summed loss and number of right images of the last `steps` steps."""
+        loss, right = self._loss.item(), int(self._right.item())
+        self._loss.zero_()
+        self._right.zero_()
+        count_batches(self.model, steps)
+        if self.average is not None:
+            self.average.count()
+        return loss, right
+
+    def restart(self, weights: dict[str, Tensor]) -> None:
+        """Go on from other weights with a fresh optimiser, fresh slow weights and a fresh running mean."""
+        self.model.load_state_dict(weights)
+        self._refresh()
+        for state in self._optimizer.state.values():
+            state["momentum_buffer"].zero_()
+        self._lookahead.restart()
+        if self.average is not None:
+            self.average.updates = 0
+
+    def state(self) -> dict[str, Any]:
+        """Return what later steps depend on, as tensors and plain values."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "slow": self._lookahead.slow,
+            "average": None if self.average is None else self.average.state_dict(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a state."""
+        self.model.load_state_dict(state["model"])
+        self._refresh()
+        momenta = state["optimizer"]["state"]
+        ordered = [parameter for group in self._optimizer.param_groups for parameter in group["params"]]
+        for place, parameter in enumerate(ordered):
+            if place in momenta:
+                self._optimizer.state[parameter]["momentum_buffer"].copy_(momenta[place]["momentum_buffer"])
+        for slow, value in zip(self._lookahead.slow, state["slow"], strict=True):
+            slow.copy_(value)
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+
+    def _learn(self, images: Tensor, targets: Tensor, labels: Tensor) -> None:
+        """Do what is recorded: forward, backward, update."""
+        # A cached cast of a weight would be stale in the next replay.
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16, cache_enabled=False):
+            logits = self._forward(images)
+            loss = functional.cross_entropy(logits, targets, label_smoothing=self._recipe.label_smoothing)
+        self._take(torch.autograd.grad(loss, self._leaves))
+        self._optimizer.step()
+        self._refresh()
+        with torch.no_grad():
+            self._loss += loss.detach() * len(labels)
+            self._right += (logits.detach().argmax(1) == labels).sum()
+
+    def _forward(self, images: Tensor) -> Tensor:
+        if self._working:
+            return functional_call(self.model, self._working, (images,))  # type: ignore[no-any-return]
+        return self._network(images)  # type: ignore[no-any-return]
+
+    def _take(self, gradients: Sequence[Tensor]) -> None:
+        """Hand gradients to the masters; the fused update wants them in each master's dtype and memory format."""
+        targets, sources = list[Tensor](), list[Tensor]()
+        for place, (parameter, gradient) in enumerate(zip(self._masters, gradients, strict=True)):
+            is_laid_out = gradient.stride() == parameter.stride()
+            if is_laid_out and gradient.dtype == parameter.dtype:
+                parameter.grad = gradient
+                continue
+            if place not in self._buffers:
+                self._buffers[place] = torch.zeros_like(parameter)
+            parameter.grad = self._buffers[place]
+            if is_laid_out:
+                targets.append(parameter.grad)
+                sources.append(gradient)
+            else:  # in the list it would have all others copied one by one
+                parameter.grad.copy_(gradient)
+        if targets:
+            torch._foreach_copy_(targets, sources)
+
+    def _refresh(self) -> None:
+        """Bring the working copies up to the masters."""
+        if self._working:
+            with torch.no_grad():
+                torch._foreach_copy_(list(self._working.values()), self._copied)
+
+
+def _working_copies(model: nn.Module) -> dict[str, Tensor]:
+    """Return bf16 copies of the weights that autocast would cast, by name."""
+    owners = {name: module for name, module in model.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)}
+    return {
+        name: parameter.detach().to(torch.bfloat16).requires_grad_()
+        for name, parameter in model.named_parameters()
+        if name.rpartition(".")[0] in owners
+    }
