@@ -5,6 +5,7 @@ from __future__ import annotations
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.study import load_study
 from budgetnas.pipeline.ladder import make_ladder, ranges_of
+from budgetnas.pipeline.plan import Pace
 from budgetnas.pipeline.stages import Wanted
 from budgetnas.preparation.prepare import Prepared, prepare
 from budgetnas.records.trial import TrialState
@@ -26,6 +27,11 @@ def prepared(**changes: object) -> Prepared:
     }
     words |= {key.replace("__", "."): value for key, value in changes.items()}
     return prepare(load_study(None, words, []))
+
+
+def pace(images_per_second):
+    """A worker that only trains."""
+    return Pace(step=1 / images_per_second, validation=0.0, start=0.0)
 
 
 def ladder_of(study, storage):

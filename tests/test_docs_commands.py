@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from small_studies import pace
 
 from budgetnas.cli.main import COMMANDS, main, make_parser
 from budgetnas.cli.studies import read_study_arguments
@@ -138,8 +139,14 @@ def test_a_search_is_read_under_other_caps(folder, monkeypatch, capsys):
 
 def plan(words: list[str]) -> list[str]:
     """What a search prints before it trains; its speed, which is measured, is left at 1 image/s."""
-    prepared = prepare(read_study_arguments(make_parser("search").parse_args(words), {}))
-    found = Plan(prepared=prepared, images_per_second=1, costs=(), lines=search_lines(prepared))
+    prepared = prepare(read_study_arguments(make_parser("search").parse_args(words), {}).config)
+    found = Plan(
+        prepared=prepared,
+        usual=pace(1),
+        large=pace(1),
+        costs=(),
+        lines=search_lines(prepared),
+    )
     return [f"{name:<12} {value}" for name, value in plan_lines(found)]
 
 

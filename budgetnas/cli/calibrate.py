@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = (
     "Train random networks of the band by short trainings of several lengths and by a full one, and tell which "
-    "length ranks them, and whether it beats params or MACs alone. The same command goes on, also with more of both."
+    "length ranks them, and whether it beats params or MACs alone. The same command resumes it, also with more of "
+    "both; what it does not name comes from the run."
 )
 EXAMPLE = "budgetnas calibrate --max-params 5e6 --dataset cifar10 --networks 24 --lengths 4,8,24"
 NETWORKS = 24
@@ -26,27 +27,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("study", nargs="?", metavar="STUDY.toml", help="a study file")
     add("--max-params", metavar="N", help="hard cap on trainable parameters, like 5e6 or 5M")
-    add("--networks", type=whole_number, default=NETWORKS, metavar="N", help=f"how many (default {NETWORKS})")
+    add("--networks", type=whole_number, metavar="N", help=f"how many (default {NETWORKS})")
     add("--lengths", metavar="E,E,..", help="epochs of the short trainings (default: the study's rungs)")
     add_study_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the calibration; return the exit status."""
-    if not 2 <= arguments.networks <= 10**6:  # one network has no rank
+    if arguments.networks is not None and not 2 <= arguments.networks <= 10**6:  # one network has no rank
         raise UsageError(f"`--networks` is {arguments.networks}, but must be from 2 to 1,000,000.")
+    from budgetnas.outcome.setup import CALIBRATION
+
     lengths = None if arguments.lengths is None else sorted(parse_list(arguments.lengths, "--lengths"))
     keys = {"search.trials": arguments.networks, "proxy.rungs": lengths}
     keys |= {"search.paper_models": False, "search.first_models": []}  # only a search tries them
     try:
-        config = read_study_arguments(arguments, keys)
+        asked = read_study_arguments(arguments, keys, own={"search.trials": NETWORKS}, suffix=f"-{CALIBRATION}")
     except UsageError as error:
         raise UsageError(str(error).replace("`proxy.rungs`", "`--lengths`") if lengths else str(error)) from error
 
     from budgetnas.outcome.calibration import as_json
     from budgetnas.pipeline.calibrate import calibrate, plan_calibration
 
-    return carry_out(arguments, config, plan=plan_calibration, work=calibrate, show=show, as_json=as_json)
+    return carry_out(arguments, asked, plan=plan_calibration, work=calibrate, show=show, as_json=as_json)
 
 
 def show(console: Console, result: Calibration) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -12,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from budgetnas.cli.tables import open_console, show_notice, show_table
 from budgetnas.outcome.costs import cost_table
 from budgetnas.pipeline.listener import Listener
-from budgetnas.pipeline.plan_lines import plan_lines, seed_lines
+from budgetnas.pipeline.plan_lines import plan_lines, seed_lines, too_long
 from budgetnas.records.levels import in_words
 from budgetnas.records.numbers import write_time
 from budgetnas.records.table import Table
@@ -69,6 +71,11 @@ class Console(Listener):
             self._print("models that are tried first (first count at CIFAR-10's 3 channels and 10 classes, then here):")
             for line in seed_lines(prepared):
                 self._print(f"  {line}")
+        fitting = too_long(plan)
+        if fitting is not None:
+            options, time = fitting
+            command = " ".join(["budgetnas", *map(shlex.quote, sys.argv[1:]), options])
+            self.noticed(f"This takes about {write_time(plan.seconds)}. `{command}` takes about {time}.")
         what = "What is left, as expected" if plan.is_resumed else "What it will cost, as expected"
         self.show_table(cost_table(plan.costs, title=what, device=prepared.hardware.name))
 

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 DESCRIPTION = (
     "Train models 1-5 of the report on all training images, watching the test set after every epoch as it did. Nothing "
-    "is selected by that, but where the second part of model 4's training begins, as in the report."
+    "is selected by that, but where the second part of model 4's training begins, as in the report. The same command "
+    "resumes it; data, recipe, device, threads and seed come from the run unless named."
 )
+RECIPE, DATASET = "paper200", "cifar10"
 EXAMPLE = "budgetnas reproduce --models 1,5 --repeats 3"
 CAP = 5_000_000
 
@@ -30,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--epochs", type=whole_number, metavar="N", help="stop after so many; every number is then partial"
     )
-    add_training_arguments(parser, recipe="paper200", name="paper", dataset="cifar10")
+    add_training_arguments(parser, recipe=RECIPE, name="paper", dataset=DATASET)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -40,11 +42,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     from budgetnas.jobs.declare import reproduce_job
 
-    job = reproduce_job(models, wishes)
+    job = reproduce_job(models, wishes, recipe=RECIPE, dataset=DATASET)
     head = [
         f"{job.data.name}: all {len(job.data.train) + len(job.data.validation):,} training images are learnt from; "
         f"the {len(job.data.test):,} test images are watched every epoch",
-        f"recipe {arguments.recipe} in {job.recipe.precision}, {plural(len(job.runs), 'training')}, {job.device_name}",
+        f"recipe {job.recipe_name or 'of the run'} in {job.recipe.precision}, {plural(len(job.runs), 'training')}, "
+        f"{job.device_name}",
     ]
     head += [f"note: {model.name}: {model.note}" for model in models if model.note]
     if job.data.traits.notice:

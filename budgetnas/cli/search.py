@@ -7,7 +7,10 @@ import argparse
 from budgetnas.cli.numbers import whole_number
 from budgetnas.cli.studies import add_study_arguments, carry_out, read_study_arguments
 
-DESCRIPTION = "Search for the most accurate network under a cap. The same command goes on with a stopped search."
+DESCRIPTION = (
+    "Search for the most accurate network under a cap. The same command resumes a stopped search; what it does not "
+    "name comes from the run."
+)
 EXAMPLE = "budgetnas search --max-params 5e6 --trials 100"
 
 
@@ -25,10 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the search; return the exit status."""
-    config = read_study_arguments(arguments, {"search.paper_models": False if arguments.no_paper_models else None})
+    asked = read_study_arguments(arguments, {"search.paper_models": False if arguments.no_paper_models else None})
 
     from budgetnas.cli.found import show
     from budgetnas.outcome.told import as_json
     from budgetnas.pipeline.search import dry_run, search
 
-    return carry_out(arguments, config, plan=dry_run, work=search, show=show, as_json=as_json)
+    return carry_out(arguments, asked, plan=dry_run, work=search, show=show, as_json=as_json)

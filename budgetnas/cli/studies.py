@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from budgetnas.cli.numbers import number, whole_number
@@ -77,28 +78,60 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="print the result, or the plan, as JSON")
 
 
-def read_study_arguments(arguments: argparse.Namespace, others: Mapping[str, Any]) -> StudyConfig:
-    """Read the study file and the options over it.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What a command asks for.
+
+    Attributes:
+        config: the study.
+        note: what its user may not expect of it; "" for nothing.
+    """
+
+    config: StudyConfig
+    note: str
+
+
+def read_study_arguments(
+    arguments: argparse.Namespace, others: Mapping[str, Any], *, own: Mapping[str, Any] | None = None, suffix: str = ""
+) -> Asked:
+    """Read what a command names, over the study of the run that it means where that is there, else over the defaults.
 
     Args:
         arguments: of the command line.
         others: dotted keys and values that no option of `KEYS` sets; None values are left out.
+        own: defaults of the command, by dotted keys, which no study file changes.
+        suffix: of the run's name where none is given.
 
     Raises:
         UsageError: a key is unknown, or a value breaks its rule.
+        StorageError: the run was made by another version of this program.
     """
-    from budgetnas.config.study import load_study
+    from budgetnas.config.reader import build
+    from budgetnas.config.recorded import over
+    from budgetnas.config.study import StudyConfig, named_keys
+    from budgetnas.preparation.addressed import find_recorded
 
+    own = own or {}
     options = {key: getattr(arguments, option, None) for option, key in KEYS.items()}
     try:
-        return load_study(arguments.study, {**options, **others}, arguments.set)
+        named = named_keys(arguments.study, {**options, **others}, arguments.set, besides=tuple(own))
+        run = find_recorded(named, suffix=suffix)
+        base = named_keys(None, own) if run is None else run.table
+        config = build(StudyConfig, over(base, named), "")
     except UsageError as error:
         raise UsageError(_typed(str(error), arguments)) from error
+    note = ""
+    if run is not None and run.is_older:
+        note = (
+            f"`{run.folder}` is resumed, which an older version made for the same words: give --name for a new run, or "
+            "--dataset."
+        )
+    return Asked(config=config, note=note)
 
 
 def carry_out(
     arguments: argparse.Namespace,
-    config: StudyConfig,
+    asked: Asked,
     *,
     plan: Callable[[StudyConfig, Console], Plan],
     work: Work[Result],
@@ -109,7 +142,7 @@ def carry_out(
 
     Args:
         arguments: of the command line.
-        config: the study.
+        asked: the study.
         plan: tells the plan and writes nothing.
         work: does it.
         show: prints what was found.
@@ -121,9 +154,11 @@ def carry_out(
     from budgetnas.cli.console import Console
 
     console = Console(as_json=arguments.json, tick=interruptions.tick)
+    if asked.note:
+        console.noticed(asked.note)
     console.told("Reading the data, counting the space, timing a few steps ...")
     if arguments.dry_run:
-        planned = plan(config, console)
+        planned = plan(asked.config, console)
         if arguments.json:
             from budgetnas.pipeline.plan_lines import as_json as plan_as_json
 
@@ -131,7 +166,7 @@ def carry_out(
         return 0
     try:
         with console:
-            result = work(config, console, command=["budgetnas", *sys.argv[1:]])
+            result = work(asked.config, console, command=["budgetnas", *sys.argv[1:]])
     except KeyboardInterrupt as interrupt:
         console.told("Stopped. What was finished is kept: the same command goes on from here.")
         return status_of(interrupt)

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 DESCRIPTION = (
     "Train one network on the train split, scored on validation after every epoch and tested once at its end. The same "
-    "command goes on with a stopped training, bit for bit."
+    "command resumes a stopped training, bit for bit; what it does not name comes from the run."
 )
+RECIPE, DATASET = "full", "auto"
 EXAMPLE = "budgetnas train 4x64-5x128-3x256 --dataset cifar10 --recipe modern200 --repeats 3"
 
 
@@ -25,23 +26,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_network_arguments(parser, named="a network by name or id (resnet20, 4x64-5x128-3x256)")
     parser.add_argument("--epochs", type=whole_number, metavar="N", help="length (default: the recipe's)")
-    add_training_arguments(parser, recipe="full", name="", dataset="auto")
+    add_training_arguments(parser, recipe=RECIPE, name="", dataset=DATASET)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train; return the exit status."""
     spec = read_network(arguments).spec
-    wishes = read_wishes(arguments, name=arguments.name or f"train-{spec.id}-s{arguments.seed}")
+    wishes = read_wishes(arguments, name=arguments.name or f"train-{spec.id}-s{arguments.seed or 0}")
 
     from budgetnas.jobs.declare import train_job
 
-    job = train_job(spec, wishes)
+    job = train_job(spec, wishes, recipe=RECIPE, dataset=DATASET)
     candidate, data = job.runs[0].candidate, job.data
     head = [
         f"{spec.id}: {candidate.params:,} parameters, {write_macs(candidate.macs)} MACs",
         f"{data.name}: {len(data.train):,} training, {len(data.validation):,} validation, {len(data.test):,} test "
         "images",
-        f"recipe {arguments.recipe} in {job.recipe.precision}, {plural(job.runs[0].epochs, 'epoch')}, "
+        f"recipe {job.recipe_name or 'of the run'} in {job.recipe.precision}, {plural(job.runs[0].epochs, 'epoch')}, "
         f"{plural(len(job.runs), 'seed')}, {job.device_name}",
     ]
     if data.traits.notice:

@@ -24,36 +24,35 @@ if TYPE_CHECKING:
 
 
 def add_training_arguments(parser: argparse.ArgumentParser, *, recipe: str, name: str, dataset: str) -> None:
-    """Declare the options of both commands, with the defaults of one."""
+    """Declare the options of both commands, and tell the defaults of one: those of a new run."""
     add = parser.add_argument
-    add("--recipe", default=recipe, metavar="NAME|PATH", help=f"a shipped recipe or a .toml file (default {recipe})")
+    add("--recipe", metavar="NAME|PATH", help=f"a shipped recipe or a .toml file (default {recipe})")
     add("--precision", choices=("auto", "fp32", "bf16"), help="instead of the recipe's")
-    add("--repeats", type=whole_number, default=1, metavar="N", help="seeds of each network (default 1)")
+    add("--repeats", type=whole_number, metavar="N", help="seeds of each network (default 1)")
     add(
         "--dataset",
-        default=dataset,
         metavar="NAME|PATH",
         help=f"auto, cifar10, cifar100, digits, an .npz or a folder (default {dataset})",
     )
-    add("--data-dir", default="data", metavar="DIR", help="where downloaded data sets live (default data)")
+    add("--data-dir", metavar="DIR", help="where downloaded data sets live (default data)")
     add("--subset", type=whole_number, metavar="N", help="images of each class to keep in each split")
-    add("--seed", type=whole_number, default=0, metavar="N", help="seed of everything random (default 0)")
-    add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps")
+    add("--seed", type=whole_number, metavar="N", help="seed of everything random (default 0)")
+    add("--device", metavar="NAME", help="auto, cpu, cuda or mps")
     add("--workers", type=whole_number, metavar="N", help="trainings side by side (default: one per GPU or CPU core)")
-    add("--threads", type=whole_number, default=1, metavar="N", help="CPU threads per training (default 1)")
-    add("--max-minutes", type=number, metavar="M", help="start no epoch after this; the same command goes on")
+    add("--threads", type=whole_number, metavar="N", help="CPU threads per training (default 1)")
+    add("--max-minutes", type=number, metavar="M", help="start no epoch after this; the same command resumes")
     add("--out", default="runs", metavar="DIR", help="folder of all runs (default runs)")
     add("--name", default=name, help=f"name of this run (default: {name or 'network and seed'})")
     add("--json", action="store_true", help="print the result as JSON")
 
 
 def read_wishes(arguments: argparse.Namespace, *, name: str) -> Wishes:
-    """Read the options of `add_training_arguments`, and `--epochs`.
+    """Read the options of `add_training_arguments`, and `--epochs`, as far as they are named.
 
     Raises:
         UsageError: a value breaks its rule.
     """
-    from budgetnas.config.study import DataConfig, OutputConfig
+    from budgetnas.config.study import OutputConfig
     from budgetnas.jobs.declare import Wishes
 
     for option, low, high in (
@@ -73,7 +72,9 @@ def read_wishes(arguments: argparse.Namespace, *, name: str) -> Wishes:
         recipe=arguments.recipe,
         precision=arguments.precision,
         repeats=arguments.repeats,
-        data=DataConfig(dataset=arguments.dataset, dir=arguments.data_dir, subset=arguments.subset),
+        dataset=arguments.dataset,
+        data_dir=arguments.data_dir,
+        subset=arguments.subset,
         epochs=arguments.epochs,
         seed=arguments.seed,
         device=arguments.device,

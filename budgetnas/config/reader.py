@@ -23,6 +23,11 @@ def shipped(*parts: str) -> Path:
     return (inside if inside.is_dir() else package.parent / "studies").joinpath(*parts)
 
 
+def is_toml(name: str) -> bool:
+    """Tell whether `name` is the path of a TOML file, and not a shipped name."""
+    return Path(name).suffix == ".toml"
+
+
 def locate(name: str, *folder: str) -> Path:
     """Return the file that `name` means: a path that ends in .toml, or a name shipped in `studies/FOLDER`.
 
@@ -30,7 +35,7 @@ def locate(name: str, *folder: str) -> Path:
         UsageError: there is no such file.
     """
     path = Path(name)
-    if path.suffix == ".toml":
+    if is_toml(name):
         with contextlib.suppress(OSError, ValueError):  # too long for a path, or with a null character in it
             if path.is_file():
                 return path
@@ -117,6 +122,8 @@ def _matches(hint: Any, value: Any) -> bool:
         return value in get_args(hint)
     if get_origin(hint) is tuple:
         return isinstance(value, list)
+    if hasattr(hint, "__dataclass_fields__"):
+        return isinstance(value, dict)
     if hint is None or hint is NoneType:
         return value is None
     if hint is float:

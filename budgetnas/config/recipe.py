@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
-from budgetnas.config.reader import build, locate, read_toml
+from budgetnas.config.before import recipe_then, younger
+from budgetnas.config.reader import build, is_toml, locate, read_toml
 from budgetnas.config.writer import write_toml
 from budgetnas.exceptions import UsageError
 
@@ -108,11 +110,37 @@ class Recipe:
         return recipe
 
 
-def write_recipe(recipe: Recipe) -> str:
-    """Write a recipe as TOML that `load_recipe` reads back; what is None is left out."""
-    return write_toml(asdict(recipe))
+def write_recipe(recipe: Recipe, *, without: Collection[str] = ()) -> str:
+    """Write a recipe as TOML that `load_recipe` reads back; what is None, and the keys `without`, are left out."""
+    return write_toml({key: value for key, value in asdict(recipe).items() if key not in without})
 
 
 def load_recipe(name: str) -> Recipe:
     """Read a recipe by its shipped name or the path of its TOML file."""
     return build(Recipe, read_toml(locate(name, "recipes")), "recipe")
+
+
+def resumed_recipe(asked: Recipe, name: str, recorded: Mapping[str, Any], *, recorded_name: str | None) -> Recipe:
+    """Return the recipe that a run resumes with, its precision aside, which is decided elsewhere.
+
+    A shipped name that the run was started with means the values that it had then. Of any other recipe only those keys
+    have their value of then that the record lacks, being younger, and that the file itself does not name.
+
+    Args:
+        asked: the recipe as it reads now.
+        name: its shipped name or path.
+        recorded: the keys of the run's recipe, as JSON values.
+        recorded_name: the name that the run recorded for it; None where it recorded none.
+    """
+    is_path = is_toml(name)
+    if name == recorded_name and not is_path:
+        then = recipe_then(recorded)
+    else:
+        own = read_toml(locate(name, "recipes")) if is_path else {}
+        then = {key: value for key, value in younger(recorded).items() if key not in own}
+    try:
+        found = build(Recipe, then, "recipe")
+    except UsageError:  # of another version: whoever compares them names the difference
+        return asked
+    values = {key: getattr(found, key) for key in then if key not in ("description", "precision")}
+    return replace(asked, **values)

@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from budgetnas.arch.spec import DataShape
-from budgetnas.budget.cap import parse_cap
+from budgetnas.budget.cap import parse_cap, write_cap
 from budgetnas.complexity.counter import count
 from budgetnas.config.engine import EngineConfig, RayConfig
 from budgetnas.config.models import NamedModel, find_model, model_names, paper_models, read_cap
-from budgetnas.config.reader import Table, build, locate, read_toml, read_value, shorten, within
+from budgetnas.config.reader import Table, build, locate, read_value, shorten, within
+from budgetnas.config.recorded import read_study_table
 from budgetnas.exceptions import UsageError
 from budgetnas.space.resnet import ResNetSpace
 
@@ -348,9 +349,30 @@ def load_study(name: str | None, overrides: Mapping[str, Any], settings: Sequenc
     Raises:
         UsageError: a key is unknown, or a value breaks its rule.
     """
-    table = {} if name is None else read_toml(locate(name))
+    return build(StudyConfig, named_keys(name, overrides, settings), "")
+
+
+def named_keys(
+    name: str | None, overrides: Mapping[str, Any], settings: Sequence[str] = (), *, besides: Sequence[str] = ()
+) -> Table:
+    """Return the keys that a study file and the command line name, section by section.
+
+    Args:
+        name: shipped name or path of a study file; None for none.
+        overrides: dotted keys and values; None values are left out.
+        settings: `section.key=value` words, values written as in TOML.
+        besides: dotted keys of the study file to pass over.
+
+    Raises:
+        UsageError: the file is no study file, or a setting is none.
+    """
+    table = {} if name is None else read_study_table(locate(name))
     if "models" in table:
         raise UsageError(f"`{name}` declares models to count, not a search: give another study file.")
+    for key in besides:
+        section, _, inner = key.partition(".")
+        if isinstance(table.get(section), dict):
+            table[section].pop(inner, None)
     for key, value in overrides.items():
         if value is not None:
             _put(table, key, value)
@@ -359,7 +381,13 @@ def load_study(name: str | None, overrides: Mapping[str, Any], settings: Sequenc
         if not equals or key.count(".") != 1:
             raise UsageError(f"`--set` is {setting!r}, but must be section.key=value, for example space.width_step=4.")
         _put(table, key.strip(), read_value(text.strip()))
-    return build(StudyConfig, table, "")
+    return table
+
+
+def run_name(data: str, cap: int, seed: int, *, suffix: str = "") -> str:
+    """Return the name of a run that is given none: its data set, its largest cap and its seed."""
+    plain = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in data).lstrip(".") or "data"
+    return f"{plain}-{write_cap(cap)}-s{seed}{suffix}"
 
 
 def flatten(config: StudyConfig) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from torch import nn
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.complexity.counter import count
+from budgetnas.config.before import recipe_then, younger
 from budgetnas.config.reader import build
 from budgetnas.config.recipe import Recipe, write_recipe
 from budgetnas.data.dataset import Dataset
@@ -166,10 +167,11 @@ def _recipe(content: bytes, where: Path) -> str:
     import tomllib
 
     try:
-        recipe = build(Recipe, tomllib.loads(content.decode()), "recipe")
+        table = tomllib.loads(content.decode())
     except ValueError as error:
         raise StorageError(f"`{where}` is no TOML ({error})") from error
-    if write_recipe(recipe).encode() != content:
+    recipe = build(Recipe, recipe_then(table), "recipe")
+    if write_recipe(recipe, without=younger(table)).encode() != content:
         raise StorageError("does not read back as it was written")
     return f"{recipe.epochs} epochs, batch {recipe.batch_size}, {recipe.precision}"
 

@@ -15,7 +15,9 @@ from budgetnas.config.study import DataConfig
 from budgetnas.data.dataset import Dataset
 from budgetnas.data.load import load_dataset, resolve
 from budgetnas.data.statistics import normalisation
+from budgetnas.exceptions import UsageError
 from budgetnas.jobs.job import Declared, Job
+from budgetnas.jobs.recorded import Record, Shared, read_record
 from budgetnas.records.trial import Candidate
 from budgetnas.training.device import find_hardware
 from budgetnas.training.tasks import Phase, Setting, whole
@@ -23,98 +25,161 @@ from budgetnas.training.tasks import Phase, Setting, whole
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wishes:
-    """What the two commands share.
+    """What the two commands share; None for what their user does not name.
 
     Attributes:
         recipe: name or path.
-        precision: instead of the recipe's; None for that.
+        precision: instead of the recipe's.
         repeats: seeds of each network, from 0.
-        data: the data set.
+        dataset: as in `DataConfig`.
+        data_dir: where downloaded data sets live.
+        subset: images of each class to keep in each split.
         epochs: length of a network's training, or where to stop the report's.
         seed: of everything random.
         device: "auto", "cpu", "cuda" or "mps".
         workers: trainings side by side; one per GPU or CPU core unless given.
         threads: CPU threads per training.
-        max_minutes: after which no epoch starts; None for no limit.
+        max_minutes: after which no epoch starts; no limit unless given.
         folder: of the run.
     """
 
-    recipe: str
+    recipe: str | None
     precision: Literal["auto", "fp32", "bf16"] | None
-    repeats: int
-    data: DataConfig
+    repeats: int | None
+    dataset: str | None
+    data_dir: str | None
+    subset: int | None
     epochs: int | None
-    seed: int
-    device: str
+    seed: int | None
+    device: str | None
     workers: int | None
-    threads: int
+    threads: int | None
     max_minutes: float | None
     folder: Path
 
 
-def train_job(spec: ResNetSpec, wishes: Wishes) -> Job:
+def train_job(spec: ResNetSpec, wishes: Wishes, *, recipe: str, dataset: str) -> Job:
     """Declare the training of one network: on the train split, scored on validation, its rate falling to 0 at the end.
 
+    What is not named comes from the run where there is one; its length and its number of seeds, too, where the run has
+    this network.
+
+    Args:
+        spec: the network.
+        wishes: what is named.
+        recipe: of a new run, unless named.
+        dataset: likewise.
+
     Raises:
         UsageError: a wish breaks a rule.
         DataError: the data set cannot be had.
+        StorageError: the run cannot be read.
     """
-    recipe = _recipe(wishes)
-    phases = whole(wishes.epochs or recipe.epochs)
-    return _job(wishes, recipe, [(spec.id, spec, phases)], learns_from="train", watches="validation", epochs=None)
+    record = read_record(wishes.folder)
+    last = record.last(spec.id) if record else None
+    if last is not None:
+        epochs, repeats = last
+        wishes = replace(wishes, epochs=wishes.epochs or epochs, repeats=wishes.repeats or repeats)
+    base = _Base(wishes, record, recipe=recipe, dataset=dataset)
+    phases = whole(wishes.epochs or base.recipe.epochs)
+    return _job(base, [(spec.id, spec, phases)], learns_from="train", watches="validation", epochs=None)
 
 
-def reproduce_job(models: Sequence[NamedModel], wishes: Wishes) -> Job:
+def reproduce_job(models: Sequence[NamedModel], wishes: Wishes, *, recipe: str, dataset: str) -> Job:
     """Declare the report's trainings: on all 50,000 images, the test set watched after every epoch as the report did.
 
-    Fewer epochs than the report's stop on its schedule, they do not shorten it.
+    Fewer epochs than the report's stop on its schedule, they do not shorten it. What is not named comes from the run
+    where there is one; models, seeds and epochs say how much of it is to be done, and do not.
+
+    Args:
+        models: the networks.
+        wishes: what is named.
+        recipe: of a new run, unless named.
+        dataset: likewise.
 
     Raises:
         UsageError: a wish breaks a rule.
         DataError: the data set cannot be had.
+        StorageError: the run cannot be read.
     """
     nets = [
         (model.name, model.spec, tuple(Phase(epochs=epochs, period=period) for epochs, period in model.phases))
         for model in models
     ]
-    return _job(wishes, _recipe(wishes), nets, learns_from="all", watches="test", epochs=wishes.epochs)
+    base = _Base(wishes, read_record(wishes.folder), recipe=recipe, dataset=dataset)
+    return _job(base, nets, learns_from="all", watches="test", epochs=wishes.epochs)
 
 
-def _recipe(wishes: Wishes) -> Recipe:
-    recipe = load_recipe(wishes.recipe)
+class _Base:
+    """What is named, over what the run has recorded, over the values of a new run."""
+
+    def __init__(self, wishes: Wishes, record: Record | None, *, recipe: str, dataset: str) -> None:
+        shared = record.shared if record else Shared(seed=0, device="auto", threads=1)
+        self.wishes = wishes
+        self.seed = shared.seed if wishes.seed is None else wishes.seed
+        self.device = shared.device if wishes.device is None else wishes.device
+        self.threads = wishes.threads or shared.threads
+        self.recipe_name = (record.setup.recipe_name if record else recipe) if wishes.recipe is None else wishes.recipe
+        self.recipe = _recipe(wishes, record, self.recipe_name)
+        self.data = _data(wishes, record, dataset)
+
+
+def _recipe(wishes: Wishes, record: Record | None, name: str) -> Recipe:
+    if record is None:
+        recipe = load_recipe(name)
+    elif wishes.recipe is None:
+        recipe = record.recipe
+    else:
+        recipe = record.recipe_as(name)
     return recipe if wishes.precision is None else replace(recipe, precision=wishes.precision)
 
 
+def _data(wishes: Wishes, record: Record | None, dataset: str) -> DataConfig:
+    source = record.source() if record else DataConfig(dataset=dataset)
+    if source is None and wishes.dataset is None:
+        raise UsageError(
+            f"`--dataset` is missing, and `{wishes.folder}` does not say where its images lie: give the path of "
+            f"{record.setup.data.name if record else dataset}."
+        )
+    source = source or DataConfig()
+    return replace(
+        source,
+        dataset=source.dataset if wishes.dataset is None else wishes.dataset,
+        dir=source.dir if wishes.data_dir is None else wishes.data_dir,
+        subset=source.subset if wishes.subset is None else wishes.subset,
+    )
+
+
 def _job(
-    wishes: Wishes,
-    recipe: Recipe,
+    base: _Base,
     nets: Sequence[tuple[str, ResNetSpec, tuple[Phase, ...]]],
     *,
     learns_from: Literal["train", "all"],
     watches: Literal["validation", "test"],
     epochs: int | None,
 ) -> Job:
-    hardware = find_hardware(wishes.device)
-    recipe = recipe.at(hardware.precision)
-    config = resolve(wishes.data, has_gpu=hardware.gpus > 0)
+    wishes, hardware = base.wishes, find_hardware(base.device)
+    recipe = base.recipe.at(hardware.precision)
+    config = resolve(base.data, has_gpu=hardware.gpus > 0)
     data = load_dataset(config)
     normalisation(data, recipe)  # a recipe for other images is told before anything trains
     runs = tuple(
         Declared(candidate=_candidate(name, spec, data), phases=phases, repeat=repeat)
-        for repeat in range(wishes.repeats)
+        for repeat in range(wishes.repeats or 1)
         for name, spec, phases in nets
     )
     return Job(
         folder=wishes.folder,
         data=data,
         recipe=recipe,
-        setting=Setting(data=config, fingerprint=data.fingerprint, device=hardware.device, threads=wishes.threads),
+        recipe_name=base.recipe_name,
+        setting=Setting(data=config, fingerprint=data.fingerprint, device=hardware.device, threads=base.threads),
         runs=runs,
         learns_from=learns_from,
         watches=watches,
         epochs=epochs,
-        seed=wishes.seed,
-        workers=min(len(runs), wishes.workers or hardware.slots(threads=wishes.threads, gpus_per_trial=1)),
+        seed=base.seed,
+        workers=min(len(runs), wishes.workers or hardware.slots(threads=base.threads, gpus_per_trial=1)),
         gpus=hardware.gpus if hardware.gpus > 1 else 0,
         device_name=hardware.name,
         max_seconds=None if wishes.max_minutes is None else 60 * wishes.max_minutes,

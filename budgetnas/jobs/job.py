@@ -40,6 +40,7 @@ class Job:
         folder: of the run; its name is the study's.
         data: the data set.
         recipe: how all of them train.
+        recipe_name: its shipped name or path; "" where it is the run's own and no name was recorded.
         setting: what all tasks share.
         runs: the trainings.
         learns_from: "train", or "all" for train and validation together.
@@ -55,6 +56,7 @@ class Job:
     folder: Path
     data: Dataset
     recipe: Recipe
+    recipe_name: str
     setting: Setting
     runs: tuple[Declared, ...]
     learns_from: Literal["train", "all"]

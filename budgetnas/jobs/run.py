@@ -30,7 +30,7 @@ from budgetnas.storage.files import digest, inside, own, write_bytes
 from budgetnas.storage.study import Ranges, StudyStore
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.perform import perform
-from budgetnas.training.tasks import Phase, Trained, TrainTask
+from budgetnas.training.tasks import STATE_SECONDS, Phase, Trained, TrainTask
 
 Heard = Callable[[Trial, EpochReport], None]
 
@@ -112,7 +112,7 @@ def _measured(job: Job, trial: Trial, looks: Looks) -> Measured:
 
 
 class DeclaredStage(Stage):
-    """Every declared training once; those finished, or begun by an earlier driver, are not made anew.
+    """Every declared training once; those finished, or started by an earlier driver, are not made again.
 
     Attributes:
         store: the study.
@@ -170,6 +170,7 @@ class DeclaredStage(Stage):
             watches=job.watches,
             epochs=int(trial.attrs["asked_epochs"]),
             checkpoint=str(self._checkpoint(trial).absolute()),
+            checkpoint_seconds=STATE_SECONDS,
             stop_at=self._stop_at,
         )
 
@@ -216,6 +217,8 @@ def _setup(job: Job) -> TrainingsSetup:
         std=std,
         learns_from=job.learns_from,
         watches=job.watches,
+        recipe_name=job.recipe_name,
+        source=job.setting.data,
     )
 
 

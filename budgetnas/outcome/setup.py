@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from budgetnas.arch.spec import DataShape
+from budgetnas.config.before import recipe_then, study_then
 from budgetnas.config.reader import build
 from budgetnas.config.recipe import Recipe
-from budgetnas.config.study import StudyConfig
+from budgetnas.config.study import DataConfig, StudyConfig
 from budgetnas.exceptions import StorageError, UsageError
 from budgetnas.space.resnet import ResNetSpace
 
@@ -122,6 +123,8 @@ class TrainingsSetup:
         std: per channel, likewise.
         learns_from: "train", or "all" for train and validation together.
         watches: the split that was scored after every epoch, "validation" or "test".
+        recipe_name: shipped name or path of the recipe; "" in runs that recorded none.
+        source: how the data set was asked for, "auto" decided; None in runs that recorded none.
     """
 
     name: str
@@ -132,6 +135,8 @@ class TrainingsSetup:
     std: tuple[float, ...]
     learns_from: str
     watches: str
+    recipe_name: str = ""
+    source: DataConfig | None = None
 
 
 def read_setup(content: dict[str, Any] | None, *, name: str, kind: str = SEARCH) -> Setup:
@@ -157,6 +162,14 @@ def _read(form: type[T], content: dict[str, Any] | None, *, name: str, kind: str
     if found in (SEARCH, CALIBRATION, TRAININGS) and found != kind:
         raise StorageError(f"`{name}` holds a {found}, not a {kind}: give the folder of a {kind}.")
     try:
-        return build(form, content or {}, "setup")
+        return build(form, _then(content or {}), "setup")
     except (UsageError, TypeError) as error:
         raise StorageError(f"`{name}` was made by another version of this program ({error}): run it again.") from error
+
+
+def _then(content: dict[str, Any]) -> dict[str, Any]:
+    """Give its recipe and its study the keys that are younger than it."""
+    fill = {"recipe": recipe_then, "study": study_then}
+    return {
+        key: fill[key](value) if key in fill and isinstance(value, dict) else value for key, value in content.items()
+    }

@@ -1,4 +1,4 @@
-"""A run opened for one driver, or looked at: the study held to what it was begun with, its levels at hand."""
+"""A run opened for one driver, or looked at: the study held to what it was started with, its levels at hand."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from budgetnas.config.recorded import HEAD
 from budgetnas.config.writer import write_toml
 from budgetnas.outcome.setup import CALIBRATION
 from budgetnas.pipeline.ladder import Ladder, make_ladder, ranges_of
@@ -30,7 +31,7 @@ class Opened:
     Attributes:
         folder: of the run.
         storage: of its studies.
-        prepared: the study, with the bands that it was begun with.
+        prepared: the study, with the recipes and bands that it was started with.
         ladder: its levels with their studies.
         check: raises StorageError once another driver has taken over, as every write to the ladder does.
     """
@@ -86,7 +87,7 @@ def _begun(prepared: Prepared, fulls: StudyStore, storage: Storage, *, kind: str
     names = study_names(storage)
     source = find_source(prepared, fulls, names=names)
     if source is not None:
-        prepared = prepared.with_bands(source.facts["bands"])
+        prepared = source.prepared.with_bands(source.facts["bands"])
     prepared = hold(prepared, fulls, names=names, kind=kind)
     if source is not None:
         take_over(source, prepared, fulls, storage)
@@ -103,6 +104,4 @@ def study_file(prepared: Prepared, *, kind: str) -> str:
     if public(config) != config:
         config = replace(config, output=replace(config.output, storage=None))
         command += " --storage URL"
-    return write_toml(
-        asdict(config), head=f"This run with every default decided; `budgetnas {command}` goes on with it."
-    )
+    return write_toml(asdict(config), head=f"{HEAD}; `budgetnas {command}` goes on with it.")

@@ -1,4 +1,4 @@
-"""What a search or a calibration is about to do, and how long it will take, from a few timed steps."""
+"""What a search or a calibration is about to do, and how long it will take, from what a few networks were timed at."""
 
 from __future__ import annotations
 
@@ -16,14 +16,38 @@ from budgetnas.outcome.setup import CALIBRATION, SEARCH
 from budgetnas.pipeline.trials import Clock, end_of_level
 from budgetnas.preparation.prepare import Prepared
 from budgetnas.records.engine import Engine, Failed, Finished
-from budgetnas.records.levels import rung_name
-from budgetnas.training.tasks import Timed, TimeTask
+from budgetnas.records.levels import CONTROLS, FULL, rung_name
+from budgetnas.training.tasks import STATE_SECONDS, Timed, TimeTask
 
 TIMED_NETWORKS = 8
 TIMED_STEPS = 2
 _SAMPLE = 64
-_FORWARD_SHARE = 1 / 3  # of a training step: backward costs about twice forward
-_START_SECONDS = 5.0
+_END_SECONDS = 5.0  # certificate, tables, report
+_TRAINING_SECONDS = 0.1  # that the driver takes for one training: proposal, storage
+_STATE_SECONDS = 0.3 / 40e6  # of writing a byte of a state
+_STATE_COPIES = 3  # of all weights in a state: weights, momentum, running mean or slow weights
+_WEIGHT_BYTES = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pace:
+    """What networks of a kind take on one of the workers, all of them at it.
+
+    Attributes:
+        step: seconds of a training step for an image.
+        validation: seconds of scoring an image.
+        start: seconds of a training before its steps have their usual length.
+        state: seconds of writing a state.
+    """
+
+    step: float
+    validation: float
+    start: float
+    state: float = 0.0
+
+    def training(self, *, epochs: int, train: int, validation: int) -> float:
+        """Return the seconds of one training on so many images."""
+        return self.start + epochs * (self.step * train + self.validation * validation)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +56,8 @@ class Plan:
 
     Attributes:
         prepared: the study.
-        images_per_second: of one worker training networks of the band, all workers at it.
+        usual: pace of networks of the band.
+        large: pace of those of more MACs, which are promoted.
         costs: expected for what is left, a level each.
         kind: of the study, `SEARCH` or `CALIBRATION`.
         lines: what will be trained, in words, as (name, value).
@@ -40,7 +65,8 @@ class Plan:
     """
 
     prepared: Prepared
-    images_per_second: float
+    usual: Pace
+    large: Pace
     costs: tuple[Cost, ...]
     kind: str = SEARCH
     lines: Sequence[tuple[str, str]] = ()
@@ -48,13 +74,18 @@ class Plan:
 
     def wall_seconds(self, cost: Cost) -> float:
         """Return how long a level will take with all workers at it; its last round may leave some of them idle."""
-        workers = self.prepared.workers
-        return cost.seconds / max(1, cost.trainings) * -(-cost.trainings // workers)
+        return self.training_seconds(cost) * -(-cost.trainings // self.prepared.workers)
+
+    def training_seconds(self, cost: Cost) -> float:
+        """Return how long one training of a level keeps its worker."""
+        seconds = cost.seconds / max(1, cost.trainings)
+        states = seconds / STATE_SECONDS + (cost.level in (FULL, CONTROLS))
+        return _TRAINING_SECONDS + seconds + self.large.state * states
 
     @property
     def seconds(self) -> float:
         """Expected in all."""
-        return _START_SECONDS + sum(map(self.wall_seconds, self.costs))
+        return _END_SECONDS + sum(map(self.wall_seconds, self.costs))
 
     def seconds_after(self, level: str) -> float:
         """Return how long everything after a level will take."""
@@ -87,7 +118,8 @@ def make_plan(
     """Time networks from all over the band on all workers, and work out the rest from them.
 
     Depth makes a network slow beside its MACs, so one network says little about the others. What a search promotes, and
-    what it is compared with, is priced as the half of more MACs.
+    what it is compared with, is priced as the half of more MACs. Steps, validation and start are measured; writing a
+    state is not.
 
     Args:
         prepared: the study.
@@ -100,18 +132,44 @@ def make_plan(
     Raises:
         BudgetNASError: not even these steps could be run.
     """
-    per_image = _timed(prepared, engine, _spread(prepared))
-    usual, large = mean(per_image), mean(per_image[len(per_image) // 2 :])
-    drawn = left if kind == CALIBRATION else [rung_name(prepared.rungs[0])]
+    timed = _timed(prepared, engine, _spread(prepared))
+    usual, large = _pace(timed, prepared.cap), _pace(timed[len(timed) // 2 :], prepared.cap)
     return Plan(
         prepared=prepared,
         kind=kind,
-        images_per_second=1 / usual,
-        costs=tuple(
-            _cost(prepared, level, number, usual if level in drawn else large) for level, number in left.items()
-        ),
+        usual=usual,
+        large=large,
+        costs=expected_costs(prepared, left, usual=usual, large=large, kind=kind),
         lines=lines,
         is_resumed=is_resumed,
+    )
+
+
+def expected_costs(
+    prepared: Prepared, left: Mapping[str, int], *, usual: Pace, large: Pace, kind: str, share: float = 1.0
+) -> tuple[Cost, ...]:
+    """Return what each level will cost.
+
+    Args:
+        prepared: the study.
+        left: trainings that each level still asks for.
+        usual: pace of networks drawn from the band.
+        large: pace of the promoted.
+        kind: of the study.
+        share: of the images that the study would have, where it is asked what fewer would cost.
+    """
+    drawn = left if kind == CALIBRATION else [rung_name(prepared.rungs[0])]
+    return tuple(
+        _cost(prepared, level, number, usual if level in drawn else large, share) for level, number in left.items()
+    )
+
+
+def _pace(timed: Sequence[Timed], params: int) -> Pace:
+    return Pace(
+        step=mean(one.seconds_per_image for one in timed),
+        validation=mean(one.validation_seconds_per_image for one in timed),
+        start=mean(one.start_seconds for one in timed),
+        state=_STATE_SECONDS * _STATE_COPIES * _WEIGHT_BYTES * params,
     )
 
 
@@ -127,11 +185,11 @@ def _spread(prepared: Prepared) -> list[ResNetSpec]:
     return found
 
 
-def _timed(prepared: Prepared, engine: Engine, specs: Sequence[ResNetSpec]) -> list[float]:
-    """Return the seconds that a training step takes for an image of each network, all workers at it."""
+def _timed(prepared: Prepared, engine: Engine, specs: Sequence[ResNetSpec]) -> list[Timed]:
+    """Return what each network takes, all workers at it."""
     rounds = -(-len(specs) // engine.capacity)
     waiting = [i % len(specs) for i in range(rounds * engine.capacity)]
-    seconds: list[list[float]] = [[] for _ in specs]
+    timed: list[list[Timed]] = [[] for _ in specs]
     running: dict[str, int] = {}
     while waiting or running:
         while waiting and len(running) < engine.capacity:
@@ -148,19 +206,27 @@ def _timed(prepared: Prepared, engine: Engine, specs: Sequence[ResNetSpec]) -> l
                 )
             if isinstance(event, Finished):
                 assert isinstance(event.result, Timed)
-                seconds[running.pop(event.key)].append(event.result.seconds_per_image)
-    return [mean(each) for each in seconds]
+                timed[running.pop(event.key)].append(event.result)
+    return [_mean(each) for each in timed]
 
 
-def _cost(prepared: Prepared, level: str, trainings: int, seconds_per_image: float) -> Cost:
+def _mean(timed: Sequence[Timed]) -> Timed:
+    return Timed(
+        seconds_per_image=mean(one.seconds_per_image for one in timed),
+        validation_seconds_per_image=mean(one.validation_seconds_per_image for one in timed),
+        start_seconds=mean(one.start_seconds for one in timed),
+    )
+
+
+def _cost(prepared: Prepared, level: str, trainings: int, pace: Pace, share: float) -> Cost:
     lengths = {rung_name(epochs): epochs for epochs in prepared.rungs}
-    epochs = trainings * lengths.get(level, prepared.full_epochs)
-    train = prepared.short_images if level in lengths else len(prepared.data.train)
-    validation = len(prepared.data.validation)
+    epochs = lengths.get(level, prepared.full_epochs)
+    train = round(share * (prepared.short_images if level in lengths else len(prepared.data.train)))
+    validation = round(share * len(prepared.data.validation))
     return Cost(
         level=level,
         trainings=trainings,
-        epochs=epochs,
-        images=epochs * train,
-        seconds=epochs * seconds_per_image * (train + validation * _FORWARD_SHARE),
+        epochs=trainings * epochs,
+        images=trainings * epochs * train,
+        seconds=trainings * pace.training(epochs=epochs, train=train, validation=validation),
     )

@@ -10,6 +10,7 @@ from budgetnas.complexity.counter import count
 from budgetnas.config.study import FOUND_CONTROLS, flatten
 from budgetnas.outcome.setup import CALIBRATION, SEARCH
 from budgetnas.pipeline.controls import controls
+from budgetnas.pipeline.shorter import LONGEST_SECONDS, bought, shorter
 from budgetnas.preparation.public import public
 from budgetnas.records.numbers import plural, write_macs, write_time
 
@@ -25,9 +26,6 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
     """Return the plan as (name, value) lines."""
     prepared = plan.prepared
     config, data, space, shape = prepared.config, prepared.data, prepared.space, prepared.data.shape
-    hint = ""
-    if plan.seconds > LONG_SECONDS:
-        hint = f"; shorter with a smaller {_SHORTER[plan.kind]}, --full-epochs or --subset, cut off by --max-hours"
     low, high = space.depth_range
     return [
         ("run", f"{config.output.dir}/{prepared.name}"),
@@ -48,10 +46,18 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
         (
             "device",
             f"{prepared.hardware.name}, {plural(prepared.workers, 'worker')}; networks "
-            f"of the band train at {plan.images_per_second:,.0f} images/s each",
+            f"of the band train at {1 / plan.usual.step:,.0f} images/s each",
         ),
-        ("time", f"about {write_time(plan.seconds)} for {'what is left' if plan.is_resumed else 'all of it'}{hint}"),
+        ("time", _time(plan)),
     ]
+
+
+def too_long(plan: Plan) -> tuple[str, str] | None:
+    """Return the options that bring a plan below two days, and how long it then takes; None for a shorter plan."""
+    if min(plan.seconds, 3600 * (plan.prepared.config.engine.max_hours or float("inf"))) <= LONGEST_SECONDS:
+        return None
+    options, seconds = shorter(plan)
+    return options, write_time(seconds)
 
 
 def as_json(plan: Plan) -> dict[str, Any]:
@@ -60,7 +66,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "run": f"{plan.prepared.config.output.dir}/{plan.prepared.name}",
         "notice": plan.prepared.data.traits.notice or None,
         "seconds": plan.seconds,
-        "images_per_second": plan.images_per_second,
+        "images_per_second": 1 / plan.usual.step,
         "costs": [asdict(cost) for cost in plan.costs],
         "lines": dict(plan_lines(plan)),
         "study": flatten(public(plan.prepared.config)),
@@ -102,6 +108,17 @@ def seed_lines(prepared: Prepared) -> list[str]:
             + (f"  {over}: pruned" if over else "")
         )
     return lines
+
+
+def _time(plan: Plan) -> str:
+    told = f"about {write_time(plan.seconds)} for {'what is left' if plan.is_resumed else 'all of it'}"
+    hours = plan.prepared.config.engine.max_hours
+    if hours is not None and 3600 * hours < plan.seconds:
+        parts = [f"{started:,} of {number:,} {level}" for level, started, number in bought(plan) if number]
+        return f"{told}; --max-hours {hours:g} buys about {', '.join(parts)}"
+    if plan.seconds > LONG_SECONDS:
+        told += f"; shorter with a smaller {_SHORTER[plan.kind]}, --full-epochs or --subset, cut off by --max-hours"
+    return told
 
 
 def _budget_lines(prepared: Prepared) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What a study was begun with, held against what is asked for now; and what is left to do."""
+"""What a study was started with, held against what is asked for now; and what is left to do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from budgetnas.pipeline.controls import controls, wanted_controls
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.promotions import KEPT, rise, wanted
 from budgetnas.pipeline.stages import Wanted, count_left, missing
-from budgetnas.preparation.identity import hold_identity, identity_of
+from budgetnas.preparation.identity import hold_identity, identity_of, with_recorded_recipes
 from budgetnas.preparation.prepare import Prepared
 from budgetnas.promotion.select import finalists
 from budgetnas.records.levels import CONTROLS, FULL, complete, counted, in_words, key_of, rung_name
@@ -21,7 +21,7 @@ from budgetnas.storage.study import StudyStore
 
 
 def hold(prepared: Prepared, fulls: StudyStore, *, names: Sequence[str], kind: str = SEARCH) -> Prepared:
-    """Hold a study to what it was begun with; a new one is marked with it. Its bands come back with it.
+    """Hold a study to what it was started with; a new one is marked with it. Its recipes and bands come back with it.
 
     Args:
         prepared: what is asked for now.
@@ -32,7 +32,7 @@ def hold(prepared: Prepared, fulls: StudyStore, *, names: Sequence[str], kind: s
     Raises:
         StudyMismatchError: something that proposals or scores depend on has changed.
     """
-    identity, facts = identity_of(prepared, kind), fulls.facts
+    facts = fulls.facts
     if "identity" not in facts:
         if fulls.trials or any(name.startswith(f"{prepared.name}/r") for name in names):
             raise StudyMismatchError(
@@ -40,10 +40,15 @@ def hold(prepared: Prepared, fulls: StudyStore, *, names: Sequence[str], kind: s
                 "--name."
             )
         fulls.record("bands", [[tier.band.low, tier.band.high] for tier in prepared.tiers])
-        fulls.record("identity", identity)
+        fulls.record("identity", identity_of(prepared, kind))
         return prepared
+    prepared = with_recorded_recipes(prepared, facts)
     hold_identity(
-        facts["identity"], identity, what=prepared.name, kept_in=prepared.study_path, has_rungs=kind == SEARCH
+        facts["identity"],
+        identity_of(prepared, kind),
+        what=prepared.name,
+        kept_in=prepared.study_path,
+        has_rungs=kind == SEARCH,
     )
     return prepared.with_bands(facts["bands"])
 

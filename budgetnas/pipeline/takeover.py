@@ -12,7 +12,7 @@ from typing import Any
 
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.outcome.setup import SEARCH
-from budgetnas.preparation.identity import changes, identity_of, told
+from budgetnas.preparation.identity import changes, identity_of, told, with_recorded_recipes
 from budgetnas.preparation.prepare import Prepared
 from budgetnas.records.levels import FULL, rung_name
 from budgetnas.storage.copied import add_finished
@@ -26,11 +26,13 @@ class Source:
 
     Attributes:
         name: of its run.
+        prepared: the study that takes over, with the recipe of the search's short trainings.
         storage: of its studies.
         facts: what was recorded of it as a whole.
     """
 
     name: str
+    prepared: Prepared
     storage: Storage
     facts: Mapping[str, Any]
 
@@ -67,13 +69,14 @@ def find_source(prepared: Prepared, fulls: StudyStore, *, names: list[str]) -> S
     is_here = (folder / "study.db").is_file()
     storage = open_run(folder, None if is_here else prepared.config.output.storage)
     facts = read_study(storage, f"{name}/{FULL}")[1]
+    prepared = with_recorded_recipes(prepared, facts, short_only=True)
     changed = changes(_short(facts.get("identity", {})), _short(identity_of(prepared, SEARCH)))
     if changed:
         raise StudyMismatchError(
-            f"`proxy.from_run` is {run!r}, but that search was begun with other settings ({told(changed)}): give the "
-            "old ones, [full] aside, or leave it out."
+            f"`proxy.from_run` is {run!r}, but that search was started with other settings ({told(changed)}): use the "
+            "original ones, [full] aside, or leave it out."
         )
-    return Source(name=name, storage=storage, facts=facts)
+    return Source(name=name, prepared=prepared, storage=storage, facts=facts)
 
 
 def take_over(source: Source, prepared: Prepared, fulls: StudyStore, storage: Storage) -> None:

@@ -1,12 +1,15 @@
-"""What a study's numbers depend on, as it was begun, held against what is asked for now."""
+"""What a study's numbers depend on, as it was started, held against what is asked for now."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from budgetnas.config.before import identity_then
+from budgetnas.config.recipe import Recipe, resumed_recipe
 from budgetnas.config.study import FREE_KEYS
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.outcome.setup import CALIBRATION
@@ -28,8 +31,11 @@ def identity_of(prepared: Prepared, kind: str) -> dict[str, Any]:
 
 
 def changes(recorded: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[str, str]:
-    """Tell which keys have changed since a study was begun, and how."""
-    before, now = _held(recorded), _held(json.loads(json.dumps(identity)))  # a tuple comes back as a list
+    """Tell which keys have changed since a study was started, and how; one that is younger had its value of then."""
+    before, now = (
+        _held(identity_then(recorded)),
+        _held(json.loads(json.dumps(identity))),
+    )  # a tuple comes back as a list
     return {
         key: f"{key} was {before.get(key)!r}, is {now.get(key)!r}"
         for key in sorted({*before, *now})
@@ -50,10 +56,10 @@ def hold_identity(
     kept_in: Path | None = None,
     has_rungs: bool = False,
 ) -> None:
-    """Hold a study to the identity that it was begun with.
+    """Hold a study to the identity that it was started with.
 
     Args:
-        recorded: what it was begun with.
+        recorded: what it was started with.
         identity: what is asked for now.
         what: names the study.
         kept_in: the file in its folder that holds all of its settings; None where there is none.
@@ -65,14 +71,40 @@ def hold_identity(
     changed = changes(recorded, identity)
     if not changed:
         return
-    old, keep = "the old ones", ""
+    saved, keep = "", ""
     if kept_in is not None:
-        old += f" (`{kept_in}` holds them)"
+        saved = f" (saved in `{kept_in}`)"
         if has_rungs and all(key.startswith("full.") for key in changed):
             keep = f" with --set proxy.from_run={kept_in.parent}, which keeps the short trainings"
     raise StudyMismatchError(
-        f"`{what}` was begun with other settings ({told(changed)}): give {old}, or another --name{keep}."
+        f"`{what}` was started with other settings ({told(changed)}): use the original ones{saved}, or choose another "
+        f"--name{keep}."
     )
+
+
+def with_recorded_recipes(prepared: Prepared, facts: Mapping[str, Any], *, short_only: bool = False) -> Prepared:
+    """Return a study with the recipes that a run was started with, where it names them as the run does.
+
+    Args:
+        prepared: what is asked for now.
+        facts: what was recorded of the run.
+        short_only: whether the full trainings keep the recipe that is asked for.
+    """
+    config, full = prepared.config, prepared.full
+    if not short_only:
+        full = _resumed(full, config.full.recipe, facts, "full")
+    return replace(prepared, proxy=_resumed(prepared.proxy, config.proxy.recipe, facts, "proxy"), full=full)
+
+
+def _resumed(asked: Recipe, name: str, facts: Mapping[str, Any], stage: Literal["proxy", "full"]) -> Recipe:
+    recorded = recorded_recipe(facts.get("identity", {}), f"{stage}.recipe.")
+    study = facts.get("setup", {}).get("study", {})
+    return resumed_recipe(asked, name, recorded, recorded_name=study.get(stage, {}).get("recipe"))
+
+
+def recorded_recipe(identity: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Return the keys of a recipe that a recorded identity holds under a prefix such as `full.recipe.`."""
+    return {key.removeprefix(prefix): value for key, value in identity.items() if key.startswith(prefix)}
 
 
 def _held(identity: Mapping[str, Any]) -> dict[str, Any]:

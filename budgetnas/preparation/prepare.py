@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.budget.cap import write_cap
 from budgetnas.complexity.counter import count
 from budgetnas.config.models import NamedModel, find_model, paper_models
 from budgetnas.config.recipe import Recipe, load_recipe
-from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten
+from budgetnas.config.recorded import FILE
+from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten, run_name
 from budgetnas.data.dataset import Dataset
 from budgetnas.data.load import load_dataset, resolve
 from budgetnas.data.statistics import normalisation
@@ -128,7 +128,7 @@ class Prepared:
     @property
     def study_path(self) -> Path:
         """The file in its folder that goes on with it: the study with every default decided."""
-        return self.folder / "study.toml"
+        return self.folder / FILE
 
     def with_bands(self, bands: Sequence[Sequence[int]]) -> Prepared:
         """Return it with the bands that a study was begun with: lowest and highest params, a tier each."""
@@ -188,7 +188,7 @@ def prepare(config: StudyConfig, hardware: Hardware | None = None, *, suffix: st
         engine=replace(config.engine, device=hardware.device, precision=precision, workers=workers),
         output=replace(
             config.output,
-            name=config.output.name or f"{_plain(data.name)}-{write_cap(caps[-1])}-s{config.search.seed}{suffix}",
+            name=config.output.name or run_name(data.name, caps[-1], config.search.seed, suffix=suffix),
         ),
     )
     space = config.space.space(data.shape)
@@ -256,7 +256,3 @@ def _first_models(config: StudyConfig) -> list[NamedModel]:
 def _candidate(spec: ResNetSpec, origin: str, shape: DataShape) -> Candidate:
     cost = count(spec, shape)
     return Candidate(spec=spec, params=cost.params, macs=cost.macs, origin=origin)
-
-
-def _plain(name: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name).lstrip(".") or "data"

@@ -14,10 +14,12 @@ def plural(number: int, word: str) -> str:
 
 
 def write_time(seconds: float) -> str:
-    """Write a duration for a plan: `40 s`, `6 min`, `2.5 h`."""
+    """Write a duration for a plan: `40 s`, `6 min`, `2.5 h`, `24 days`."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:,.3g} days"
 
 
 def write_percent(share: float, spread: float | None = None) -> str:

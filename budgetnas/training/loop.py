@@ -223,7 +223,8 @@ class _Run:
 
 def new_model(spec: ResNetSpec, data: Dataset, device: str, *, fuses: bool = False) -> nn.Module:
     """Return a network with fresh weights on a device, channels last, its norms fused where that is possible."""
-    model = build_model(spec, data.shape).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = build_model(spec, data.shape)
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if not fuses:
         return model
     from budgetnas.models.norm_triton import fuse_norms  # with it Triton

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from small_studies import pace
 from terminal import on_a_terminal
 
 from budgetnas.cli import console
@@ -19,7 +20,13 @@ from budgetnas.records.table import Table
 def plan():
     words = {"budget.max_params": "300k", "data.dataset": "digits", "engine.device": "cpu"}
     prepared = prepare(load_study(None, words, []))
-    return Plan(prepared=prepared, images_per_second=700, costs=costs(500, 100), lines=search_lines(prepared))
+    return Plan(
+        prepared=prepared,
+        usual=pace(700),
+        large=pace(700),
+        costs=costs(500, 100),
+        lines=search_lines(prepared),
+    )
 
 
 def costs(short, full):
@@ -41,9 +48,9 @@ def test_a_plan_of_hours_names_what_shortens_it(plan):
 
 def test_workers_share_the_time_and_the_last_round_may_leave_some_idle(plan):
     one, four = (replace(plan, prepared=with_workers(plan.prepared, workers)) for workers in (1, 4))
-    assert one.wall_seconds(one.costs[1]) == 100
-    assert four.wall_seconds(four.costs[1]) == 40
-    assert four.seconds_after("r3") == 40
+    assert one.wall_seconds(one.costs[1]) == pytest.approx(5 * 20.1), "the driver's share too"
+    assert four.wall_seconds(four.costs[1]) == pytest.approx(40.2)
+    assert four.seconds_after("r3") == pytest.approx(40.2)
     assert four.seconds_after("full") == 0
 
 
@@ -63,7 +70,8 @@ def test_a_plan_says_what_every_level_costs_and_a_resumed_one_what_is_left(plan,
             self.key = key
 
         def wait(self, timeout):
-            return [Finished(key=self.key, result=Timed(seconds_per_image=0.01))]
+            timed = Timed(seconds_per_image=0.01, validation_seconds_per_image=0.003, start_seconds=0.0)
+            return [Finished(key=self.key, result=timed)]
 
     whole = make_plan(plan.prepared, Timer(), left={"r3": 100, "full": 5})
     part = make_plan(plan.prepared, Timer(), left={"r3": 50, "full": 5}, is_resumed=True)

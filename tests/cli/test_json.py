@@ -58,7 +58,14 @@ def test_the_plan_of_a_search_holds_the_whole_study(tmp_path, monkeypatch, capsy
 
 def test_a_plan_holds_no_password():
     study = prepared(output__storage="postgresql://me:secret@host/db")
-    plan = as_json(Plan(prepared=study, images_per_second=1, costs=()))
+    plan = as_json(
+        Plan(
+            prepared=study,
+            usual=pace(1),
+            large=pace(1),
+            costs=(),
+        )
+    )
     assert plan["study"]["output.storage"] == "postgresql://me:***@host/db"
     assert "secret" not in json.dumps(plan)
 

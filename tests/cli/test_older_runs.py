@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
+
+from budgetnas.config.study import DataConfig
+from budgetnas.jobs.recorded import read_record
 
 MADE = Path(__file__).parents[1] / "fixtures" / "made-by-5c8fc35"
 NETWORKS = ["trial", "origin", "spec", "params", "macs", "utilisation"]
@@ -47,10 +53,11 @@ def test_a_finished_search_is_read_reported_and_verified(runs, budgetnas):
     assert old == new
 
 
-def test_a_search_stopped_half_way_resumes_to_the_same_networks(runs, budgetnas):
-    words = ("--max-params", "20k", "--trials", 12, "--promote", 2, "--full-epochs", 4, "--workers", 1)
-    words = ("search", *words, "--no-paper-models", "--name", "stopped", "--seed", 1, "--out", runs)
-    done = budgetnas(*words)
+def test_a_search_stopped_half_way_resumes_to_the_same_networks_by_its_name(runs, budgetnas):
+    dry = budgetnas("search", "--name", "stopped", "--out", runs, "--dry-run", "--json")
+    short, full = json.loads(dry.stdout)["costs"]
+    assert (short["trainings"], full["trainings"], full["epochs"]) == (6, 2, 8)
+    done = budgetnas("search", "--max-params", "20k", "--name", "stopped", "--out", runs)
     assert done.returncode == 0, done.stderr
     found, old = pd.read_csv(runs / "stopped" / "trials.csv"), expected("stopped-trials")
     assert_frame_equal(found[NETWORKS], old[NETWORKS])
@@ -59,11 +66,67 @@ def test_a_search_stopped_half_way_resumes_to_the_same_networks(runs, budgetnas)
     assert (found.score - old.score).abs().max() < 0.1  # another processor, or another order of additions
     assert found.full_score.notna().sum() == 2
     assert budgetnas("verify", runs / "stopped" / "best", "--dataset", "digits").returncode == 0
+    study = (runs / "stopped" / "study.toml").read_text()
+    assert 'sampler = "thompson"\n' in study
+    assert f'dir = "{runs}"\n' in study
 
 
-def test_a_training_stopped_half_way_resumes_with_its_running_mean(runs, budgetnas):
-    words = ("train", "1x16-2x16", "--recipe", "long", "--epochs", 40, "--seed", 3, "--name", "trained", "--out", runs)
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--max-params", "21k"), "budget.max_params was 20000, is 21000"),
+        (("--seed", "0"), "search.seed was 1, is 0"),
+        (("--sampler", "random"), "search.sampler was 'thompson', is 'random'"),
+        (("--subset", "20"), "data.fingerprint was "),
+        (("--set", "engine.precision=bf16"), "full.recipe.precision was 'fp32', is 'bf16'"),
+        (("--set", "full.recipe=long"), "full.recipe.batch_size was 128"),
+        (("mine.toml",), "space.monotone was True, is False"),
+    ],
+)
+def test_what_is_named_and_differs_is_refused(runs, budgetnas, tmp_path, words, said):
+    (tmp_path / "mine.toml").write_text("[space]\nmonotone = false\n")
+    before = (runs / "stopped" / "study.db").read_bytes()
+    refused = budgetnas("search", *words, "--name", "stopped", "--out", runs, cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "`stopped` was started with other settings (" in refused.stderr
+    assert said.replace("full.recipe.batch_size was 128", "full.recipe.") in refused.stderr
+    assert f"use the original ones (saved in `{runs / 'stopped' / 'study.toml'}`), or choose another" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert (runs / "stopped" / "study.db").read_bytes() == before
+
+
+def test_a_calibration_does_not_take_a_search_for_its_own(runs, budgetnas):
+    refused = budgetnas("calibrate", "--name", "stopped", "--out", runs)
+    assert "kind was 'search', is 'calibration'" in refused.stderr
+
+
+def test_the_words_that_made_a_run_still_mean_it_where_auto_means_other_images(runs, budgetnas, monkeypatch, tmp_path):
+    def resolve(config, *, has_gpu):
+        return replace(config, dataset=str(tmp_path / "harder.npz")) if config.dataset == "auto" else config
+
+    monkeypatch.setattr("budgetnas.preparation.addressed.resolve", resolve)
+    monkeypatch.setattr("budgetnas.preparation.prepare.resolve", resolve)
+    monkeypatch.setattr("budgetnas.training.device.torch.cuda.is_available", lambda: False)
+    rename(runs / "finished", runs / "digits-20k-s0")
+    words = ("search", "--max-params", "20k", "--out", runs)
     done = budgetnas(*words)
+    assert done.returncode == 0, done.stderr
+    note = f"NOTE: `{runs / 'digits-20k-s0'}` is resumed, which an older version made for the same words"
+    assert "".join(done.stdout.split()).startswith("".join(note.split()))
+    assert "This search was already finished; this is its result." in done.stdout
+    fresh = budgetnas(*words, "--seed", 1)
+    assert "`--dataset` is" in fresh.stderr, "no run of an older version: the images that auto means now are asked for"
+
+
+def rename(old: Path, new: Path) -> None:
+    """Give a run another name, as if it had been made with it."""
+    with contextlib.closing(sqlite3.connect(old / "study.db")) as database, database:
+        database.execute("UPDATE studies SET study_name = replace(study_name, ?, ?)", (f"{old.name}/", f"{new.name}/"))
+    old.rename(new)
+
+
+def test_a_training_stopped_half_way_resumes_with_its_running_mean_by_its_name(runs, budgetnas):
+    done = budgetnas("train", "1x16-2x16", "--name", "trained", "--out", runs)
     assert done.returncode == 0, done.stderr
     epochs = [line for line in done.stdout.splitlines() if line.startswith("1x16-2x16 #0")]
     assert len(epochs) == 25, "the first 15 epochs are not trained again"
@@ -71,3 +134,50 @@ def test_a_training_stopped_half_way_resumes_with_its_running_mean(runs, budgetn
     assert_frame_equal(found[:15], old[:15])
     assert (found.accuracy - old.accuracy).abs().max() < 0.1
     assert abs(found.accuracy.iloc[-1] - old.accuracy.iloc[-1]) < 0.05
+    assert read_record(runs / "trained").setup.source == DataConfig(dataset="digits")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--seed", "0"), "seed was 3, is 0"),
+        (("--recipe", "full"), "recipe.lr was 0.5, is 0.1"),
+        (("--precision", "bf16"), "recipe.precision was 'fp32', is 'bf16'"),
+        (("--threads", "2"), "threads was 1, is 2"),
+        (("--subset", "20"), "data.fingerprint was "),
+    ],
+)
+def test_what_is_named_of_a_training_and_differs_is_refused(runs, budgetnas, words, said):
+    refused = budgetnas("train", "1x16-2x16", *words, "--name", "trained", "--out", runs)
+    assert refused.returncode == 1
+    assert "was started with other settings (" in refused.stderr
+    assert "use the original ones, or choose another --name." in refused.stderr
+    if "--recipe" not in words:  # it differs in more than are told
+        assert said in refused.stderr
+
+
+def test_a_training_names_its_recipe_as_it_was_then_although_the_shipped_one_has_a_younger_key(runs, monkeypatch):
+    with contextlib.closing(sqlite3.connect(runs / "trained" / "study.db")) as database, database:
+        for key, name in (("identity", "recipe.ema"), ("setup", "$.recipe.ema")):
+            (text,) = database.execute("SELECT value_json FROM study_user_attributes WHERE key = ?", (key,)).fetchone()
+            content = json.loads(text)
+            content.pop(name, None)
+            content.get("recipe", {}).pop("ema", None)
+            database.execute(
+                "UPDATE study_user_attributes SET value_json = ? WHERE key = ?", (json.dumps(content), key)
+            )
+    monkeypatch.setattr("budgetnas.config.before.BEFORE", {"recipe.ema": 0.9})
+    record = read_record(runs / "trained")
+    assert (record.recipe.ema, record.setup.recipe.ema) == (0.9, 0.9)
+    assert (record.recipe_as("long").ema, record.recipe_as("long").lr) == (0.9, 0.5)
+    assert record.last("1x16-2x16") == (40, 1)
+    assert record.last("1x16") is None
+
+
+def test_a_training_on_images_whose_path_was_not_recorded_asks_for_it(runs, budgetnas):
+    with contextlib.closing(sqlite3.connect(runs / "trained" / "study.db")) as database, database:
+        database.execute("""UPDATE study_user_attributes SET value_json = replace(value_json, '"digits"', '"own"')""")
+    asked = budgetnas("train", "1x16-2x16", "--name", "trained", "--out", runs)
+    assert asked.returncode == 2
+    assert "`--dataset` is missing, and" in asked.stderr
+    assert "does not say where its images lie: give the path of own." in asked.stderr

@@ -161,7 +161,7 @@ def test_a_study_resumed_with_something_else_says_what(finished, capsys, monkeyp
     before = (folder / "runs" / "digits-60k-s0" / "study.db").read_bytes()
     assert main([*map(str, WORDS), *words]) == 1
     error = capsys.readouterr().err
-    assert "was begun with other settings" in error
+    assert "was started with other settings" in error
     assert said in error
     assert error.count("\n") == 1
     assert (folder / "runs" / "digits-60k-s0" / "study.db").read_bytes() == before

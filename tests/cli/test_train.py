@@ -185,7 +185,10 @@ def test_the_reports_models_stand_beside_what_it_reported(budgetnas, make_npz, t
     assert "epoch 1/2" not in more.stdout
     other = budgetnas("reproduce", "--models", "2", *words[2:], "--epochs", 2, "--seed", 1, cwd=tmp_path)
     assert other.returncode == 1
-    assert "was begun with other settings (seed was 0, is 1): give the old ones" in other.stderr
+    assert (
+        "was started with other settings (seed was 0, is 1): use the original ones, or choose another --name."
+        in other.stderr
+    )
     as_json = budgetnas("reproduce", "--models", "2", *words[2:], "--epochs", 2, "--json", cwd=tmp_path)
     content = json.loads(as_json.stdout)
     assert content["watched"] == "test"

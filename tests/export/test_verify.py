@@ -77,6 +77,17 @@ def test_a_file_that_does_not_belong_is_named(folder):
     assert failed(folder) == {"files": "not of the certificate: notes.txt"}
 
 
+def test_the_recipe_of_an_older_version_lacks_younger_keys(folder, monkeypatch):
+    text = (folder / "recipe.toml").read_text()
+    shorter = "".join(line for line in text.splitlines(True) if not line.startswith("ema = "))
+    seal(folder, "recipe.toml", shorter.encode())
+    assert "recipe.toml" in failed(folder)
+    monkeypatch.setattr("budgetnas.config.before.BEFORE", {"recipe.ema": 0.9})
+    assert failed(folder) == {}
+    seal(folder, "recipe.toml", text.encode())
+    assert failed(folder) == {}
+
+
 @pytest.mark.parametrize(
     ("name", "change"),
     [

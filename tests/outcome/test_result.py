@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from budgetnas.config import before
 from budgetnas.exceptions import StorageError
 from budgetnas.outcome.result import open_result, read_result
 from budgetnas.outcome.rewrite import rewrite
@@ -30,6 +31,15 @@ def test_a_setup_comes_back_from_the_storage_as_it_was(made):
     setup = setup_of(made.study)
     assert read_setup(json.loads(json.dumps(setup.as_json())), name="s") == setup
     assert made.result().setup == setup
+
+
+def test_a_setup_of_an_older_version_has_the_values_that_the_program_had_then(made, monkeypatch):
+    content = json.loads(json.dumps(setup_of(made.study).as_json()))
+    del content["recipe"]["ema"], content["study"]["space"]["monotone"]
+    monkeypatch.setattr(before, "BEFORE", {"recipe.ema": 0.9, "space.monotone": False})
+    setup = read_setup(content, name="s")
+    assert (setup.recipe.ema, setup.study.space.monotone, setup.space.monotone) == (0.9, False, False)
+    assert "ema" not in content["recipe"]
 
 
 def test_a_setup_of_another_version_is_said_to_be_one(made):

@@ -30,7 +30,14 @@ def test_the_note_holds_the_plan_and_then_how_far_every_level_is(storage, monkey
     note = lambda: get_note(optuna.load_study(study_name="s/r3", storage=storage))  # noqa: E731
     heard = Board(storage, "s/r3")
     cost = Cost(level="r3", trainings=3, epochs=9, images=100, seconds=3600)
-    heard.planned(Plan(prepared=study, images_per_second=100, costs=(cost,)))
+    heard.planned(
+        Plan(
+            prepared=study,
+            usual=pace(100),
+            large=pace(100),
+            costs=(cost,),
+        )
+    )
     assert note().startswith("# s is at work")
     assert "- budget: 60,000 parameters" in note()
     assert "| short trainings of 3 epochs | 3 | 9 | 100 | 1.00 |" in note()

@@ -72,7 +72,7 @@ def test_a_run_goes_on_at_the_precision_that_it_began_with_on_whatever_machine(t
     config = replace(config, engine=replace(config.engine, precision="auto"))
     with opened(prepare(config, began), kind=SEARCH) as run:
         path = run.folder / "study.toml"
-    refusal = pytest.raises(StudyMismatchError, match=r"precision was 'fp32', is 'bf16'.*study\.toml` holds them\)")
+    refusal = pytest.raises(StudyMismatchError, match=r"precision was 'fp32', is 'bf16'.*\(saved in `.*study\.toml`\)")
     with refusal, opened(prepare(config, other), kind=SEARCH):
         pass
     with opened(prepare(load_study(str(path), {}, []), other), kind=SEARCH) as run:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from math import ceil
 
 import pytest
 from small_studies import prepared
@@ -8,16 +10,20 @@ from small_studies import prepared
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.outcome.costs import Cost
 from budgetnas.outcome.setup import CALIBRATION, SEARCH
-from budgetnas.pipeline.plan import TIMED_NETWORKS, Plan, make_plan
-from budgetnas.pipeline.plan_lines import calibration_lines, plan_lines, search_lines
+from budgetnas.pipeline.plan import TIMED_NETWORKS, Pace, Plan, expected_costs, make_plan
+from budgetnas.pipeline.plan_lines import calibration_lines, plan_lines, search_lines, too_long
+from budgetnas.pipeline.shorter import LONGEST_SECONDS, bought, shorter
 from budgetnas.records.engine import Failed, Finished
+from budgetnas.records.numbers import write_time
 from budgetnas.training.tasks import Timed
+
+PACE = Pace(step=0.001, validation=0.0003, start=0.5)
 
 
 def test_every_level_leaves_time_for_those_above_and_the_last_has_all_of_it(monkeypatch):
     study = prepared(engine__max_hours=1.0, engine__workers=1)
     costs = tuple(Cost(level=level, trainings=1, epochs=1, images=1, seconds=1_200) for level in ("r1", "r3", "full"))
-    plan = Plan(prepared=study, images_per_second=1, costs=costs)
+    plan = Plan(prepared=study, usual=PACE, large=PACE, costs=costs)
     now = 100.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     ends = {}
@@ -51,7 +57,9 @@ class Stopwatch:
         if self._fails:
             return [Failed(key=key, reason="no such device")]
         self.seen.append(self._study.candidate(task.spec, "random"))
-        return [Finished(key=key, result=Timed(seconds_per_image=self.seen[-1].macs / 1e9))]
+        seconds = self.seen[-1].macs / 1e9
+        timed = Timed(seconds_per_image=seconds, validation_seconds_per_image=seconds / 4, start_seconds=0.5)
+        return [Finished(key=key, result=timed)]
 
 
 @pytest.mark.parametrize("capacity", [1, 3, 20])
@@ -64,12 +72,12 @@ def test_networks_from_all_over_the_band_are_timed_on_all_workers(capacity):
     assert len(nets) == TIMED_NETWORKS
     assert {net.params <= 30_000 for net in nets} == {True, False}, "every tier has its share"
     short, full = plan.costs
-    assert 1 / plan.images_per_second == pytest.approx(sum(net.macs for net in nets) / len(nets) / 1e9)
-    images = len(study.data.train) + len(study.data.validation) / 3
-    assert short.seconds == pytest.approx(short.epochs * images / plan.images_per_second)
-    assert full.seconds > full.epochs * images / plan.images_per_second, "those of more MACs are promoted"
+    assert plan.usual.step == pytest.approx(sum(net.macs for net in nets) / len(nets) / 1e9)
+    images = len(study.data.train) + len(study.data.validation) / 4
+    assert short.seconds == pytest.approx(10 * 0.5 + short.epochs * images * plan.usual.step)
+    assert full.seconds > 10 * 0.5 + full.epochs * images * plan.usual.step, "those of more MACs are promoted"
     drawn = make_plan(study, Stopwatch(study, capacity), left={"r3": 10, "full": 10}, kind=CALIBRATION).costs[1]
-    assert drawn.seconds == pytest.approx(drawn.epochs * images / plan.images_per_second)
+    assert drawn.seconds == pytest.approx(10 * 0.5 + drawn.epochs * images * plan.usual.step)
 
 
 def test_a_device_that_can_train_nothing_is_told():
@@ -97,7 +105,7 @@ def test_controls_that_there_is_no_room_for_are_told():
 @pytest.mark.parametrize(("kind", "options"), [(SEARCH, "--trials, --promote,"), (CALIBRATION, "--networks,")])
 def test_a_long_plan_names_the_options_that_its_command_has(kind, options):
     cost = Cost(level="r3", trainings=1, epochs=3, images=30, seconds=3 * 3600)
-    plan = Plan(prepared=prepared(), images_per_second=1, costs=(cost,), kind=kind)
+    plan = Plan(prepared=prepared(), usual=PACE, large=PACE, costs=(cost,), kind=kind)
     assert f"; shorter with a smaller {options} --full-epochs or --subset" in dict(plan_lines(plan))["time"]
 
 
@@ -105,3 +113,52 @@ def test_short_trainings_of_fewer_images_say_so():
     assert dict(calibration_lines(prepared(), 5))["short"] == "each anew for 3 epochs, recipe proxy"
     fewer = prepared(proxy__subset=10)
     assert dict(calibration_lines(fewer, 5))["short"] == "each anew for 3 epochs on 100 images, recipe proxy"
+
+
+def slow(kind=SEARCH, *, resumed=False, **changes):
+    """A plan of a study that takes a month: a step of an image takes ten seconds."""
+    study = prepared(search__trials=100, full__epochs=200, full__promote=5, engine__workers=2, **changes)
+    pace = Pace(step=10.0, validation=3.0, start=1.0)
+    left = {"r3": 100, "full": 5}
+    costs = expected_costs(study, left, usual=pace, large=pace, kind=kind)
+    return Plan(prepared=study, usual=pace, large=pace, costs=costs, kind=kind, is_resumed=resumed)
+
+
+def test_a_month_is_told_in_days_with_options_that_fit_two(monkeypatch):
+    plan = slow()
+    assert re.search(r"about \d+ days for all of it", dict(plan_lines(plan))["time"])
+    options, seconds = shorter(plan)
+    assert seconds <= LONGEST_SECONDS
+    assert options.startswith("--full-epochs 30 --promote 3 --trials 20 --subset ")
+    assert too_long(plan) == (options, write_time(seconds))
+    assert shorter(slow(CALIBRATION))[0].startswith("--full-epochs 30 --networks 20 --subset ")
+    assert too_long(replace(plan, costs=())) is None
+
+
+def test_a_study_that_has_begun_can_only_be_cut_off():
+    assert shorter(slow(resumed=True)) == ("--max-hours 24", 24 * 3600)
+    assert too_long(slow(engine__max_hours=24.0)) is None, "it is"
+
+
+def test_hours_are_told_by_what_they_buy():
+    plan = slow(engine__max_hours=24.0)
+    short, _ = plan.costs
+    (_, started, number), (_, promoted, fulls) = bought(plan)
+    assert (number, fulls) == (100, 5)
+    assert started == ceil(12 * 3600 / plan.training_seconds(short)) * 2, "half of the time is left to the others"
+    assert promoted == 2
+    told = dict(plan_lines(plan))["time"]
+    assert told.endswith(
+        f"; --max-hours 24 buys about {started} of 100 short trainings of 3 epochs, 2 of 5 full trainings"
+    )
+    enough = slow(engine__max_hours=24_000.0)
+    assert bought(enough) == [("short trainings of 3 epochs", 100, 100), ("full trainings", 5, 5)]
+    assert "buys" not in dict(plan_lines(enough))["time"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0.2, "1 s"), (89, "89 s"), (360, "6 min"), (9_000, "2.5 h"), (172_000, "47.8 h"), (2_091_240, "24.2 days")],
+)
+def test_a_duration_has_the_unit_that_a_person_would_use(seconds, told):
+    assert write_time(seconds) == told

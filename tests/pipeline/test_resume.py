@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 from small_studies import first, ladder_of, prepared, train
 
+from budgetnas.config import before
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.pipeline.controls import controls, wanted_controls
 from budgetnas.pipeline.promotions import decide, wanted
 from budgetnas.pipeline.resume import expected, hold, is_done, why_stopped, work_left
+from budgetnas.preparation.describe import setup_of
 from budgetnas.promotion.select import finalists
 from budgetnas.storage.database import open_storage, sqlite_url, study_names
 from budgetnas.storage.study import Ranges, StudyStore
@@ -48,6 +50,23 @@ def test_a_study_is_held_to_its_beginning_and_keeps_its_bands(storage):
         hold(prepared(proxy__rungs=[2, 3], **tiers), fulls, names=study_names(storage))
     with pytest.raises(StudyMismatchError, match=r"kind was 'search', is 'calibration'"):
         hold(prepared(**tiers), fulls, names=study_names(storage), kind="calibration")
+
+
+def test_an_older_study_resumes_with_the_values_that_the_program_had_then(storage, monkeypatch):
+    fulls = StudyStore(storage, "s/full", RANGES)
+    study = prepared()
+    hold(study, fulls, names=study_names(storage))
+    fulls.record("setup", setup_of(study).as_json())
+    younger = ("space.width_step", "proxy.recipe.ema", "full.recipe.ema")
+    recorded = {key: value for key, value in fulls.facts["identity"].items() if key not in younger}
+    fulls.record("identity", {**recorded, "proxy.recipe.lr": 0.3, "full.recipe.momentum": 0.8})
+    monkeypatch.setattr(before, "BEFORE", {"recipe.ema": 0.9, "space.width_step": 4})
+    with pytest.raises(StudyMismatchError, match=r"other settings \(space.width_step was 4, is 8\): use the original"):
+        hold(prepared(), fulls, names=study_names(storage))
+    again = hold(prepared(space__width_step=4), fulls, names=study_names(storage))
+    assert (again.proxy.ema, again.full.ema, again.proxy.lr, again.full.momentum) == (0.9, 0.9, 0.3, 0.8)
+    with pytest.raises(StudyMismatchError, match=r"proxy.recipe.batch_size was 512, is 128"):
+        hold(prepared(space__width_step=4, proxy__recipe="full"), fulls, names=study_names(storage))
 
 
 def test_trials_of_another_making_are_not_adopted(storage):

@@ -3,13 +3,15 @@ from __future__ import annotations
 import pytest
 from small_studies import first, net, prepared, train
 
+from budgetnas.config import before
 from budgetnas.exceptions import StorageError, StudyMismatchError
 from budgetnas.outcome.setup import CALIBRATION, SEARCH
+from budgetnas.pipeline.ladder import ranges_of
 from budgetnas.pipeline.opened import opened, rehearsed
 from budgetnas.pipeline.promotions import decide, wanted
 from budgetnas.records.trial import TrialState
 from budgetnas.storage.database import open_storage, sqlite_url
-from budgetnas.storage.study import read_study
+from budgetnas.storage.study import StudyStore, read_study
 
 
 @pytest.fixture
@@ -97,7 +99,7 @@ def test_a_rung_of_a_length_of_its_own_begins_empty(runs, old):
     [
         (
             {"search__seed": 1},
-            r"that search was begun with .* \(search.seed was 0, is 1\): .* leave it out",
+            r"that search was started with .* \(search.seed was 0, is 1\): .* leave it out",
         ),
         ({"proxy__rungs": [2]}, r"proxy.rungs was \[1\], is \[2\]"),
         ({"proxy__from_run": "nowhere"}, "`nowhere/study.db` does not exist: give the folder of a run"),
@@ -123,6 +125,18 @@ def test_a_run_with_short_trainings_of_its_own_takes_none(runs, old):
         rehearsed(other, kind=SEARCH)
 
 
+def test_short_trainings_of_an_older_version_come_with_their_recipe(runs, old, monkeypatch):
+    fulls = StudyStore(old.storage, "old/full", ranges_of(old.prepared))
+    younger = ("proxy.recipe.ema", "full.recipe.ema")
+    recorded = {key: value for key, value in fulls.facts["identity"].items() if key not in younger}
+    fulls.record("identity", {**recorded, "full.recipe.lr": 0.3})
+    monkeypatch.setattr(before, "BEFORE", {"recipe.ema": 0.9})
+    for _ in range(2):
+        with opened(new(runs, old), kind=SEARCH) as run:
+            assert len(run.ladder.first.trials) == 4
+            assert (run.prepared.proxy.ema, run.prepared.full.ema, run.prepared.full.lr) == (0.9, 0.0, 0.1)
+
+
 def test_a_calibration_is_no_source(runs):
     asked = study(runs, output__name="old")
     with opened(asked, kind=CALIBRATION):
@@ -137,5 +151,5 @@ def test_other_full_trainings_are_told_how_to_keep_the_short_ones(runs, old):
         opened(study(runs, proxy__rungs=[1, 3], output__name="old", full__epochs=20), kind=SEARCH),
     ):
         pass
-    keep = f"or another --name with --set proxy.from_run={runs}/old, which keeps the short trainings."
+    keep = f"or choose another --name with --set proxy.from_run={runs}/old, which keeps the short trainings."
     assert str(refused.value).endswith(keep)
