@@ -12,6 +12,7 @@ from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.complexity.counter import ledger
 from budgetnas.exceptions import CountMismatchError
+from budgetnas.models.convolution import Convolution
 
 
 class ResidualSum(nn.Module):
@@ -97,14 +98,7 @@ def count_batches(model: nn.Module, steps: int) -> None:
 def _build(layer: Layer) -> nn.Module:
     match layer:
         case Conv():
-            return nn.Conv2d(
-                layer.in_channels,
-                layer.out_channels,
-                layer.kernel,
-                stride=layer.stride,
-                padding=layer.kernel // 2,
-                bias=False,
-            )
+            return Convolution(layer.in_channels, layer.out_channels, layer.kernel, stride=layer.stride)
         case Norm():
             return BatchNorm(layer.channels)
         case Act():

@@ -18,7 +18,7 @@ def test_images_go_in_and_logits_come_out():
 
 
 def test_a_network_that_differs_from_its_ledger_stops_with_both(monkeypatch):
-    monkeypatch.setattr(build.nn, "BatchNorm2d", lambda channels: nn.GroupNorm(1, channels, affine=False))
+    monkeypatch.setattr(build, "BatchNorm", lambda channels: nn.GroupNorm(1, channels, affine=False))
     with pytest.raises(CountMismatchError, match=r"1: 8 counted, 0 built; .*please report this"):
         build.build_model(SPEC, DataShape())
 
