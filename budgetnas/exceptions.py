@@ -25,6 +25,10 @@ class DataError(BudgetNASError):
     """A data set is missing, damaged, foreign, or too large for memory."""
 
 
+class MissingDataError(DataError):
+    """A data set known by name is not on this machine and cannot be downloaded."""
+
+
 class StudyMismatchError(BudgetNASError):
     """A stored study was made with other settings than the ones given now."""
 

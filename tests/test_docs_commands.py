@@ -2,7 +2,7 @@
 
 Run as they stand: `count`, `space`, `fit`, `report`, `verify`, `list`, `doctor`, the code that makes a data set; the
 first `search` until it is interrupted. In a reduced form: a `search` of one's own images with one trial, `dashboard` on
-a free port, `best` under the caps of a small search, which stands for `runs/digits-5M-s0` everywhere. Parsed only:
+a free port, `best` under the caps of a small search, which stands for `runs/digits-hard-5M-s0` everywhere. Parsed only:
 `train`, `reproduce`, `calibrate`, `export`, which tests/cli runs; `pip install` is run by .ci/run.
 """
 
@@ -79,7 +79,7 @@ def test_the_pages_show_commands():
 def test_quick_commands_run_as_shown(words, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     words = [
-        re.sub(r"^(RUN|runs/NAME|runs/digits-5M-s0)", "runs/tiny", word).replace("DIR", "runs/tiny/best")
+        re.sub(r"^(RUN|runs/NAME|runs/digits-hard-5M-s0)", "runs/tiny", word).replace("DIR", "runs/tiny/best")
         for word in words
     ]
     assert main(words) == 0
@@ -93,12 +93,12 @@ def test_the_first_command_starts_as_shown_and_stops_when_told(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-m", "budgetnas", *words], cwd=tmp_path, env=no_gpu, stdout=subprocess.PIPE, text=True
     ) as process:
-        assert any(line.startswith("short trainings of 3 epochs: ") for line in process.stdout)
+        assert any(line.startswith("short trainings of 6 epochs: ") for line in process.stdout)
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
     assert process.returncode == 130
     assert rest.endswith("the same command goes on from here.\n")
-    assert (tmp_path / "runs" / "digits-5M-s0" / "study.db").exists()
+    assert (tmp_path / "runs" / "digits-hard-5M-s0" / "study.db").exists()
 
 
 @pytest.mark.pages

@@ -8,7 +8,7 @@ from budgetnas.cli.report import add_run_arguments
 from budgetnas.exceptions import UsageError
 
 DESCRIPTION = "Name the best network of a search under any caps, from what it has trained. Nothing trains."
-EXAMPLE = "budgetnas best runs/digits-5M-s0 --max-params 4.5M,5M"
+EXAMPLE = "budgetnas best runs/digits-hard-5M-s0 --max-params 4.5M,5M"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

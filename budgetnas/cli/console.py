@@ -74,7 +74,8 @@ class Console(Listener):
         fitting = too_long(plan)
         if fitting is not None:
             options, time = fitting
-            command = " ".join(["budgetnas", *map(shlex.quote, sys.argv[1:]), options])
+            words = [shlex.quote(word) for word in sys.argv[1:] if word not in ("--dry-run", "--json")]
+            command = " ".join(["budgetnas", *words, options])
             self.noticed(f"This takes about {write_time(plan.seconds)}. `{command}` takes about {time}.")
         what = "What is left, as expected" if plan.is_resumed else "What it will cost, as expected"
         self.show_table(cost_table(plan.costs, title=what, device=prepared.hardware.name))

@@ -13,7 +13,7 @@ LOOPBACK = "127.0.0.1"
 OPEN = (
     "WARNING: {host} is not this machine alone: whoever reaches it can read and delete the study, without a password."
 )
-EXAMPLE = "budgetnas dashboard runs/digits-5M-s0"
+EXAMPLE = "budgetnas dashboard runs/digits-hard-5M-s0"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

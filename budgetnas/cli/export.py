@@ -12,7 +12,7 @@ from budgetnas.exceptions import UsageError
 DESCRIPTION = (
     "Write a network with its weights, source, ONNX, ledger, results and manifest into a folder that proves itself."
 )
-EXAMPLE = "budgetnas export runs/digits-5M-s0 --trial 42 --out mynet"
+EXAMPLE = "budgetnas export runs/digits-hard-5M-s0 --trial 42 --out mynet"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from budgetnas.cli.printable import printable
 from budgetnas.exceptions import UsageError
 
 DESCRIPTION = "Print the most likely classes of image files by the network of a certificate."
-EXAMPLE = "budgetnas predict runs/digits-5M-s0/best one.png two.jpg"
+EXAMPLE = "budgetnas predict runs/digits-hard-5M-s0/best one.png two.jpg"
 TOP = 3
 
 

@@ -6,7 +6,7 @@ import argparse
 
 DESCRIPTION = "Make the report of a run again from its storage, finished or not: page, CSV, JSON. Nothing trains."
 SUFFIXES = (".csv", ".json")
-EXAMPLE = "budgetnas report runs/digits-5M-s0"
+EXAMPLE = "budgetnas report runs/digits-hard-5M-s0"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -51,7 +51,11 @@ class Work(Protocol[Result]):
 def add_study_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of every study; every other knob is a key of the study file."""
     add = parser.add_argument
-    add("--dataset", metavar="NAME|PATH", help="auto, cifar10, cifar100, digits, an .npz or an image folder")
+    add(
+        "--dataset",
+        metavar="NAME|PATH",
+        help="auto, cifar10, cifar100, digits, digits-hard, an .npz or a folder",
+    )
     add("--data-dir", metavar="DIR", help="where downloaded data sets live (default data)")
     add("--subset", type=whole_number, metavar="N", help="images of each class to keep in each split")
     add("--out", metavar="DIR", help="folder of all runs (default runs)")
@@ -64,7 +68,12 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="trainings side by side (default: one per GPU or CPU core)",
     )
-    add("--full-epochs", type=whole_number, metavar="N", help="length of full training (CIFAR 200, digits 10)")
+    add(
+        "--full-epochs",
+        type=whole_number,
+        metavar="N",
+        help="length of full training (CIFAR 200, digits 10, digits-hard 15)",
+    )
     add("--max-hours", type=number, metavar="H", help="start no training after this many hours")
     add("--storage", metavar="URL", help="Optuna storage (default: study.db in the run's folder)")
     add(

@@ -32,7 +32,7 @@ def add_training_arguments(parser: argparse.ArgumentParser, *, recipe: str, name
     add(
         "--dataset",
         metavar="NAME|PATH",
-        help=f"auto, cifar10, cifar100, digits, an .npz or a folder (default {dataset})",
+        help=f"auto, cifar10, cifar100, digits, digits-hard, an .npz or a folder (default {dataset})",
     )
     add("--data-dir", metavar="DIR", help="where downloaded data sets live (default data)")
     add("--subset", type=whole_number, metavar="N", help="images of each class to keep in each split")

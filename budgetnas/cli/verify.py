@@ -11,14 +11,18 @@ DESCRIPTION = (
     "Check a certificate: hashes, counts, cap, source, weights, ONNX, and with the data its test accuracy. It shows "
     "damage, not authorship: compare the digest with a published one. No code of the folder runs."
 )
-EXAMPLE = "budgetnas verify runs/digits-5M-s0/best --dataset digits"
+EXAMPLE = "budgetnas verify runs/digits-hard-5M-s0/best --dataset digits-hard"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
     add("folder", metavar="DIR", help="folder of a certificate")
-    add("--dataset", metavar="NAME|PATH", help="test on cifar10, cifar100, digits, an .npz or an image folder")
+    add(
+        "--dataset",
+        metavar="NAME|PATH",
+        help="test on cifar10, cifar100, digits, digits-hard, an .npz or a folder",
+    )
     add("--data-dir", default="data", metavar="DIR", help="where downloaded data sets live (default data)")
     add("--json", action="store_true", help="print JSON")
 

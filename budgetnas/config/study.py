@@ -110,7 +110,7 @@ class DataConfig:
     """`[data]`.
 
     Attributes:
-        dataset: "auto", "digits", "cifar10", "cifar100", or the path of an .npz file or an image folder.
+        dataset: "auto", "digits-hard", "digits", "cifar10", "cifar100", or the path of an .npz file or an image folder.
         dir: where downloaded data sets live.
         subset: images of each class to keep in each split; all of them unless given.
         image_size: side in pixels to resize an image folder to.
@@ -174,7 +174,7 @@ class ProxyConfig:
     """`[proxy]`: the short trainings.
 
     Attributes:
-        recipe: name or path of their recipe.
+        recipe: name or path of their recipe; "auto" for that of the data set: "proxy", or "proxy32" on digits-hard.
         rungs: their lengths in epochs, rising. Every candidate gets the first, the best third of a rung the next, each
             time from scratch; those above the first may change later. One rung of a length that the data set decides
             unless given.
@@ -183,7 +183,7 @@ class ProxyConfig:
             trainings differs.
     """
 
-    recipe: str = "proxy"
+    recipe: str = "auto"
     rungs: tuple[int, ...] | None = None
     subset: int | None = None
     from_run: str | None = None

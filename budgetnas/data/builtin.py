@@ -1,8 +1,9 @@
-"""The data sets known by name: digits, which needs no download, and CIFAR through torchvision."""
+"""The data sets known by name: digits in two splits, which need no download, and CIFAR through torchvision."""
 
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
@@ -13,28 +14,52 @@ from urllib.request import getproxies
 import numpy as np
 
 from budgetnas.data.dataset import RawData, Split, Traits
-from budgetnas.data.split import hold_out
-from budgetnas.exceptions import DataError
+from budgetnas.data.split import choose, hold_out
+from budgetnas.exceptions import MissingDataError
 
 DIGITS_NOTICE = "digits shows the flow: 1,797 images of 8x8 pixels. Its ranking says nothing about CIFAR-10."
+HARD_NOTICE = (
+    "digits-hard is a smoke test: 1,797 images of 8x8 pixels, 160 of them to learn from. Its ranking does not carry "
+    "over to CIFAR-10."
+)
+KNOWN = ("cifar10", "cifar100", "digits", "digits-hard")
+HARD_TRAIN, HARD_VALIDATION = 16, 30  # images of each class; the others, some 130, are the test split
 CIFAR_TRAITS = Traits(shift=4, flip=True)
 _CONNECT_SECONDS = 5.0
+_DIGITS = tuple(str(digit) for digit in range(10))
 
 
 def load_digits() -> RawData:
     """Return scikit-learn's digits at their native 8x8 pixels, a fifth of each class as the test split."""
-    from sklearn import datasets
-
-    bunch = datasets.load_digits()
-    images = (bunch.images * 15).astype(np.uint8)[..., None]
-    train, test = hold_out(Split(images=images, labels=bunch.target.astype(np.int64)), 0.2)
+    train, test = hold_out(_all_digits(), 0.2)
     return RawData(
         name="digits",
-        classes=tuple(str(digit) for digit in range(10)),
+        classes=_DIGITS,
         train=train,
         test=test,
         traits=Traits(shift=1, flip=False, proxy_epochs=3, full_epochs=10, notice=DIGITS_NOTICE),
     )
+
+
+def load_digits_hard() -> RawData:
+    """Return the images of digits in a split that tells networks apart: few to learn from, most of them to test."""
+    train, others = choose(_all_digits(), HARD_TRAIN)
+    validation, test = choose(others, HARD_VALIDATION)
+    return RawData(
+        name="digits-hard",
+        classes=_DIGITS,
+        train=train,
+        validation=validation,
+        test=test,
+        traits=Traits(shift=1, flip=False, proxy_recipe="proxy32", proxy_epochs=6, full_epochs=15, notice=HARD_NOTICE),
+    )
+
+
+def _all_digits() -> Split:
+    from sklearn import datasets
+
+    bunch = datasets.load_digits()
+    return Split(images=(bunch.images * 15).astype(np.uint8)[..., None], labels=bunch.target.astype(np.int64))
 
 
 def load_cifar(name: str, folder: Path) -> RawData:
@@ -43,7 +68,7 @@ def load_cifar(name: str, folder: Path) -> RawData:
     The files are pickles; torchvision reads them only after checking their MD5.
 
     Raises:
-        DataError: the files are neither there nor to be had.
+        MissingDataError: the files are neither there nor to be had.
     """
     from torchvision import datasets
 
@@ -55,6 +80,23 @@ def load_cifar(name: str, folder: Path) -> RawData:
         train=Split(images=train.data, labels=np.asarray(train.targets, dtype=np.int64)),
         test=Split(images=test.data, labels=np.asarray(test.targets, dtype=np.int64)),
         traits=CIFAR_TRAITS,
+    )
+
+
+def load_shapes(name: str) -> RawData:
+    """Return a stand-in for CIFAR-10 or CIFAR-100, for a plan only: as many images of its shape, all of them alike."""
+    classes = {"cifar10": 10, "cifar100": 100}[name]
+    image = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), dtype=np.uint8)
+
+    def split(images: int) -> Split:
+        return Split(images=np.repeat(image, images, axis=0), labels=np.arange(images) % classes)
+
+    return RawData(
+        name=name,
+        classes=tuple(map(str, range(classes))),
+        train=split(50_000),
+        test=split(10_000),
+        traits=replace(CIFAR_TRAITS, notice=f"{name} cannot be had here: this plan is for images of its shape."),
     )
 
 
@@ -96,7 +138,7 @@ def _torchvision_split(kind: Any, name: str, folder: Path, *, train: bool) -> An
         return kind(folder, train=train, download=True)
     except (OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())
-        raise DataError(
+        raise MissingDataError(
             f"`--dataset {name}` is not in `{folder}` and cannot be downloaded ({reason}): put {kind.filename} from "
             f"{kind.url.rsplit('/', 1)[0]}/ there, or give --dataset PATH of an .npz or an image folder, or "
             "--dataset digits."

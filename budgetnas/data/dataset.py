@@ -32,6 +32,7 @@ class Traits:
     Attributes:
         shift: pixels by which training moves an image at random, zero-padded.
         flip: whether training mirrors an image at random.
+        proxy_recipe: recipe of short trainings, where a study does not name one.
         proxy_epochs: length of a short training; None for the recipe's.
         full_epochs: length of a full training; None for the recipe's.
         notice: what a reader of any result on this set must know; "" for nothing.
@@ -39,6 +40,7 @@ class Traits:
 
     shift: int
     flip: bool
+    proxy_recipe: str = "proxy"
     proxy_epochs: int | None = None
     full_epochs: int | None = None
     notice: str = ""
@@ -46,13 +48,14 @@ class Traits:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class RawData:
-    """The two splits that a source delivers, before validation is held out."""
+    """What a source delivers; validation is held out of `train` where the source has no split for it."""
 
     name: str
     classes: tuple[str, ...]
     train: Split
     test: Split
     traits: Traits
+    validation: Split | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -12,7 +12,8 @@ _MEGABYTES = {"cifar10": 170, "cifar100": 169}  # of the archives
 
 def find_data(folder: Path) -> tuple[DataSet, ...]:
     """Say of each data set whether it is whole in `folder`, or what would be downloaded into it."""
-    return (DataSet(name="digits", is_here=True, told=DIGITS), *(_cifar(name, folder) for name in _MEGABYTES))
+    digits = (DataSet(name=name, is_here=True, told=DIGITS) for name in ("digits", "digits-hard"))
+    return (*digits, *(_cifar(name, folder) for name in _MEGABYTES))
 
 
 def _cifar(name: str, folder: Path) -> DataSet:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from budgetnas.config.study import DataConfig
-from budgetnas.data.builtin import load_cifar, load_digits
+from budgetnas.data.builtin import KNOWN, load_cifar, load_digits, load_digits_hard, load_shapes
 from budgetnas.data.dataset import Dataset, RawData
 from budgetnas.data.folder import load_folder
 from budgetnas.data.npz import load_npz
@@ -16,13 +16,14 @@ from budgetnas.exceptions import DataError, UsageError
 from budgetnas.records.text import is_text
 
 FEWEST_PER_CLASS = 2
+SHAPES = "shapes of "  # before a name: a stand-in for the data set, for a plan only
 
 
 def resolve(config: DataConfig, *, has_gpu: bool) -> DataConfig:
-    """Replace "auto" by the set that the device can carry: CIFAR-10 with a GPU, digits without."""
+    """Replace "auto" by the set that the device can carry: CIFAR-10 with a GPU, digits-hard without."""
     if config.dataset != "auto":
         return config
-    return replace(config, dataset="cifar10" if has_gpu else "digits")
+    return replace(config, dataset="cifar10" if has_gpu else "digits-hard")
 
 
 @lru_cache(maxsize=1)
@@ -34,9 +35,10 @@ def load_dataset(config: DataConfig) -> Dataset:
     """
     raw = _load_raw(config)
     _check_names(raw)
-    train, test = raw.train, raw.test
+    train, validation, test = raw.train, raw.validation, raw.test
     if config.subset is not None:
         train, test = subset(train, config.subset), subset(test, config.subset)
+        validation = None if validation is None else subset(validation, config.subset)
     if smallest_class(train.labels, len(raw.classes)) < FEWEST_PER_CLASS:
         raise DataError(
             f"`{config.dataset}` has a class with fewer than {FEWEST_PER_CLASS} training images, but each needs one "
@@ -45,11 +47,12 @@ def load_dataset(config: DataConfig) -> Dataset:
     side = min(train.images.shape[1:3])
     if config.shift is not None and config.shift >= side:
         raise UsageError(f"`data.shift` is {config.shift}, but must be below the {side} pixels of an image's side.")
-    kept, validation = hold_out(train, validation_share(len(train)))
+    if validation is None:
+        train, validation = hold_out(train, validation_share(len(train)))
     return Dataset(
         name=raw.name,
         classes=raw.classes,
-        train=kept,
+        train=train,
         validation=validation,
         test=test,
         traits=replace(
@@ -66,18 +69,22 @@ def _load_raw(config: DataConfig) -> RawData:
         is_folder, exists = path.is_dir(), path.exists()
     except (OSError, ValueError):  # too long for a path, or with a null character in it
         is_folder = exists = False
-    known = name in ("digits", "cifar10", "cifar100")
+    known = name in KNOWN
     if config.image_size is not None and (known or not is_folder):
         raise UsageError(f"`data.image_size` is {config.image_size}, but only image folders are resized: leave it out.")
+    if name.startswith(SHAPES) and name.removeprefix(SHAPES) in ("cifar10", "cifar100"):
+        return load_shapes(name.removeprefix(SHAPES))
     if name == "digits":
         return load_digits()
+    if name == "digits-hard":
+        return load_digits_hard()
     if known:
         return load_cifar(name, Path(config.dir))
     if is_folder:
         return load_folder(path, config.image_size)
     if not exists:
         raise DataError(
-            f"`--dataset` is {name[:200]!r}, but must be auto, cifar10, cifar100, digits, or the path of an .npz file "
+            f"`--dataset` is {name[:200]!r}, but must be auto, {', '.join(KNOWN)}, or the path of an .npz file "
             "or an image folder that exists."
         )
     return load_npz(path)

@@ -29,11 +29,19 @@ def validation_share(images: int) -> float:
 
 def subset(split: Split, per_class: int) -> Split:
     """Keep `per_class` images of each class, or all where there are fewer; the choice is fixed."""
+    return choose(split, per_class)[0]
+
+
+def choose(split: Split, per_class: int) -> tuple[Split, Split]:
+    """Divide `split` in two: `per_class` images of each class, or all where there are fewer, and the others.
+
+    The choice depends on nothing but the number of images of each class.
+    """
     rng = np.random.default_rng(1)
-    keep = np.zeros(len(split), dtype=bool)
+    chosen = np.zeros(len(split), dtype=bool)
     for label in np.unique(split.labels):
-        keep[rng.permutation(np.flatnonzero(split.labels == label))[:per_class]] = True
-    return _take(split, keep)
+        chosen[rng.permutation(np.flatnonzero(split.labels == label))[:per_class]] = True
+    return _take(split, chosen), _take(split, ~chosen)
 
 
 def smallest_class(labels: Labels, classes: int) -> int:

@@ -11,13 +11,12 @@ from budgetnas.config.before import recipe_then
 from budgetnas.config.reader import build
 from budgetnas.config.recipe import Recipe, load_recipe, resumed_recipe
 from budgetnas.config.study import DataConfig
+from budgetnas.data.builtin import KNOWN
 from budgetnas.exceptions import StorageError, UsageError
 from budgetnas.outcome.setup import TrainingsSetup, read_trainings_setup
 from budgetnas.preparation.identity import recorded_recipe
 from budgetnas.storage.database import existing_storage, found_url, study_names
 from budgetnas.storage.study import read_study
-
-_KNOWN = ("digits", "cifar10", "cifar100")  # whose name says where they are from, where nothing else was recorded
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +60,7 @@ class Record:
     def source(self) -> DataConfig | None:
         """Return how the data set was asked for; None where that was not recorded, and its name does not say it."""
         name = self.setup.data.name
-        return self.setup.source or (DataConfig(dataset=name) if name in _KNOWN else None)
+        return self.setup.source or (DataConfig(dataset=name) if name in KNOWN else None)
 
     def last(self, network: str) -> tuple[int, int] | None:
         """Return the epochs and the number of seeds that a network was last asked for with; None if it never was."""

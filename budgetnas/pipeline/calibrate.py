@@ -36,7 +36,7 @@ _Listed = tuple[Level, list[Wanted]]  # a level with its trainings
 def plan_calibration(config: StudyConfig, listener: Listener) -> Plan:
     """Tell the plan of what a calibration has left, all of it where there is none yet, and write nothing."""
     with connected(config) as hardware:
-        prepared, ladder = rehearsed(_prepare(config, hardware), kind=CALIBRATION)
+        prepared, ladder = rehearsed(_prepare(config, hardware, is_plan=True), kind=CALIBRATION)
         nets = networks(prepared)
         with engine_of(prepared) as engine:
             plan = _plan(prepared, engine, nets, _left(_levels(prepared, ladder, nets)))
@@ -76,14 +76,15 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
     return result
 
 
-def _prepare(config: StudyConfig, hardware: Hardware) -> Prepared:
+def _prepare(config: StudyConfig, hardware: Hardware, *, is_plan: bool = False) -> Prepared:
     """Prepare a study without the trainings that only a search makes.
 
     Raises:
         UsageError: a short training would be longer than a full one.
     """
     proxy = replace(config.proxy, from_run=None)
-    prepared = prepare(replace(config, evidence=EvidenceConfig(), proxy=proxy), hardware, suffix=f"-{CALIBRATION}")
+    config = replace(config, evidence=EvidenceConfig(), proxy=proxy)
+    prepared = prepare(config, hardware, suffix=f"-{CALIBRATION}", is_plan=is_plan)
     longest, full = prepared.rungs[-1], prepared.full_epochs
     if longest > full:
         raise UsageError(

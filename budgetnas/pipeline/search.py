@@ -41,7 +41,7 @@ from budgetnas.training.perform import perform
 def dry_run(config: StudyConfig, listener: Listener) -> Plan:
     """Tell the plan of what a search has left, all of it where there is none yet, and write nothing."""
     with connected(config) as hardware:
-        prepared, ladder = rehearsed(prepare(config, hardware), kind=SEARCH)
+        prepared, ladder = rehearsed(prepare(config, hardware, is_plan=True), kind=SEARCH)
         left, is_resumed = work_left(prepared, ladder), bool(ladder.first.trials)
         with engine_of(prepared) as engine:
             plan = make_plan(prepared, engine, left=left, lines=search_lines(prepared), is_resumed=is_resumed)

@@ -16,9 +16,9 @@ from budgetnas.config.recipe import Recipe, load_recipe
 from budgetnas.config.recorded import FILE
 from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten, run_name
 from budgetnas.data.dataset import Dataset
-from budgetnas.data.load import load_dataset, resolve
+from budgetnas.data.load import SHAPES, load_dataset, resolve
 from budgetnas.data.statistics import normalisation
-from budgetnas.exceptions import UsageError
+from budgetnas.exceptions import MissingDataError, UsageError
 from budgetnas.records.trial import Candidate
 from budgetnas.space.band import choose_band, fitting
 from budgetnas.space.index import make_index
@@ -156,13 +156,16 @@ class Prepared:
         return {**keys, "data.fingerprint": self.data.fingerprint}
 
 
-def prepare(config: StudyConfig, hardware: Hardware | None = None, *, suffix: str = "") -> Prepared:
+def prepare(
+    config: StudyConfig, hardware: Hardware | None = None, *, suffix: str = "", is_plan: bool = False
+) -> Prepared:
     """Decide every default and check every rule, writing nothing.
 
     Args:
         config: the study.
         hardware: what trainings run on; this machine's unless given.
         suffix: of the run's name where none is given.
+        is_plan: whether nothing will be trained, so that the shapes of a data set are enough where it cannot be had.
 
     Raises:
         UsageError: a value of the study breaks a rule.
@@ -170,13 +173,16 @@ def prepare(config: StudyConfig, hardware: Hardware | None = None, *, suffix: st
         InfeasibleBudgetError: nothing of the space fits the budget.
     """
     config.budget.cap(DataShape())  # a wrong cap is told before anything is loaded
-    recipes = [load_recipe(name) for name in (config.proxy.recipe, config.full.recipe)]
+    for name in (config.proxy.recipe, config.full.recipe):
+        load_recipe(name if name != "auto" else "proxy")  # a wrong one too
     hardware = hardware or find_hardware(config.engine.device)
     precision = hardware.precision if config.engine.precision == "auto" else config.engine.precision
-    recipes = [recipe.at(precision) for recipe in recipes]
     workers = _workers(config, hardware)
     config = replace(config, data=resolve(config.data, has_gpu=hardware.device != "cpu"))
-    data = load_dataset(config.data)
+    config, data = _data(config, is_plan=is_plan)
+    if config.proxy.recipe == "auto":
+        config = replace(config, proxy=replace(config.proxy, recipe=data.traits.proxy_recipe))
+    recipes = [load_recipe(name).at(precision) for name in (config.proxy.recipe, config.full.recipe)]
     for recipe in recipes:
         normalisation(data, recipe)  # a recipe for other images is told before anything trains
     caps = config.budget.caps(data.shape)
@@ -210,6 +216,18 @@ def prepare(config: StudyConfig, hardware: Hardware | None = None, *, suffix: st
         ),
         hardware=hardware,
     )
+
+
+def _data(config: StudyConfig, *, is_plan: bool) -> tuple[StudyConfig, Dataset]:
+    if config.data.dataset.startswith(SHAPES):
+        raise UsageError(f"`--dataset` is {config.data.dataset!r}, but must be a data set: give one.")
+    try:
+        return config, load_dataset(config.data)
+    except MissingDataError:
+        if not is_plan:
+            raise
+    config = replace(config, data=replace(config.data, dataset=SHAPES + config.data.dataset))
+    return config, load_dataset(config.data)
 
 
 def _workers(config: StudyConfig, hardware: Hardware) -> int:

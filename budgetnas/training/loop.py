@@ -32,7 +32,7 @@ from budgetnas.training.score import Scorer
 from budgetnas.training.tasks import Paused, Phase, Timed, TimeTask, Trained, TrainTask
 
 DIVERGED = 1e4  # a mean training loss that no training comes back from
-CPU_TIMING_BATCH = 64
+CPU_TIMING = 16_384  # pixels of a timed batch on a CPU, whose speed depends little on the batch, and at most 64 images
 FIRST_STEPS = {False: 1, True: WARM_STEPS + 1}  # until every later step takes the same time, recorded or not
 TIMED_TOGETHER = {False: 1, True: 20}  # steps between two waits for the device
 
@@ -236,8 +236,8 @@ def time_steps(task: TimeTask, data: Dataset) -> Timed:
     """Time a start, steps and validation of one network, as a training does them."""
     device, recipe = task.setting.device, task.recipe.for_images(len(data.train))
     size = min(recipe.batch_size, len(data.train))
-    if device == "cpu":  # where images per second depend little on the batch, and large steps take long
-        size = min(size, CPU_TIMING_BATCH)
+    if device == "cpu":
+        size = min(size, 64, max(8, CPU_TIMING // (data.shape.height * data.shape.width)))
     bf16, records, pool = resolve_precision(recipe.precision, device) == "bf16", device == "cuda", shared_pool(device)
     normalise = Normaliser(*normalisation(data, recipe), device)
     images, labels = (tensor[:size] for tensor in to_device(data.train, device))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from small_studies import prepared
+from small_studies import pace, prepared
 
 from budgetnas.cli.main import main
 from budgetnas.pipeline.plan import Plan

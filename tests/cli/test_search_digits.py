@@ -17,7 +17,10 @@ from budgetnas.export.certificate import load_certificate
 from budgetnas.training.images import Normaliser, to_device
 
 CAP = 60_000
-WORDS = ("search", "--max-params", "60k", "--trials", 6, "--promote", 2, "--full-epochs", 4, "--device", "cpu")
+WORDS = (
+    "search", "--max-params", "60k", "--trials", 6, "--promote", 2, "--full-epochs", 4, "--device", "cpu",
+    "--dataset", "digits",
+)  # fmt: skip
 STABLE = [
     "trial",
     "state",
@@ -184,7 +187,7 @@ def test_a_dry_run_writes_nothing_and_tells_what_is_left(budgetnas, finished, tm
 def test_longer_full_trainings_need_no_new_short_ones(budgetnas, finished):
     folder, _ = finished
     old, new = (folder / "runs" / name for name in ("digits-60k-s0", "longer"))
-    words = ("search", "--max-params", "60k", "--trials", len(trials(old)) - 5, *WORDS[5:7], "--device", "cpu")
+    words = ("search", "--max-params", "60k", "--trials", len(trials(old)) - 5, *WORDS[5:7], *WORDS[9:])
     words = (*words, "--full-epochs", 5, "--name", "longer", "--set", "proxy.from_run=runs/digits-60k-s0")
     done = budgetnas(*words, cwd=folder)
     assert done.returncode == 0, done.stderr

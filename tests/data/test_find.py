@@ -36,8 +36,8 @@ def cifar100(folder: Path):
 
 def test_what_is_not_there_is_said_to_be_downloaded_and_from_where(tmp_path):
     found = {one.name: one for one in find_data(tmp_path / "data")}
-    assert list(found) == ["digits", "cifar10", "cifar100"]
-    assert [one.is_here for one in found.values()] == [True, False, False]
+    assert list(found) == ["digits", "digits-hard", "cifar10", "cifar100"]
+    assert [one.is_here for one in found.values()] == [True, True, False, False]
     assert found["cifar10"].told.startswith("its first use downloads 170 MB from https://")
     assert str(tmp_path / "data") in found["cifar10"].told
     assert not (tmp_path / "data").exists()

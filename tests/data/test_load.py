@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from budgetnas.arch.spec import DataShape
 from budgetnas.config.study import DataConfig
-from budgetnas.data.load import load_dataset, resolve
+from budgetnas.data.builtin import _all_digits
+from budgetnas.data.load import SHAPES, load_dataset, resolve
 from budgetnas.data.npz import load_npz
 from budgetnas.exceptions import BudgetNASError, DataError, UsageError
+
+HARD_FINGERPRINT = "744f311e6ea99eb54009f016816c61bbdaadc06979aedcca4e0c19492ba78b67"
 
 
 def test_digits_are_split_by_class_and_always_alike():
@@ -27,8 +31,28 @@ def test_digits_are_split_by_class_and_always_alike():
     assert load_dataset(DataConfig(dataset="digits")).fingerprint == data.fingerprint
 
 
+def test_the_hard_split_of_digits_is_fixed_and_has_few_images_to_learn_from():
+    data = load_dataset(DataConfig(dataset="digits-hard"))
+    for split, each in ((data.train, 16), (data.validation, 30)):
+        assert np.bincount(split.labels).tolist() == [each] * 10
+    assert len(data.test) == 1797 - 160 - 300
+    images = [image.tobytes() for split in (data.train, data.validation, data.test) for image in split.images]
+    assert sorted(images) == sorted(image.tobytes() for image in _all_digits().images)
+    assert data.fingerprint == HARD_FINGERPRINT, "runs and certificates depend on this split"
+    assert data.fingerprint != load_dataset(DataConfig(dataset="digits")).fingerprint
+    few = load_dataset(DataConfig(dataset="digits-hard", subset=5))
+    assert {len(few.train), len(few.validation), len(few.test)} == {50}
+
+
+def test_a_stand_in_has_the_shape_of_what_cannot_be_had():
+    data = load_dataset(DataConfig(dataset=SHAPES + "cifar100"))
+    assert (len(data.train), len(data.validation), len(data.test)) == (45_000, 5_000, 10_000)
+    assert (data.name, data.shape) == ("cifar100", DataShape(classes=100))
+    assert "cannot be had here" in data.traits.notice
+
+
 def test_auto_goes_by_the_device_and_an_explicit_name_never_falls_back():
-    assert resolve(DataConfig(), has_gpu=False).dataset == "digits"
+    assert resolve(DataConfig(), has_gpu=False).dataset == "digits-hard"
     assert resolve(DataConfig(), has_gpu=True).dataset == "cifar10"
     assert resolve(DataConfig(dataset="cifar100"), has_gpu=False).dataset == "cifar100"
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import optuna
 import pytest
 from optuna_dashboard import get_note
-from small_studies import ladder_of, prepared
+from small_studies import ladder_of, pace, prepared
 
 from budgetnas.outcome.costs import Cost
 from budgetnas.pipeline import board as module

@@ -38,7 +38,7 @@ def test_a_study_can_be_searched_and_says_what_it_is(name):
     config = load_study(name, {}, [])
     assert config.description
     assert config.budget.caps(DataShape())
-    assert load_recipe(config.proxy.recipe)
+    assert config.proxy.recipe == "auto" or load_recipe(config.proxy.recipe)
     assert load_recipe(config.full.recipe)
 
 
@@ -51,7 +51,8 @@ def plain_search_on_a_gpu() -> dict[str, object]:
     """Return what `budgetnas search --max-params 5e6` does on a GPU, as keys of a study file."""
     config = load_study(None, {"budget.max_params": "5e6"}, [])
     data = resolve(config.data, has_gpu=True)
-    proxy, full = load_recipe(config.proxy.recipe), load_recipe(config.full.recipe)
+    assert config.proxy.recipe == "auto", "proxy on CIFAR-10"
+    proxy, full = load_recipe("proxy"), load_recipe(config.full.recipe)
     return flatten(config) | {
         "budget.max_params": config.budget.cap(DataShape()),
         "data.dataset": data.dataset,
