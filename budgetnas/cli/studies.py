@@ -72,7 +72,7 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
         "--full-epochs",
         type=whole_number,
         metavar="N",
-        help="length of full training (CIFAR 200, digits 10, digits-hard 15)",
+        help="length of full training (CIFAR 200, digits 10, digits-hard 12)",
     )
     add("--max-hours", type=number, metavar="H", help="start no training after this many hours")
     add("--storage", metavar="URL", help="Optuna storage (default: study.db in the run's folder)")

@@ -115,7 +115,7 @@ def carry_out(
     try:
         outcome = run_job(job, command=["budgetnas", *sys.argv[1:]], heard=heard, tick=interruptions.tick)
     except KeyboardInterrupt as interrupt:
-        print("Stopped. Every finished epoch is kept: the same command goes on from there.", file=out)
+        print("Stopped. At most the last half minute is lost: run the same command to resume.", file=out)
         return status_of(interrupt)
     table, found = write_tables(job, outcome.study), rows(outcome.asked)
     done = {(one.name, one.trial.attrs["repeat"]) for one in outcome.asked}

@@ -23,7 +23,7 @@ HARD_NOTICE = (
     "over to CIFAR-10."
 )
 KNOWN = ("cifar10", "cifar100", "digits", "digits-hard")
-HARD_TRAIN, HARD_VALIDATION = 16, 30  # images of each class; the others, some 130, are the test split
+HARD_TRAIN, HARD_VALIDATION = 16, 20  # images of each class; the others, some 130, are the test split
 CIFAR_TRAITS = Traits(shift=4, flip=True)
 _CONNECT_SECONDS = 5.0
 _DIGITS = tuple(str(digit) for digit in range(10))
@@ -51,7 +51,7 @@ def load_digits_hard() -> RawData:
         train=train,
         validation=validation,
         test=test,
-        traits=Traits(shift=1, flip=False, proxy_recipe="proxy32", proxy_epochs=6, full_epochs=15, notice=HARD_NOTICE),
+        traits=Traits(shift=1, flip=False, proxy_recipe="proxy32", proxy_epochs=5, full_epochs=12, notice=HARD_NOTICE),
     )
 
 

@@ -46,7 +46,7 @@ class Learner:
         self._lr = torch.tensor(recipe.lr, device=self._device if self._device.type == "cuda" else "cpu")
         self._optimizer = make_optimizer(model, recipe, lr=self._lr)
         self._masters = list(model.parameters())
-        self._working = _working_copies(model) if bf16 and not recipe.compile else {}
+        self._working = _working_copies(model) if bf16 and self._network is model else {}
         self._copied: list[Tensor] = [
             parameter for name, parameter in model.named_parameters() if name in self._working
         ]

@@ -31,7 +31,7 @@ def flow() -> list[Row]:
     trials, promote = config.search.trials, config.full.promote
     wanted = max(FEWEST_IN_BAND, BAND_FACTOR * trials)
     band = choose_band(index, cap, min_utilisation=config.budget.min_utilisation, wanted=wanted)
-    short, full = load_recipe(config.proxy.recipe).epochs, load_recipe(config.full.recipe).epochs
+    short, full = load_recipe("proxy").epochs, load_recipe(config.full.recipe).epochs
     ranges = [f"{low}-{high}" for low, high in (config.space.stages, config.space.blocks, config.space.widths)]
     step = config.space.width_step
     gate = f"gate: {100 * config.budget.min_utilisation:.0f}-100 % of the largest"

@@ -113,7 +113,7 @@ def test_a_full_disk_under_a_checkpoint_stops_the_training_in_a_line_and_room_le
     words = ("train", "--blocks", "1", "--widths", "96", "--dataset", "digits", "--device", "cpu", "--epochs", 2,
              "--workers", 1, "--name", "digits-60k-s0")  # fmt: skip
     scene = Scene(folder, words=words, command=("-m", "budgetnas"))
-    remount("size=2m")  # two checkpoints of 1.3 MB have no room
+    remount("size=1m")  # a state of 1.3 MB has no room
     assert scene.finish() == 1
     assert "cannot be written" in scene.said
     assert scene.said.count("\n") == 1
