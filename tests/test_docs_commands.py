@@ -93,7 +93,7 @@ def test_the_first_command_starts_as_shown_and_stops_when_told(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-m", "budgetnas", *words], cwd=tmp_path, env=no_gpu, stdout=subprocess.PIPE, text=True
     ) as process:
-        assert any(line.startswith("short trainings of 5 epochs: ") for line in process.stdout)
+        assert any(line.startswith("short trainings of 3 epochs: ") for line in process.stdout)
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
     assert process.returncode == 130

@@ -174,7 +174,7 @@ class ProxyConfig:
     """`[proxy]`: the short trainings.
 
     Attributes:
-        recipe: name or path of their recipe; "auto" for that of the data set: "proxy", or "proxy32" on digits-hard.
+        recipe: name or path of their recipe; "auto" for that of the data set: "proxy", or "proxy16" on digits-hard.
         rungs: their lengths in epochs, rising. Every candidate gets the first, the best third of a rung the next, each
             time from scratch; those above the first may change later. One rung of a length that the data set decides
             unless given.

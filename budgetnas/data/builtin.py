@@ -19,11 +19,11 @@ from budgetnas.exceptions import MissingDataError
 
 DIGITS_NOTICE = "digits shows the flow: 1,797 images of 8x8 pixels. Its ranking says nothing about CIFAR-10."
 HARD_NOTICE = (
-    "digits-hard is a smoke test: 1,797 images of 8x8 pixels, 160 of them to learn from. Its ranking does not carry "
+    "digits-hard is a smoke test: 1,797 images of 8x8 pixels, 240 of them to learn from. Its ranking does not carry "
     "over to CIFAR-10."
 )
 KNOWN = ("cifar10", "cifar100", "digits", "digits-hard")
-HARD_TRAIN, HARD_VALIDATION = 16, 20  # images of each class; the others, some 130, are the test split
+HARD_TRAIN, HARD_VALIDATION = 24, 20  # images of each class; the others, some 130, are the test split
 CIFAR_TRAITS = Traits(shift=4, flip=True)
 _CONNECT_SECONDS = 5.0
 _DIGITS = tuple(str(digit) for digit in range(10))
@@ -51,7 +51,7 @@ def load_digits_hard() -> RawData:
         train=train,
         validation=validation,
         test=test,
-        traits=Traits(shift=1, flip=False, proxy_recipe="proxy32", proxy_epochs=5, full_epochs=12, notice=HARD_NOTICE),
+        traits=Traits(shift=1, flip=False, proxy_recipe="proxy16", proxy_epochs=3, full_epochs=12, notice=HARD_NOTICE),
     )
 
 

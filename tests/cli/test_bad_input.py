@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from budgetnas.cli.main import main
+from budgetnas.data.load import SHAPES
 
 
 def refuse(capsys, tmp_path: Path, status: int, *words: str) -> str:
@@ -88,6 +89,15 @@ def test_cifar_without_a_network_says_how_to_get_it(capsys, tmp_path, monkeypatc
     said = refuse(capsys, tmp_path, 1, *words)
     assert "cifar-10-python.tar.gz" in said
     assert "--dataset digits" in said
+    # A plan needs no images, only their number and shape.
+    plan = ["search", *words, "--device", "cpu", "--workers", "1", "--out", str(tmp_path / "runs"), "--dry-run"]
+    assert main(plan) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "NOTE: cifar10 cannot be had here: this plan is for images of its shape." in lines
+    assert any(line.startswith("data         cifar10: 45,000 training, 5,000 validation") for line in lines)
+    assert not (tmp_path / "runs").exists()
+    said = refuse(capsys, tmp_path, 2, "--max-params", "1e5", "--dataset", f"{SHAPES}cifar10", "--device", "cpu")
+    assert "must be a data set" in said
 
 
 def test_an_output_folder_that_cannot_be_written(capsys, tmp_path):
