@@ -153,7 +153,7 @@ def plan(words: list[str]) -> list[str]:
 def test_the_plan_of_the_first_command_is_the_one_that_the_pages_show():
     words = ["search", "--max-params", "5e6", "--trials", "100"]
     assert tuple(words) in COMMANDS_SHOWN
-    found = plan([*words, "--dataset", "digits"])
+    found = plan([*words, "--dataset", "digits-hard", "--device", "cpu"])
     names = {"run", "data", "space", "budget", "band", "trials", "promotion"}
     for page in ("README.md", "docs/quickstart.md"):
         lines = [line for line in (ROOT / page).read_text().splitlines() if re.match(r"[a-z]+ {2,}\S", line)]
