@@ -3,8 +3,8 @@
     python tests/benchmarks/first_command.py [--seeds 0,1,2] [--repeats 6] > studies/results/first_command.txt
 
 Each seed is the command as printed, in a folder of its own, on the data set that a machine without a GPU gets. The
-spread is the width of the middle half of the 100 short scores. The noise is the standard deviation of the winner's score
-over fresh seeds: after short trainings like the search's, and after full ones. Half an hour on two cores.
+spread is the width of the middle half of the 100 short scores. The noise is the standard deviation of the winner's
+score over fresh seeds: after short trainings like the search's, and after full ones. Half an hour on two cores.
 """
 
 from __future__ import annotations
