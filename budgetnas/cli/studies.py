@@ -132,8 +132,8 @@ def read_study_arguments(
     note = ""
     if run is not None and run.is_older:
         note = (
-            f"`{run.folder}` is resumed, which an older version made for the same words: give --name for a new run, or "
-            "--dataset."
+            f"An older version started `{run.folder}` with this command, so it is resumed. For a new run, give --name "
+            "or --dataset."
         )
     return Asked(config=config, note=note)
 

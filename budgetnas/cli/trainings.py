@@ -115,7 +115,8 @@ def carry_out(
     try:
         outcome = run_job(job, command=["budgetnas", *sys.argv[1:]], heard=heard, tick=interruptions.tick)
     except KeyboardInterrupt as interrupt:
-        print("Stopped. At most the last half minute is lost: run the same command to resume.", file=out)
+        lost = "At most half a minute and the running epoch are lost"
+        print(f"Stopped. {lost}: run the same command to resume.", file=out)
         return status_of(interrupt)
     table, found = write_tables(job, outcome.study), rows(outcome.asked)
     done = {(one.name, one.trial.attrs["repeat"]) for one in outcome.asked}

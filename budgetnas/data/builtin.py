@@ -22,6 +22,7 @@ HARD_NOTICE = (
     "digits-hard is a smoke test: 1,797 images of 8x8 pixels, 240 of them to learn from. Its ranking does not carry "
     "over to CIFAR-10."
 )
+SHAPES_NOTICE = "is not here and cannot be downloaded: this plan is for images of its shape."
 KNOWN = ("cifar10", "cifar100", "digits", "digits-hard")
 HARD_TRAIN, HARD_VALIDATION = 24, 20  # images of each class; the others, some 130, are the test split
 CIFAR_TRAITS = Traits(shift=4, flip=True)
@@ -96,7 +97,7 @@ def load_shapes(name: str) -> RawData:
         classes=tuple(map(str, range(classes))),
         train=split(50_000),
         test=split(10_000),
-        traits=replace(CIFAR_TRAITS, notice=f"{name} cannot be had here: this plan is for images of its shape."),
+        traits=replace(CIFAR_TRAITS, notice=f"{name} {SHAPES_NOTICE}"),
     )
 
 

@@ -27,7 +27,7 @@ def bought(plan: Plan) -> list[tuple[str, int, int]]:
         end = end_of_level(3600 * hours, elapsed=elapsed, after=plan.seconds_after(cost.level))
         each = plan.training_seconds(cost)
         started = min(cost.trainings, ceil((end - elapsed) / each) * plan.prepared.workers)
-        elapsed += min(end - elapsed, plan.wall_seconds(replace(cost, trainings=started, seconds=each * started)))
+        elapsed += min(end - elapsed, each * ceil(started / plan.prepared.workers))
         found.append((in_words(cost.level), started, cost.trainings))
     return found
 

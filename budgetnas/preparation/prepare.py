@@ -174,7 +174,7 @@ def prepare(
     """
     config.budget.cap(DataShape())  # a wrong cap is told before anything is loaded
     for name in (config.proxy.recipe, config.full.recipe):
-        load_recipe(name if name != "auto" else "proxy")  # a wrong one too
+        load_recipe("proxy" if name == "auto" else name)  # a wrong name, too
     hardware = hardware or find_hardware(config.engine.device)
     precision = hardware.precision if config.engine.precision == "auto" else config.engine.precision
     workers = _workers(config, hardware)
@@ -220,7 +220,8 @@ def prepare(
 
 def _data(config: StudyConfig, *, is_plan: bool) -> tuple[StudyConfig, Dataset]:
     if config.data.dataset.startswith(SHAPES):
-        raise UsageError(f"`--dataset` is {config.data.dataset!r}, but must be a data set: give one.")
+        name = config.data.dataset.removeprefix(SHAPES)
+        raise UsageError(f"`--dataset` is {config.data.dataset!r}, but only a plan has such a stand-in: give {name}.")
     try:
         return config, load_dataset(config.data)
     except MissingDataError:

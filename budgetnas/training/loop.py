@@ -57,7 +57,8 @@ def _train(task: TrainTask, data: Dataset, report: Callable[[EpochReport], None]
     if found and found.state:
         run.restore(found.state)
     run.notice(found.damaged if found else ())
-    kept, kept_epoch = time.monotonic(), run.epoch
+    # Where weights are kept, so is the first epoch of every start: whoever is stopped again and again gets on.
+    kept, kept_epoch = -math.inf if task.keep_weights else time.monotonic(), run.epoch
     while run.epoch < task.last_epoch:
         if task.stop_at is not None and time.time() >= task.stop_at:
             if checkpoints and kept_epoch < run.epoch:

@@ -69,8 +69,8 @@ class TrainTask:
         epochs: where to stop, for a part of what the phases say; their whole length unless given.
         checkpoint: `RUN/states/NAME`, folder for the state after an epoch, from which a training cut off goes on; None
             for none. Where there is no folder RUN, nothing is kept.
-        checkpoint_seconds: of training between two states; 0 keeps one after every epoch. Where weights are kept, so is
-            the last state.
+        checkpoint_seconds: of training between two states; 0 keeps one after every epoch. Where weights are kept, so
+            are the states after the first epoch of every start and after the last one.
         stop_at: time (seconds since 1970) after which no epoch starts; None for none.
         records: whether a GPU may record its steps as CUDA graphs.
         fuses: whether a GPU runs norm, activation and residual sum as one kernel (`models.norm_triton`), which is not

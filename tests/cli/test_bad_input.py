@@ -93,11 +93,11 @@ def test_cifar_without_a_network_says_how_to_get_it(capsys, tmp_path, monkeypatc
     plan = ["search", *words, "--device", "cpu", "--workers", "1", "--out", str(tmp_path / "runs"), "--dry-run"]
     assert main(plan) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "NOTE: cifar10 cannot be had here: this plan is for images of its shape." in lines
+    assert "NOTE: cifar10 is not here and cannot be downloaded: this plan is for images of its shape." in lines
     assert any(line.startswith("data         cifar10: 45,000 training, 5,000 validation") for line in lines)
     assert not (tmp_path / "runs").exists()
     said = refuse(capsys, tmp_path, 2, "--max-params", "1e5", "--dataset", f"{SHAPES}cifar10", "--device", "cpu")
-    assert "must be a data set" in said
+    assert "give cifar10" in said
 
 
 def test_an_output_folder_that_cannot_be_written(capsys, tmp_path):

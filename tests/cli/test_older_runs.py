@@ -111,7 +111,7 @@ def test_the_words_that_made_a_run_still_mean_it_where_auto_means_other_images(r
     words = ("search", "--max-params", "20k", "--out", runs)
     done = budgetnas(*words)
     assert done.returncode == 0, done.stderr
-    note = f"NOTE: `{runs / 'digits-20k-s0'}` is resumed, which an older version made for the same words"
+    note = f"NOTE: An older version started `{runs / 'digits-20k-s0'}` with this command, so it is resumed."
     assert "".join(done.stdout.split()).startswith("".join(note.split()))
     assert "This search was already finished; this is its result." in done.stdout
     fresh = budgetnas(*words, "--seed", 1)

@@ -48,7 +48,7 @@ def test_a_stand_in_has_the_shape_of_what_cannot_be_had():
     data = load_dataset(DataConfig(dataset=SHAPES + "cifar100"))
     assert (len(data.train), len(data.validation), len(data.test)) == (45_000, 5_000, 10_000)
     assert (data.name, data.shape) == ("cifar100", DataShape(classes=100))
-    assert "cannot be had here" in data.traits.notice
+    assert "cannot be downloaded" in data.traits.notice
 
 
 def test_auto_goes_by_the_device_and_an_explicit_name_never_falls_back():

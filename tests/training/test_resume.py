@@ -90,7 +90,7 @@ def test_a_state_is_kept_when_so_many_seconds_have_gone_by(task, undisturbed, tm
     saved, save = [], Checkpoints.save
     monkeypatch.setattr(Checkpoints, "save", lambda one, epoch, state: (saved.append(epoch), save(one, epoch, state)))
     perform(replace(kept, epochs=8), lambda report: None)
-    assert saved == [3, 6, 8]  # the last one too
+    assert saved == [1, 4, 7, 8]  # the first and the last one too
     heard = []
     resumed = perform(kept, heard.append)
     assert [report.epoch for report in heard] == [9, 10]
