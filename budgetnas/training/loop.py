@@ -228,7 +228,7 @@ def new_model(spec: ResNetSpec, data: Dataset, device: str, *, fuses: bool = Fal
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if not fuses:
         return model
-    from budgetnas.models.norm_triton import fuse_norms  # with it Triton
+    from budgetnas.models.fuse import fuse_norms  # with it Triton
 
     return fuse_norms(model)
 

@@ -73,7 +73,7 @@ class TrainTask:
             are the states after the first epoch of every start and after the last one.
         stop_at: time (seconds since 1970) after which no epoch starts; None for none.
         records: whether a GPU may record its steps as CUDA graphs.
-        fuses: whether a GPU runs norm, activation and residual sum as one kernel (`models.norm_triton`), which is not
+        fuses: whether a GPU runs norm, activation and residual sum as one kernel (`models.fuse`), which is not
             measured on a GPU yet.
     """
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
+import importlib
 import json
 import os
 import subprocess
@@ -17,9 +17,10 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.models import norm_triton
+from budgetnas.models import fuse, norm_kernels, norm_triton
 from budgetnas.models.build import ResidualSum, build_model
-from budgetnas.models.norm_triton import FusedSequential, fuse_norms, norm_act
+from budgetnas.models.fuse import FusedSequential, fuse_norms
+from budgetnas.models.norm_triton import norm_act
 
 SHAPE = DataShape(channels=3, height=16, width=16, classes=5)
 SPECS = ("1x8", "s12-2x8", "1x8-2x12", "2x8-1x8-1x16", "s16-1x8-2x9-1x9-1x17")
@@ -142,7 +143,7 @@ def compiled() -> dict[str, list[int]]:
         kernel.warmup(*tensors, **numbers, **sizes, num_warps=norm_triton.WARPS, grid=(1, 1))
 
     driver.set_active(NoGpu())
-    kernels = [getattr(norm_triton, name) for name in ("_moments", "_apply", "_sums", "_gradients")]
+    kernels = [getattr(norm_kernels, name) for name in ("moments", "apply", "sums", "gradients")]
     counts: dict[str, list[int]] = {kernel.fn.__name__: [] for kernel in kernels}
     with patch.object(norm_triton._Cut, "launch", launch):
         for batch, side in ((1, 1), (2, 4), (3, 7), (2, 32)):
@@ -158,7 +159,7 @@ def compiled() -> dict[str, list[int]]:
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
     """Run this file as a program, in a process of its own: how Triton works is settled when it is imported."""
-    if norm_triton.triton is None:
+    if not norm_kernels.HAS_TRITON:
         pytest.skip("Triton is not installed")
 
     def run(what: str, **environment: str) -> dict:
@@ -191,7 +192,7 @@ def test_a_nan_stays_one_and_bits_repeat(interpreted):
 def test_a_new_architecture_compiles_nothing_new(ran):
     counts = ran("compile")
     # Widths 16, 32 and 64, with and without a residual where that matters.
-    assert counts == {"_moments": [3] * 4, "_apply": [6] * 4, "_sums": [6] * 4, "_gradients": [3] * 4}
+    assert counts == {"moments": [3] * 4, "apply": [6] * 4, "sums": [6] * 4, "gradients": [3] * 4}
 
 
 gpu = [pytest.mark.gpu, pytest.mark.skipif(not norm_triton.is_available(), reason="no CUDA device, or no Triton")]
@@ -286,7 +287,7 @@ def test_names_and_order_stay(text):
 def test_every_norm_is_fused_and_no_rectifier_is_left(text, monkeypatch):
     plain, fused = twins(text)
     calls = []
-    monkeypatch.setattr(norm_triton, "norm_act", lambda *given, **how: calls.append(how) or norm_act(*given, **how))
+    monkeypatch.setattr(fuse, "norm_act", lambda *given, **how: calls.append(how) or norm_act(*given, **how))
     for layer in fused.modules():
         if isinstance(layer, nn.ReLU | nn.BatchNorm2d):
             layer.register_forward_hook(lambda *given: pytest.fail("a layer ran by itself"))
@@ -339,16 +340,17 @@ def test_the_kernels_are_not_started_with_what_they_cannot_read(change, told):
         norm_triton._check(*given.values(), training=True)
 
 
-def test_the_module_works_without_triton(monkeypatch):
+def test_the_modules_work_without_triton(monkeypatch):
+    names = ("norm_kernels", "norm_triton", "fuse")
     monkeypatch.setitem(sys.modules, "triton", None)
-    spec = importlib.util.spec_from_file_location("without_triton", norm_triton.__file__)
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "without_triton", module)
-    spec.loader.exec_module(module)
-    assert not module.is_available()
+    for name in names:
+        monkeypatch.delitem(sys.modules, f"budgetnas.models.{name}")
+    kernels, norms, fused = (importlib.import_module(f"budgetnas.models.{name}") for name in names)
+    assert not kernels.HAS_TRITON
+    assert not norms.is_available()
     images = torch.randn(2, 3, 16, 16)
     plain, _ = twins("1x8")
-    assert torch.equal(module.fuse_norms(plain)(images), plain(images))
+    assert torch.equal(fused.fuse_norms(plain)(images), plain(images))
 
 
 if __name__ == "__main__":
