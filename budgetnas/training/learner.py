@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,7 +12,7 @@ from torch.nn import functional
 from budgetnas.config.recipe import Recipe
 from budgetnas.models.build import count_batches
 from budgetnas.training.graphs import Graphed
-from budgetnas.training.optimise import Lookahead, make_average, make_optimizer
+from budgetnas.training.optimise import Descent, Lookahead, make_average
 
 
 class Learner:
@@ -44,15 +43,13 @@ class Learner:
         self.rate = recipe.lr
         # The fused kernel reads the rate from the device, so that a recorded step can change it.
         self._lr = torch.tensor(recipe.lr, device=self._device if self._device.type == "cuda" else "cpu")
-        self._optimizer = make_optimizer(model, recipe, lr=self._lr)
-        self._masters = list(model.parameters())
+        self._descent = Descent(model, recipe, lr=self._lr)
         self._working = _working_copies(model) if bf16 and self._network is model else {}
         self._copied: list[Tensor] = [
             parameter for name, parameter in model.named_parameters() if name in self._working
         ]
         self._leaves = [self._working.get(name, parameter) for name, parameter in model.named_parameters()]
-        self._buffers = dict[int, Tensor]()
-        self._lookahead = Lookahead(self._masters, every=recipe.lookahead, pull=recipe.lookahead_pull)
+        self._lookahead = Lookahead(list(model.parameters()), every=recipe.lookahead, pull=recipe.lookahead_pull)
         self.average = make_average(model, recipe)
         self._loss = torch.zeros((), device=self._device)
         self._right = torch.zeros((), dtype=torch.int64, device=self._device)
@@ -100,8 +97,7 @@ class Learner:
         """Go on from other weights with a fresh optimiser, fresh slow weights and a fresh running mean."""
         self.model.load_state_dict(weights)
         self._refresh()
-        for state in self._optimizer.state.values():
-            state["momentum_buffer"].zero_()
+        self._descent.restart()
         self._lookahead.restart()
         if self.average is not None:
             self.average.updates = 0
@@ -110,7 +106,7 @@ class Learner:
         """Return what later steps depend on, as tensors and plain values."""
         return {
             "model": self.model.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            "optimizer": self._descent.state_dict(),
             "slow": self._lookahead.slow,
             "average": None if self.average is None else self.average.state_dict(),
         }
@@ -119,11 +115,7 @@ class Learner:
         """Go back to a state."""
         self.model.load_state_dict(state["model"])
         self._refresh()
-        momenta = state["optimizer"]["state"]
-        ordered = [parameter for group in self._optimizer.param_groups for parameter in group["params"]]
-        for place, parameter in enumerate(ordered):
-            if place in momenta:
-                self._optimizer.state[parameter]["momentum_buffer"].copy_(momenta[place]["momentum_buffer"])
+        self._descent.load_state_dict(state["optimizer"])
         for slow, value in zip(self._lookahead.slow, state["slow"], strict=True):
             slow.copy_(value)
         if self.average is not None:
@@ -135,8 +127,7 @@ class Learner:
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16, cache_enabled=False):
             logits = self._forward(images)
             loss = functional.cross_entropy(logits, targets, label_smoothing=self._recipe.label_smoothing)
-        self._take(torch.autograd.grad(loss, self._leaves))
-        self._optimizer.step()
+        self._descent.step(torch.autograd.grad(loss, self._leaves))
         self._refresh()
         with torch.no_grad():
             self._loss += loss.detach() * len(labels)
@@ -146,25 +137,6 @@ class Learner:
         if self._working:
             return functional_call(self.model, self._working, (images,))  # type: ignore[no-any-return]
         return self._network(images)  # type: ignore[no-any-return]
-
-    def _take(self, gradients: Sequence[Tensor]) -> None:
-        """Hand gradients to the masters; the fused update wants them in each master's dtype and memory format."""
-        targets, sources = list[Tensor](), list[Tensor]()
-        for place, (parameter, gradient) in enumerate(zip(self._masters, gradients, strict=True)):
-            is_laid_out = gradient.stride() == parameter.stride()
-            if is_laid_out and gradient.dtype == parameter.dtype:
-                parameter.grad = gradient
-                continue
-            if place not in self._buffers:
-                self._buffers[place] = torch.zeros_like(parameter)
-            parameter.grad = self._buffers[place]
-            if is_laid_out:
-                targets.append(parameter.grad)
-                sources.append(gradient)
-            else:  # in the list it would have all others copied one by one
-                parameter.grad.copy_(gradient)
-        if targets:
-            torch._foreach_copy_(targets, sources)
 
     def _refresh(self) -> None:
         """Bring the working copies up to the masters."""

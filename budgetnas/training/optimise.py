@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -15,19 +15,80 @@ from budgetnas.config.recipe import Recipe
 FUSED = ("cpu", "cuda")  # devices whose optimiser updates all weights in one kernel
 
 
-def make_optimizer(model: nn.Module, recipe: Recipe, *, lr: Tensor | None = None) -> torch.optim.SGD:
-    """Return stochastic gradient descent over every parameter, as the recipe sets it, momentum at zero.
+class Descent:
+    """Stochastic gradient descent over every parameter of a model, as a recipe sets it.
+
+    PyTorch's fused update copies a tensor that is not contiguous, so it gets the weights of convolutions, which lie
+    channels last, as views [O, H, W, I].
 
     Args:
         model: its parameters are moved.
+        recipe: momentum and weight decay.
+        lr: the learning rate, which the caller changes in place.
+    """
+
+    def __init__(self, model: nn.Module, recipe: Recipe, *, lr: Tensor) -> None:
+        self._masters = list(model.parameters())
+        self._views = [_as_it_lies(parameter.detach(), parameter) for parameter in self._masters]
+        self._optimizer = make_optimizer(self._views, recipe, lr=lr)
+        self._buffers = dict[int, Tensor]()
+
+    def step(self, gradients: Sequence[Tensor]) -> None:
+        """Move the parameters by their gradients, which may have another dtype or memory format."""
+        targets, sources = list[Tensor](), list[Tensor]()
+        for place, (master, view, gradient) in enumerate(zip(self._masters, self._views, gradients, strict=True)):
+            is_laid_out = gradient.stride() == master.stride()
+            laid_out = _as_it_lies(gradient, master)
+            if is_laid_out and gradient.dtype == master.dtype:
+                view.grad = laid_out
+                continue
+            if place not in self._buffers:
+                self._buffers[place] = torch.zeros_like(view)
+            view.grad = self._buffers[place]
+            if is_laid_out:
+                targets.append(view.grad)
+                sources.append(laid_out)
+            else:  # in the list it would have all others copied one by one
+                view.grad.copy_(laid_out)
+        if targets:
+            torch._foreach_copy_(targets, sources)
+        self._optimizer.step()
+
+    def restart(self) -> None:
+        """Forget the momentum."""
+        for momentum in self.momenta():
+            momentum.zero_()
+
+    def momenta(self) -> list[Tensor]:
+        """Return the momentum of each parameter, in its own shape and in the order of the optimiser's groups."""
+        shapes = {id(view): master for view, master in zip(self._views, self._masters, strict=True)}
+        ordered = (view for group in self._optimizer.param_groups for view in group["params"])
+        states = [(self._optimizer.state[view], shapes[id(view)]) for view in ordered]
+        return [_as_named(state["momentum_buffer"], master) for state, master in states if state]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state as `torch.optim.SGD` names it."""
+        return {"state": {place: {"momentum_buffer": one} for place, one in enumerate(self.momenta())}}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to a state, also one of `torch.optim.SGD`."""
+        for place, momentum in enumerate(self.momenta()):
+            momentum.copy_(state["state"][place]["momentum_buffer"])
+
+
+def make_optimizer(parameters: Sequence[Tensor], recipe: Recipe, *, lr: Tensor | None = None) -> torch.optim.SGD:
+    """Return stochastic gradient descent as the recipe sets it, momentum at zero.
+
+    Args:
+        parameters: what is moved; those of one dimension are norms and biases.
         recipe: rate, momentum, weight decay.
         lr: the learning rate as a tensor that the caller changes in place; the recipe's unless given.
     """
-    groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
+    groups: list[dict[str, Any]] = [{"params": list(parameters)}]
     if not recipe.decay_norm_and_bias:
         groups = [
-            {"params": [p for p in model.parameters() if p.ndim > 1]},
-            {"params": [p for p in model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+            {"params": [p for p in parameters if p.ndim > 1]},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
         ]
     optimizer = torch.optim.SGD(
         groups,
@@ -35,12 +96,25 @@ def make_optimizer(model: nn.Module, recipe: Recipe, *, lr: Tensor | None = None
         momentum=recipe.momentum,
         nesterov=recipe.nesterov,
         weight_decay=recipe.weight_decay,
-        fused=next(model.parameters()).device.type in FUSED,
+        fused=parameters[0].device.type in FUSED,
     )
     if recipe.momentum:
-        for parameter in model.parameters():  # 0.9 * 0 + g is g: the first step is like all others
+        for parameter in parameters:  # 0.9 * 0 + g is g: the first step is like all others
             optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
     return optimizer
+
+
+def _lies_channels_last(parameter: Tensor) -> bool:
+    last = torch.channels_last
+    return parameter.dim() == 4 and parameter.is_contiguous(memory_format=last) and not parameter.is_contiguous()
+
+
+def _as_it_lies(tensor: Tensor, parameter: Tensor) -> Tensor:
+    return tensor.permute(0, 2, 3, 1) if _lies_channels_last(parameter) else tensor
+
+
+def _as_named(tensor: Tensor, parameter: Tensor) -> Tensor:
+    return tensor.permute(0, 3, 1, 2) if _lies_channels_last(parameter) else tensor
 
 
 def lr_factor(recipe: Recipe, period: int, steps_per_epoch: int) -> Callable[[int], float]:

@@ -66,6 +66,27 @@ def test_norms_count_their_batches_by_the_epoch_and_the_mean_has_the_same_count(
         assert counts == {3}
 
 
+def test_momentum_is_kept_as_pytorch_keeps_it():
+    model, recipe = fresh(), Recipe(decay_norm_and_bias=False)
+    learner = Learner(model, recipe, bf16=False)
+    learner.model.train()
+    for number, (images, labels) in enumerate(batches(2), start=1):
+        learner.step(images, labels, labels, rate=0.1, number=number)
+    kept = learner.state()["optimizer"]
+    parameters = sorted(model.parameters(), key=lambda parameter: parameter.ndim <= 1)  # by groups
+    assert [kept["state"][place]["momentum_buffer"].shape for place in range(len(parameters))] == [
+        parameter.shape for parameter in parameters
+    ]
+    again = Learner(fresh(), recipe, bf16=False)
+    again.restore(learner.state())
+    images, labels = batches(3)[-1]
+    for one in (learner, again):
+        one.model.train()
+        one.step(images, labels, labels, rate=0.1, number=3)
+    for mine, theirs in zip(learner.model.parameters(), again.model.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+
+
 def feed(recipe, *, device, seed=0):
     torch.manual_seed(2)
     images, labels = torch.randint(0, 256, (70, 3, 8, 8), dtype=torch.uint8), torch.randint(5, (70,))

@@ -148,9 +148,11 @@ def test_the_running_mean_holds_weights_and_batch_norm_statistics():
 
 def test_norms_and_biases_decay_only_if_the_recipe_says_so():
     model = build_model(SPEC, load_dataset(DataConfig(dataset="digits")).shape)
-    (everything,) = make_optimizer(model, Recipe(weight_decay=0.1)).param_groups
+    (everything,) = make_optimizer(list(model.parameters()), Recipe(weight_decay=0.1)).param_groups
     assert everything["weight_decay"] == 0.1
-    weights, others = make_optimizer(model, Recipe(weight_decay=0.1, decay_norm_and_bias=False)).param_groups
+    weights, others = make_optimizer(
+        list(model.parameters()), Recipe(weight_decay=0.1, decay_norm_and_bias=False)
+    ).param_groups
     assert (weights["weight_decay"], others["weight_decay"]) == (0.1, 0.0)
     assert {p.ndim for p in weights["params"]} == {2, 4}
     assert {p.ndim for p in others["params"]} == {1}

@@ -161,8 +161,7 @@ def test_a_later_phase_starts_anew_from_the_best_epoch(task, undisturbed):
     best = states[scores.index(max(scores))]
     assert all(torch.equal(value, best[name]) for name, value in run.scored.state_dict().items())
     assert run.reports[-1].accuracy == max(scores)
-    momenta = [state["momentum_buffer"] for state in run._learner._optimizer.state.values()]
-    assert not any(momentum.any() for momentum in momenta)
+    assert not any(momentum.any() for momentum in run._learner._descent.momenta())
 
 
 def test_fewer_epochs_than_are_saved_give_what_they_would_have_given(task, tmp_path):
