@@ -2,7 +2,7 @@
 A study in pandas
 =================
 
-A tiny search on digits, then its trials as tables. The numbers show the flow and no more.
+A tiny search on digits-hard, then its trials as tables. The numbers show the flow and no more.
 """
 
 import subprocess
@@ -12,8 +12,8 @@ import optuna
 import pandas as pd
 
 words = (
-    "search --max-params 60k --dataset digits --trials 6 --promote 2 --full-epochs 3 --no-paper-models --name tiny "
-    "--device cpu --set proxy.rungs=[1] --set space.widths=[16,64]"
+    "search --max-params 60k --dataset digits-hard --trials 6 --promote 2 --full-epochs 3 --no-paper-models "
+    "--name tiny --device cpu --set proxy.rungs=[1] --set space.widths=[16,64]"
 )
 subprocess.run([sys.executable, "-m", "budgetnas", *words.split()], check=True, capture_output=True)
 

@@ -16,8 +16,8 @@ from budgetnas.export.certificate import load_certificate
 
 # The command of the example before this one: where that has run, it only shows the result again.
 words = (
-    "search --max-params 60k --dataset digits --trials 6 --promote 2 --full-epochs 3 --no-paper-models --name tiny "
-    "--device cpu --set proxy.rungs=[1] --set space.widths=[16,64]"
+    "search --max-params 60k --dataset digits-hard --trials 6 --promote 2 --full-epochs 3 --no-paper-models "
+    "--name tiny --device cpu --set proxy.rungs=[1] --set space.widths=[16,64]"
 )
 subprocess.run([sys.executable, "-m", "budgetnas", *words.split()], check=True, capture_output=True)
 
