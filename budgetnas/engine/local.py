@@ -7,6 +7,7 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +19,12 @@ from budgetnas.engine.attempt import RETRIES, attempt
 from budgetnas.engine.watch import Watch
 from budgetnas.records.engine import Broken, EpochReport, Event, Failed, Progressed, Work
 
-_CONTEXT = multiprocessing.get_context("spawn")  # a forked child could not use CUDA
+# A forked driver could not use CUDA. Workers fork from a server that has imported torch and done nothing with it, so
+# that all but the first start at once. Elsewhere than on Linux, system libraries do not survive a fork.
+_CONTEXT = (
+    multiprocessing.get_context("forkserver") if sys.platform == "linux" else multiprocessing.get_context("spawn")
+)
+_PRELOADED = ["torch"]
 _PR_SET_PDEATHSIG = 1
 
 
@@ -110,11 +116,14 @@ class LocalEngine:
 
     def _start(self, slot: int) -> _Worker:
         ours, theirs = _CONTEXT.Pipe()
-        gpu = slot % self._gpus if self._gpus else None
         process = _CONTEXT.Process(
-            target=_serve, args=(self._work, theirs, gpu), name=f"budgetnas-worker-{slot}", daemon=True
+            target=_serve,
+            args=(self._work, theirs, self._environment(slot)),
+            name=f"budgetnas-worker-{slot}",
+            daemon=True,
         )
         # Ctrl-C is the driver's to answer, also while a worker is still starting: it inherits the mask.
+        _CONTEXT.set_forkserver_preload(_PRELOADED)
         resource_tracker.ensure_running()  # by the first `start` it would unblock what is blocked here
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -123,6 +132,15 @@ class LocalEngine:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         theirs.close()
         return _Worker(process=process, pipe=ours)
+
+    def _environment(self, slot: int) -> dict[str, str]:
+        """Return the variables of a worker: those of this process now, and the GPU that is its own."""
+        environment = dict(os.environ)
+        if self._gpus:
+            visible = environment.get("CUDA_VISIBLE_DEVICES")
+            gpu = slot % self._gpus
+            environment["CUDA_VISIBLE_DEVICES"] = visible.split(",")[gpu] if visible else str(gpu)
+        return environment
 
     def _end_silent(self) -> list[Event]:
         events: list[Event] = []
@@ -151,11 +169,10 @@ def _exit(process: BaseProcess) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
 
 
-def _serve(work: Work, pipe: Connection, gpu: int | None) -> None:
+def _serve(work: Work, pipe: Connection, environment: dict[str, str]) -> None:
     """Perform tasks from `pipe` until it closes: what runs in a worker process."""
-    if gpu is not None:
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-        os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[gpu] if visible else str(gpu)
+    os.environ.clear()  # those of the time when the server was started
+    os.environ.update(environment)
     _die_with(os.getppid())
     while True:
         try:

@@ -86,10 +86,11 @@ class Scene:
         found = []
         for pid in self.processes():
             try:
-                is_worker = b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+                parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+                is_forked = b"forkserver" in Path(f"/proc/{parent}/cmdline").read_bytes()
             except OSError:
                 continue
-            if is_worker and pid != driver:
+            if is_forked and pid != driver:
                 found.append(pid)
         return found
 
