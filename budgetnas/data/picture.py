@@ -193,16 +193,19 @@ def _has_frames(image: Image.Image) -> bool:
 
 
 def _is_transparent(image: Image.Image) -> bool:
-    return image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255
+    return image.has_transparency_data and bool((_alpha(image.convert("RGBA")) < 255).any())
 
 
 def _over_white(path: Path, image: Image.Image) -> Image.Image:
     """Lay an image over white, which most viewers show behind it; what would vanish there is refused."""
     image = image.convert("RGBA")
     laid = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    low, high = image.getchannel("A").getextrema()
-    if low != high and all(least == most for least, most in laid.getextrema()):
-        raise PictureError(
-            path, "is white on transparent, and white behind it would hide it", "lay it over another colour"
-        )
+    is_blank = not np.ptp(np.asarray(laid), axis=(0, 1)).any()
+    if is_blank and np.ptp(_alpha(image)):
+        step = "lay it over another colour"
+        raise PictureError(path, "is white on transparent, and white behind it would hide it", step)
     return laid
+
+
+def _alpha(image: Image.Image) -> npt.NDArray[np.uint8]:
+    return np.asarray(image.getchannel("A"))
