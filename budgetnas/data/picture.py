@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
 
 from budgetnas.exceptions import DataError
@@ -160,7 +160,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
 
 
 def _reason(path: Path, error: Exception) -> str:
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         with contextlib.suppress(OSError):
             if not path.stat().st_size:
                 return "it is empty"
