@@ -15,7 +15,7 @@ from PIL.Image import Resampling, Transpose
 
 from budgetnas.exceptions import DataError
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})  # as torchvision's
+SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")  # as torchvision's
 MOST_PIXELS = 178_956_970  # of a file, as PIL has it: more is an attack or a mistake
 MODES = {1: "L", 3: "RGB"}  # PIL's names by number of channels
 
