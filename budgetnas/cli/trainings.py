@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from budgetnas.cli.data import add_data_arguments, read_data
 from budgetnas.cli.numbers import number, whole_number
 from budgetnas.cli.signals import Interruptions, status_of
 from budgetnas.exceptions import UsageError
@@ -22,20 +23,17 @@ if TYPE_CHECKING:
     from budgetnas.records.engine import EpochReport
     from budgetnas.records.trial import Trial
 
+PRECISIONS = ("auto", "fp32", "bf16")
+
 
 def add_training_arguments(parser: argparse.ArgumentParser, *, recipe: str, name: str, dataset: str) -> None:
     """Declare the options of both commands, and tell the defaults of one: those of a new run."""
     add = parser.add_argument
     add("--recipe", metavar="NAME|PATH", help=f"a shipped recipe or a .toml file (default {recipe})")
-    add("--precision", choices=("auto", "fp32", "bf16"), help="instead of the recipe's")
+    add("--precision", choices=PRECISIONS, metavar="NAME", help=f"{', '.join(PRECISIONS)}; instead of the recipe's")
     add("--repeats", type=whole_number, metavar="N", help="seeds of each network (default 1)")
-    add(
-        "--dataset",
-        metavar="NAME|PATH",
-        help=f"auto, cifar10, cifar100, digits, digits-hard, an .npz or a folder (default {dataset})",
-    )
-    add("--data-dir", metavar="DIR", help="where downloaded data sets live (default data)")
-    add("--subset", type=whole_number, metavar="N", help="images of each class to keep in each split")
+    add_data_arguments(parser, default=dataset)
+    add("--set", action="append", default=[], metavar="data.KEY=VALUE", help="any key of [data], like data.flip=false")
     add("--seed", type=whole_number, metavar="N", help="seed of everything random (default 0)")
     add("--device", metavar="NAME", help="auto, cpu, cuda or mps")
     add("--workers", type=whole_number, metavar="N", help="trainings side by side (default: one per GPU or CPU core)")
@@ -72,9 +70,7 @@ def read_wishes(arguments: argparse.Namespace, *, name: str) -> Wishes:
         recipe=arguments.recipe,
         precision=arguments.precision,
         repeats=arguments.repeats,
-        dataset=arguments.dataset,
-        data_dir=arguments.data_dir,
-        subset=arguments.subset,
+        data=read_data(arguments),
         epochs=arguments.epochs,
         seed=arguments.seed,
         device=arguments.device,
