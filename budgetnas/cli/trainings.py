@@ -16,6 +16,7 @@ from budgetnas.exceptions import UsageError
 from budgetnas.records.numbers import plural
 
 if TYPE_CHECKING:
+    from budgetnas.data.dataset import Dataset
     from budgetnas.jobs.declare import Wishes
     from budgetnas.jobs.job import Job
     from budgetnas.jobs.run import Measured
@@ -145,6 +146,14 @@ def epoch_line(job: Job, trial: Trial, report: EpochReport) -> str:
         f"rate {report.lr:.4f}  train {100 * report.train_accuracy:.1f} %  "
         f"{job.watches} {100 * report.accuracy:.2f} %  {report.seconds:.1f} s"
     )
+
+
+def data_lines(data: Dataset) -> list[str]:
+    """Say how a data set was read, and what its owner must know of any result on it."""
+    from budgetnas.data.doubts import doubts
+
+    read = [f"read: {'; '.join(data.notes)}"] if data.notes else []
+    return read + [f"NOTE: {line}" for line in (data.traits.notice, *doubts(data)) if line]
 
 
 def print_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> None:

@@ -24,14 +24,15 @@ Size = tuple[int, int]
 T = TypeVar("T")
 
 
-def load_folder(root: Path, image_size: int | None = None, *, has_test_share: bool = False) -> RawData:
+def load_folder(
+    root: Path, image_size: int | None = None, channels: int | None = None, *, has_test_share: bool = False
+) -> RawData:
     """Read every image of `train/CLASS/*` and `test/CLASS/*`, and of `valid/CLASS/*` where that is there.
-
-    They are read in grey where all of them are grey, else in colour.
 
     Args:
         root: the folder.
         image_size: side in pixels to resize all images to; None to take them as they are, all of one size.
+        channels: 1 to read them in grey, 3 in colour; grey where all of them are grey unless given.
         has_test_share: whether test images are to be taken out of the others.
 
     Raises:
@@ -40,7 +41,7 @@ def load_folder(root: Path, image_size: int | None = None, *, has_test_share: bo
     layout = find_layout(root, has_test_share=has_test_share)
     headers = _headers(root, layout)
     width, height = (image_size, image_size) if image_size is not None else _one_size(root, headers)
-    shape = (height, width, 1 if all(header.is_grey for header in headers.values()) else 3)
+    shape = (height, width, channels or (1 if all(header.is_grey for header in headers.values()) else 3))
     check_fits(len(headers) * height * width * shape[2], str(root))
     splits, done = _read(root, layout, shape, size=None if image_size is None else (width, height))
     own = next((name for name in VALIDATION if name in splits), None)

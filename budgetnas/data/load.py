@@ -31,13 +31,17 @@ def resolve(config: DataConfig, *, has_gpu: bool) -> DataConfig:
 
 
 @lru_cache(maxsize=1)
-def load_dataset(config: DataConfig) -> Dataset:
+def load_dataset(config: DataConfig, channels: int | None = None) -> Dataset:
     """Load, check, cut down and split a data set; the last one stays in memory.
+
+    Args:
+        config: which one, and how.
+        channels: of the images of a folder; decided by them unless given.
 
     Raises:
         DataError: it is not there, not whole, not of the right form, or too large.
     """
-    raw = _load_raw(config)
+    raw = _load_raw(config, channels)
     _check_names(raw)
     train, validation, test, notes = raw.train, raw.validation, raw.test, raw.notes
     if test is None:
@@ -69,7 +73,7 @@ def load_dataset(config: DataConfig) -> Dataset:
     )
 
 
-def _load_raw(config: DataConfig) -> RawData:
+def _load_raw(config: DataConfig, channels: int | None) -> RawData:
     name, path = config.dataset, Path(config.dataset)
     try:
         is_folder, exists = path.is_dir(), path.exists()
@@ -89,7 +93,7 @@ def _load_raw(config: DataConfig) -> RawData:
     if known:
         return load_cifar(name, Path(config.dir))
     if is_folder:
-        return load_folder(path, config.image_size, has_test_share=config.test_share is not None)
+        return load_folder(path, config.image_size, channels, has_test_share=config.test_share is not None)
     if not exists:
         raise DataError(
             f"`--dataset` is {name[:200]!r}, but must be auto, {', '.join(KNOWN)}, or the path of an .npz file "

@@ -20,7 +20,7 @@ from budgetnas.records.text import listed
 CLASSES = "classes"
 FORM = "it must hold x_train, y_train, x_test, y_test; uint8 images NHWC or NHW, integer labels 0..C-1"
 _ALL = ("x", "y")
-_END = ".npy"
+END = ".npy"
 Keys = tuple[str, str]
 
 
@@ -91,10 +91,10 @@ def own_traits(height: int, width: int, channels: int) -> Traits:
 def _read(path: Path, *, has_test_share: bool) -> tuple[_Members, dict[str, npt.NDArray[Any]]]:
     with zipfile.ZipFile(path) as pack:
         members = _members(path, pack.namelist(), has_test_share=has_test_share)
-        check_fits(sum(_size(pack, name) for name in members.names), str(path))
+        check_fits(sum(read_header(pack, name)[1] for name in members.names), str(path))
     with np.load(path, allow_pickle=False) as arrays:
         # By their whole names: a member `x_train` would be read in place of `x_train.npy`, which was checked.
-        return members, {name: arrays[name + _END] for name in members.names}
+        return members, {name: arrays[name + END] for name in members.names}
 
 
 def _members(path: Path, files: list[str], *, has_test_share: bool) -> _Members:
@@ -103,7 +103,7 @@ def _members(path: Path, files: list[str], *, has_test_share: bool) -> _Members:
     Raises:
         DataError: some are missing, or two are of one split.
     """
-    there = {file.removesuffix(_END) for file in files if file.endswith(_END)}
+    there = {file.removesuffix(END) for file in files if file.endswith(END)}
     splits = {"train": ("x_train", "y_train")}
     if has_test_share and not there & {*splits["train"]}:
         splits = {"train": _ALL}
@@ -120,7 +120,7 @@ def _members(path: Path, files: list[str], *, has_test_share: bool) -> _Members:
         raise DataError(f"`data.test_share` is given, but `{path}` has a test split, x_test: leave it out.")
     missing = [name for keys in splits.values() for name in keys if name not in there]
     if missing:
-        holds = f" (it holds {listed(sorted(file.removesuffix(_END) for file in files))})" if files else ""
+        holds = f" (it holds {listed(sorted(file.removesuffix(END) for file in files))})" if files else ""
         step = keys_step(files) or FORM
         if set(missing) & {*splits.get("validation", ())}:
             step = f"save it too, or leave the other of {' and '.join(splits['validation'])} out"
@@ -128,21 +128,21 @@ def _members(path: Path, files: list[str], *, has_test_share: bool) -> _Members:
             step = SHARE
         raise DataError(f"`{path}` has no {', '.join(missing)}{holds}: {step}.")
     names = [name for keys in splits.values() for name in keys] + [CLASSES] * (CLASSES in there)
-    left_out = set(files) - {name + _END for name in names}
+    left_out = set(files) - {name + END for name in names}
     return _Members(
         splits=splits,
         names=tuple(names),
-        left_out=tuple(sorted(file.removesuffix(_END) for file in left_out)),
+        left_out=tuple(sorted(file.removesuffix(END) for file in left_out)),
     )
 
 
-def _size(pack: zipfile.ZipFile, name: str) -> int:
-    """Return the bytes of an array by its header."""
-    with pack.open(name + _END) as file:
+def read_header(pack: zipfile.ZipFile, name: str) -> tuple[np.dtype[Any], int]:
+    """Return the type of an array, and how many bytes it has, by its header."""
+    with pack.open(name + END) as file:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(file)
     size = dtype.itemsize
     for length in shape:
         size *= max(0, length)  # a negative one must not make room for another array; numpy refuses it
-    return size
+    return dtype, size
