@@ -47,13 +47,10 @@ def find_layout(root: Path, *, has_test_share: bool) -> Layout:
     named = {folder.name: folder for folder in folders}
     validation = _validation(root, named)
     if has_test_share:
-        if TEST in named:
-            raise DataError(
-                f"`data.test_share` is given, but `{root}` has a test split, test/: leave it out, or give --dataset "
-                f"{root / TRAIN}."
-            )
-        if TRAIN not in named or not list_folder(named[TRAIN])[0]:  # a class may be called so
+        if TRAIN not in named or (TEST not in named and not _names(named[TRAIN])):  # a class may be called so
             return _flat(root, folders, left_out)
+        if TEST in named and _names(named[TEST]) & _names(named[TRAIN]):
+            raise DataError(f"`data.test_share` is given, but `{root}` has a test split, {TEST}/: leave it out.")
     missing = [part for part in (TRAIN, TEST) if part not in named and not (part == TEST and has_test_share)]
     if missing:
         raise DataError(f"`{root}` has no folder {missing[0]}/: {folder_step(root)}.")
@@ -82,6 +79,10 @@ def _validation(root: Path, named: Mapping[str, Path]) -> list[str]:
     return found
 
 
+def _names(folder: Path) -> set[str]:
+    return {child.name for child in list_folder(folder)[0]}
+
+
 def _holds_something(folder: Path) -> bool:
     folders, others = list_folder(folder)
     return bool(folders) or any(is_image(path.name) for path in others)
@@ -90,7 +91,7 @@ def _holds_something(folder: Path) -> bool:
 def _flat(root: Path, folders: list[Path], left_out: list[Path]) -> Layout:
     classes = {folder.name: find_images(folder) for folder in folders}
     splits = [name for name in classes if name in _SPLITS - {TRAIN}]
-    inner = [f for f in folders if {TRAIN, TEST} <= {child.name for child in list_folder(f)[0]}]
+    inner = [folder for folder in folders if _names(folder) >= {TRAIN, TEST}]
     if len(folders) < 2 or splits or inner:
         raise DataError(f"`{root}` has no folder {TRAIN}/ and is no folder of classes: {folder_step(root)}.")
     _check_images(root, classes)
@@ -126,9 +127,8 @@ def _check_classes(root: Path, train: Classes, found: Classes, part: str) -> Non
         raise DataError(f"`{root / TRAIN}` has {len(train)} class, but must have 2 or more folders, one per class.")
     odd = sorted(set(train) ^ set(found))
     if odd:
-        raise DataError(
-            f"`{root}` has classes in only one of {TRAIN}/ and {part}/ ({listed(odd)}): give both the same ones."
-        )
+        step = "give both the same ones" if set(train) & set(found) else split_step(root / part)
+        raise DataError(f"`{root}` has classes in only one of {TRAIN}/ and {part}/ ({listed(odd)}): {step}.")
 
 
 def _left_out(classes: Classes) -> list[Path]:

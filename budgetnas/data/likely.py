@@ -59,7 +59,7 @@ def split_step(split: Path) -> str:
     _, others = list_folder(split)
     step = f"sort the images into a folder per class, {split.name}/CLASS/*"
     if split.name == "test":
-        step += f", or, where their classes are not known, give --dataset {split.parent / 'train'} --test-share 0.2"
+        step += ", or, where their classes are not known, give --test-share 0.2, which tests on images of train/"
     return step + _tables([*others, *list_folder(split.parent)[1]])
 
 

@@ -116,7 +116,7 @@ def _members(path: Path, files: list[str], *, has_test_share: bool) -> _Members:
         splits["validation"] = own[0]
     if not has_test_share:
         splits["test"] = ("x_test", "y_test")
-    elif there & {"x_test", "y_test"}:
+    elif there >= {"x_test", "y_test"}:
         raise DataError(f"`data.test_share` is given, but `{path}` has a test split, x_test: leave it out.")
     missing = [name for keys in splits.values() for name in keys if name not in there]
     if missing:
@@ -124,7 +124,7 @@ def _members(path: Path, files: list[str], *, has_test_share: bool) -> _Members:
         step = keys_step(files) or FORM
         if set(missing) & {*splits.get("validation", ())}:
             step = f"save it too, or leave the other of {' and '.join(splits['validation'])} out"
-        elif there >= {*_ALL} or missing == ["x_test", "y_test"]:
+        elif there >= {*_ALL} or set(missing) <= {"x_test", "y_test"}:
             step = SHARE
         raise DataError(f"`{path}` has no {', '.join(missing)}{holds}: {step}.")
     names = [name for keys in splits.values() for name in keys] + [CLASSES] * (CLASSES in there)

@@ -80,8 +80,8 @@ def hold_identity(
         if has_rungs and all(key.startswith("full.") for key in changed):
             keep = f" with --set proxy.from_run={kept_in.parent}, which keeps the short trainings"
     raise StudyMismatchError(
-        f"`{what}` was started with other settings ({told(changed)}{images}): use the original ones{saved}, or choose another "
-        f"--name{keep}."
+        f"`{what}` was started with other settings ({told(changed)}{images}): use the original ones{saved}, or choose "
+        f"another --name{keep}."
     )
 
 

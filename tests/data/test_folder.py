@@ -176,7 +176,8 @@ TREES = {  # files of a folder, and what is said of it
     "cat/train cat/test dog/train dog/test": "splits in classes",
     "train/images train/labels test/images test/labels": "no classes: it looks like a set for detection",
     "images/train labels/train images/test": "it looks like a set for detection",
-    "train/a train/b test": "`.*/test` has 1 image but no folder per class: .* --dataset .*/train --test-share 0.2",
+    "train/a train/b test": "`.*/test` has 1 image but no folder per class: .* not known, give --test-share 0.2",
+    "train/a train/b test/unknown": r"\(a, b, unknown\): .* not known, give --test-share 0.2",
     "train test": "`.*/train` has 1 image but no folder per class: sort the images .*, train/CLASS",
     ".": "it has 1 image but no folder per class, .*train/CLASS.*labels in labels.csv are not read",
     "train/a test/a": "has 1 class, but must have 2",
@@ -202,6 +203,15 @@ def test_a_folder_of_other_files_says_what_to_do_with_them(tmp_path, file, words
     (tmp_path / file).touch()
     with pytest.raises(DataError, match=words):
         load_folder(tmp_path)
+
+
+@pytest.mark.parametrize("test", ["test/1.png", "test/unknown/1.png"])
+def test_test_images_of_unknown_classes_are_left_out_where_a_share_is_tested_on(make_folder, test):
+    root = make_folder(parts=("train",))
+    save(root / test)
+    data = load_folder(root, has_test_share=True)
+    assert (len(data.train), data.test) == (12, None)
+    assert data.notes == ("12 images of 12 files; left out: 1 folder (test/)",)
 
 
 def test_a_class_that_is_called_like_a_split_is_a_class(tmp_path):

@@ -101,6 +101,7 @@ def test_arrays_of_another_form_are_refused_with_the_way_out(make_npz, arrays, w
         ("trainX trainY testX testY", "trainY as y_train"),
         ("images labels", "save images as x and labels as y, and give --test-share 0.2"),
         ("x y", "give --test-share 0.2"),
+        ("x_train y_train x_test", "has no y_test .*: give --test-share 0.2"),
         ("x_train y_train", "has no x_test, y_test .*: give --test-share 0.2"),
         ("arr_0 arr_1", r"\(it holds arr_0, arr_1\): it must hold x_train"),
     ],
