@@ -149,10 +149,9 @@ def _instead(run: Run, path: Path) -> str:
 
 
 def _line(one: Prediction, resized: str) -> str:
-    place = "" if one.image.pixels is None else f" {one.image.id}"
     classes = ", ".join(f"{name} {share:.1%}" for _, name, share in one.classes)
     changes = ", ".join(_changes(one, resized))
-    return f"{one.image.file}{place}: {classes}" + (f"  ({changes})" if changes else "")
+    return f"{one.image.path}: {classes}" + (f"  ({changes})" if changes else "")
 
 
 def _changes(one: Prediction, resized: str) -> list[str]:
@@ -171,7 +170,7 @@ def _changed(found: Sequence[Prediction], resized: str) -> list[str]:
 def _as_json(one: Prediction) -> dict[str, Any]:
     return {
         "id": one.image.id,
-        "image": one.image.file,
+        "image": one.image.path,
         "resized": one.resized,
         "done": list(one.done),
         "classes": [{"label": label, "class": name, "share": share} for label, name, share in one.classes],

@@ -31,12 +31,12 @@ class Wanted:
 
     Attributes:
         id: of the image, in a file of predictions.
-        file: that holds it.
+        path: of its file; for an image in an `.npz`, followed by its id there.
         pixels: of an image in an `.npz`, which is read whole; None for an image file.
     """
 
     id: str
-    file: str
+    path: str
     pixels: Images | None = None
 
     def read(self, shape: DataShape) -> Picture:
@@ -46,7 +46,7 @@ class Wanted:
             DataError: it is no readable image.
         """
         if self.pixels is None:
-            return read_picture(Path(self.file), channels=shape.channels, size=(shape.width, shape.height))
+            return read_picture(Path(self.path), channels=shape.channels, size=(shape.width, shape.height))
         return Picture(pixels=self.pixels, resized=False, done=())
 
 
@@ -69,8 +69,8 @@ def find_inputs(words: Sequence[str], shape: DataShape) -> Inputs:
     """Find the images that are asked for; image files are not opened yet.
 
     The id of an image file is its name without the suffix, in a folder its path from there (`1`, `cats/7`); that of an
-    image in an `.npz` is its entry of `ids`, or its place from 0. Where two images would have one id, the files' paths
-    take the place of all ids.
+    image in an `.npz` is its entry of `ids`, or its place from 0. Where two images would have one id, all ids are
+    paths.
 
     Args:
         words: paths of image files, folders and `.npz` files.
@@ -95,19 +95,19 @@ def find_inputs(words: Sequence[str], shape: DataShape) -> Inputs:
             faults.append(str(error))
     known = []
     for image in found:
-        if is_text(image.file + image.id):
+        if is_text(image.path):
             known.append(image)
         else:
-            faults.append(f"{image.file!a} has a name or an id that is no text: rename it.")
+            faults.append(f"{image.path!a} is no text: rename it.")
     return Inputs(wanted=tuple(_told_apart(known)), faults=tuple(faults), notes=tuple(notes))
 
 
 def _told_apart(found: list[Wanted]) -> list[Wanted]:
-    """Give images of equal ids their paths for ids, and all others too; an `.npz` may repeat the ids that it gives."""
-    times = Counter(id for id, _ in {(image.id, image.file) for image in found})
+    """Make all ids paths where two images share one; an `.npz` may repeat the ids that it gives."""
+    times = Counter(id for id, _ in {(image.id, image.path) for image in found})
     if max(times.values(), default=1) == 1:
         return found
-    return [replace(one, id=one.file if one.pixels is None else f"{one.file}/{one.id}") for one in found]
+    return [replace(image, id=image.path) for image in found]
 
 
 def _alone(word: str) -> Wanted:
@@ -122,7 +122,7 @@ def _alone(word: str) -> Wanted:
     for magic, told in _FOREIGN.items():
         if begin.startswith(magic):
             raise DataError(f'`{word}` is {told} (docs/own_data.md, "Predictions for many").')
-    return Wanted(id=path.stem, file=word)
+    return Wanted(id=path.stem, path=word)
 
 
 def _in_folder(word: str, notes: list[str]) -> list[Wanted]:
@@ -132,8 +132,8 @@ def _in_folder(word: str, notes: list[str]) -> list[Wanted]:
         raise DataError(f"`{word}` holds no images ({', '.join(sorted(SUFFIXES))}): give {_KINDS}.")
     if found.left_out:
         notes.append(f"{word}: {left_out_line(root, len(found.images), found.left_out)}.")
-    wanted = [Wanted(id=path.relative_to(root).with_suffix("").as_posix(), file=str(path)) for path in found.images]
-    return sorted(wanted, key=lambda image: (_natural(image.id), image.file))
+    wanted = [Wanted(id=path.relative_to(root).with_suffix("").as_posix(), path=str(path)) for path in found.images]
+    return sorted(wanted, key=lambda image: (_natural(image.id), image.path))
 
 
 def _natural(id: str) -> list[str | int]:
@@ -150,7 +150,8 @@ def _in_npz(word: str, shape: DataShape) -> list[Wanted]:
             f"the network takes {shape.height}x{shape.width} and {shape.channels}: prepare them as its training images "
             "were."
         )
-    return [Wanted(id=id, file=word, pixels=pixels) for id, pixels in zip(found.ids, found.images, strict=True)]
+    images = zip(found.ids, found.images, strict=True)
+    return [Wanted(id=id, path=f"{word}/{id}", pixels=pixels) for id, pixels in images]
 
 
 def _is_folder(word: str) -> bool:

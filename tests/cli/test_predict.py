@@ -12,28 +12,42 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_networks import made
+import torch
+from made_networks import made, trained
 from PIL import Image
 
 from budgetnas.cli.main import main
 from budgetnas.config.study import DataConfig
 from budgetnas.export.certificate import load_certificate, write_certificate
-from budgetnas.export.predict import logits
+from budgetnas.export.predict import logits, normalised
+from budgetnas.models.weights import pack
 
 CLASSES = ["cat", "dog", "fox", "owl"]
 
 
 @pytest.fixture(scope="module")
-def net(tmp_path_factory):
-    """A certificate of a network that takes 9x9 colour images of four classes, not resized in training."""
-    folder = tmp_path_factory.mktemp("net") / "best"
-    write_certificate(folder, made(classes=tuple(CLASSES), source=DataConfig(dataset="own.npz")))
-    return folder
-
-
-@pytest.fixture
 def images():
     return np.random.default_rng(0).integers(0, 256, (12, 9, 9, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def weights(images):
+    """Weights of a network that sees something else in each image."""
+    net = made()
+    model = trained(net.spec, net.shape)
+    head = list(model.modules())[-1]
+    with torch.no_grad():
+        head.weight *= 50
+        head.bias -= model(normalised(images.transpose(0, 3, 1, 2), net.arch())).mean(0)
+    return pack(model)
+
+
+@pytest.fixture(scope="module")
+def net(weights, tmp_path_factory):
+    """A certificate of a network that takes 9x9 colour images of four classes, not resized in training."""
+    folder = tmp_path_factory.mktemp("net") / "best"
+    write_certificate(folder, made(classes=tuple(CLASSES), weights=weights))
+    return folder
 
 
 @pytest.fixture
@@ -49,7 +63,9 @@ def pictures(tmp_path, images):
 @pytest.fixture
 def labels(net, images):
     model, arch = load_certificate(net)
-    return logits(model, images, arch).argmax(1).tolist()
+    found = logits(model, images, arch).argmax(1).tolist()
+    assert set(found) == {0, 1, 2, 3}
+    return found
 
 
 def rows(text: str) -> list[list[str]]:
