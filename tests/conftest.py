@@ -88,6 +88,32 @@ def make_npz(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
+@pytest.fixture
+def make_folder(tmp_path: Path) -> Callable[..., Path]:
+    """Write an image folder of six random PNG files of each class in each split."""
+    from PIL import Image
+
+    def make(
+        *,
+        name: str = "set",
+        parts: tuple[str, ...] = ("train", "test"),
+        classes: tuple[str, ...] = ("a", "b"),
+        modes: tuple[str, ...] = ("RGB", "RGB"),
+        sizes: tuple[tuple[int, int], ...] = ((8, 8), (8, 8)),
+    ) -> Path:
+        rng = np.random.default_rng(0)
+        for part in parts:
+            for label, mode, (width, height) in zip(classes, modes, sizes, strict=True):
+                target = tmp_path / name / part / label
+                target.mkdir(parents=True)
+                for i in range(6):
+                    pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+                    Image.fromarray(pixels).convert(mode).save(target / f"{i}.png")
+        return tmp_path / name
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def cifar10_npz() -> Path:
     """The real images; `.ci/run` unpacks them and names the file."""

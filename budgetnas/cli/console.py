@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from budgetnas.cli.tables import open_console, show_notice, show_table
+from budgetnas.data.doubts import doubts
 from budgetnas.outcome.costs import cost_table
 from budgetnas.pipeline.listener import Listener
 from budgetnas.pipeline.plan_lines import plan_lines, seed_lines, too_long
@@ -65,6 +66,8 @@ class Console(Listener):
         prepared = plan.prepared
         if prepared.data.traits.notice:
             self.noticed(prepared.data.traits.notice)
+        for doubt in doubts(prepared.data):
+            self.noticed(doubt)
         for name, value in plan_lines(plan):
             self._print(f"{name:<12} {value}")
         if prepared.seeds:

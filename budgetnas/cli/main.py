@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from budgetnas import __version__
+from budgetnas.cli.keys import as_typed
 from budgetnas.cli.printable import printable
 from budgetnas.cli.signals import status_of
 from budgetnas.exceptions import BudgetNASError
@@ -79,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.execute(arguments) or 0)
     except BudgetNASError as error:
-        print(f"budgetnas: {printable(' '.join(str(error).split()))}", file=sys.stderr)
+        print(f"budgetnas: {printable(' '.join(as_typed(str(error), arguments).split()))}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt as interrupt:
         print("budgetnas: stopped", file=sys.stderr)

@@ -1,52 +1,177 @@
-"""`budgetnas predict`: what the network of a certificate sees in images."""
+"""`budgetnas predict`: the classes of images by the network of a certificate, printed or in a file."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from budgetnas.arch.spec import DataShape
+from budgetnas.cli.columns import Column, read_columns, to_csv
 from budgetnas.cli.numbers import whole_number
 from budgetnas.cli.printable import printable
-from budgetnas.exceptions import UsageError
+from budgetnas.exceptions import StorageError, UsageError
+from budgetnas.records.numbers import plural
 
-DESCRIPTION = "Print the most likely classes of image files by the network of a certificate."
-EXAMPLE = "budgetnas predict runs/digits-hard-5M-s0/best one.png two.jpg"
+if TYPE_CHECKING:
+    from budgetnas.export.predict import Prediction
+    from budgetnas.outcome.runs import Run
+
+DESCRIPTION = (
+    "Classify images by the network of a run: image files, folders of them with the folders inside, .npz files (uint8 "
+    "images as x_test, x or the only such array; ids as ids). The id of FOLDER/1.png is 1, that of FOLDER/a/7.png is "
+    "a/7; where two would be alike, ids are paths. What cannot be read is listed at the end, with the status 1."
+)
+EXAMPLE = "budgetnas predict runs/digits-hard-5M-s0 test/ --csv predictions.csv --columns ID,Labels"
 TOP = 3
+STDOUT = "-"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("folder", metavar="DIR", help="folder of a certificate")
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="PNG or JPEG files")
-    parser.add_argument("--top", type=whole_number, default=TOP, metavar="N", help=f"classes to print (default {TOP})")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add = parser.add_argument
+    add("folder", metavar="RUN", help="folder of a run, or of a certificate")
+    add("inputs", nargs="+", metavar="INPUT", help="an image, a folder of images, or an .npz")
+    add("--top", type=whole_number, metavar="K", help=f"classes of each image (default {TOP}, in a CSV 1)")
+    add("--csv", metavar="FILE", help="write rows of id, label (from 0), class and share; - prints them")
+    add("--columns", metavar="NAME,..", help="columns of the CSV: ID,Labels (id and label), or id,label=class")
+    add("--json", action="store_true", help="print JSON")
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Print the classes, a line an image."""
-    import json
-
-    import numpy as np
+def run(arguments: argparse.Namespace) -> int:
+    """Print the classes, a line an image, or write them; return 1 where something could not be read."""
+    if arguments.top is not None and arguments.top < 1:
+        raise UsageError(f"`--top` is {arguments.top}, but must be 1 or more.")
+    top = arguments.top or (TOP if arguments.csv is None else 1)
+    columns = _columns(arguments, top)
+    folder = _certificate(Path(arguments.folder))
 
     from budgetnas.export.certificate import load_certificate
-    from budgetnas.export.predict import logits, read_image, top_classes
+    from budgetnas.export.inputs import find_inputs
+    from budgetnas.export.predict import predict
+    from budgetnas.export.reading import was_resized
 
-    if arguments.top < 1:
-        raise UsageError(f"`--top` is {arguments.top}, but must be 1 or more.")
-    model, arch = load_certificate(Path(arguments.folder))
-    read = [read_image(Path(name), arch) for name in arguments.images]
-    values = logits(model, np.stack([pixels for pixels, _ in read]), arch)
-    found = [top_classes(row, arch["classes"], arguments.top) for row in values]
+    model, arch = load_certificate(folder)
+    if arguments.top is not None and top > len(arch["classes"]):
+        raise UsageError(f"`--top` is {top}, but the network knows {len(arch['classes'])} classes.")
+    resized = "" if was_resized(folder) else f"resized to {arch['shape']['width']}x{arch['shape']['height']}"
+    inputs = find_inputs(arguments.inputs, DataShape(**arch["shape"]))
+    faults = list(inputs.faults)
+    found = predict(model, arch, inputs.wanted, top=top, faults=faults)
+    notes = _tell(arguments, found, columns, resized)
+    out = sys.stderr if arguments.json or arguments.csv == STDOUT else sys.stdout
+    for note in (*notes, *(f"NOTE: {note}" for note in (*inputs.notes, arch["notice"]) if note)):
+        print(printable(note), file=out)
+    for fault in faults:
+        print(f"budgetnas: {printable(' '.join(fault.split()))}", file=sys.stderr)
+    return 1 if faults else 0
+
+
+def _tell(
+    arguments: argparse.Namespace, predictions: Iterator[Prediction], columns: list[Column], resized: str
+) -> list[str]:
+    """Print predictions, as they are made if for a person, or write them; return what is to be said of them."""
+    if not columns and not arguments.json:
+        for one in predictions:
+            print(printable(_line(one, resized)))
+        return []
+    found = list(predictions)
     if arguments.json:
-        content = [
-            {"image": name, "resized": resized, "classes": [{"class": label, "share": share} for label, share in best]}
-            for name, (_, resized), best in zip(arguments.images, read, found, strict=True)
-        ]
-        print(json.dumps(content, indent=2))
-        return
-    size = f"{arch['shape']['width']}x{arch['shape']['height']}"
-    for name, (_, resized), best in zip(arguments.images, read, found, strict=True):
-        told = ", ".join(f"{label} {share:.1%}" for label, share in best)
-        print(printable(f"{name}: {told}") + (f"  (resized to {size})" if resized else ""))
-    if arch["notice"]:
-        print(f"NOTE: {printable(arch['notice'])}")
+        print(json.dumps([_as_json(one) for one in found], indent=2))
+    if not columns or not found:
+        return []
+    text, notes = to_csv(found, columns), _changed(found, resized)
+    if arguments.csv == STDOUT:
+        print("\n".join(map(printable, text.removesuffix("\n").split("\n"))))
+        return notes
+
+    from budgetnas.storage.files import write_text
+
+    write_text(Path(arguments.csv), text)
+    return [f"predictions  {plural(len(found), 'image')} in {arguments.csv}", *notes]
+
+
+def _columns(arguments: argparse.Namespace, top: int) -> list[Column]:
+    """Read the columns of the CSV, none where none is asked for, and see early that its file can be one."""
+    name = arguments.csv
+    if name is None:
+        if arguments.columns is not None:
+            raise UsageError("`--columns` is given without `--csv`: add --csv FILE, or --csv - to print them.")
+        return []
+    if name == STDOUT:
+        if arguments.json:
+            raise UsageError("`--csv -` and `--json` both print: leave one of them out, or give --csv a file.")
+    else:
+        path = Path(name)
+        with suppress(OSError):  # too long for a path, for one: writing it says so
+            if path.is_dir() or not path.parent.is_dir():
+                raise UsageError(f"`--csv` is {name[:200]}, but must be a file in a folder that is there.")
+            if path.exists() and any(path.samefile(word) for word in arguments.inputs if Path(word).exists()):
+                raise UsageError(f"`--csv` is {name[:200]}, which is to be classified itself: give another file.")
+    return read_columns(arguments.columns, top=top)
+
+
+def _certificate(path: Path) -> Path:
+    """Return the folder of a certificate: the one that is given, or that of a run's winner.
+
+    Raises:
+        StorageError: a run has none; says what to do.
+    """
+    from budgetnas.export.manifest import BEST, MANIFEST
+
+    with suppress(OSError):  # too long for a path, for one: reading it says so
+        for folder in (path, path / BEST):
+            if (folder / MANIFEST).exists():
+                return folder
+
+        from budgetnas.outcome.runs import is_run, read_run
+
+        if is_run(path):
+            raise StorageError(f"`{path}` has no network to predict with{_instead(read_run(path), path)}")
+    return path
+
+
+def _instead(run: Run, path: Path) -> str:
+    """Say why a run has no certificate, and what to do."""
+    export = f"`budgetnas export {path} --out DIR`"
+    if run.why is not None:
+        return f" ({run.why})."
+    if run.kind == "search":
+        return f", since its search has not ended: resume it, or give DIR of {export}."
+    if run.kind == "calibration":
+        return ", since a calibration keeps none: train one with `budgetnas train`."
+    return f" yet: give DIR of {export}, which takes any finished training."
+
+
+def _line(one: Prediction, resized: str) -> str:
+    classes = ", ".join(f"{name} {share:.1%}" for _, name, share in one.classes)
+    changes = ", ".join(_changes(one, resized))
+    return f"{one.image.path}: {classes}" + (f"  ({changes})" if changes else "")
+
+
+def _changes(one: Prediction, resized: str) -> list[str]:
+    """Name what was done to an image, resizing only where the training did not resize."""
+    return [*([resized] if resized and one.resized else []), *one.done]
+
+
+def _changed(found: Sequence[Prediction], resized: str) -> list[str]:
+    """Count the images to which the same was done, a line each."""
+    times = Counter(change for one in found for change in _changes(one, resized))
+    return [
+        f"NOTE: {plural(number, 'image')} {'was' if number == 1 else 'were'} {what}." for what, number in times.items()
+    ]
+
+
+def _as_json(one: Prediction) -> dict[str, Any]:
+    return {
+        "id": one.image.id,
+        "image": one.image.path,
+        "resized": one.resized,
+        "done": list(one.done),
+        "classes": [{"label": label, "class": name, "share": share} for label, name, share in one.classes],
+    }

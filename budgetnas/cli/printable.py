@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
+from budgetnas.records.text import printable
 
-def printable(text: str) -> str:
-    """Return `text` with every letter that cannot be printed written as Python would, in ASCII."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+__all__ = ["printable"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from budgetnas.cli.numbers import whole_number
-from budgetnas.cli.trainings import add_training_arguments, carry_out, print_table, read_wishes
+from budgetnas.cli.trainings import add_training_arguments, carry_out, data_lines, print_table, read_wishes
 from budgetnas.config.models import NamedModel, paper_models
 from budgetnas.exceptions import UsageError
 from budgetnas.records.numbers import plural
@@ -50,8 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         f"{job.device_name}",
     ]
     head += [f"note: {model.name}: {model.note}" for model in models if model.note]
-    if job.data.traits.notice:
-        head.append(f"NOTE: {job.data.traits.notice}")
+    head += data_lines(job.data)
     reported = {
         model.name: {"params": model.reported_params, "accuracy": model.reported_accuracy, "note": model.note or None}
         for model in models

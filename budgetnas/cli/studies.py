@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from budgetnas.cli.data import add_data_arguments
+from budgetnas.cli.keys import KEYS
 from budgetnas.cli.numbers import number, whole_number
 from budgetnas.cli.signals import Interruptions, status_of
-from budgetnas.exceptions import UsageError
 
 if TYPE_CHECKING:
     from budgetnas.cli.console import Console
@@ -19,25 +20,6 @@ if TYPE_CHECKING:
     from budgetnas.pipeline.plan import Plan
 
 Result = TypeVar("Result", covariant=True)
-
-# Options and the keys of a study file that they set.
-KEYS = {
-    "max_params": "budget.max_params",
-    "trials": "search.trials",
-    "dataset": "data.dataset",
-    "data_dir": "data.dir",
-    "subset": "data.subset",
-    "out": "output.dir",
-    "name": "output.name",
-    "seed": "search.seed",
-    "device": "engine.device",
-    "workers": "engine.workers",
-    "sampler": "search.sampler",
-    "promote": "full.promote",
-    "full_epochs": "full.epochs",
-    "max_hours": "engine.max_hours",
-    "storage": "output.storage",
-}
 
 
 class Work(Protocol[Result]):
@@ -51,13 +33,7 @@ class Work(Protocol[Result]):
 def add_study_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of every study; every other knob is a key of the study file."""
     add = parser.add_argument
-    add(
-        "--dataset",
-        metavar="NAME|PATH",
-        help="auto, cifar10, cifar100, digits, digits-hard, an .npz or a folder",
-    )
-    add("--data-dir", metavar="DIR", help="where downloaded data sets live (default data)")
-    add("--subset", type=whole_number, metavar="N", help="images of each class to keep in each split")
+    add_data_arguments(parser)
     add("--out", metavar="DIR", help="folder of all runs (default runs)")
     add("--name", help="name of this run (default: data set, cap and seed)")
     add("--seed", type=whole_number, metavar="N", help="seed of everything random (default 0)")
@@ -122,13 +98,10 @@ def read_study_arguments(
 
     own = own or {}
     options = {key: getattr(arguments, option, None) for option, key in KEYS.items()}
-    try:
-        named = named_keys(arguments.study, {**options, **others}, arguments.set, besides=tuple(own))
-        run = find_recorded(named, suffix=suffix)
-        base = named_keys(None, own) if run is None else run.table
-        config = build(StudyConfig, over(base, named), "")
-    except UsageError as error:
-        raise UsageError(_typed(str(error), arguments)) from error
+    named = named_keys(arguments.study, {**options, **others}, arguments.set, besides=tuple(own))
+    run = find_recorded(named, suffix=suffix)
+    base = named_keys(None, own) if run is None else run.table
+    config = build(StudyConfig, over(base, named), "")
     note = ""
     if run is not None and run.is_older:
         note = (
@@ -184,11 +157,3 @@ def carry_out(
     else:
         show(console, result)
     return 0
-
-
-def _typed(message: str, arguments: argparse.Namespace) -> str:
-    """Name the option that was typed instead of the key that it sets."""
-    for option, key in KEYS.items():
-        if getattr(arguments, option, None) is not None:
-            message = message.replace(f"`{key}`", f"`--{option.replace('_', '-')}`")
-    return message

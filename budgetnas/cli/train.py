@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from budgetnas.cli.networks import add_network_arguments, read_network
 from budgetnas.cli.numbers import whole_number
-from budgetnas.cli.trainings import add_training_arguments, carry_out, print_table, read_wishes
+from budgetnas.cli.trainings import add_training_arguments, carry_out, data_lines, print_table, read_wishes
 from budgetnas.records.numbers import plural, write_macs
 
 if TYPE_CHECKING:
@@ -44,9 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
         "images",
         f"recipe {job.recipe_name or 'of the run'} in {job.recipe.precision}, {plural(job.runs[0].epochs, 'epoch')}, "
         f"{plural(len(job.runs), 'seed')}, {job.device_name}",
+        *data_lines(data),
     ]
-    if data.traits.notice:
-        head.append(f"NOTE: {data.traits.notice}")
     return carry_out(
         job, as_json=arguments.json, head=head, show=_show, extra={"id": spec.id, "folder": str(job.folder)}
     )

@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from budgetnas.cli.data import add_data_arguments, read_data
 from budgetnas.cli.numbers import number, whole_number
 from budgetnas.cli.signals import Interruptions, status_of
 from budgetnas.exceptions import UsageError
 from budgetnas.records.numbers import plural
 
 if TYPE_CHECKING:
+    from budgetnas.data.dataset import Dataset
     from budgetnas.jobs.declare import Wishes
     from budgetnas.jobs.job import Job
     from budgetnas.jobs.run import Measured
@@ -22,20 +24,17 @@ if TYPE_CHECKING:
     from budgetnas.records.engine import EpochReport
     from budgetnas.records.trial import Trial
 
+PRECISIONS = ("auto", "fp32", "bf16")
+
 
 def add_training_arguments(parser: argparse.ArgumentParser, *, recipe: str, name: str, dataset: str) -> None:
     """Declare the options of both commands, and tell the defaults of one: those of a new run."""
     add = parser.add_argument
     add("--recipe", metavar="NAME|PATH", help=f"a shipped recipe or a .toml file (default {recipe})")
-    add("--precision", choices=("auto", "fp32", "bf16"), help="instead of the recipe's")
+    add("--precision", choices=PRECISIONS, metavar="NAME", help=f"{', '.join(PRECISIONS)}; instead of the recipe's")
     add("--repeats", type=whole_number, metavar="N", help="seeds of each network (default 1)")
-    add(
-        "--dataset",
-        metavar="NAME|PATH",
-        help=f"auto, cifar10, cifar100, digits, digits-hard, an .npz or a folder (default {dataset})",
-    )
-    add("--data-dir", metavar="DIR", help="where downloaded data sets live (default data)")
-    add("--subset", type=whole_number, metavar="N", help="images of each class to keep in each split")
+    add_data_arguments(parser, default=dataset)
+    add("--set", action="append", default=[], metavar="data.KEY=VALUE", help="any key of [data], like data.flip=false")
     add("--seed", type=whole_number, metavar="N", help="seed of everything random (default 0)")
     add("--device", metavar="NAME", help="auto, cpu, cuda or mps")
     add("--workers", type=whole_number, metavar="N", help="trainings side by side (default: one per GPU or CPU core)")
@@ -72,9 +71,7 @@ def read_wishes(arguments: argparse.Namespace, *, name: str) -> Wishes:
         recipe=arguments.recipe,
         precision=arguments.precision,
         repeats=arguments.repeats,
-        dataset=arguments.dataset,
-        data_dir=arguments.data_dir,
-        subset=arguments.subset,
+        data=read_data(arguments),
         epochs=arguments.epochs,
         seed=arguments.seed,
         device=arguments.device,
@@ -149,6 +146,14 @@ def epoch_line(job: Job, trial: Trial, report: EpochReport) -> str:
         f"rate {report.lr:.4f}  train {100 * report.train_accuracy:.1f} %  "
         f"{job.watches} {100 * report.accuracy:.2f} %  {report.seconds:.1f} s"
     )
+
+
+def data_lines(data: Dataset) -> list[str]:
+    """Say how a data set was read, and what its owner must know of any result on it."""
+    from budgetnas.data.doubts import doubts
+
+    read = [f"read: {'; '.join(data.notes)}"] if data.notes else []
+    return read + [f"NOTE: {line}" for line in (data.traits.notice, *doubts(data)) if line]
 
 
 def print_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from budgetnas.cli.data import add_data_arguments, read_data
 from budgetnas.cli.printable import printable
+from budgetnas.exceptions import UsageError
 
 DESCRIPTION = (
-    "Check a certificate: hashes, counts, cap, source, weights, ONNX, and with the data its test accuracy. It shows "
-    "damage, not authorship: compare the digest with a published one. No code of the folder runs."
+    "Check a certificate: hashes, counts, cap, source, weights, ONNX, and with --dataset its test accuracy, on images "
+    "read as the certificate says unless named. It shows damage, not authorship: compare the digest with a "
+    "published one. No code of the folder runs."
 )
 EXAMPLE = "budgetnas verify runs/digits-hard-5M-s0/best --dataset digits-hard"
 
@@ -18,12 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
     add("folder", metavar="DIR", help="folder of a certificate")
-    add(
-        "--dataset",
-        metavar="NAME|PATH",
-        help="test on cifar10, cifar100, digits, digits-hard, an .npz or a folder",
-    )
-    add("--data-dir", default="data", metavar="DIR", help="where downloaded data sets live (default data)")
+    add_data_arguments(parser, default=None)
     add("--json", action="store_true", help="print JSON")
 
 
@@ -32,15 +30,15 @@ def run(arguments: argparse.Namespace) -> int:
     import json
     from dataclasses import asdict
 
-    from budgetnas.config.study import DataConfig
-    from budgetnas.data.load import load_dataset
+    from budgetnas.export.reading import load_as_trained
     from budgetnas.export.verify import verify
 
-    data = None
-    if arguments.dataset is not None:
-        data = load_dataset(DataConfig(dataset=arguments.dataset, dir=arguments.data_dir))
+    folder, named = Path(arguments.folder), read_data(arguments)
+    if not {*named} <= {"dir"} and "dataset" not in named:
+        raise UsageError("`--dataset` is missing: give the data set to test on, or leave its other options out.")
+    data = load_as_trained(folder, named) if "dataset" in named else None
     checks = []
-    for check in verify(Path(arguments.folder), data):
+    for check in verify(folder, data):
         checks.append(check)
         if not arguments.json:
             word = {True: "ok", False: "FAILED", None: "-"}[check.passed]

@@ -114,6 +114,8 @@ class DataConfig:
         dir: where downloaded data sets live.
         subset: images of each class to keep in each split; all of them unless given.
         image_size: side in pixels to resize an image folder to.
+        test_share: share of each class of a person's own images that become the test split, always the same ones; only
+            where they have none.
         flip: whether training mirrors images at random; decided by the data set unless given.
         shift: how many pixels training moves images by at random; decided by the data set unless given.
     """
@@ -122,12 +124,15 @@ class DataConfig:
     dir: str = "data"
     subset: int | None = None
     image_size: int | None = None
+    test_share: float | None = None
     flip: bool | None = None
     shift: int | None = None
 
     def __post_init__(self) -> None:
         within("data.subset", self.subset, 2)
         within("data.image_size", self.image_size, 1, 4096)
+        if self.test_share is not None and not 0 < self.test_share < 1:
+            raise UsageError(f"`data.test_share` is {self.test_share}, but must be above 0 and below 1.")
         within("data.shift", self.shift, 0, 4096)
 
 

@@ -12,6 +12,7 @@ from budgetnas.arch.spec import DataShape
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
+VALIDATION = ("valid", "val", "validation")  # what a person may call that split
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -48,14 +49,25 @@ class Traits:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class RawData:
-    """What a source delivers; validation is held out of `train` where the source has no split for it."""
+    """What a source delivers.
+
+    Attributes:
+        name: what to call it.
+        classes: names of the classes.
+        train: what networks learn from.
+        test: None where the source has no split for it, and a share of `train` is asked for.
+        traits: what the set declares.
+        validation: None where the source has no split for it; it is held out of `train` then.
+        notes: what a person may not expect of how it was read, as `Dataset` has them.
+    """
 
     name: str
     classes: tuple[str, ...]
     train: Split
-    test: Split
+    test: Split | None
     traits: Traits
     validation: Split | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -69,6 +81,8 @@ class Dataset:
         validation: what candidates are scored on.
         test: in quarantine until a winner is chosen.
         traits: what the set declares.
+        notes: what a person may not expect of how the set was read, such as "12 images turned by EXIF orientation".
+        is_own: whether it is a person's own, and not one known by name.
         fingerprint: SHA-256 of every image, label and class name in every split.
     """
 
@@ -78,6 +92,8 @@ class Dataset:
     validation: Split
     test: Split
     traits: Traits
+    notes: tuple[str, ...] = ()
+    is_own: bool = False
     fingerprint: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,123 +1,135 @@
-"""A person's own data set as an image folder: `train/CLASS/*` and `test/CLASS/*`."""
+"""A person's own data set as an image folder, all of its images read in one size and one mode."""
 
 from __future__ import annotations
 
-import contextlib
-import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
-from PIL import Image
 
-from budgetnas.data.dataset import RawData, Split
+from budgetnas.data.dataset import VALIDATION, RawData, Split
+from budgetnas.data.files import left_out_line
+from budgetnas.data.layout import TEST, TRAIN, Layout, find_layout
 from budgetnas.data.memory import check_fits
 from budgetnas.data.npz import own_traits
+from budgetnas.data.picture import Header, Picture, PictureError, read_header, read_picture
 from budgetnas.exceptions import DataError
+from budgetnas.records.numbers import plural
+from budgetnas.records.text import MOST, listed
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
-_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "PPM")  # no other: an EPS, say, would be run by Ghostscript
-_CHANNELS = {"L": 1, "RGB": 3}
-_CONVERTIBLE = frozenset({"1", "P", "PA", "LA", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"})
-_READABLE = _CONVERTIBLE | set(_CHANNELS)
+Size = tuple[int, int]
+T = TypeVar("T")
 
 
-def load_folder(root: Path, image_size: int | None) -> RawData:
-    """Read every image below `root/train` and `root/test`.
+def load_folder(
+    root: Path, image_size: int | None = None, channels: int | None = None, *, has_test_share: bool = False
+) -> RawData:
+    """Read every image of `train/CLASS/*` and `test/CLASS/*`, and of `valid/CLASS/*` where that is there.
 
     Args:
         root: the folder.
-        image_size: side in pixels to resize all images to, in colour; None to take them as they are, all of one
-            size and one mode (grey or colour).
+        image_size: side in pixels to resize all images to; None to take them as they are, all of one size.
+        channels: 1 to read them in grey, 3 in colour; grey where all of them are grey unless given.
+        has_test_share: whether test images are to be taken out of the others.
 
     Raises:
-        DataError: a split is missing, the classes differ, an image is broken, or sizes or modes are mixed.
+        DataError: the layout is another, images cannot be used, or their sizes are mixed.
     """
-    files = {part: _files(root, part) for part in ("train", "test")}
-    classes = tuple(files["train"])
-    if classes != tuple(files["test"]):
-        odd = sorted(set(files["train"]) ^ set(files["test"]))
-        raise DataError(
-            f"`{root}` has classes in only one of train/ and test/ ({', '.join(odd[:5])}): give both the same ones."
-        )
-    if len(classes) < 2:
-        raise DataError(f"`{root}/train` has {len(classes)} class, but must have 2 or more folders, one per class.")
-    size, mode = _first(files["train"], image_size)
-    if mode not in _CHANNELS:
-        raise DataError(
-            f"`{root}` begins with an image of mode {mode}, but must hold grey (L) or colour (RGB) ones: convert them, "
-            "or set --set data.image_size=N, which resizes and converts all."
-        )
-    count = sum(len(paths) for part in files.values() for paths in part.values())
-    check_fits(count * size[0] * size[1] * _CHANNELS[mode], str(root))
-    train, test = (_read(files[part], size, mode, resize=image_size is not None) for part in ("train", "test"))
+    layout = find_layout(root, has_test_share=has_test_share)
+    headers = _headers(root, layout)
+    width, height = (image_size, image_size) if image_size is not None else _one_size(root, headers)
+    shape = (height, width, channels or (1 if all(header.is_grey for header in headers.values()) else 3))
+    check_fits(len(headers) * height * width * shape[2], str(root))
+    splits, done = _read(root, layout, shape, size=None if image_size is None else (width, height))
+    own = next((name for name in VALIDATION if name in splits), None)
     return RawData(
         name=root.resolve().name,
-        classes=classes,
-        train=train,
-        test=test,
-        traits=own_traits(*train.images.shape[1:]),
+        classes=tuple(layout.splits[TRAIN]),
+        train=splits[TRAIN],
+        validation=splits[own] if own else None,
+        test=splits.get(TEST),
+        traits=own_traits(*shape),
+        notes=(
+            *([left_out_line(root, len(headers), layout.left_out)] if layout.left_out else []),
+            *([f"{own}/ is the validation split"] if own else []),
+            *(f"{plural(images, 'image')} {words}" for words, images in sorted(done.items())),
+        ),
     )
 
 
-def _files(root: Path, part: str) -> dict[str, list[Path]]:
-    folder = root / part
-    try:
-        if not folder.is_dir():
-            raise DataError(
-                f"`{root}` has no folder {part}/: an image folder must have train/CLASS/* and test/CLASS/*."
-            )
-        classes = sorted(child for child in folder.iterdir() if child.is_dir())
-        files = {
-            child.name: sorted(file for file in child.iterdir() if file.suffix.lower() in SUFFIXES) for child in classes
-        }
-    except OSError as error:
-        raise DataError(f"`{error.filename}` cannot be read ({error.strerror}): make it readable.") from error
-    empty = [name for name, found in files.items() if not found]
-    if empty:
-        raise DataError(f"`{folder / empty[0]}` has no images ({', '.join(sorted(SUFFIXES))}): add some or remove it.")
-    return files
+def _headers(root: Path, layout: Layout) -> dict[Path, Header]:
+    files = [path for classes in layout.splits.values() for found in classes.values() for path in found.images]
+    faults: list[PictureError] = []
+    headers = dict(_each(files, read_header, faults))
+    if faults:
+        for _ in _each(list(headers), partial(read_picture, channels=3), faults):
+            pass  # only to tell with them, and not at the next try, which others are damaged
+        raise _unusable(root, faults)
+    return headers
 
 
-def _first(files: dict[str, list[Path]], image_size: int | None) -> tuple[tuple[int, int], str]:
-    """Return the (width, height) and the mode that all images must have."""
-    if image_size is not None:
-        return (image_size, image_size), "RGB"
-    path = next(iter(files.values()))[0]
-    with _opened(path) as image:
-        return image.size, image.mode
+def _one_size(root: Path, headers: Mapping[Path, Header]) -> Size:
+    """Return the (width, height) that all images have."""
+    usual = Counter(header.size for header in headers.values()).most_common(1)[0][0]
+    odd = [(path, header.size) for path, header in headers.items() if header.size != usual]
+    if odd:
+        told = listed([f"`{path.relative_to(root)}` {width}x{height}" for path, (width, height) in odd])
+        raise DataError(
+            f"`{root}` has {plural(len(odd), 'image')} of another size than the usual {usual[0]}x{usual[1]} ({told}): "
+            "make all alike, or give --image-size N, which resizes them."
+        )
+    return usual
 
 
-def _read(files: dict[str, list[Path]], size: tuple[int, int], mode: str, *, resize: bool) -> Split:
-    paths = [(path, label) for label, found in enumerate(files.values()) for path in found]
-    images = np.empty((len(paths), size[1], size[0], _CHANNELS[mode]), dtype=np.uint8)
-    for i, (path, _) in enumerate(paths):
-        with _opened(path) as image:
-            if not resize and (image.size, image.mode) != (size, mode):
-                raise DataError(
-                    f"`{path}` is {image.mode} {image.size[0]}x{image.size[1]}, but the first image is "
-                    f"{mode} {size[0]}x{size[1]}: make them alike, or set --set data.image_size=N."
-                )
-            pixels = image.convert(mode).resize(size, Image.Resampling.BILINEAR) if resize else image
-            images[i] = np.asarray(pixels).reshape(images.shape[1:])
-    return Split(images=images, labels=np.array([label for _, label in paths], dtype=np.int64))
+def _read(
+    root: Path, layout: Layout, shape: tuple[int, int, int], *, size: Size | None
+) -> tuple[dict[str, Split], Counter[str]]:
+    """Read all images as `shape`, in the order of their classes; count what was done to them."""
+    splits: dict[str, Split] = {}
+    done: Counter[str] = Counter()
+    faults: list[PictureError] = []
+    for name, classes in layout.splits.items():
+        files = [path for found in classes.values() for path in found.images]
+        images = np.empty((len(files), *shape), dtype=np.uint8)
+        pictures = _each(files, partial(_picture, shape=shape, size=size), faults)
+        for place, (_, picture) in enumerate(pictures):
+            images[place] = picture.pixels
+            done.update(picture.done)
+        labels = np.repeat(np.arange(len(classes)), [len(found.images) for found in classes.values()])
+        splits[name] = Split(images=images, labels=labels.astype(np.int64))
+    if faults:
+        raise _unusable(root, faults)
+    return splits, done
 
 
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """Open an image of 8 bits a channel; whatever a damaged one makes its decoder raise is a DataError."""
-    try:
-        if not path.is_file():  # a pipe would never end
-            raise DataError(f"`{path}` is no file, or a link to none: replace or remove it.")
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=_FORMATS) as image:
-            if image.mode not in _READABLE:
-                raise DataError(
-                    f"`{path}` is an image of mode {image.mode}, but must have 8 bits a channel, grey or colour: "
-                    "convert it."
-                )
-            yield image
-    except DataError:
-        raise
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise DataError(f"`{path}` cannot be read as an image ({reason}): replace or remove it.") from error
+def _picture(path: Path, *, shape: tuple[int, int, int], size: Size | None) -> Picture:
+    picture = read_picture(path, channels=shape[2], size=size)
+    if picture.pixels.shape != shape:  # a PNG may say behind its pixels that it is to be turned
+        height, width, _ = picture.pixels.shape
+        step = "make all alike, or give --image-size N"
+        raise PictureError(path, f"is {width}x{height}, but others are {shape[1]}x{shape[0]}", step)
+    return picture
+
+
+def _each(files: Sequence[Path], read: Callable[[Path], T], faults: list[PictureError]) -> Iterator[tuple[Path, T]]:
+    """Yield what was read of each file that can be used; the faults of the others are added to `faults`."""
+    for path in files:
+        try:
+            yield path, read(path)
+        except PictureError as error:
+            faults.append(error)
+
+
+def _unusable(root: Path, faults: Sequence[PictureError]) -> DataError:
+    if len(faults) == 1:
+        return faults[0]
+    alike: dict[str, list[Path]] = {}
+    for error in faults:
+        alike.setdefault(error.fault, []).append(error.path.relative_to(root))
+    told = "; ".join(f"{listed(paths)}: {fault}" for fault, paths in list(alike.items())[:MOST])
+    return DataError(
+        f"`{root}` has {len(faults):,} images that cannot be used ({told}): replace, convert or remove them."
+    )

@@ -6,14 +6,18 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
 from budgetnas.config.study import DataConfig
-from budgetnas.data.builtin import KNOWN, load_cifar, load_digits, load_digits_hard, load_shapes
-from budgetnas.data.dataset import Dataset, RawData
+from budgetnas.data.builtin import KNOWN, load_digits, load_digits_hard
+from budgetnas.data.cifar import load_cifar, load_shapes
+from budgetnas.data.dataset import Dataset, RawData, Split
 from budgetnas.data.folder import load_folder
 from budgetnas.data.npz import load_npz
-from budgetnas.data.split import hold_out, smallest_class, subset, validation_share
+from budgetnas.data.split import hold_out, subset, validation_share
 from budgetnas.exceptions import DataError, UsageError
-from budgetnas.records.text import is_text
+from budgetnas.records.numbers import plural
+from budgetnas.records.text import is_text, listed
 
 FEWEST_PER_CLASS = 2
 SHAPES = "shapes of "  # before a name: a stand-in for the data set, for a plan only
@@ -27,23 +31,27 @@ def resolve(config: DataConfig, *, has_gpu: bool) -> DataConfig:
 
 
 @lru_cache(maxsize=1)
-def load_dataset(config: DataConfig) -> Dataset:
+def load_dataset(config: DataConfig, channels: int | None = None) -> Dataset:
     """Load, check, cut down and split a data set; the last one stays in memory.
+
+    Args:
+        config: which one, and how.
+        channels: of the images of a folder; decided by them unless given.
 
     Raises:
         DataError: it is not there, not whole, not of the right form, or too large.
     """
-    raw = _load_raw(config)
+    raw = _load_raw(config, channels)
     _check_names(raw)
-    train, validation, test = raw.train, raw.validation, raw.test
+    train, validation, test, notes = raw.train, raw.validation, raw.test, raw.notes
+    if test is None:
+        assert config.test_share is not None, "only a share that was asked for leaves a set without a test split"
+        train, test = hold_out(train, config.test_share)
+        notes = (*notes, f"{config.test_share:.4g} of each class is the test split")
     if config.subset is not None:
         train, test = subset(train, config.subset), subset(test, config.subset)
         validation = None if validation is None else subset(validation, config.subset)
-    if smallest_class(train.labels, len(raw.classes)) < FEWEST_PER_CLASS:
-        raise DataError(
-            f"`{config.dataset}` has a class with fewer than {FEWEST_PER_CLASS} training images, but each needs one "
-            "to learn from and one to validate on: add images or drop the class."
-        )
+    _check_classes(config, raw.classes, train, fewest=FEWEST_PER_CLASS if validation is None else 1)
     side = min(train.images.shape[1:3])
     if config.shift is not None and config.shift >= side:
         raise UsageError(f"`data.shift` is {config.shift}, but must be below the {side} pixels of an image's side.")
@@ -60,10 +68,12 @@ def load_dataset(config: DataConfig) -> Dataset:
             shift=raw.traits.shift if config.shift is None else config.shift,
             flip=raw.traits.flip if config.flip is None else config.flip,
         ),
+        notes=notes,
+        is_own=config.dataset not in KNOWN and not config.dataset.startswith(SHAPES),
     )
 
 
-def _load_raw(config: DataConfig) -> RawData:
+def _load_raw(config: DataConfig, channels: int | None) -> RawData:
     name, path = config.dataset, Path(config.dataset)
     try:
         is_folder, exists = path.is_dir(), path.exists()
@@ -72,6 +82,8 @@ def _load_raw(config: DataConfig) -> RawData:
     known = name in KNOWN
     if config.image_size is not None and (known or not is_folder):
         raise UsageError(f"`data.image_size` is {config.image_size}, but only image folders are resized: leave it out.")
+    if config.test_share is not None and known:
+        raise UsageError(f"`data.test_share` is {config.test_share:g}, but {name} has a test split: leave it out.")
     if name.startswith(SHAPES) and name.removeprefix(SHAPES) in ("cifar10", "cifar100"):
         return load_shapes(name.removeprefix(SHAPES))
     if name == "digits":
@@ -81,13 +93,24 @@ def _load_raw(config: DataConfig) -> RawData:
     if known:
         return load_cifar(name, Path(config.dir))
     if is_folder:
-        return load_folder(path, config.image_size)
+        return load_folder(path, config.image_size, channels, has_test_share=config.test_share is not None)
     if not exists:
         raise DataError(
             f"`--dataset` is {name[:200]!r}, but must be auto, {', '.join(KNOWN)}, or the path of an .npz file "
             "or an image folder that exists."
         )
-    return load_npz(path)
+    return load_npz(path, has_test_share=config.test_share is not None)
+
+
+def _check_classes(config: DataConfig, classes: tuple[str, ...], train: Split, *, fewest: int) -> None:
+    counts = np.bincount(train.labels, minlength=len(classes))
+    few = [f"{name} ({count})" for name, count in zip(classes, counts, strict=True) if count < fewest]
+    if few:
+        needs = "one to learn from" + (" and one to validate on" if fewest > 1 else "")
+        raise DataError(
+            f"`{config.dataset}` has classes with fewer than {plural(fewest, 'training image')} ({listed(few)}), but "
+            f"each needs {needs}: add images or drop the class."
+        )
 
 
 def _check_names(raw: RawData) -> None:

@@ -3,51 +3,84 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from budgetnas.data.dataset import RawData, Split, Traits
+from budgetnas.data.arrays import check_range, read_classes, read_images, read_labels
+from budgetnas.data.dataset import VALIDATION, RawData, Split, Traits
+from budgetnas.data.likely import SHARE, file_step, keys_step
 from budgetnas.data.memory import check_fits
 from budgetnas.exceptions import DataError
+from budgetnas.records.text import listed
 
-KEYS = ("x_train", "y_train", "x_test", "y_test")
 CLASSES = "classes"
-FORM = "x_train, y_train, x_test, y_test; uint8 images NHWC or NHW, integer labels 0..C-1"
+FORM = "it must hold x_train, y_train, x_test, y_test; uint8 images NHWC or NHW, integer labels 0..C-1"
+_ALL = ("x", "y")
+END = ".npy"
+Keys = tuple[str, str]
 
 
-def load_npz(path: Path) -> RawData:
-    """Read `x_train, y_train, x_test, y_test` (uint8 NHWC or NHW; integer labels) and, if there, `classes`.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Members:
+    """The arrays of a file: names of images and labels, by split; all that are read; the others."""
 
-    Nothing in the file can run code: object arrays are refused.
+    splits: dict[str, Keys]
+    names: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def load_npz(path: Path, *, has_test_share: bool = False) -> RawData:
+    """Read `x_train, y_train, x_test, y_test` (uint8 NHWC or NHW; integer labels) and, if there, `x_valid, y_valid`.
+
+    `classes` holds the names of the classes, if it is there. Nothing in the file can run code: object arrays are
+    refused.
+
+    Args:
+        path: of the file.
+        has_test_share: whether test images are to be taken out of `x_train`, or of `x` where nothing else is there.
 
     Raises:
         DataError: the file is missing, truncated, foreign, inconsistent, or too large for memory.
     """
     try:
-        _check_headers(path)
-        with np.load(path, allow_pickle=False) as pack:
-            # By their whole names: a member `x_train` would be read in place of `x_train.npy`, which was checked.
-            arrays = {key: pack[f"{key}.npy"] for key in KEYS}
-            names = pack[f"{CLASSES}.npy"] if CLASSES in pack.files else None
+        members, arrays = _read(path, has_test_share=has_test_share)
     except DataError:
         raise
     except Exception as error:  # a foreign file can make zipfile, numpy and the decompressors raise anything
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise DataError(f"`{path}` cannot be read as .npz ({reason}): it must hold {FORM}.") from error
-    images = {key: _images(path, key, arrays[key]) for key in ("x_train", "x_test")}
-    if images["x_train"].shape[1:] != images["x_test"].shape[1:]:
-        raise DataError(
-            f"`{path}` has images of {images['x_train'].shape[1:]} in x_train and {images['x_test'].shape[1:]} in "
-            "x_test (height, width, channels), but they must be alike: save both in one size."
-        )
-    classes = _class_names(path, arrays["y_train"], names)
-    train, test = (
-        Split(images=images[f"x_{part}"], labels=_labels(path, arrays, part, len(classes)))
-        for part in ("train", "test")
+        step = "save images of one size, labels and names as plain arrays" if "Object arrays" in reason else FORM
+        raise DataError(f"`{path}` cannot be read as .npz ({reason}): {file_step(path) or step}.") from error
+    images = {x: read_images(path, x, arrays[x], arrays[y]) for x, y in members.splits.values()}
+    first, y_train = members.splits["train"]
+    for x, found in images.items():
+        if found.shape[1:] != images[first].shape[1:]:
+            raise DataError(
+                f"`{path}` has images of {images[first].shape[1:]} in {first} and {found.shape[1:]} in {x} (height, "
+                "width, channels), but they must be alike: save all in one size."
+            )
+    labels = {y: read_labels(path, y, arrays[y], len(images[x])) for x, y in members.splits.values()}
+    classes = read_classes(path, y_train, labels[y_train], arrays.get(CLASSES))
+    splits = {
+        part: Split(images=images[x], labels=check_range(path, y, labels[y], len(classes)))
+        for part, (x, y) in members.splits.items()
+    }
+    own = members.splits.get("validation")
+    return RawData(
+        name=path.stem,
+        classes=classes,
+        train=splits["train"],
+        validation=splits.get("validation"),
+        test=splits.get("test"),
+        traits=own_traits(*images[first].shape[1:]),
+        notes=(
+            *([f"left out of the file: {listed(members.left_out)}"] if members.left_out else []),
+            *([f"{own[0]} is the validation split"] if own else []),
+        ),
     )
-    return RawData(name=path.stem, classes=classes, train=train, test=test, traits=own_traits(*train.images.shape[1:]))
 
 
 def own_traits(height: int, width: int, channels: int) -> Traits:
@@ -55,68 +88,61 @@ def own_traits(height: int, width: int, channels: int) -> Traits:
     return Traits(shift=min(height, width) // 8, flip=channels == 3)
 
 
-def _check_headers(path: Path) -> None:
-    total = 0
+def _read(path: Path, *, has_test_share: bool) -> tuple[_Members, dict[str, npt.NDArray[Any]]]:
     with zipfile.ZipFile(path) as pack:
-        there = [key for key in (*KEYS, CLASSES) if f"{key}.npy" in pack.namelist()]
-        missing = [key for key in KEYS if key not in there]
-        if missing:
-            raise DataError(f"`{path}` has no {', '.join(missing)}: it must hold {FORM}.")
-        for key in there:
-            with pack.open(f"{key}.npy") as file:
-                version = np.lib.format.read_magic(file)
-                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-                shape, _, dtype = read(file)
-            size = dtype.itemsize
-            for length in shape:
-                size *= max(0, length)  # a negative one must not make room for another array; numpy refuses it
-            total += size
-    check_fits(total, str(path))
+        members = _members(path, pack.namelist(), has_test_share=has_test_share)
+        check_fits(sum(read_header(pack, name)[1] for name in members.names), str(path))
+    with np.load(path, allow_pickle=False) as arrays:
+        # By their whole names: a member `x_train` would be read in place of `x_train.npy`, which was checked.
+        return members, {name: arrays[name + END] for name in members.names}
 
 
-def _images(path: Path, key: str, images: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    if images.dtype != np.uint8 or images.ndim not in (3, 4) or 0 in images.shape:
+def _members(path: Path, files: list[str], *, has_test_share: bool) -> _Members:
+    """Decide which arrays are which split.
+
+    Raises:
+        DataError: some are missing, or two are of one split.
+    """
+    there = {file.removesuffix(END) for file in files if file.endswith(END)}
+    splits = {"train": ("x_train", "y_train")}
+    if has_test_share and not there & {*splits["train"]}:
+        splits = {"train": _ALL}
+    own = [keys for keys in ((f"x_{name}", f"y_{name}") for name in VALIDATION) if there & {*keys}]
+    if len(own) > 1:
         raise DataError(
-            f"`{path}` holds {images.dtype} {images.shape} as {key}, but must hold uint8 images, NHWC or NHW, "
-            "at least one: convert and save them so."
+            f"`{path}` has {' and '.join(x for x, _ in own)}, but only one can be the validation split: leave one out."
         )
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.shape[3] > 16:
-        raise DataError(
-            f"`{path}` holds {images.shape[3]} channels in {key}, but the last axis must be 1 to 16 channels: "
-            "save the images as NHWC."
-        )
-    return np.ascontiguousarray(images, dtype=np.uint8)
+    if own:
+        splits["validation"] = own[0]
+    if not has_test_share:
+        splits["test"] = ("x_test", "y_test")
+    elif there >= {"x_test", "y_test"}:
+        raise DataError(f"`data.test_share` is given, but `{path}` has a test split, x_test: leave it out.")
+    missing = [name for keys in splits.values() for name in keys if name not in there]
+    if missing:
+        holds = f" (it holds {listed(sorted(file.removesuffix(END) for file in files))})" if files else ""
+        step = keys_step(files) or FORM
+        if set(missing) & {*splits.get("validation", ())}:
+            step = f"save it too, or leave the other of {' and '.join(splits['validation'])} out"
+        elif there >= {*_ALL} or set(missing) <= {"x_test", "y_test"}:
+            step = SHARE
+        raise DataError(f"`{path}` has no {', '.join(missing)}{holds}: {step}.")
+    names = [name for keys in splits.values() for name in keys] + [CLASSES] * (CLASSES in there)
+    left_out = set(files) - {name + END for name in names}
+    return _Members(
+        splits=splits,
+        names=tuple(names),
+        left_out=tuple(sorted(file.removesuffix(END) for file in left_out)),
+    )
 
 
-def _class_names(path: Path, labels: npt.NDArray[np.generic], names: npt.NDArray[np.generic] | None) -> tuple[str, ...]:
-    if labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels):
-        raise DataError(
-            f"`{path}` holds {labels.dtype} {labels.shape} as y_train, but must hold one integer label per image."
-        )
-    count = int(labels.max()) + 1
-    if names is not None:
-        if names.ndim != 1 or names.dtype.kind != "U" or len(names) < 2:
-            raise DataError(f"`{path}` holds {names.dtype} {names.shape} as classes, but must hold a list of names.")
-        return tuple(str(name) for name in names)
-    if not 2 <= count <= len(labels):
-        raise DataError(
-            f"`{path}` holds labels up to {count - 1} in y_train, but must hold 0..C-1 of 2 classes or more."
-        )
-    return tuple(str(label) for label in range(count))
-
-
-def _labels(path: Path, arrays: dict[str, npt.NDArray[np.generic]], part: str, classes: int) -> npt.NDArray[np.int64]:
-    key, labels, images = f"y_{part}", arrays[f"y_{part}"], arrays[f"x_{part}"]
-    if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
-        raise DataError(
-            f"`{path}` has {len(images)} images in x_{part}, but {labels.dtype} {labels.shape} in {key}: "
-            "give one integer label per image."
-        )
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= classes:
-        raise DataError(
-            f"`{path}` has labels from {low} to {high} in {key}, but they must lie in 0..{classes - 1}: relabel them."
-        )
-    return labels.astype(np.int64)
+def read_header(pack: zipfile.ZipFile, name: str) -> tuple[np.dtype[Any], int]:
+    """Return the type of an array, and how many bytes it has, by its header."""
+    with pack.open(name + END) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+    size = dtype.itemsize
+    for length in shape:
+        size *= max(0, length)  # a negative one must not make room for another array; numpy refuses it
+    return dtype, size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from budgetnas.data.dataset import Labels, Split
+from budgetnas.data.dataset import Split
 
 _SMALL = 10_000
 
@@ -42,11 +42,6 @@ def choose(split: Split, per_class: int) -> tuple[Split, Split]:
     for label in np.unique(split.labels):
         chosen[rng.permutation(np.flatnonzero(split.labels == label))[:per_class]] = True
     return _take(split, chosen), _take(split, ~chosen)
-
-
-def smallest_class(labels: Labels, classes: int) -> int:
-    """Return how many images the rarest class has."""
-    return int(np.bincount(labels, minlength=classes).min())
 
 
 def _take(split: Split, mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Split:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.complexity.counter import count
 from budgetnas.config.recipe import Recipe, write_recipe
+from budgetnas.config.study import DataConfig
 from budgetnas.exceptions import DataError, StorageError
 from budgetnas.export.arch import ARCH, FORMAT, read_arch
 from budgetnas.export.card import card
@@ -23,6 +24,7 @@ from budgetnas.export.ledger import ledger_csv
 from budgetnas.export.manifest import MANIFEST, make_manifest, read_manifest, read_member
 from budgetnas.export.names import rename_from_source, rename_to_source
 from budgetnas.export.onnx_graph import MISSING, onnx_bytes
+from budgetnas.export.reading import write_reading
 from budgetnas.export.source import model_source
 from budgetnas.models.build import build_model
 from budgetnas.models.weights import read_state, unpack
@@ -42,6 +44,7 @@ class Certified:
         classes: names of the classes.
         dataset: name of the data set.
         fingerprint: SHA-256 of all of it.
+        source: how the data set was asked for; None where that was not recorded.
         notice: what a reader of any result on it must know; "" for nothing.
         mean: per channel, by which raw [0, 255] pixels are normalised.
         std: per channel, likewise.
@@ -58,6 +61,7 @@ class Certified:
     classes: tuple[str, ...]
     dataset: str
     fingerprint: str
+    source: DataConfig | None
     notice: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -118,7 +122,8 @@ def write_certificate(folder: Path, net: Certified, *, with_preprocessing: bool 
         RECIPE: write_recipe(net.recipe).encode(),
         CARD: card(net.arch(), net.results, net.provenance, has_onnx=onnx is not None).encode(),
     }
-    provenance = {**net.provenance, "data": {"name": net.dataset, "fingerprint": net.fingerprint}}
+    data = {"name": net.dataset, "fingerprint": net.fingerprint, **(write_reading(net.source) if net.source else {})}
+    provenance = {**net.provenance, "data": data}
     files[MANIFEST] = dump_json(make_manifest(net.spec.id, files, provenance))
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from budgetnas.exceptions import StorageError
 from budgetnas.storage.files import digest, inside, parse_json, read_bytes, read_file
 
 MANIFEST = "MANIFEST.json"
+BEST = "best"  # folder of the winner's certificate, below that of its run
 FORMAT = 1
 
 

@@ -29,6 +29,7 @@ from budgetnas.export.ledger import ledger_csv, reconcile
 from budgetnas.export.manifest import MANIFEST, read_manifest, read_member
 from budgetnas.export.onnx_check import OnnxMissingError, explain, run_onnx, takes_raw_pixels
 from budgetnas.export.predict import logits, normalised
+from budgetnas.export.reading import read_reading
 from budgetnas.export.source import model_source
 from budgetnas.models.weights import read_state
 from budgetnas.storage.files import parse_json
@@ -66,6 +67,7 @@ def verify(folder: Path, data: Dataset | None = None) -> Iterator[Check]:
     """
     try:
         manifest = read_manifest(folder)
+        read_reading(manifest)
     except BudgetNASError as error:
         yield Check(name=MANIFEST, passed=False, told=str(error))
         return
@@ -223,7 +225,7 @@ def _accuracy(
     """Test the network; images whose top two logits nearly tie may go the other way on another machine."""
     own = parse_json(files[RESULTS], where=Path(RESULTS))["this_network"]
     if data.shape != shape:
-        raise StorageError(f"{data.name} has other images or classes than the network")
+        raise StorageError(f"{data.name} has {_told(data.shape)}, but the network takes {_told(shape)}")
     values = logits(_network(files, spec, shape), data.test.images, arch)
     top = values.topk(2, dim=1).values
     near = torch.nonzero(top[:, 0] - top[:, 1] < TIE).flatten().tolist()
@@ -235,6 +237,10 @@ def _accuracy(
     if len(data.test) != own["test_images"] or abs(correct - own["test_correct"]) > len(near):
         raise StorageError(f"{told}{ties}{other}")
     return f"{told}{ties}{other}"
+
+
+def _told(shape: DataShape) -> str:
+    return f"images of {shape.channels}x{shape.height}x{shape.width} in {shape.classes} classes"
 
 
 def _some(numbers: list[int]) -> str:

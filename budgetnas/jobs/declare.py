@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.complexity.counter import count
 from budgetnas.config.models import NamedModel
+from budgetnas.config.reader import build
 from budgetnas.config.recipe import Recipe, load_recipe
 from budgetnas.config.study import DataConfig
 from budgetnas.data.dataset import Dataset
@@ -31,9 +32,7 @@ class Wishes:
         recipe: name or path.
         precision: instead of the recipe's.
         repeats: seeds of each network, from 0.
-        dataset: as in `DataConfig`.
-        data_dir: where downloaded data sets live.
-        subset: images of each class to keep in each split.
+        data: keys and values of `DataConfig`, those that are named.
         epochs: length of a network's training, or where to stop the report's.
         seed: of everything random.
         device: "auto", "cpu", "cuda" or "mps".
@@ -46,9 +45,7 @@ class Wishes:
     recipe: str | None
     precision: Literal["auto", "fp32", "bf16"] | None
     repeats: int | None
-    dataset: str | None
-    data_dir: str | None
-    subset: int | None
+    data: Mapping[str, Any]
     epochs: int | None
     seed: int | None
     device: str | None
@@ -136,18 +133,12 @@ def _recipe(wishes: Wishes, record: Record | None, name: str) -> Recipe:
 
 def _data(wishes: Wishes, record: Record | None, dataset: str) -> DataConfig:
     source = record.source() if record else DataConfig(dataset=dataset)
-    if source is None and wishes.dataset is None:
+    if source is None and "dataset" not in wishes.data:
         raise UsageError(
             f"`--dataset` is missing, and `{wishes.folder}` does not say where its images lie: give the path of "
             f"{record.setup.data.name if record else dataset}."
         )
-    source = source or DataConfig()
-    return replace(
-        source,
-        dataset=source.dataset if wishes.dataset is None else wishes.dataset,
-        dir=source.dir if wishes.data_dir is None else wishes.data_dir,
-        subset=source.subset if wishes.subset is None else wishes.subset,
-    )
+    return build(DataConfig, {**asdict(source or DataConfig()), **wishes.data}, "data")
 
 
 def _job(

@@ -78,10 +78,15 @@ class Job:
         return run.candidate.origin, run.candidate.spec.id, phases, run.repeat, self.length(run)
 
     def identity(self) -> dict[str, Any]:
-        """Return everything that a training's numbers depend on, the network and its length aside."""
+        """Return everything that a training's numbers depend on, the network and its length aside.
+
+        How its images are moved and mirrored is named only where the data set does not decide it.
+        """
+        named = {f"data.{key}": getattr(self.setting.data, key) for key in ("flip", "shift")}
         return {
             **{f"recipe.{key}": value for key, value in asdict(self.recipe).items() if key != "description"},
             "data.fingerprint": self.setting.fingerprint,
+            **{key: value for key, value in named.items() if value is not None},
             "learns_from": self.learns_from,
             "watches": self.watches,
             "seed": self.seed,

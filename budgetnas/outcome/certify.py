@@ -9,6 +9,7 @@ from typing import Any
 
 from budgetnas.exceptions import UsageError
 from budgetnas.export.certificate import Certified, write_certificate
+from budgetnas.export.manifest import BEST
 from budgetnas.outcome.result import SearchResult, read_result
 from budgetnas.outcome.setup import Setup, TrainingsSetup, read_trainings_setup
 from budgetnas.outcome.worth import compare, verdict
@@ -21,7 +22,6 @@ from budgetnas.storage.files import inside, read_bytes
 from budgetnas.storage.study import read_study
 
 _PROVENANCE = ("command", "started", "hardware", "versions", "git_commit")
-BEST = "best"  # below the folder of a run: the winner
 _LUCK = (
     "It was chosen by validation accuracy among networks of one search, so that number is a little too good; the test "
     "set was read after the choice."
@@ -91,6 +91,7 @@ def _certified(
         classes=setup.data.classes,
         dataset=setup.data.name,
         fingerprint=setup.data.fingerprint,
+        source=setup.source,
         notice=setup.data.notice,
         mean=setup.mean,
         std=setup.std,

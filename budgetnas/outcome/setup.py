@@ -101,6 +101,11 @@ class Setup:
         return self.tiers[-1].cap
 
     @property
+    def source(self) -> DataConfig:
+        """How the data set was asked for, "auto" decided."""
+        return self.study.data
+
+    @property
     def space(self) -> ResNetSpace:
         """The search space."""
         return self.study.space.space(self.data.shape)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from budgetnas.arch.spec import DataShape
 from budgetnas.complexity.counter import count
 from budgetnas.config.study import FOUND_CONTROLS, flatten
+from budgetnas.data.doubts import doubts
 from budgetnas.outcome.setup import CALIBRATION, SEARCH
 from budgetnas.pipeline.controls import controls
 from budgetnas.pipeline.shorter import LONGEST_SECONDS, bought, shorter
@@ -35,6 +36,7 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
             f"images of {shape.channels}x{shape.height}x{shape.width}, {shape.classes} classes; "
             f"shift {data.traits.shift}, {'mirrored' if data.traits.flip else 'not mirrored'}",
         ),
+        *([("read", "; ".join(data.notes))] if data.notes else []),
         (
             "space",
             f"{prepared.space_size:,} networks: {low}-{high} stages, {space.blocks[0]}-{space.blocks[1]} blocks, "
@@ -65,6 +67,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
     return {
         "run": f"{plan.prepared.config.output.dir}/{plan.prepared.name}",
         "notice": plan.prepared.data.traits.notice or None,
+        "doubts": list(doubts(plan.prepared.data)),
         "seconds": plan.seconds,
         "images_per_second": 1 / plan.usual.step,
         "costs": [asdict(cost) for cost in plan.costs],

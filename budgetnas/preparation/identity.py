@@ -17,6 +17,7 @@ from budgetnas.preparation.prepare import Prepared
 
 _TOLD = 4
 _RUNGS = "proxy.rungs"
+_IMAGES = "data.fingerprint"
 
 
 def identity_of(prepared: Prepared, kind: str) -> dict[str, Any]:
@@ -71,14 +72,16 @@ def hold_identity(
     changed = changes(recorded, identity)
     if not changed:
         return
-    saved, keep = "", ""
+    saved, keep, images = "", "", ""
+    if _IMAGES in changed:
+        images = "; the images have changed, or this version reads them in another way than the one that started it"
     if kept_in is not None:
         saved = f" (saved in `{kept_in}`)"
         if has_rungs and all(key.startswith("full.") for key in changed):
             keep = f" with --set proxy.from_run={kept_in.parent}, which keeps the short trainings"
     raise StudyMismatchError(
-        f"`{what}` was started with other settings ({told(changed)}): use the original ones{saved}, or choose another "
-        f"--name{keep}."
+        f"`{what}` was started with other settings ({told(changed)}{images}): use the original ones{saved}, or choose "
+        f"another --name{keep}."
     )
 
 

@@ -71,8 +71,11 @@ def test_values_out_of_range(capsys, tmp_path, words, said):
     assert said in refuse(capsys, tmp_path, 2, *words, "--max-params", "1e5", "--dataset", "digits")
 
 
-def test_data_that_are_not_there_or_not_right(capsys, tmp_path, make_npz):
+def test_data_that_are_not_there_or_not_right(capsys, tmp_path, make_npz, make_folder):
+    flat = str(make_folder(parts=("",)))
     for words, said in (
+        (("--dataset", flat), "it looks like a folder per class, so give --test-share 0.2"),
+        (("--dataset", str(make_npz()), "--test-share", "0.2"), "`--test-share` is given, but"),
         (("--dataset", "no/such.npz"), "`--dataset` is 'no/such.npz'"),
         (("--dataset", str(make_npz(y_train=np.arange(7)))), "60 images in x_train"),
         (("--dataset", str(tmp_path)), "has no folder train/"),

@@ -140,7 +140,7 @@ def test_an_image_file_is_never_handed_to_another_program(finished, tmp_path, ca
             (tmp_path / "images" / split / label / "1.png").write_bytes(eps)
     image = tmp_path / "images" / "test" / "a" / "1.png"
     assert main(["predict", str(finished / "best"), str(image)]) == 1
-    assert "is no readable image" in capsys.readouterr().err
+    assert "cannot be read as an image" in capsys.readouterr().err
     assert main(["search", "--max-params", "60k", "--device", "cpu", "--dataset", str(tmp_path / "images")]) == 1
     assert "cannot be read as an image" in capsys.readouterr().err
     assert ran == []
@@ -169,3 +169,12 @@ def test_no_data_set_study_or_recipe_runs_code(tmp_path, marker, capsys, monkeyp
     for words in (["--dataset", "own.npz"], ["--dataset", "images"], ["own.toml"], ["--set", "full.recipe=own.toml"]):
         assert main([*base, *words]) in (1, 2)
         assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("make", [*HOSTILE, npz_of_pickles, npz_of_objects])
+@pytest.mark.parametrize("name", ["own.npz", "own.pkl", "own.npy", "own.png", "own"])
+def test_nothing_that_is_to_be_classified_runs_code(finished, tmp_path, marker, capsys, make, name):
+    (tmp_path / name).write_bytes(make(marker))
+    assert main(["predict", str(finished), str(tmp_path / name), "--csv", str(tmp_path / "out.csv")]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "out.csv").exists()

@@ -4,25 +4,28 @@ import argparse
 
 import pytest
 
+from budgetnas.cli.keys import KEYS
 from budgetnas.cli.main import COMMANDS, main, make_parser
-from budgetnas.cli.studies import KEYS
 from budgetnas.config.study import StudyConfig, flatten
 
+DATA = {"--dataset", "--data-dir", "--subset", "--image-size", "--test-share"}
+
+
 SEARCH = """
-    --max-params --trials --dataset --data-dir --subset --out --name --seed --device --workers --sampler --promote
-    --full-epochs --max-hours --storage --set --dry-run --no-paper-models --json
+    --max-params --trials --out --name --seed --device --workers --sampler --promote --full-epochs
+    --max-hours --storage --set --dry-run --no-paper-models --json
 """
 
 
 CALIBRATE = """
-    --max-params --networks --lengths --dataset --data-dir --subset --out --name --seed --device --workers --full-epochs
-    --max-hours --storage --set --dry-run --json
+    --max-params --networks --lengths --out --name --seed --device --workers --full-epochs --max-hours
+    --storage --set --dry-run --json
 """
 
 
 TRAIN = """
-    --blocks --widths --stem-width --epochs --recipe --precision --repeats --dataset --data-dir --subset --seed --device
-    --workers --threads --max-minutes --out --name --json
+    --blocks --widths --stem-width --epochs --recipe --precision --repeats --set --seed --device --workers
+    --threads --max-minutes --out --name --json
 """
 
 
@@ -36,12 +39,12 @@ def options(name: str) -> set[str]:
 
 
 def test_the_options_of_every_command_are_frozen():
-    assert options("search") == set(SEARCH.split())
-    assert options("calibrate") == set(CALIBRATE.split())
+    assert options("search") == DATA | set(SEARCH.split())
+    assert options("calibrate") == DATA | set(CALIBRATE.split())
     assert options("best") == {"--max-params", "--storage", "--json"}
     assert options("export") == {"--trial", "--out", "--with-preprocessing", "--storage", "--json"}
-    assert options("verify") == {"--dataset", "--data-dir", "--json"}
-    assert options("predict") == {"--top", "--json"}
+    assert options("verify") == DATA | {"--json"}
+    assert options("predict") == {"--top", "--csv", "--columns", "--json"}
     assert options("report") == {"--storage", "--json"}
     assert options("list") == {"--json"}
     assert options("doctor") == {"--out", "--data-dir", "--json"}
@@ -49,8 +52,8 @@ def test_the_options_of_every_command_are_frozen():
     assert options("count") == SHAPE | {"--blocks", "--widths", "--stem-width", "--table"}
     assert options("space") == SHAPE | {"--set", "--html"}
     assert options("fit") == SHAPE | {"--blocks", "--widths", "--step"}
-    assert options("train") == set(TRAIN.split())
-    assert options("reproduce") == set(TRAIN.split()) - {"--blocks", "--widths", "--stem-width"} | {"--models"}
+    assert options("train") == DATA | set(TRAIN.split())
+    assert options("reproduce") == options("train") - {"--blocks", "--widths", "--stem-width"} | {"--models"}
 
 
 def test_every_option_sets_a_key_that_exists():

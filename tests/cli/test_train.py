@@ -209,7 +209,7 @@ def test_the_reports_models_stand_beside_what_it_reported(budgetnas, make_npz, t
         (("train", *NET, "--repeats", "0"), "`--repeats` is 0"),
         (("train", *NET, "--max-minutes", "0"), "`--max-minutes` is 0"),
         (("train", *NET, "--recipe", "paper2000"), "not among the shipped names"),
-        (("train", *NET[:-2], "--name", "../up"), "`output.name` is '../up'"),
+        (("train", *NET[:-2], "--name", "../up"), "`--name` is '../up'"),
         (("train", "--blocks", "1", "--widths", "8,8,8"), "`widths` has 3 values"),
         (("train", *NET, "--recipe", "paper200"), "`recipe.mean` and `recipe.std` have 3 and 3 values"),
         (("train", *NET, "--device", "cuda:9"), "`--device` is cuda:9"),

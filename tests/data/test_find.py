@@ -52,4 +52,6 @@ def test_files_count_only_when_they_are_whole(small_cifar100):
     next(data.glob("*.tar.gz")).unlink()
     broken = cifar100(data)
     assert broken.is_here is False
-    assert "is not whole; its first use downloads" in broken.told
+    assert (
+        "is damaged (test has another checksum (MD5) than the published file); its first use downloads" in broken.told
+    )

@@ -1,18 +1,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.config.study import DataConfig
 from budgetnas.data.builtin import _all_digits
 from budgetnas.data.load import SHAPES, load_dataset, resolve
 from budgetnas.data.npz import load_npz
-from budgetnas.exceptions import BudgetNASError, DataError, UsageError
+from budgetnas.exceptions import DataError, UsageError
 
 HARD_FINGERPRINT = "6f67471cf220b9986bf03dc605880fa08d7a74725cb4e625a2eda9e37c5adb1d"
 
@@ -89,10 +87,11 @@ LABELS = np.repeat(np.arange(3), 20)
     [
         ({"y_test": None}, "has no y_test"),
         ({"y_train": LABELS[:-1]}, r"60 images in x_train, but int64 \(59,\)"),
-        ({"y_test": LABELS + 1}, r"labels from 1 to 3 in y_test, but they must lie in 0\.\.2"),
+        ({"y_test": LABELS + 1}, r"labels from 1 to 3 in y_test, but they must lie in 0\.\.2: do labels begin at 1\?"),
         ({"y_train": LABELS - 1}, "labels from -1 to 1"),
         ({"y_train": LABELS * 10**6}, "labels up to 2000000"),
-        ({"y_train": LABELS * 2}, "fewer than 2 training images"),
+        ({"y_train": LABELS * 2}, r"classes 1, 3 have no images in y_train: number them without gaps"),
+        ({"y_train": np.where(np.arange(60), 0, 1), "y_test": LABELS * 0}, r"fewer than 2 training images \(1 \(1\)\)"),
         ({"y_train": LABELS.astype(float)}, "float64"),
         ({"y_train": LABELS * 0}, "2 classes or more"),
         ({"x_train": np.zeros((60, 8, 8, 3))}, r"float64 \(60, 8, 8, 3\) as x_train"),
@@ -168,50 +167,37 @@ def test_data_beyond_memory_are_refused_from_their_header(make_npz, tmp_path):
         load_npz(path)
 
 
-def folder(root: Path, *, modes=("RGB", "RGB"), sizes=((8, 8), (8, 8)), parts=("train", "test"), classes=("a", "b")):
-    rng = np.random.default_rng(0)
-    for part in parts:
-        for name, mode, size in zip(classes, modes, sizes, strict=True):
-            target = root / part / name
-            target.mkdir(parents=True)
-            for i in range(6):
-                pixels = rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-                Image.fromarray(pixels).convert(mode).save(target / f"{i}.png")
-    return root
+def test_a_share_of_each_class_is_the_test_split_where_there_is_none_and_always_the_same(make_npz, make_folder):
+    rng = np.random.default_rng(1)
+    images = rng.integers(0, 256, (60, 8, 8, 3), dtype=np.uint8)
+    flat = make_npz(name="flat.npz", x_train=None, y_train=None, x_test=None, y_test=None, x=images, y=LABELS)
+    data = load_dataset(DataConfig(dataset=str(flat), test_share=0.25))
+    assert np.bincount(data.test.labels).tolist() == [5, 5, 5]
+    assert len(data.train) + len(data.validation) == 45
+    parts = (data.train, data.validation, data.test)
+    assert sorted(one.tobytes() for part in parts for one in part.images) == sorted(one.tobytes() for one in images)
+    assert "0.25 of each class is the test split" in data.notes
+    load_dataset.cache_clear()
+    assert load_dataset(DataConfig(dataset=str(flat), test_share=0.25)).fingerprint == data.fingerprint
+    whole = make_folder(parts=("train", "valid"))
+    for root, validation in ((whole, 12), (whole / "train", 2)):
+        found = load_dataset(DataConfig(dataset=str(root), test_share=0.2))
+        assert (len(found.test), len(found.validation), found.classes) == (2, validation, ("a", "b"))
 
 
-def test_an_image_folder_is_read(tmp_path):
-    data = load_dataset(DataConfig(dataset=str(folder(tmp_path / "set", modes=("L", "L"), sizes=((6, 8),) * 2))))
-    assert data.classes == ("a", "b")
-    assert data.train.images.shape[1:] == (8, 6, 1)
+def test_a_share_is_refused_where_there_is_a_test_split(make_npz, make_folder):
+    for dataset, error in (("digits", UsageError), (make_npz(), DataError), (make_folder(), DataError)):
+        with pytest.raises(error, match=r"`data\.test_share` is .* test split.*: leave it out"):
+            load_dataset(DataConfig(dataset=str(dataset), test_share=0.2))
+    for share in (0.0, 1.0, -0.2, 20.0):
+        with pytest.raises(UsageError, match="must be above 0 and below 1"):
+            DataConfig(test_share=share)
 
 
-def test_mixed_images_are_refused_unless_resized(tmp_path):
-    mixed = folder(tmp_path / "mixed", modes=("RGB", "L"), sizes=((8, 8), (9, 8)))
-    with pytest.raises(DataError, match=r"b/0\.png` is L 9x8, but the first image is RGB 8x8"):
-        load_dataset(DataConfig(dataset=str(mixed)))
-    data = load_dataset(DataConfig(dataset=str(mixed), image_size=10))
-    assert data.train.images.shape[1:] == (10, 10, 3)
-
-
-def test_wrong_folders_are_named(tmp_path):
-    with pytest.raises(DataError, match="no folder test/"):
-        load_dataset(DataConfig(dataset=str(folder(tmp_path / "one", parts=("train",)))))
-    two = folder(tmp_path / "two")
-    (two / "test" / "b").rename(two / "test" / "c")
-    with pytest.raises(DataError, match=r"only one of train/ and test/ \(b, c\)"):
-        load_dataset(DataConfig(dataset=str(two)))
-    three = folder(tmp_path / "three")
-    (three / "train" / "a" / "0.png").write_bytes(b"no image")
-    with pytest.raises(BudgetNASError, match="cannot be read as an image"):
-        load_dataset(DataConfig(dataset=str(three)))
-    four = folder(tmp_path / "four")
-    image = four / "train" / "b" / "3.png"
-    image.write_bytes(image.read_bytes()[:60])
-    five = folder(tmp_path / "five")
-    Image.fromarray(np.full((8, 8), 60_000, np.uint16)).save(five / "train" / "a" / "0.png")
-    for size in (None, 8):
-        with pytest.raises(DataError, match=r"of mode I;16, but must have 8 bits a channel"):
-            load_dataset(DataConfig(dataset=str(five), image_size=size))
-    with pytest.raises(BudgetNASError, match=r"b/3\.png"):
-        load_dataset(DataConfig(dataset=str(four)))
+def test_one_image_to_learn_from_is_enough_where_validation_is_given(make_npz):
+    few = {"x_train": np.arange(2 * 64, dtype=np.uint8).reshape(2, 8, 8), "y_train": np.arange(2)}
+    others = {"x_test": few["x_train"], "y_test": np.arange(2)}
+    with pytest.raises(DataError, match="one to learn from and one to validate on"):
+        load_dataset(DataConfig(dataset=str(make_npz(**few, **others))))
+    data = load_dataset(DataConfig(dataset=str(make_npz(**few, **others, x_val=few["x_train"], y_val=np.arange(2)))))
+    assert (len(data.train), len(data.validation)) == (2, 2)

@@ -10,6 +10,7 @@ import torch
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.config.recipe import Recipe
+from budgetnas.config.study import DataConfig
 from budgetnas.export.certificate import Certified
 from budgetnas.models.build import build_model
 from budgetnas.models.weights import pack
@@ -78,6 +79,7 @@ def made(spec=None, shape=None, **changes):
         classes=tuple(f"class {i}" for i in range(shape.classes)),
         dataset="own",
         fingerprint="0" * 64,
+        source=DataConfig(dataset="own.npz"),
         notice="",
         mean=(120.0, 110.5, 100.25)[: shape.channels],
         std=(60.0, 55.5, 50.25)[: shape.channels],

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from made_networks import made
 from PIL import Image
 
+from budgetnas.arch.spec import DataShape
 from budgetnas.cli.main import main
 from budgetnas.exceptions import BudgetNASError, StorageError
 from budgetnas.export.certificate import load_certificate, write_certificate
+from budgetnas.export.inputs import Wanted
 from budgetnas.export.manifest import own_digest, read_manifest
-from budgetnas.export.predict import read_image
 from budgetnas.export.verify import verify
 from budgetnas.models.weights import read_state
 from budgetnas.storage.files import digest
@@ -81,7 +82,7 @@ def use(folder):
     only_ours(read_manifest, folder)
     loaded = only_ours(load_certificate, folder)
     if loaded is not None:
-        only_ours(read_image, folder.parent / "image.png", loaded[1])
+        only_ours(Wanted(id="1", path=str(folder.parent / "image.png")).read, DataShape(**loaded[1]["shape"]))
 
 
 def written(content):
@@ -201,13 +202,15 @@ def image(kind, size=(9, 9)):
 @given(st.one_of(damaged(image("PNG")), damaged(image("JPEG")), st.binary(max_size=40)), st.sampled_from((1, 2, 3)))
 def test_image_files(tmp_path, content, channels):
     (tmp_path / "any.png").write_bytes(content)
-    only_ours(read_image, tmp_path / "any.png", {"shape": {"channels": channels, "height": 3, "width": 4}})
+    shape = DataShape(channels=channels, height=3, width=4, classes=2)
+    only_ours(Wanted(id="any", path=str(tmp_path / "any.png")).read, shape)
 
 
 def test_a_network_of_other_channels_says_that_it_sees_no_image_files(tmp_path):
     (tmp_path / "any.png").write_bytes(image("PNG"))
-    with pytest.raises(BudgetNASError, match="only grey and colour networks see image files"):
-        read_image(tmp_path / "any.png", {"shape": {"channels": 2, "height": 3, "width": 4}})
+    shape = DataShape(channels=2, height=3, width=4, classes=2)
+    with pytest.raises(BudgetNASError, match=r"only networks of 1 \(grey\) or 3 \(colour\) see images"):
+        Wanted(id="any", path=str(tmp_path / "any.png")).read(shape)
 
 
 def test_what_a_foreign_folder_says_cannot_move_the_cursor(sound, folder, capsys):

@@ -1,0 +1,158 @@
+"""CIFAR-10 and CIFAR-100 through torchvision: downloaded where they are not there, and held to their checksums."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from dataclasses import replace
+from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import numpy as np
+
+from budgetnas.data.dataset import RawData, Split, Traits
+from budgetnas.exceptions import DataError, MissingDataError
+from budgetnas.records.text import listed
+
+CIFAR_TRAITS = Traits(shift=4, flip=True)
+SHAPES_NOTICE = "is not here and cannot be downloaded: this plan is for images of its shape."
+_CONNECT_SECONDS = 5.0
+_ABSENT = "is missing"
+
+
+def load_cifar(name: str, folder: Path) -> RawData:
+    """Return CIFAR-10 or CIFAR-100 from `folder`, downloaded there by torchvision unless present.
+
+    The files are pickles; torchvision reads them only after checking their MD5.
+
+    Raises:
+        MissingDataError: the files are neither there nor to be had.
+        DataError: they are there but damaged, and not to be had again.
+    """
+    kind = cifar_kind(name)
+    train, test = (_torchvision_split(kind, name, folder, train=flag) for flag in (True, False))
+    return RawData(
+        name=name,
+        classes=tuple(train.classes),
+        train=Split(images=train.data, labels=np.asarray(train.targets, dtype=np.int64)),
+        test=Split(images=test.data, labels=np.asarray(test.targets, dtype=np.int64)),
+        traits=CIFAR_TRAITS,
+    )
+
+
+def load_shapes(name: str) -> RawData:
+    """Return a stand-in for CIFAR-10 or CIFAR-100, for a plan only: as many images of its shape, all of them alike."""
+    classes = {"cifar10": 10, "cifar100": 100}[name]
+    image = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), dtype=np.uint8)
+
+    def split(images: int) -> Split:
+        return Split(images=np.repeat(image, images, axis=0), labels=np.arange(images) % classes)
+
+    return RawData(
+        name=name,
+        classes=tuple(map(str, range(classes))),
+        train=split(50_000),
+        test=split(10_000),
+        traits=replace(CIFAR_TRAITS, notice=f"{name} {SHAPES_NOTICE}"),
+    )
+
+
+def _find_host(host: str) -> None:
+    """Look a host up within seconds: a name server that does not answer has no time-out of its own here.
+
+    Raises:
+        OSError: there is no such host, or no answer.
+    """
+    if getproxies():
+        return  # the proxy does it
+    answers: Queue[OSError | None] = Queue()
+
+    def ask() -> None:
+        try:
+            socket.getaddrinfo(host, 443)
+            answers.put(None)
+        except OSError as error:
+            answers.put(error)
+
+    Thread(target=ask, daemon=True).start()
+    try:
+        error = answers.get(timeout=_CONNECT_SECONDS)
+    except Empty:
+        error = TimeoutError(f"no answer about {host}")
+    if error is not None:
+        raise error
+
+
+def cifar_kind(name: str) -> Any:
+    """Return torchvision's class of a data set, which knows its files and their checksums."""
+    from torchvision import datasets
+
+    return {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}[name]
+
+
+def is_packed(kind: Any, folder: Path) -> bool:
+    """Tell whether the archive of a data set is whole in `folder`, to be unpacked without a download."""
+    return _fault(folder / kind.filename, kind.tgz_md5) == ""
+
+
+def is_unpacked(kind: Any, folder: Path) -> bool:
+    """Tell whether all files of a data set are whole in `folder`."""
+    return all(_fault(path, md5) == "" for path, md5 in _files(kind, folder))
+
+
+def damage(kind: Any, folder: Path) -> str:
+    """Say which of its files are there and not as they were published; "" where there are none, or all are whole."""
+    inside = folder / kind.base_folder
+    faults = {path.name: _fault(path, md5) for path, md5 in _files(kind, folder)}
+    archive = _fault(folder / kind.filename, kind.tgz_md5)
+    told = []
+    if any(faults.values()) and {*faults.values()} != {_ABSENT}:
+        told.append(f"`{inside}` is damaged ({listed([f'{name} {fault}' for name, fault in faults.items() if fault])})")
+    if archive and archive != _ABSENT:
+        told.append(f"`{folder / kind.filename}` {archive}")
+    return " and ".join(told)
+
+
+def _files(kind: Any, folder: Path) -> list[tuple[Path, str]]:
+    files = [*kind.train_list, *kind.test_list, (kind.meta["filename"], kind.meta["md5"])]
+    return [(folder / kind.base_folder / file, md5) for file, md5 in files]
+
+
+def _fault(path: Path, md5: str) -> str:
+    from torchvision.datasets.utils import check_integrity
+
+    if not path.is_file():
+        return _ABSENT
+    try:
+        return "" if check_integrity(str(path), md5) else "has another checksum (MD5) than the published file"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+
+
+def _torchvision_split(kind: Any, name: str, folder: Path, *, train: bool) -> Any:
+    with contextlib.suppress(RuntimeError, OSError):  # torchvision's word for: not there, or damaged; or not readable
+        return kind(folder, train=train, download=False)
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_CONNECT_SECONDS)
+    try:
+        if not is_packed(kind, folder):
+            _find_host(str(urlsplit(kind.url).hostname))
+        return kind(folder, train=train, download=True)
+    except (OSError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        source = f"{kind.filename} from {kind.url.rsplit('/', 1)[0]}/"
+        if damaged := damage(kind, folder):
+            raise DataError(
+                f"`--dataset {name}`: {damaged}, and it cannot be downloaded again ({reason}): delete it, and put "
+                f"{source} into `{folder}`."
+            ) from error
+        raise MissingDataError(
+            f"`--dataset {name}` is not in `{folder}` and cannot be downloaded ({reason}): put {source} there, or give "
+            "--dataset PATH of an .npz or an image folder, or --dataset digits."
+        ) from error
+    finally:
+        socket.setdefaulttimeout(before)

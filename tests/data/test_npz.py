@@ -1,0 +1,132 @@
+"""Arrays that are not what is documented: read where they can mean one thing only, else refused with the way out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from budgetnas.config.study import DataConfig
+from budgetnas.data.load import load_dataset
+from budgetnas.data.npz import load_npz
+from budgetnas.exceptions import DataError
+
+LABELS = np.repeat(np.arange(3), 20)
+IMAGES = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 3), dtype=np.uint8)
+NAMES = np.array(["a", "b", "c"])
+
+
+def test_labels_of_one_column_are_labels(make_npz):
+    plain = load_npz(make_npz())
+    column = load_npz(make_npz(name="keras.npz", y_train=LABELS[:, None], y_test=LABELS[:, None]))
+    assert np.array_equal(plain.train.labels, column.train.labels)
+    assert column.train.labels.shape == (60,)
+
+
+@pytest.mark.parametrize("name", ["valid", "val", "validation"])
+def test_a_validation_split_of_ones_own_is_used_and_what_is_not_read_is_named(make_npz, name):
+    own = {f"x_{name}": IMAGES[:30], f"y_{name}": LABELS[::2]}
+    data = load_npz(make_npz(**own, ids=LABELS, **{"a\nb": LABELS}))
+    assert np.array_equal(data.validation.images, IMAGES[:30])
+    assert data.notes == (r"left out of the file: a\nb, ids", f"x_{name} is the validation split")
+    assert len(load_dataset(DataConfig(dataset=str(make_npz(**own)))).validation) == 30
+    with pytest.raises(DataError, match=rf"has no y_{name} .*: save it too, or leave the other"):
+        load_npz(make_npz(**{f"x_{name}": IMAGES}))
+    with pytest.raises(DataError, match="only one can be the validation split: leave one out"):
+        load_npz(make_npz(**{**own, "x_valid": IMAGES, "x_val": IMAGES, "y_valid": LABELS, "y_val": LABELS}))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"y_train": LABELS + 1, "y_test": LABELS + 1}, "class 0 has no images in y_train: do labels begin at 1"),
+        (
+            {"y_train": LABELS + 1, "classes": NAMES},
+            r"labels from 1 to 3 .* 0\.\.2: do labels begin at 1\? Save y_train",
+        ),
+        ({"y_train": LABELS + 5}, "classes 0, 1, 2, 3, 4 have no images in y_train: do labels begin at 5"),
+        ({"y_train": LABELS * 2}, "classes 1, 3 have no images in y_train: number them without gaps"),
+        ({"classes": np.array(["a", "b", "c", "d"])}, "class 3 has no images in y_train: leave names without images"),
+        ({"classes": NAMES[LABELS]}, r"names classes twice \(a, b, c\): save a name per class"),
+        ({"classes": NAMES.astype("S")}, r"save them as \.astype\(str\)"),
+        (
+            {"y_train": np.eye(3)[LABELS]},
+            r"float64 \(60, 3\) in y_train: it looks one-hot, so save y_train\.argmax\(1\)",
+        ),
+        ({"y_test": np.eye(3, dtype=int)[LABELS]}, r"one-hot, so save y_test\.argmax\(1\)"),
+        ({"y_train": np.ones((60, 3))}, "give one label per image, not several"),
+        ({"y_train": LABELS[None]}, r"save y_train\.ravel\(\)"),
+        ({"y_train": LABELS.astype("f4")}, r"save y_train\.astype\(np\.int64\)"),
+        ({"y_train": LABELS + 0.5}, "give one integer label per image"),
+        ({"y_train": LABELS > 0}, r"save y_train\.astype\(np\.int64\)"),
+        ({"y_train": NAMES[LABELS]}, "number the names by np.unique"),
+        ({"x_train": IMAGES.transpose(0, 3, 1, 2)}, r"looks like NCHW, so save x_train\.transpose\(0, 2, 3, 1\)"),
+        ({"x_test": IMAGES[:, None, :, :, 0]}, r"looks like NCHW, so save x_test\.transpose"),
+        ({"x_train": IMAGES.transpose(1, 2, 3, 0)}, r"last axis counts the images, so save np\.moveaxis"),
+        ({"x_train": IMAGES[..., 0].transpose(1, 2, 0)}, r"last axis counts the images, so save np\.moveaxis"),
+        ({"x_train": IMAGES / 255}, r"lie in 0\.\.1, so save \(255 \* x_train\)\.round\(\)"),
+        ({"x_train": IMAGES.astype("f4")}, r"lie in 0\.\.255, so save x_train\.round\(\)\.astype\(np\.uint8\)"),
+        ({"x_train": IMAGES / 127.5 - 1}, r"lie in -1\.\.1, so save \(127\.5"),
+        ({"x_train": IMAGES / 50 - 2}, "go from -2 to 3.1, so save the images as they were before"),
+        ({"x_train": IMAGES.astype(int)}, r"so save x_train\.astype\(np\.uint8\)"),
+        ({"x_train": IMAGES.astype(int) * 9}, "from 0 to 2295, so scale them to 0..255"),
+        ({"x_train": IMAGES > 9}, r"save 255 \* x_train\.astype\(np\.uint8\)"),
+        ({"x_train": IMAGES.transpose(0, 3, 1, 2) / 255}, "looks like NCHW, .* and its values lie in 0..1"),
+        ({"x_train": IMAGES[..., 0].reshape(60, -1)}, r"flat, so save x_train\.reshape\(-1, 8, 8\)"),
+        (
+            {"x_train": IMAGES.reshape(60, -1)},
+            r"reshape\(-1, 3, 8, 8\)\.transpose\(0, 2, 3, 1\) if .*\(-1, 8, 8, 3\) if",
+        ),
+        ({"x_train": IMAGES.reshape(60, -1)[:, :50]}, "flat, so save them with their height and width"),
+        ({"x_train": LABELS, "y_train": IMAGES}, "look swapped"),
+        ({"x_train": np.array([IMAGES[0]] * 60 + [None], dtype=object)}, "save images of one size, labels and names"),
+    ],
+)
+def test_arrays_of_another_form_are_refused_with_the_way_out(make_npz, arrays, words):
+    with pytest.raises(DataError, match=words) as caught:
+        load_npz(make_npz(**arrays))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (
+            "X_train Y_train X_test Y_test",
+            "save X_test as x_test, X_train as x_train, Y_test as y_test, Y_train as y_t",
+        ),
+        (
+            "train_images train_labels test_images test_labels val_images",
+            "train_images as x_train, .* val_images as x_v",
+        ),
+        ("trainX trainY testX testY", "trainY as y_train"),
+        ("images labels", "save images as x and labels as y, and give --test-share 0.2"),
+        ("x y", "give --test-share 0.2"),
+        ("x_train y_train x_test", "has no y_test .*: give --test-share 0.2"),
+        ("x_train y_train", "has no x_test, y_test .*: give --test-share 0.2"),
+        ("arr_0 arr_1", r"\(it holds arr_0, arr_1\): it must hold x_train"),
+    ],
+)
+def test_arrays_of_other_names_are_told_and_how_to_name_them(tmp_path, names, words):
+    np.savez(tmp_path / "own.npz", **dict.fromkeys(names.split(), LABELS))
+    with pytest.raises(DataError, match=words):
+        load_npz(tmp_path / "own.npz")
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("set.npy", "it is one array"),
+        ("set.csv", "tables are not read"),
+        ("set.pkl", "pickles can run code and are not read"),
+        ("set.zip", "unpack it, and give the folder"),
+        ("set.tar.gz", "unpack it, and give the folder"),
+        ("set.mat", "scipy.io.loadmat"),
+        ("set.h5", "h5py"),
+        ("set.png", "give the folder that holds train/ and test/"),
+        ("set.npz", "it must hold x_train"),
+    ],
+)
+def test_files_of_other_kinds_say_what_to_do_with_them(tmp_path, file, words):
+    (tmp_path / file).write_bytes(b"anything")
+    with pytest.raises(DataError, match=words):
+        load_dataset(DataConfig(dataset=str(tmp_path / file)))
