@@ -130,13 +130,13 @@ def _image_steps(key: str, array: Array, labels: Array) -> list[str]:
     if array.ndim < 3 <= labels.ndim:
         return [f"{key} and its labels look swapped, so save each under the other's name"]
     if 0 in shape:
-        return ["save at least one image"]
+        return ["it is empty, so save at least one image"]
     steps = []
     if array.ndim == 2:
         steps.append(_unflatten(key, shape[1]))
     elif array.ndim not in (3, 4):
         steps.append("save one axis each for images, height, width and, if in colour, channels")
-    elif shape[0] != len(labels) == shape[-1]:
+    elif labels.shape[:1] == shape[-1:] != shape[:1]:
         steps.append(f"its last axis counts the images, so save np.moveaxis({key}, -1, 0)")
     elif array.ndim == 4 and shape[1] <= _FEW_CHANNELS < shape[3]:
         steps.append(f"it looks like NCHW, so save {key}.transpose(0, 2, 3, 1)")

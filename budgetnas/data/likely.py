@@ -17,7 +17,7 @@ _SPLITS = {
     "train": ("train", "training", "trn", "train_set", "trainset", "training_set"),
     "test": ("test", "testing", "tst", "test_set", "testset"),
 }
-_TABLES = (".csv", ".tsv", ".json", ".txt", ".xlsx", ".parquet", ".xml")
+_TABLES = (".csv", ".tsv", ".json", ".xlsx", ".parquet")
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _DETECTION = frozenset({"images", "labels", "annotations", "masks", "bboxes"})
 _DEEP = 3

@@ -17,13 +17,7 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
-def listed(words: Sequence[object], *, of: int | None = None) -> str:
-    """Write a list as `a, b, c and 4 more`, so that any terminal, page and database can hold it.
-
-    Args:
-        words: those to write, of which the first ten are.
-        of: how many there are in all; the number of `words` unless given.
-    """
+def listed(words: Sequence[object]) -> str:
+    """Write a list as `a, b, c and 4 more`, ten words of it, so that any terminal, page and database can hold it."""
     shown = ", ".join(printable(str(word)) for word in words[:MOST])
-    more = (len(words) if of is None else of) - min(MOST, len(words))
-    return f"{shown} and {more:,} more" if more else shown
+    return f"{shown} and {len(words) - MOST:,} more" if len(words) > MOST else shown

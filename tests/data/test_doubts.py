@@ -12,6 +12,7 @@ LABELS = np.repeat(np.arange(3), 20)
 
 
 def doubtful(path):
+    load_dataset.cache_clear()  # it may be another file of the same name
     return doubts(load_dataset(DataConfig(dataset=str(path))))
 
 

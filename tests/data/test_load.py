@@ -91,7 +91,7 @@ LABELS = np.repeat(np.arange(3), 20)
         ({"y_train": LABELS - 1}, "labels from -1 to 1"),
         ({"y_train": LABELS * 10**6}, "labels up to 2000000"),
         ({"y_train": LABELS * 2}, r"classes 1, 3 have no images in y_train: number them without gaps"),
-        ({"y_train": np.where(np.arange(60), LABELS * 0, 1)}, r"fewer than 2 training images \(1 \(1\)\)"),
+        ({"y_train": np.where(np.arange(60), 0, 1), "y_test": LABELS * 0}, r"fewer than 2 training images \(1 \(1\)\)"),
         ({"y_train": LABELS.astype(float)}, "float64"),
         ({"y_train": LABELS * 0}, "2 classes or more"),
         ({"x_train": np.zeros((60, 8, 8, 3))}, r"float64 \(60, 8, 8, 3\) as x_train"),

@@ -32,7 +32,7 @@ def test_a_validation_split_of_ones_own_is_used_and_what_is_not_read_is_named(ma
     with pytest.raises(DataError, match=rf"has no y_{name} .*: save it too, or leave the other"):
         load_npz(make_npz(**{f"x_{name}": IMAGES}))
     with pytest.raises(DataError, match="only one can be the validation split: leave one out"):
-        load_npz(make_npz(**own, x_valid=IMAGES, x_val=IMAGES, y_valid=LABELS, y_val=LABELS))
+        load_npz(make_npz(**{**own, "x_valid": IMAGES, "x_val": IMAGES, "y_valid": LABELS, "y_val": LABELS}))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_validation_split_of_ones_own_is_used_and_what_is_not_read_is_named(ma
         ({"x_train": IMAGES[..., 0].reshape(60, -1)}, r"flat, so save x_train\.reshape\(-1, 8, 8\)"),
         (
             {"x_train": IMAGES.reshape(60, -1)},
-            r"reshape\(-1, 3, 8, 8\)\.transpose\(0, 2, 3, 1\) if .* \(-1, 8, 8, 3\) if",
+            r"reshape\(-1, 3, 8, 8\)\.transpose\(0, 2, 3, 1\) if .*\(-1, 8, 8, 3\) if",
         ),
         ({"x_train": IMAGES.reshape(60, -1)[:, :50]}, "flat, so save them with their height and width"),
         ({"x_train": LABELS, "y_train": IMAGES}, "look swapped"),

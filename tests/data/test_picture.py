@@ -65,13 +65,13 @@ def test_an_orientation_behind_the_pixels_of_a_png_counts_and_a_damaged_one_does
         (GREY.convert("RGB"), "png", False),
         (COLOUR, "ppm", False),
         (COLOUR.quantize(8), "png", False),
-        (COLOUR.convert("RGBA"), "webp", False),
+        (COLOUR.convert("RGBA"), "png", False),
         (COLOUR.convert("CMYK"), "tif", False),
     ],
 )
 def test_modes_that_show_the_same_picture_are_read_and_told(tmp_path, image, suffix, is_grey):
     path = tmp_path / f"1.{suffix}"
-    image.save(path, **({"lossless": True} if suffix == "webp" else {}))
+    image.save(path)
     assert read_header(path).is_grey == is_grey
     channels, mode = (1, "L") if is_grey else (3, "RGB")
     picture = read_picture(path, channels=channels)
