@@ -150,8 +150,8 @@ def _instead(run: Run, path: Path) -> str:
 
 def _line(one: Prediction, resized: str) -> str:
     classes = ", ".join(f"{name} {share:.1%}" for _, name, share in one.classes)
-    changes = ", ".join(_changes(one, resized))
-    return f"{one.image.path}: {classes}" + (f"  ({changes})" if changes else "")
+    changes = " ".join(f"({change})" for change in _changes(one, resized))
+    return f"{one.image.path}: {classes}" + (f"  {changes}" if changes else "")
 
 
 def _changes(one: Prediction, resized: str) -> list[str]:

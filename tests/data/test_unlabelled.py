@@ -54,7 +54,7 @@ def test_the_images_and_their_ids(path, arrays, key, ids):
         ),
         ({"x": np.zeros((9, 3, 8, 8), np.uint8)}, "it looks like NCHW, so save x.transpose(0, 2, 3, 1)"),
         ({"x": np.uint8(5)}, "save one axis each"),
-        ({"x": IMAGES[:0]}, "it is empty"),
+        ({"x": IMAGES[:0]}, "save at least one image"),
         ({"a": IMAGES, "b": IMAGES}, "does not say which images to classify (it holds a, b)"),
         ({"y_test": np.arange(3)}, "does not say which images to classify (it holds y_test)"),
         ({}, "does not say which images to classify: "),
