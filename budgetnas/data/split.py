@@ -49,5 +49,10 @@ def smallest_class(labels: Labels, classes: int) -> int:
     return int(np.bincount(labels, minlength=classes).min())
 
 
+def largest_share(labels: Labels) -> float:
+    """Return the share of the most frequent class."""
+    return float(np.bincount(labels).max() / len(labels))
+
+
 def _take(split: Split, mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Split:
     return Split(images=split.images[mask], labels=split.labels[mask])
