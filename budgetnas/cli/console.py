@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -61,6 +61,11 @@ class Console(Listener):
         """Print what nobody may overlook."""
         show_notice(self._out, notice)
 
+    def warned(self, warnings: Iterable[str]) -> None:
+        """Print what is wrong with trainings, a line each."""
+        for warning in warnings:
+            show_notice(self._out, warning, word="WARNING")
+
     def planned(self, plan: Plan) -> None:
         """Print the plan."""
         prepared = plan.prepared
@@ -74,6 +79,8 @@ class Console(Listener):
             self._print("models that are tried first (first count at CIFAR-10's 3 channels and 10 classes, then here):")
             for line in seed_lines(prepared):
                 self._print(f"  {line}")
+        for note in plan.notes:
+            self.noticed(note)
         fitting = too_long(plan)
         if fitting is not None:
             options, time = fitting

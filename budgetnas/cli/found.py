@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from budgetnas.cli.console import Console
 from budgetnas.outcome.result import SearchResult
-from budgetnas.outcome.told import headline, tables
+from budgetnas.outcome.told import headline, tables, warnings
 from budgetnas.outcome.trusted import drawn_at_random
 from budgetnas.outcome.worth import compare, verdict
 from budgetnas.records.numbers import write_macs, write_percent
@@ -29,6 +29,7 @@ def show(console: Console, result: SearchResult) -> None:
         console.show_table(table)
     console.told(headline(result))
     console.told(f"verdict    {verdict(result, compare(result))}")
+    console.warned(warnings(result))
     if result.setup.data.notice:
         console.noticed(result.setup.data.notice)
     console.told(f"test set   read {result.looked()}")

@@ -35,9 +35,9 @@ def show_table(console: Console, table: Table) -> None:
         console.print(note, markup=False)
 
 
-def show_notice(console: Console, notice: str) -> None:
+def show_notice(console: Console, notice: str, *, word: str = "NOTE") -> None:
     """Print what nobody may overlook."""
-    console.print(f"NOTE: {notice}", style="bold black on yellow", markup=False)
+    console.print(f"{word}: {notice}", style="bold black on yellow", markup=False)
 
 
 def rich_table(table: Table) -> RichTable:

@@ -100,14 +100,14 @@ def carry_out(
     from dataclasses import asdict
 
     from budgetnas.jobs.run import run_job
-    from budgetnas.jobs.summary import rows, write_tables
+    from budgetnas.jobs.summary import rows, warnings, write_tables
 
     out = sys.stderr if as_json else sys.stdout
 
     def heard(trial: Trial, report: EpochReport) -> None:
         print(epoch_line(job, trial, report), file=out, flush=True)
 
-    for line in head:
+    for line in (*head, *(f"NOTE: {note}" for note in job.notes)):
         print(line, file=out, flush=True)
     try:
         outcome = run_job(job, command=["budgetnas", *sys.argv[1:]], heard=heard, tick=interruptions.tick)
@@ -122,10 +122,12 @@ def carry_out(
         + (" (tried again since, and finished)" if (t.candidate.origin, t.attrs["repeat"]) in done else "")
         for t in outcome.failed
     ]
+    at_chance = warnings(job, outcome.asked)
     unfinished = len(job.runs) - len(outcome.asked)
     if as_json:
         told = [{**asdict(row), "partial": row.is_partial} for row in found]
         facts = {"watched": job.watches, "learnt_from": job.learns_from, "unfinished": unfinished, "failed": failed}
+        facts |= {"notes": job.notes, "warnings": at_chance}
         print(json.dumps({**extra, **facts, "rows": told}, indent=2))
         return 1 if unfinished and failed else 0
     print()
@@ -135,6 +137,8 @@ def carry_out(
         print(f"{unfinished} of {plural(len(job.runs), 'training')} not finished: the same command goes on.")
     if found:
         show(job, found)
+    for warning in at_chance:
+        print(f"WARNING: {warning}")
     print(f"epochs     {table}")
     return 1 if unfinished and failed else 0
 

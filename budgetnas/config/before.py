@@ -11,7 +11,7 @@ from typing import Any
 
 # By `recipe.KEY` or `SECTION.KEY`, as JSON values. A key whose value may be None has no place here: a TOML file leaves
 # None out, so a missing line would have two meanings.
-BEFORE: dict[str, Any] = {}
+BEFORE: dict[str, Any] = {"recipe.ema_rule": "fixed"}
 
 # The data sets that `data.dataset = "auto"` has meant without and with a GPU, newest first.
 AUTO_BEFORE: dict[bool, tuple[str, ...]] = {False: ("digits",), True: ("cifar10",)}

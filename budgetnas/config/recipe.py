@@ -43,6 +43,8 @@ class Recipe:
         cutmix: strength alpha of CutMix; 0 for none. With both, each batch takes one of them by chance.
         ema: decay per step of the running mean of weights and batch-norm statistics, in [0, 1); 0 for none. With it the
             mean is what is scored and kept.
+        ema_rule: "fixed": every step has the decay `ema`; "steps": step n has min(ema, (1 + n) / (10 + n)), as in
+            TensorFlow's ExponentialMovingAverage, so that a training of any length leaves its first weights behind.
         precision: "fp32", "bf16" (autocast, master weights fp32), or "auto": bf16 where the device has it.
         compile: whether a GPU runs the network through torch.compile.
     """
@@ -69,6 +71,7 @@ class Recipe:
     mixup: float = 0.0
     cutmix: float = 0.0
     ema: float = 0.0
+    ema_rule: Literal["fixed", "steps"] = "steps"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     compile: bool = False
 

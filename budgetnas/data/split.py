@@ -44,5 +44,10 @@ def choose(split: Split, per_class: int) -> tuple[Split, Split]:
     return _take(split, chosen), _take(split, ~chosen)
 
 
+def largest_share(labels: Labels) -> float:
+    """Return the share of the most frequent class."""
+    return float(np.bincount(labels).max() / len(labels))
+
+
 def _take(split: Split, mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Split:
     return Split(images=split.images[mask], labels=split.labels[mask])

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from budgetnas.config.recipe import Recipe
 from budgetnas.data.dataset import Dataset
+from budgetnas.preparation.length import length_notes
 from budgetnas.records.trial import Candidate
 from budgetnas.training.tasks import Phase, Setting
 
@@ -76,6 +77,15 @@ class Job:
         """Return what tells a training from others of the study."""
         phases = tuple((phase.epochs, phase.period) for phase in run.phases)
         return run.candidate.origin, run.candidate.spec.id, phases, run.repeat, self.length(run)
+
+    @property
+    def notes(self) -> list[str]:
+        """What of the recipe does not fit the shortest part of a training, a line each."""
+        part = min((phase for run in self.runs for phase in run.phases), key=lambda phase: phase.epochs)
+        images = len(self.data.train) + (len(self.data.validation) if self.learns_from == "all" else 0)
+        epochs = part.epochs if self.epochs is None else min(part.epochs, self.epochs)
+        name = self.recipe_name or "of the run"
+        return length_notes(self.recipe, name, images=images, epochs=epochs, period=part.period)
 
     def identity(self) -> dict[str, Any]:
         """Return everything that a training's numbers depend on, the network and its length aside.

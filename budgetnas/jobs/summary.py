@@ -9,9 +9,11 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from statistics import mean, stdev
 
+from budgetnas.data.split import largest_share
 from budgetnas.jobs.curves import COLUMNS
 from budgetnas.jobs.job import Job
 from budgetnas.jobs.run import Measured
+from budgetnas.outcome.chance import chance_warning
 from budgetnas.storage.files import write_text
 
 
@@ -94,6 +96,19 @@ def _row(found: Sequence[Measured]) -> Row:
 def _spread(shares: Sequence[float]) -> Spread:
     percent = [100 * share for share in shares]
     return Spread(mean=mean(percent), sd=stdev(percent) if len(percent) > 1 else None)
+
+
+def warnings(job: Job, found: Sequence[Measured]) -> list[str]:
+    """Name the trainings that ended at chance, in a line."""
+    watched = job.data.test if job.watches == "test" else job.data.validation
+    warning = chance_warning(
+        [(f"{one.name} #{one.trial.attrs['repeat']}", one.curve[-1].accuracy) for one in found],
+        what="trainings",
+        split=job.watches,
+        images=len(watched),
+        chance=largest_share(watched.labels),
+    )
+    return [warning] if warning else []
 
 
 def write_tables(job: Job, found: Sequence[Measured]) -> Path:

@@ -12,6 +12,7 @@ from typing import Any
 
 from budgetnas.evidence.fidelity import FEWEST_PAIRS, Chance, Fidelity, by_chance, fidelity
 from budgetnas.evidence.lengths import Recommendation, recommend
+from budgetnas.outcome.chance import level_warnings
 from budgetnas.outcome.costs import Cost, cost_table, measured
 from budgetnas.outcome.drawn import Drawn, drawn
 from budgetnas.outcome.runs import CALIBRATED
@@ -59,6 +60,11 @@ class Calibration:
     def k(self) -> int:
         """How many networks count as the best: as many as a search promotes, but at most a third of all."""
         return max(1, min(self.setup.study.full.promote, len(self.nets) // _LARGEST_K))
+
+    @property
+    def warnings(self) -> list[str]:
+        """Which trainings ended at chance, a line a level."""
+        return level_warnings(self.drawn.levels, self.setup.data)
 
     def columns(self) -> tuple[dict[str, list[float]], list[float]]:
         """Return what may rank the networks, by name, and their full scores, in points: one value a network each."""
@@ -178,6 +184,7 @@ def as_json(result: Calibration) -> dict[str, Any]:
         "at_random": result.chance()._asdict() if result.nets else None,
         "recommended_epochs": recommendation.epochs,
         "recommendation": recommendation.text,
+        "warnings": result.warnings,
         "costs": list(map(asdict, _costs(result))),
         "drivers": result.drivers,
         "setup": result.setup.as_json(),
@@ -215,6 +222,7 @@ def write_calibration(result: Calibration) -> Path:
         full=full,
         labels=[net.spec.id for net in result.nets],
         command=_driver(result)["command"],
+        warnings=result.warnings,
     )
     write_text(folder / PAGE, calibration_page(facts))
     return folder / PAGE

@@ -30,6 +30,7 @@ class DataFacts:
         train: number of training images.
         validation: number of validation images.
         test: number of test images.
+        chance: share of the most frequent class among the validation images; None in runs that recorded none.
     """
 
     name: str
@@ -40,6 +41,7 @@ class DataFacts:
     train: int
     validation: int
     test: int
+    chance: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 from budgetnas.arch.spec import DataShape
 from budgetnas.complexity.counter import count
 from budgetnas.config.models import paper_models
+from budgetnas.outcome.chance import level_warnings
 from budgetnas.outcome.costs import cost_table, measured
 from budgetnas.outcome.result import SearchResult
 from budgetnas.outcome.trusted import drawn_at_random
@@ -77,6 +78,7 @@ def report_facts(result: SearchResult) -> ReportFacts:
         pairs={name: list(found.values()) for name, found in pairs(result).items()},
         references=_references(),
         command=str(result.drivers[-1]["command"]) if result.drivers else "",
+        warnings=warnings(result),
     )
 
 
@@ -95,6 +97,7 @@ def as_json(result: SearchResult) -> dict[str, Any]:
         "finalists": [_finalist(result, finalist) for finalist in result.finalists],
         "winner": _finalist(result, result.winner) if result.winner else None,
         "verdict": verdict(result, compared),
+        "warnings": warnings(result),
         "controls": [asdict(one) for one in compared],
         "fidelity": {name: _fidelity(found) for name, found in pairs(result).items()},
         "tiers": [tier_json(result, tier) for tier in under_caps(result, [tier.cap for tier in setup.tiers])],
@@ -102,6 +105,11 @@ def as_json(result: SearchResult) -> dict[str, Any]:
         "test_looks": len(result.looks),
         "setup": setup.as_json(),
     }
+
+
+def warnings(result: SearchResult) -> list[str]:
+    """Name the trainings that ended at chance, a line a level."""
+    return level_warnings(_in_order(result), result.setup.data)
 
 
 def _fidelity(found: Mapping[int, tuple[float, float]]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Board(Listener):
 
     def planned(self, plan: Plan) -> None:
         """Write the plan."""
-        self._lines = plan_lines(plan)
+        self._lines = [*plan_lines(plan), *(("note", note) for note in plan.notes)]
         self._costs = [cost_table(plan.costs, title="Expected for what is left", device=plan.prepared.hardware.name)]
         self._write()
 

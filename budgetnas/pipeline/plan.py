@@ -14,9 +14,10 @@ from budgetnas.exceptions import BudgetNASError
 from budgetnas.outcome.costs import Cost
 from budgetnas.outcome.setup import CALIBRATION, SEARCH
 from budgetnas.pipeline.trials import Clock, end_of_level
+from budgetnas.preparation.length import length_notes
 from budgetnas.preparation.prepare import Prepared
 from budgetnas.records.engine import Engine, Failed, Finished
-from budgetnas.records.levels import CONTROLS, FULL, rung_name
+from budgetnas.records.levels import CONTROLS, FULL, in_words, rung_name
 from budgetnas.training.tasks import STATE_SECONDS, Timed, TimeTask
 
 TIMED_NETWORKS = 8
@@ -81,6 +82,18 @@ class Plan:
         seconds = cost.seconds / max(1, cost.trainings)
         states = seconds / STATE_SECONDS + (cost.level in (FULL, CONTROLS))
         return _TRAINING_SECONDS + seconds + self.large.state * states
+
+    @property
+    def notes(self) -> list[str]:
+        """What of a recipe does not fit the length of its trainings, a line each."""
+        study, config = self.prepared, self.prepared.config
+        shortest = study.rungs[0]
+        short = length_notes(study.proxy, config.proxy.recipe, images=study.short_images, epochs=shortest)
+        full = length_notes(study.full, config.full.recipe, images=len(study.data.train), epochs=study.full_epochs)
+        return [
+            *(f"{in_words(rung_name(shortest))}, {note}" for note in short),
+            *(f"{in_words(FULL)}, {note}" for note in full),
+        ]
 
     @property
     def seconds(self) -> float:

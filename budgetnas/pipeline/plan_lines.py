@@ -72,6 +72,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "images_per_second": 1 / plan.usual.step,
         "costs": [asdict(cost) for cost in plan.costs],
         "lines": dict(plan_lines(plan)),
+        "notes": plan.notes,
         "study": flatten(public(plan.prepared.config)),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from budgetnas.data.dataset import Dataset
+from budgetnas.data.split import largest_share
 from budgetnas.data.statistics import normalisation
 from budgetnas.outcome.setup import SEARCH, DataFacts, Setup, TierFacts
 from budgetnas.preparation.prepare import Prepared
@@ -22,6 +23,7 @@ def data_facts(data: Dataset) -> DataFacts:
         train=len(data.train),
         validation=len(data.validation),
         test=len(data.test),
+        chance=largest_share(data.validation.labels),
     )
 
 

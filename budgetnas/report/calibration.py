@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from budgetnas.evidence.fidelity import Fidelity
 from budgetnas.records.table import Table
-from budgetnas.report.markup import paragraph, plot, words_table
+from budgetnas.report.markup import paragraph, plot, warned, words_table
 from budgetnas.report.palette import GREY, RUNGS, WINNER, dress
 from budgetnas.report.shell import run_again, section, shell
 
@@ -29,6 +29,7 @@ class CalibrationFacts:
         full: full scores of the networks, in percent.
         labels: what to call the networks.
         command: that makes this run.
+        warnings: what is wrong with trainings, a line each.
     """
 
     title: str
@@ -41,6 +42,7 @@ class CalibrationFacts:
     full: Sequence[float]
     labels: Sequence[str]
     command: str
+    warnings: Sequence[str] = ()
 
 
 def calibration_page(facts: CalibrationFacts) -> str:
@@ -51,7 +53,9 @@ def calibration_page(facts: CalibrationFacts) -> str:
     proxies, *others = facts.tables
     return shell(
         title=f"budgetnas: {facts.title}",
-        opening=paragraph(facts.notice, "notice") + paragraph(facts.recommendation, "headline"),
+        opening=paragraph(facts.notice, "notice")
+        + paragraph(facts.recommendation, "headline")
+        + warned(facts.warnings),
         sections=(
             section("proxies", proxies.title, words_table(proxies, heading="")),
             section("tau", "Kendall's tau by length", plot(tau_figure(facts), "tau", told) if drawn else ""),

@@ -76,6 +76,7 @@ class ReportFacts:
         pairs: for every rung, (score at that rung, mean full score) of the nets that have both.
         references: models of the report.
         command: that makes this run.
+        warnings: what is wrong with trainings, a line each.
     """
 
     title: str
@@ -96,3 +97,4 @@ class ReportFacts:
     pairs: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
     references: Sequence[Reference] = field(default_factory=tuple)
     command: str
+    warnings: Sequence[str] = ()

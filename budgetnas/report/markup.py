@@ -16,6 +16,11 @@ def paragraph(text: str, kind: str = "") -> str:
     return f"<p{class_of(kind)}>{escape(text)}</p>" if text else ""
 
 
+def warned(warnings: Iterable[str]) -> str:
+    """Return a paragraph for each warning."""
+    return "".join(paragraph(f"Warning: {warning}", "notice") for warning in warnings)
+
+
 def definitions(lines: Iterable[tuple[str, str]]) -> str:
     """Return names with their values."""
     pairs = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in lines)

@@ -11,7 +11,8 @@ from budgetnas.report.facts import ReportFacts
 
 def note(facts: ReportFacts) -> str:
     """Return headline, verdict, facts and tables as GitHub-flavoured Markdown."""
-    return compose(facts.headline, told=(facts.notice, facts.verdict), lines=facts.lines, tables=facts.tables.values())
+    told = (facts.notice, facts.verdict, *(f"Warning: {warning}" for warning in facts.warnings))
+    return compose(facts.headline, told=told, lines=facts.lines, tables=facts.tables.values())
 
 
 def compose(headline: str, *, told: Iterable[str], lines: Iterable[tuple[str, str]], tables: Iterable[Table]) -> str:

@@ -16,7 +16,7 @@ from budgetnas.report.facts import Reference, ReportFacts
 from budgetnas.report.figures import curves_figure, fidelity_figure
 from budgetnas.report.importance import ENOUGH, importance_figure, importances
 from budgetnas.report.lineage import complete, winning_trial
-from budgetnas.report.markup import captioned, definitions, paragraph, plot, words_table
+from budgetnas.report.markup import captioned, definitions, paragraph, plot, warned, words_table
 from budgetnas.report.parallel import parallel_figure
 from budgetnas.report.shell import run_again, section, shell
 from budgetnas.report.sortable import sortable_table
@@ -44,7 +44,10 @@ def report_page(facts: ReportFacts) -> str:
     )
     return shell(
         title=title,
-        opening=paragraph(facts.notice, "notice") + paragraph(facts.headline, "headline") + _verdict(facts),
+        opening=paragraph(facts.notice, "notice")
+        + paragraph(facts.headline, "headline")
+        + _verdict(facts)
+        + warned(facts.warnings),
         sections=sections,
     )
 

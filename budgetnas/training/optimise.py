@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -172,30 +172,36 @@ class Lookahead:
 class RunningMean:
     """The exponential running mean of weights and batch-norm statistics, updated without a wait for the device.
 
-    The arithmetic is that of `torch.optim.swa_utils.AveragedModel` with `get_ema_multi_avg_fn`.
+    With a fixed decay the arithmetic is that of `torch.optim.swa_utils.AveragedModel` with `get_ema_multi_avg_fn`. By
+    steps the decay of the n-th update is at most (1 + n) / (10 + n), as in TensorFlow's ExponentialMovingAverage: the
+    mean then covers about the last tenth of the steps until `decay` is reached, and its first weights are soon gone.
 
     Args:
         model: in training.
         decay: per step, in (0, 1).
+        rule: "fixed" or "steps".
 
     Attributes:
         model: a network that holds the mean; its count of batches is that of the model in training.
         updates: how many went into it.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self._decay, self.updates = decay, 0
+    def __init__(self, model: nn.Module, decay: float, *, rule: Literal["fixed", "steps"]) -> None:
+        self._decay, self._rule, self.updates = decay, rule, 0
         self.model = copy.deepcopy(model).requires_grad_(False)
         self._source, self._mean = _averaged(model), _averaged(self.model)
         self._counts = [(b, a) for a, b in zip(model.buffers(), self.model.buffers(), strict=True) if _counts(a)]
 
     def update(self) -> None:
         """Take in the weights after a step; the first ones are the mean."""
-        if self.updates:
-            torch._foreach_lerp_(self._mean, self._source, 1 - self._decay)
-        else:
-            torch._foreach_copy_(self._mean, self._source)
         self.updates += 1
+        if self.updates == 1:
+            torch._foreach_copy_(self._mean, self._source)
+        else:
+            torch._foreach_lerp_(self._mean, self._source, 1 - self._decay_of(self.updates))
+
+    def _decay_of(self, n: int) -> float:
+        return min(self._decay, (1 + n) / (10 + n)) if self._rule == "steps" else self._decay
 
     def count(self) -> None:
         """Take over how many batches the norms have seen."""
@@ -217,7 +223,7 @@ class RunningMean:
 
 def make_average(model: nn.Module, recipe: Recipe) -> RunningMean | None:
     """Return the running mean that the recipe wants, None if it wants none."""
-    return RunningMean(model, recipe.ema) if recipe.ema else None
+    return RunningMean(model, recipe.ema, rule=recipe.ema_rule) if recipe.ema else None
 
 
 def _averaged(model: nn.Module) -> list[Tensor]:

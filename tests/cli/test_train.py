@@ -192,6 +192,11 @@ def test_the_reports_models_stand_beside_what_it_reported(budgetnas, make_npz, t
     as_json = budgetnas("reproduce", "--models", "2", *words[2:], "--epochs", 2, "--json", cwd=tmp_path)
     content = json.loads(as_json.stdout)
     assert content["watched"] == "test"
+    assert "recipe paper200: after 4 steps the running statistics of batch norm still hold 66 %" in content["notes"][0]
+    (warning,) = content["warnings"]  # there is nothing to learn from random images
+    assert warning.startswith("1 of 1 trainings ended at chance, or no further above it than luck allows (33.33 %, one")
+    assert f"WARNING: {warning}" in more.stdout
+    assert f"NOTE: {content['notes'][0]}" in more.stdout
     assert content["rows"][0]["partial"] is True
     assert content["reported"]["model2"]["accuracy"] == 95.46
     listed = read_run(tmp_path / "runs" / "paper")

@@ -113,16 +113,32 @@ def test_the_state_of_an_old_training_is_still_that_of_this_one(younger):
     digest = torch.load(path, weights_only=True)["task"]
     task = old_training()
     assert task.digest() == digest
+    assert (task.recipe.ema, task.recipe.ema_rule) == (0.999, "fixed"), "as it was until its half"
+    assert old_training(replace(task.recipe, ema_rule="steps")).digest() != digest
     younger(recipe__ema=0.999)
     without = task.digest()
     assert without != digest, "the key is left out, as a version before it did"
     assert old_training(replace(task.recipe, ema=0.5)).digest() not in (digest, without)
 
 
+def test_a_running_mean_of_an_old_run_keeps_its_fixed_decay_and_a_new_one_has_it_by_steps(tmp_path):
+    path = tmp_path / "mine.toml"
+    recorded = {key: value for key, value in asdict(load_recipe("long")).items() if key != "ema_rule"}
+    for name, text in (("long", ""), (str(path), "ema = 0.99\n")):
+        path.write_text(text)
+        asked = load_recipe(name)
+        assert asked.ema_rule == "steps"
+        assert resumed_recipe(asked, name, recorded, recorded_name=name).ema_rule == "fixed"
+    path.write_text('ema = 0.99\nema_rule = "steps"\n')
+    assert resumed_recipe(load_recipe(str(path)), str(path), recorded, recorded_name=str(path)).ema_rule == "steps"
+
+
 def test_a_recipe_is_written_without_the_keys_that_an_older_one_lacks():
-    text = write_recipe(Recipe(), without={"ema"})
-    assert "ema" not in text
-    assert text == "".join(line for line in write_recipe(Recipe()).splitlines(True) if not line.startswith("ema ="))
+    text = write_recipe(Recipe(), without={"ema_rule"})
+    assert "ema_rule" not in text
+    assert text == "".join(
+        line for line in write_recipe(Recipe()).splitlines(True) if not line.startswith("ema_rule =")
+    )
 
 
 def test_sections_of_the_table_are_sections_of_a_study():

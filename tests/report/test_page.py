@@ -92,7 +92,13 @@ def test_the_sections_follow_one_another_with_every_figure_once(page):
 
 def test_the_page_says_what_the_facts_say(facts, page):
     words = " ".join(read(page).words)
-    said = [facts.headline, facts.verdict, facts.command, *(word for line in facts.lines for word in line)]
+    said = [
+        facts.headline,
+        facts.verdict,
+        facts.command,
+        *facts.warnings,
+        *(word for line in facts.lines for word in line),
+    ]
     for table in facts.tables.values():
         said += [table.title, *table.columns, *table.notes, *(cell for row in table.rows for cell in row)]
     said += [reference.note for reference in facts.references]
@@ -138,7 +144,7 @@ def test_the_notice_stands_first(facts):
     page = report_page(replace(facts, dataset="digits", notice="only the flow"))
     assert page.index('class="notice">only the flow') < page.index('class="headline"')
     assert "digits only shows the flow" in page
-    assert 'class="notice"' not in report_page(facts)
+    assert 'class="notice"' not in report_page(replace(facts, warnings=()))
 
 
 def test_before_any_full_training_there_is_no_winner_and_no_importance(few):

@@ -128,9 +128,17 @@ def test_lookahead_pulls_slow_weights_every_few_steps():
     assert weight[0].item() == 4
 
 
-def test_the_running_mean_holds_weights_and_batch_norm_statistics():
+@pytest.mark.parametrize(
+    ("recipe", "decays"),
+    [
+        (Recipe(ema=0.75, ema_rule="fixed"), [0.75, 0.75, 0.75]),
+        (Recipe(ema=0.75), [3 / 12, 4 / 13, 5 / 14]),
+        (Recipe(ema=0.3), [3 / 12, 0.3, 0.3]),
+    ],
+)
+def test_the_running_mean_holds_weights_and_batch_norm_statistics(recipe, decays):
     model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
-    average = make_average(model, Recipe(ema=0.75))
+    average = make_average(model, recipe)
     states = []
     for _ in range(4):
         with torch.no_grad():
@@ -140,10 +148,40 @@ def test_the_running_mean_holds_weights_and_batch_norm_statistics():
         states.append(copy.deepcopy(model.state_dict()))
     for name in ("0.weight", "1.weight", "1.running_mean"):
         expected = states[0][name]
-        for state in states[1:]:
-            expected = 0.75 * expected + 0.25 * state[name]
+        for decay, state in zip(decays, states[1:], strict=True):
+            expected = decay * expected + (1 - decay) * state[name]
         torch.testing.assert_close(average.model.state_dict()[name], expected)
     assert make_average(model, Recipe()) is None
+
+
+@pytest.mark.parametrize("rule", ["fixed", "steps"])
+def test_a_running_mean_goes_on_from_its_state_with_the_decay_of_its_next_step(rule):
+    model = nn.Linear(1, 1, bias=False)
+    whole_way, cut_off = (make_average(model, Recipe(ema=0.9, ema_rule=rule)) for _ in range(2))
+    for step in range(8):
+        with torch.no_grad():
+            model.weight.fill_(step)
+        whole_way.update()
+        cut_off.update()
+        if step == 4:
+            resumed = make_average(model, Recipe(ema=0.9, ema_rule=rule))
+            resumed.load_state_dict(cut_off.state_dict())
+            cut_off = resumed
+    assert torch.equal(whole_way.model.weight, cut_off.model.weight)
+
+
+def test_a_running_mean_by_steps_leaves_its_first_weights_behind_in_a_training_of_any_length():
+    for steps in (50, 500):
+        model = nn.Linear(1, 1, bias=False)
+        means = {rule: make_average(model, Recipe(ema=0.9999, ema_rule=rule)) for rule in ("fixed", "steps")}
+        for step in range(steps):
+            with torch.no_grad():
+                model.weight.fill_(0.0 if step == 0 else 1.0)
+            for mean in means.values():
+                mean.update()
+        left = {rule: 1 - mean.model.weight.item() for rule, mean in means.items()}
+        assert left["fixed"] == pytest.approx(0.9999 ** (steps - 1), rel=1e-3)
+        assert left["steps"] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_norms_and_biases_decay_only_if_the_recipe_says_so():
@@ -167,9 +205,7 @@ def test_every_shipped_recipe_learns_from_colour_images(make_npz, name):
     path = make_npz(per_class=60, x_train=images, y_train=labels, x_test=images, y_test=labels)
     data = DataConfig(dataset=str(path))
     setting = Setting(data=data, fingerprint=load_dataset(data).fingerprint, device="cpu", threads=1)
-    recipe = load_recipe(name)
-    recipe = replace(recipe, ema=min(recipe.ema, 0.5))  # 0.999 remembers more steps than there are here
-    task = TrainTask(setting=setting, spec=SPEC, recipe=recipe, phases=whole(12), seed=0, keep_weights=False)
+    task = TrainTask(setting=setting, spec=SPEC, recipe=load_recipe(name), phases=whole(12), seed=0, keep_weights=False)
     first, *_, last = perform(task, lambda report: None).reports
     assert last.loss < first.loss
     assert max(report.accuracy for report in perform(task, lambda report: None).reports) > 0.6

@@ -31,7 +31,7 @@ CONTEXT.set_forkserver_preload(["budgetnas.training.perform"])
 
 @pytest.fixture(scope="module")
 def task() -> TrainTask:
-    """Everything that a state can hold: momentum, slow weights, a running mean, two phases, augmentation."""
+    """Everything that a state can hold: momentum, slow weights, a running mean by steps, two phases, augmentation."""
     setting = Setting(data=DIGITS, fingerprint=load_dataset(DIGITS).fingerprint, device="cpu", threads=1)
     recipe = replace(load_recipe("long"), ema=0.9, lookahead=5, lr=0.1, warmup=0.0)
     phases = (Phase(epochs=5, period=8), Phase(epochs=5, period=8))
