@@ -8,10 +8,16 @@ from budgetnas.records.markdown import escaped
 from budgetnas.records.table import Table
 from budgetnas.report.facts import ReportFacts
 
+_IMPORTANCE = (
+    "The importance that optuna-dashboard draws takes the blocks and the width of a stage that a network does not have "
+    "for their lowest values. report.html compares them among the networks that have the stage."
+)
+
 
 def note(facts: ReportFacts) -> str:
     """Return headline, verdict, facts and tables as GitHub-flavoured Markdown."""
-    return compose(facts.headline, told=(facts.notice, facts.verdict), lines=facts.lines, tables=facts.tables.values())
+    told = (facts.notice, *facts.remarks, facts.verdict, _IMPORTANCE)
+    return compose(facts.headline, told=told, lines=facts.lines, tables=facts.tables.values())
 
 
 def compose(headline: str, *, told: Iterable[str], lines: Iterable[tuple[str, str]], tables: Iterable[Table]) -> str:

@@ -92,7 +92,13 @@ def test_the_sections_follow_one_another_with_every_figure_once(page):
 
 def test_the_page_says_what_the_facts_say(facts, page):
     words = " ".join(read(page).words)
-    said = [facts.headline, facts.verdict, facts.command, *(word for line in facts.lines for word in line)]
+    said = [
+        facts.headline,
+        *facts.remarks,
+        facts.verdict,
+        facts.command,
+        *(word for line in facts.lines for word in line),
+    ]
     for table in facts.tables.values():
         said += [table.title, *table.columns, *table.notes, *(cell for row in table.rows for cell in row)]
     said += [reference.note for reference in facts.references]
