@@ -9,6 +9,7 @@ SHOWN = (
     "arch.spec",
     "budget.cap",
     "complexity.counter",
+    "evidence.accuracy",
     "evidence.fidelity",
     "evidence.welch",
     "search.budget_sampler",

@@ -51,19 +51,23 @@ def run(arguments: argparse.Namespace) -> None:
     if found:
         show_table(console, _table(arguments.folder, found))
         if networks:
-            show_table(console, _networks_table(arguments.folder, networks))
+            show_table(console, _networks_table(arguments.folder, networks, found[0].images))
     else:
         console.print(f"`{arguments.folder}` holds no run yet: budgetnas search --max-params 5e6", markup=False)
 
 
 def _table(folder: str, found: list[Run]) -> Table:
+    from budgetnas.evidence.accuracy import BRACKETS
     from budgetnas.records.table import Table
 
     return Table(
         title=f"Runs in {folder}",
         columns=("run", "kind", "state", "data", "cap", "done", "best %", "test %", "network", "params"),
         rows=[_row(one) for one in found],
-        notes=[note for one in found for note in _notes(one)],
+        notes=[
+            *(note for one in found for note in _notes(one)),
+            *([BRACKETS] if any(one.score_interval for one in found) else []),
+        ],
     )
 
 
@@ -75,8 +79,8 @@ def _row(one: Run) -> tuple[str, ...]:
         one.data or "",
         "" if one.max_params is None else f"{one.max_params:,}",
         "" if one.done is None else f"{one.done:,} of {one.asked:,}",
-        _percent(one.score),
-        _percent(one.test_accuracy),
+        _percent(one.score, one.score_interval),
+        _percent(one.test_accuracy, one.test_interval),
         one.spec or "",
         "" if one.params is None else f"{one.params:,}",
     )
@@ -84,7 +88,7 @@ def _row(one: Run) -> tuple[str, ...]:
 
 def _notes(one: Run) -> list[str]:
     """Say what a row has no room for."""
-    from budgetnas.outcome.runs import AFTER_FULL, AFTER_LAST
+    from budgetnas.outcome.best import AFTER_FULL, AFTER_LAST
 
     told = [(one.process and "running by process", one.process), (one.why and "unreadable:", one.why)]
     if one.score is not None and one.score_of not in (AFTER_FULL, AFTER_LAST):
@@ -92,8 +96,8 @@ def _notes(one: Run) -> list[str]:
     return [f"{one.name}: {what} {value}" for what, value in told if value]
 
 
-def _networks_table(folder: str, networks: list[Network]) -> Table:
-    from budgetnas.records.levels import in_order, length_in_words
+def _networks_table(folder: str, networks: list[Network], images: int | None) -> Table:
+    from budgetnas.records.levels import CONTROLS, FULL, in_order, length_in_words
     from budgetnas.records.numbers import write_macs
     from budgetnas.records.table import Table
 
@@ -105,19 +109,29 @@ def _networks_table(folder: str, networks: list[Network]) -> Table:
         title="Its networks: validation % by length of training, mean and standard deviation over seeds",
         columns=("network", "params", "MACs", *map(length_in_words, levels)),
         rows=[
-            (one.spec, f"{one.params:,}", write_macs(one.macs), *(_scores(one.scores.get(level)) for level in levels))
+            (
+                one.spec,
+                f"{one.params:,}",
+                write_macs(one.macs),
+                *(_scores(one.scores.get(level), images if level in (FULL, CONTROLS) else None) for level in levels),
+            )
             for one in networks[:MOST]
         ],
         notes=notes,
     )
 
 
-def _scores(scores: list[float] | None) -> str:
+def _scores(scores: list[float] | None, images: int | None) -> str:
     from statistics import mean, stdev
 
+    from budgetnas.evidence.accuracy import Accuracy
     from budgetnas.records.numbers import write_percent
 
-    return write_percent(mean(scores), stdev(scores) if len(scores) > 1 else None) if scores else ""
+    if not scores:
+        return ""
+    if images:
+        return str(Accuracy(shares=scores, images=images))
+    return write_percent(mean(scores), stdev(scores) if len(scores) > 1 else None)
 
 
 def _trainings_notes(one: Network) -> list[str]:
@@ -128,5 +142,9 @@ def _trainings_notes(one: Network) -> list[str]:
     return under_way + [f"{one.spec}: {in_words(level)} failed: {reason}" for level, reason in one.failed.items()]
 
 
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.2f}"
+def _percent(share: float | None, interval: tuple[float, float] | None) -> str:
+    from budgetnas.records.numbers import write_interval, write_percent
+
+    if share is None:
+        return ""
+    return write_percent(share) if interval is None else f"{write_percent(share)} {write_interval(*interval)}"

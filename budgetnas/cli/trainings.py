@@ -115,7 +115,9 @@ def carry_out(
         lost = "At most half a minute and the running epoch are lost"
         print(f"Stopped. {lost}: run the same command to resume.", file=out)
         return status_of(interrupt)
-    table, found = write_tables(job, outcome.study), rows(outcome.asked)
+    images = {"validation": len(job.data.validation), "test": len(job.data.test)}
+    table = write_tables(job, outcome.study)
+    found = rows(outcome.asked, watched=images[job.watches], test=images["test"])
     done = {(one.name, one.trial.attrs["repeat"]) for one in outcome.asked}
     failed = [
         f"{t.candidate.origin} #{t.attrs['repeat']}: {t.attrs.get('reason')}"

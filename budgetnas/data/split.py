@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from budgetnas.data.dataset import Split
+from budgetnas.data.dataset import Labels, Split
 
 _SMALL = 10_000
 

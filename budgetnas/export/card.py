@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from budgetnas.records.markdown import escaped
-from budgetnas.records.numbers import write_macs, write_percent
+from budgetnas.records.numbers import plural, write_interval, write_macs, write_percent
 
 
 def card(arch: Mapping[str, Any], results: Mapping[str, Any], provenance: Mapping[str, Any], *, has_onnx: bool) -> str:
@@ -71,22 +71,40 @@ _FILES = {
 
 
 def _numbers(results: Mapping[str, Any], data: str) -> str:
-    own = results["this_network"]
+    """Return the table of accuracies; fresh seeds come first, and intervals stand where the results have them."""
+    own, repeats, fresh = results["this_network"], results["repeats"], results.get("fresh")
     rows = []
+    if fresh:
+        seeds = plural(len(fresh["seeds"]), "fresh seed")
+        rows += [
+            (f"{split}, {seeds} that no choice has seen", _over_seeds(fresh, split), "")
+            for split in ("validation", "test")
+            if fresh[f"{split}_mean"] is not None
+        ]
     if own["validation_accuracy"] is not None:
-        share = own["validation_accuracy"]
-        rows.append(("validation, these weights", f"{100 * share:.2f} %", f"{own['validation_images']:,}"))
+        value = _value(own["validation_accuracy"], None, own.get("validation_interval"))
+        rows.append(("validation, these weights", value, f"{own['validation_images']:,}"))
     if own["test_images"]:
-        share = own["test_correct"] / own["test_images"]
-        rows.append(("test, these weights", f"{100 * share:.2f} %", f"{own['test_images']:,}"))
-    repeats = results["repeats"]
+        value = _value(own["test_correct"] / own["test_images"], None, own.get("test_interval"))
+        rows.append(("test, these weights", value, f"{own['test_images']:,}"))
     for split in ("validation", "test"):
         if repeats[f"{split}_sd"] is not None:
-            told = write_percent(repeats[f"{split}_mean"], repeats[f"{split}_sd"])
-            rows.append((f"{split}, mean and sd over {len(repeats['seeds'])} seeds", f"{told} %", ""))
+            rows.append((f"{split}, mean and sd over {len(repeats['seeds'])} seeds", _over_seeds(repeats, split), ""))
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     told = f"After the last of {own['epochs']} epochs, seed {own['seed']}, on {data}."
+    if "fresh" in results:
+        told += " In brackets: 95 % intervals over the images (Wilson)."
     return f"| accuracy | value | images |\n|---|---:|---:|\n{table}\n\n{told}"
+
+
+def _over_seeds(results: Mapping[str, Any], split: str) -> str:
+    return _value(results[f"{split}_mean"], results[f"{split}_sd"], results.get(f"{split}_interval"))
+
+
+def _value(share: float, spread: float | None, interval: Sequence[float] | None) -> str:
+    """Write an accuracy; certificates of older versions have no intervals."""
+    written = f"{write_percent(share, spread)} %"
+    return written if interval is None else f"{written} {write_interval(*interval)}"
 
 
 def _limits(results: Mapping[str, Any], data: str) -> list[str]:
@@ -94,7 +112,7 @@ def _limits(results: Mapping[str, Any], data: str) -> list[str]:
         f"It knows the classes of {data} and nothing else: any image gets one of them.",
         "Its accuracy is that of images like those it was tested on; nothing was tested under noise, blur or attack.",
     ]
-    if len(results["repeats"]["seeds"]) < 2:
+    if len(results["repeats"]["seeds"]) < 2 and not results.get("fresh"):
         limits.append("One training seed: how much another would differ is not known.")
     return [*limits, *map(escaped, results["remarks"])]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
 
 from budgetnas.data.split import largest_share
+from budgetnas.evidence.accuracy import Accuracy, Interval
 from budgetnas.jobs.curves import COLUMNS
 from budgetnas.jobs.job import Job
 from budgetnas.jobs.run import Measured
@@ -19,18 +20,21 @@ from budgetnas.storage.files import write_text
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Spread:
-    """A number over the seeds.
+    """An accuracy over the seeds, in percent.
 
     Attributes:
         mean: of it.
         sd: standard deviation over seeds; None with one seed.
+        interval: of the mean, at 95 % over the images; None where the epoch was chosen by the accuracy itself.
     """
 
     mean: float
     sd: float | None
+    interval: Interval | None = None
 
     def __str__(self) -> str:
-        return f"{self.mean:.2f}" + ("" if self.sd is None else f" +- {self.sd:.2f}")
+        interval = "" if self.interval is None else f" [{self.interval[0]:.1f}, {self.interval[1]:.1f}]"
+        return f"{self.mean:.2f}" + ("" if self.sd is None else f" +- {self.sd:.2f}") + interval
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,13 +71,19 @@ class Row:
         return self.epochs < self.declared
 
 
-def rows(found: Sequence[Measured]) -> list[Row]:
-    """Sum up trainings of equal length, a row a network, by name."""
+def rows(found: Sequence[Measured], *, watched: int, test: int) -> list[Row]:
+    """Sum up trainings of equal length, a row a network, by name.
+
+    Args:
+        found: the trainings.
+        watched: images of the split that was watched.
+        test: images of the test split.
+    """
     names = sorted({one.name for one in found})
-    return [_row([one for one in found if one.name == name]) for name in names]
+    return [_row([one for one in found if one.name == name], watched, test) for name in names]
 
 
-def _row(found: Sequence[Measured]) -> Row:
+def _row(found: Sequence[Measured], watched: int, test: int) -> Row:
     trial, curves = found[0].trial, [one.curve for one in found]
     best = [max(curve, key=lambda epoch: epoch.accuracy) for curve in curves]
     # Of equally low rates the last epoch.
@@ -87,15 +97,19 @@ def _row(found: Sequence[Measured]) -> Row:
         seeds=len(found),
         best=_spread([epoch.accuracy for epoch in best]),
         best_epochs=tuple(epoch.epoch for epoch in best),
-        last=_spread([curve[-1].accuracy for curve in curves]),
-        lowest_rate=None if lowest[0].epoch == len(curves[0]) else _spread([epoch.accuracy for epoch in lowest]),
-        test=_spread(tests) if len(tests) == len(found) else None,
+        last=_spread([curve[-1].accuracy for curve in curves], watched),
+        lowest_rate=None if lowest[0].epoch == len(curves[0]) else _spread([one.accuracy for one in lowest], watched),
+        test=_spread(tests, test) if len(tests) == len(found) else None,
     )
 
 
-def _spread(shares: Sequence[float]) -> Spread:
+def _spread(shares: Sequence[float], images: int | None = None) -> Spread:
     percent = [100 * share for share in shares]
-    return Spread(mean=mean(percent), sd=stdev(percent) if len(percent) > 1 else None)
+    spread = Spread(mean=mean(percent), sd=stdev(percent) if len(percent) > 1 else None)
+    if images is None:
+        return spread
+    low, high = Accuracy(shares=shares, images=images).interval
+    return replace(spread, interval=(100 * low, 100 * high))
 
 
 def warnings(job: Job, found: Sequence[Measured]) -> list[str]:

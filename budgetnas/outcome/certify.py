@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
+from budgetnas.evidence.accuracy import Accuracy, wilson
 from budgetnas.exceptions import UsageError
 from budgetnas.export.certificate import Certified, write_certificate
 from budgetnas.export.manifest import BEST
+from budgetnas.outcome.headline import tie
+from budgetnas.outcome.reached import reached
 from budgetnas.outcome.result import SearchResult, read_result
 from budgetnas.outcome.setup import Setup, TrainingsSetup, read_trainings_setup
 from budgetnas.outcome.worth import compare, verdict
@@ -120,11 +122,13 @@ def _chosen(result: SearchResult, trial: int | None) -> Finalist:
 
 
 def _results(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
-    run, setup = finalist.best_run, result.setup
+    run, images = finalist.best_run, result.setup.data.validation
     is_winner = result.winner is not None and finalist.parent == result.winner.parent
+    own, fresh = result.reached(finalist), result.fresh if is_winner else None
     return {
-        "this_network": _own(run, finalist.parent, setup.data.validation, result.looks.of(run, FULL)),
-        "repeats": _repeats(finalist.runs, finalist.scores, result.looks.accuracies(finalist.runs, FULL)),
+        "this_network": _own(run, finalist.parent, images, result.looks.of(run, FULL)),
+        "repeats": _repeats(own.seeds, own.validation, own.test),
+        "fresh": _repeats(fresh.seeds, fresh.validation, fresh.test) if fresh else None,
         "chosen": {
             "is_winner": is_winner,
             "among": len(result.finalists),
@@ -132,8 +136,14 @@ def _results(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
             "networks_trained": result.counts()["trained"],
             "test_looks": len(result.looks),
         },
-        "remarks": [verdict(result, compare(result)), _LUCK] if is_winner else ["It is not the winner of its search."],
+        "remarks": _remarks(result, images) if is_winner else ["It is not the winner of its search."],
     }
+
+
+def _remarks(result: SearchResult, images: int) -> list[str]:
+    """Return what a reader of the winner's certificate must know."""
+    tied = tie(result.finalists, images)
+    return [verdict(result, compare(result)), *([tied] if tied else []), _LUCK]
 
 
 def _declared(
@@ -150,17 +160,20 @@ def _declared(
         raise UsageError(f"`--trial` is {given}, but must be the number of a finished training: one of {numbers}.")
     run = known[number]
     alike = [trial for trial in known.values() if _alike(trial) == _alike(run)]
-    looks = Looks(facts)
-    tests, own = looks.accuracies(alike), looks.of(run)
-    scores = [trial.score or 0.0 for trial in alike]
+    looks, data = Looks(facts), setup.data
+    found, look = reached(alike, looks, images=data.validation), looks.of(run)
+    images: int | None = data.validation
+    validation: Accuracy | None = found.validation
+    test = found.test
     watched = setup.watches == "test"
     if watched:
-        tests, images = scores, setup.data.test
-        own = Look(correct=round((run.score or 0.0) * images), images=images)
-        scores = []
+        images, validation = None, None
+        look = Look(correct=round((run.score or 0.0) * data.test), images=data.test)
+        test = Accuracy(shares=found.validation.shares, images=data.test)
     results = {
-        "this_network": _own(run, run.number, None if watched else setup.data.validation, own),
-        "repeats": _repeats(alike, scores, tests),
+        "this_network": _own(run, run.number, images, look),
+        "repeats": _repeats(found.seeds, validation, test),
+        "fresh": None,
         "chosen": None,
         "remarks": [_WATCHED] if watched else [],
     }
@@ -172,28 +185,40 @@ def _alike(trial: Trial) -> tuple[Any, ...]:
     return trial.candidate.origin, trial.candidate.spec, str(trial.attrs["phases"]), trial.attrs["epochs"]
 
 
-def _own(run: Trial, number: int, validation: int | None, look: Look | None) -> dict[str, Any]:
+def _own(run: Trial, number: int, images: int | None, look: Look | None) -> dict[str, Any]:
+    """Return what the weights of a training reached.
+
+    Args:
+        run: the training.
+        number: of its trial.
+        images: of the validation split; None where it had none.
+        look: at the test set.
+    """
+    score = run.score or 0.0
     return {
         "trial": number,
         "lineage": run.attrs.get("lineage", []),
         "seed": run.attrs["seed"],
         "epochs": run.attrs["epochs"],
-        "validation_accuracy": None if validation is None else run.score,
-        "validation_images": validation,
+        "validation_accuracy": None if images is None else run.score,
+        "validation_images": images,
+        "validation_interval": None if images is None else list(wilson(score * images, images)),
         "loss": run.attrs.get("loss"),
         "test_correct": look.correct if look else 0,
         "test_images": look.images if look else 0,
+        "test_interval": list(wilson(look.correct, look.images)) if look else None,
         "of": "the weights after the last epoch",
     }
 
 
-def _repeats(runs: Sequence[Trial], scores: Sequence[float], tests: Sequence[float]) -> dict[str, Any]:
+def _repeats(seeds: Sequence[int], validation: Accuracy | None, test: Accuracy | None) -> dict[str, Any]:
+    return {"seeds": list(seeds), **_over_seeds("validation", validation), **_over_seeds("test", test)}
+
+
+def _over_seeds(split: str, found: Accuracy | None) -> dict[str, Any]:
     return {
-        "seeds": [run.attrs["seed"] for run in runs],
-        "validation_accuracies": list(scores),
-        "validation_mean": mean(scores) if scores else None,
-        "validation_sd": stdev(scores) if len(scores) > 1 else None,
-        "test_accuracies": list(tests),
-        "test_mean": mean(tests) if tests else None,
-        "test_sd": stdev(tests) if len(tests) > 1 else None,
+        f"{split}_accuracies": list(found.shares) if found else [],
+        f"{split}_mean": found.mean if found else None,
+        f"{split}_sd": found.spread if found else None,
+        f"{split}_interval": list(found.interval) if found else None,
     }

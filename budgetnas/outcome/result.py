@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 from budgetnas.exceptions import StorageError
 from budgetnas.outcome.ended import CUT_OFF
+from budgetnas.outcome.reached import Reached, reached_afresh, reached_in_full
 from budgetnas.outcome.setup import Setup, read_setup
 from budgetnas.outcome.trusted import trusted_scores
-from budgetnas.promotion.select import Finalist, finalists, promote
+from budgetnas.promotion.select import Finalist, finalists
 from budgetnas.records.levels import CONTROLS, FULL, complete, rung_name
 from budgetnas.records.looks import Looks
-from budgetnas.records.numbers import plural, write_percent
+from budgetnas.records.numbers import plural
 from budgetnas.records.trial import Trial, TrialState
 from budgetnas.storage.database import Storage, open_run, study_names
 from budgetnas.storage.study import read_study
@@ -71,36 +71,17 @@ class SearchResult:
         """The finalist of the best mean validation score; None before any full training ended."""
         return self.finalists[0] if self.finalists else None
 
-    def test_accuracy(self, finalist: Finalist) -> float | None:
-        """Return the mean test accuracy of a finalist's runs, in [0, 1]; None before they were tested."""
-        tests = self.looks.accuracies(finalist.runs, FULL)
-        return mean(tests) if tests else None
-
-    def test_spread(self, finalist: Finalist) -> float | None:
-        """Return the standard deviation of a finalist's test accuracy over its runs; None with one."""
-        tests = self.looks.accuracies(finalist.runs, FULL)
-        return stdev(tests) if len(tests) > 1 else None
-
-    def recommended(self) -> tuple[Trial, Trial] | None:
-        """Return the short training of the highest posterior mean and the one of the highest score; None before any."""
-        found = complete(self.trials)
-        if not found:
+    @property
+    def fresh(self) -> Reached | None:
+        """What the winner reached with seeds that no choice has seen; None without controls."""
+        if self.winner is None:
             return None
-        (trusted,) = promote(found, [self.trusted[trial.number] for trial in found], 1)
-        (observed,) = promote(found, [trial.score or 0.0 for trial in found], 1)
-        return trusted, observed
+        controls, images = self.levels.get(CONTROLS, ()), self.setup.data.validation
+        return reached_afresh(self.winner, controls, self.looks, images=images)
 
-    def recommendation(self) -> str:
-        """Say which short training to trust and which scored highest, in one line; nothing before any."""
-        found = self.recommended()
-        if found is None:
-            return "none yet"
-        trusted, observed = found
-        mean, score = write_percent(self.trusted[trusted.number]), write_percent(observed.score or 0.0)
-        told = f"trial {trusted.number}, {trusted.candidate.spec.id}, posterior mean {mean} %"
-        if trusted.number == observed.number:
-            return f"{told}; it also scored highest, {score} %"
-        return f"{told}; trial {observed.number}, {observed.candidate.spec.id}, scored highest, {score} %"
+    def reached(self, finalist: Finalist) -> Reached:
+        """Return what a finalist reached in the full trainings that it competed with."""
+        return reached_in_full(finalist, self.looks, images=self.setup.data.validation)
 
     def looked(self) -> str:
         """Say how often the test set was read: each set of weights counts once."""

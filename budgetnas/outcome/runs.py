@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,20 +10,19 @@ from statistics import mean
 from typing import Any, Literal
 
 from budgetnas.arch.spec import ResNetSpec
+from budgetnas.evidence.accuracy import Interval
 from budgetnas.exceptions import BudgetNASError, StorageError
+from budgetnas.outcome.best import AFTER_FULL, AFTER_LAST, after_fresh, best_in_full, best_of
 from budgetnas.outcome.drawn import drawn
 from budgetnas.outcome.ended import is_finished
 from budgetnas.outcome.setup import CALIBRATION, SEARCH, TrainingsSetup, read_setup, read_trainings_setup
-from budgetnas.promotion.select import finalists
-from budgetnas.records.levels import FULL, complete, counted, rung_name, training_key
+from budgetnas.records.levels import CONTROLS, FULL, WINNER, complete, counted, rung_name, training_key
 from budgetnas.records.looks import Looks
 from budgetnas.records.numbers import plural
-from budgetnas.records.trial import Trial
 from budgetnas.storage.files import holder, parse_json, read_file
 from budgetnas.storage.glance import Study, glance
 
 DATABASE, RESULTS, CALIBRATED = "study.db", "results.json", "calibration.json"
-AFTER_FULL, AFTER_LAST = "validation after full training", "validation after the last epoch"
 State = Literal["running", "stopped", "finished", "unreadable"]
 
 
@@ -39,11 +38,14 @@ class Run:
         max_params: the largest cap on params.
         done: trainings that are COMPLETE, of those that `asked` counts.
         asked: short trainings of a search, full ones of a calibration, all others.
-        score: of the best network, in [0, 1].
+        score: of the best network, in [0, 1], the mean over its seeds.
+        score_interval: of it, at 95 % over the images.
         score_of: what that score is.
         spec: id of the best network.
         params: of the best network.
-        test_accuracy: of the best network, in [0, 1], where the test set was read after the choice.
+        test_accuracy: of the best network, in [0, 1], where the test set was read after the choice; the mean likewise.
+        test_interval: of it, at 95 % over the images.
+        images: of the split that scores.
         process: which process runs it.
         why: why it cannot be read.
         changed: when its study was last written, ISO 8601 in UTC.
@@ -57,10 +59,13 @@ class Run:
     done: int | None = None
     asked: int | None = None
     score: float | None = None
+    score_interval: Interval | None = None
     score_of: str | None = None
     spec: str | None = None
     params: int | None = None
     test_accuracy: float | None = None
+    test_interval: Interval | None = None
+    images: int | None = None
     process: str | None = None
     why: str | None = None
     changed: str
@@ -129,42 +134,29 @@ def _study(name: str, studies: Mapping[str, Study]) -> Run:
     setup = read_setup(facts["setup"], name=name, kind=kind)
     rungs = {rung: studies.get(f"{name}/{rung}", ([], {}))[0] for rung in map(rung_name, setup.rungs)}
     first = rungs[rung_name(setup.rungs[0])]
-    run = Run(name=name, state="stopped", kind=kind, data=setup.data.name, max_params=setup.cap, changed="")
+    data, looks = setup.data, Looks(facts)
+    run = Run(
+        name=name,
+        state="stopped",
+        kind=kind,
+        data=data.name,
+        max_params=setup.cap,
+        images=data.validation,
+        changed="",
+    )
     if kind == CALIBRATION:
         made = drawn(setup, facts, {**rungs, FULL: fulls})
         asked = len(made.asked(FULL))
         run = replace(run, done=asked - made.left.get(FULL, 0), asked=asked)
-        return replace(run, state="finished" if made.is_done else "stopped", **_best_single(fulls, AFTER_FULL))
+        best = best_of(complete(fulls), AFTER_FULL, looks, images=data.validation)
+        return replace(run, state="finished" if made.is_done else "stopped", **best)
     is_done = is_finished(str(facts.get("stopped", "")))
     run = replace(run, done=counted(first, over_budget=setup.study.search.over_budget), asked=setup.study.search.trials)
-    best = _winner(fulls, facts) or _best_single(first, f"validation after {plural(setup.rungs[0], 'epoch')}")
+    controls = studies.get(f"{name}/{CONTROLS}", ([], {}))[0]
+    short = f"validation after {plural(setup.rungs[0], 'epoch')}"
+    best = best_in_full(fulls, controls, looks, images=data.validation)
+    best = best or best_of(complete(first), short, looks, images=data.validation)
     return replace(run, state="finished" if is_done else "stopped", **best)
-
-
-def _winner(fulls: Sequence[Trial], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the network of the best mean score after full training, nothing before any."""
-    ranked = finalists(fulls)
-    if not ranked:
-        return {}
-    winner = ranked[0]
-    tests = Looks(facts).accuracies(winner.runs, FULL)
-    return {
-        "score": winner.score,
-        "score_of": AFTER_FULL,
-        "spec": winner.candidate.spec.id,
-        "params": winner.candidate.params,
-        "test_accuracy": mean(tests) if tests else None,
-    }
-
-
-def _best_single(trials: Sequence[Trial], score_of: str) -> dict[str, Any]:
-    """Return the training of the highest score, of equals the smaller network; nothing before any."""
-    found = complete(trials)
-    if not found:
-        return {}
-    best = min(found, key=lambda trial: (-(trial.score or 0.0), trial.candidate.params, trial.number))
-    candidate = best.candidate
-    return {"score": best.score, "score_of": score_of, "spec": candidate.spec.id, "params": candidate.params}
 
 
 def _trainings(name: str, study: Study) -> Run:
@@ -177,8 +169,8 @@ def _trainings(name: str, study: Study) -> Run:
     done = [t for t in complete(trials) if training_key(t) in asked]
     looks = Looks(facts)
     untested = [] if watches_test else looks.lacking(done)
-    best = _best_single(done, "test set, watched every epoch" if watches_test else AFTER_LAST)
-    seen = next((looks.of(t) for t in done if t.score == best["score"]), None) if best else None
+    images = setup.data.test if watches_test else setup.data.validation
+    score_of = "test set, watched every epoch" if watches_test else AFTER_LAST
     return Run(
         name=name,
         state="finished" if len(done) == len(asked) and done and not untested else "stopped",
@@ -186,9 +178,9 @@ def _trainings(name: str, study: Study) -> Run:
         data=setup.data.name,
         done=len(done),
         asked=len(asked),
-        test_accuracy=seen.accuracy if seen else None,
+        images=images,
         changed="",
-        **best,
+        **best_of(done, score_of, looks, images=images),
     )
 
 
@@ -221,19 +213,37 @@ def _from_results(folder: Path, name: str) -> Run:
             left, asked = content["left"], content["asked"]
             return replace(run, state="stopped" if left else "finished", done=asked - left.get(FULL, 0), asked=asked)
         winner = content["winner"] or {}
+        fresh = _fresh(content)
+        found = fresh or winner
         return replace(
             run,
             state="finished" if is_finished(content["stopped"]) else "stopped",
             done=content["trained"],
             asked=content["setup"]["study"]["search"]["trials"],
-            score=winner.get("score"),
-            score_of=AFTER_FULL if winner else None,
+            score=found.get("score"),
+            score_interval=_interval(found.get("score_interval")),
+            score_of=after_fresh(len(fresh["seeds"])) if fresh else (AFTER_FULL if winner else None),
             spec=winner.get("spec"),
             params=winner.get("params"),
-            test_accuracy=winner.get("test_accuracy"),
+            test_accuracy=found.get("test_accuracy"),
+            test_interval=_interval(found.get("test_interval")),
+            images=content["setup"]["data"]["validation"],
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise StorageError(f"`{path.name}` was not written by this version of this program: run it again.") from error
+
+
+def _fresh(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the winner reached afresh, nothing without controls; older files say it among the controls alone."""
+    own = next((one for one in content["controls"] if one["name"] == WINNER), None)
+    if "fresh" in content or own is None:
+        return content.get("fresh") or {}
+    return {"seeds": own["scores"], "score": mean(own["scores"]), "test_accuracy": mean(own["tests"])}
+
+
+def _interval(ends: list[float] | None) -> Interval | None:
+    """Read an interval; files of older versions have none."""
+    return None if ends is None else (ends[0], ends[1])
 
 
 def _changed(folder: Path) -> str:

@@ -11,39 +11,25 @@ from budgetnas.complexity.counter import count
 from budgetnas.config.models import paper_models
 from budgetnas.outcome.chance import level_warnings
 from budgetnas.outcome.costs import cost_table, measured
+from budgetnas.outcome.headline import headline, remarks
+from budgetnas.outcome.recommended import recommendation, recommended
 from budgetnas.outcome.result import SearchResult
 from budgetnas.outcome.trusted import drawn_at_random
 from budgetnas.outcome.under import as_json as tier_json
 from budgetnas.outcome.under import tiers_table, under_caps
 from budgetnas.outcome.worth import compare, controls_table, fidelity_table, judged, pairs, verdict
-from budgetnas.promotion.select import Finalist
+from budgetnas.promotion.select import Finalist, tied
 from budgetnas.records.levels import FULL, in_words
 from budgetnas.records.numbers import plural, write_macs, write_percent
 from budgetnas.records.table import Table
 from budgetnas.report.facts import FinalScore, Reference, ReportFacts
 
 
-def headline(result: SearchResult) -> str:
-    """Say what was found in one sentence."""
-    winner, setup = result.winner, result.setup
-    if winner is None:
-        return f"No network has finished its full training yet ({result.stopped})."
-    test = result.test_accuracy(winner)
-    tested = "not tested yet" if test is None else f"test {write_percent(test, result.test_spread(winner))} %"
-    seeds = ", ".join(str(run.attrs["seed"]) for run in winner.runs)
-    first = result.trials[winner.parent]
-    name = f" ({first.candidate.origin})" if first.attrs.get("seeded") else ""
-    return (
-        f"{winner.candidate.spec.id}{name}: {winner.candidate.params:,} parameters "
-        f"({winner.candidate.params / setup.cap:.2%} of {setup.cap:,}), "
-        f"validation {write_percent(winner.score, winner.spread)} %, {tested} on {setup.data.name} over "
-        f"{plural(len(winner.runs), 'training seed')} ({seeds})."
-    )
-
-
 def tables(result: SearchResult) -> dict[str, Table]:
-    """Return the tables that there are: "tiers", "costs", "fidelity" and "controls"."""
+    """Return the tables that there are: "finalists", "tiers", "costs", "fidelity" and "controls"."""
     found: dict[str, Table] = {}
+    if result.finalists:
+        found["finalists"] = finalists_table(result)
     if len(result.setup.tiers) > 1:
         found["tiers"] = tiers_table(result, under_caps(result, [tier.cap for tier in result.setup.tiers]))
     costs = [measured(level, trials) for level, trials in _in_order(result).items()]
@@ -56,6 +42,31 @@ def tables(result: SearchResult) -> dict[str, Table]:
     return found
 
 
+def finalists_table(result: SearchResult) -> Table:
+    """Return a row a fully trained network, the winner first."""
+    random = drawn_at_random(result.facts)
+    return Table(
+        title="Full trainings",
+        columns=("trial", "network", "params", "of cap", "MACs", "short %", "seeds", "full val. %", "test %"),
+        rows=[_finalist_row(result, finalist, is_random=finalist.parent in random) for finalist in result.finalists],
+    )
+
+
+def _finalist_row(result: SearchResult, finalist: Finalist, *, is_random: bool) -> tuple[str, ...]:
+    candidate, found = finalist.candidate, result.reached(finalist)
+    return (
+        f"{finalist.parent}{' at random' if is_random else ''}",
+        candidate.spec.id,
+        f"{candidate.params:,}",
+        f"{candidate.params / result.setup.cap:.2%}",
+        write_macs(candidate.macs),
+        write_percent(result.trials[finalist.parent].score or 0.0),
+        str(len(finalist.runs)),
+        str(found.validation),
+        str(found.test or ""),
+    )
+
+
 def report_facts(result: SearchResult) -> ReportFacts:
     """Return everything that the page says."""
     setup, compared = result.setup, compare(result)
@@ -64,8 +75,10 @@ def report_facts(result: SearchResult) -> ReportFacts:
         notice=setup.data.notice,
         dataset=setup.data.name,
         shape=setup.data.shape,
+        images=setup.data.validation,
         max_params=setup.cap,
         headline=headline(result),
+        remarks=remarks(result),
         verdict=verdict(result, compared),
         is_tested=any(one.gain or one.spec == compared[0].spec for one in compared[1:]),
         lines=_lines(result),
@@ -84,7 +97,7 @@ def report_facts(result: SearchResult) -> ReportFacts:
 
 def as_json(result: SearchResult) -> dict[str, Any]:
     """Return the result for programs; accuracies are shares in [0, 1], gains points."""
-    found, setup, compared = result.recommended(), result.setup, compare(result)
+    found, setup, compared = recommended(result), result.setup, compare(result)
     return {
         "run": str(result.folder),
         "dataset": setup.data.name,
@@ -96,9 +109,13 @@ def as_json(result: SearchResult) -> dict[str, Any]:
         "best_observed_trial": found[1].number if found else None,
         "finalists": [_finalist(result, finalist) for finalist in result.finalists],
         "winner": _finalist(result, result.winner) if result.winner else None,
+        "fresh": result.fresh.as_json() if result.fresh else None,
+        "tied": [finalist.parent for finalist in tied(result.finalists)],
+        "headline": headline(result),
+        "remarks": remarks(result),
         "verdict": verdict(result, compared),
         "warnings": warnings(result),
-        "controls": [asdict(one) for one in compared],
+        "controls": [one.as_json() for one in compared],
         "fidelity": {name: _fidelity(found) for name, found in pairs(result).items()},
         "tiers": [tier_json(result, tier) for tier in under_caps(result, [tier.cap for tier in setup.tiers])],
         "costs": [asdict(measured(level, trials)) for level, trials in _in_order(result).items()],
@@ -163,7 +180,7 @@ def _lines(result: SearchResult) -> list[tuple[str, str]]:
             f"{counts['counted']} counted, {counts['pruned']} pruned over the cap, {counts['trained']} trained, "
             f"{counts['failed']} failed",
         ),
-        ("recommended", result.recommendation()),
+        ("by short trainings", recommendation(result)),
         ("full trainings", f"{fulls} of {plural(setup.full_epochs, 'epoch')}, {len(result.finalists)} networks"),
         ("test set", f"read {result.looked()}"),
         ("ended", result.stopped),
@@ -171,19 +188,23 @@ def _lines(result: SearchResult) -> list[tuple[str, str]]:
 
 
 def _final(result: SearchResult, finalist: Finalist) -> FinalScore:
+    found = result.reached(finalist)
+    validation, test = found.validation, found.test
     return FinalScore(
-        score=finalist.score,
-        spread=finalist.spread,
-        seeds=tuple(int(run.attrs["seed"]) for run in finalist.runs),
-        test_accuracy=result.test_accuracy(finalist),
-        test_spread=result.test_spread(finalist),
+        score=validation.mean,
+        spread=validation.spread,
+        interval=validation.interval,
+        seeds=found.seeds,
+        test_accuracy=test.mean if test else None,
+        test_spread=test.spread if test else None,
+        test_interval=test.interval if test else None,
         is_random=finalist.parent in drawn_at_random(result.facts),
         curves=[run.curve for run in finalist.runs],
     )
 
 
 def _finalist(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
-    spec, random = finalist.candidate.spec, drawn_at_random(result.facts)
+    spec, random, found = finalist.candidate.spec, drawn_at_random(result.facts), result.reached(finalist)
     return {
         "trial": finalist.parent,
         "spec": spec.id,
@@ -192,12 +213,10 @@ def _finalist(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
         "params": finalist.candidate.params,
         "utilisation": finalist.candidate.params / result.setup.cap,
         "macs": finalist.candidate.macs,
-        "score": finalist.score,
+        **found.as_json(),
         "scores": list(finalist.scores),
         "repeats": len(finalist.runs),
-        "seeds": [run.attrs["seed"] for run in finalist.runs],
         "at_random": finalist.parent in random,
-        "test_accuracy": result.test_accuracy(finalist),
         "test_accuracies": result.looks.accuracies(finalist.runs, FULL),
     }
 

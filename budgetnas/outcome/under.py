@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from budgetnas.evidence.accuracy import BRACKETS
+from budgetnas.outcome.headline import tie
 from budgetnas.outcome.result import SearchResult
 from budgetnas.promotion.select import Finalist, promote
 from budgetnas.records.levels import complete
-from budgetnas.records.numbers import write_macs, write_percent
+from budgetnas.records.numbers import plural, write_macs, write_percent
 from budgetnas.records.table import Table
 from budgetnas.records.trial import Trial
 
@@ -86,23 +88,45 @@ def tiers_table(result: SearchResult, found: Sequence[Tier]) -> Table:
             "Chosen by validation after full training, or by the posterior mean after short training where nothing "
             f"that fits had a full one. Near is at least {NEAR:.0%} of the cap; with fewer than {FEWEST} there, a tier "
             "is not to be trusted.",
+            BRACKETS,
+            *_fresh(result, found),
+            *(f"{tier.cap:,}: {told}" for tier in found if (told := _tie(result, tier))),
             *(f"{tier.cap:,}: {tier.remark}." for tier in found if tier.remark),
         ],
     )
+
+
+def _fresh(result: SearchResult, found: Sequence[Tier]) -> Iterator[str]:
+    """Say what the winner reached with seeds that no choice has seen, where it was trained again and is in a row."""
+    winner, fresh = result.winner, result.fresh
+    if winner and fresh and any(tier.finalist and tier.finalist.parent == winner.parent for tier in found):
+        test = f", test {fresh.test.write(' %')}" if fresh.test else ""
+        yield (
+            f"{winner.candidate.spec.id} over {plural(len(fresh.seeds), 'fresh seed')}, which no choice has seen: "
+            f"validation {fresh.validation.write(' %')}{test}."
+        )
+
+
+def _tie(result: SearchResult, tier: Tier) -> str:
+    fit = [one for one in result.finalists if one.candidate.params <= tier.cap]
+    return tie(fit, result.setup.data.validation)
 
 
 def as_json(result: SearchResult, tier: Tier) -> dict[str, Any]:
     """Return a tier for programs; accuracies are shares in [0, 1]."""
     finalist, trusted = tier.finalist, tier.trusted
     candidate = finalist.candidate if finalist else (trusted.candidate if trusted else None)
+    full = result.reached(finalist).as_json() if finalist else {}
     return {
         "max_params": tier.cap,
         "spec": candidate and candidate.spec.id,
         "params": candidate and candidate.params,
         "macs": candidate and candidate.macs,
         "trial": finalist.parent if finalist else (trusted.number if trusted else None),
-        "full_score": finalist.score if finalist else None,
-        "test_accuracy": result.test_accuracy(finalist) if finalist else None,
+        "full_score": full.get("score"),
+        "full_score_interval": full.get("score_interval"),
+        "test_accuracy": full.get("test_accuracy"),
+        "test_interval": full.get("test_interval"),
         "trained": tier.trained,
         "trained_near_the_cap": tier.near,
         "remark": tier.remark or None,
@@ -115,7 +139,7 @@ def _row(result: SearchResult, tier: Tier) -> tuple[str, ...]:
     if candidate is None:
         return cap, "-", "", "", "", "", "", "", str(tier.near)
     number = finalist.parent if finalist else (tier.trusted.number if tier.trusted else -1)
-    test = result.test_accuracy(finalist) if finalist else None
+    full = result.reached(finalist) if finalist else None
     return (
         cap,
         candidate.spec.id,
@@ -123,7 +147,7 @@ def _row(result: SearchResult, tier: Tier) -> tuple[str, ...]:
         f"{candidate.params / tier.cap:.2%}",
         write_macs(candidate.macs),
         write_percent(result.trusted[number]),
-        write_percent(finalist.score, finalist.spread) if finalist else "",
-        "" if test is None else write_percent(test),
+        str(full.validation) if full else "",
+        str(full.test or "") if full else "",
         str(tier.near),
     )

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import isnan
-from statistics import mean, stdev
 from typing import Any
 
 from budgetnas.evidence.estimate import Estimate
 from budgetnas.evidence.fidelity import FEWEST_PAIRS, tau
 from budgetnas.evidence.welch import judge, welch
+from budgetnas.outcome.reached import Reached, reached
 from budgetnas.outcome.result import SearchResult
 from budgetnas.outcome.trusted import drawn_at_random, promoted_for_scores
 from budgetnas.records.levels import CONTROLS, WINNER, complete, in_words, length_in_words
-from budgetnas.records.numbers import plural, write_macs, write_percent
+from budgetnas.records.numbers import plural, write_macs
 from budgetnas.records.table import Table
 from budgetnas.records.trial import Trial
 
@@ -31,8 +31,7 @@ class Compared:
         spec: id of its architecture.
         params: trainable parameters.
         macs: for one image.
-        tests: test accuracies of its repeats, in [0, 1].
-        scores: validation accuracies of its repeats, in [0, 1].
+        reached: what its repeats reached.
         gain: test accuracy of the winner minus its own, in points; None where it is the winner itself, or not tested.
         verdict: what the gain shows, in a few words.
     """
@@ -41,10 +40,33 @@ class Compared:
     spec: str
     params: int
     macs: int
-    tests: tuple[float, ...]
-    scores: tuple[float, ...]
+    reached: Reached
     gain: Estimate | None
     verdict: str
+
+    @property
+    def tests(self) -> tuple[float, ...]:
+        """Test accuracies of its repeats, in [0, 1]; none before they were tested."""
+        return tuple(self.reached.test.shares) if self.reached.test else ()
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """Validation accuracies of its repeats, in [0, 1]."""
+        return tuple(self.reached.validation.shares)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for programs; accuracies are shares in [0, 1], the gain points."""
+        return {
+            "name": self.name,
+            "spec": self.spec,
+            "params": self.params,
+            "macs": self.macs,
+            "tests": list(self.tests),
+            "scores": list(self.scores),
+            **self.reached.as_json(),
+            "gain": self.gain and asdict(self.gain),
+            "verdict": self.verdict,
+        }
 
 
 def pairs(result: SearchResult) -> dict[str, dict[int, tuple[float, float]]]:
@@ -128,8 +150,8 @@ def controls_table(found: Sequence[Compared]) -> Table:
             f"{one.params:,}",
             write_macs(one.macs),
             str(len(one.tests)),
-            _percents(one.scores),
-            _percents(one.tests),
+            str(one.reached.validation),
+            str(one.reached.test or ""),
             "" if one.gain is None else f"{_signed(one.gain)}",
             one.verdict,
         )
@@ -151,7 +173,8 @@ def controls_table(found: Sequence[Compared]) -> Table:
         rows=rows,
         notes=[
             "All were trained alike, the winner too, with seeds that no choice has seen. Gain is the winner's mean "
-            "test accuracy minus the control's, with Welch's 95 % interval over seeds; each stands for itself."
+            "test accuracy minus the control's, with Welch's 95 % interval over seeds; each stands for itself.",
+            "In brackets after an accuracy: Wilson's 95 % interval of its mean over the images.",
         ],
     )
 
@@ -182,20 +205,21 @@ def verdict(result: SearchResult, found: Sequence[Compared]) -> str:
 
 
 def _compared(result: SearchResult, net: Mapping[str, Any], runs: Sequence[Trial], own: Sequence[Trial]) -> Compared:
-    tests, reference = (result.looks.accuracies(them, CONTROLS) for them in (runs, own))
+    found, reference = (
+        reached(them, result.looks, CONTROLS, images=result.setup.data.validation) for them in (runs, own)
+    )
     gain, told = None, "" if net["name"] == WINNER else "the winner itself"
     if runs is not own:
         told = "not tested yet"
-        if tests:
-            gain = welch([100 * value for value in reference], [100 * value for value in tests])
+        if found.test and reference.test:
+            gain = welch(*([100 * share for share in one.shares] for one in (reference.test, found.test)))
             told = judge(gain)
     return Compared(
         name=str(net["name"]),
         spec=str(net["spec"]),
         params=int(net["params"]),
         macs=int(net["macs"]),
-        tests=tuple(tests),
-        scores=tuple(run.score or 0.0 for run in runs),
+        reached=found,
         gain=gain,
         verdict=told,
     )
@@ -214,10 +238,6 @@ def _tau(found: Sequence[tuple[float, float]]) -> str:
     if estimate is not None:
         return str(estimate)
     return "too few pairs to judge" if len(found) < FEWEST_PAIRS else "all scores are alike"
-
-
-def _percents(shares: Sequence[float]) -> str:
-    return write_percent(mean(shares), stdev(shares) if len(shares) > 1 else None) if shares else ""
 
 
 def _signed(gain: Estimate) -> str:

@@ -9,6 +9,8 @@ from statistics import mean, stdev
 from budgetnas.records.levels import complete
 from budgetnas.records.trial import Candidate, Trial
 
+_DECIMALS = 9  # of a mean score: as many images right in all can differ in the last bits of their means
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finalist:
@@ -63,9 +65,17 @@ def promote(trials: Sequence[Trial], trusted: Sequence[float], number: int) -> l
 
 
 def finalists(full_trials: Sequence[Trial]) -> list[Finalist]:
-    """Group finished full trainings by the trial they were promoted from, best mean score first."""
+    """Group finished full trainings by the trial they were promoted from, the best mean score first.
+
+    Of equal ones the smaller network is first, and of equally small ones the one that was proposed first.
+    """
     groups: dict[int, list[Trial]] = {}
     for trial in complete(full_trials):
         groups.setdefault(int(trial.attrs["parent"]), []).append(trial)
     found = [Finalist(parent=parent, candidate=runs[0].candidate, runs=tuple(runs)) for parent, runs in groups.items()]
-    return sorted(found, key=lambda finalist: (-finalist.score, finalist.candidate.params, finalist.parent))
+    return sorted(found, key=lambda one: (-round(one.score, _DECIMALS), one.candidate.params, one.parent))
+
+
+def tied(ranked: Sequence[Finalist]) -> list[Finalist]:
+    """Return those of ranked finalists that score as the first does, itself among them."""
+    return [one for one in ranked if round(one.score, _DECIMALS) == round(ranked[0].score, _DECIMALS)]

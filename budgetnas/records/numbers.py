@@ -25,3 +25,8 @@ def write_time(seconds: float) -> str:
 def write_percent(share: float, spread: float | None = None) -> str:
     """Write an accuracy in percent, with its standard deviation if there is one: `95.43`, `95.43 +- 0.12`."""
     return f"{100 * share:.2f}" + ("" if spread is None else f" +- {100 * spread:.2f}")
+
+
+def write_interval(low: float, high: float) -> str:
+    """Write an interval of shares in percent: `[96.4, 99.2]`."""
+    return f"[{100 * low:.1f}, {100 * high:.1f}]"

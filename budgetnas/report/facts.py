@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from budgetnas.arch.spec import DataShape
+from budgetnas.evidence.accuracy import Interval
 from budgetnas.records.table import Table
 from budgetnas.records.trial import Trial
 
@@ -17,18 +18,22 @@ class FinalScore:
     Attributes:
         score: mean validation accuracy over its seeds.
         spread: standard deviation of the validation accuracy over its seeds; None with one.
+        interval: of `score`, over the images.
         seeds: the training seeds, one per repeat.
         test_accuracy: mean test accuracy over its seeds; None before it was tested.
         test_spread: standard deviation of the test accuracy over its seeds; None with one.
+        test_interval: of `test_accuracy`, over the images; None with it.
         is_random: whether it was promoted at random, so that fidelity is not estimated on winners alone.
         curves: validation accuracy by epoch, one per seed.
     """
 
     score: float
     spread: float | None
+    interval: Interval
     seeds: tuple[int, ...]
     test_accuracy: float | None
     test_spread: float | None
+    test_interval: Interval | None
     is_random: bool
     curves: Sequence[Mapping[int, float]]
 
@@ -61,8 +66,10 @@ class ReportFacts:
         notice: what must be known before anything else; "" for nothing.
         dataset: name of the data set.
         shape: its images and classes.
+        images: of the validation split.
         max_params: the cap.
         headline: what was found, in a sentence.
+        remarks: what must be said beside it, a sentence or two each.
         verdict: what the result is worth beside controls, in a sentence; "not tested" without any.
         is_tested: whether any control tells what it is worth.
         lines: further facts, (name, value).
@@ -72,7 +79,7 @@ class ReportFacts:
             of their first-rung trial as `attrs["parent"]`.
         finals: full trainings by number of their first-rung trial, the best first.
         winner: number of the first-rung trial that won; None before any full training ended.
-        tables: of tiers, costs, fidelity and controls, those that there are, in the order of the page.
+        tables: of finalists, tiers, costs, fidelity and controls, those that there are, in the order of the page.
         pairs: for every rung, (score at that rung, mean full score) of the nets that have both.
         references: models of the report.
         command: that makes this run.
@@ -83,8 +90,10 @@ class ReportFacts:
     notice: str
     dataset: str
     shape: DataShape
+    images: int
     max_params: int
     headline: str
+    remarks: Sequence[str]
     verdict: str
     is_tested: bool
     lines: Sequence[tuple[str, str]]

@@ -8,10 +8,16 @@ from budgetnas.records.markdown import escaped
 from budgetnas.records.table import Table
 from budgetnas.report.facts import ReportFacts
 
+_IMPORTANCE = (
+    "The importance that optuna-dashboard draws takes the blocks and the width of a stage that a network does not have "
+    "for their lowest values. report.html compares them among the networks that have the stage."
+)
+
 
 def note(facts: ReportFacts) -> str:
     """Return headline, verdict, facts and tables as GitHub-flavoured Markdown."""
-    told = (facts.notice, facts.verdict, *(f"Warning: {warning}" for warning in facts.warnings))
+    warned = (f"Warning: {warning}" for warning in facts.warnings)
+    told = (facts.notice, *facts.remarks, facts.verdict, *warned, _IMPORTANCE)
     return compose(facts.headline, told=told, lines=facts.lines, tables=facts.tables.values())
 
 

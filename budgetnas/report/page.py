@@ -12,9 +12,10 @@ from budgetnas.records.trial import Trial
 from budgetnas.report.breakdown import layers_table, parts_table
 from budgetnas.report.cost import cost_figure, outside_references
 from budgetnas.report.drawing import drawing
+from budgetnas.report.expected import explanation
 from budgetnas.report.facts import Reference, ReportFacts
 from budgetnas.report.figures import curves_figure, fidelity_figure
-from budgetnas.report.importance import ENOUGH, importance_figure, importances
+from budgetnas.report.importance import importance_figure, importances, reservations
 from budgetnas.report.lineage import complete, winning_trial
 from budgetnas.report.markup import captioned, definitions, paragraph, plot, warned, words_table
 from budgetnas.report.parallel import parallel_figure
@@ -46,6 +47,7 @@ def report_page(facts: ReportFacts) -> str:
         title=title,
         opening=paragraph(facts.notice, "notice")
         + paragraph(facts.headline, "headline")
+        + "".join(map(paragraph, facts.remarks))
         + _verdict(facts)
         + warned(facts.warnings),
         sections=sections,
@@ -108,13 +110,13 @@ def _importance(trials: list[Trial]) -> str:
     found = importances(trials)
     if isinstance(found, str):
         return paragraph(found)
-    told = (
+    told = [
         f"Importance of each dimension for being in the best tenth of {plural(len(trials), 'short training')}, by "
-        "PED-ANOVA (Optuna). It describes these trials, which the sampler chose, and not the whole space."
-    )
-    if len(trials) < ENOUGH:
-        told += f" With fewer than {ENOUGH} it is a hint and no more."
-    return plot(importance_figure(found), "importance", told)
+        "PED-ANOVA (Optuna). It describes these trials, which the sampler chose, and not the whole space. Blocks and "
+        "width of a stage are compared among the networks that have it.",
+        reservations(trials),
+    ]
+    return plot(importance_figure(found), "importance", " ".join(filter(None, told)))
 
 
 def _winner(winner: Trial | None, shape: DataShape) -> str:
@@ -166,4 +168,4 @@ def _trials(facts: ReportFacts) -> str:
         "are validation accuracies after the last epoch, of the first rung unless the header says otherwise; they, "
         "their standard deviations and the utilisation of the cap are in percent."
     )
-    return paragraph(told, "note") + sortable_table(facts)
+    return paragraph(told, "note") + paragraph(explanation(facts), "note") + sortable_table(facts)

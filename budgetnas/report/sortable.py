@@ -8,8 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from budgetnas.records.numbers import write_macs, write_percent
-from budgetnas.report.facts import ReportFacts
+from budgetnas.evidence.accuracy import Interval
+from budgetnas.records.numbers import write_interval, write_macs, write_percent
+from budgetnas.report.expected import shown_means
+from budgetnas.report.facts import FinalScore, ReportFacts
 from budgetnas.report.markup import class_of
 from budgetnas.report.table import trials_table
 
@@ -17,6 +19,10 @@ _LEFT_OUT = ("blocks", "widths")  # the spec says them
 _LAST = ("utilisation", "seconds", "state", "reason")  # and not in print, where there is no room
 _WORDS = frozenset({"state", "origin", "spec", "reason"})
 _PERCENT = frozenset({"utilisation", "score", "posterior_mean", "test_accuracy"})
+_INTERVALS: dict[str, Callable[[FinalScore], Interval | None]] = {
+    "full_score": lambda final: final.interval,
+    "test_accuracy": lambda final: final.test_interval,
+}
 _HEADS = {
     "macs": "MACs",
     "full_score": "full mean",
@@ -28,11 +34,14 @@ _HEADS = {
 
 def sortable_table(facts: ReportFacts) -> str:
     """Return the table; columns without any value are left out, the winner's row is marked."""
-    table = trials_table(facts).drop(columns=list(_LEFT_OUT)).dropna(axis="columns", how="all")
+    means = shown_means(facts)
+    table = trials_table(facts).drop(columns=list(_LEFT_OUT))
+    table["posterior_mean"] = pd.Series([means.get(trial.number) for trial in facts.trials], dtype="float64")
+    table = table.dropna(axis="columns", how="all")
     order = [name for name in table.columns if name not in _LAST]
     order += [name for name in _LAST if name in table.columns]
     head = "".join(_head(name, is_first=i == 0) for i, name in enumerate(order))
-    columns = [list(map(_writer(name), table[name])) for name in order]
+    columns = [list(map(_writer(name), table[name], _behind(name, facts))) for name in order]
     rows = (
         f"<tr{class_of('winner' if trial.number == facts.winner else '')}>{''.join(cells)}</tr>\n"
         for trial, *cells in zip(facts.trials, *columns, strict=True)
@@ -54,14 +63,27 @@ def _is_percent(column: str) -> bool:
     return column in _PERCENT or column.endswith(("_score", "_sd"))
 
 
-def _writer(column: str) -> Callable[[Any], str]:
+def _behind(column: str, facts: ReportFacts) -> list[str]:
+    """Return what stands behind the number in each cell of a column: the interval of what full training reached."""
+    interval = _INTERVALS.get(column)
+    finals = [facts.finals.get(trial.number) if interval else None for trial in facts.trials]
+    ends = [interval(final) if interval and final else None for final in finals]
+    return [f" {write_interval(*pair)}" if pair else "" for pair in ends]
+
+
+def _writer(column: str) -> Callable[[Any, str], str]:
     """Return what writes a cell of this column; numbers carry the value that they sort by."""
     kind = class_of(*_kinds(column))
-    empty = f"<td{kind}></td>"
-    if column in _WORDS:
-        return lambda value: empty if pd.isna(value) else f"<td{kind}>{escape(str(value))}</td>"
     written = _number_writer(column)
-    return lambda value: empty if pd.isna(value) else f'<td{kind} data-value="{_exact(value)}">{written(value)}</td>'
+
+    def write(value: Any, behind: str) -> str:
+        if pd.isna(value):
+            return f"<td{kind}></td>"
+        if column in _WORDS:
+            return f"<td{kind}>{escape(str(value))}</td>"
+        return f'<td{kind} data-value="{_exact(value)}">{written(value)}{behind}</td>'
+
+    return write
 
 
 def _kinds(column: str) -> list[str]:

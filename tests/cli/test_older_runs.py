@@ -27,6 +27,11 @@ def runs(tmp_path):
     return tmp_path / "runs"
 
 
+def kept(old, new):
+    """What a newer version writes, as far as the older one wrote it too."""
+    return {key: kept(value, new[key]) for key, value in old.items()} if isinstance(old, dict) else new
+
+
 def expected(name: str) -> pd.DataFrame:
     return pd.read_csv(MADE / "expected" / f"{name}.csv")
 
@@ -50,7 +55,7 @@ def test_a_finished_search_is_read_reported_and_verified(runs, budgetnas):
     old, new = (
         json.loads((folder / "results.json").read_text()) for folder in (runs / "finished/best", runs / "again")
     )
-    assert old == new
+    assert kept(old, new) == old
 
 
 def test_a_search_stopped_half_way_resumes_to_the_same_networks_by_its_name(runs, budgetnas):

@@ -7,6 +7,7 @@ import sys
 import pytest
 from small_studies import first
 
+from budgetnas.evidence.accuracy import wilson
 from budgetnas.exceptions import StorageError
 from budgetnas.outcome.ended import ALL_DONE
 from budgetnas.outcome.runs import find_runs, read_run
@@ -69,7 +70,9 @@ def test_a_finished_search_shows_its_winner_as_its_result_does(make, tmp_path):
     winner = expected.winner
     assert (run.spec, run.params) == (winner.candidate.spec.id, winner.candidate.params)
     assert run.score == winner.score
-    assert run.test_accuracy == expected.test_accuracy(winner)
+    reached = expected.reached(winner)
+    assert (run.test_accuracy, run.test_interval) == (reached.test.mean, reached.test.interval)
+    assert run.score_interval == wilson(winner.score * 287, 287)
     assert find_runs(folder) == [run]
     (folder / "study.db").unlink()  # as if it were in another storage
     elsewhere = read_run(folder)

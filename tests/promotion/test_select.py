@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from itertools import combinations
+from statistics import mean
+
 import pytest
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.promotion.select import finalists, promote
+from budgetnas.promotion.select import finalists, promote, tied
 from budgetnas.records.trial import Candidate, Trial, TrialState
 
 
@@ -38,3 +41,33 @@ def test_finalists_are_ranked_by_their_mean_over_seeds():
     assert first.best_run.number == 2
     assert finalists(runs[:1])[0].spread is None
     assert finalists([]) == []
+
+
+def test_of_equal_finalists_the_smallest_is_first_and_of_equally_small_ones_the_earliest():
+    scores = {5: (283, 120), 6: (283, 90), 7: (280, 10), 8: (283, 90)}
+    runs = [
+        trial(i, score=right / 287, params=params, parent=parent, repeat=0)
+        for i, (parent, (right, params)) in enumerate(scores.items())
+    ]
+    ranked = finalists(runs)
+    assert [one.parent for one in ranked] == [6, 8, 5, 7]
+    assert [one.parent for one in tied(ranked)] == [6, 8, 5]
+    assert tied(ranked[3:]) == ranked[3:]
+    assert tied([]) == []
+
+
+def test_a_tie_is_one_of_counts_whatever_the_last_bits_of_their_means_are():
+    means = {}
+    for counts in combinations(range(270, 287), 3):
+        means.setdefault(sum(counts), {}).setdefault(mean(right / 287 for right in counts), counts)
+    low, high = next((found[min(found)], found[max(found)]) for found in means.values() if len(found) > 1)
+    assert sum(low) == sum(high)
+    runs = [
+        trial(3 * parent + i, score=right / 287, params=params, parent=parent, repeat=i)
+        for parent, params, counts in ((0, 100, high), (1, 90, low))
+        for i, right in enumerate(counts)
+    ]
+    ranked = finalists(runs)
+    assert ranked[0].score < ranked[1].score
+    assert [one.parent for one in ranked] == [1, 0]
+    assert len(tied(ranked)) == 2

@@ -50,6 +50,8 @@ def test_the_note_says_headline_verdict_facts_and_tables(facts):
     html = MARKDOWN.render(note(facts))
     assert f"<h1>{facts.headline}</h1>" in html
     assert f"<p>{facts.verdict}</p>" in html
+    assert all(f"<p>{remark}</p>" in html for remark in facts.remarks)
+    assert "report.html compares them among the networks that have the stage" in html
     assert html.count("<table>") == len(facts.tables) == 3
     assert "<td>the winner</td>" in html
     assert '<td style="text-align:right">0.40 [-0.20, 0.80]</td>' in html
@@ -61,8 +63,10 @@ def test_the_note_says_headline_verdict_facts_and_tables(facts):
 )
 def test_nobody_can_put_markup_into_a_note(facts, bad):
     table = Table(title=bad, columns=(bad, bad), rows=[(bad, bad)], notes=(bad,))
-    hostile = replace(facts, headline=bad, notice=bad, verdict=bad, lines=[(bad, bad)], tables={"costs": table})
-    tame = replace(hostile, headline="x", notice="x", verdict="x", lines=[("x", "x")])
+    hostile = replace(
+        facts, headline=bad, notice=bad, remarks=(bad,), verdict=bad, lines=[(bad, bad)], tables={"costs": table}
+    )
+    tame = replace(hostile, headline="x", notice="x", remarks=("x",), verdict="x", lines=[("x", "x")])
     tame = replace(tame, tables={"costs": Table(title="x", columns=("x", "x"), rows=[("x", "x")], notes=("x",))})
     kinds = [[token.type for token in MARKDOWN.parse(note(one))] for one in (hostile, tame)]
     assert kinds[0] == kinds[1]

@@ -94,6 +94,7 @@ def test_the_page_says_what_the_facts_say(facts, page):
     words = " ".join(read(page).words)
     said = [
         facts.headline,
+        *facts.remarks,
         facts.verdict,
         facts.command,
         *facts.warnings,

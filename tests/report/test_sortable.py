@@ -46,6 +46,17 @@ def test_numbers_carry_what_they_sort_by_and_empty_cells_nothing(facts, table):
     assert {cell.text for cell in column(table, "at random")} == {None, "yes", "no"}
 
 
+def test_what_full_training_reached_has_its_interval_and_sorts_by_its_mean(facts, table):
+    for column_name, end, mean in (("full mean", "interval", "score"), ("test", "test_interval", "test_accuracy")):
+        cells = column(table, column_name)
+        for number, final in facts.finals.items():
+            low, high = getattr(final, end)
+            share = getattr(final, mean)
+            assert cells[number].text == f"{100 * share:.2f} [{100 * low:.1f}, {100 * high:.1f}]"
+            assert float(cells[number].get("data-value")) == pytest.approx(share, rel=1e-6)
+        assert sum(cell.text is not None for cell in cells) == len(facts.finals)
+
+
 def test_the_row_of_the_winner_is_marked(facts, table):
     rows = table.find("table/tbody").findall("tr")
     marked = [row.find("td").text for row in rows if row.get("class") == "winner"]

@@ -1,0 +1,81 @@
+"""The share of images that a network gets right, with what other images and other seeds leave open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist, mean, stdev
+
+from budgetnas.evidence.estimate import LEVEL
+from budgetnas.exceptions import BudgetNASError
+from budgetnas.records.numbers import write_interval, write_percent
+
+BRACKETS = "In brackets: 95 % interval over the images (Wilson), of the mean where there are several seeds."
+Interval = tuple[float, float]
+
+
+def wilson(correct: float, images: int) -> Interval:
+    """Return Wilson's score interval of a share at `LEVEL`, both ends in [0, 1].
+
+    >>> [round(end, 4) for end in wilson(15, 148)]
+    [0.0624, 0.1605]
+
+    Wilson, "Probable inference, the law of succession, and statistical inference" (Journal of the American Statistical
+    Association 22, 1927). It has a width also where none or all of the images are right.
+
+    Args:
+        correct: images that are right, from 0 to `images`; a mean over seeds need not be whole.
+        images: of the split, at least 1.
+
+    Raises:
+        BudgetNASError: no such share can be; a study that was changed by hand may claim it.
+    """
+    if images < 1 or not 0 <= correct <= images:
+        raise BudgetNASError(f"`correct` is {correct:g} of {images:,} `images`, but must be from 0 to all of them.")
+    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
+
+    def lowest(right: float) -> float:
+        spread = right * (images - right) / images
+        return (right + z * z / 2 - z * sqrt(spread + z * z / 4)) / (images + z * z)
+
+    return lowest(correct), 1 - lowest(images - correct)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accuracy:
+    """What a network reached on a split, over its training seeds.
+
+    Attributes:
+        shares: of the images that are right, in [0, 1], one a seed, at least one.
+        images: of the split, the same for all seeds.
+    """
+
+    shares: Sequence[float]
+    images: int
+
+    @property
+    def mean(self) -> float:
+        """Mean over the seeds."""
+        return mean(self.shares)
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation over the seeds; None with one."""
+        return stdev(self.shares) if len(self.shares) > 1 else None
+
+    @property
+    def interval(self) -> Interval:
+        """Wilson's interval of the mean over the images: more seeds are not more images."""
+        return wilson(self.mean * self.images, self.images)
+
+    def write(self, unit: str = "") -> str:
+        """Write it in percent: `98.33 [96.1, 99.3]`, over seeds `98.33 +- 0.12 [96.1, 99.3]`.
+
+        Args:
+            unit: what stands between the number and its interval.
+        """
+        return f"{write_percent(self.mean, self.spread)}{unit} {write_interval(*self.interval)}"
+
+    def __str__(self) -> str:
+        return self.write()

@@ -1,0 +1,86 @@
+"""Which short training to trust, which one scored highest, and what became of both."""
+
+from __future__ import annotations
+
+from budgetnas.outcome.result import SearchResult
+from budgetnas.promotion.select import promote, tied
+from budgetnas.records.levels import FULL, complete, length_in_words
+from budgetnas.records.numbers import write_percent
+from budgetnas.records.trial import Trial
+from budgetnas.search.surrogate import FEWEST
+
+
+def recommended(result: SearchResult) -> tuple[Trial, Trial] | None:
+    """Return the short training of the highest posterior mean and the one of the highest score; None before any."""
+    found = complete(result.trials)
+    if not found:
+        return None
+    (trusted,) = promote(found, [result.trusted[trial.number] for trial in found], 1)
+    (observed,) = promote(found, [trial.score or 0.0 for trial in found], 1)
+    return trusted, observed
+
+
+def recommendation(result: SearchResult) -> str:
+    """Say which short training to trust, and why that is neither always the winner nor the one that scored highest."""
+    found = recommended(result)
+    if found is None:
+        return "none yet"
+    trusted, observed = found
+    highest = f"scored highest, {_score(observed)}{_equals(result, observed)}"
+    if len(complete(result.trials)) < FEWEST:
+        told = f"{_name(observed)}, {highest}; fewer than {FEWEST} have no posterior mean"
+        return f"{told}{_standing(result, observed)}"
+    mean = f"has the highest posterior mean, {write_percent(result.trusted[trusted.number])} %"
+    if trusted.number == observed.number:
+        return f"{_name(trusted)}, {mean}, and {highest}{_standing(result, trusted)}"
+    place = f"number {_place(result, observed)} of {len(result.trusted)}"
+    return (
+        f"{_name(trusted)}, {mean} (scored {_score(trusted)}){_standing(result, trusted)}. "
+        f"{_name(observed).capitalize()}, {highest}, but its posterior mean, "
+        f"{write_percent(result.trusted[observed.number])} %, is {place}{_standing(result, observed)}"
+    )
+
+
+def _standing(result: SearchResult, trial: Trial) -> str:
+    """Say what became of a short training above its rung; nothing before that is decided."""
+    parents = [finalist.parent for finalist in result.finalists]
+    if trial.number in parents:
+        return f"; after full training {_place_in_full(result, parents.index(trial.number))}"
+    decisions = [one for one in result.facts.get("promotions", {}).values() if one.get("to", FULL) == FULL]
+    if not decisions:
+        return ""
+    if any(trial.number in (*one["best"], *one.get("named", ()), *one["random"]) for one in decisions):
+        return "; its full training has not finished"
+    rungs = [(name, {one.root for one in complete(trials)}) for name, trials in result.rungs.items()]
+    longest = [name for name, roots in rungs if trial.number in roots][-1]
+    above = f" after {length_in_words(longest)}" if longest != rungs[0][0] else ""
+    return f"; it was not promoted{above}: the posterior mean decides, which discounts luck"
+
+
+def _place_in_full(result: SearchResult, place: int) -> str:
+    finalist, winner = result.finalists[place], result.finalists[0]
+    if place == 0:
+        return "it is the winner"
+    own, best = (write_percent(one.score) for one in (finalist, winner))
+    if finalist in tied(result.finalists):
+        return f"it ties with the winner, trial {winner.parent}, at {own} %"
+    of = len(result.finalists)
+    return f"it is number {place + 1} of {of}, {own} %: the winner, trial {winner.parent}, has {best} %"
+
+
+def _place(result: SearchResult, trial: Trial) -> int:
+    """Return the place of a short training by posterior mean, from 1."""
+    return 1 + sum(mean > result.trusted[trial.number] for mean in result.trusted.values())
+
+
+def _equals(result: SearchResult, observed: Trial) -> str:
+    others = sum(trial.score == observed.score for trial in complete(result.trials)) - 1
+    return f" (like {others} more)" if others else ""
+
+
+def _name(trial: Trial) -> str:
+    return f"trial {trial.number}, {trial.candidate.spec.id}"
+
+
+def _score(trial: Trial) -> str:
+    return f"{write_percent(trial.score or 0.0)} %"

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from budgetnas.evidence.accuracy import Accuracy, wilson
+from budgetnas.exceptions import BudgetNASError
+
+
+# Newcombe, "Two-sided confidence intervals for the single proportion" (Statistics in Medicine 17, 1998), table I.
+@pytest.mark.parametrize(
+    ("correct", "images", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_the_interval_is_the_one_that_newcombe_prints(correct, images, low, high):
+    assert wilson(correct, images) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(st.integers(1, 60_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_the_interval_is_scipys_and_holds_the_share(counts):
+    correct, images = counts
+    low, high = wilson(correct, images)
+    exact = binomtest(correct, images).proportion_ci(0.95, method="wilson")
+    assert (low, high) == pytest.approx((exact.low, exact.high), abs=1e-12)
+    assert 0 <= low <= correct / images <= high <= 1
+    assert low < high
+
+
+@pytest.mark.parametrize("images", [1, 2, 10, 287, 10_000])
+def test_none_and_all_right_are_open_to_one_side_only(images):
+    assert wilson(0, images)[0] == 0
+    assert wilson(images, images)[1] == 1
+    assert wilson(0, images)[1] == pytest.approx(1 - wilson(images, images)[0])
+    assert wilson(images, images)[0] < 1
+
+
+@pytest.mark.parametrize(("correct", "images"), [(0, 0), (-1, 10), (11, 10), (float("nan"), 10)])
+def test_a_share_that_cannot_be_is_refused(correct, images):
+    with pytest.raises(BudgetNASError, match=f"of {images} `images`, but must be from 0 to all of them"):
+        wilson(correct, images)
+
+
+def test_an_accuracy_is_written_with_its_interval():
+    assert str(Accuracy(shares=[283 / 287], images=287)) == "98.61 [96.5, 99.5]"
+    assert Accuracy(shares=[1.0], images=10).write(" %") == "100.00 % [72.2, 100.0]"
+    assert str(Accuracy(shares=[0.0], images=287)) == "0.00 [0.0, 1.3]"
+    assert Accuracy(shares=[0.97, 0.98], images=287).write(" %") == "97.50 +- 0.71 % [95.0, 98.8]"
+
+
+def test_more_seeds_on_the_same_images_do_not_narrow_the_interval():
+    one, many = (Accuracy(shares=[0.97] * seeds, images=287) for seeds in (1, 9))
+    assert many.interval == one.interval
+    assert (one.spread, many.spread) == (None, 0)
