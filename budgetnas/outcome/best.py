@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from budgetnas.outcome.reached import Reached, reached, reached_afresh, reached_in_full
-from budgetnas.promotion.select import finalists
+from budgetnas.promotion.select import finalists, ranking
 from budgetnas.records.looks import Looks
 from budgetnas.records.numbers import plural
 from budgetnas.records.trial import Candidate, Trial
@@ -41,7 +41,7 @@ def best_of(trials: Sequence[Trial], score_of: str, looks: Looks, *, images: int
     ranked = [(runs[0].candidate, reached(runs, looks, images=images)) for runs in groups.values()]
     if not ranked:
         return {}
-    candidate, found = min(ranked, key=lambda one: (-one[1].validation.mean, one[0].params))
+    candidate, found = min(ranked, key=lambda one: (-ranking(one[1].validation.mean), one[0].params))
     return _row(candidate, found, score_of)
 
 

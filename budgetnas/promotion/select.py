@@ -9,8 +9,6 @@ from statistics import mean, stdev
 from budgetnas.records.levels import complete
 from budgetnas.records.trial import Candidate, Trial
 
-_DECIMALS = 9  # of a mean score: as many images right in all can differ in the last bits of their means
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finalist:
@@ -64,6 +62,11 @@ def promote(trials: Sequence[Trial], trusted: Sequence[float], number: int) -> l
     return list(distinct.values())[:number]
 
 
+def ranking(score: float) -> float:
+    """Return a mean score as it is compared: as many images right in all can differ in the last bits of their means."""
+    return round(score, 9)
+
+
 def finalists(full_trials: Sequence[Trial]) -> list[Finalist]:
     """Group finished full trainings by the trial they were promoted from, the best mean score first.
 
@@ -73,9 +76,9 @@ def finalists(full_trials: Sequence[Trial]) -> list[Finalist]:
     for trial in complete(full_trials):
         groups.setdefault(int(trial.attrs["parent"]), []).append(trial)
     found = [Finalist(parent=parent, candidate=runs[0].candidate, runs=tuple(runs)) for parent, runs in groups.items()]
-    return sorted(found, key=lambda one: (-round(one.score, _DECIMALS), one.candidate.params, one.parent))
+    return sorted(found, key=lambda one: (-ranking(one.score), one.candidate.params, one.parent))
 
 
 def tied(ranked: Sequence[Finalist]) -> list[Finalist]:
     """Return those of ranked finalists that score as the first does, itself among them."""
-    return [one for one in ranked if round(one.score, _DECIMALS) == round(ranked[0].score, _DECIMALS)]
+    return [one for one in ranked if ranking(one.score) == ranking(ranked[0].score)]

@@ -15,6 +15,7 @@ from pandas.testing import assert_frame_equal
 
 from budgetnas.config.study import DataConfig
 from budgetnas.jobs.recorded import read_record
+from budgetnas.outcome.runs import read_run
 
 MADE = Path(__file__).parents[1] / "fixtures" / "made-by-5c8fc35"
 NETWORKS = ["trial", "origin", "spec", "params", "macs", "utilisation"]
@@ -56,6 +57,17 @@ def test_a_finished_search_is_read_reported_and_verified(runs, budgetnas):
         json.loads((folder / "results.json").read_text()) for folder in (runs / "finished/best", runs / "again")
     )
     assert kept(old, new) == old
+    row = "| validation, 1 fresh seed that no choice has seen | 88.15 % [83.9, 91.4] |"
+    assert row in (runs / "again" / "README.md").read_text()
+    assert budgetnas("verify", runs / "again").returncode == 0
+
+
+@pytest.mark.parametrize("gone", ["results.json", "study.db"])
+def test_fresh_seeds_speak_for_the_winner_of_an_older_run_wherever_they_are_read(runs, gone):
+    (runs / "finished" / gone).unlink()
+    run = read_run(runs / "finished")
+    assert (run.score, run.test_accuracy) == (pytest.approx(253 / 287), pytest.approx(321 / 359))
+    assert run.score_of == "validation after full training of 1 fresh seed"
 
 
 def test_a_search_stopped_half_way_resumes_to_the_same_networks_by_its_name(runs, budgetnas):
