@@ -12,7 +12,7 @@ from budgetnas.exceptions import StorageError
 from budgetnas.outcome.ended import CUT_OFF
 from budgetnas.outcome.setup import Setup, read_setup
 from budgetnas.outcome.trusted import trusted_scores
-from budgetnas.promotion.select import Finalist, finalists, promote
+from budgetnas.promotion.select import Finalist, finalists, promote, within
 from budgetnas.records.levels import CONTROLS, FULL, complete, rung_name
 from budgetnas.records.looks import Looks
 from budgetnas.records.numbers import plural, write_percent
@@ -31,7 +31,7 @@ class SearchResult:
         levels: trials of every level that there is, by its name: the rungs, "full", "controls".
         facts: what was recorded of the search as a whole.
         trusted: posterior mean at the first rung of each COMPLETE trial, by number.
-        finalists: the fully trained, the winner first.
+        finalists: the fully trained that fit both caps, the winner first.
     """
 
     folder: Path
@@ -82,8 +82,8 @@ class SearchResult:
         return stdev(tests) if len(tests) > 1 else None
 
     def recommended(self) -> tuple[Trial, Trial] | None:
-        """Return the short training of the highest posterior mean and the one of the highest score; None before any."""
-        found = complete(self.trials)
+        """Return the short trainings of the highest posterior mean and of the highest score; None where none fits."""
+        found = within(self.trials, self.setup.caps)
         if not found:
             return None
         (trusted,) = promote(found, [self.trusted[trial.number] for trial in found], 1)
@@ -94,13 +94,19 @@ class SearchResult:
         """Say which short training to trust and which scored highest, in one line; nothing before any."""
         found = self.recommended()
         if found is None:
-            return "none yet"
+            return f"none fits {self.setup.caps}" if complete(self.trials) else "none yet"
         trusted, observed = found
         mean, score = write_percent(self.trusted[trusted.number]), write_percent(observed.score or 0.0)
         told = f"trial {trusted.number}, {trusted.candidate.spec.id}, posterior mean {mean} %"
         if trusted.number == observed.number:
             return f"{told}; it also scored highest, {score} %"
         return f"{told}; trial {observed.number}, {observed.candidate.spec.id}, scored highest, {score} %"
+
+    def no_winner(self) -> str:
+        """Say why there is no winner."""
+        if complete(self.levels[FULL]):
+            return f"None of the fully trained networks fits {self.setup.caps}."
+        return f"No network has finished its full training yet ({self.stopped})."
 
     def looked(self) -> str:
         """Say how often the test set was read: each set of weights counts once."""
@@ -145,7 +151,8 @@ def read_result(storage: Storage, folder: Path, name: str) -> SearchResult:
     names = study_names(storage)
     if name in names:
         raise StorageError(
-            f"`{name}` holds a training, not a search: the same `train` or `reproduce` writes its tables."
+            f"`{name}` holds a training, not a search: the same `train` or `reproduce` writes its tables, and "
+            "`BudgetSampler.best` names the best of an Optuna study of your own."
         )
     if f"{name}/{FULL}" not in names:
         known = ", ".join(sorted(known.rpartition("/")[0] for known in names if known.endswith(f"/{FULL}")))
@@ -163,5 +170,5 @@ def read_result(storage: Storage, folder: Path, name: str) -> SearchResult:
         levels={**levels, FULL: fulls},
         facts=facts,
         trusted=trusted_scores(setup.space, first) if complete(first) else {},
-        finalists=finalists(fulls),
+        finalists=finalists(within(fulls, setup.caps)),
     )

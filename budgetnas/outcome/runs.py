@@ -14,7 +14,7 @@ from budgetnas.exceptions import BudgetNASError, StorageError
 from budgetnas.outcome.drawn import drawn
 from budgetnas.outcome.ended import is_finished
 from budgetnas.outcome.setup import CALIBRATION, SEARCH, TrainingsSetup, read_setup, read_trainings_setup
-from budgetnas.promotion.select import finalists
+from budgetnas.promotion.select import finalists, within
 from budgetnas.records.levels import FULL, complete, counted, rung_name, training_key
 from budgetnas.records.looks import Looks
 from budgetnas.records.numbers import plural
@@ -40,7 +40,7 @@ class Run:
         done: trainings that are COMPLETE, of those that `asked` counts.
         asked: short trainings of a search, full ones of a calibration, all others.
         score: of the best network, in [0, 1].
-        score_of: what that score is.
+        score_of: what that score is, or why there is none.
         spec: id of the best network.
         params: of the best network.
         test_accuracy: of the best network, in [0, 1], where the test set was read after the choice.
@@ -134,10 +134,15 @@ def _study(name: str, studies: Mapping[str, Study]) -> Run:
         made = drawn(setup, facts, {**rungs, FULL: fulls})
         asked = len(made.asked(FULL))
         run = replace(run, done=asked - made.left.get(FULL, 0), asked=asked)
-        return replace(run, state="finished" if made.is_done else "stopped", **_best_single(fulls, AFTER_FULL))
+        return replace(
+            run, state="finished" if made.is_done else "stopped", **_best_single(within(fulls, setup.caps), AFTER_FULL)
+        )
     is_done = is_finished(str(facts.get("stopped", "")))
     run = replace(run, done=counted(first, over_budget=setup.study.search.over_budget), asked=setup.study.search.trials)
-    best = _winner(fulls, facts) or _best_single(first, f"validation after {plural(setup.rungs[0], 'epoch')}")
+    short, length = within(first, setup.caps), plural(setup.rungs[0], "epoch")
+    best = _winner(within(fulls, setup.caps), facts) or _best_single(short, f"validation after {length}")
+    if not best and complete(first):
+        best = {"score_of": f"none, since nothing that was trained fits {setup.caps}"}
     return replace(run, state="finished" if is_done else "stopped", **best)
 
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.promotion.select import finalists, promote
+from budgetnas.budget.caps import Caps
+from budgetnas.promotion.select import finalists, promote, within
 from budgetnas.records.trial import Candidate, Trial, TrialState
 
 
@@ -38,3 +39,10 @@ def test_finalists_are_ranked_by_their_mean_over_seeds():
     assert first.best_run.number == 2
     assert finalists(runs[:1])[0].spread is None
     assert finalists([]) == []
+
+
+def test_only_what_is_complete_and_within_both_caps_is_chosen_among():
+    trials = [trial(0), trial(1, params=101), trial(2, state=TrialState.FAIL, score=None)]
+    assert [one.number for one in within(trials, Caps(max_params=100, max_macs=1))] == [0]
+    assert [one.number for one in within(trials, Caps(max_params=101))] == [0, 1]
+    assert within(trials, Caps(max_params=101, max_macs=0)) == []
