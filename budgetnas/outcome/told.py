@@ -26,7 +26,7 @@ def headline(result: SearchResult) -> str:
     """Say what was found in one sentence."""
     winner, setup = result.winner, result.setup
     if winner is None:
-        return f"No network has finished its full training yet ({result.stopped})."
+        return result.no_winner()
     test = result.test_accuracy(winner)
     tested = "not tested yet" if test is None else f"test {write_percent(test, result.test_spread(winner))} %"
     seeds = ", ".join(str(run.attrs["seed"]) for run in winner.runs)
@@ -50,7 +50,8 @@ def tables(result: SearchResult) -> dict[str, Table]:
     found["costs"] = cost_table(costs, title="What it cost", device=device)
     if result.finalists:
         found["fidelity"] = fidelity_table(result)
-    if compared := compare(result):
+    compared = compare(result)
+    if len({one.spec for one in compared}) > 1:  # the winner beside itself shows nothing
         found["controls"] = controls_table(compared)
     return found
 
