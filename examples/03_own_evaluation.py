@@ -53,3 +53,9 @@ for _ in range(6):
     score = evaluate(spec)
     study.tell(trial, score)
     print(f"{spec.id:<12} {space.params(point[None])[0]:>7,} parameters  {score:.1%}")
+
+# %%
+# ``best`` names what to trust and what scored highest, among what fits.
+
+trusted, observed = sampler.best(study)
+print(f"recommended: trial {trusted.number}, {trusted.value:.1%}; scored highest: trial {observed.number}")

@@ -91,7 +91,7 @@ def _notes(one: Run) -> list[str]:
     from budgetnas.outcome.best import AFTER_FULL, AFTER_LAST
 
     told = [(one.process and "running by process", one.process), (one.why and "unreadable:", one.why)]
-    if one.score is not None and one.score_of not in (AFTER_FULL, AFTER_LAST):
+    if one.score_of not in (None, AFTER_FULL, AFTER_LAST):
         told.append(("best is", one.score_of))
     return [f"{one.name}: {what} {value}" for what, value in told if value]
 

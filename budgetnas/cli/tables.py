@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from budgetnas.records.table import Table
+from budgetnas.records.table import Table, trimmed
 
 PLAIN_WIDTH = 160
 
@@ -23,8 +23,11 @@ def open_console(*, stderr: bool = False) -> Console:
 
 
 def show_table(console: Console, table: Table) -> None:
-    """Print a table and what stands below it; on a terminal that is too narrow, a line a row."""
-    if console.is_terminal and _width(table) > console.width:
+    """Print what a table says and what stands below it; on a terminal that is too narrow, a line a row."""
+    table = trimmed(table)
+    if not table.rows and not table.notes:
+        return
+    if not table.rows or (console.is_terminal and _width(table) > console.width):
         console.print(table.title, style="bold", markup=False)
         for row in table.rows:
             pairs = zip(table.columns[1:], row[1:], strict=True)

@@ -52,6 +52,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _show(job: Job, found: list[Row]) -> None:
-    body = [(str(row.seeds), str(row.last), str(row.best), str(row.test)) for row in found]
+    body = [(str(row.seeds), str(row.last), str(row.best), str(row.test or "")) for row in found]
     print_table(("seeds", "validation %, last epoch", "best epoch", "test %, last epoch"), body)
     print(f"weights    {job.folder / 'weights'}")

@@ -14,6 +14,7 @@ from budgetnas.cli.numbers import number, whole_number
 from budgetnas.cli.signals import Interruptions, status_of
 from budgetnas.exceptions import UsageError
 from budgetnas.records.numbers import plural
+from budgetnas.records.table import Table, trimmed
 
 if TYPE_CHECKING:
     from budgetnas.data.dataset import Dataset
@@ -163,9 +164,11 @@ def data_lines(data: Dataset) -> list[str]:
 
 
 def print_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> None:
-    """Print rows under a head, the first column to the left, the others to the right."""
-    widths = [max(len(row[i]) for row in (head, *body)) for i in range(len(head))]
-    for row in (head, *body):
+    """Print what rows say under a head, the first column to the left, the others to the right."""
+    table = trimmed(Table(title="", columns=head, rows=body))
+    lines = [table.columns, *table.rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for row in lines:
         cells = (f"{cell:{'<' if i == 0 else '>'}{widths[i]}}" for i, cell in enumerate(row))
         print("  ".join(cells).rstrip())
 

@@ -42,11 +42,11 @@ class Estimate:
         return self.high is not None and self.high < 0
 
     def write(self, places: int = 2) -> str:
-        """Write it with its interval: `0.62 [0.31, 0.84]`, or `0.62` without one."""
+        """Write it with its interval: `0.62 [0.31, 0.84]`, or `0.62` without one or with one of no width."""
         if np.isnan(self.value):
             return "undefined"
         value = f"{self.value:z.{places}f}"
-        return value if self.low is None else f"{value} [{self.low:z.{places}f}, {self.high:z.{places}f}]"
+        return value if self.low == self.high else f"{value} [{self.low:z.{places}f}, {self.high:z.{places}f}]"
 
     def __str__(self) -> str:
         return self.write()

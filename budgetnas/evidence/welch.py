@@ -10,6 +10,8 @@ from scipy.stats import t as student
 
 from budgetnas.evidence.estimate import LEVEL, Estimate
 
+FEWEST_REPEATS = 2  # of each, for an interval
+
 
 def welch(left: Sequence[float], right: Sequence[float]) -> Estimate:
     """Estimate mean(left) - mean(right) of independent repeats whose variances may differ.
@@ -32,7 +34,7 @@ def welch(left: Sequence[float], right: Sequence[float]) -> Estimate:
     assert len(right), "the second has no repeats"
     n = min(len(left), len(right))
     value = float(mean(left) - mean(right))
-    parts = [variance(repeats) / len(repeats) if n > 1 else 0.0 for repeats in (left, right)]
+    parts = [variance(repeats) / len(repeats) if n >= FEWEST_REPEATS else 0.0 for repeats in (left, right)]
     total = float(sum(parts))  # the squared standard error
     if total == 0:
         return Estimate(value=value, n=n)
@@ -50,7 +52,7 @@ def judge(difference: Estimate) -> str:
     'no interval: one repeat'
     """
     if difference.low is None:
-        return "no interval: one repeat" if difference.n < 2 else "no interval: repeats do not differ"
+        return "no interval: one repeat" if difference.n < FEWEST_REPEATS else "no interval: repeats do not differ"
     if difference.is_above_zero:
         return "gain shown"
     return "loss shown" if difference.is_below_zero else "no gain shown"

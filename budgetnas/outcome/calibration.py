@@ -27,6 +27,7 @@ from budgetnas.storage.files import write_json, write_text
 from budgetnas.storage.study import read_study
 
 PAGE = "calibration.html"
+_FEWEST = 2  # one network has no rank
 _LARGEST_K = 3  # one in so many networks counts as the best, at most
 
 
@@ -113,14 +114,16 @@ def fidelity_table(result: Calibration) -> Table:
         (one.name, cost.get(one.name, "0"), str(one.tau), str(one.recall), str(one.regret))
         for one in result.fidelities()
     ]
-    if n:
+    if n < _FEWEST:
+        rows = []
+    else:
         chance = result.chance()
         rows.append(("at random", "0", "0.00", f"{chance.recall:.2f}", f"{chance.regret:.2f}"))
     return Table(
         title=f"How proxies rank {plural(n, 'network')}",
         columns=("proxy", "of a full training", "Kendall's tau", f"recall of the best {k}", "regret, points"),
         rows=rows,
-        notes=[*(_meaning(result) if n else ()), *_unfinished(result.drawn)],
+        notes=[*(_meaning(result) if rows else ()), *_unfinished(result.drawn)],
     )
 
 

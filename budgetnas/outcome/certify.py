@@ -110,7 +110,9 @@ def _chosen(result: SearchResult, trial: int | None) -> Finalist:
     known = {finalist.parent: finalist for finalist in result.finalists}
     if trial is None:
         if result.winner is None:
-            raise UsageError(f"`{result.setup.name}` has no fully trained network yet: let the search go on.")
+            raise UsageError(
+                f"`{result.setup.name}` has no fully trained network yet that fits its caps: let the search go on."
+            )
         return result.winner
     if trial not in known:
         numbers = ", ".join(map(str, sorted(known))) or "none"

@@ -42,8 +42,8 @@ def measured(level: str, trials: Iterable[Trial]) -> Cost:
 
 
 def cost_table(costs: Sequence[Cost], *, title: str, device: str) -> Table:
-    """Return a row a level and their sum."""
-    rows = [_row(in_words(cost.level), cost) for cost in costs]
+    """Return a row for each level that has trainings, and their sum where there are several."""
+    rows = [_row(in_words(cost.level), cost) for cost in costs if cost.trainings]
     total = Cost(
         level="",
         trainings=sum(cost.trainings for cost in costs),
@@ -54,8 +54,8 @@ def cost_table(costs: Sequence[Cost], *, title: str, device: str) -> Table:
     return Table(
         title=title,
         columns=("level", "trainings", "epochs", "images", "device hours"),
-        rows=[*rows, _row("in all", total)],
-        notes=[f"Hours of training, summed over workers, on {device}."],
+        rows=[*rows, _row("in all", total)] if len(rows) > 1 else rows,
+        notes=[f"Hours of training, summed over workers, on {device}."] if rows else [],
     )
 
 

@@ -14,7 +14,7 @@ def headline(result: SearchResult) -> str:
     """Say what was found in one sentence; where the winner was trained again, its fresh seeds speak for it."""
     winner, setup = result.winner, result.setup
     if winner is None:
-        return f"No network has finished its full training yet ({result.stopped})."
+        return result.no_winner()
     fresh = result.fresh
     found = fresh or result.reached(winner)
     tested = "not tested yet" if found.test is None else f"test {found.test.write(' %')}"

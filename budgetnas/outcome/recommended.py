@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from budgetnas.outcome.result import SearchResult
-from budgetnas.promotion.select import promote, tied
+from budgetnas.promotion.select import promote, tied, within
 from budgetnas.records.levels import FULL, complete, length_in_words
 from budgetnas.records.numbers import write_percent
 from budgetnas.records.trial import Trial
@@ -11,8 +11,8 @@ from budgetnas.search.surrogate import FEWEST
 
 
 def recommended(result: SearchResult) -> tuple[Trial, Trial] | None:
-    """Return the short training of the highest posterior mean and the one of the highest score; None before any."""
-    found = complete(result.trials)
+    """Return the short trainings of the highest posterior mean and of the highest score; None where none fits."""
+    found = within(result.trials, result.setup.caps)
     if not found:
         return None
     (trusted,) = promote(found, [result.trusted[trial.number] for trial in found], 1)
@@ -24,7 +24,7 @@ def recommendation(result: SearchResult) -> str:
     """Say which short training to trust, and why that is neither always the winner nor the one that scored highest."""
     found = recommended(result)
     if found is None:
-        return "none yet"
+        return f"none fits {result.setup.caps}" if complete(result.trials) else "none yet"
     trusted, observed = found
     highest = f"scored highest, {_score(observed)}{_equals(result, observed)}"
     if len(complete(result.trials)) < FEWEST:

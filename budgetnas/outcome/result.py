@@ -12,7 +12,7 @@ from budgetnas.outcome.ended import CUT_OFF
 from budgetnas.outcome.reached import Reached, reached_afresh, reached_in_full
 from budgetnas.outcome.setup import Setup, read_setup
 from budgetnas.outcome.trusted import trusted_scores
-from budgetnas.promotion.select import Finalist, finalists
+from budgetnas.promotion.select import Finalist, finalists, within
 from budgetnas.records.levels import CONTROLS, FULL, complete, rung_name
 from budgetnas.records.looks import Looks
 from budgetnas.records.numbers import plural
@@ -31,7 +31,7 @@ class SearchResult:
         levels: trials of every level that there is, by its name: the rungs, "full", "controls".
         facts: what was recorded of the search as a whole.
         trusted: posterior mean at the first rung of each COMPLETE trial, by number.
-        finalists: the fully trained, the winner first.
+        finalists: the fully trained that fit both caps, the winner first.
     """
 
     folder: Path
@@ -83,6 +83,12 @@ class SearchResult:
         """Return what a finalist reached in the full trainings that it competed with."""
         return reached_in_full(finalist, self.looks, images=self.setup.data.validation)
 
+    def no_winner(self) -> str:
+        """Say why there is no winner."""
+        if complete(self.levels[FULL]):
+            return f"None of the fully trained networks fits {self.setup.caps}."
+        return f"No network has finished its full training yet ({self.stopped})."
+
     def looked(self) -> str:
         """Say how often the test set was read: each set of weights counts once."""
         return f"{plural(len(self.looks), 'time')}, always after a choice by validation"
@@ -126,7 +132,8 @@ def read_result(storage: Storage, folder: Path, name: str) -> SearchResult:
     names = study_names(storage)
     if name in names:
         raise StorageError(
-            f"`{name}` holds a training, not a search: the same `train` or `reproduce` writes its tables."
+            f"`{name}` holds a training, not a search: the same `train` or `reproduce` writes its tables, and "
+            "`BudgetSampler.best` names the best of an Optuna study of your own."
         )
     if f"{name}/{FULL}" not in names:
         known = ", ".join(sorted(known.rpartition("/")[0] for known in names if known.endswith(f"/{FULL}")))
@@ -144,5 +151,5 @@ def read_result(storage: Storage, folder: Path, name: str) -> SearchResult:
         levels={**levels, FULL: fulls},
         facts=facts,
         trusted=trusted_scores(setup.space, first) if complete(first) else {},
-        finalists=finalists(fulls),
+        finalists=finalists(within(fulls, setup.caps)),
     )

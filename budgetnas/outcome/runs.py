@@ -16,6 +16,7 @@ from budgetnas.outcome.best import AFTER_FULL, AFTER_LAST, after_fresh, best_in_
 from budgetnas.outcome.drawn import drawn
 from budgetnas.outcome.ended import is_finished
 from budgetnas.outcome.setup import CALIBRATION, SEARCH, TrainingsSetup, read_setup, read_trainings_setup
+from budgetnas.promotion.select import within
 from budgetnas.records.levels import CONTROLS, FULL, WINNER, complete, counted, rung_name, training_key
 from budgetnas.records.looks import Looks
 from budgetnas.records.numbers import plural
@@ -40,7 +41,7 @@ class Run:
         asked: short trainings of a search, full ones of a calibration, all others.
         score: of the best network, in [0, 1], the mean over its seeds.
         score_interval: of it, at 95 % over the images.
-        score_of: what that score is.
+        score_of: what that score is, or why there is none.
         spec: id of the best network.
         params: of the best network.
         test_accuracy: of the best network, in [0, 1], where the test set was read after the choice; the mean likewise.
@@ -148,14 +149,16 @@ def _study(name: str, studies: Mapping[str, Study]) -> Run:
         made = drawn(setup, facts, {**rungs, FULL: fulls})
         asked = len(made.asked(FULL))
         run = replace(run, done=asked - made.left.get(FULL, 0), asked=asked)
-        best = best_of(complete(fulls), AFTER_FULL, looks, images=data.validation)
+        best = best_of(within(fulls, setup.caps), AFTER_FULL, looks, images=data.validation)
         return replace(run, state="finished" if made.is_done else "stopped", **best)
     is_done = is_finished(str(facts.get("stopped", "")))
     run = replace(run, done=counted(first, over_budget=setup.study.search.over_budget), asked=setup.study.search.trials)
     controls = studies.get(f"{name}/{CONTROLS}", ([], {}))[0]
     short = f"validation after {plural(setup.rungs[0], 'epoch')}"
-    best = best_in_full(fulls, controls, looks, images=data.validation)
-    best = best or best_of(complete(first), short, looks, images=data.validation)
+    best = best_in_full(within(fulls, setup.caps), controls, looks, images=data.validation)
+    best = best or best_of(within(first, setup.caps), short, looks, images=data.validation)
+    if not best and complete(first):
+        best = {"score_of": f"none, since nothing that was trained fits {setup.caps}"}
     return replace(run, state="finished" if is_done else "stopped", **best)
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from budgetnas.arch.spec import DataShape
+from budgetnas.budget.caps import Caps
 from budgetnas.config.before import recipe_then, study_then
 from budgetnas.config.reader import build
 from budgetnas.config.recipe import Recipe
@@ -106,6 +107,11 @@ class Setup:
     def source(self) -> DataConfig:
         """How the data set was asked for, "auto" decided."""
         return self.study.data
+
+    @property
+    def caps(self) -> Caps:
+        """The caps that every network of the search fits."""
+        return Caps(max_params=self.cap, max_macs=self.macs_cap)
 
     @property
     def space(self) -> ResNetSpace:

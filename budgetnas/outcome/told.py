@@ -37,7 +37,8 @@ def tables(result: SearchResult) -> dict[str, Table]:
     found["costs"] = cost_table(costs, title="What it cost", device=device)
     if result.finalists:
         found["fidelity"] = fidelity_table(result)
-    if compared := compare(result):
+    compared = compare(result)
+    if len({one.spec for one in compared}) > 1:  # the winner beside itself shows nothing
         found["controls"] = controls_table(compared)
     return found
 

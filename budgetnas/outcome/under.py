@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from budgetnas.evidence.accuracy import BRACKETS
 from budgetnas.outcome.headline import tie
 from budgetnas.outcome.result import SearchResult
-from budgetnas.promotion.select import Finalist, promote
-from budgetnas.records.levels import complete
+from budgetnas.promotion.select import Finalist, promote, within
 from budgetnas.records.numbers import plural, write_macs, write_percent
 from budgetnas.records.table import Table
 from budgetnas.records.trial import Trial
 
 NEAR = 0.8  # of the cap: networks below compete with a handicap
 FEWEST = 10
+_CHOSEN = (
+    "Chosen by validation after full training, or by the posterior mean after short training where nothing "
+    f"that fits had a full one. Near is at least {NEAR:.0%} of the cap; with fewer than {FEWEST} there, a tier "
+    "is not to be trusted."
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,14 +61,15 @@ def under_caps(result: SearchResult, caps: Sequence[int]) -> list[Tier]:
 
 
 def _under(result: SearchResult, cap: int) -> Tier:
-    fits = [trial for trial in complete(result.trials) if trial.candidate.params <= cap]
+    caps = replace(result.setup.caps, max_params=cap)
+    fits = within(result.trials, caps)
     best = promote(fits, [result.trusted[trial.number] for trial in fits], 1)
     return Tier(
         cap=cap,
         trained=len({trial.candidate.spec.id for trial in fits}),
         near=len({trial.candidate.spec.id for trial in fits if trial.candidate.params >= NEAR * cap}),
         trusted=best[0] if best else None,
-        finalist=next((one for one in result.finalists if one.candidate.params <= cap), None),
+        finalist=next((one for one in result.finalists if caps.fits(one.candidate)), None),
     )
 
 
@@ -83,12 +88,9 @@ def tiers_table(result: SearchResult, found: Sequence[Tier]) -> Table:
             "test %",
             "trained near the cap",
         ),
-        rows=[_row(result, tier) for tier in found],
+        rows=[_row(result, tier) for tier in found] if any(tier.trained for tier in found) else [],
         notes=[
-            "Chosen by validation after full training, or by the posterior mean after short training where nothing "
-            f"that fits had a full one. Near is at least {NEAR:.0%} of the cap; with fewer than {FEWEST} there, a tier "
-            "is not to be trusted.",
-            BRACKETS,
+            *([_CHOSEN, BRACKETS] if any(tier.trained for tier in found) else []),
             *_fresh(result, found),
             *(f"{tier.cap:,}: {told}" for tier in found if (told := _tie(result, tier))),
             *(f"{tier.cap:,}: {tier.remark}." for tier in found if tier.remark),
@@ -108,7 +110,8 @@ def _fresh(result: SearchResult, found: Sequence[Tier]) -> Iterator[str]:
 
 
 def _tie(result: SearchResult, tier: Tier) -> str:
-    fit = [one for one in result.finalists if one.candidate.params <= tier.cap]
+    caps = replace(result.setup.caps, max_params=tier.cap)
+    fit = [one for one in result.finalists if caps.fits(one.candidate)]
     return tie(fit, result.setup.data.validation)
 
 

@@ -88,12 +88,20 @@ def fidelity_table(result: SearchResult) -> Table:
     rows = []
     for name, found in pairs(result).items():
         drawn = [number for number in found if number in random]
-        rows.append((in_words(name), str(len(found)), str(len(drawn)), _tau(list(found.values()))))
+        at_random = str(len(drawn)) if random else ""
+        rows.append((in_words(name), str(len(found)), at_random, _tau(list(found.values()))))
+    most = max((len(found) for found in pairs(result).values()), default=0)
     notes = [
         "Kendall's tau of the score after a short training and the mean score after full training, over the promoted "
         "and the random together; 95 % interval by bootstrap over networks."
     ]
-    if not random:
+    if most < FEWEST_PAIRS:
+        rows = []
+        notes = [
+            f"There are too few pairs to judge: {plural(most, 'network')} had both, and {FEWEST_PAIRS} are needed. "
+            "`evidence.control_promotions` gives more of them full training."
+        ]
+    elif not random:
         notes.append(
             "None of them was drawn at random, so this says little of the others: "
             "`evidence.control_promotions` trains some at random too."

@@ -61,7 +61,7 @@ def _shipped(prepared: Prepared, name: str) -> Iterator[Candidate]:
     model = find_model(name)
     assert model is not None
     candidate = prepared.candidate(model.spec, name)
-    if _has_room(prepared, model.spec) and not prepared.over_budget(candidate):
+    if _has_room(prepared, model.spec) and prepared.caps.fits(candidate):
         yield candidate
 
 

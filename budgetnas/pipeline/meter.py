@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from budgetnas.budget.caps import Caps
 from budgetnas.pipeline.level import Level
 from budgetnas.pipeline.listener import Listener, Progress
+from budgetnas.promotion.select import within
 from budgetnas.records.engine import EpochReport
+from budgetnas.records.levels import complete
 from budgetnas.records.trial import Trial, TrialState
 
 
@@ -18,10 +21,11 @@ class Meter:
         listener: hears it.
         level: is measured.
         total: gives the trainings in all.
+        caps: that the best of them fits.
     """
 
-    def __init__(self, listener: Listener, level: Level, *, total: Callable[[], int]) -> None:
-        self._listener, self._level, self._total = listener, level, total
+    def __init__(self, listener: Listener, level: Level, *, total: Callable[[], int], caps: Caps) -> None:
+        self._listener, self._level, self._total, self._caps = listener, level, total, caps
         self._began = time.monotonic()
         self._seen = 0
         self._reached: dict[int, int] = {}
@@ -33,14 +37,15 @@ class Meter:
 
     def tick(self) -> None:
         """Tell how far the level is."""
-        scores = [trial.score for trial in self._level.store.trials if trial.score is not None]
+        trials = self._level.store.trials
+        done = len(complete(trials))
         self._listener.progressed(
             Progress(
                 level=self._level.name,
-                done=len(scores),
+                done=done,
                 total=self._total(),
-                best=max(scores, default=None),
-                seconds_left=self._seconds_left(len(scores)),
+                best=max((trial.score or 0.0 for trial in within(trials, self._caps)), default=None),
+                seconds_left=self._seconds_left(done),
             )
         )
 

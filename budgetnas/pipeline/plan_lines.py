@@ -11,6 +11,7 @@ from budgetnas.config.study import FOUND_CONTROLS, flatten
 from budgetnas.data.doubts import doubts
 from budgetnas.outcome.setup import CALIBRATION, SEARCH
 from budgetnas.pipeline.controls import controls
+from budgetnas.pipeline.limits import calibration_limits, search_limits
 from budgetnas.pipeline.shorter import LONGEST_SECONDS, bought, shorter
 from budgetnas.preparation.public import public
 from budgetnas.records.numbers import plural, write_macs, write_time
@@ -86,6 +87,7 @@ def search_lines(prepared: Prepared) -> tuple[tuple[str, str], ...]:
         ("trials", f"{config.search.trials} {_rungs(prepared)}, {config.search.sampler}"),
         ("promotion", _promotion(prepared)),
         *([("controls", _controls(prepared))] if config.evidence.controls else []),
+        *search_limits(prepared),
     )
 
 
@@ -98,6 +100,7 @@ def calibration_lines(prepared: Prepared, networks: int) -> tuple[tuple[str, str
         ("networks", f"{networks} at random from the band"),
         ("short", f"each anew for {lengths}{_on_fewer_images(prepared)}, recipe {config.proxy.recipe}"),
         ("full", f"each for {full}, recipe {config.full.recipe}"),
+        *calibration_limits(prepared, networks),
     )
 
 
@@ -106,7 +109,7 @@ def seed_lines(prepared: Prepared) -> list[str]:
     lines = []
     for candidate in prepared.seeds:
         there = count(candidate.spec, DataShape()).params
-        over = prepared.over_budget(candidate)
+        over = prepared.caps.reason(candidate)
         lines.append(
             f"{candidate.origin}  {candidate.spec.id:<28} {there:>10,}  {candidate.params:>10,}"
             + (f"  {over}: pruned" if over else "")

@@ -9,7 +9,7 @@ from budgetnas.outcome.trusted import trusted_scores
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.stages import Wanted
 from budgetnas.preparation.prepare import Prepared
-from budgetnas.promotion.select import promote
+from budgetnas.promotion.select import promote, within
 from budgetnas.records.levels import complete
 from budgetnas.records.streams import Use, generator
 from budgetnas.records.trial import Trial
@@ -45,8 +45,9 @@ def rise(prepared: Prepared, ladder: Ladder, rung: int) -> Rise:
     rungs = [complete(level.store.trials) for level in ladder.rungs[: rung + 1]]
     found, trusted = rungs[-1], trusted_scores(prepared.space, *rungs)
     best, named = list[Trial](), {model.spec for model in prepared.named}
+    fitting = within(found, prepared.caps)
     for low, high in _tiers(prepared):
-        inside = [trial for trial in found if low < trial.candidate.params <= high]
+        inside = [trial for trial in fitting if low < trial.candidate.params <= high]
         number = prepared.config.full.promote
         if rung < ladder.last:
             number = max(number, -(-len(inside) // KEPT))
@@ -75,7 +76,7 @@ def wanted(prepared: Prepared, ladder: Ladder, rung: int, chosen: Rise) -> list[
     repeats = prepared.config.full.repeats if rung == ladder.last else 1
     numbers = list(chosen.numbers)
     if rung == ladder.last:  # who was fully trained before competes with as many seeds as the others
-        numbers += sorted({trial.root for trial in complete(ladder.fulls.trials)} - set(numbers))
+        numbers += sorted({trial.root for trial in within(ladder.fulls.trials, prepared.caps)} - set(numbers))
     return [
         Wanted(
             candidate=ladder.first.trials[number].candidate,
@@ -103,8 +104,9 @@ def _tiers(prepared: Prepared) -> list[tuple[int, int]]:
 
 
 def _random(prepared: Prepared, ladder: Ladder) -> list[int]:
-    """Draw from everything that the first rung trained, each network once, so that the draw stands for all of it."""
-    found = list({trial.candidate.spec.id: trial.number for trial in reversed(complete(ladder.first.trials))}.values())
+    """Draw from all that the first rung trained and that fits, each network once, so that the draw stands for it."""
+    fitting = within(ladder.first.trials, prepared.caps)
+    found = list({trial.candidate.spec.id: trial.number for trial in reversed(fitting)}.values())
     seed, number = prepared.config.search.seed, prepared.config.evidence.control_promotions
     lots = {one: generator(seed, one, Use.PROMOTION).random() for one in found}  # fixed, so more trials change few
     return sorted(found, key=lots.__getitem__)[:number]

@@ -13,7 +13,7 @@ from budgetnas.pipeline.promotions import KEPT, rise, wanted
 from budgetnas.pipeline.stages import Wanted, count_left, missing
 from budgetnas.preparation.identity import hold_identity, identity_of, with_recorded_recipes
 from budgetnas.preparation.prepare import Prepared
-from budgetnas.promotion.select import finalists
+from budgetnas.promotion.select import finalists, within
 from budgetnas.records.levels import CONTROLS, FULL, complete, counted, in_words, key_of, rung_name
 from budgetnas.records.looks import Looks
 from budgetnas.records.trial import TrialState
@@ -96,7 +96,7 @@ def why_stopped(prepared: Prepared, ladder: Ladder) -> str:
 def _listed(prepared: Prepared, ladder: Ladder, level: str) -> list[Wanted]:
     """Return the trainings that a level above the first asks for, now that the one below it is done."""
     if level == CONTROLS:
-        ranked = finalists(ladder.fulls.trials)
+        ranked = finalists(within(ladder.fulls.trials, prepared.caps))
         return wanted_controls(prepared, ranked[0]) if ranked else []
     rung = ladder.levels.index(ladder.level(level)) - 1
     return wanted(prepared, ladder, rung, rise(prepared, ladder, rung))
@@ -114,13 +114,13 @@ def expected(prepared: Prepared) -> dict[str, int]:
     """Return how many trainings each level of a new study will make, if every one ends well."""
     names = [*map(rung_name, prepared.rungs), FULL]
     numbers = {names[0]: prepared.config.search.trials}
-    numbers |= {name: _expected(prepared, rung) for rung, name in enumerate(names[1:])}
+    numbers |= {name: expected_above(prepared, rung) for rung, name in enumerate(names[1:])}
     if prepared.config.evidence.controls:
         numbers[CONTROLS] = _expected_controls(prepared)
     return numbers
 
 
-def _expected(prepared: Prepared, rung: int) -> int:
+def expected_above(prepared: Prepared, rung: int) -> int:
     """Return how many trainings the level above a rung will make."""
     config, number = prepared.config, prepared.config.search.trials
     best = config.full.promote * len(prepared.tiers)

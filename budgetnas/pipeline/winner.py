@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from budgetnas.budget.caps import Caps
 from budgetnas.exceptions import BudgetNASError
-from budgetnas.promotion.select import Finalist, finalists
+from budgetnas.promotion.select import Finalist, finalists, within
+from budgetnas.records.levels import complete
 from budgetnas.records.trial import TrialState
 from budgetnas.storage.study import StudyStore
 
 
-def choose(fulls: StudyStore, caps: Sequence[int]) -> Finalist | None:
-    """Record the winner, and each smaller tier's; return it, None before any full training ended.
+def choose(fulls: StudyStore, caps: Sequence[Caps]) -> Finalist | None:
+    """Record the winner, and each smaller tier's; return it, None before any full training of what fits ended.
 
     Args:
         fulls: the study of the full trainings.
-        caps: of all tiers, ascending.
+        caps: of each tier, ascending.
 
     Raises:
         BudgetNASError: full trainings were made and every one of them failed.
     """
-    ranked = finalists(fulls.trials)
+    ranked = finalists(within(fulls.trials, caps[-1]))
     failed = [trial for trial in fulls.trials if trial.state is TrialState.FAIL]
-    if failed and not ranked:
+    if failed and not complete(fulls.trials):
         raise BudgetNASError(
             f"all {len(failed)} full trainings failed (the last: {failed[-1].attrs.get('reason')}): mend that, and the "
             "same command tries them again."
@@ -38,8 +40,8 @@ def choose(fulls: StudyStore, caps: Sequence[int]) -> Finalist | None:
         "among": len(ranked),
     }
     if len(caps) > 1:
-        within = {cap: [one for one in ranked if one.candidate.params <= cap] for cap in caps}
-        choice["tiers"] = {str(cap): found[0].candidate.spec.id for cap, found in within.items() if found}
+        fitting = {tier: [one for one in ranked if tier.fits(one.candidate)] for tier in caps}
+        choice["tiers"] = {str(tier.max_params): found[0].candidate.spec.id for tier, found in fitting.items() if found}
     choices = list(fulls.facts.get("choices", []))
     if choice not in choices:
         fulls.record("choices", [*choices, choice])

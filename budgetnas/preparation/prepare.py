@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.budget.caps import Caps
 from budgetnas.complexity.counter import count
 from budgetnas.config.models import NamedModel, find_model, paper_models
 from budgetnas.config.recipe import Recipe, load_recipe
@@ -84,10 +85,20 @@ class Prepared:
         return self.tiers[-1].cap
 
     @property
+    def caps(self) -> Caps:
+        """The caps that every network of the study fits."""
+        return self.tier_caps[-1]
+
+    @property
+    def tier_caps(self) -> tuple[Caps, ...]:
+        """The caps of each tier, ascending."""
+        return tuple(Caps(max_params=tier.cap, max_macs=self.macs_cap) for tier in self.tiers)
+
+    @property
     def named(self) -> tuple[Candidate, ...]:
         """The `search.first_models` that are within both caps."""
         specs = {model.spec for model in _first_models(self.config)}
-        return tuple(model for model in self.seeds if model.spec in specs and self.over_budget(model) is None)
+        return tuple(model for model in self.seeds if model.spec in specs and self.caps.fits(model))
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -139,14 +150,6 @@ class Prepared:
     def candidate(self, spec: ResNetSpec, origin: str) -> Candidate:
         """Count an architecture for the data set at hand."""
         return _candidate(spec, origin, self.data.shape)
-
-    def over_budget(self, candidate: Candidate) -> str | None:
-        """Say by how much a candidate is over one of the caps; None if it is within both."""
-        if candidate.params > self.cap:
-            return f"{candidate.params - self.cap:,} parameters over the cap"
-        if self.macs_cap is not None and candidate.macs > self.macs_cap:
-            return f"{candidate.macs - self.macs_cap:,} MACs over the cap"
-        return None
 
     def identity(self) -> dict[str, Any]:
         """Return everything that proposals or scores depend on, as JSON values: what a resumed study must share."""

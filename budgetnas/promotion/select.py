@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
+from budgetnas.budget.caps import Caps
 from budgetnas.records.levels import complete
 from budgetnas.records.trial import Candidate, Trial
 
@@ -43,6 +44,11 @@ class Finalist:
     def best_run(self) -> Trial:
         """The run of the highest score; the first of equals."""
         return max(self.runs, key=lambda run: (run.score or 0.0, -run.number))
+
+
+def within(trials: Sequence[Trial], caps: Caps) -> list[Trial]:
+    """Return the COMPLETE trials whose networks fit both caps: no other is promoted, wins or is named as best."""
+    return [trial for trial in complete(trials) if caps.fits(trial.candidate)]
 
 
 def promote(trials: Sequence[Trial], trusted: Sequence[float], number: int) -> list[Trial]:

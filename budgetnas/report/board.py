@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from budgetnas.records.trial import Trial
 from budgetnas.report.cost import COSTS, cost_figure
 from budgetnas.report.facts import FinalScore, ReportFacts
-from budgetnas.report.figures import Curve, curves_figure, fidelity_figure
+from budgetnas.report.figures import Curve, curves_figure, fidelity_figure, has_pairs
 from budgetnas.report.lineage import complete
 from budgetnas.report.pareto import pareto_front
 
@@ -40,7 +40,7 @@ def board_figures(facts: ReportFacts) -> dict[str, go.Figure]:
             figures[cost] = _small(facts, partial(_cost, cost=cost))
     if any(trial.curve for trials in facts.rungs.values() for trial in trials) or facts.finals:
         figures["curves"] = _small(facts, _curves)
-    if any(facts.pairs.values()):
+    if has_pairs(facts):
         figures["fidelity"] = _small(facts, _fidelity)
     return figures
 

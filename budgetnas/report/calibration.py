@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 
 import plotly.graph_objects as go
 
@@ -47,9 +48,12 @@ class CalibrationFacts:
 
 def calibration_page(facts: CalibrationFacts) -> str:
     """Return the page as HTML, plotly's script inside, with no request to anywhere."""
-    told = "Bars are 95 % intervals over networks; dashed lines are what ranks them without any training."
+    told = "Dashed lines are what ranks the networks without any training."
+    if any(one.tau.low is not None for one in facts.fidelities):
+        told = f"Bars are 95 % intervals over networks. {told}"
     pairs = "A dot is a network: its score by a short training, and after the full one. The straighter, the better."
-    drawn = bool(facts.full)
+    ranks = any(not isnan(one.tau.value) for one in facts.fidelities)
+    varies = len(facts.full) > 1
     proxies, *others = facts.tables
     return shell(
         title=f"budgetnas: {facts.title}",
@@ -58,9 +62,12 @@ def calibration_page(facts: CalibrationFacts) -> str:
         + warned(facts.warnings),
         sections=(
             section("proxies", proxies.title, words_table(proxies, heading="")),
-            section("tau", "Kendall's tau by length", plot(tau_figure(facts), "tau", told) if drawn else ""),
-            section("pairs", "Short against full", plot(pairs_figure(facts), "pairs", pairs) if drawn else ""),
-            *(section("costs", table.title, words_table(table, heading="", has_total=True)) for table in others),
+            section("tau", "Kendall's tau by length", plot(tau_figure(facts), "tau", told) if ranks else ""),
+            section("pairs", "Short against full", plot(pairs_figure(facts), "pairs", pairs) if varies else ""),
+            *(
+                section("costs", table.title, words_table(table, heading="", has_total=len(table.rows) > 1))
+                for table in others
+            ),
             run_again(facts.command),
         ),
     )
@@ -78,7 +85,9 @@ def tau_figure(facts: CalibrationFacts) -> go.Figure:
             "type": "data",
             "array": [(high or 0.0) - one.tau.value for one, (_, high) in zip(trained, bounds, strict=True)],
             "arrayminus": [one.tau.value - (low or 0.0) for one, (low, _) in zip(trained, bounds, strict=True)],
-        },
+        }
+        if any(one.tau.low is not None for one in trained)
+        else None,
         name="short trainings",
         mode="lines+markers",
         line={"color": RUNGS[0]},

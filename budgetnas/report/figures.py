@@ -74,6 +74,11 @@ def _joined(curves: Sequence[tuple[int, Curve]]) -> tuple[list[int | None], list
     return x, y, numbers
 
 
+def has_pairs(facts: ReportFacts) -> bool:
+    """Tell whether any rung has networks to compare: two or more that were fully trained too."""
+    return any(len(pairs) > 1 for pairs in facts.pairs.values())
+
+
 def fidelity_figure(facts: ReportFacts) -> go.Figure:
     """Draw the score at a rung against the mean score of full training, a colour for each rung."""
     figure = go.Figure()

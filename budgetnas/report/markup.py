@@ -8,7 +8,7 @@ from html import escape
 import plotly.graph_objects as go
 from plotly import io
 
-from budgetnas.records.table import Table
+from budgetnas.records.table import Table, trimmed
 
 
 def paragraph(text: str, kind: str = "") -> str:
@@ -28,7 +28,7 @@ def definitions(lines: Iterable[tuple[str, str]]) -> str:
 
 
 def words_table(table: Table, *, heading: str = "h3", prose: Iterable[str] = (), has_total: bool = False) -> str:
-    """Return a table of words under its title, its notes below.
+    """Return what a table of words says under its title, its notes below.
 
     Args:
         table: its first column holds names, the others numbers; those that do not are set as words, too.
@@ -36,7 +36,11 @@ def words_table(table: Table, *, heading: str = "h3", prose: Iterable[str] = (),
         prose: columns of long words, which are broken into lines.
         has_total: whether the last row sums the others.
     """
-    prose = frozenset(prose)
+    table, prose = trimmed(table), frozenset(prose)
+    title = f"<{heading}>{escape(table.title)}</{heading}>" if heading else ""
+    notes = "".join(paragraph(note, "note") for note in table.notes)
+    if not table.rows:
+        return title + notes if notes else ""
     kinds = [
         "prose" if name in prose else "name" if i == 0 or _are_words(row[i] for row in table.rows) else ""
         for i, name in enumerate(table.columns)
@@ -44,8 +48,6 @@ def words_table(table: Table, *, heading: str = "h3", prose: Iterable[str] = (),
     head = _row("th", table.columns, kinds)
     rows = [_row("td", row, kinds) for row in table.rows]
     foot = f"<tfoot>{rows.pop()}</tfoot>" if has_total else ""
-    title = f"<{heading}>{escape(table.title)}</{heading}>" if heading else ""
-    notes = "".join(paragraph(note, "note") for note in table.notes)
     body = f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody>{foot}</table>"
     return f'{title}<div class="scroll" tabindex="0">{body}</div>{notes}'
 

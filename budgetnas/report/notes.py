@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from budgetnas.records.markdown import escaped
-from budgetnas.records.table import Table
+from budgetnas.records.table import Table, trimmed
 from budgetnas.report.facts import ReportFacts
 
 _IMPORTANCE = (
@@ -33,9 +33,13 @@ def compose(headline: str, *, told: Iterable[str], lines: Iterable[tuple[str, st
 
 
 def _table(table: Table) -> str:
+    table = trimmed(table)
+    if not table.rows and not table.notes:
+        return ""
     head = [_row(table.columns), _row(["---", *("---:" for _ in table.columns[1:])], is_text=False)]
+    rows = ["", *head, *map(_row, table.rows)] if table.rows else []
     notes = [f"\n{escaped(line)}" for line in table.notes]
-    return "\n".join([f"## {escaped(table.title)}", "", *head, *map(_row, table.rows), *notes])
+    return "\n".join([f"## {escaped(table.title)}", *rows, *notes])
 
 
 def _row(cells: Iterable[str], *, is_text: bool = True) -> str:

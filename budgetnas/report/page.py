@@ -14,7 +14,7 @@ from budgetnas.report.cost import cost_figure, outside_references
 from budgetnas.report.drawing import drawing
 from budgetnas.report.expected import explanation
 from budgetnas.report.facts import Reference, ReportFacts
-from budgetnas.report.figures import curves_figure, fidelity_figure
+from budgetnas.report.figures import curves_figure, fidelity_figure, has_pairs
 from budgetnas.report.importance import importance_figure, importances, reservations
 from budgetnas.report.lineage import complete, winning_trial
 from budgetnas.report.markup import captioned, definitions, paragraph, plot, warned, words_table
@@ -23,7 +23,6 @@ from budgetnas.report.shell import run_again, section, shell
 from budgetnas.report.sortable import sortable_table
 
 _LATER = ("fidelity", "controls")  # tables with a section of their own
-_NOTHING = "No training has finished yet."
 
 
 def report_page(facts: ReportFacts) -> str:
@@ -68,7 +67,7 @@ def _searched(facts: ReportFacts) -> str:
 
 def _accuracy(facts: ReportFacts) -> str:
     if not complete(facts):
-        return paragraph(_NOTHING)
+        return ""
     told = (
         "Validation accuracy of short trainings (dots) and of full ones (stars): different fidelities, so each has an "
         "axis of its own, and the Pareto front (the most accuracy for no more than that cost) is made from one alone."
@@ -86,7 +85,7 @@ def _outside(facts: ReportFacts, cost: str) -> str:
 
 def _curves(facts: ReportFacts) -> str:
     if not any(trial.curve for trials in facts.rungs.values() for trial in trials) and not facts.finals:
-        return paragraph(_NOTHING)
+        return ""
     told = (
         "Every rung is a training of its own, from the start and with its own schedule; none goes on from a shorter "
         "one. A click on a name of the legend hides it or shows it again, a double click shows it alone."
@@ -96,7 +95,7 @@ def _curves(facts: ReportFacts) -> str:
 
 def _parallel(trials: list[Trial]) -> str:
     if len(trials) < 2:
-        return paragraph("Two finished short trainings or more can be compared here; there are fewer.")
+        return ""
     figure = parallel_figure(trials)
     told = (
         f"Each line is one of {len(trials):,} networks, from its stages to the score of its short training: grey is "
@@ -121,7 +120,7 @@ def _importance(trials: list[Trial]) -> str:
 
 def _winner(winner: Trial | None, shape: DataShape) -> str:
     if winner is None:
-        return paragraph("There is none before a full training has ended.")
+        return ""
     spec = winner.candidate.spec
     told = (
         f"Trial {winner.number}, {spec.id}. A slab is a block: the taller, the larger its feature map; the thicker, "
@@ -138,7 +137,7 @@ def _winner(winner: Trial | None, shape: DataShape) -> str:
 def _evidence(facts: ReportFacts) -> str:
     tables = {key: words_table(facts.tables[key]) for key in _LATER if key in facts.tables}
     told = "How networks scored at a rung, and what full training made of them: the straighter, the better it ranks."
-    drawn = plot(fidelity_figure(facts), "fidelity", told) if any(facts.pairs.values()) else ""
+    drawn = plot(fidelity_figure(facts), "fidelity", told) if has_pairs(facts) else ""
     return tables.get("fidelity", "") + drawn + tables.get("controls", "")
 
 
@@ -162,7 +161,7 @@ def _references(references: Iterable[Reference]) -> str:
 
 def _trials(facts: ReportFacts) -> str:
     if not facts.trials:
-        return paragraph("There is none yet.")
+        return ""
     told = (
         f"{plural(len(facts.trials), 'trial')}. A header sorts by its column, once more the other way round. Scores "
         "are validation accuracies after the last epoch, of the first rung unless the header says otherwise; they, "

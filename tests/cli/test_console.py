@@ -8,7 +8,7 @@ from terminal import on_a_terminal
 
 from budgetnas.cli import console
 from budgetnas.config.study import load_study
-from budgetnas.outcome.costs import Cost
+from budgetnas.outcome.costs import Cost, cost_table
 from budgetnas.pipeline.listener import Progress
 from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.plan_lines import plan_lines, search_lines, seed_lines
@@ -148,3 +148,21 @@ def test_where_no_bar_can_move_a_line_is_printed_for_news_and_seldom_without(mon
         "short trainings of 3 epochs: 1 of 4  best 50.00 %  about 15 min left",
         "short trainings of 3 epochs: 1 of 4  best 50.00 %  about 10 min left",
     ]
+
+
+def test_a_table_that_says_nothing_is_not_printed_but_its_notes_are(capsys):
+    shown = console.Console(as_json=False)
+    shown.show_table(Table(title="Nothing", columns=("a", "b"), rows=[("x", "")]))
+    shown.show_table(Table(title="Costs", columns=("a", "b", "c"), rows=[("x", "", "1")], notes=["A note."]))
+    shown.show_table(Table(title="Fidelity", columns=("a", "b"), rows=[], notes=["Too few."]))
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines == ["Costs", "a c", "x 1", "A note.", "Fidelity", "Too few."]
+
+
+def test_a_level_without_trainings_and_a_sum_of_one_level_are_no_rows():
+    parts = (Cost(level="r3", trainings=0, epochs=0, images=0, seconds=0), *costs(500, 100)[1:])
+    found = cost_table(parts, title="left", device="cpu")
+    assert [row[0] for row in found.rows] == ["full trainings"]
+    assert len(cost_table(costs(500, 100), title="left", device="cpu").rows) == 3
+    nothing = cost_table(parts[:1], title="left", device="cpu")
+    assert (nothing.rows, nothing.notes) == ([], [])

@@ -21,6 +21,7 @@ def means(rows):
         (Estimate(value=0.62, low=0.31, high=0.84, n=20), "0.62 [0.31, 0.84]"),
         (Estimate(value=0.618, n=3), "0.62"),
         (Estimate(value=-0.001, low=-0.004, high=0.0, n=12), "0.00 [0.00, 0.00]"),
+        (Estimate(value=1.0, low=1.0, high=1.0, n=12), "1.00"),
         (Estimate(value=float("nan"), n=12), "undefined"),
     ],
 )

@@ -2,18 +2,23 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 
 import pytest
+from small_studies import first, train
 
 from budgetnas.config import before
 from budgetnas.exceptions import StorageError
 from budgetnas.outcome.result import open_result, read_result
 from budgetnas.outcome.rewrite import rewrite
+from budgetnas.outcome.runs import read_run
 from budgetnas.outcome.setup import read_setup
 from budgetnas.outcome.told import as_json, headline, tables
+from budgetnas.outcome.under import under_caps
 from budgetnas.outcome.write import write_reports
+from budgetnas.pipeline.stages import Wanted
 from budgetnas.preparation.describe import setup_of
 
 
@@ -130,3 +135,27 @@ def test_a_report_is_made_again_byte_for_byte(made, tmp_path):
         assert rewrite(str(folder)).read_bytes() == first
     finally:
         folder.rename(tmp_path)
+
+
+@pytest.mark.parametrize(("blocks", "width"), [((2, 2), 64), ((1,), 44)], ids=["params", "MACs"])
+def test_what_is_over_a_cap_is_named_as_best_nowhere(make, tmp_path, blocks, width):
+    made = make(space__max_macs="2M")
+    over = first(made.study, made.ladder.first, 0.9, width, blocks)
+    train(made.ladder.fulls, Wanted(candidate=over.candidate, repeat=0, attrs={"parent": over.number}), 0.9)
+    result = made.result()
+    assert result.recommendation() == "none fits 60,000 parameters and 2,000,000 MACs"
+    assert (result.winner, result.finalists) == (None, [])
+    assert headline(result) == "None of the fully trained networks fits 60,000 parameters and 2,000,000 MACs."
+    assert [tier.remark for tier in under_caps(result, [60_000])] == ["nothing that was trained fits"]
+    (tmp_path / "s").mkdir()
+    shutil.copy(tmp_path / "study.db", tmp_path / "s")
+    listed = read_run(tmp_path / "s")
+    assert (listed.score, listed.spec, listed.score_of) == (
+        None, None, "none, since nothing that was trained fits 60,000 parameters and 2,000,000 MACs"
+    )  # fmt: skip
+    fits = first(made.study, made.ladder.first, 0.5)
+    result = made.result()
+    assert [trial.number for trial in result.recommended()] == [fits.number, fits.number]
+    assert as_json(result)["recommended_trial"] == as_json(result)["best_observed_trial"] == fits.number
+    shutil.copy(tmp_path / "study.db", tmp_path / "s")
+    assert read_run(tmp_path / "s").spec == fits.candidate.spec.id

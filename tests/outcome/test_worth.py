@@ -16,7 +16,18 @@ def test_below_ten_pairs_fidelity_is_not_judged(make):
     made.trained([i / 100 for i in range(12)])
     made.promoted()
     table = fidelity_table(made.result())
-    assert table.rows == [("short trainings of 3 epochs", "9", "0", "too few pairs to judge")]
+    assert table.rows == []
+    (note,) = table.notes
+    assert note.startswith("There are too few pairs to judge: 9 networks had both, and 10 are needed.")
+    assert "evidence.control_promotions" in note
+
+
+def test_without_any_at_random_there_is_no_column_of_them(make):
+    made = make(full__promote=10)
+    made.trained([i / 100 for i in range(12)])
+    made.promoted()
+    table = fidelity_table(made.result())
+    assert table.rows[0][1:3] == ("10", "")
     assert "evidence.control_promotions" in table.notes[1]
 
 

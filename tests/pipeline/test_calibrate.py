@@ -61,7 +61,7 @@ def test_a_length_that_ranks_as_the_full_training_is_recommended(made):
     result = read(folder)
     table = fidelity_table(result)
     assert [row[0] for row in table.rows] == ["1 epoch", "3 epochs", "params alone", "MACs alone", "at random"]
-    assert table.rows[1][1:] == ("30.0%", "1.00 [1.00, 1.00]", "1.00", "0.00")  # sure of tau only: see fidelity
+    assert table.rows[1][1:] == ("30.0%", "1.00", "1.00", "0.00")  # an interval of no width says nothing
     assert table.rows[-1][1:4] == ("0", "0.00", "0.25")
     assert result.k == 3
     assert "3 of 12" in table.notes[0]
@@ -128,4 +128,25 @@ def test_a_calibration_without_any_training_says_too_few(made):
     _, _, folder = made
     result = read(folder)
     assert "Too few pairs to judge: 0" in result.recommendation().text
-    assert "Too few pairs" in write_calibration(result).read_text()
+    page = write_calibration(result).read_text()
+    assert "Too few pairs" in page
+    assert "<table" not in page
+    assert "Kendall" not in page.split("<body>")[1]
+
+
+def test_one_network_has_no_rank_and_a_few_have_no_bars(made):
+    study, ladder, folder = made
+    nets = networks(study)
+    for number, has_table, has_bars in ((1, False, False), (3, True, False), (12, True, True)):
+        for level, listed in _levels(study, ladder, nets[:number]):
+            done = {trial.candidate.spec.id for trial in level.store.trials}
+            for i, one in enumerate(listed):
+                if one.candidate.spec.id not in done:
+                    train(level.store, one, 0.3 + i / 100, images=IMAGES[level.name])
+        result = read(folder)
+        page = write_calibration(result).read_text().split("<body>")[1]
+        assert len(result.nets) == number
+        assert bool(fidelity_table(result).rows) == has_table
+        assert ("Dashed lines" in page) == has_table
+        assert ("Bars are 95 % intervals" in page) == has_bars
+        assert ('"error_y"' in page) == has_bars

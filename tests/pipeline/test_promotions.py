@@ -191,3 +191,20 @@ def test_what_failed_on_a_rung_goes_no_further(storage):
     for one in listed:
         train(ladder.rungs[1].store, one, None if one.attrs["parent"] == 3 else 0.5)
     assert 3 not in rise(study, ladder, 1).numbers
+
+
+@pytest.mark.parametrize(("blocks", "width"), [((2, 2), 64), ((1,), 44)], ids=["params", "MACs"])
+def test_what_is_over_a_cap_is_not_promoted_whoever_put_it_there(storage, blocks, width):
+    study = prepared(proxy__rungs=[1, 3], space__max_macs="2M", evidence__control_promotions=9, full__promote=4)
+    ladder = ladder_of(study, storage)
+    for score in (0.1, 0.2, 0.3):
+        first(study, ladder.first, score)
+    over = first(study, ladder.first, 0.9, width, blocks)
+    assert not study.caps.fits(over.candidate)
+    chosen = rise(study, ladder, 0)
+    assert set(chosen.numbers) == {0, 1, 2}
+    assert chosen.best == (2, 1, 0)
+    train(
+        ladder.fulls, replace(wanted(study, ladder, 1, chosen)[0], candidate=over.candidate, attrs={"parent": 3}), 0.9
+    )
+    assert {one.attrs["parent"] for one in wanted(study, ladder, 1, chosen)} == {0, 1, 2}

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from small_studies import first, ladder_of, prepared, train
 
+from budgetnas.budget.caps import Caps
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.promotions import Rise, wanted
 from budgetnas.pipeline.winner import choose
 from budgetnas.storage.database import open_storage, sqlite_url
 
-CAPS = [60_000]
+CAPS = [Caps(max_params=60_000)]
 
 
 @pytest.fixture
@@ -49,6 +52,18 @@ def test_every_tier_has_its_own_choice(study, ladder):
     small, large = runs(study, ladder, 0)[0], runs(study, ladder, 1)[0]
     train(ladder.fulls, small, 0.7)
     train(ladder.fulls, large, 0.8)
-    choose(ladder.fulls, [small.candidate.params, 60_000])
+    choose(ladder.fulls, [Caps(max_params=small.candidate.params), *CAPS])
     (choice,) = ladder.fulls.facts["choices"]
     assert choice["tiers"] == {str(small.candidate.params): "1x16", "60000": "1x40"}
+
+
+def test_what_is_over_a_cap_does_not_win(study, ladder):
+    small, large = runs(study, ladder, 0)[0], runs(study, ladder, 1)[0]
+    train(ladder.fulls, large, 0.9)
+    tight = Caps(max_params=large.candidate.params, max_macs=large.candidate.macs - 1)
+    assert choose(ladder.fulls, [tight]) is None
+    assert "choices" not in ladder.fulls.facts
+    train(ladder.fulls, small, 0.5)
+    for caps in (tight, Caps(max_params=large.candidate.params - 1)):
+        assert choose(ladder.fulls, [caps]).candidate == small.candidate
+    assert choose(ladder.fulls, [replace(tight, max_macs=None)]).candidate == large.candidate

@@ -151,7 +151,7 @@ def test_the_notice_stands_first(facts):
 def test_before_any_full_training_there_is_no_winner_and_no_importance(few):
     page = report_page(few)
     outline = read(page)
-    assert "There is none before a full training has ended." in outline.words
+    assert "The winner" not in outline.heads
     assert any(word.startswith("Not estimated: it takes 10") for word in outline.words)
     assert [name for name in outline.ids if name in FIGURES] == ["params", "macs", "curves", "parallel"]
     assert "Fidelity and controls" not in outline.heads
@@ -163,13 +163,23 @@ def test_before_any_training_there_is_no_figure_and_no_script_for_it(few):
     assert len(page) < 20_000
     outline = read(page)
     assert not set(outline.ids) & set(FIGURES)
-    assert outline.heads[-2:] == ["All trials", "Run it again"]
+    assert outline.heads == ["What was searched", "What mattered", "Run it again"]
 
 
 def test_one_finished_trial_is_enough_for_a_page(few):
     outline = read(report_page(replace(few, trials=few.trials[:1], rungs={"r8": few.trials[:1]})))
     assert [name for name in outline.ids if name in FIGURES] == ["params", "macs", "curves"]
-    assert any("Two finished short trainings or more" in word for word in outline.words)
+    assert "All networks at once" not in outline.heads
+
+
+def test_one_network_in_full_is_no_comparison_and_an_empty_table_no_table(facts):
+    empty = Table(title="Nothing", columns=("a", "b"), rows=[("x", "-")])
+    told = Table(title="Too few", columns=("a", "b"), rows=[], notes=["10 are needed."])
+    one = replace(facts, pairs={"r8": [(0.8, 0.9)], "r24": []}, tables={"costs": empty, "fidelity": told})
+    outline = read(report_page(one))
+    assert "fidelity" not in outline.ids
+    assert "Nothing" not in outline.words
+    assert {"Too few", "10 are needed."} <= set(outline.words)
 
 
 def test_tables_stand_where_they_belong(facts):

@@ -7,8 +7,10 @@ import optuna
 import pytest
 import spaces
 
+from budgetnas.arch.spec import ResNetSpec
 from budgetnas.exceptions import BudgetNASError, InfeasibleBudgetError, UsageError
 from budgetnas.search.budget_sampler import BudgetSampler, suggest
+from budgetnas.search.distributions import to_params
 from budgetnas.space.resnet import ResNetSpace
 
 COMPLETE = optuna.trial.TrialState.COMPLETE
@@ -144,3 +146,136 @@ def test_what_cannot_be_searched_is_told():
     two = optuna.create_study(directions=["maximize", "minimize"], sampler=BudgetSampler(SPACE, max_params=60_000))
     with pytest.raises(UsageError, match="2 objectives"):
         suggest(two.ask(), SPACE)
+
+
+LARGE = {"blocks": (2, 2, 2), "widths": (64, 128, 128)}  # 1,284,170 parameters
+WIDE = ResNetSpace(stages=(1, 3), widths=(16, 128))
+CAPS = {"max_params": 100_000, "max_macs": 30_000_000}
+
+
+def enqueued(space, **shape):
+    return to_params(space, space.encode(ResNetSpec(**shape)))
+
+
+def as_large(trial):
+    """Score a network by its parameters: what is over the cap seems best."""
+    return float(WIDE.params(suggest(trial, WIDE)[None])[0])
+
+
+@pytest.mark.parametrize("sampler", ["thompson", "evolution", "random", "tpe", optuna.samplers.RandomSampler])
+def test_what_is_over_a_cap_is_never_named_as_best_and_has_no_children(sampler):
+    budget = BudgetSampler(WIDE, **CAPS, sampler=sampler, seed=1)
+    study = optuna.create_study(direction="maximize", sampler=budget)
+    study.enqueue_trial(enqueued(WIDE, **LARGE))
+    study.enqueue_trial(enqueued(WIDE, blocks=(8,), widths=(24,)))  # fits the parameters, not the MACs
+    study.optimize(as_large, n_trials=16)
+    history = budget.history(study)
+    assert history.pruned.tolist() == [True, True] + [False] * 14
+    assert np.isnan(history.scores[:2]).all()
+    assert WIDE.params(history.points[2:]).max() <= 100_000
+    assert WIDE.macs(history.points[2:]).max() <= 30_000_000
+    trusted, observed = budget.best(study)
+    assert observed.number > 1
+    assert trusted.number > 1
+    assert observed.value == max(trial.value for trial in study.trials[2:])
+    assert study.best_trial == observed, "Optuna knows them as infeasible"
+
+
+def test_the_enqueued_network_of_1_284_170_parameters_is_no_best():
+    assert WIDE.params(WIDE.encode(ResNetSpec(**LARGE))[None]).tolist() == [1_284_170]
+    budget = BudgetSampler(WIDE, max_params=100_000)
+    study = optuna.create_study(direction="maximize", study_name="s", sampler=budget)
+    study.enqueue_trial(enqueued(WIDE, **LARGE))
+    study.optimize(as_large, n_trials=1)
+    with pytest.raises(UsageError, match=r"`s` has 1 finished network, but none fits 100,000 parameters: train some"):
+        budget.best(study)
+    study.optimize(as_large, n_trials=1)
+    assert [trial.number for trial in budget.best(study)] == [1, 1]
+
+
+def test_best_holds_the_caps_of_a_study_whose_sampler_was_another():
+    study = optuna.create_study(direction="minimize", sampler=optuna.samplers.RandomSampler(seed=0))
+    study.enqueue_trial(enqueued(WIDE, blocks=(3, 3, 3), widths=(16, 24, 32)))
+    study.optimize(lambda trial: -as_large(trial), n_trials=12)
+    space = study.trials[0].distributions
+    huge = optuna.trial.create_trial(params=enqueued(WIDE, **LARGE), distributions=space, value=-1e9)
+    study.add_trial(huge)
+    for trial in BudgetSampler(WIDE, **CAPS).best(study):
+        point = WIDE.encode(WIDE.decode(np.array([trial.params[d.name] for d in WIDE.dimensions])))[None]
+        assert WIDE.params(point) <= 100_000
+        assert WIDE.macs(point) <= 30_000_000
+
+
+def test_a_network_that_was_enqueued_in_other_words_is_not_proposed_again():
+    small = ResNetSpace(stages=(1, 2), blocks=(1, 1), widths=(8, 16))
+    sampler = BudgetSampler(small, max_params=10**9, min_utilisation=0.0)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.enqueue_trial({"stages": 1, "blocks_1": 1, "width_1": 8} | ABSENT | {"width_2": 16})
+    study.optimize(lambda trial: float(suggest(trial, small).sum()), n_trials=20)
+    specs = [small.decode(point).id for point in sampler.history(study).points]
+    assert sorted(specs) == ["1x16", "1x16-1x16", "1x8", "1x8-1x16", "1x8-1x8"]
+
+
+@pytest.mark.parametrize("name", ["widht 1", "width1", "Width_1", "widths_1"])
+def test_a_misspelt_dimension_is_an_error_before_anything_trains(name):
+    study = optuna.create_study(direction="maximize", sampler=BudgetSampler(SPACE, max_params=60_000))
+    study.enqueue_trial({name: 64})
+    with pytest.raises(UsageError, match=f"has '{name}', but the dimensions are stages, blocks_1, .*: write width_1;"):
+        study.optimize(objective, n_trials=1)
+    assert study.trials[0].state is optuna.trial.TrialState.FAIL
+    study.optimize(objective, n_trials=2)
+    assert len(study.get_trials(states=[COMPLETE])) == 2
+
+
+def test_a_name_that_nothing_suggests_is_an_error_after_its_trial():
+    sampler = BudgetSampler(SPACE, max_params=60_000)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.enqueue_trial({"channels": 64})
+    with pytest.raises(UsageError, match=r"has 'channels', which the objective did not suggest; the dimensions are"):
+        study.optimize(objective, n_trials=1)
+    assert study.trials[0].state is COMPLETE
+    study.enqueue_trial({"noise": 0.05})
+    study.optimize(objective, n_trials=1)
+    assert study.trials[1].params["noise"] == 0.05
+    study.enqueue_trial(enqueued(SPACE, blocks=(1,), widths=(16,)) | {"momentum": 0.9})  # as Optuna: left alone
+    study.optimize(objective, n_trials=1)
+
+
+@pytest.mark.parametrize("sampler", [BudgetSampler(SPACE, max_params=60_000), optuna.samplers.RandomSampler()])
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("width_1", 64.5, "a whole number from 8 to 64"),
+        ("width_1", "64", "a whole number from 8 to 64"),
+        ("width_1", True, "a whole number from 8 to 64"),
+        ("width_1", None, "a whole number from 8 to 64"),
+        ("width_1", float("nan"), "a whole number from 8 to 64"),
+        ("width_1", 65, "a whole number from 8 to 64"),
+        ("blocks_1", 0, "a whole number from 1 to 3"),
+        ("width_4", 64, "8"),
+        ("stages", 3, "one of 1, 2"),
+        ("stages", "1", "one of 1, 2"),
+    ],
+)
+def test_a_value_that_a_dimension_cannot_have_is_an_error(sampler, name, value, rule):
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.enqueue_trial(enqueued(SPACE, blocks=(1,), widths=(16,)) | {name: value})
+    with pytest.raises(UsageError, match=f"has `{name}` = .*, but must have {rule} there"):
+        study.optimize(objective, n_trials=1)
+    study.optimize(objective, n_trials=2)  # what was refused spoils nothing
+    assert len(study.get_trials(states=[COMPLETE])) == 2
+
+
+def test_whole_numbers_of_any_type_and_widths_between_two_of_the_grid_are_values():
+    study = optuna.create_study(direction="maximize", sampler=BudgetSampler(SPACE, max_params=60_000))
+    study.enqueue_trial(enqueued(SPACE, blocks=(1,), widths=(16,)) | {"width_1": 17.0})
+    study.optimize(objective, n_trials=1)
+    assert study.trials[0].user_attrs["spec"] == "1x17"
+
+
+def test_a_category_that_is_not_there_is_an_error():
+    space = spaces.Cells()
+    study = optuna.create_study(sampler=BudgetSampler(space, max_params=20_000))
+    study.enqueue_trial({"op0": "5x5", "op1": "none", "op2": "skip", "op3": "1x1", "width": 32})
+    with pytest.raises(UsageError, match=r"has `op0` = '5x5', but must have one of 'none', 'skip', '1x1', '3x3' there"):
+        suggest(study.ask(), space)

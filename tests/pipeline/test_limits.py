@@ -1,0 +1,93 @@
+"""What a study cannot show is said by the constants that judge its result."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from small_studies import prepared
+
+from budgetnas.pipeline.limits import calibration_limits, search_limits
+from budgetnas.pipeline.plan_lines import calibration_lines, search_lines
+
+
+@pytest.fixture(scope="module")
+def enough():
+    """A study of two lengths that has everything."""
+    return prepared(
+        proxy__rungs=[1, 3],
+        search__trials=30,
+        full__repeats=3,
+        evidence__control_promotions=10,
+        evidence__controls=True,
+    )
+
+
+def with_(study, **keys):
+    """Change keys of the study file; `__` for the dot."""
+    config = study.config
+    for key, value in keys.items():
+        section, _, name = key.partition("__")
+        config = replace(config, **{section: replace(getattr(config, section), **{name: value})})
+    return replace(study, config=config)
+
+
+def test_six_networks_are_too_few_for_a_calibration(enough):
+    study = with_(enough, search__trials=6)
+    told = "fidelity needs 10 networks; with 6, no interval and no recommendation: --networks 10"
+    assert calibration_limits(study, 6) == (("few networks", told),)
+    assert ("few networks", told) in calibration_lines(study, 6)
+    assert calibration_limits(study, 9)
+    assert calibration_limits(study, 10) == ()
+
+
+def test_where_the_band_has_no_more_networks_more_are_not_asked_for(enough):
+    (limit,) = calibration_limits(enough, 6)
+    assert limit[1].endswith("the band has no more: raise the cap or widen the space")
+
+
+def test_one_length_is_no_choice_of_lengths(enough):
+    (limit,) = calibration_limits(with_(enough, proxy__rungs=(3,)), 10)
+    assert limit == ("one length", "nothing says whether a shorter or a longer one would do: --lengths 4,8,24")
+
+
+def test_a_search_with_everything_has_nothing_to_say(enough):
+    assert search_limits(enough) == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "said"),
+    [
+        ({"evidence__control_promotions": 7}, "no fidelity", "9 networks get full training, and 10 are needed"),
+        ({"evidence__control_promotions": 0}, "no fidelity", "2 networks get full training, and 10 are needed"),
+        ({"full__repeats": 1, "evidence__control_repeats": 2}, "no spread", "--set full.repeats=3"),
+        ({"evidence__controls": False}, "no verdict", "--set evidence.controls=true"),
+        ({"evidence__control_repeats": 1}, "no interval", "and 2 are needed for an interval"),
+        ({"evidence__control_networks": ("resnet18",)}, "no verdict", "no control fits the caps"),
+        ({"search__trials": 10}, "few trials", "with 10, nothing that thompson learns from: its first 10 proposals"),
+    ],
+)
+def test_a_search_says_what_is_missing_and_how_to_have_it(enough, changes, name, said):
+    study = with_(enough, **changes)
+    (limit,) = search_limits(study)
+    assert limit[0] == name
+    assert said in limit[1]
+    assert limit in search_lines(study)
+
+
+def test_caps_that_share_few_trials_are_told(enough):
+    shared = replace(with_(enough, search__trials=18), tiers=enough.tiers * 2)
+    assert search_limits(shared) == (
+        ("few a cap", "about 9 networks for each cap, and 10 near it are needed to trust its best"),
+    )
+    assert search_limits(with_(shared, search__trials=20)) == ()
+
+
+def test_three_trials_show_nearly_nothing(enough):
+    few = {"search__trials": 3, "full__repeats": 1, "evidence__controls": False}
+    found = dict(search_limits(with_(enough, **few)))
+    assert list(found) == ["few trials", "no fidelity", "no spread", "no verdict"]
+    assert found["few trials"].startswith(
+        "with 3, no posterior mean (6 are needed); no importance of dimensions (10 are needed); nothing that thompson"
+    )
+    assert "random" not in dict(search_limits(with_(enough, **few, search__sampler="random")))["few trials"]
