@@ -25,7 +25,8 @@ def search_limits(prepared: Prepared) -> Lines:
     pairs = expected_above(prepared, len(prepared.rungs) - 1) // config.full.repeats
     if pairs < FEWEST_PAIRS:
         told = f"{plural(pairs, 'network')} get full training, and {FEWEST_PAIRS} are needed to say how short ones rank"
-        lines.append(("no fidelity", f"{told}: --set evidence.control_promotions={FEWEST_PAIRS}"))
+        more = f"--trials {FEWEST_PAIRS} or more, " if config.search.trials < FEWEST_PAIRS else ""
+        lines.append(("no fidelity", f"{told}: {more}--set evidence.control_promotions={FEWEST_PAIRS}"))
     if config.full.repeats < FEWEST_REPEATS:
         lines.append(("no spread", f"one full training each shows no luck of the seed: --set full.repeats={_SEEDS}"))
     if not evidence.controls:
@@ -44,11 +45,16 @@ def calibration_limits(prepared: Prepared, networks: int) -> Lines:
     lines = []
     if networks < FEWEST_PAIRS:
         is_all = networks < prepared.config.search.trials
-        advice = "the band has no more: raise the cap or widen the space" if is_all else f"--networks {FEWEST_PAIRS}"
+        advice = (
+            "the band has no more: raise the cap or widen the space" if is_all else f"--networks {FEWEST_PAIRS} or more"
+        )
         told = f"fidelity needs {FEWEST_PAIRS} networks; with {networks}, no interval and no recommendation"
         lines.append(("few networks", f"{told}: {advice}"))
     if len(prepared.rungs) == 1:
-        lines.append(("one length", "nothing says whether a shorter or a longer one would do: --lengths 4,8,24"))
+        (only,), full = prepared.rungs, prepared.full_epochs
+        others = f"{only},{2 * only}" if 2 * only <= full else f"{only // 2},{only}"
+        advice = f": --lengths {others}" if full > 1 else ""
+        lines.append(("one length", f"nothing says whether a shorter or a longer one would do{advice}"))
     return tuple(lines)
 
 

@@ -34,7 +34,7 @@ def with_(study, **keys):
 
 def test_six_networks_are_too_few_for_a_calibration(enough):
     study = with_(enough, search__trials=6)
-    told = "fidelity needs 10 networks; with 6, no interval and no recommendation: --networks 10"
+    told = "fidelity needs 10 networks; with 6, no interval and no recommendation: --networks 10 or more"
     assert calibration_limits(study, 6) == (("few networks", told),)
     assert ("few networks", told) in calibration_lines(study, 6)
     assert calibration_limits(study, 9)
@@ -47,8 +47,10 @@ def test_where_the_band_has_no_more_networks_more_are_not_asked_for(enough):
 
 
 def test_one_length_is_no_choice_of_lengths(enough):
-    (limit,) = calibration_limits(with_(enough, proxy__rungs=(3,)), 10)
-    assert limit == ("one length", "nothing says whether a shorter or a longer one would do: --lengths 4,8,24")
+    said = "nothing says whether a shorter or a longer one would do"
+    for rung, full, lengths in ((3, 10, ": --lengths 3,6"), (8, 10, ": --lengths 4,8"), (1, 1, "")):
+        (limit,) = calibration_limits(with_(enough, proxy__rungs=(rung,), full__epochs=full), 10)
+        assert limit == ("one length", said + lengths), "no advice that would be refused"
 
 
 def test_a_search_with_everything_has_nothing_to_say(enough):
@@ -90,4 +92,5 @@ def test_three_trials_show_nearly_nothing(enough):
     assert found["few trials"].startswith(
         "with 3, no posterior mean (6 are needed); no importance of dimensions (10 are needed); nothing that thompson"
     )
+    assert found["no fidelity"].endswith(": --trials 10 or more, --set evidence.control_promotions=10")
     assert "random" not in dict(search_limits(with_(enough, **few, search__sampler="random")))["few trials"]
