@@ -10,7 +10,7 @@ from budgetnas.exceptions import UsageError
 _SUFFIX = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 _DECIMAL = r"(?P<whole>\d+(?:_\d+)*)(?:\.(?P<part>\d+))?"
 _NUMBER = re.compile(_DECIMAL + r"(?:[eE]\+?(?P<power>\d{1,2})|(?P<suffix>[kMG]))?", re.ASCII)
-_SHARE = re.compile(_DECIMAL + r"%(?P<name>[A-Za-z0-9_.-]+)", re.ASCII)
+_SHARE = re.compile(_DECIMAL + r"%(?P<name>[A-Za-z0-9_. -]+)", re.ASCII)
 _LONGEST = 120  # a share of the longest id has fewer
 _LARGEST = 10**15
 

@@ -75,9 +75,9 @@ class Console(Listener):
             self.noticed(doubt)
         for name, value in plan_lines(plan):
             self._print(f"{name:<12} {value}")
-        if prepared.seeds:
+        if seeds := seed_lines(prepared):
             self._print("models that are tried first (first count at CIFAR-10's 3 channels and 10 classes, then here):")
-            for line in seed_lines(prepared):
+            for line in seeds:
                 self._print(f"  {line}")
         for note in plan.notes:
             self.noticed(note)

@@ -13,7 +13,8 @@ from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.cli.networks import add_network_arguments, is_named, named_network, typed_network
 from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_shape
 from budgetnas.complexity.counter import LedgerRow, count, ledger
-from budgetnas.config.models import SHIPPED, NamedModel, load_models, paper_models, read_cap
+from budgetnas.config.models import SHIPPED, NamedModel, load_models, paper_models, read_cap, shipped_models
+from budgetnas.config.namesakes import definition, difference
 from budgetnas.config.reader import locate
 from budgetnas.records.numbers import write_macs
 
@@ -56,6 +57,11 @@ class _Counted:
         self.cost = count(self.spec, shape)
 
     @property
+    def note(self) -> str:
+        """What a reader must know, the network of the same name elsewhere included."""
+        return f"{self.model.note} {difference(self.model.namesake, self.spec, self.shape)}".strip()
+
+    @property
     def rows(self) -> tuple[LedgerRow, ...]:
         return ledger(lower(self.spec, self.shape), self.shape)
 
@@ -83,7 +89,7 @@ class _Counted:
             "activations": cost.activations,
             "max_params": self.cap,
             "utilisation": None if self.cap is None else cost.params / self.cap,
-            "note": self.model.note or None,
+            "note": self.note or None,
         }
         if with_layers:
             content["layers"] = [
@@ -118,11 +124,12 @@ def _models(arguments: argparse.Namespace) -> Sequence[NamedModel]:
 
 
 def _noted(model: NamedModel) -> NamedModel:
-    """Say so where a network without a name of its own is one of the report's."""
-    known = next((paper for paper in paper_models() if paper.spec == model.spec), None)
+    """Say so where a network without a name of its own is a shipped one."""
+    known = next((shipped for shipped in shipped_models() if shipped.spec == model.spec), None)
     if known is None or known.name == model.name:
         return model
-    return replace(model, note=f"this is {known.name} of the report. {known.note}".strip())
+    owner = " of Pei et al" if known.name in {paper.name for paper in paper_models() if paper.seeded} else ""
+    return replace(model, note=f"this is {known.name}{owner}. {known.note}".strip(), namesake=known.namesake)
 
 
 def _print_one(counted: _Counted, *, with_layers: bool) -> None:
@@ -138,8 +145,8 @@ def _print_one(counted: _Counted, *, with_layers: bool) -> None:
     print(f"activations  {cost.activations:,}")
     if counted.cap is not None:
         print(f"utilisation  {counted.utilisation}")
-    if counted.model.note:
-        print(f"note: {counted.model.note}")
+    if counted.note:
+        print(f"note: {counted.note}")
 
 
 def _print_list(found: Sequence[_Counted], *, with_layers: bool) -> None:
@@ -153,6 +160,9 @@ def _print_list(found: Sequence[_Counted], *, with_layers: bool) -> None:
     for counted in found:
         if counted.model.note:
             print(f"note: {counted.model.name}: {counted.model.note}")
+    for namesake in dict.fromkeys(counted.model.namesake for counted in found if counted.model.namesake):
+        names = ", ".join(counted.model.name for counted in found if counted.model.namesake == namesake)
+        print(f"note: {names}: {definition(namesake)}. `budgetnas count NAME` counts both.")
 
 
 def _table(counted: _Counted) -> str:

@@ -10,6 +10,7 @@ from budgetnas.cli.networks import add_network_arguments, read_network
 from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_shape, read_whole
 from budgetnas.complexity.counter import count
 from budgetnas.config.models import read_cap
+from budgetnas.config.namesakes import difference, is_mistakable
 from budgetnas.exceptions import UsageError
 from budgetnas.records.numbers import write_macs
 
@@ -32,7 +33,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     shape = read_shape(arguments)
     cap = read_cap(arguments.max_params, shape)
-    given = read_network(arguments).spec
+    model = read_network(arguments)
+    given = model.spec
     if given.stem_width != given.widths[0]:
         raise UsageError(
             f"`{given.id}` has a stem of {given.stem_width}, but only stems as wide as stage 1 are scaled: "
@@ -49,6 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
         for i in range(len(found.blocks))
         if found.blocks[i] < MAX_BLOCKS
     ]
+    note = difference(model.namesake, given, shape) if is_mistakable(model.namesake, shape) else ""
     if arguments.json:
         import json
 
@@ -62,6 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
             "utilisation": params / cap,
             "next": following and {"id": following[1].id, "params": following[0]},
             "one_more_block": dict(deeper),
+            "note": note or None,
         }
         print(json.dumps(content, indent=2))
         return
@@ -74,6 +78,8 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"next size    {following[1].id}: {following[0]:,}, {following[0] - cap:,} over")
     for stage, cost in deeper:
         print(f"one more block in stage {stage} costs {cost:,}")
+    if note:
+        print(f"note: {model.name}: {note}")
 
 
 def _next_size(found: ResNetSpec, shape: DataShape, cap: int, step: int) -> tuple[int, ResNetSpec] | None:

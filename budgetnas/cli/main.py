@@ -29,7 +29,7 @@ COMMANDS = {
     "predict": "print what its network sees in images",
     "calibrate": "find out how long a short training must be to rank networks",
     "train": "train one network under a recipe, over some seeds",
-    "reproduce": "train the report's models as it did, reported beside measured",
+    "reproduce": "train the models of Pei et al. as they did, reported beside measured",
     "list": "list the runs of a folder: state, progress, the best of each",
     "doctor": "say whether a search can run here, and what to do about it",
     "dashboard": "serve a run's study with optuna-dashboard",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 from budgetnas.cli.numbers import parse_list
 from budgetnas.cli.shape import read_whole
-from budgetnas.config.models import NamedModel, find_model, model_names
+from budgetnas.config.models import NamedModel, find_model, model_names, squeezed
 from budgetnas.exceptions import UsageError
 
 
@@ -75,10 +76,17 @@ def named_network(name: str, *, others: tuple[str, ...] = (), hint: str = "an id
     """
     model = find_model(name)
     if model is None:
-        import difflib
-
         known = [*model_names(), *others]
-        close = difflib.get_close_matches(name[:80], known, n=1)
-        meant = f"did you mean `{close[0]}`? Or give" if close else "give"
+        close = _close(name[:80], known)
+        meant = "give" if close is None else f"did you mean `{close}`? Or give"
         raise UsageError(f"`{name[:80]}` is no shipped network: {meant} one of {', '.join(known)}, or {hint}.")
     return model
+
+
+def _close(name: str, known: list[str]) -> str | None:
+    """Return the known name that a name has in it, as `resnet20.pytorch` has, or else the most similar one."""
+    import difflib
+
+    inside = [one for one in known if re.search(rf"{re.escape(squeezed(one))}(?!\d)", squeezed(name))]
+    found = sorted(inside, key=len, reverse=True) or difflib.get_close_matches(name, known, n=1)
+    return found[0] if found else None

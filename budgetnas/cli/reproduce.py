@@ -1,4 +1,4 @@
-"""`budgetnas reproduce`: the report's models as it trained them, reported beside measured."""
+"""`budgetnas reproduce`: the models of Pei et al. as they trained them, reported beside measured."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from budgetnas.cli.numbers import whole_number
 from budgetnas.cli.trainings import add_training_arguments, carry_out, data_lines, print_table, read_wishes
-from budgetnas.config.models import NamedModel, paper_models
+from budgetnas.config.models import CIFAR10, NamedModel, paper_models, squeezed
 from budgetnas.exceptions import UsageError
 from budgetnas.records.numbers import plural
 
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from budgetnas.jobs.summary import Row
 
 DESCRIPTION = (
-    "Train models 1-5 of the report on all training images, watching the test set after every epoch as it did. Nothing "
-    "is selected by that, but where the second part of model 4's training begins, as in the report. The same command "
-    "resumes it; data, recipe, device, threads and seed come from the run unless named."
+    "Train models 1-5 of Pei et al. on all training images, watching the test set after every epoch as they did: on "
+    "CIFAR-10 by their recipe and beside their numbers, on other data as a full training there. Nothing is selected by "
+    "the test set, but where the second part of model 4's training begins, as they did. The same command resumes it; "
+    "data, recipe, device, threads and seed come from the run unless named."
 )
-RECIPE, DATASET = "paper200", "cifar10"
+RECIPE, OTHER_RECIPE = "paper200", "full"
 EXAMPLE = "budgetnas reproduce --models 1,5 --repeats 3"
 CAP = 5_000_000
 
@@ -32,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--epochs", type=whole_number, metavar="N", help="stop after so many; every number is then partial"
     )
-    add_training_arguments(parser, recipe=RECIPE, name="paper", dataset=DATASET)
+    recipe = f"{RECIPE}, {OTHER_RECIPE} but on {CIFAR10}"
+    add_training_arguments(parser, recipe=recipe, name="paper", dataset=CIFAR10)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -42,26 +44,36 @@ def run(arguments: argparse.Namespace) -> int:
 
     from budgetnas.jobs.declare import reproduce_job
 
-    job = reproduce_job(models, wishes, recipe=RECIPE, dataset=DATASET)
+    job = reproduce_job(models, wishes, recipe=RECIPE, other_recipe=OTHER_RECIPE, dataset=CIFAR10)
     head = [
         f"{job.data.name}: all {len(job.data.train) + len(job.data.validation):,} training images are learnt from; "
         f"the {len(job.data.test):,} test images are watched every epoch",
         f"recipe {job.recipe_name or 'of the run'} in {job.recipe.precision}, {plural(len(job.runs), 'training')}, "
         f"{job.device_name}",
     ]
-    head += [f"note: {model.name}: {model.note}" for model in models if model.note]
+    if not _is_theirs(job):
+        head.append(
+            f"note: Pei et al. report on CIFAR-10 alone, so no number of theirs stands beside those of {job.data.name}"
+        )
+    head += [f"note: {model.name}: {model.note}" for model in models if model.note and _is_theirs(job)]
     head += data_lines(job.data)
     reported = {
         model.name: {"params": model.reported_params, "accuracy": model.reported_accuracy, "note": model.note or None}
         for model in models
+        if _is_theirs(job)
     }
     extra = {"folder": str(job.folder), "reported": reported}
     return carry_out(job, as_json=arguments.json, head=head, show=_show(models), extra=extra)
 
 
+def _is_theirs(job: Job) -> bool:
+    """Tell whether the data set is the one that Pei et al. report on."""
+    return job.setting.data.dataset == CIFAR10
+
+
 def _chosen(text: str) -> list[NamedModel]:
     known = {model.name: model for model in paper_models() if model.reported_params}
-    names = [word if word in known else f"model{word}" for word in (part.strip() for part in text.split(","))]
+    names = [word if word in known else f"model{word}" for word in map(squeezed, text.split(","))]
     unknown = [name for name in names if name not in known]
     if unknown or len(set(names)) < len(names):
         raise UsageError(
@@ -74,40 +86,44 @@ def _show(models: Sequence[NamedModel]) -> Callable[[Job, list[Row]], None]:
     by_name = {model.name: model for model in models}
 
     def show(job: Job, found: list[Row]) -> None:
-        head = (
-            "model",
-            "reported params",
-            "params",
-            "reported %",
-            "best %",
-            "in epoch",
-            "last %",
-            "lowest rate %",
-            "epochs",
-            "seeds",
-        )
-        body = []
-        for row in found:
-            model = by_name[row.name]
-            there = f" ({model.reported_epoch})" if model.reported_epoch else ""
-            body.append(
-                (
-                    row.name + (" (over 5M)" if row.params > CAP else ""),
-                    f"{model.reported_params:,}",
-                    f"{row.params:,}",
-                    f"{model.reported_accuracy}{there}",
-                    str(row.best),
-                    ", ".join(map(str, row.best_epochs)),
-                    str(row.last),
-                    "the last" if row.lowest_rate is None else str(row.lowest_rate),
-                    f"{row.epochs} of {row.declared}" if row.is_partial else str(row.epochs),
-                    str(row.seeds),
-                )
+        is_theirs = _is_theirs(job)
+        measured = ("best %", "in epoch", "last %", "lowest rate %", "epochs", "seeds")
+        if is_theirs:
+            head = ("model", "reported params", "params", "reported %", *measured)
+            print_table(head, [_beside(row, by_name[row.name]) for row in found])
+        else:
+            print_table(
+                ("model", "params", *measured), [(row.name, f"{row.params:,}", *_measured(row)) for row in found]
             )
-        print_table(head, body)
         if any(row.is_partial for row in found):
-            print("PARTIAL: fewer epochs than declared; no number here is to be compared with a reported one.")
-        print("Reported is the best epoch on the test set (its number, counted from 0); best % is measured in the same")
-        print("way (its epoch counted from 1).")
+            told = "; no number here is to be compared with a reported one" if is_theirs else ""
+            print(f"PARTIAL: fewer epochs than declared{told}.")
+        if is_theirs:
+            print("Reported is the best epoch on the test set (its number, counted from 0); best % is measured in the")
+            print("same way (its epoch counted from 1).")
+        else:
+            print("best % is the best epoch on the test set (counted from 1): chosen by it, so a little too good.")
 
     return show
+
+
+def _beside(row: Row, model: NamedModel) -> tuple[str, ...]:
+    there = f" ({model.reported_epoch})" if model.reported_epoch else ""
+    return (
+        row.name + (" (over 5M)" if row.params > CAP else ""),
+        f"{model.reported_params:,}",
+        f"{row.params:,}",
+        f"{model.reported_accuracy}{there}",
+        *_measured(row),
+    )
+
+
+def _measured(row: Row) -> tuple[str, ...]:
+    return (
+        str(row.best),
+        ", ".join(map(str, row.best_epochs)),
+        str(row.last),
+        "the last" if row.lowest_rate is None else str(row.lowest_rate),
+        f"{row.epochs} of {row.declared}" if row.is_partial else str(row.epochs),
+        str(row.seeds),
+    )

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--trials", type=whole_number, metavar="N", help="networks to train by proxy, in all (default 100)")
     add("--sampler", metavar="NAME", help="thompson (default), evolution, tpe or random")
     add("--promote", type=whole_number, metavar="N", help="how many of the best get full training (default 5)")
-    add("--no-paper-models", action="store_true", help="do not try the report's models 1-5 first")
+    add("--no-paper-models", action="store_true", help="do not try the models 1-5 of Pei et al. first")
     add_study_arguments(parser)
 
 

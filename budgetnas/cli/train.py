@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from budgetnas.cli.networks import add_network_arguments, read_network
 from budgetnas.cli.numbers import whole_number
 from budgetnas.cli.trainings import add_training_arguments, carry_out, data_lines, print_table, read_wishes
+from budgetnas.config.namesakes import difference, is_mistakable
 from budgetnas.records.numbers import plural, write_macs
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train; return the exit status."""
-    spec = read_network(arguments).spec
+    model = read_network(arguments)
+    spec = model.spec
     wishes = read_wishes(arguments, name=arguments.name or f"train-{spec.id}-s{arguments.seed or 0}")
 
     from budgetnas.jobs.declare import train_job
@@ -46,6 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
         f"{plural(len(job.runs), 'seed')}, {job.device_name}",
         *data_lines(data),
     ]
+    if is_mistakable(model.namesake, data.shape):
+        head.append(f"note: {model.name}: {difference(model.namesake, spec, data.shape)}")
     return carry_out(
         job, as_json=arguments.json, head=head, show=_show, extra={"id": spec.id, "folder": str(job.folder)}
     )

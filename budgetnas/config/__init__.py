@@ -1,1 +1,1 @@
-"""What a person declares, read from TOML into frozen dataclasses: studies, recipes, the report's models."""
+"""What a person declares, read from TOML into frozen dataclasses: studies, recipes, named models."""

@@ -16,6 +16,8 @@ BEFORE: dict[str, Any] = {"recipe.ema_rule": "fixed"}
 # The data sets that `data.dataset = "auto"` has meant without and with a GPU, newest first.
 AUTO_BEFORE: dict[bool, tuple[str, ...]] = {False: ("digits",), True: ("cifar10",)}
 
+_OWNER_BEFORE, _OWNER = " of the report", " of Pei et al."  # in the name of a control
+
 _RECIPE = "recipe"
 _STAGES = ("", "proxy.", "full.")  # what stands before `recipe.KEY` in an identity
 
@@ -51,6 +53,12 @@ def as_then(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keys of a recipe but those that mean what the program did before them: an older version's record."""
     absent = younger({})
     return {key: value for key, value in recipe.items() if key not in absent or _json(value) != absent[key]}
+
+
+def origin_now(recorded: str) -> str:
+    """Return the recorded origin of a network as this version words it."""
+    before = recorded.removesuffix(_OWNER_BEFORE)
+    return recorded if before == recorded else before + _OWNER
 
 
 def _json(value: Any) -> Any:

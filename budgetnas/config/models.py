@@ -1,17 +1,21 @@
-"""The models that study files declare by name: the report's in `studies/paper.toml`, the classics beside it."""
+"""The models that study files declare by name: those of Pei et al. in `studies/paper.toml`, the classics beside it."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget.cap import parse_cap
 from budgetnas.complexity.counter import count
+from budgetnas.config.namesakes import Namesake
+from budgetnas.config.other_networks import about
 from budgetnas.config.reader import build, read_toml, shipped
 from budgetnas.exceptions import UsageError
 
 SHIPPED = ("paper", "classics")
+CIFAR10 = "cifar10"  # the data set that Pei et al. report on
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +33,7 @@ class NamedModel:
         reported_epoch: the epoch that it reports it of.
         phases: (epochs, period of the schedule) of each part of its training, as its source did it.
         note: what a reader must know.
+        namesake: whose network of the same name is another one: "torchvision" or "he" (He et al.'s for CIFAR).
     """
 
     name: str
@@ -41,6 +46,7 @@ class NamedModel:
     reported_epoch: int | None = None
     phases: tuple[tuple[int, int], ...] = ((200, 200),)
     note: str = ""
+    namesake: Namesake = ""
 
     @property
     def spec(self) -> ResNetSpec:
@@ -66,29 +72,44 @@ def load_models(path: Path) -> tuple[NamedModel, ...]:
 
 
 def paper_models() -> tuple[NamedModel, ...]:
-    """Return the report's models, as `studies/paper.toml` declares them."""
+    """Return the models of Pei et al., as `studies/paper.toml` declares them."""
     return load_models(shipped("paper.toml"))
+
+
+def shipped_models() -> list[NamedModel]:
+    """Return all shipped models."""
+    return [model for study in SHIPPED for model in load_models(shipped(f"{study}.toml"))]
+
+
+def model_names() -> list[str]:
+    """Return the names of all shipped models."""
+    return [model.name for model in shipped_models()]
 
 
 def find_model(name: str) -> NamedModel | None:
     """Return the network that goes by a name: a shipped one, or any by its id; None where there is none.
 
+    Small and capital letters, spaces, hyphens and underscores in a name make no difference.
+
     Raises:
-        UsageError: a number of an id is out of range.
+        UsageError: a number of an id is out of range, or the name is known for a network that has none here.
     """
-    models = (model for study in SHIPPED for model in load_models(shipped(f"{study}.toml")))
-    found = next((model for model in models if model.name == name), None)
+    models = shipped_models()
+    found = next((model for model in models if squeezed(model.name) == squeezed(name)), None)
     if found is not None:
         return found
     spec = ResNetSpec.from_id(name)
-    if spec is None:
-        return None
-    return NamedModel(name=spec.id, blocks=spec.blocks, widths=spec.widths, stem_width=spec.stem_width)
+    if spec is not None:
+        return NamedModel(name=spec.id, blocks=spec.blocks, widths=spec.widths, stem_width=spec.stem_width)
+    told = about(name, {model.spec: model.name for model in models})
+    if told is not None:
+        raise UsageError(told)
+    return None
 
 
-def model_names() -> list[str]:
-    """Return the names of all shipped models."""
-    return [model.name for study in SHIPPED for model in load_models(shipped(f"{study}.toml"))]
+def squeezed(name: str) -> str:
+    """Return a name in the letters and digits that tell it from others: `ResNet-18` as `resnet18`."""
+    return re.sub(r"[\s_-]+", "", name.casefold())
 
 
 def params_of(name: str, shape: DataShape) -> int:

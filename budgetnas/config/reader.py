@@ -146,7 +146,8 @@ _LISTED = {int: ("whole numbers", "8, 24"), float: ("numbers", "0.5, 0.5"), str:
 
 def _describe(hint: Any) -> str:
     if get_origin(hint) is Literal:
-        return "one of " + ", ".join(map(str, get_args(hint)))
+        choices = ", ".join(map(str, get_args(hint)))
+        return f"one of {choices}" if len(get_args(hint)) > 1 else choices
     if get_origin(hint) is tuple:
         inner = get_args(hint)
         length = "" if inner[-1] is ... else f"{len(inner)} "

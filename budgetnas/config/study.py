@@ -148,7 +148,7 @@ class SearchConfig:
         over_budget: "exclude" proposes nothing over the budget; "prune" lets Optuna's own "tpe" or "random" propose
             freely and prunes what is over the budget, which counts as a trial: the plain way, for comparison.
         batch: trials per batch; a proposal knows the results of all batches but the running and the last one.
-        paper_models: whether the report's models 1-5 are the first trials.
+        paper_models: whether the models 1-5 of Pei et al. are the first trials; "auto" for a data set known by name.
         first_models: networks by name or id that are the next trials: what a search is to beat. Those that fit get
             full training whatever the short ones say, so that no network wins that has not beaten them.
     """
@@ -158,7 +158,7 @@ class SearchConfig:
     sampler: Literal["thompson", "evolution", "random", "tpe"] = "thompson"
     over_budget: Literal["exclude", "prune"] = "exclude"
     batch: int = 4
-    paper_models: bool = True
+    paper_models: bool | Literal["auto"] = "auto"
     first_models: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -166,7 +166,8 @@ class SearchConfig:
         within("search.batch", self.batch, 1)
         within("search.seed", self.seed, 0, 2**31 - 1)
         if self.first_models:
-            _check_names("search.first_models", self.first_models, others=())
+            names = _read_names("search.first_models", self.first_models, others=())
+            object.__setattr__(self, "first_models", names)
         if self.over_budget == "prune" and self.sampler not in ("tpe", "random"):
             raise UsageError(
                 f"`search.over_budget` is 'prune' and `search.sampler` is {self.sampler!r}, but only Optuna's own "
@@ -232,8 +233,9 @@ class EvidenceConfig:
 
     Attributes:
         controls: whether the winner and its controls are trained anew, alike, with fresh seeds.
-        control_networks: the controls: "report" (its best model that fits), "scaled" (ResNet-18, to the cap),
-            "most_macs", "random", and networks by name or id; those four unless given.
+        control_networks: the controls: "report" (the best model of Pei et al. that fits), "scaled" (ResNet-18, to the
+            cap), "most_macs", "random", and networks by name or id. Those four unless given; on a person's own data
+            without the first, unless `search.paper_models` is true.
         control_repeats: how many seeds the winner and each control get; those of the full trainings unless given.
         control_promotions: how many random networks get full training too, whatever they scored, so that the estimate
             of fidelity is not made on winners only.
@@ -246,7 +248,8 @@ class EvidenceConfig:
 
     def __post_init__(self) -> None:
         if self.control_networks is not None:
-            _check_names("evidence.control_networks", self.control_networks, others=FOUND_CONTROLS)
+            names = _read_names("evidence.control_networks", self.control_networks, others=FOUND_CONTROLS)
+            object.__setattr__(self, "control_networks", names)
         within("evidence.control_repeats", self.control_repeats, 1)
         within("evidence.control_promotions", self.control_promotions, 0, 10_000)
 
@@ -300,7 +303,12 @@ class StudyConfig:
             )
 
 
-def _check_names(key: str, names: tuple[str, ...], *, others: tuple[str, ...]) -> None:
+def _read_names(key: str, names: tuple[str, ...], *, others: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names of networks as this program writes them, `others` as they are.
+
+    Raises:
+        UsageError: one is no name, or two mean one network.
+    """
     try:
         found = [name if name in others else find_model(name) for name in names]
     except UsageError as error:
@@ -311,6 +319,7 @@ def _check_names(key: str, names: tuple[str, ...], *, others: tuple[str, ...]) -
             f"`{key}` is {list(names)}, but must be different ones of {', '.join([*others, *model_names()])}, "
             "or ids like 4x64-5x128-3x256."
         )
+    return tuple(one.name if isinstance(one, NamedModel) else str(one) for one in found)
 
 
 # What a finished or stopped study may be resumed with anew: no proposal and no score depends on it.

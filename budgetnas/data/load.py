@@ -30,6 +30,11 @@ def resolve(config: DataConfig, *, has_gpu: bool) -> DataConfig:
     return replace(config, dataset="cifar10" if has_gpu else "digits-hard")
 
 
+def is_known(config: DataConfig) -> bool:
+    """Tell whether a data set is known by its name, and not a person's own."""
+    return config.dataset.removeprefix(SHAPES) in KNOWN
+
+
 @lru_cache(maxsize=1)
 def load_dataset(config: DataConfig, channels: int | None = None) -> Dataset:
     """Load, check, cut down and split a data set; the last one stays in memory.

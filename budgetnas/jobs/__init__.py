@@ -1,1 +1,1 @@
-"""Trainings that a person declares, not a search: one network, or the report's models, with their tables."""
+"""Trainings that a person declares, not a search: one network, or the models of Pei et al., with their tables."""

@@ -1,4 +1,4 @@
-"""The two jobs that declare their trainings: one network under a recipe, and the report's models as it trained them."""
+"""The two jobs that declare their trainings: one network under a recipe, and the models of Pei et al. as they did."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Wishes:
         precision: instead of the recipe's.
         repeats: seeds of each network, from 0.
         data: keys and values of `DataConfig`, those that are named.
-        epochs: length of a network's training, or where to stop the report's.
+        epochs: length of a network's training, or where to stop those of Pei et al.
         seed: of everything random.
         device: "auto", "cpu", "cuda" or "mps".
         workers: trainings side by side; one per GPU or CPU core unless given.
@@ -82,43 +82,60 @@ def train_job(spec: ResNetSpec, wishes: Wishes, *, recipe: str, dataset: str) ->
     return _job(base, [(spec.id, spec, phases)], learns_from="train", watches="validation", epochs=None)
 
 
-def reproduce_job(models: Sequence[NamedModel], wishes: Wishes, *, recipe: str, dataset: str) -> Job:
-    """Declare the report's trainings: on all 50,000 images, the test set watched after every epoch as the report did.
+def reproduce_job(models: Sequence[NamedModel], wishes: Wishes, *, recipe: str, other_recipe: str, dataset: str) -> Job:
+    """Declare the models of Pei et al.: on all training images, the test set watched after every epoch as they did.
 
-    Fewer epochs than the report's stop on its schedule, they do not shorten it. What is not named comes from the run
-    where there is one; models, seeds and epochs say how much of it is to be done, and do not.
+    On their data set they train by their recipe and schedules, on any other as a full training there does. Fewer epochs
+    stop on the schedule, they do not shorten it. What is not named comes from the run where there is one, and so do the
+    schedules of its networks; models, seeds and epochs say how much of it is to be done, and do not.
 
     Args:
         models: the networks.
         wishes: what is named.
-        recipe: of a new run, unless named.
-        dataset: likewise.
+        recipe: of a new run on their data set, unless named.
+        other_recipe: of a new run on any other, unless named.
+        dataset: theirs, and that of a new run, unless named.
 
     Raises:
         UsageError: a wish breaks a rule.
         DataError: the data set cannot be had.
         StorageError: the run cannot be read.
     """
+    record = read_record(wishes.folder)
+    base = _Base(wishes, record, recipe=recipe, dataset=dataset, other_recipe=other_recipe)
     nets = [
-        (model.name, model.spec, tuple(Phase(epochs=epochs, period=period) for epochs, period in model.phases))
+        (model.name, model.spec, _theirs(model) if base.data.dataset == dataset else _fitting(model, base, record))
         for model in models
     ]
-    base = _Base(wishes, read_record(wishes.folder), recipe=recipe, dataset=dataset)
     return _job(base, nets, learns_from="all", watches="test", epochs=wishes.epochs)
+
+
+def _theirs(model: NamedModel) -> tuple[Phase, ...]:
+    return tuple(Phase(epochs=epochs, period=period) for epochs, period in model.phases)
+
+
+def _fitting(model: NamedModel, base: _Base, record: Record | None) -> tuple[Phase, ...]:
+    """Return the schedule that the run has of a model, or else that of a full training on its data set."""
+    recorded = () if record is None else record.phases(model.name)
+    return recorded or whole(load_dataset(base.data).traits.full_epochs or base.recipe.epochs)
 
 
 class _Base:
     """What is named, over what the run has recorded, over the values of a new run."""
 
-    def __init__(self, wishes: Wishes, record: Record | None, *, recipe: str, dataset: str) -> None:
+    def __init__(
+        self, wishes: Wishes, record: Record | None, *, recipe: str, dataset: str, other_recipe: str | None = None
+    ) -> None:
         shared = record.shared if record else Shared(seed=0, device="auto", threads=1)
         self.wishes = wishes
         self.seed = shared.seed if wishes.seed is None else wishes.seed
         self.device = shared.device if wishes.device is None else wishes.device
         self.threads = wishes.threads or shared.threads
-        self.recipe_name = (record.setup.recipe_name if record else recipe) if wishes.recipe is None else wishes.recipe
+        self.hardware = find_hardware(self.device)
+        self.data = resolve(_data(wishes, record, dataset), has_gpu=self.hardware.gpus > 0)
+        usual = recipe if other_recipe is None or self.data.dataset == dataset else other_recipe
+        self.recipe_name = (record.setup.recipe_name if record else usual) if wishes.recipe is None else wishes.recipe
         self.recipe = _recipe(wishes, record, self.recipe_name)
-        self.data = _data(wishes, record, dataset)
 
 
 def _recipe(wishes: Wishes, record: Record | None, name: str) -> Recipe:
@@ -149,10 +166,9 @@ def _job(
     watches: Literal["validation", "test"],
     epochs: int | None,
 ) -> Job:
-    wishes, hardware = base.wishes, find_hardware(base.device)
+    wishes, hardware = base.wishes, base.hardware
     recipe = base.recipe.at(hardware.precision)
-    config = resolve(base.data, has_gpu=hardware.gpus > 0)
-    data = load_dataset(config)
+    data = load_dataset(base.data)
     normalisation(data, recipe)  # a recipe for other images is told before anything trains
     runs = tuple(
         Declared(candidate=_candidate(name, spec, data), phases=phases, repeat=repeat)
@@ -164,7 +180,7 @@ def _job(
         data=data,
         recipe=recipe,
         recipe_name=base.recipe_name,
-        setting=Setting(data=config, fingerprint=data.fingerprint, device=hardware.device, threads=base.threads),
+        setting=Setting(data=base.data, fingerprint=data.fingerprint, device=hardware.device, threads=base.threads),
         runs=runs,
         learns_from=learns_from,
         watches=watches,

@@ -17,6 +17,7 @@ from budgetnas.outcome.setup import TrainingsSetup, read_trainings_setup
 from budgetnas.preparation.identity import recorded_recipe
 from budgetnas.storage.database import existing_storage, found_url, study_names
 from budgetnas.storage.study import read_study
+from budgetnas.training.tasks import Phase
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,11 +65,18 @@ class Record:
 
     def last(self, network: str) -> tuple[int, int] | None:
         """Return the epochs and the number of seeds that a network was last asked for with; None if it never was."""
-        for asked in self.asked:
-            runs = [run for run in asked["runs"] if run["candidate"]["origin"] == network]
-            if runs:
-                return sum(phase["epochs"] for phase in runs[0]["phases"]), 1 + max(run["repeat"] for run in runs)
-        return None
+        runs, phases = self._asked(network), self.phases(network)
+        return (sum(phase.epochs for phase in phases), 1 + max(run["repeat"] for run in runs)) if runs else None
+
+    def phases(self, network: str) -> tuple[Phase, ...]:
+        """Return the schedule that a network was last asked for with; nothing if it never was."""
+        runs = self._asked(network)
+        return tuple(Phase(epochs=one["epochs"], period=one["period"]) for one in runs[0]["phases"]) if runs else ()
+
+    def _asked(self, network: str) -> Sequence[Mapping[str, Any]]:
+        """Return the trainings of a network that the last driver with any was asked for."""
+        each = ([run for run in asked["runs"] if run["candidate"]["origin"] == network] for asked in self.asked)
+        return next(filter(None, each), [])
 
 
 def read_record(folder: Path) -> Record | None:

@@ -29,8 +29,8 @@ _LUCK = (
     "set was read after the choice."
 )
 _WATCHED = (
-    "Its training watched the test set after every epoch, as the report did, and learnt from the validation images "
-    "too: its test accuracy is to be compared with the report's alone."
+    "Its training watched the test set after every epoch, as Pei et al. did, and learnt from the validation images "
+    "too: its test accuracy is to be compared with theirs alone."
 )
 
 

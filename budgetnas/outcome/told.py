@@ -8,12 +8,13 @@ from typing import Any
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.complexity.counter import count
-from budgetnas.config.models import paper_models
+from budgetnas.config.models import CIFAR10, paper_models
 from budgetnas.outcome.chance import level_warnings
 from budgetnas.outcome.costs import cost_table, measured
 from budgetnas.outcome.headline import headline, remarks
 from budgetnas.outcome.recommended import recommendation, recommended
 from budgetnas.outcome.result import SearchResult
+from budgetnas.outcome.tried import seeds_of, tried_first
 from budgetnas.outcome.trusted import drawn_at_random
 from budgetnas.outcome.under import as_json as tier_json
 from budgetnas.outcome.under import tiers_table, under_caps
@@ -90,7 +91,7 @@ def report_facts(result: SearchResult) -> ReportFacts:
         winner=result.winner.parent if result.winner else None,
         tables=tables(result),
         pairs={name: list(found.values()) for name, found in pairs(result).items()},
-        references=_references(),
+        references=_references() if setup.study.data.dataset == CIFAR10 else (),
         command=str(result.drivers[-1]["command"]) if result.drivers else "",
         warnings=warnings(result),
     )
@@ -170,12 +171,13 @@ def _lines(result: SearchResult) -> list[tuple[str, str]]:
         for tier in setup.tiers
     ]
     fulls = sum(len(finalist.runs) for finalist in result.finalists)
-    taken = result.facts.get("taken")
+    taken, first = result.facts.get("taken"), tried_first(seeds_of(result.trials))
     if taken:
         trainings = ", ".join(f"{number} {in_words(level)}" for level, number in taken["trainings"].items())
         lines.append(("taken over", f"from {taken['from']}: {trainings}"))
     return [
         *lines,
+        *([("tried first", first)] if first else []),
         (
             "trials",
             f"{counts['counted']} counted, {counts['pruned']} pruned over the cap, {counts['trained']} trained, "
@@ -223,7 +225,7 @@ def _finalist(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
 
 
 def _references() -> list[Reference]:
-    """Return the report's models, as it reports them."""
+    """Return the models of Pei et al., with the numbers that they report for CIFAR-10."""
     return [
         Reference(
             name=model.name,

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from math import isnan
 from typing import Any
 
+from budgetnas.config.before import origin_now
 from budgetnas.evidence.estimate import Estimate
 from budgetnas.evidence.fidelity import FEWEST_PAIRS, tau
 from budgetnas.evidence.welch import judge, welch
@@ -133,6 +134,11 @@ def _missed(result: SearchResult) -> str | None:
     )
 
 
+def recorded_controls(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the controls that were recorded of a search: name, spec, params and macs of each."""
+    return [{**net, "name": origin_now(str(net["name"]))} for net in facts.get("controls", [])]
+
+
 def compare(result: SearchResult) -> list[Compared]:
     """Return the winner beside every control that has been trained and tested, in the order of the controls."""
     winner = result.winner
@@ -144,7 +150,7 @@ def compare(result: SearchResult) -> list[Compared]:
     candidate = winner.candidate
     nets = [
         {"name": WINNER, "spec": candidate.spec.id, "params": candidate.params, "macs": candidate.macs},
-        *result.facts.get("controls", []),
+        *recorded_controls(result.facts),
     ]
     return [_compared(result, net, runs[net["spec"]], own) for net in nets if net["spec"] in runs]
 
@@ -195,7 +201,7 @@ def verdict(result: SearchResult, found: Sequence[Compared]) -> str:
             shown.setdefault(one.verdict, []).append(f"{one.name} ({_signed(one.gain)})")
     same = [one.name for one in found[1:] if one.spec == found[0].spec]
     judged = {one.name for one in found if one.gain is not None} | set(same)
-    lacking = [net["name"] for net in result.facts.get("controls", []) if net["name"] not in judged]
+    lacking = [net["name"] for net in recorded_controls(result.facts) if net["name"] not in judged]
     if not shown and not same:
         if result.setup.study.evidence.controls:
             return f"Not tested: the controls are not trained and tested yet ({result.stopped})."

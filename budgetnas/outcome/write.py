@@ -10,6 +10,7 @@ from typing import Any
 
 from budgetnas.outcome.result import SearchResult
 from budgetnas.outcome.told import as_json, report_facts
+from budgetnas.outcome.worth import recorded_controls
 from budgetnas.records.levels import FULL
 from budgetnas.report.page import report_page
 from budgetnas.report.table import trials_csv
@@ -57,7 +58,7 @@ def manifest(result: SearchResult) -> dict[str, Any]:
         "taken_over": facts.get("taken"),
         "promotions": facts.get("promotions", {}),
         "choices": facts.get("choices", []),
-        "controls": facts.get("controls", []),
+        "controls": recorded_controls(facts),
         "test_looks": {"count": len(result.looks), "looks": result.facts.get("looks", {})},
         "storage": setup.study.output.storage or "study.db in this folder",
     }

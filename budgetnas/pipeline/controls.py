@@ -8,7 +8,9 @@ from dataclasses import replace
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.models import find_model, paper_models
 from budgetnas.config.study import FOUND_CONTROLS
+from budgetnas.data.load import is_known
 from budgetnas.exceptions import InfeasibleBudgetError
+from budgetnas.outcome.worth import recorded_controls
 from budgetnas.pipeline.stages import Wanted
 from budgetnas.preparation.prepare import Prepared
 from budgetnas.promotion.select import Finalist
@@ -18,15 +20,22 @@ from budgetnas.records.trial import Candidate, Trial
 from budgetnas.space.widths import fit
 from budgetnas.storage.study import StudyStore
 
+THEIRS = "report"  # the stored word for the best model of Pei et al. that fits
+
 
 def controls(prepared: Prepared) -> list[Candidate]:
     """Return the controls of a study's largest cap, each under the name that it goes by.
 
-    The model of the report with the highest reported accuracy among those that fit; ResNet-18 with all widths scaled to
+    The model of Pei et al. with the highest reported accuracy among those that fit; ResNet-18 with all widths scaled to
     fill the caps, without the stages that the images leave no room for; the network of most MACs in the band; a random
-    network of the band; or those that the study names. What does not exist under the caps is left out.
+    network of the band; or those that the study names. What does not exist under the caps is left out, and on a
+    person's own data the first, unless the study asks for it.
     """
-    names = prepared.config.evidence.control_networks or FOUND_CONTROLS
+    config = prepared.config
+    names = config.evidence.control_networks
+    if names is None:
+        has_theirs = is_known(config.data) or config.search.paper_models is True
+        names = FOUND_CONTROLS if has_theirs else tuple(name for name in FOUND_CONTROLS if name != THEIRS)
     return [candidate for name in names for candidate in _find(prepared, name)]
 
 
@@ -45,7 +54,7 @@ def record_controls(prepared: Prepared, fulls: StudyStore, trained: Sequence[Tri
     found = [
         {"name": net.origin, "spec": net.spec.id, "params": net.params, "macs": net.macs} for net in controls(prepared)
     ]
-    before, have = fulls.facts.get("controls", []), {trial.candidate.spec.id for trial in complete(trained)}
+    before, have = recorded_controls(fulls.facts), {trial.candidate.spec.id for trial in complete(trained)}
     found += [net for net in before if net not in found and net["spec"] in have]
     if before != found:
         fulls.record("controls", found)
@@ -53,7 +62,7 @@ def record_controls(prepared: Prepared, fulls: StudyStore, trained: Sequence[Tri
 
 def _find(prepared: Prepared, name: str) -> Iterator[Candidate]:
     finders: dict[str, Callable[[Prepared], Iterator[Candidate]]]
-    finders = {"report": _reported, "scaled": _scaled, "most_macs": _most_macs, "random": _random}
+    finders = {THEIRS: _reported, "scaled": _scaled, "most_macs": _most_macs, "random": _random}
     return finders[name](prepared) if name in FOUND_CONTROLS else _shipped(prepared, name)
 
 
@@ -69,7 +78,7 @@ def _reported(prepared: Prepared) -> Iterator[Candidate]:
     models = [model for model in paper_models() if model.seeded and model.reported_accuracy is not None]
     for model in sorted(models, key=lambda model: -(model.reported_accuracy or 0)):
         for candidate in _shipped(prepared, model.name):
-            yield replace(candidate, origin=f"{model.name} of the report")
+            yield replace(candidate, origin=f"{model.name} of Pei et al.")
             return
 
 

@@ -62,7 +62,9 @@ def opened(prepared: Prepared, *, kind: str) -> Iterator[Opened]:
             hold(prepared, before, names=study_names(storage), kind=kind)
         with leased(storage, full, what=prepared.name) as lease:
             fulls = StudyStore(storage, full, ranges_of(prepared), guard=lease.check)
-            prepared = _begun(prepared, fulls, storage, kind=kind)
+            asked, prepared = prepared, _begun(prepared, fulls, storage, kind=kind)
+            if prepared.seeds != asked.seeds:  # those that the run was started with may be wider
+                fulls = StudyStore(storage, full, ranges_of(prepared), guard=lease.check)
             ladder = make_ladder(prepared, storage, fulls, guard=lease.check)
             fulls.record("setup", setup_of(prepared, kind=kind).as_json())
             write_text(prepared.study_path, study_file(prepared, kind=kind))

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.complexity.counter import count
+from budgetnas.config.models import find_model
+from budgetnas.config.namesakes import definition, is_mistakable
 from budgetnas.config.study import FOUND_CONTROLS, flatten
 from budgetnas.data.doubts import doubts
 from budgetnas.outcome.setup import CALIBRATION, SEARCH
+from budgetnas.outcome.tried import tried_first
 from budgetnas.pipeline.controls import controls
 from budgetnas.pipeline.limits import calibration_limits, search_limits
 from budgetnas.pipeline.shorter import LONGEST_SECONDS, bought, shorter
@@ -81,13 +84,15 @@ def as_json(plan: Plan) -> dict[str, Any]:
 def search_lines(prepared: Prepared) -> tuple[tuple[str, str], ...]:
     """Say what a search will train, as (name, value) lines."""
     config = prepared.config
-    run = config.proxy.from_run
+    run, first = config.proxy.from_run, tried_first([(seed, prepared.caps.reason(seed)) for seed in prepared.seeds])
     return (
         *([("taken over", f"the finished short trainings of {run}")] if run else []),
+        *([("tried first", first)] if first else []),
         ("trials", f"{config.search.trials} {_rungs(prepared)}, {config.search.sampler}"),
         ("promotion", _promotion(prepared)),
         *([("controls", _controls(prepared))] if config.evidence.controls else []),
         *search_limits(prepared),
+        *([("note", note)] if (note := _mistakable(prepared)) else []),
     )
 
 
@@ -105,16 +110,24 @@ def calibration_lines(prepared: Prepared, networks: int) -> tuple[tuple[str, str
 
 
 def seed_lines(prepared: Prepared) -> list[str]:
-    """Return a line per seeded model: its count in the report's setting and here, and whether it is in."""
-    lines = []
-    for candidate in prepared.seeds:
-        there = count(candidate.spec, DataShape()).params
-        over = prepared.caps.reason(candidate)
-        lines.append(
-            f"{candidate.origin}  {candidate.spec.id:<28} {there:>10,}  {candidate.params:>10,}"
-            + (f"  {over}: pruned" if over else "")
-        )
-    return lines
+    """Return a line per model that is tried first: its count at CIFAR-10's channels and classes, and here."""
+    return [
+        f"{seed.origin}  {seed.spec.id:<28} {count(seed.spec, DataShape()).params:>10,}  {seed.params:>10,}"
+        for seed in prepared.seeds
+        if prepared.caps.fits(seed)
+    ]
+
+
+def _mistakable(prepared: Prepared) -> str:
+    """Say how networks that the study names differ from those that a person may mean; "" where none does."""
+    config, shape = prepared.config, prepared.data.shape
+    controls = config.evidence.control_networks if config.evidence.controls else None
+    models = [
+        find_model(name) for name in (*config.search.first_models, *(controls or ())) if name not in FOUND_CONTROLS
+    ]
+    found = [model for model in models if model is not None and is_mistakable(model.namesake, shape)]
+    names = ", ".join(dict.fromkeys(model.name for model in found))
+    return f"{names}: {definition(found[0].namesake)}." if found else ""
 
 
 def _time(plan: Plan) -> str:

@@ -11,7 +11,7 @@ from budgetnas.pipeline.controls import controls, wanted_controls
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.promotions import KEPT, rise, wanted
 from budgetnas.pipeline.stages import Wanted, count_left, missing
-from budgetnas.preparation.identity import hold_identity, identity_of, with_recorded_recipes
+from budgetnas.preparation.identity import hold_identity, identity_of, with_recorded
 from budgetnas.preparation.prepare import Prepared
 from budgetnas.promotion.select import finalists, within
 from budgetnas.records.levels import CONTROLS, FULL, complete, counted, in_words, key_of, rung_name
@@ -42,7 +42,7 @@ def hold(prepared: Prepared, fulls: StudyStore, *, names: Sequence[str], kind: s
         fulls.record("bands", [[tier.band.low, tier.band.high] for tier in prepared.tiers])
         fulls.record("identity", identity_of(prepared, kind))
         return prepared
-    prepared = with_recorded_recipes(prepared, facts)
+    prepared = with_recorded(prepared, facts)
     hold_identity(
         facts["identity"],
         identity_of(prepared, kind),

@@ -12,7 +12,7 @@ from typing import Any
 
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.outcome.setup import SEARCH
-from budgetnas.preparation.identity import changes, identity_of, told, with_recorded_recipes
+from budgetnas.preparation.identity import changes, identity_of, told, with_recorded
 from budgetnas.preparation.prepare import Prepared
 from budgetnas.records.levels import FULL, rung_name
 from budgetnas.storage.copied import add_finished
@@ -69,7 +69,7 @@ def find_source(prepared: Prepared, fulls: StudyStore, *, names: list[str]) -> S
     is_here = (folder / "study.db").is_file()
     storage = open_run(folder, None if is_here else prepared.config.output.storage)
     facts = read_study(storage, f"{name}/{FULL}")[1]
-    prepared = with_recorded_recipes(prepared, facts, short_only=True)
+    prepared = with_recorded(prepared, facts, short_only=True)
     changed = changes(_short(facts.get("identity", {})), _short(identity_of(prepared, SEARCH)))
     if changed:
         raise StudyMismatchError(

@@ -18,6 +18,7 @@ from budgetnas.preparation.prepare import Prepared
 _TOLD = 4
 _RUNGS = "proxy.rungs"
 _IMAGES = "data.fingerprint"
+_MODELS = "search.paper_models"
 
 
 def identity_of(prepared: Prepared, kind: str) -> dict[str, Any]:
@@ -85,14 +86,17 @@ def hold_identity(
     )
 
 
-def with_recorded_recipes(prepared: Prepared, facts: Mapping[str, Any], *, short_only: bool = False) -> Prepared:
-    """Return a study with the recipes that a run was started with, where it names them as the run does.
+def with_recorded(prepared: Prepared, facts: Mapping[str, Any], *, short_only: bool = False) -> Prepared:
+    """Return a study with the recipes and the first trials that a run was started with, where it names no others.
 
     Args:
         prepared: what is asked for now.
         facts: what was recorded of the run.
         short_only: whether the full trainings keep the recipe that is asked for.
     """
+    tried = facts.get("identity", {}).get(_MODELS)
+    if prepared.has_auto_models and isinstance(tried, bool):
+        prepared = prepared.with_paper_models(tried=tried)
     config, full = prepared.config, prepared.full
     if not short_only:
         full = _resumed(full, config.full.recipe, facts, "full")

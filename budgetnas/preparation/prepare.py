@@ -11,20 +11,19 @@ import numpy as np
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget.caps import Caps
-from budgetnas.complexity.counter import count
-from budgetnas.config.models import NamedModel, find_model, paper_models
 from budgetnas.config.recipe import Recipe, load_recipe
 from budgetnas.config.recorded import FILE
 from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten, run_name
 from budgetnas.data.dataset import Dataset
-from budgetnas.data.load import SHAPES, load_dataset, resolve
+from budgetnas.data.load import SHAPES, is_known, load_dataset, resolve
 from budgetnas.data.statistics import normalisation
 from budgetnas.exceptions import MissingDataError, UsageError
+from budgetnas.preparation.seeds import counted, first_models, seeds
 from budgetnas.records.trial import Candidate
 from budgetnas.space.band import choose_band, fitting
 from budgetnas.space.index import make_index
 from budgetnas.space.members import Band, SpaceIndex
-from budgetnas.space.resnet import SLOTS, ResNetSpace
+from budgetnas.space.resnet import ResNetSpace
 from budgetnas.training.device import Hardware, find_hardware
 from budgetnas.training.tasks import Setting
 
@@ -60,6 +59,7 @@ class Prepared:
         space_size: architectures of the space, caps aside.
         index: of the whole space.
         seeds: the models that are tried first.
+        has_auto_models: whether nobody named `search.paper_models`, so that a run keeps what it was started with.
         proxy: recipe of the short training, its precision decided.
         full: recipe of the full training, its precision decided.
         setting: what all tasks share.
@@ -74,6 +74,7 @@ class Prepared:
     space_size: int
     index: SpaceIndex
     seeds: tuple[Candidate, ...]
+    has_auto_models: bool
     proxy: Recipe
     full: Recipe
     setting: Setting
@@ -97,7 +98,7 @@ class Prepared:
     @property
     def named(self) -> tuple[Candidate, ...]:
         """The `search.first_models` that are within both caps."""
-        specs = {model.spec for model in _first_models(self.config)}
+        specs = {model.spec for model in first_models(self.config)}
         return tuple(model for model in self.seeds if model.spec in specs and self.caps.fits(model))
 
     @property
@@ -147,9 +148,14 @@ class Prepared:
         tiers = tuple(replace(tier, band=band) for tier, band in zip(self.tiers, members, strict=True))
         return replace(self, tiers=tiers)
 
+    def with_paper_models(self, *, tried: bool) -> Prepared:
+        """Return it with the models of Pei et al. as the first trials, or without them."""
+        config = replace(self.config, search=replace(self.config.search, paper_models=tried))
+        return replace(self, config=config, seeds=seeds(config, self.data.shape))
+
     def candidate(self, spec: ResNetSpec, origin: str) -> Candidate:
         """Count an architecture for the data set at hand."""
-        return _candidate(spec, origin, self.data.shape)
+        return counted(spec, origin, self.data.shape)
 
     def identity(self) -> dict[str, Any]:
         """Return everything that proposals or scores depend on, as JSON values: what a resumed study must share."""
@@ -185,6 +191,9 @@ def prepare(
     config, data = _data(config, is_plan=is_plan)
     if config.proxy.recipe == "auto":
         config = replace(config, proxy=replace(config.proxy, recipe=data.traits.proxy_recipe))
+    has_auto_models = config.search.paper_models == "auto"
+    if has_auto_models:
+        config = replace(config, search=replace(config.search, paper_models=is_known(config.data)))
     recipes = [load_recipe(name).at(precision) for name in (config.proxy.recipe, config.full.recipe)]
     for recipe in recipes:
         normalisation(data, recipe)  # a recipe for other images is told before anything trains
@@ -211,7 +220,8 @@ def prepare(
         macs_cap=macs_cap,
         space_size=index.size(),
         index=index,
-        seeds=_seeds(config, data.shape),
+        seeds=seeds(config, data.shape),
+        has_auto_models=has_auto_models,
         proxy=recipes[0],
         full=recipes[1],
         setting=Setting(
@@ -251,30 +261,3 @@ def _tier(config: StudyConfig, index: SpaceIndex, cap: int) -> Tier:
     wanted = max(FEWEST_IN_BAND, BAND_FACTOR * config.search.trials)
     band = choose_band(index, cap, min_utilisation=config.budget.min_utilisation, wanted=wanted)
     return Tier(cap=cap, band=band, fitting=fitting(index, cap))
-
-
-def _seeds(config: StudyConfig, shape: DataShape) -> tuple[Candidate, ...]:
-    report = [model for model in paper_models() if model.seeded] if config.search.paper_models else []
-    distinct: dict[ResNetSpec, str] = {}
-    for model in (*report, *_first_models(config)):
-        distinct.setdefault(model.spec, model.name)
-    return tuple(_candidate(spec, name, shape) for spec, name in distinct.items())
-
-
-def _first_models(config: StudyConfig) -> list[NamedModel]:
-    found = [find_model(name) for name in config.search.first_models]
-    models = [model for model in found if model is not None]
-    assert len(models) == len(found), "the study's names are not checked"
-    for model in models:
-        spec = model.spec
-        if len(spec.blocks) > SLOTS or spec.stem_width != spec.widths[0]:
-            raise UsageError(
-                f"`search.first_models` has {model.name}, but a search knows networks of up to {SLOTS} stages whose "
-                "stem is as wide as stage 1: leave it out."
-            )
-    return models
-
-
-def _candidate(spec: ResNetSpec, origin: str, shape: DataShape) -> Candidate:
-    cost = count(spec, shape)
-    return Candidate(spec=spec, params=cost.params, macs=cost.macs, origin=origin)

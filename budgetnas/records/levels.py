@@ -57,6 +57,11 @@ def counted(trials: Sequence[Trial], *, over_budget: str) -> int:
     return len(complete(trials)) + (len(wasted) if over_budget == "prune" else 0)
 
 
+def is_left_out(trial: Trial) -> bool:
+    """Tell whether a trial only records that a network which was to be tried first is over a cap."""
+    return trial.state is TrialState.PRUNED and bool(trial.attrs.get("seeded"))
+
+
 def key_of(trial: Trial) -> tuple[str, int]:
     """Return what tells a trial of a level whose trainings are decided on from the others: network and repeat."""
     return trial.candidate.spec.id, int(trial.attrs["repeat"])

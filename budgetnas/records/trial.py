@@ -32,7 +32,7 @@ class Candidate:
         spec: the architecture.
         params: trainable parameters.
         macs: multiply-accumulates for one image.
-        origin: who proposed it: the name of a model of the report, or of a sampler.
+        origin: who proposed it: the name of a model, or of a sampler.
     """
 
     spec: ResNetSpec

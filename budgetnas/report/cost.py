@@ -59,8 +59,8 @@ def cost_figure(facts: ReportFacts, cost: str) -> go.Figure:
 
 
 def shown_references(facts: ReportFacts) -> list[Reference]:
-    """Return the report's models that figures mark: their accuracies are CIFAR-10's, so only there."""
-    return [r for r in facts.references if r.accuracy is not None] if facts.dataset == "cifar10" else []
+    """Return the models of Pei et al. that figures mark."""
+    return [reference for reference in facts.references if reference.accuracy is not None]
 
 
 def outside_references(facts: ReportFacts, cost: str) -> list[Reference]:

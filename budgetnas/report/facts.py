@@ -40,7 +40,7 @@ class FinalScore:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reference:
-    """A model of the report, as it reports it.
+    """A model of Pei et al., as they report it for CIFAR-10.
 
     Attributes:
         name: of the model.
@@ -81,7 +81,7 @@ class ReportFacts:
         winner: number of the first-rung trial that won; None before any full training ended.
         tables: of finalists, tiers, costs, fidelity and controls, those that there are, in the order of the page.
         pairs: for every rung, (score at that rung, mean full score) of the nets that have both.
-        references: models of the report.
+        references: models of Pei et al., where the data set is the one that they report on.
         command: that makes this run.
         warnings: what is wrong with trainings, a line each.
     """

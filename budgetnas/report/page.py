@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from html import escape
 
 from budgetnas.arch.spec import DataShape
+from budgetnas.records.levels import is_left_out
 from budgetnas.records.numbers import plural
 from budgetnas.records.table import Table
 from budgetnas.records.trial import Trial
@@ -38,7 +40,7 @@ def report_page(facts: ReportFacts) -> str:
         section("dimensions", "What mattered", _importance(complete(facts))),
         section("winner", "The winner", _winner(winning_trial(facts), facts.shape)),
         section("evidence", "Fidelity and controls", _evidence(facts)),
-        section("reported", "The report's models", _references(facts.references)),
+        section("reported", "The models of Pei et al.", _references(facts.references)),
         section("trials", "All trials", _trials(facts)),
         run_again(facts.command),
     )
@@ -155,16 +157,23 @@ def _references(references: Iterable[Reference]) -> str:
     if not rows:
         return ""
     table = Table(title="", columns=("model", "params", "MACs", "test accuracy", "note"), rows=rows)
-    told = "As the student report gives them: the best epoch on the CIFAR-10 test set. Not measured here."
+    told = (
+        "As Pei et al. report them (Kaiyu Pei, Keng-Ming Chang and Jincheng Tian, Deep Learning Mini-Project, New York "
+        "University): the best epoch on the CIFAR-10 test set. Not measured here."
+    )
     return paragraph(told) + words_table(table, heading="", prose=("note",))
 
 
 def _trials(facts: ReportFacts) -> str:
-    if not facts.trials:
+    shown = [trial for trial in facts.trials if not is_left_out(trial)]
+    if not shown:
         return ""
     told = (
-        f"{plural(len(facts.trials), 'trial')}. A header sorts by its column, once more the other way round. Scores "
+        f"{plural(len(shown), 'trial')}. A header sorts by its column, once more the other way round. Scores "
         "are validation accuracies after the last epoch, of the first rung unless the header says otherwise; they, "
         "their standard deviations and the utilisation of the cap are in percent."
     )
-    return paragraph(told, "note") + paragraph(explanation(facts), "note") + sortable_table(facts)
+    if len(shown) < len(facts.trials):
+        told += " Those to be tried first that are over a cap stand in trials.csv."
+    table = sortable_table(replace(facts, trials=shown))
+    return paragraph(told, "note") + paragraph(explanation(facts), "note") + table

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from budgetnas.arch.spec import ResNetSpec
+from budgetnas.config.before import origin_now
 from budgetnas.records.trial import Candidate, Trial, TrialState
 
 _RECORD = "budgetnas"
@@ -47,7 +48,8 @@ def read_trial(
         raise ValueError(f"trial {number} was not made by budgetnas")
     spec = ResNetSpec(blocks=tuple(record["blocks"]), widths=tuple(record["widths"]), stem_width=record["stem_width"])
     rest.pop("spec")
-    candidate = Candidate(spec=spec, params=rest.pop("params"), macs=rest.pop("macs"), origin=rest.pop("origin"))
+    origin = origin_now(str(rest.pop("origin")))
+    candidate = Candidate(spec=spec, params=rest.pop("params"), macs=rest.pop("macs"), origin=origin)
     found = TrialState(state)
     return Trial(
         number=number,

@@ -1,4 +1,4 @@
-"""The report's models: what it reports, what the counter says, and what was measured in this repository."""
+"""The models of Pei et al.: what they report, what the counter says, and what was measured in this repository."""
 
 from __future__ import annotations
 

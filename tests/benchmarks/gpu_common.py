@@ -51,7 +51,7 @@ class Net:
 
 
 def nets(*, tiny: bool) -> tuple[Net, Net]:
-    """Return model 5 of the report and a ResNet-20; tiny networks under the same names to rehearse with."""
+    """Return model 5 of Pei et al. and a ResNet-20; tiny networks under the same names to rehearse with."""
     if tiny:
         shape = DataShape(height=8, width=8)
         specs = ResNetSpec(blocks=(1, 1), widths=(8, 16)), ResNetSpec(blocks=(1,), widths=(8,))

@@ -178,7 +178,7 @@ def _results(reports: Sequence[EpochReport]) -> list[str]:
     return [
         f"test accuracy of the last epoch: {last.accuracy:.4f}, loss {last.loss:.4f}",
         f"training loss of the last epoch: {last.train_loss:.4f}",
-        f"highest test accuracy: {best.accuracy:.4f} in epoch {best.epoch}, as the report counts it",
+        f"highest test accuracy: {best.accuracy:.4f} in epoch {best.epoch}, as Pei et al. count it",
         f"an epoch: median {seconds[len(seconds) // 2]:.3f} s, from {seconds[0]:.3f} to {seconds[-1]:.3f}",
     ]
 

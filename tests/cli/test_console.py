@@ -92,9 +92,15 @@ def test_a_plan_says_what_every_level_costs_and_a_resumed_one_what_is_left(plan,
 
 
 def test_seeded_models_are_counted_for_the_report_and_for_the_data_at_hand(plan):
-    lines = seed_lines(plan.prepared)
-    assert len(lines) == 5
-    assert f"4,903,242   4,902,090  {4_902_090 - plan.prepared.cap:,} parameters over the cap: pruned" in lines[0]
+    assert seed_lines(plan.prepared) == [], "all of them are over the cap"
+    over = f"{4_902_090 - plan.prepared.cap:,} parameters over the cap"
+    assert dict(plan_lines(plan))["tried first"].endswith(f": the smallest, model1, is {over}")
+    larger = prepare(
+        load_study(None, {"budget.max_params": "5M", "data.dataset": "digits", "engine.device": "cpu"}, [])
+    )
+    lines = seed_lines(larger)
+    assert [line.split()[0] for line in lines] == ["model1", "model3", "model4", "model5"]
+    assert lines[0].endswith(" 4,903,242   4,902,090")
 
 
 def test_without_a_terminal_there_is_one_plain_line_every_ten_seconds(capsys, monkeypatch):

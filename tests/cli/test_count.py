@@ -58,7 +58,10 @@ def test_a_shipped_study_is_counted_by_name(capsys):
         (["x" * 5000], "is no shipped network"),
         (["nothing"], "is no shipped network: give one of resnet18"),
         (["3x0"], "`widths` holds 0"),
-        (["resnet-20"], "did you mean `resnet20`?"),
+        (["resnet20.pytorch"], "did you mean `resnet20`?"),
+        (["cifar10_resnet56"], "did you mean `resnet56`?"),
+        (["resnet50"], "`resnet50` is built of bottleneck blocks, which this version does not have: the nearest is"),
+        (["resnet20", "--max-params", "45%wrn-16-4"], "`wrn-16-4` is built of pre-activation blocks"),
         (["cifar.toml"], "no file"),
         *[
             (["--blocks", "1", "--widths", "16", "--max-params", cap], "`--max-params` is")

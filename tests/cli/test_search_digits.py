@@ -53,7 +53,9 @@ def test_the_run_says_what_it_did(finished):
     assert lines[1].startswith("NOTE: digits shows the flow")
     for word in ("space", "budget", "band", "trials", "promotion", "device", "time"):
         assert any(line.startswith(word) for line in lines), word
-    assert any("model2" in line and "over the cap: pruned" in line for line in lines)
+    (first,) = (line for line in lines if line.startswith("tried first"))
+    assert first.endswith("none of Pei et al.'s 5 models: the smallest, model1, is 4,842,090 parameters over the cap")
+    assert not any("model2" in line for line in lines)
     assert any(line.startswith("11 counted, 5 pruned over the cap, 6 trained") for line in lines)
     (recommended,) = (line for line in lines if line.startswith("by short trainings: trial "))
     assert "posterior mean" in recommended
@@ -76,6 +78,8 @@ def test_the_run_directory_holds_everything(finished):
     assert set(manifest["versions"]) >= {"python", "torch", "optuna"}
     page = (run / "report.html").read_text()
     assert "digits only shows the flow" in page
+    assert "none of Pei et al.&#x27;s 5 models" in page
+    assert "(reported)" not in page
     assert re.search(r"<(script|img|iframe|link|source)\b[^>]*\b(src|href)\s*=\s*[\"']?(http|//)", page) is None
     studies = {s.study_name: s for s in optuna.get_all_study_summaries(f"sqlite:///{run / 'study.db'}")}
     assert set(studies) == {"digits-60k-s0/r3", "digits-60k-s0/full"}

@@ -80,12 +80,34 @@ def test_count_knows_names_shapes_and_layers(capsys):
     assert "utilisation  99.29% of 5,028,282" in output(capsys, "count", "model5", "--max-params", "45%resnet18")
     for name in ("resnet20", "3x16-3x32-3x64"):
         assert "100.00% of 272,474 (0 left)" in output(capsys, "count", name, "--max-params", f"100%{name}")
-    assert "this is model5 of the report" in output(capsys, "count", "4x64-5x128-3x256")
+    assert "this is model5 of Pei et al." in output(capsys, "count", "4x64-5x128-3x256")
     words = ("--channels", "1", "--image-size", "28x30", "--classes", "47", "--stem-width", "24", "--table")
     found = json.loads(output(capsys, "count", "--blocks", "2,1", "--widths", "16,40", *words, "--json"))
     assert (found["height"], found["width"], found["classes"], found["stem_width"]) == (28, 30, 47, 24)
     for key in ("params", "macs", "activations"):
         assert sum(layer[key] for layer in found["layers"]) == found[key]
+
+
+def test_a_name_that_means_another_network_elsewhere_has_a_note(capsys):
+    words = ("--image-size", "224", "--classes", "1000")
+    text = output(capsys, "count", "ResNet-18", *words)
+    assert "parameters   11,681,832\n" in text
+    assert "torchvision's has a 7x7 stem of stride 2, 3x3 max-pooling of stride 2" in text
+    assert ": 11,689,512 parameters, 1.814 G MACs (3x224x224 images, 1,000 classes)." in text
+    typed = ("--blocks", "3,4,6,3", "--widths", "64,128,256,512")
+    assert "this is resnet34. The network here is pytorch-cifar's" in output(capsys, "count", *typed)
+    assert ": 269,722 parameters, 40.551 M MACs (3x32x32 images, 10 classes)." in output(capsys, "count", "resnet20")
+    listed = output(capsys, "count", "classics")
+    assert "note: resnet20, resnet32, resnet44, resnet56, resnet110: The network here has a projection" in listed
+    assert "note: " not in output(capsys, "count", "2x16-3x64")
+
+
+def test_fit_notes_it_for_images_of_64_pixels_and_more(capsys):
+    words = ("fit", "resnet34", "--max-params", "5e6", "--image-size")
+    assert "note: resnet34: The network here is pytorch-cifar's" in output(capsys, *words, "64")
+    assert "note" not in output(capsys, *words, "32")
+    assert "21,289,802 parameters" in json.loads(output(capsys, *words, "224", "--json"))["note"]
+    assert "note" not in output(capsys, "fit", "resnet20", *words[2:], "224")
 
 
 def test_the_printed_ledger_sums_to_its_last_line(capsys):

@@ -7,6 +7,7 @@ import csv
 import hashlib
 import itertools
 import json
+import re
 import shutil
 import signal
 import sqlite3
@@ -157,8 +158,10 @@ def test_another_network_under_the_same_name_is_another_training_and_failures_ar
     assert len(json.loads(as_json.stdout)["failed"]) == 2
 
 
-def test_the_reports_models_stand_beside_what_it_reported(budgetnas, make_npz, tmp_path):
-    words = ("--models", "2,4", "--dataset", make_npz(per_class=12), "--device", "cpu", "--recipe", "paper200")
+def test_the_models_of_pei_et_al_stand_beside_what_they_reported(budgetnas, make_npz, tmp_path, monkeypatch):
+    path = make_npz(per_class=12)
+    monkeypatch.setattr("budgetnas.cli.reproduce.CIFAR10", str(path))  # in place of 50,000 images
+    words = ("--models", "2,4", "--dataset", path, "--device", "cpu")
     done = budgetnas("reproduce", *words, "--epochs", 1, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "all 36 training images are learnt from; the 36 test images are watched every epoch" in done.stdout
@@ -167,6 +170,7 @@ def test_the_reports_models_stand_beside_what_it_reported(budgetnas, make_npz, t
     assert "1 of 200" in lines["model2 (over 5M)"]
     assert "95.43 (307)" in lines["model4"]
     assert "1 of 313" in lines["model4"]
+    assert "recipe paper200 in fp32" in done.stdout
     assert "PARTIAL" in done.stdout
     assert "400 epochs are not one schedule" in done.stdout
     rows = read_rows(tmp_path / "runs" / "paper" / "epochs.csv")
@@ -204,6 +208,40 @@ def test_the_reports_models_stand_beside_what_it_reported(budgetnas, make_npz, t
     assert (listed.kind, listed.state, listed.done, listed.asked) == ("reproduce", "finished", 1, 1)
     assert (listed.score_of, listed.test_accuracy) == ("test set, watched every epoch", None)
     assert 100 * listed.score == pytest.approx(content["rows"][0]["last"]["mean"])
+    # As a run on own data that was started before those had a recipe of their own.
+    monkeypatch.undo()
+    older = budgetnas("reproduce", "--models", "4", "--device", "cpu", "--epochs", 2, cwd=tmp_path)
+    assert older.returncode == 0, older.stderr
+    assert "recipe paper200 in fp32" in older.stdout
+    assert "model4 #0  epoch 2/2" in older.stdout
+    assert "epoch 1/2" not in older.stdout
+    assert "2 of 313" in older.stdout
+    assert "reported %" not in older.stdout
+
+
+def test_on_other_data_they_train_by_what_fits_it_and_no_reported_number_stands_there(budgetnas, tmp_path):
+    words = ("reproduce", "--models", "Model-1", "--dataset", "digits", "--subset", 12, "--device", "cpu")
+    done = budgetnas(*words, "--epochs", 1, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "recipe full in " in done.stdout
+    head = next(line for line in done.stdout.splitlines() if line.startswith("model "))
+    columns = re.split(r" {2,}", head)
+    assert columns == ["model", "params", "best %", "in epoch", "last %", "lowest rate %", "epochs", "seeds"]
+    assert "PARTIAL: fewer epochs than declared.\n" in done.stdout
+    assert "1 of 10" in done.stdout, "as long as a full training on digits"
+    assert "no number of theirs stands beside those of digits" in done.stdout
+    assert "Reported is" not in done.stdout
+    more = budgetnas("reproduce", "--models", "1", "--device", "cpu", "--epochs", 2, "--json", cwd=tmp_path)
+    content = json.loads(more.stdout)
+    assert (content["reported"], content["rows"][0]["epochs"], content["rows"][0]["declared"]) == ({}, 2, 10)
+    assert "model1 #0  epoch 1/2" not in more.stderr
+
+
+def test_a_named_network_that_is_another_one_elsewhere_has_a_note_on_larger_images(budgetnas, make_npz, tmp_path):
+    path = make_npz(side=64, per_class=3)
+    done = budgetnas("train", "ResNet-18", "--dataset", path, "--epochs", 1, "--device", "cpu", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "note: resnet18: The network here is pytorch-cifar's: a 3x3 stem of stride 1, no max-pooling" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -211,6 +249,9 @@ def test_the_reports_models_stand_beside_what_it_reported(budgetnas, make_npz, t
     [
         (("reproduce", "--models", "6"), "`--models` is '6'"),
         (("reproduce", "--models", "1,1"), "must be different ones"),
+        (("reproduce", "--models", "1,Model 1"), "must be different ones"),
+        (("train", "resnet50", "--dataset", "digits"), "`resnet50` is built of bottleneck blocks"),
+        (("train", "mobilenet_v2", "--dataset", "digits"), "`mobilenet_v2` is built of depthwise convolutions"),
         (("train", *NET, "--epochs", "0"), "`--epochs` is 0"),
         (("train", *NET, "--repeats", "0"), "`--repeats` is 0"),
         (("train", *NET, "--max-minutes", "0"), "`--max-minutes` is 0"),

@@ -161,6 +161,21 @@ def test_a_control_that_was_trained_stays_in_the_verdict_whatever_is_asked_for_l
     assert sorted(one.name for one in compare_tested(made)) == sorted(before)
 
 
+def test_a_control_that_an_older_version_named_is_one_with_what_it_is_called_now(make):
+    words = {"budget__max_params": "5M", "full__promote": 1, "evidence__control_networks": ["report"]}
+    made = make(**words, evidence__controls=True)
+    made.trained([0.5])
+    made.promoted()
+    made.controlled(control_score)
+    made.tested()
+    (control,) = made.result().facts["controls"]
+    assert control["name"] == "model5 of Pei et al."
+    made.ladder.fulls.record("controls", [{**control, "name": "model5 of the report"}])
+    record_controls(made.study, made.ladder.fulls, made.ladder.controls.store.trials)
+    assert [one.name for one in compare(made.result())] == ["the winner", "model5 of Pei et al."]
+    assert "model5 of Pei et al." in verdict(made.result(), compare(made.result()))
+
+
 def compare_tested(made):
     made.tested()
     return compare(made.result())

@@ -19,18 +19,18 @@ from budgetnas.search.pool import Pool
 
 @pytest.fixture(scope="module")
 def cifar_like(tmp_path_factory):
-    """A study on images of CIFAR's size, which the report's models and ResNet-18 fit as they are."""
+    """A study on own images of CIFAR's size, which the models of Pei et al. and ResNet-18 fit as they are."""
     path = tmp_path_factory.mktemp("own") / "own.npz"
     images = np.random.default_rng(0).integers(0, 256, (100, 32, 32, 3), dtype=np.uint8)
     labels = np.repeat(np.arange(10), 10)
     np.savez(path, x_train=images, y_train=labels, x_test=images, y_test=labels)
     words = {"budget.max_params": "5M", "data.dataset": str(path), "engine.device": "cpu", "output.name": "s"}
-    return prepare(load_study(None, words, []))
+    return prepare(load_study(None, {**words, "search.paper_models": True}, []))
 
 
-def test_at_the_reports_own_cap_model_5_is_the_best_that_fits(cifar_like):
+def test_at_the_cap_of_pei_et_al_model_5_is_the_best_that_fits(cifar_like):
     reported, scaled, macs, random = controls(cifar_like)
-    assert (reported.origin, reported.spec.id) == ("model5 of the report", "4x64-5x128-3x256")
+    assert (reported.origin, reported.spec.id) == ("model5 of Pei et al.", "4x64-5x128-3x256")
     assert scaled.origin == "scaled ResNet-18"
     assert scaled.spec.blocks == (2, 2, 2, 2)
     assert 0.99 * cifar_like.cap < scaled.params <= cifar_like.cap
@@ -66,7 +66,16 @@ def test_no_proposal_is_always_the_random_control_or_the_first_network_of_a_cali
     assert max(same.values(), default=0) < 3
 
 
-def test_below_all_models_of_the_report_there_is_none_of_them():
+def test_on_a_persons_own_data_there_is_none_of_them_unless_it_is_asked_for(cifar_like):
+    own = cifar_like.with_paper_models(tried=False)
+    others = [net.origin for net in controls(own)]
+    assert others == ["scaled ResNet-18", "the most-MACs network", "a random network"]
+    named = EvidenceConfig(controls=True, control_networks=("report",))
+    (theirs,) = controls(replace(own, config=replace(own.config, evidence=named)))
+    assert theirs.origin == "model5 of Pei et al."
+
+
+def test_below_all_models_of_pei_et_al_there_is_none_of_them():
     names = [net.origin for net in controls(prepared())]
     assert names == ["scaled ResNet-18 of 3 stages", "the most-MACs network", "a random network"]
 

@@ -102,6 +102,15 @@ def test_controls_that_there_is_no_room_for_are_told():
     )
 
 
+def test_a_plan_notes_names_that_mean_other_networks_elsewhere_on_larger_images(make_npz):
+    large = {"data__dataset": str(make_npz(side=64)), "budget__max_params": "12M"}
+    lines = dict(search_lines(prepared(**large, search__first_models=["resnet18", "resnet20"])))
+    assert lines["tried first"] == "resnet18, resnet20"
+    assert lines["note"].startswith("resnet18: The network here is pytorch-cifar's")
+    assert "note" not in dict(search_lines(prepared(**large)))
+    assert "note" not in dict(search_lines(prepared(budget__max_params="12M", search__first_models=["resnet18"])))
+
+
 @pytest.mark.parametrize(("kind", "options"), [(SEARCH, "--trials, --promote,"), (CALIBRATION, "--networks,")])
 def test_a_long_plan_names_the_options_that_its_command_has(kind, options):
     cost = Cost(level="r3", trainings=1, epochs=3, images=30, seconds=3 * 3600)

@@ -11,6 +11,7 @@ from plotly import offline
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.records.table import Table
+from budgetnas.report.lineage import complete
 from budgetnas.report.page import report_page
 
 FIGURES = ("params", "macs", "curves", "parallel", "importance", "fidelity")
@@ -82,7 +83,7 @@ def test_the_sections_follow_one_another_with_every_figure_once(page):
         "What mattered",
         "The winner",
         "Fidelity and controls",
-        "The report's models",
+        "The models of Pei et al.",
         "All trials",
         "Run it again",
     ]
@@ -131,6 +132,21 @@ def test_names_of_rungs_and_origins_are_text_in_figures_too(facts, poison):
     page = report_page(replace(facts, trials=trials, rungs={poison: trials}, pairs={poison: [(0.8, 0.9)]}))
     assert poison not in own(page)
     assert "&lt;" in own(page)
+
+
+def test_the_paper_is_pei_et_al_and_the_report_is_this_page(page):
+    words = " ".join(read(page).words)
+    assert "(Kaiyu Pei, Keng-Ming Chang and Jincheng Tian, Deep Learning Mini-Project, New York University)" in words
+    assert re.search(r"\bthe report\b", words, re.IGNORECASE) is None
+
+
+def test_networks_to_be_tried_first_that_are_over_the_cap_have_no_row(facts, page):
+    left_out = [trial for trial in facts.trials if trial.attrs.get("reason")]
+    assert [trial.candidate.origin for trial in left_out] == ["model2"]
+    rows = read(page.partition("All trials</h2>")[2].partition("</section>")[0]).tags
+    assert sum(tag == "tr" for tag, _ in rows) == len(facts.trials)  # one of them is the head
+    assert "Those to be tried first that are over a cap stand in trials.csv." in page
+    assert "stand in trials.csv" not in report_page(replace(facts, trials=complete(facts)))
 
 
 def test_the_page_needs_nothing_from_outside(page):
@@ -189,7 +205,7 @@ def test_tables_stand_where_they_belong(facts):
     keys = ("tiers", "costs", "fidelity", "controls")
     words = read(report_page(replace(facts, tables={key: table(f"table of {key}") for key in keys}))).words
     first = ("What was searched", "table of tiers", "table of costs", "Cost against accuracy")
-    later = ("Fidelity and controls", "table of fidelity", "table of controls", "The report's models")
+    later = ("Fidelity and controls", "table of fidelity", "table of controls", "The models of Pei et al.")
     places = [words.index(word) for word in (*first, *later)]
     assert places == sorted(places)
 

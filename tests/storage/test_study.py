@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 import optuna
 import pytest
@@ -36,6 +37,15 @@ def test_a_trial_goes_through_its_life_and_reads_back_whole(store, url):
     assert again == store.trials[0]
     assert (again.score, again.curve, again.state) == (0.75, {1: 0.5, 2: 0.75}, TrialState.COMPLETE)
     assert again.attrs == {"seeded": True, "seconds": 1.5}
+
+
+def test_the_origin_that_an_older_version_stored_reads_as_this_one_words_it(store, url):
+    for origin in ("model5 of the report", "resnet20"):
+        candidate = replace(CANDIDATE, origin=origin)
+        store.add(candidate, state=TrialState.RUNNING, attrs={})
+    assert [trial.candidate.origin for trial in store.trials] == ["model5 of Pei et al.", "resnet20"]
+    (first, _) = optuna.load_study(study_name="mine/r3", storage=url).trials
+    assert first.user_attrs["origin"] == "model5 of the report", "what is stored stays"
 
 
 def test_optuna_reads_it_as_its_own(store, url):
