@@ -74,7 +74,7 @@ def load_dataset(config: DataConfig, channels: int | None = None) -> Dataset:
             flip=raw.traits.flip if config.flip is None else config.flip,
         ),
         notes=notes,
-        is_own=config.dataset not in KNOWN and not config.dataset.startswith(SHAPES),
+        is_own=not is_known(config),
     )
 
 

@@ -11,6 +11,7 @@ from small_studies import first, train
 
 from budgetnas.config import before
 from budgetnas.exceptions import StorageError
+from budgetnas.outcome.recommended import recommendation, recommended
 from budgetnas.outcome.result import open_result, read_result
 from budgetnas.outcome.rewrite import rewrite
 from budgetnas.outcome.runs import read_run
@@ -143,7 +144,7 @@ def test_what_is_over_a_cap_is_named_as_best_nowhere(make, tmp_path, blocks, wid
     over = first(made.study, made.ladder.first, 0.9, width, blocks)
     train(made.ladder.fulls, Wanted(candidate=over.candidate, repeat=0, attrs={"parent": over.number}), 0.9)
     result = made.result()
-    assert result.recommendation() == "none fits 60,000 parameters and 2,000,000 MACs"
+    assert recommendation(result) == "none fits 60,000 parameters and 2,000,000 MACs"
     assert (result.winner, result.finalists) == (None, [])
     assert headline(result) == "None of the fully trained networks fits 60,000 parameters and 2,000,000 MACs."
     assert [tier.remark for tier in under_caps(result, [60_000])] == ["nothing that was trained fits"]
@@ -155,7 +156,7 @@ def test_what_is_over_a_cap_is_named_as_best_nowhere(make, tmp_path, blocks, wid
     )  # fmt: skip
     fits = first(made.study, made.ladder.first, 0.5)
     result = made.result()
-    assert [trial.number for trial in result.recommended()] == [fits.number, fits.number]
+    assert [trial.number for trial in recommended(result)] == [fits.number, fits.number]
     assert as_json(result)["recommended_trial"] == as_json(result)["best_observed_trial"] == fits.number
     shutil.copy(tmp_path / "study.db", tmp_path / "s")
     assert read_run(tmp_path / "s").spec == fits.candidate.spec.id
