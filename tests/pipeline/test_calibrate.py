@@ -71,8 +71,12 @@ def test_a_length_that_ranks_as_the_full_training_is_recommended(made):
     assert (content["left"], content["failed"], len(table.notes)) == ({}, {}, 2)
     assert content["recommended_epochs"] == 3
     assert content["at_random"]["recall"] == 3 / 12
+    first, second = content["warnings"]  # the full trainings score 50 % and more
+    assert first.startswith("12 of 12 short trainings of 1 epoch ended at chance, or no further above it than luck")
+    assert second.startswith("12 of 12 short trainings of 3 epochs ended at chance")
     page = write_calibration(result).read_text()
     assert escape(content["recommendation"]) in page
+    assert f"Warning: {escape(first)}" in page
     assert (folder / "calibration.csv").read_text().splitlines()[0] == "spec,params,macs,score_r1,score_r3,score_full"
 
 

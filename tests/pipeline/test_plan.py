@@ -7,11 +7,12 @@ from math import ceil
 import pytest
 from small_studies import prepared
 
+from budgetnas.cli.console import Console
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.outcome.costs import Cost
 from budgetnas.outcome.setup import CALIBRATION, SEARCH
 from budgetnas.pipeline.plan import TIMED_NETWORKS, Pace, Plan, expected_costs, make_plan
-from budgetnas.pipeline.plan_lines import calibration_lines, plan_lines, search_lines, too_long
+from budgetnas.pipeline.plan_lines import as_json, calibration_lines, plan_lines, search_lines, too_long
 from budgetnas.pipeline.shorter import LONGEST_SECONDS, bought, shorter
 from budgetnas.records.engine import Failed, Finished
 from budgetnas.records.numbers import write_time
@@ -92,6 +93,19 @@ def test_full_trainings_of_fewer_epochs_than_short_ones_are_told():
     assert dict(search_lines(prepared(full__epochs=3)))["promotion"] == "best 2, 3 epochs, 1 seed each"
     told = dict(search_lines(prepared(full__epochs=2)))["promotion"]
     assert told == "best 2, 2 epochs (fewer than the short trainings have), 1 seed each"
+
+
+def test_a_plan_notes_which_recipe_does_not_fit_the_length_of_which_trainings(tmp_path, capsys):
+    (tmp_path / "mine.toml").write_text('ema = 0.999\nema_rule = "fixed"\nstep = "batch"\n')
+    study = prepared(proxy__rungs=[2, 3], full__recipe=str(tmp_path / "mine.toml"))
+    plan = Plan(prepared=study, usual=PACE, large=PACE, costs=())
+    short, full = plan.notes
+    assert short.startswith("short trainings of 2 epochs, recipe proxy: after 36 steps the running statistics of batch")
+    assert full.startswith(f"full trainings, recipe {tmp_path}/mine.toml: after 180 steps the running mean still holds")
+    assert as_json(plan)["notes"] == [short, full]
+    Console(as_json=False).planned(plan)
+    assert f"NOTE: {full}\n" in capsys.readouterr().out
+    assert Plan(prepared=prepared(full__recipe="long"), usual=PACE, large=PACE, costs=()).notes == []
 
 
 def test_controls_that_there_is_no_room_for_are_told():
