@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from budgetnas.data.dataset import RawData, Split, Traits
 from budgetnas.data.split import choose, hold_out
@@ -44,7 +49,18 @@ def load_digits_hard() -> RawData:
 
 
 def _all_digits() -> Split:
-    from sklearn import datasets
+    """Read the file within scikit-learn: to import `sklearn.datasets` takes seconds, in every worker."""
+    package = find_spec("sklearn")
+    for folder in (package and package.submodule_search_locations) or ():
+        path = Path(folder, "datasets", "data", "digits.csv.gz")
+        if path.is_file():
+            table = np.loadtxt(path, delimiter=",", dtype=np.int64)
+            return _as_split(table[:, :-1].reshape(-1, 8, 8), table[:, -1])
+    from sklearn import datasets  # of a version that keeps the file elsewhere
 
     bunch = datasets.load_digits()
-    return Split(images=(bunch.images * 15).astype(np.uint8)[..., None], labels=bunch.target.astype(np.int64))
+    return _as_split(bunch.images, bunch.target)
+
+
+def _as_split(images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Split:
+    return Split(images=(images * 15).astype(np.uint8)[..., None], labels=labels.astype(np.int64))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn import datasets
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.config.study import DataConfig
@@ -27,6 +28,15 @@ def test_digits_are_split_by_class_and_always_alike():
     assert data.traits.notice
     load_dataset.cache_clear()
     assert load_dataset(DataConfig(dataset="digits")).fingerprint == data.fingerprint
+
+
+@pytest.mark.parametrize("has_file", [True, False])
+def test_digits_are_those_of_scikit_learn_with_its_import_and_without(monkeypatch, has_file):
+    if not has_file:
+        monkeypatch.setattr("budgetnas.data.builtin.find_spec", lambda name: None)
+    bunch, found = datasets.load_digits(), _all_digits()
+    assert np.array_equal(found.images, (15 * bunch.images).astype(np.uint8)[..., None])
+    assert np.array_equal(found.labels, bunch.target)
 
 
 def test_the_hard_split_of_digits_is_fixed_and_has_few_images_to_learn_from():
