@@ -32,7 +32,10 @@ def disk(tmp_path):
         pytest.skip("this user may not mount a tmpfs")
 
     def remount(options):
-        subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)
+        end, command = time.monotonic() + 10, ["mount", "-o", f"remount,{options}", folder]
+        while subprocess.run(command, capture_output=True, check=False).returncode and time.monotonic() < end:
+            time.sleep(0.1)  # a killed process closes its files last
+        subprocess.run(command, check=True)
 
     yield folder, remount
     subprocess.run(["umount", "-l", folder], check=True)
