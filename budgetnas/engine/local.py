@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -25,7 +24,6 @@ _CONTEXT = (
     multiprocessing.get_context("forkserver") if sys.platform == "linux" else multiprocessing.get_context("spawn")
 )
 _PRELOADED = ["torch"]
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(slots=True)
@@ -173,7 +171,7 @@ def _serve(work: Work, pipe: Connection, environment: dict[str, str]) -> None:
     """Perform tasks from `pipe` until it closes: what runs in a worker process."""
     os.environ.clear()  # those of the time when the server was started
     os.environ.update(environment)
-    _die_with(os.getppid())
+    _end_with_driver()
     while True:
         try:
             key, task = pipe.recv()
@@ -189,15 +187,13 @@ def _serve(work: Work, pipe: Connection, environment: dict[str, str]) -> None:
             return
 
 
-def _die_with(parent: int) -> None:
-    """End this process when its parent has gone, even in mid-task: at once on Linux, else within a second."""
-    with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _end_with_driver() -> None:
+    """End this process when the driver has gone, even in mid-task; the server that it forked from would live on."""
+    driver = multiprocessing.parent_process()
+    assert driver is not None, "a worker has a driver"
 
     def watch() -> None:
-        while os.getppid() == parent:
-            stop.wait(1.0)
+        driver.join()
         os._exit(1)
 
-    stop = threading.Event()
     threading.Thread(target=watch, daemon=True).start()

@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 from contract import Contract, collect
 from workers import work
@@ -33,3 +39,42 @@ def test_gpus_are_shared_out_among_the_workers(monkeypatch):
         assert sorted(event.result for event in collect(several, 3)) == ["3", "3", "5"]
     finally:
         several.close()
+
+
+DRIVER = """
+import sys
+from workers import work
+from budgetnas.engine.local import LocalEngine
+
+if __name__ == "__main__":
+    engine = LocalEngine(work, workers=1)
+    engine.submit("a", ("tell pid and sleep", sys.argv[1]))
+    while True:
+        engine.wait(60)
+"""
+
+
+def test_a_worker_in_mid_task_ends_when_its_driver_is_killed(tmp_path):
+    (tmp_path / "driver.py").write_text(DRIVER)
+    told = tmp_path / "pid"
+    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    command = [sys.executable, tmp_path / "driver.py", told]
+    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": paths}) as driver:
+        assert until(lambda: told.exists() and told.read_text())
+        driver.kill()
+    worker = int(told.read_text())
+    assert until(lambda: not is_alive(worker), seconds=20)
+
+
+def until(holds, *, seconds: float = 60.0) -> bool:
+    end = time.monotonic() + seconds
+    while not (held := holds()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return bool(held)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -53,6 +53,9 @@ def work(task, report):  # noqa: C901
             return os.environ.get(name)
         case ("break", tries):
             raise BrokenDeviceError("illegal memory access", task=("break", tries - 1) if tries > 1 else ("pid",))
+        case ("tell pid and sleep", path):
+            Path(path).write_text(str(os.getpid()))
+            time.sleep(120)
         case ("sleep",):
             time.sleep(60)
     return None
