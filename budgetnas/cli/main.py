@@ -11,10 +11,9 @@ from typing import NoReturn
 
 from budgetnas import __version__
 from budgetnas.cli.keys import as_typed
-from budgetnas.cli.printable import printable
 from budgetnas.cli.signals import status_of
 from budgetnas.exceptions import BudgetNASError
-from budgetnas.records.text import is_text
+from budgetnas.records.text import is_text, printable
 
 # Name and summary of each command; its module is loaded when it is the one that was asked for.
 COMMANDS = {

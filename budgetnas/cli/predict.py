@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from budgetnas.arch.spec import DataShape
 from budgetnas.cli.columns import Column, read_columns, to_csv
 from budgetnas.cli.numbers import whole_number
-from budgetnas.cli.printable import printable
 from budgetnas.exceptions import StorageError, UsageError
 from budgetnas.records.numbers import plural
+from budgetnas.records.text import printable
 
 if TYPE_CHECKING:
     from budgetnas.export.predict import Prediction

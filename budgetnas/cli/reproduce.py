@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--epochs", type=whole_number, metavar="N", help="stop after so many; every number is then partial"
     )
-    recipe = f"{RECIPE}, {OTHER_RECIPE} but on {CIFAR10}"
+    recipe = f"{RECIPE} on {CIFAR10}, {OTHER_RECIPE} on other data"
     add_training_arguments(parser, recipe=recipe, name="paper", dataset=CIFAR10)
 
 

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from budgetnas.cli.data import add_data_arguments, read_data
-from budgetnas.cli.printable import printable
 from budgetnas.exceptions import UsageError
+from budgetnas.records.text import printable
 
 DESCRIPTION = (
     "Check a certificate: hashes, counts, cap, source, weights, ONNX, and with --dataset its test accuracy, on images "

@@ -59,7 +59,7 @@ def read_toml(path: Path) -> Table:
         raise UsageError(f"`{path}` cannot be read ({error.strerror}): give a readable TOML file.") from error
     except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise UsageError(f"`{path}` is no valid TOML ({reason}): mend it there.") from error
+        raise UsageError(f"`{path}` is no valid TOML ({reason}): correct it there.") from error
 
 
 def read_value(text: str) -> Any:

@@ -49,7 +49,7 @@ def find_layout(root: Path, *, has_test_share: bool) -> Layout:
     if has_test_share:
         if TRAIN not in named or (TEST not in named and not _names(named[TRAIN])):  # a class may be called so
             return _flat(root, folders, left_out)
-        if TEST in named and _names(named[TEST]) & _names(named[TRAIN]):
+        if has_test_split(root):
             raise DataError(f"`data.test_share` is given, but `{root}` has a test split, {TEST}/: leave it out.")
     missing = [part for part in (TRAIN, TEST) if part not in named and not (part == TEST and has_test_share)]
     if missing:
@@ -66,6 +66,12 @@ def find_layout(root: Path, *, has_test_share: bool) -> Layout:
             f"{other[0].lower()}/ for the split of that name, or move it elsewhere."
         )
     return Layout(splits=splits, left_out=tuple(sorted([*left_out, *named.values()])))
+
+
+def has_test_split(root: Path) -> bool:
+    """Tell whether a folder has a test split: classes of `train/` that are also in `test/`."""
+    train, test = root / TRAIN, root / TEST
+    return train.is_dir() and test.is_dir() and bool(_names(train) & _names(test))
 
 
 def _validation(root: Path, named: Mapping[str, Path]) -> list[str]:

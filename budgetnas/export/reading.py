@@ -11,9 +11,9 @@ from budgetnas.config.reader import build
 from budgetnas.config.study import DataConfig
 from budgetnas.data.builtin import KNOWN
 from budgetnas.data.dataset import Dataset
-from budgetnas.data.layout import TEST
+from budgetnas.data.layout import TEST, has_test_split
 from budgetnas.data.load import load_dataset
-from budgetnas.exceptions import BudgetNASError, StorageError, UsageError
+from budgetnas.exceptions import BudgetNASError, DataError, StorageError, UsageError
 from budgetnas.export.arch import ARCH, read_arch
 from budgetnas.export.manifest import MANIFEST, read_manifest, read_member
 
@@ -77,8 +77,9 @@ def _fitting(dataset: str) -> tuple[str, ...]:
     path = Path(dataset)
     try:
         if path.is_dir():
-            return ("subset", "image_size") if (path / TEST).is_dir() else KEYS
+            return ("subset", "image_size") if has_test_split(path) else KEYS
         with zipfile.ZipFile(path) as pack:
-            return ("subset",) if f"x_{TEST}.npy" in pack.namelist() else ("subset", "test_share")
-    except (OSError, ValueError, zipfile.BadZipFile):
+            has_test = {f"x_{TEST}.npy", f"y_{TEST}.npy"} <= set(pack.namelist())
+            return ("subset",) if has_test else ("subset", "test_share")
+    except (OSError, ValueError, zipfile.BadZipFile, DataError):
         return ("subset",)  # loading it says what is wrong

@@ -1,6 +1,6 @@
 """A certificate checked on any machine: hashes, counts, source, weights, ONNX, and with the data its test accuracy.
 
-No code of the folder runs: `model.py` is made anew from `arch.json` and compared byte for byte, and weights are
+No code of the folder runs: `model.py` is written again from `arch.json` and compared byte for byte, and weights are
 safetensors. What holds is that the folder is whole and agrees with itself, not who made it.
 """
 
@@ -83,8 +83,8 @@ def verify(folder: Path, data: Dataset | None = None) -> Iterator[Check]:
         return
     steps: list[tuple[str, Callable[[], str | None]]] = [
         ("cost and cap", lambda: _cost(arch, spec, shape)),
-        (SOURCE, lambda: _same(files[SOURCE], model_source(spec, shape).encode(), "made anew from arch.json")),
-        (LEDGER, lambda: _same(files[LEDGER], ledger_csv(spec, shape).encode(), "made anew from arch.json")),
+        (SOURCE, lambda: _same(files[SOURCE], model_source(spec, shape).encode(), "as arch.json gives it")),
+        (LEDGER, lambda: _same(files[LEDGER], ledger_csv(spec, shape).encode(), "as arch.json gives it")),
         (WEIGHTS, lambda: _weights(files[WEIGHTS], spec, shape)),
         (RECIPE, lambda: _recipe(files[RECIPE], folder / RECIPE)),
         (CARD, lambda: _card(files, arch, manifest)),

@@ -8,18 +8,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.complexity.counter import count
 from budgetnas.config.models import NamedModel
 from budgetnas.config.reader import build
 from budgetnas.config.recipe import Recipe, load_recipe
 from budgetnas.config.study import DataConfig
-from budgetnas.data.dataset import Dataset
 from budgetnas.data.load import load_dataset, resolve
 from budgetnas.data.statistics import normalisation
 from budgetnas.exceptions import UsageError
 from budgetnas.jobs.job import Declared, Job
 from budgetnas.jobs.recorded import Record, Shared, read_record
-from budgetnas.records.trial import Candidate
+from budgetnas.preparation.seeds import counted
 from budgetnas.training.device import find_hardware
 from budgetnas.training.tasks import Phase, Setting, whole
 
@@ -171,7 +169,7 @@ def _job(
     data = load_dataset(base.data)
     normalisation(data, recipe)  # a recipe for other images is told before anything trains
     runs = tuple(
-        Declared(candidate=_candidate(name, spec, data), phases=phases, repeat=repeat)
+        Declared(candidate=counted(spec, name, data.shape), phases=phases, repeat=repeat)
         for repeat in range(wishes.repeats or 1)
         for name, spec, phases in nets
     )
@@ -191,8 +189,3 @@ def _job(
         device_name=hardware.name,
         max_seconds=None if wishes.max_minutes is None else 60 * wishes.max_minutes,
     )
-
-
-def _candidate(name: str, spec: ResNetSpec, data: Dataset) -> Candidate:
-    cost = count(spec, data.shape)
-    return Candidate(spec=spec, params=cost.params, macs=cost.macs, origin=name)

@@ -8,9 +8,9 @@ from budgetnas.evidence.luck import is_luck
 from budgetnas.outcome.setup import DataFacts
 from budgetnas.records.levels import complete, in_words
 from budgetnas.records.numbers import write_percent
+from budgetnas.records.text import listed
 from budgetnas.records.trial import Trial
 
-LISTED = 10
 _NEXT = (
     "Likely causes: too few steps for the recipe, a learning rate that is too high, or labels that do not match the "
     "images."
@@ -36,10 +36,9 @@ def chance_warning(
     ]
     if not found:
         return None
-    listed = ", ".join(found[:LISTED]) + (f" and {len(found) - LISTED:,} more" if len(found) > LISTED else "")
     return (
         f"{len(found):,} of {len(scores):,} {what} ended at chance, or no further above it than luck allows "
-        f"({write_percent(chance)} %, one answer for all {images:,} {split} images): {listed}. {_NEXT}"
+        f"({write_percent(chance)} %, one answer for all {images:,} {split} images): {listed(found)}. {_NEXT}"
     )
 
 

@@ -97,7 +97,7 @@ def drawn(setup: Setup, facts: Mapping[str, Any], studies: Mapping[str, Sequence
         StorageError: it was begun by a version that did not record what it drew.
     """
     if "drawn" not in facts and any(studies.values()):
-        raise StorageError(f"`{setup.name}` was begun by another version of this program: its command goes on with it.")
+        raise StorageError(f"`{setup.name}` was started by an older version: resume it with its calibrate command.")
     levels = [*map(rung_name, setup.rungs), FULL]
     return Drawn(
         specs=facts.get("drawn", ()),

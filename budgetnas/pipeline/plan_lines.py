@@ -103,7 +103,7 @@ def calibration_lines(prepared: Prepared, networks: int) -> tuple[tuple[str, str
     full = f"{plural(prepared.full_epochs, 'epoch')}, {plural(config.full.repeats, 'seed')}"
     return (
         ("networks", f"{networks} at random from the band"),
-        ("short", f"each anew for {lengths}{_on_fewer_images(prepared)}, recipe {config.proxy.recipe}"),
+        ("short", f"each from the start for {lengths}{_on_fewer_images(prepared)}, recipe {config.proxy.recipe}"),
         ("full", f"each for {full}, recipe {config.full.recipe}"),
         *calibration_limits(prepared, networks),
     )
@@ -164,7 +164,7 @@ def _rungs(prepared: Prepared) -> str:
     first, *others = prepared.rungs
     told = f"short trainings of {plural(first, 'epoch')}{_on_fewer_images(prepared)}"
     for epochs in others:
-        told += f", the best third anew for {epochs}"
+        told += f", the best third again from the start for {epochs}"
     return told + (f", shared by {len(prepared.tiers)} caps" if len(prepared.tiers) > 1 else "")
 
 

@@ -174,7 +174,7 @@ def check_failures(trials: Sequence[Trial]) -> None:
         failures += 1
         reason = str(trial.attrs.get("reason"))
         row = [*row, reason] if row and row[-1] == reason else [reason]
-        advice = "mend that, and the same command goes on"
+        advice = "remove the cause, and run the same command to resume"
         if len(row) == SAME_IN_A_ROW:
             raise BudgetNASError(f"{SAME_IN_A_ROW} trainings in a row failed alike ({reason}): {advice}.")
         if failures > FEW_FAILURES + len(trials) / 10:

@@ -27,8 +27,8 @@ def choose(fulls: StudyStore, caps: Sequence[Caps]) -> Finalist | None:
     failed = [trial for trial in fulls.trials if trial.state is TrialState.FAIL]
     if failed and not complete(fulls.trials):
         raise BudgetNASError(
-            f"all {len(failed)} full trainings failed (the last: {failed[-1].attrs.get('reason')}): mend that, and the "
-            "same command tries them again."
+            f"all {len(failed)} full trainings failed (the last: {failed[-1].attrs.get('reason')}): remove the cause, "
+            "and the same command tries them again."
         )
     if not ranked:
         return None

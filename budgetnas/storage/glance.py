@@ -35,7 +35,7 @@ def glance(path: Path) -> dict[str, Study]:
             return _read_copy(path)
     except (sqlite3.Error, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise StorageError(f"`{path.name}` cannot be read ({reason}): mend it, or put it back from a copy.") from error
+        raise StorageError(f"`{path.name}` cannot be read ({reason}): repair it, or restore a copy.") from error
 
 
 def _read_copy(path: Path) -> dict[str, Study]:

@@ -81,6 +81,11 @@ def test_the_share_for_testing_is_taken_where_there_are_no_test_images(certifica
     assert len(load_as_trained(folder, {"dataset": str(whole)}).test) == 16
     assert len(load_as_trained(folder, {"dataset": str(make_npz())}).test) == 60
     assert len(load_as_trained(folder, {"dataset": str(make_npz(x_test=None, y_test=None))}).test) == 15
+    unlabelled = draw("unlabelled/train")
+    (unlabelled / "test").mkdir()
+    Image.new("RGB", (6, 6)).save(unlabelled / "test" / "1.png")
+    assert len(load_as_trained(folder, {"dataset": str(unlabelled)}).test) == 4
+    assert len(load_as_trained(folder, {"dataset": str(make_npz(y_test=None))}).test) == 15
     with pytest.raises(UsageError, match=r"`data.test_share` is 0.5, but digits has a test split"):
         load_as_trained(folder, {"dataset": "digits", "test_share": 0.5})
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from html import escape
 
-from budgetnas.outcome.chance import LISTED, chance_warning, level_warnings
+from budgetnas.outcome.chance import chance_warning, level_warnings
 from budgetnas.outcome.told import as_json, report_facts
 from budgetnas.outcome.write import write_reports
+from budgetnas.records.text import MOST
 from budgetnas.report.notes import note
 
 
@@ -20,7 +21,7 @@ def test_the_trainings_at_chance_are_named_with_their_scores_and_what_chance_is(
     )
     assert chance_warning(scores[1:2], what="trainings", split="test", images=287, chance=0.1) is None
     assert chance_warning([], what="trainings", split="test", images=287, chance=0.1) is None
-    many = [(str(i), 0.1) for i in range(LISTED + 3)]
+    many = [(str(i), 0.1) for i in range(MOST + 3)]
     assert ", 9 (10.00 %) and 3 more. " in chance_warning(many, what="x", split="test", images=50, chance=0.1)
 
 

@@ -73,7 +73,7 @@ def test_a_later_seed_that_failed_takes_its_network_out_and_no_seed_from_the_oth
 def test_what_another_version_drew_is_not_taken_for_nothing():
     setup = SimpleNamespace(name="s", rungs=(1,), study=SimpleNamespace(full=SimpleNamespace(repeats=2)))
     assert not drawn(setup, {}, {}).specs
-    with pytest.raises(StorageError, match="`s` was begun by another version of this program: its command goes on"):
+    with pytest.raises(StorageError, match="`s` was started by an older version: resume it with its calibrate command"):
         drawn(setup, {"networks": 3}, {"r1": SHORT})
 
 

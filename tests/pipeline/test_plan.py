@@ -133,9 +133,9 @@ def test_a_long_plan_names_the_options_that_its_command_has(kind, options):
 
 
 def test_short_trainings_of_fewer_images_say_so():
-    assert dict(calibration_lines(prepared(), 5))["short"] == "each anew for 3 epochs, recipe proxy"
+    assert dict(calibration_lines(prepared(), 5))["short"] == "each from the start for 3 epochs, recipe proxy"
     fewer = prepared(proxy__subset=10)
-    assert dict(calibration_lines(fewer, 5))["short"] == "each anew for 3 epochs on 100 images, recipe proxy"
+    assert dict(calibration_lines(fewer, 5))["short"] == "each from the start for 3 epochs on 100 images, recipe proxy"
 
 
 def slow(kind=SEARCH, *, resumed=False, **changes):

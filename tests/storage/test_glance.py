@@ -112,6 +112,6 @@ def test_what_is_no_study_is_told_in_one_line(database, damage):
         )
         connection.commit()
         connection.close()
-    said = r"^`study\.db` cannot be read \(.*\): mend it, or put it back from a copy\.$"
+    said = r"^`study\.db` cannot be read \(.*\): repair it, or restore a copy\.$"
     with pytest.raises(StorageError, match=said):
         glance(database)
