@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from budgetnas.outcome.calibration import Calibration
 
 DESCRIPTION = (
-    "Train random networks of the band by short trainings of several lengths and by a full one, and tell which "
-    "length ranks them, and whether it beats params or MACs alone. The same command resumes it, also with more of "
-    "both; what it does not name comes from the run."
+    "Train random networks of the band by short trainings of several lengths and by a full one, and report "
+    "which length ranks them, and whether it beats params or MACs alone. The same command resumes it, also with more "
+    "of both; what it does not name comes from the run."
 )
 EXAMPLE = "budgetnas calibrate --max-params 5e6 --dataset cifar10 --networks 24 --lengths 4,8,24"
 NETWORKS = 24

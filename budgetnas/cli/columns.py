@@ -48,6 +48,10 @@ def read_columns(text: str | None, *, top: int) -> list[Column]:
                 f"{', '.join(known)}: {_EXAMPLE}."
             )
         columns.append(Column(name, field))
+    if top > 1 and RANK not in {column.field for column in columns}:
+        raise UsageError(
+            f"`--columns` is {text[:80]!r}, but --top {top} writes {top} rows an image: add {RANK} to tell them apart."
+        )
     twice = next((column for i, column in enumerate(columns) if column.field in {c.field for c in columns[:i]}), None)
     if twice:
         raise UsageError(

@@ -85,15 +85,19 @@ def _tell(
         print(json.dumps([_as_json(one) for one in found], indent=2))
     if not columns or not found:
         return []
-    text, notes = to_csv(found, columns), _changed(found, resized)
+    text, notes = to_csv(found, columns), [*_named(columns), *_changed(found, resized)]
     if arguments.csv == STDOUT:
-        print("\n".join(map(printable, text.removesuffix("\n").split("\n"))))
+        print(_for_terminal(text) if sys.stdout.isatty() else text, end="")
         return notes
 
     from budgetnas.storage.files import write_text
 
     write_text(Path(arguments.csv), text)
     return [f"predictions  {plural(len(found), 'image')} in {arguments.csv}", *notes]
+
+
+def _for_terminal(text: str) -> str:
+    return "".join(f"{printable(line)}\n" for line in text.removesuffix("\n").split("\n"))
 
 
 def _columns(arguments: argparse.Namespace, top: int) -> list[Column]:
@@ -152,6 +156,12 @@ def _line(one: Prediction, resized: str) -> str:
     classes = ", ".join(f"{name} {share:.1%}" for _, name, share in one.classes)
     changes = " ".join(f"({change})" for change in _changes(one, resized))
     return f"{one.image.path}: {classes}" + (f"  {changes}" if changes else "")
+
+
+def _named(columns: Sequence[Column]) -> list[str]:
+    """Say what columns of other names hold."""
+    found = [f"{column.name} is {column.field}" for column in columns if column.name.lower() != column.field]
+    return [f"columns      {', '.join(found)}"] if found else []
 
 
 def _changes(one: Prediction, resized: str) -> list[str]:

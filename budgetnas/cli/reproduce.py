@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     ]
     if not _is_theirs(job):
         head.append(
-            f"note: Pei et al. report on CIFAR-10 alone, so no number of theirs stands beside those of {job.data.name}"
+            f"note: Pei et al. report on CIFAR-10 alone, so none of their numbers is beside those of {job.data.name}"
         )
     head += [f"note: {model.name}: {model.note}" for model in models if model.note and _is_theirs(job)]
     head += data_lines(job.data)

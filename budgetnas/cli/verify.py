@@ -36,6 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     folder, named = Path(arguments.folder), read_data(arguments)
     if not {*named} <= {"dir"} and "dataset" not in named:
         raise UsageError("`--dataset` is missing: give the data set to test on, or leave its other options out.")
+    if named.get("dataset") == "auto":
+        raise UsageError("`--dataset` is auto, but must name the data set to test on.")
     data = load_as_trained(folder, named) if "dataset" in named else None
     checks = []
     for check in verify(folder, data):

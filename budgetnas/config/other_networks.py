@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from budgetnas.arch.spec import MAX_BLOCKS, ResNetSpec
+from budgetnas.arch.spec import MAX_BLOCKS, MAX_WIDTH, ResNetSpec
 
 _IMAGENET_WIDTHS, _CIFAR_WIDTHS = (64, 128, 256, 512), (16, 32, 64)
 _BASIC = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}  # blocks by layers, for ImageNet
@@ -15,6 +15,7 @@ _ALL = "it has residual networks of basic blocks, such as `resnet18`, `resnet20`
 # How names begin, and what those networks are built of.
 _FAMILIES = (
     (r"resnext|regnet|res2net|resnest|sk-?net|sk-?resnet", "grouped or split convolutions"),
+    (r"i-?res-?net|res-?net-?\d+-?[dts](?![a-z0-9])", "a stem, shortcuts or blocks of another kind"),
     (r"se-?res|se-?net|cbam", "blocks with attention over channels"),
     (r"res-?net-?(9|12)(?!\d)", "convolutions and max-pooling between its shortcuts"),
     (r"pyramidnet", "blocks that each have a width of their own"),
@@ -59,6 +60,8 @@ def _answers(plain: str, known: Mapping[ResNetSpec, str]) -> Iterator[str]:
         blocks = _BOTTLENECKS[layers]
         nearest = ResNetSpec(blocks=blocks, widths=_IMAGENET_WIDTHS) if blocks else None
         yield _unlike("bottleneck blocks", _nearest(nearest, known, "with as many basic blocks"))
+    if re.fullmatch(r"res-?net-?\d+-?x-?\d+", plain):
+        yield "is not shipped by name: give its blocks and widths as an id, such as `2x64-2x128-2x256`"
     if basic is not None and re.fullmatch(r"res-?net-?\d+", plain):
         yield f"is not shipped by name; with {layers} layers in basic blocks it is `{basic.id}`: give that"
 
@@ -76,8 +79,10 @@ def _basic(layers: int) -> ResNetSpec | None:
 def _wide(layers: int, factor: int, known: Mapping[ResNetSpec, str]) -> str:
     """Answer for a wide ResNet (Zagoruyko and Komodakis, arXiv:1605.07146), of 6n + 4 layers in n blocks a stage."""
     blocks, rest = divmod(layers - 4, 6)
-    if rest or blocks < 1 or factor < 1:
+    if rest:
         return _unlike("wide bottleneck blocks")
+    if not 1 <= blocks <= MAX_BLOCKS or not 1 <= factor <= MAX_WIDTH // _CIFAR_WIDTHS[-1]:
+        return _unlike(_PRE_ACTIVATION)
     widths = tuple(factor * width for width in _CIFAR_WIDTHS)
     nearest = ResNetSpec(blocks=(blocks,) * 3, widths=widths, stem_width=_CIFAR_WIDTHS[0])
     return _unlike(_PRE_ACTIVATION, _nearest(nearest, known, "of the same widths and number of blocks"))

@@ -65,10 +65,16 @@ def _headers(root: Path, layout: Layout) -> dict[Path, Header]:
     faults: list[PictureError] = []
     headers = dict(_each(files, read_header, faults))
     if faults:
-        for _ in _each(list(headers), partial(read_picture, channels=3), faults):
-            pass  # only to tell with them, and not at the next try, which others are damaged
-        raise _unusable(root, faults)
+        _refuse_damaged(root, headers, faults)
     return headers
+
+
+def _refuse_damaged(root: Path, headers: Mapping[Path, Header], faults: list[PictureError]) -> None:
+    """Read all images to name, at once and not at the next try, all that cannot be used; nothing where all can."""
+    for _ in _each(list(headers), partial(read_picture, channels=3), faults):
+        pass
+    if faults:
+        raise _unusable(root, faults)
 
 
 def _one_size(root: Path, headers: Mapping[Path, Header]) -> Size:
@@ -76,6 +82,7 @@ def _one_size(root: Path, headers: Mapping[Path, Header]) -> Size:
     usual = Counter(header.size for header in headers.values()).most_common(1)[0][0]
     odd = [(path, header.size) for path, header in headers.items() if header.size != usual]
     if odd:
+        _refuse_damaged(root, headers, [])
         told = listed([f"`{path.relative_to(root)}` {width}x{height}" for path, (width, height) in odd])
         raise DataError(
             f"`{root}` has {plural(len(odd), 'image')} of another size than the usual {usual[0]}x{usual[1]} ({told}): "

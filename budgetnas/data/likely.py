@@ -40,13 +40,13 @@ def folder_step(root: Path) -> str:
     folders, others = list_folder(root)
     images = [path for path in others if is_image(path.name)]
     if len(folders) == 1 and not images and (inner := _inner(folders[0])) is not None:
-        return f"the data set seems to lie in `{inner}`, so give --dataset {inner}"
+        return f"the data set seems to be in `{inner}`, so give --dataset {inner}"
     if step := _by_names({folder.name for folder in folders}):
         return step
     if root.name == "train" and (root.resolve().parent / "test").is_dir():
         return f"test/ lies beside it, so give --dataset {root.parent}"
     if any({"train", "test"} <= {child.name for child in list_folder(folder)[0]} for folder in folders):
-        return "classes must lie in splits, not splits in classes, so move the images to train/CLASS/ and test/CLASS/"
+        return "classes must be in splits, not splits in classes, so move the images to train/CLASS/ and test/CLASS/"
     if sum(bool(find_images(folder).images) for folder in folders) > 1:
         return f"it looks like a folder per class, so {SHARE}"
     if images:

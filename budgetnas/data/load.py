@@ -101,7 +101,7 @@ def _load_raw(config: DataConfig, channels: int | None) -> RawData:
         return load_folder(path, config.image_size, channels, has_test_share=config.test_share is not None)
     if not exists:
         raise DataError(
-            f"`--dataset` is {name[:200]!r}, but must be auto, {', '.join(KNOWN)}, or the path of an .npz file "
+            f"`--dataset` is {name[:200]!r}, but must be {', '.join(KNOWN)}, or the path of an .npz file "
             "or an image folder that exists."
         )
     return load_npz(path, has_test_share=config.test_share is not None)

@@ -78,6 +78,7 @@ def load_npz(path: Path, *, has_test_share: bool = False) -> RawData:
         traits=own_traits(*images[first].shape[1:]),
         notes=(
             *([f"left out of the file: {listed(members.left_out)}"] if members.left_out else []),
+            *_class_names(members),
             *([f"{own[0]} is the validation split"] if own else []),
         ),
     )
@@ -91,7 +92,7 @@ def own_traits(height: int, width: int, channels: int) -> Traits:
 def _read(path: Path, *, has_test_share: bool) -> tuple[_Members, dict[str, npt.NDArray[Any]]]:
     with zipfile.ZipFile(path) as pack:
         members = _members(path, pack.namelist(), has_test_share=has_test_share)
-        check_fits(sum(read_header(pack, name)[1] for name in members.names), str(path))
+        check_fits(sum(read_array_header(pack, name)[1] for name in members.names), str(path))
     with np.load(path, allow_pickle=False) as arrays:
         # By their whole names: a member `x_train` would be read in place of `x_train.npy`, which was checked.
         return members, {name: arrays[name + END] for name in members.names}
@@ -120,13 +121,11 @@ def _members(path: Path, files: list[str], *, has_test_share: bool) -> _Members:
         raise DataError(f"`data.test_share` is given, but `{path}` has a test split, x_test: leave it out.")
     missing = [name for keys in splits.values() for name in keys if name not in there]
     if missing:
-        holds = f" (it holds {listed(sorted(file.removesuffix(END) for file in files))})" if files else ""
-        step = keys_step(files) or FORM
-        if set(missing) & {*splits.get("validation", ())}:
-            step = f"save it too, or leave the other of {' and '.join(splits['validation'])} out"
-        elif there >= {*_ALL} or set(missing) <= {"x_test", "y_test"}:
-            step = SHARE
-        raise DataError(f"`{path}` has no {', '.join(missing)}{holds}: {step}.")
+        raise _missing(path, files, missing, validation=splits.get("validation"))
+    known = {f"{axis}_{part}" for axis in _ALL for part in ("train", "test", *VALIDATION)}
+    capital = sorted(name for name in there - known if name.lower() in known)
+    if capital:
+        raise DataError(f"`{path}` has {capital[0]}: save it as {capital[0].lower()}, or leave it out.")
     names = [name for keys in splits.values() for name in keys] + [CLASSES] * (CLASSES in there)
     left_out = set(files) - {name + END for name in names}
     return _Members(
@@ -136,7 +135,29 @@ def _members(path: Path, files: list[str], *, has_test_share: bool) -> _Members:
     )
 
 
-def read_header(pack: zipfile.ZipFile, name: str) -> tuple[np.dtype[Any], int]:
+def _missing(path: Path, files: list[str], missing: list[str], *, validation: Keys | None) -> DataError:
+    """Say which arrays a file lacks, what it holds, and the likely step."""
+    there = {file.removesuffix(END) for file in files}
+    capital = {name.lower(): name for name in there}
+    if all(name in capital for name in missing):
+        step = f"save {listed([f'{capital[name]} as {name}' for name in missing])}"
+    elif validation and set(missing) & set(validation):
+        step = f"save it too, or leave the other of {' and '.join(validation)} out"
+    elif there >= {*_ALL} or set(missing) <= {"x_test", "y_test"}:
+        step = SHARE
+    else:
+        step = keys_step(files) or FORM
+    holds = f" (it holds {listed(sorted(there))})" if files else ""
+    return DataError(f"`{path}` has no {', '.join(missing)}{holds}: {step}.")
+
+
+def _class_names(members: _Members) -> list[str]:
+    """Return the step where names of classes seem to be in an array that is not read."""
+    found = [name for name in members.left_out if name in ("class_names", "label_names", "names")]
+    return [f"save {found[0]} as {CLASSES} to name the classes"] if found and CLASSES not in members.names else []
+
+
+def read_array_header(pack: zipfile.ZipFile, name: str) -> tuple[np.dtype[Any], int]:
     """Return the type of an array, and how many bytes it has, by its header."""
     with pack.open(name + END) as file:
         version = np.lib.format.read_magic(file)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
 
 from budgetnas.exceptions import DataError
@@ -23,6 +23,7 @@ SQUEEZED = "squeezed to other proportions"
 TURNED = "turned by EXIF orientation"
 LAID = "laid over white where transparent"
 FIRST = "cut to the first of several frames"
+HALVED = "cut from 16 bits a channel to the upper 8"
 
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "PPM")  # no other: an EPS, say, would be run by Ghostscript
 _GREY = frozenset({"1", "L", "LA"})
@@ -75,7 +76,8 @@ class Picture:
     Attributes:
         pixels: uint8 [H, W, C].
         resized: whether its size was another.
-        done: what else was done to it, as words that go with "was" and "were": `TURNED`, `LAID`, `FIRST`, `SQUEEZED`,
+        done: what else was done to it, as words that go with "was" and "were": `TURNED`, `LAID`, `FIRST`, `HALVED`,
+            `SQUEEZED`,
             "converted from mode CMYK to colour".
     """
 
@@ -114,6 +116,8 @@ def read_picture(path: Path, *, channels: int, size: tuple[int, int] | None = No
         raise DataError(f"`{path}` has no {channels} channels: only networks of 1 (grey) or 3 (colour) see images.")
     with _opened(path) as opened:
         done = [FIRST] if _has_frames(opened) else []
+        if _has_16_bits(opened):
+            done.append(HALVED)
         if opened.mode != mode:
             done.append(f"converted from mode {opened.mode} to {_WORDS[mode]}")
         turn = _orientation(opened) if opened.format == "TIFF" else None  # PIL turns it while it loads, and forgets
@@ -137,7 +141,7 @@ def read_picture(path: Path, *, channels: int, size: tuple[int, int] | None = No
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path) -> Iterator[ImageFile.ImageFile]:
     """Open an image of 8 bits a channel; whatever a damaged one makes its decoder raise is a PictureError."""
     try:
         if not path.is_file():  # a pipe would never end
@@ -185,6 +189,17 @@ def _orientation(image: Image.Image) -> int | None:
     except Exception:
         return None
     return found if isinstance(found, int) and found in _TURNS else None
+
+
+def _has_16_bits(image: ImageFile.ImageFile) -> bool:
+    """Tell whether an image that is not loaded yet has channels of 16 bits, of which PIL keeps the upper 8."""
+    for decoder, _, _, args in image.tile:
+        words = args if isinstance(args, tuple) else (args,)
+        if any(isinstance(word, str) and ";16" in word for word in words):
+            return True
+        if decoder.startswith("ppm") and any(isinstance(word, int) and word > 255 for word in words):
+            return True
+    return False
 
 
 def _has_frames(image: Image.Image) -> bool:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from budgetnas.data.arrays import read_images
 from budgetnas.data.dataset import Images
 from budgetnas.data.memory import check_fits
-from budgetnas.data.npz import END, read_header
+from budgetnas.data.npz import END, read_array_header
 from budgetnas.exceptions import DataError
 from budgetnas.records.text import listed
 
@@ -48,7 +48,7 @@ def read_unlabelled(path: Path) -> Unlabelled:
             there = [file.removesuffix(END) for file in pack.namelist() if file.endswith(END)]
             key = next((name for name in KEYS if name in there), None) or _only_uint8(path, pack, there)
             read = [key, *([IDS] if IDS in there else [])]
-            check_fits(sum(read_header(pack, name)[1] for name in read), str(path))
+            check_fits(sum(read_array_header(pack, name)[1] for name in read), str(path))
         with np.load(path, allow_pickle=False) as content:
             arrays = {name: content[name + END] for name in read}
     except DataError:
@@ -63,7 +63,7 @@ def read_unlabelled(path: Path) -> Unlabelled:
 
 def _only_uint8(path: Path, pack: zipfile.ZipFile, names: Sequence[str]) -> str:
     """Return the name of the one array that can hold images."""
-    found = [name for name in names if name != IDS and read_header(pack, name)[0] == np.uint8]
+    found = [name for name in names if name != IDS and read_array_header(pack, name)[0] == np.uint8]
     if len(found) != 1:
         holds = f" (it holds {listed(sorted(names))})" if names else ""
         raise DataError(f"`{path}` does not say which images to classify{holds}: {FORM}.")

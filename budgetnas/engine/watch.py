@@ -33,4 +33,4 @@ class Watch:
         return [key for key, heard in self._heard.items() if now - heard > self._seconds]
 
     def __str__(self) -> str:
-        return f"nothing heard for {self._seconds:g} s"
+        return f"no report for {self._seconds:g} s"

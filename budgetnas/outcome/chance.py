@@ -38,7 +38,7 @@ def chance_warning(
         return None
     return (
         f"{len(found):,} of {len(scores):,} {what} ended at chance, or no further above it than luck allows "
-        f"({write_percent(chance)} %, one answer for all {images:,} {split} images): {listed(found)}. {_NEXT}"
+        f"({write_percent(chance)} %: what one class for all {images:,} {split} images gets): {listed(found)}. {_NEXT}"
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from budgetnas.outcome.ended import is_finished
 from budgetnas.outcome.result import SearchResult
 from budgetnas.promotion.select import promote, tied, within
 from budgetnas.records.levels import FULL, complete, length_in_words
-from budgetnas.records.numbers import write_percent
-from budgetnas.records.trial import Trial
+from budgetnas.records.numbers import plural, write_percent
+from budgetnas.records.trial import Trial, TrialState
 from budgetnas.search.surrogate import FEWEST
 
 
@@ -28,7 +29,7 @@ def recommendation(result: SearchResult) -> str:
     trusted, observed = found
     highest = f"scored highest, {_score(observed)}{_equals(result, observed)}"
     if len(complete(result.trials)) < FEWEST:
-        told = f"{_name(observed)}, {highest}; fewer than {FEWEST} have no posterior mean"
+        told = f"{_name(observed)}, {highest}; no posterior mean: that takes {FEWEST} short trainings"
         return f"{told}{_standing(result, observed)}"
     mean = f"has the highest posterior mean, {write_percent(result.trusted[trusted.number])} %"
     if trusted.number == observed.number:
@@ -46,15 +47,29 @@ def _standing(result: SearchResult, trial: Trial) -> str:
     parents = [finalist.parent for finalist in result.finalists]
     if trial.number in parents:
         return f"; after full training {_place_in_full(result, parents.index(trial.number))}"
-    decisions = [one for one in result.facts.get("promotions", {}).values() if one.get("to", FULL) == FULL]
-    if not decisions:
+    above = _highest(result, trial)
+    if above is not None:
+        runs = [run for run in result.levels.get(above, ()) if run.root == trial.number]
+        if not complete(runs):
+            training = "its full training" if above == FULL else f"its training of {length_in_words(above)}"
+            has_failed = any(run.state is TrialState.FAIL for run in runs)
+            return f"; {training} {'failed' if has_failed else 'has not finished'}"
+    if not is_finished(result.stopped):
         return ""
-    if any(trial.number in (*one["best"], *one.get("named", ()), *one["random"]) for one in decisions):
-        return "; its full training has not finished"
-    rungs = [(name, {one.root for one in complete(trials)}) for name, trials in result.rungs.items()]
-    longest = [name for name, roots in rungs if trial.number in roots][-1]
-    above = f" after {length_in_words(longest)}" if longest != rungs[0][0] else ""
-    return f"; it was not promoted{above}: the posterior mean decides, which discounts luck"
+    if above is None:
+        return "; it was not promoted: the posterior mean decides, which discounts luck"
+    return f"; it went up to {length_in_words(above)} and no further: the posterior mean after those decides"
+
+
+def _highest(result: SearchResult, trial: Trial) -> str | None:
+    """Return the highest level that a decision gave to a short training; None where none did."""
+    decisions = result.facts.get("promotions", {}).values()
+    given = {
+        one.get("to", FULL)
+        for one in decisions
+        if trial.number in (*one["best"], *one.get("named", ()), *one["random"])
+    }
+    return next((level for level in (FULL, *reversed(result.rungs)) if level in given), None)
 
 
 def _place_in_full(result: SearchResult, place: int) -> str:
@@ -75,7 +90,7 @@ def _place(result: SearchResult, trial: Trial) -> int:
 
 def _equals(result: SearchResult, observed: Trial) -> str:
     others = sum(trial.score == observed.score for trial in complete(result.trials)) - 1
-    return f" (like {others} more)" if others else ""
+    return f" ({plural(others, 'other')} scored as much)" if others else ""
 
 
 def _name(trial: Trial) -> str:

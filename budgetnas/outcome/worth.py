@@ -187,7 +187,7 @@ def controls_table(found: Sequence[Compared]) -> Table:
         rows=rows,
         notes=[
             "All were trained alike, the winner too, with seeds that no choice has seen. Gain is the winner's mean "
-            "test accuracy minus the control's, with Welch's 95 % interval over seeds; each stands for itself.",
+            "test accuracy minus the control's, with Welch's 95 % interval over seeds, not corrected for several.",
             "In brackets after an accuracy: Wilson's 95 % interval of its mean over the images.",
         ],
     )

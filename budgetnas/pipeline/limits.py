@@ -28,7 +28,12 @@ def search_limits(prepared: Prepared) -> Lines:
         more = f"--trials {FEWEST_PAIRS} or more, " if config.search.trials < FEWEST_PAIRS else ""
         lines.append(("no fidelity", f"{told}: {more}--set evidence.control_promotions={FEWEST_PAIRS}"))
     if config.full.repeats < FEWEST_REPEATS:
-        lines.append(("no spread", f"one full training each shows no luck of the seed: --set full.repeats={_SEEDS}"))
+        lines.append(
+            (
+                "no spread",
+                f"with one full training each, luck of the seed cannot be told from skill: --set full.repeats={_SEEDS}",
+            )
+        )
     if not evidence.controls:
         told = "without controls nothing says whether the search helped"
         lines.append(("no verdict", f"{told}: --set evidence.controls=true"))
@@ -64,12 +69,12 @@ def _few_trials(prepared: Prepared) -> Lines:
     seeded = sum(map(prepared.caps.fits, prepared.seeds))
     trained = min(search.trials, seeded + sum(len(tier.band) for tier in prepared.tiers))
     lines, proposed, start = [], max(0, trained - seeded), _START.get(search.sampler, 0)
-    lacks = [("posterior mean", FEWEST_SCORES), ("importance of dimensions", FEWEST_IMPORTANT)]
+    lacks = [("posterior mean", FEWEST_SCORES), ("estimate of which dimensions matter", FEWEST_IMPORTANT)]
     told = [f"no {name} ({number} are needed)" for name, number in lacks if trained < number]
-    if proposed <= start:
-        told.append(f"nothing that {search.sampler} learns from: its first {start} proposals are a start")
+    if start and proposed <= start:
+        told.append(f"{search.sampler} learns from scores only after its first {start} proposals")
     if told:
-        lines.append(("few trials", f"with {trained}, {'; '.join(told)}"))
+        lines.append(("few trials", f"with {plural(trained, 'trial')}, {'; '.join(told)}"))
     if len(prepared.tiers) > 1 and proposed // len(prepared.tiers) < FEWEST_NEAR:
         each = plural(proposed // len(prepared.tiers), "network")
         lines.append(

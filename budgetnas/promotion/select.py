@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import mean, stdev
+from statistics import mean
 
 from budgetnas.budget.caps import Caps
 from budgetnas.records.levels import complete
@@ -34,11 +34,6 @@ class Finalist:
     def score(self) -> float:
         """Mean of the scores."""
         return mean(self.scores)
-
-    @property
-    def spread(self) -> float | None:
-        """Standard deviation of the scores over seeds; None with one run."""
-        return stdev(self.scores) if len(self.scores) > 1 else None
 
     @property
     def best_run(self) -> Trial:

@@ -44,7 +44,7 @@ def explanation(facts: ReportFacts) -> str:
         return ""
     told = "; ".join(_told(trial, facts.trusted[trial.number]) for trial in found[:_MOST])
     more = f"; and {len(found) - _MOST} more" if len(found) > _MOST else ""
-    return f"A score far from what the model of all scores expects has no posterior mean beside it: {told}{more}."
+    return f"No posterior mean is shown for scores that are far from it: {told}{more}."
 
 
 def _told(trial: Trial, mean: float) -> str:

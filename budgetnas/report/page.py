@@ -174,6 +174,6 @@ def _trials(facts: ReportFacts) -> str:
         "their standard deviations and the utilisation of the cap are in percent."
     )
     if len(shown) < len(facts.trials):
-        told += " Those to be tried first that are over a cap stand in trials.csv."
+        told += " Models that were to be tried first but are over a cap are in trials.csv only."
     table = sortable_table(replace(facts, trials=shown))
     return paragraph(told, "note") + paragraph(explanation(facts), "note") + table

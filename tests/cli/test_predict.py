@@ -78,7 +78,7 @@ def test_a_folder_becomes_the_file_of_a_course(net, pictures, labels, tmp_path, 
     head, *body = rows(out.read_text())
     assert head == ["ID", "Labels"]
     assert body == [[str(number), str(label)] for number, label in enumerate(labels, 1)]
-    assert capsys.readouterr().out == f"predictions  12 images in {out}\n"
+    assert capsys.readouterr().out == f"predictions  12 images in {out}\ncolumns      Labels is label\n"
 
 
 def test_names_of_classes_and_shares_are_columns_too(net, pictures, labels, capsys):
@@ -94,6 +94,23 @@ def test_names_of_classes_and_shares_are_columns_too(net, pictures, labels, caps
     assert first[:3] == ["1", str(labels[0]), CLASSES[labels[0]]]
     assert 0.25 <= float(first[3]) <= 1
     assert len(others) == 11
+
+
+def test_a_column_of_another_name_is_told_what_it_holds(net, pictures, capsys):
+    assert main(["predict", str(net), str(pictures), "--csv", "-", "--columns", "id,probability"]) == 0
+    captured = capsys.readouterr()
+    assert "columns      probability is label\n" in captured.err
+    assert "columns" not in captured.out
+
+
+def test_what_is_printed_for_a_program_is_what_the_file_holds(net, pictures, tmp_path, capsys):
+    (pictures / "1.png").rename(pictures / "a\u00a0b.png")
+    words = ["predict", str(net), str(pictures), "--csv"]
+    assert main([*words, "-"]) == 0
+    printed = capsys.readouterr().out
+    assert main([*words, str(tmp_path / "out.csv")]) == 0
+    assert "a\u00a0b," in printed
+    assert printed == (tmp_path / "out.csv").read_text()
 
 
 def test_the_best_k_classes_of_an_image_are_as_many_rows(net, pictures, labels, capsys):
@@ -208,6 +225,7 @@ def test_what_a_folder_holds_beside_images_is_left_out_and_named(net, pictures, 
         (("--csv", "1.png"), "`--csv` is 1.png, which is to be classified itself"),
         (("--csv", "-", "--json"), "`--csv -` and `--json` both print"),
         (("--csv", "-", "--columns", "a,b,c,d,e"), "'e' would hold share again"),
+        (("--csv", "-", "--top", "3", "--columns", "ID,Labels"), "--top 3 writes 3 rows an image: add rank"),
         (("--csv", "-", "--columns", "a,,c"), "must be names with commas"),
         (("--csv", "-", "--columns", "id,label=colour"), "a field of id, label, class, share, rank"),
         (("--csv", "-", "--columns", "Labels,ID"), "'ID' would hold id again"),

@@ -114,6 +114,20 @@ def test_other_families_are_said_to_be_built_of_something_else(typed, parts):
         find_model(typed)
 
 
+@pytest.mark.parametrize("typed", ["resnet8x4", "ResNet32x4", "resnet56x2", "resnet18d", "resnet26d", "iresnet18"])
+def test_variants_of_a_name_are_not_taken_for_another_depth(typed):
+    with pytest.raises(UsageError, match=f"`{typed}` is ") as refused:
+        find_model(typed)
+    assert "did you mean" not in str(refused.value)
+
+
+@pytest.mark.parametrize("typed", ["wrn-10-0", "wrn-16-4000", "wrn-6010-1"])
+def test_a_wide_network_out_of_all_limits_has_no_nearest_one(typed):
+    with pytest.raises(UsageError, match="pre-activation") as refused:
+        find_model(typed)
+    assert "nearest" not in str(refused.value)
+
+
 @pytest.mark.parametrize("typed", ["nothing", "resnet21", "", "my net", "net50", "x" * 5_000, "resnet20.pytorch"])
 def test_any_other_name_is_just_unknown(typed):
     assert find_model(typed) is None

@@ -101,6 +101,14 @@ def test_all_files_that_cannot_be_used_are_named_at_once(make_folder):
     assert "test/b/5.png: cannot be read as an image (" in told
 
 
+def test_damaged_images_are_named_before_mixed_sizes_are(make_folder):
+    root = make_folder(sizes=((8, 8), (9, 8)))
+    path = root / "train" / "a" / "0.png"
+    path.write_bytes(path.read_bytes()[:-30])  # its header is whole
+    with pytest.raises(DataError, match=r"`.*train/a/0\.png` cannot be read as an image"):
+        load_folder(root)
+
+
 def test_mixed_sizes_are_refused_with_their_names_unless_resized(make_folder):
     root = make_folder(sizes=((8, 8), (9, 8)))
     save(root / "train/a/9.png")
@@ -163,8 +171,8 @@ def test_a_validation_split_of_ones_own_is_used(make_folder, name):
 
 
 TREES = {  # files of a folder, and what is said of it
-    "data/set/train/a data/set/test/a": "seems to lie in `.*/data/set`, so give --dataset .*/data/set",
-    "images/cat images/dog": "seems to lie in `.*/images`",
+    "data/set/train/a data/set/test/a": "seems to be in `.*/data/set`, so give --dataset .*/data/set",
+    "images/cat images/dog": "seems to be in `.*/images`",
     "Train/a Train/b Test/a Test/b": "no folder train/: rename Train/ to train/ and Test/ to test/",
     "train/a train/b TEST/a TEST/b": "no folder test/: rename TEST/ to test/",
     "training/a training/b testing/a testing/b": "rename training/ to train/ and testing/ to test/",

@@ -35,6 +35,20 @@ def test_a_validation_split_of_ones_own_is_used_and_what_is_not_read_is_named(ma
         load_npz(make_npz(**{**own, "x_valid": IMAGES, "x_val": IMAGES, "y_valid": LABELS, "y_val": LABELS}))
 
 
+def test_a_name_in_capital_letters_is_one_to_save_in_small_ones(make_npz):
+    with pytest.raises(DataError, match=r"has no x_val .*: save X_val as x_val\."):
+        load_npz(make_npz(X_val=IMAGES, y_val=LABELS))
+    with pytest.raises(DataError, match=r"has X_val: save it as x_val, or leave it out"):
+        load_npz(make_npz(X_val=IMAGES, Y_val=LABELS))
+    with pytest.raises(DataError, match=r"has no x_train, x_test .*: save X_train as x_train, X_test as x_test\."):
+        load_npz(make_npz(x_train=None, x_test=None, X_train=IMAGES, X_test=IMAGES))
+
+
+def test_names_of_classes_under_another_name_are_told(make_npz):
+    data = load_npz(make_npz(class_names=NAMES))
+    assert data.notes == ("left out of the file: class_names", "save class_names as classes to name the classes")
+
+
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
@@ -92,7 +106,7 @@ def test_arrays_of_another_form_are_refused_with_the_way_out(make_npz, arrays, w
     [
         (
             "X_train Y_train X_test Y_test",
-            "save X_test as x_test, X_train as x_train, Y_test as y_test, Y_train as y_t",
+            "save X_train as x_train, Y_train as y_train, X_test as x_test, Y_test as y_t",
         ),
         (
             "train_images train_labels test_images test_labels val_images",

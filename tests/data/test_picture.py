@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
-from budgetnas.data.picture import FIRST, LAID, SQUEEZED, TURNED, PictureError, read_header, read_picture
+from budgetnas.data.picture import FIRST, HALVED, LAID, SQUEEZED, TURNED, PictureError, read_header, read_picture
 from budgetnas.exceptions import DataError
 
 COLOUR = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8))
@@ -153,3 +153,33 @@ def test_what_is_no_image_is_named_with_the_reason(tmp_path):
     ):
         with pytest.raises(PictureError, match=words):
             read_header(tmp_path / name)
+
+
+def png_of_16_bits(colour_type, values):
+    """Write a PNG by hand, since PIL writes none of 16 bits a channel in colour: [H, W, C] uint16."""
+
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    height, width, _ = values.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    head = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("kind", ["png", "png with alpha", "ppm"])
+def test_of_16_bits_a_channel_in_colour_the_upper_8_are_kept_and_that_is_said(tmp_path, kind):
+    values = np.random.default_rng(0).integers(0, 2**16, (5, 7, 3), dtype=np.uint16)
+    opaque = np.full((5, 7, 1), 2**16 - 1, np.uint16)
+    content = {
+        "png": png_of_16_bits(2, values),
+        "png with alpha": png_of_16_bits(6, np.concatenate([values, opaque], axis=2)),
+        "ppm": b"P6 7 5 65535\n" + values.astype(">u2").tobytes(),
+    }[kind]
+    path = tmp_path / f"1.{kind[:3]}"
+    path.write_bytes(content)
+    picture = read_picture(path, channels=3)
+    assert HALVED in picture.done
+    assert np.abs(picture.pixels.astype(int) - values // 256).max() <= 1
+    COLOUR.save(tmp_path / "8.ppm")
+    assert read_picture(tmp_path / "8.ppm", channels=3).done == ()

@@ -67,7 +67,7 @@ class Contract:
     def test_a_task_that_always_hangs_fails_and_others_go_on(self, impatient):
         impatient.submit("a", ("sleep",))
         (failed,) = collect(impatient, 1)
-        assert failed == Failed(key="a", reason=f"its worker hung 3 times (nothing heard for {self.patience:g} s)")
+        assert failed == Failed(key="a", reason=f"its worker hung 3 times (no report for {self.patience:g} s)")
         impatient.submit("b", ("double", 1))
         assert collect(impatient, 1)[-1] == Finished(key="b", result=2)
 

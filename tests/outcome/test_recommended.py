@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from budgetnas.outcome.ended import ALL_DONE
 from budgetnas.outcome.recommended import recommendation, recommended
 
 SCORES = [0.5 + i / 100 for i in range(12)]
@@ -13,11 +14,13 @@ SCORES = [0.5 + i / 100 for i in range(12)]
 def trusting(make):
     """Make a search and return it as its result is, with posterior means of ours."""
 
-    def result(means, *, full=None, scores=SCORES, **changes):
+    def result(means, *, full=None, scores=SCORES, is_finished=True, **changes):
         made = make(**changes)
         made.trained(scores)
         if full is not None:
             made.promoted(full)
+        if is_finished:
+            made.ladder.fulls.record("stopped", ALL_DONE)
         found = made.result()
         return replace(found, trusted={i: means.get(i, score - 0.01) for i, score in enumerate(scores)})
 
@@ -59,7 +62,7 @@ def test_what_went_up_a_rung_and_no_further_is_explained_after_that_rung(trustin
     left = next(trial.root for trial in result.levels["r3"] if trial.root not in best)
     told = recommendation(replace(result, trusted={**result.trusted, left: 0.99}))
     assert f"trial {left}, {result.trials[left].candidate.spec.id}, has the highest posterior mean, 99.00 %" in told
-    assert "; it was not promoted after 3 epochs: the posterior mean decides, which discounts luck" in told
+    assert "; it went up to 3 epochs and no further: the posterior mean after those decides" in told
 
 
 def test_who_ties_with_the_winner_is_not_said_to_lose(trusting):
@@ -69,25 +72,39 @@ def test_who_ties_with_the_winner_is_not_said_to_lose(trusting):
 
 def test_several_that_scored_highest_are_counted(trusting):
     result = trusting({}, scores=[0.5, 0.6, 0.7, 0.7, 0.7, 0.6, 0.5])
-    assert "scored highest, 70.00 % (like 2 more)" in recommendation(result)
+    assert "scored highest, 70.00 % (2 others scored as much)" in recommendation(result)
 
 
 def test_before_promotion_is_decided_nobody_is_said_to_be_left_out(trusting):
-    told = recommendation(trusting({3: 0.9}))
+    told = recommendation(trusting({3: 0.9}, is_finished=False))
     assert "promoted" not in told
     assert "full training" not in told
 
 
 def test_a_promoted_network_whose_full_training_failed_is_not_said_to_be_left_out(trusting):
     told = recommendation(trusting({}, full=lambda one: None if one.attrs["parent"] == 11 else 0.8))
-    assert told.endswith("61.00 %; its full training has not finished")
+    assert told.endswith("61.00 %; its full training failed")
+
+
+def test_one_whose_training_of_a_higher_rung_failed_is_not_said_to_be_left_out(trusting):
+    fails = lambda one: None if one.attrs["parent"] == 11 else 0.8  # noqa: E731
+    told = recommendation(trusting({}, full=fails, proxy__rungs=[1, 3]))
+    assert told.endswith("61.00 %; its training of 3 epochs failed")
+
+
+def test_of_a_trial_that_came_after_the_decision_nothing_is_said(trusting):
+    result = trusting({}, full=lambda one: 0.8, is_finished=False)
+    later = replace(result.trials[0], number=12, score=0.9)
+    levels = {**result.levels, "r3": [*result.trials, later]}
+    told = recommendation(replace(result, levels=levels, trusted={**result.trusted, 12: 0.9}))
+    assert told.endswith("has the highest posterior mean, 90.00 %, and scored highest, 90.00 %")
 
 
 def test_few_short_trainings_have_no_posterior_mean(make):
     made = make()
     made.trained([0.5, 0.7, 0.6])
     told = recommendation(made.result())
-    assert told.endswith("scored highest, 70.00 %; fewer than 6 have no posterior mean")
+    assert told.endswith("scored highest, 70.00 %; no posterior mean: that takes 6 short trainings")
     assert [trial.number for trial in recommended(made.result())] == [1, 1]
 
 

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from small_studies import first, train
@@ -16,7 +17,7 @@ from budgetnas.outcome.result import open_result, read_result
 from budgetnas.outcome.rewrite import rewrite
 from budgetnas.outcome.runs import read_run
 from budgetnas.outcome.setup import read_setup
-from budgetnas.outcome.told import as_json, headline, tables
+from budgetnas.outcome.told import as_json, headline, report_facts, tables
 from budgetnas.outcome.under import under_caps
 from budgetnas.outcome.write import write_reports
 from budgetnas.pipeline.stages import Wanted
@@ -136,6 +137,15 @@ def test_a_report_is_made_again_byte_for_byte(made, tmp_path):
         assert rewrite(str(folder)).read_bytes() == first
     finally:
         folder.rename(tmp_path)
+
+
+def test_what_pei_et_al_report_on_cifar10_is_shown_on_cifar10_alone(make):
+    result = make().result()
+    assert report_facts(result).references == ()
+    study = result.setup.study
+    for dataset, number in (("cifar10", 6), ("own/cifar10", 0), ("cifar100", 0)):
+        setup = replace(result.setup, study=replace(study, data=replace(study.data, dataset=dataset)))
+        assert len(report_facts(replace(result, setup=setup)).references) == number
 
 
 @pytest.mark.parametrize(("blocks", "width"), [((2, 2), 64), ((1,), 44)], ids=["params", "MACs"])

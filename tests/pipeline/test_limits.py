@@ -66,7 +66,7 @@ def test_a_search_with_everything_has_nothing_to_say(enough):
         ({"evidence__controls": False}, "no verdict", "--set evidence.controls=true"),
         ({"evidence__control_repeats": 1}, "no interval", "and 2 are needed for an interval"),
         ({"evidence__control_networks": ("resnet18",)}, "no verdict", "no control fits the caps"),
-        ({"search__trials": 10}, "few trials", "with 10, nothing that thompson learns from: its first 10 proposals"),
+        ({"search__trials": 10}, "few trials", "with 10 trials, thompson learns from scores only after its first 10"),
     ],
 )
 def test_a_search_says_what_is_missing_and_how_to_have_it(enough, changes, name, said):
@@ -90,7 +90,13 @@ def test_three_trials_show_nearly_nothing(enough):
     found = dict(search_limits(with_(enough, **few)))
     assert list(found) == ["few trials", "no fidelity", "no spread", "no verdict"]
     assert found["few trials"].startswith(
-        "with 3, no posterior mean (6 are needed); no importance of dimensions (10 are needed); nothing that thompson"
+        "with 3 trials, no posterior mean (6 are needed); no estimate of which dimensions matter (10 are needed);"
     )
     assert found["no fidelity"].endswith(": --trials 10 or more, --set evidence.control_promotions=10")
     assert "random" not in dict(search_limits(with_(enough, **few, search__sampler="random")))["few trials"]
+
+
+def test_a_sampler_without_a_start_is_not_said_to_have_one_where_seeds_fill_the_trials():
+    few = {"search__trials": 3, "search__sampler": "random", "search__paper_models": True}
+    lines = dict(search_limits(prepared(budget__max_params="5M", **few)))
+    assert "random" not in lines["few trials"]

@@ -124,15 +124,17 @@ def test_neither_workers_nor_their_order_change_the_table(prepared, undisturbed,
     assert table(run(prepared, tmp_path / "study.db", FakeEngine(workers, seed=workers))) == undisturbed
 
 
-@pytest.mark.parametrize("sampler", ["evolution", "random", "tpe"])
-def test_every_sampler_gives_one_table_for_any_workers_and_stops(prepared, tmp_path, sampler):
+@pytest.mark.parametrize(
+    ("sampler", "workers", "stop", "then"), [("evolution", 2, 3, 3), ("random", 4, 11, 1), ("tpe", 2, 3, 3)]
+)
+def test_every_sampler_gives_one_table_for_any_workers_and_stops(prepared, tmp_path, sampler, workers, stop, then):
     fails = lambda task: "diverged" if task.seed % 7 == 0 else None  # noqa: E731
     one = table(run(prepared, tmp_path / "one.db", FakeEngine(1, fails=fails), sampler=sampler))
     assert [state for _, _, state, _ in one].count(TrialState.COMPLETE) == 24
     path = tmp_path / "two.db"
     with pytest.raises(KeyboardInterrupt):
-        run(prepared, path, FakeEngine(4, seed=4, fails=fails, stop_after=11), sampler=sampler)
-    assert table(run(prepared, path, FakeEngine(2, fails=fails), sampler=sampler)) == one
+        run(prepared, path, FakeEngine(workers, seed=4, fails=fails, stop_after=stop), sampler=sampler)
+    assert table(run(prepared, path, FakeEngine(then, fails=fails), sampler=sampler)) == one
 
 
 def test_the_plain_way_prunes_records_and_counts_what_is_over_the_budget(prepared, tmp_path):

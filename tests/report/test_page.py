@@ -145,8 +145,8 @@ def test_networks_to_be_tried_first_that_are_over_the_cap_have_no_row(facts, pag
     assert [trial.candidate.origin for trial in left_out] == ["model2"]
     rows = read(page.partition("All trials</h2>")[2].partition("</section>")[0]).tags
     assert sum(tag == "tr" for tag, _ in rows) == len(facts.trials)  # one of them is the head
-    assert "Those to be tried first that are over a cap stand in trials.csv." in page
-    assert "stand in trials.csv" not in report_page(replace(facts, trials=complete(facts)))
+    assert "Models that were to be tried first but are over a cap are in trials.csv only." in page
+    assert "in trials.csv only" not in report_page(replace(facts, trials=complete(facts)))
 
 
 def test_the_page_needs_nothing_from_outside(page):
