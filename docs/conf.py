@@ -47,10 +47,10 @@ import optuna
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget.cap import parse_cap, write_cap
 from budgetnas.budget.caps import Caps
-from budgetnas.complexity.counter import count
+from budgetnas.arch.counter import count
 from budgetnas.evidence.fidelity import kendall
 from budgetnas.evidence.welch import judge, welch
-from budgetnas.search.budget_sampler import BudgetSampler, suggest
+from budgetnas.samplers.budget_sampler import BudgetSampler, suggest
 from budgetnas.space.index import make_index
 from budgetnas.space.repair import repair
 from budgetnas.space.widths import fit

@@ -5,9 +5,9 @@ Count a network
 Exactly, layer by layer, without building it.
 """
 
+from budgetnas.arch.counter import count, ledger
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.complexity.counter import count, ledger
 
 spec = ResNetSpec.from_stages(blocks=[4, 5, 3, 0], widths=[64, 128, 250])
 cifar10 = DataShape(channels=3, height=32, width=32, classes=10)

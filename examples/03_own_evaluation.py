@@ -13,7 +13,7 @@ from sklearn.model_selection import train_test_split
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.models.build import build_model
-from budgetnas.search.budget_sampler import BudgetSampler, suggest
+from budgetnas.samplers.budget_sampler import BudgetSampler, suggest
 from budgetnas.space.resnet import ResNetSpace
 
 torch.set_num_threads(1)  # networks this small gain nothing from more

@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
-from budgetnas.search.budget_sampler import BudgetSampler, suggest
+from budgetnas.samplers.budget_sampler import BudgetSampler, suggest
 from budgetnas.space.index import make_index
 from budgetnas.space.protocol import Dimension, Space
 

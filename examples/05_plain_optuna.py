@@ -11,8 +11,8 @@ import optuna
 from optuna.samplers import TPESampler
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.search.budget_sampler import BudgetSampler, suggest
-from budgetnas.search.distributions import to_params
+from budgetnas.samplers.budget_sampler import BudgetSampler, suggest
+from budgetnas.samplers.parameters import to_params
 from budgetnas.space.resnet import ResNetSpace
 
 CAP = 300_000

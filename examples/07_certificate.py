@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from sklearn.datasets import load_digits
 
-from budgetnas.export.certificate import load_certificate
+from budgetnas.certificates.certificate import load_certificate
 
 # The command of the example before this one: where that has run, it only shows the result again.
 words = (

@@ -8,8 +8,8 @@ the flow and no more.
 """
 
 from budgetnas.config.study import load_study
-from budgetnas.pipeline.listener import Listener
 from budgetnas.pipeline.plan import Plan
+from budgetnas.pipeline.progress import Listener
 from budgetnas.pipeline.search import search
 
 

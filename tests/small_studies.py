@@ -6,10 +6,10 @@ from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.study import load_study
 from budgetnas.pipeline.ladder import make_ladder, ranges_of
 from budgetnas.pipeline.plan import Pace
+from budgetnas.pipeline.prepare import Prepared, prepare
 from budgetnas.pipeline.stages import Wanted
-from budgetnas.preparation.prepare import Prepared, prepare
-from budgetnas.records.trial import TrialState
 from budgetnas.storage.study import StudyStore
+from budgetnas.trials.trial import TrialState
 
 ATTRS = {"epochs": 1, "images": 10, "seconds": 0.5}
 

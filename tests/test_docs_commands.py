@@ -25,7 +25,7 @@ from budgetnas.cli.main import COMMANDS, main, make_parser
 from budgetnas.cli.studies import read_study_arguments
 from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.plan_lines import plan_lines, search_lines
-from budgetnas.preparation.prepare import prepare
+from budgetnas.pipeline.prepare import prepare
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "studies" / "README.md"]

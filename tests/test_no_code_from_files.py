@@ -17,7 +17,7 @@ CALLS = {"eval", "exec", "__import__", "os.system", "os.popen", "torch.hub.load"
 PLAIN = ("allow_pickle", False)
 NEEDED = {"np.load": PLAIN, "numpy.load": PLAIN, "torch.load": ("weights_only", True)}
 FORBIDDEN = {"allow_pickle": True, "weights_only": False, "shell": True}
-OURS = {("export/ledger.py", "exec")}  # text that was made there of checked numbers; no file is read
+OURS = {("certificates/ledger.py", "exec")}  # text that was made there of checked numbers; no file is read
 
 
 def name_of(node: ast.AST) -> str:

@@ -1,1 +1,1 @@
-"""Architectures: immutable specs that lower to one vocabulary of layers."""
+"""Architectures: immutable specs, the vocabulary of layers that they lower to, and exact counts of both."""

@@ -1,1 +1,1 @@
-"""The cap on trainable parameters, as people write it."""
+"""The cap as people write it, and the check of a network against it."""

@@ -22,10 +22,10 @@ def run(arguments: argparse.Namespace) -> None:
     """Print a row a cap."""
     import json
 
-    from budgetnas.cli.tables import open_console, show_notice, show_table
+    from budgetnas.cli.output import open_console, show_notice, show_table
     from budgetnas.config.models import read_cap
-    from budgetnas.outcome.result import open_result
-    from budgetnas.outcome.under import as_json, tiers_table, under_caps
+    from budgetnas.runs.caps import as_json, tiers_table, under_caps
+    from budgetnas.runs.result import open_result
 
     result = open_result(arguments.run, arguments.storage)
     setup = result.setup

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from budgetnas.cli.numbers import parse_list, whole_number
+from budgetnas.cli.options import parse_list, whole_number
 from budgetnas.cli.studies import add_study_arguments, carry_out, read_study_arguments
 from budgetnas.exceptions import UsageError
 
 if TYPE_CHECKING:
     from budgetnas.cli.console import Console
-    from budgetnas.outcome.calibration import Calibration
+    from budgetnas.runs.calibration import Calibration
 
 DESCRIPTION = (
     "Train random networks of the band by short trainings of several lengths and by a full one, and report "
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the calibration; return the exit status."""
     if arguments.networks is not None and not 2 <= arguments.networks <= 10**6:  # one network has no rank
         raise UsageError(f"`--networks` is {arguments.networks}, but must be from 2 to 1,000,000.")
-    from budgetnas.outcome.setup import CALIBRATION
+    from budgetnas.runs.settings import CALIBRATION
 
     lengths = None if arguments.lengths is None else sorted(parse_list(arguments.lengths, "--lengths"))
     keys = {"search.trials": arguments.networks, "proxy.rungs": lengths}
@@ -46,15 +46,15 @@ def run(arguments: argparse.Namespace) -> int:
     except UsageError as error:
         raise UsageError(str(error).replace("`proxy.rungs`", "`--lengths`") if lengths else str(error)) from error
 
-    from budgetnas.outcome.calibration import as_json
     from budgetnas.pipeline.calibrate import calibrate, plan_calibration
+    from budgetnas.runs.calibration import as_json
 
     return carry_out(arguments, asked, plan=plan_calibration, work=calibrate, show=show, as_json=as_json)
 
 
 def show(console: Console, result: Calibration) -> None:
     """Print what a calibration found."""
-    from budgetnas.outcome.calibration import PAGE, tables
+    from budgetnas.runs.calibration import PAGE, tables
 
     for table in tables(result):
         console.show_table(table)

@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from budgetnas.cli.tables import open_console, show_notice, show_table
-from budgetnas.data.doubts import doubts
-from budgetnas.outcome.costs import cost_table
-from budgetnas.pipeline.listener import Listener
+from budgetnas.cli.output import open_console, show_notice, show_table
+from budgetnas.data.load import doubts
 from budgetnas.pipeline.plan_lines import plan_lines, seed_lines, too_long
-from budgetnas.records.levels import in_words
-from budgetnas.records.numbers import write_time
-from budgetnas.records.table import Table
+from budgetnas.pipeline.progress import Listener
+from budgetnas.runs.costs import cost_table
+from budgetnas.text import Table, write_time
+from budgetnas.trials.levels import in_words
 
 if TYPE_CHECKING:
-    from budgetnas.pipeline.listener import Progress as Done
     from budgetnas.pipeline.plan import Plan
+    from budgetnas.pipeline.progress import Progress as Done
 
 LINE_SECONDS, QUIET_SECONDS = 10.0, 600.0  # between lines that tell news, and that only tell of life
 

@@ -7,16 +7,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from budgetnas.arch.counter import LedgerRow, count, ledger
 from budgetnas.arch.layers import Conv
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.cli.networks import add_network_arguments, is_named, named_network, typed_network
-from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_shape
-from budgetnas.complexity.counter import LedgerRow, count, ledger
+from budgetnas.cli.options import (
+    CAP_HELP,
+    add_network_arguments,
+    add_shape_arguments,
+    is_named,
+    named_network,
+    read_shape,
+    typed_network,
+)
+from budgetnas.config.known_networks import definition, difference
 from budgetnas.config.models import SHIPPED, NamedModel, load_models, paper_models, read_cap, shipped_models
-from budgetnas.config.namesakes import definition, difference
-from budgetnas.config.reader import locate
-from budgetnas.records.numbers import write_macs
+from budgetnas.config.toml import locate
+from budgetnas.text import write_macs
 
 DESCRIPTION = "Count parameters and MACs exactly: of one network, or of all models that a study file declares."
 EXAMPLE = "budgetnas count --blocks 4,5,3,0 --widths 64,128,250 --max-params 5e6"

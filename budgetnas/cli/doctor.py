@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from budgetnas.records.machine import Device, Machine
+    from budgetnas.system import Accelerator, Machine
 
 DESCRIPTION = "Say what this machine has for a search and what to do about it. Exit status 1: no search can run."
 EXAMPLE = "budgetnas doctor"
@@ -27,8 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
     import json
     from dataclasses import asdict
 
-    from budgetnas.preparation.advice import advise
-    from budgetnas.preparation.machine import examine
+    from budgetnas.machine.advice import advise
+    from budgetnas.machine.gather import examine
 
     machine = examine(Path(arguments.out), Path(arguments.data_dir))
     advice = advise(machine)
@@ -64,7 +64,7 @@ def _lines(machine: Machine) -> Iterator[tuple[str, str]]:
     yield "runs", f"{machine.folder}: {machine.folder_error or 'can be written'}, {free}"
 
 
-def _device(device: Device, cores: int) -> str:
+def _device(device: Accelerator, cores: int) -> str:
     bf16 = {True: "native", False: "not native, so fp32", None: "unknown"}[device.bf16]
     told = f"{device.kind}: {device.name}"
     if device.kind == "cpu":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from budgetnas.cli.numbers import whole_number
+from budgetnas.cli.options import whole_number
 from budgetnas.cli.report import add_run_arguments
 from budgetnas.exceptions import UsageError
 
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     import json
 
-    from budgetnas.outcome.certify import export
+    from budgetnas.runs.certify import export
 
     lacks = export(
         arguments.run,

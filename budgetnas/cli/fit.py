@@ -5,14 +5,20 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from budgetnas.arch.counter import count
 from budgetnas.arch.spec import MAX_BLOCKS, MAX_WIDTH, DataShape, ResNetSpec
-from budgetnas.cli.networks import add_network_arguments, read_network
-from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_shape, read_whole
-from budgetnas.complexity.counter import count
+from budgetnas.cli.options import (
+    CAP_HELP,
+    add_network_arguments,
+    add_shape_arguments,
+    read_network,
+    read_shape,
+    read_whole,
+)
+from budgetnas.config.known_networks import difference, is_mistakable
 from budgetnas.config.models import read_cap
-from budgetnas.config.namesakes import difference, is_mistakable
 from budgetnas.exceptions import UsageError
-from budgetnas.records.numbers import write_macs
+from budgetnas.text import write_macs
 
 DESCRIPTION = "Scale the widths of a network, ratios kept as near as the step allows, until they fill a cap."
 EXAMPLE = "budgetnas fit --blocks 4,5,3,0 --widths 64,128,250 --max-params 5e6"

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from budgetnas.outcome.networks import Network
-    from budgetnas.outcome.runs import Run
-    from budgetnas.records.table import Table
+    from budgetnas.runs.listing import Run
+    from budgetnas.runs.networks import Network
+    from budgetnas.text import Table
 
 DESCRIPTION = (
     "List the runs of a folder, newest first: state, trainings done of asked, the best; of one run also its networks, "
@@ -32,8 +32,8 @@ def run(arguments: argparse.Namespace) -> None:
     import json
     from dataclasses import asdict
 
-    from budgetnas.outcome.networks import read_networks
-    from budgetnas.outcome.runs import find_runs, is_run
+    from budgetnas.runs.listing import find_runs, is_run
+    from budgetnas.runs.networks import read_networks
 
     folder = Path(arguments.folder)
     found = find_runs(folder)
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
         print(json.dumps(content, indent=2))
         return
 
-    from budgetnas.cli.tables import open_console, show_table
+    from budgetnas.cli.output import open_console, show_table
 
     console = open_console()
     if found:
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _table(folder: str, found: list[Run]) -> Table:
     from budgetnas.evidence.accuracy import BRACKETS
-    from budgetnas.records.table import Table
+    from budgetnas.text import Table
 
     return Table(
         title=f"Runs in {folder}",
@@ -88,7 +88,7 @@ def _row(one: Run) -> tuple[str, ...]:
 
 def _notes(one: Run) -> list[str]:
     """Say what a row has no room for."""
-    from budgetnas.outcome.best import AFTER_FULL, AFTER_LAST
+    from budgetnas.runs.best import AFTER_FULL, AFTER_LAST
 
     told = [(one.process and "running by process", one.process), (one.why and "unreadable:", one.why)]
     if one.score_of not in (None, AFTER_FULL, AFTER_LAST):
@@ -97,9 +97,8 @@ def _notes(one: Run) -> list[str]:
 
 
 def _networks_table(folder: str, networks: list[Network], images: int | None) -> Table:
-    from budgetnas.records.levels import CONTROLS, FULL, in_order, length_in_words
-    from budgetnas.records.numbers import write_macs
-    from budgetnas.records.table import Table
+    from budgetnas.text import Table, write_macs
+    from budgetnas.trials.levels import CONTROLS, FULL, in_order, length_in_words
 
     levels = in_order({level for one in networks for level in one.scores})
     notes = [note for one in networks for note in _trainings_notes(one)]
@@ -125,7 +124,7 @@ def _scores(scores: list[float] | None, images: int | None) -> str:
     from statistics import mean, stdev
 
     from budgetnas.evidence.accuracy import Accuracy
-    from budgetnas.records.numbers import write_percent
+    from budgetnas.text import write_percent
 
     if not scores:
         return ""
@@ -136,14 +135,14 @@ def _scores(scores: list[float] | None, images: int | None) -> str:
 
 def _trainings_notes(one: Network) -> list[str]:
     """Say what is not finished: trainings under way, or to go on with, and those that failed."""
-    from budgetnas.records.levels import in_words
+    from budgetnas.trials.levels import in_words
 
     under_way = [f"{one.spec}: {in_words(level)} not finished yet" for level in dict.fromkeys(one.under_way)]
     return under_way + [f"{one.spec}: {in_words(level)} failed: {reason}" for level, reason in one.failed.items()]
 
 
 def _percent(share: float | None, interval: tuple[float, float] | None) -> str:
-    from budgetnas.records.numbers import write_interval, write_percent
+    from budgetnas.text import write_interval, write_percent
 
     if share is None:
         return ""

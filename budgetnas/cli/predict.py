@@ -3,24 +3,86 @@
 from __future__ import annotations
 
 import argparse
+import csv
+import io
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from budgetnas.arch.spec import DataShape
-from budgetnas.cli.columns import Column, read_columns, to_csv
-from budgetnas.cli.numbers import whole_number
+from budgetnas.cli.options import whole_number
 from budgetnas.exceptions import StorageError, UsageError
-from budgetnas.records.numbers import plural
-from budgetnas.records.text import printable
+from budgetnas.text import plural, printable
 
 if TYPE_CHECKING:
-    from budgetnas.export.predict import Prediction
-    from budgetnas.outcome.runs import Run
+    from budgetnas.certificates.predict import Prediction
+    from budgetnas.runs.listing import Run
+
+
+FIELDS = ("id", "label", "class", "share")  # of a row; where an image has several, also its `rank`
+RANK = "rank"
+_EXAMPLE = "`ID,Labels` for id and label, `id,label=class` for names of classes"
+
+
+class Column(NamedTuple):
+    """A column: what it is called, and the field that it holds."""
+
+    name: str
+    field: str
+
+
+def read_columns(text: str | None, *, top: int) -> list[Column]:
+    """Read `--columns`: names in the order of `FIELDS`, except that NAME=FIELD, or the name of a field, has that field.
+
+    Args:
+        text: as it was typed; None for all fields under their own names.
+        top: rows an image; a rank tells several apart.
+
+    Raises:
+        UsageError: there are too many, one has no name or an unknown field, or two hold the same field.
+    """
+    known = (*FIELDS, RANK)
+    if text is None:
+        return [Column(name, name) for name in (FIELDS if top == 1 else (FIELDS[0], RANK, *FIELDS[1:]))]
+    columns: list[Column] = []
+    for place, word in enumerate(text.split(",")):
+        name, equals, field = (part.strip() for part in word.partition("="))
+        if not equals:
+            field = name.lower() if name.lower() in known else FIELDS[min(place, len(FIELDS) - 1)]
+        if not name or field not in known:
+            raise UsageError(
+                f"`--columns` is {text[:80]!r}, but must be names with commas, or NAME=FIELD with a field of "
+                f"{', '.join(known)}: {_EXAMPLE}."
+            )
+        columns.append(Column(name, field))
+    if top > 1 and RANK not in {column.field for column in columns}:
+        raise UsageError(
+            f"`--columns` is {text[:80]!r}, but --top {top} writes {top} rows an image: add {RANK} to tell them apart."
+        )
+    twice = next((column for i, column in enumerate(columns) if column.field in {c.field for c in columns[:i]}), None)
+    if twice:
+        raise UsageError(
+            f"`--columns` is {text[:80]!r}, but {twice.name!r} would hold {twice.field} again: write NAME=FIELD "
+            f"({_EXAMPLE})."
+        )
+    return columns
+
+
+def to_csv(predictions: Iterable[Prediction], columns: Sequence[Column]) -> str:
+    """Return predictions as CSV: a head, then a row an image, or one each of its most likely classes, best first."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([column.name for column in columns])
+    for one in predictions:
+        for rank, (label, name, share) in enumerate(one.classes, 1):
+            row = {"id": one.image.id, RANK: rank, "label": label, "class": name, "share": f"{share:.6f}"}
+            writer.writerow([row[column.field] for column in columns])
+    return text.getvalue()
+
 
 DESCRIPTION = (
     "Classify images by the network of a run: image files, folders of them with the folders inside, .npz files (uint8 "
@@ -51,10 +113,9 @@ def run(arguments: argparse.Namespace) -> int:
     columns = _columns(arguments, top)
     folder = _certificate(Path(arguments.folder))
 
-    from budgetnas.export.certificate import load_certificate
-    from budgetnas.export.inputs import find_inputs
-    from budgetnas.export.predict import predict
-    from budgetnas.export.reading import was_resized
+    from budgetnas.certificates.certificate import load_certificate
+    from budgetnas.certificates.inputs import find_inputs
+    from budgetnas.certificates.predict import predict, was_resized
 
     model, arch = load_certificate(folder)
     if arguments.top is not None and top > len(arch["classes"]):
@@ -126,14 +187,14 @@ def _certificate(path: Path) -> Path:
     Raises:
         StorageError: a run has none; says what to do.
     """
-    from budgetnas.export.manifest import BEST, MANIFEST
+    from budgetnas.certificates.manifest import BEST, MANIFEST
 
     with suppress(OSError):  # too long for a path, for one: reading it says so
         for folder in (path, path / BEST):
             if (folder / MANIFEST).exists():
                 return folder
 
-        from budgetnas.outcome.runs import is_run, read_run
+        from budgetnas.runs.listing import is_run, read_run
 
         if is_run(path):
             raise StorageError(f"`{path}` has no network to predict with{_instead(read_run(path), path)}")

@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Write the files and say where they are."""
     import json
 
-    from budgetnas.outcome.rewrite import rewrite
+    from budgetnas.runs.files import rewrite
 
     page = rewrite(arguments.run, arguments.storage)
     beside = sorted(path.name for path in page.parent.iterdir() if path.suffix in SUFFIXES)

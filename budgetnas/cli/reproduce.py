@@ -6,15 +6,15 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from budgetnas.cli.numbers import whole_number
+from budgetnas.cli.options import whole_number
 from budgetnas.cli.trainings import add_training_arguments, carry_out, data_lines, print_table, read_wishes
 from budgetnas.config.models import CIFAR10, NamedModel, paper_models, squeezed
 from budgetnas.exceptions import UsageError
-from budgetnas.records.numbers import plural
+from budgetnas.text import plural
 
 if TYPE_CHECKING:
-    from budgetnas.jobs.job import Job
-    from budgetnas.jobs.summary import Row
+    from budgetnas.pipeline.declare import Job
+    from budgetnas.pipeline.training_summary import Row
 
 DESCRIPTION = (
     "Train models 1-5 of Pei et al. on all training images, watching the test set after every epoch as they did: on "
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     models = _chosen(arguments.models)
     wishes = read_wishes(arguments, name=arguments.name)
 
-    from budgetnas.jobs.declare import reproduce_job
+    from budgetnas.pipeline.declare import reproduce_job
 
     job = reproduce_job(models, wishes, recipe=RECIPE, other_recipe=OTHER_RECIPE, dataset=CIFAR10)
     head = [

@@ -1,11 +1,46 @@
-"""`budgetnas search`: the main job."""
+"""`budgetnas search`: the main job, and its result printed."""
 
 from __future__ import annotations
 
 import argparse
 
-from budgetnas.cli.numbers import whole_number
+from budgetnas.cli.console import Console
+from budgetnas.cli.options import whole_number
 from budgetnas.cli.studies import add_study_arguments, carry_out, read_study_arguments
+from budgetnas.runs.headline import headline, remarks
+from budgetnas.runs.recommended import recommendation
+from budgetnas.runs.result import SearchResult
+from budgetnas.runs.summary import tables, warnings
+from budgetnas.runs.verdict import compare, verdict
+
+
+def show(console: Console, result: SearchResult) -> None:
+    """Print a search as far as it is."""
+    counts, folder = result.counts(), result.folder
+    console.told(
+        f"{counts['counted']} counted, {counts['pruned']} pruned over the cap, {counts['trained']} trained"
+        + (f", {counts['failed']} failed" if counts["failed"] else "")
+        + f"; ended because {result.stopped}."
+    )
+    for notice in result.notices():
+        console.told(f"NOTE: {notice}")
+    if result.trusted:
+        console.told(f"by short trainings: {recommendation(result)}")
+    for table in tables(result).values():
+        console.show_table(table)
+    for line in (headline(result), *remarks(result)):
+        console.told(line)
+    console.told(f"verdict    {verdict(result, compare(result))}")
+    console.warned(warnings(result))
+    if result.setup.data.notice:
+        console.noticed(result.setup.data.notice)
+    console.told(f"test set   read {result.looked()}")
+    console.told(f"report     {folder / 'report.html'}")
+    if result.winner:
+        console.told(f"network    {folder / 'best'}")
+    storage = result.setup.study.output.storage
+    console.told(f"dashboard  budgetnas dashboard {folder}" + (f" --storage {storage}" if storage else ""))
+
 
 DESCRIPTION = (
     "Search for the most accurate network under a cap. The same command resumes a stopped search; what it does not "
@@ -30,8 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the search; return the exit status."""
     asked = read_study_arguments(arguments, {"search.paper_models": False if arguments.no_paper_models else None})
 
-    from budgetnas.cli.found import show
-    from budgetnas.outcome.told import as_json
+    from budgetnas.cli.search import show
     from budgetnas.pipeline.search import dry_run, search
+    from budgetnas.runs.summary import as_json
 
     return carry_out(arguments, asked, plan=dry_run, work=search, show=show, as_json=as_json)

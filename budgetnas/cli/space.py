@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from budgetnas.cli.shape import CAP_HELP, add_shape_arguments, read_shape
-from budgetnas.records.numbers import write_macs
+from budgetnas.cli.options import CAP_HELP, add_shape_arguments, read_shape
+from budgetnas.text import write_macs
 
 if TYPE_CHECKING:
     from budgetnas.space.atlas import Atlas
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
     index = make_index(space, max_macs=max_macs)
     atlas = make_atlas(index, cap, max_macs=max_macs)
     if arguments.html:
-        from budgetnas.report.atlas import atlas_page
+        from budgetnas.reports.atlas import atlas_page
         from budgetnas.storage.files import write_text
 
         write_text(Path(arguments.html), atlas_page(atlas))

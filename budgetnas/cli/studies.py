@@ -9,9 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from budgetnas.cli.data import add_data_arguments
-from budgetnas.cli.keys import KEYS
-from budgetnas.cli.numbers import number, whole_number
+from budgetnas.cli.options import KEYS, add_data_arguments, number, whole_number
 from budgetnas.cli.signals import Interruptions, status_of
 
 if TYPE_CHECKING:
@@ -91,10 +89,10 @@ def read_study_arguments(
         UsageError: a key is unknown, or a value breaks its rule.
         StorageError: the run was made by another version of this program.
     """
-    from budgetnas.config.reader import build
     from budgetnas.config.recorded import over
     from budgetnas.config.study import StudyConfig, named_keys
-    from budgetnas.preparation.addressed import find_recorded
+    from budgetnas.config.toml import build
+    from budgetnas.pipeline.address import find_recorded
 
     own = own or {}
     options = {key: getattr(arguments, option, None) for option, key in KEYS.items()}

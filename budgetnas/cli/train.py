@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from budgetnas.cli.networks import add_network_arguments, read_network
-from budgetnas.cli.numbers import whole_number
+from budgetnas.cli.options import add_network_arguments, read_network, whole_number
 from budgetnas.cli.trainings import add_training_arguments, carry_out, data_lines, print_table, read_wishes
-from budgetnas.config.namesakes import difference, is_mistakable
-from budgetnas.records.numbers import plural, write_macs
+from budgetnas.config.known_networks import difference, is_mistakable
+from budgetnas.text import plural, write_macs
 
 if TYPE_CHECKING:
-    from budgetnas.jobs.job import Job
-    from budgetnas.jobs.summary import Row
+    from budgetnas.pipeline.declare import Job
+    from budgetnas.pipeline.training_summary import Row
 
 DESCRIPTION = (
     "Train one network on the train split, scored on validation after every epoch and tested once at its end. The same "
@@ -36,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     spec = model.spec
     wishes = read_wishes(arguments, name=arguments.name or f"train-{spec.id}-s{arguments.seed or 0}")
 
-    from budgetnas.jobs.declare import train_job
+    from budgetnas.pipeline.declare import train_job
 
     job = train_job(spec, wishes, recipe=RECIPE, dataset=DATASET)
     candidate, data = job.runs[0].candidate, job.data

@@ -9,21 +9,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from budgetnas.cli.data import add_data_arguments, read_data
-from budgetnas.cli.numbers import number, whole_number
+from budgetnas.cli.options import add_data_arguments, number, read_data, whole_number
 from budgetnas.cli.signals import Interruptions, status_of
 from budgetnas.exceptions import UsageError
-from budgetnas.records.numbers import plural
-from budgetnas.records.table import Table, trimmed
+from budgetnas.text import Table, plural, trimmed
 
 if TYPE_CHECKING:
     from budgetnas.data.dataset import Dataset
-    from budgetnas.jobs.declare import Wishes
-    from budgetnas.jobs.job import Job
-    from budgetnas.jobs.run import Measured
-    from budgetnas.jobs.summary import Row
-    from budgetnas.records.engine import EpochReport
-    from budgetnas.records.trial import Trial
+    from budgetnas.engine.protocol import EpochReport
+    from budgetnas.pipeline.declare import Job, Wishes
+    from budgetnas.pipeline.train import Measured
+    from budgetnas.pipeline.training_summary import Row
+    from budgetnas.trials.trial import Trial
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
@@ -53,7 +50,7 @@ def read_wishes(arguments: argparse.Namespace, *, name: str) -> Wishes:
         UsageError: a value breaks its rule.
     """
     from budgetnas.config.study import OutputConfig
-    from budgetnas.jobs.declare import Wishes
+    from budgetnas.pipeline.declare import Wishes
 
     for option, low, high in (
         ("epochs", 1, 100_000),
@@ -100,8 +97,8 @@ def carry_out(
 
     from dataclasses import asdict
 
-    from budgetnas.jobs.run import run_job
-    from budgetnas.jobs.summary import rows, warnings, write_tables
+    from budgetnas.pipeline.train import run_job
+    from budgetnas.pipeline.training_summary import rows, warnings, write_tables
 
     out = sys.stderr if as_json else sys.stdout
 
@@ -157,7 +154,7 @@ def epoch_line(job: Job, trial: Trial, report: EpochReport) -> str:
 
 def data_lines(data: Dataset) -> list[str]:
     """Say how a data set was read, and what its owner must know of any result on it."""
-    from budgetnas.data.doubts import doubts
+    from budgetnas.data.load import doubts
 
     read = [f"read: {'; '.join(data.notes)}"] if data.notes else []
     return read + [f"NOTE: {line}" for line in (data.traits.notice, *doubts(data)) if line]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from budgetnas.cli.data import add_data_arguments, read_data
+from budgetnas.cli.options import add_data_arguments, read_data
 from budgetnas.exceptions import UsageError
-from budgetnas.records.text import printable
+from budgetnas.text import printable
 
 DESCRIPTION = (
     "Check a certificate: hashes, counts, cap, source, weights, ONNX, and with --dataset its test accuracy, on images "
@@ -30,8 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
     import json
     from dataclasses import asdict
 
-    from budgetnas.export.reading import load_as_trained
-    from budgetnas.export.verify import verify
+    from budgetnas.certificates.predict import load_as_trained
+    from budgetnas.certificates.verify import verify
 
     folder, named = Path(arguments.folder), read_data(arguments)
     if not {*named} <= {"dir"} and "dataset" not in named:

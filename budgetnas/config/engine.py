@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from budgetnas.config.reader import within
+from budgetnas.config.toml import within
 from budgetnas.exceptions import UsageError
 
 

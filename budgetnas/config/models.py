@@ -6,12 +6,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget.cap import parse_cap
-from budgetnas.complexity.counter import count
-from budgetnas.config.namesakes import Namesake
-from budgetnas.config.other_networks import about
-from budgetnas.config.reader import build, read_toml, shipped
+from budgetnas.config.known_networks import Namesake, about
+from budgetnas.config.toml import build, read_toml, shipped
 from budgetnas.exceptions import UsageError
 
 SHIPPED = ("paper", "classics")

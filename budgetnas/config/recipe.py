@@ -6,9 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from budgetnas.config.before import recipe_then, younger
-from budgetnas.config.reader import build, is_toml, locate, read_toml
-from budgetnas.config.writer import write_toml
+from budgetnas.config.recorded import recipe_then, younger
+from budgetnas.config.toml import build, is_toml, locate, read_toml, write_toml
 from budgetnas.exceptions import UsageError
 
 FEWEST_STEPS = 16

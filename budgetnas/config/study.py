@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
 from budgetnas.budget.cap import parse_cap, write_cap
-from budgetnas.complexity.counter import count
 from budgetnas.config.engine import EngineConfig, RayConfig
 from budgetnas.config.models import NamedModel, find_model, model_names, paper_models, read_cap
-from budgetnas.config.reader import Table, build, locate, read_value, shorten, within
 from budgetnas.config.recorded import read_study_table
+from budgetnas.config.toml import Table, build, locate, read_value, shorten, within
 from budgetnas.exceptions import UsageError
 from budgetnas.space.resnet import ResNetSpace
 

@@ -1,7 +1,8 @@
-"""What images, labels and names of classes must be as arrays, and the likely way out where they are something else."""
+"""The checks of images, labels and class names as arrays: shapes, types, memory, and the likely fix where one fails."""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from math import isqrt
 from pathlib import Path
@@ -12,7 +13,33 @@ import numpy.typing as npt
 
 from budgetnas.data.dataset import Images, Labels
 from budgetnas.exceptions import DataError
-from budgetnas.records.text import listed
+from budgetnas.system import memory
+from budgetnas.text import listed
+
+_COPIES = 2
+
+
+def available_bytes() -> int:
+    """Return the memory that new allocations can have, as the system estimates it, within a container's limit."""
+    known = memory()
+    if known is not None:
+        return known[1]
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def check_fits(size: int, source: str) -> None:
+    """Refuse a data set of `size` bytes that would not fit, before any of it is read.
+
+    Raises:
+        DataError: twice its size (one copy is read, one split) exceeds the available memory.
+    """
+    free = available_bytes()
+    if size * _COPIES > free:
+        raise DataError(
+            f"`{source}` needs {size * _COPIES / 2**30:,.1f} GiB in memory, but {free / 2**30:,.1f} GiB are free: "
+            "use smaller images or fewer of them."
+        )
+
 
 Array = npt.NDArray[Any]
 MOST_CHANNELS = 16

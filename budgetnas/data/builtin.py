@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from budgetnas.data.dataset import RawData, Split, Traits
-from budgetnas.data.split import choose, hold_out
+from budgetnas.data.dataset import RawData, Split, Traits, choose, hold_out
 
 DIGITS_NOTICE = "digits shows the flow: 1,797 images of 8x8 pixels. Its ranking says nothing about CIFAR-10."
 HARD_NOTICE = (

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from budgetnas.data.picture import SUFFIXES
 from budgetnas.exceptions import DataError
-from budgetnas.records.numbers import plural
-from budgetnas.records.text import listed
+from budgetnas.text import listed, plural
 
 # Folders that systems and tools leave behind, beside those that they hide by a leading dot.
 _LEFT_BEHIND = frozenset(

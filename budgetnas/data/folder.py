@@ -10,15 +10,14 @@ from typing import TypeVar
 
 import numpy as np
 
+from budgetnas.data.arrays import check_fits
 from budgetnas.data.dataset import VALIDATION, RawData, Split
 from budgetnas.data.files import left_out_line
 from budgetnas.data.layout import TEST, TRAIN, Layout, find_layout
-from budgetnas.data.memory import check_fits
 from budgetnas.data.npz import own_traits
 from budgetnas.data.picture import Header, Picture, PictureError, read_header, read_picture
 from budgetnas.exceptions import DataError
-from budgetnas.records.numbers import plural
-from budgetnas.records.text import MOST, listed
+from budgetnas.text import MOST, listed, plural
 
 Size = tuple[int, int]
 T = TypeVar("T")

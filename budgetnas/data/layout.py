@@ -11,8 +11,7 @@ from budgetnas.data.files import Found, find_images, is_image, list_folder
 from budgetnas.data.likely import folder_step, is_detection, split_step
 from budgetnas.data.picture import SUFFIXES
 from budgetnas.exceptions import DataError
-from budgetnas.records.numbers import plural
-from budgetnas.records.text import listed
+from budgetnas.text import listed, plural
 
 TRAIN, TEST = "train", "test"
 _SPLITS = frozenset({TRAIN, TEST, *VALIDATION})

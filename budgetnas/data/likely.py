@@ -7,8 +7,7 @@ from pathlib import Path
 
 from budgetnas.data.dataset import VALIDATION
 from budgetnas.data.files import find_images, is_image, list_folder
-from budgetnas.records.numbers import plural
-from budgetnas.records.text import listed
+from budgetnas.text import listed, plural
 
 SHARE = "give --test-share 0.2, which takes a fifth of each class as the test split"
 _FORM = "an image folder must have train/CLASS/* and test/CLASS/*"

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from budgetnas.data.arrays import check_range, read_classes, read_images, read_labels
+from budgetnas.data.arrays import check_fits, check_range, read_classes, read_images, read_labels
 from budgetnas.data.dataset import VALIDATION, RawData, Split, Traits
 from budgetnas.data.likely import SHARE, file_step, keys_step
-from budgetnas.data.memory import check_fits
 from budgetnas.exceptions import DataError
-from budgetnas.records.text import listed
+from budgetnas.text import listed
 
 CLASSES = "classes"
 FORM = "it must hold x_train, y_train, x_test, y_test; uint8 images NHWC or NHW, integer labels 0..C-1"

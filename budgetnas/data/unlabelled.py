@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from budgetnas.data.arrays import read_images
+from budgetnas.data.arrays import check_fits, read_images
 from budgetnas.data.dataset import Images
-from budgetnas.data.memory import check_fits
 from budgetnas.data.npz import END, read_array_header
 from budgetnas.exceptions import DataError
-from budgetnas.records.text import listed
+from budgetnas.text import listed
 
 KEYS, IDS = ("x_test", "x"), "ids"
 FORM = "it must hold uint8 images, NHWC or NHW, as x_test, as x, or as its only uint8 array; ids, if any, as ids"

@@ -1,1 +1,1 @@
-"""Where tasks run: processes on this machine."""
+"""Where tasks run: processes on this machine, or a Ray cluster."""

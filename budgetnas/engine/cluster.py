@@ -23,10 +23,8 @@ if {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ) or (Path.home() /
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from budgetnas.engine.attempt import RETRIES, attempt
-from budgetnas.engine.watch import Watch
+from budgetnas.engine.protocol import RETRIES, Broken, EpochReport, Event, Failed, Progressed, Watch, Work, attempt
 from budgetnas.exceptions import EngineError
-from budgetnas.records.engine import Broken, EpochReport, Event, Failed, Progressed, Work
 
 _REACH_SECONDS = 10.0
 _is_unsound = False  # whether a task of this worker process met what nobody foresaw

@@ -14,9 +14,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from budgetnas.engine.attempt import RETRIES, attempt
-from budgetnas.engine.watch import Watch
-from budgetnas.records.engine import Broken, EpochReport, Event, Failed, Progressed, Work
+from budgetnas.engine.protocol import RETRIES, Broken, EpochReport, Event, Failed, Progressed, Watch, Work, attempt
 
 # A forked driver could not use CUDA. Workers fork from a server that has imported torch and done nothing with it, so
 # that all but the first start at once. Elsewhere than on Linux, system libraries do not survive a fork.

@@ -1,4 +1,4 @@
-"""The share of images that a network gets right, with what other images and other seeds leave open."""
+"""The share of images that a network classifies correctly, its interval, and whether luck alone explains it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist, mean, stdev
 
+from scipy.stats import binom
+
 from budgetnas.evidence.estimate import LEVEL
 from budgetnas.exceptions import BudgetNASError
-from budgetnas.records.numbers import write_interval, write_percent
+from budgetnas.text import write_interval, write_percent
 
 BRACKETS = "In brackets: 95 % interval over the images (Wilson), of the mean where there are several seeds."
 Interval = tuple[float, float]
@@ -79,3 +81,20 @@ class Accuracy:
 
     def __str__(self) -> str:
         return self.write()
+
+
+RARE = 0.0005  # once in 2,000: a search has a hundred scores, and the answers for alike images are not independent
+
+
+def is_luck(right: int, images: int, *, chance: float) -> bool:
+    """Tell whether guesses are as often right by luck: a one-sided binomial test at the level `RARE`.
+
+    >>> is_luck(560, 5000, chance=0.1), is_luck(600, 5000, chance=0.1)
+    (True, False)
+
+    Args:
+        right: images that were right.
+        images: of the split.
+        chance: that one of them is right, in (0, 1].
+    """
+    return float(binom.sf(right - 1, images, chance)) > RARE

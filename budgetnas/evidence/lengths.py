@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from budgetnas.evidence.estimate import Estimate
 from budgetnas.evidence.fidelity import FEWEST_PAIRS, difference, kendall, tau
-from budgetnas.records.numbers import plural
+from budgetnas.text import plural
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

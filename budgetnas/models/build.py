@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
+from budgetnas.arch.counter import ledger
 from budgetnas.arch.layers import Act, Conv, GlobalPool, Layer, Linear, Norm, Residual
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.complexity.counter import ledger
 from budgetnas.exceptions import CountMismatchError
 from budgetnas.models.convolution import Convolution
 

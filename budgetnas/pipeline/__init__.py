@@ -1,1 +1,1 @@
-"""The driver: from a study file to a report, top to bottom."""
+"""The driver: prepare, plan, train, promote, report; for searches, calibrations and declared trainings."""

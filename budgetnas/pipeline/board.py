@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 
-from budgetnas.outcome.costs import cost_table
-from budgetnas.pipeline.listener import Listener, Progress
 from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.plan_lines import plan_lines
-from budgetnas.records.levels import in_words
-from budgetnas.records.numbers import write_percent, write_time
-from budgetnas.records.table import Table
-from budgetnas.report.notes import compose
+from budgetnas.pipeline.progress import Listener, Progress
+from budgetnas.reports.board import compose
+from budgetnas.runs.costs import cost_table
 from budgetnas.storage.dashboard import publish_note
 from budgetnas.storage.database import Storage
+from budgetnas.text import Table, write_percent, write_time
+from budgetnas.trials.levels import in_words
 
 EVERY_SECONDS = 30.0
 

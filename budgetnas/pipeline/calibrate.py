@@ -8,26 +8,25 @@ from dataclasses import replace
 from typing import Any
 
 from budgetnas.config.study import EvidenceConfig, StudyConfig
+from budgetnas.engine.protocol import Engine
 from budgetnas.exceptions import UsageError
-from budgetnas.outcome.calibration import Calibration, read_calibration, write_calibration
-from budgetnas.outcome.setup import CALIBRATION
+from budgetnas.pipeline.engines import connected, engine_of
 from budgetnas.pipeline.ladder import Ladder
-from budgetnas.pipeline.level import Level
-from budgetnas.pipeline.listener import Check, Everyone, Listener
-from budgetnas.pipeline.opened import opened, rehearsed
+from budgetnas.pipeline.open_run import opened, rehearsed
 from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.plan_lines import calibration_lines
-from budgetnas.pipeline.stages import ListedStage, Wanted, count_left, run_level
-from budgetnas.preparation.engines import connected, engine_of
-from budgetnas.preparation.prepare import Prepared, prepare
-from budgetnas.preparation.provenance import add_driver
-from budgetnas.records.engine import Engine
-from budgetnas.records.levels import FULL, rung_name
-from budgetnas.records.numbers import plural
-from budgetnas.records.streams import Use, generator
-from budgetnas.records.trial import Candidate
-from budgetnas.search.pool import row_keys
+from budgetnas.pipeline.prepare import Prepared, prepare
+from budgetnas.pipeline.progress import Check, Everyone, Listener
+from budgetnas.pipeline.provenance import add_driver
+from budgetnas.pipeline.stages import Level, ListedStage, Wanted, count_left, run_level
+from budgetnas.runs.calibration import Calibration, read_calibration, write_calibration
+from budgetnas.runs.settings import CALIBRATION
+from budgetnas.samplers.pool import row_keys
+from budgetnas.text import plural
 from budgetnas.training.device import Hardware
+from budgetnas.trials.levels import FULL, rung_name
+from budgetnas.trials.streams import Use, generator
+from budgetnas.trials.trial import Candidate
 
 _DRAWS, _MOST_DRAWS = 64, 200
 _Listed = tuple[Level, list[Wanted]]  # a level with its trainings

@@ -10,15 +10,15 @@ from budgetnas.config.models import find_model, paper_models
 from budgetnas.config.study import FOUND_CONTROLS
 from budgetnas.data.load import is_known
 from budgetnas.exceptions import InfeasibleBudgetError
-from budgetnas.outcome.worth import recorded_controls
+from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.stages import Wanted
-from budgetnas.preparation.prepare import Prepared
-from budgetnas.promotion.select import Finalist
-from budgetnas.records.levels import WINNER, complete
-from budgetnas.records.streams import Use, generator
-from budgetnas.records.trial import Candidate, Trial
+from budgetnas.runs.verdict import recorded_controls
 from budgetnas.space.widths import fit
 from budgetnas.storage.study import StudyStore
+from budgetnas.trials.levels import WINNER, complete
+from budgetnas.trials.selection import Finalist
+from budgetnas.trials.streams import Use, generator
+from budgetnas.trials.trial import Candidate, Trial
 
 THEIRS = "report"  # the stored word for the best model of Pei et al. that fits
 

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from budgetnas.pipeline.controls import controls
-from budgetnas.pipeline.level import Level
-from budgetnas.preparation.prepare import Prepared
-from budgetnas.records.levels import CONTROLS, FULL, rung_name
-from budgetnas.records.trial import Candidate
+from budgetnas.pipeline.prepare import Prepared
+from budgetnas.pipeline.stages import Level
 from budgetnas.storage.database import Storage
 from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.trials.levels import CONTROLS, FULL, rung_name
+from budgetnas.trials.trial import Candidate
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

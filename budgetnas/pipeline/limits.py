@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from budgetnas.evidence.fidelity import FEWEST_PAIRS
 from budgetnas.evidence.welch import FEWEST_REPEATS
-from budgetnas.outcome.under import FEWEST as FEWEST_NEAR
 from budgetnas.pipeline.controls import controls
-from budgetnas.pipeline.resume import expected_above
-from budgetnas.preparation.prepare import Prepared
-from budgetnas.records.numbers import plural
-from budgetnas.report.importance import FEWEST as FEWEST_IMPORTANT
-from budgetnas.search import evolution, thompson
-from budgetnas.search.surrogate import FEWEST as FEWEST_SCORES
+from budgetnas.pipeline.prepare import Prepared
+from budgetnas.pipeline.work_left import expected_above
+from budgetnas.reports.importance import FEWEST as FEWEST_IMPORTANT
+from budgetnas.runs.caps import FEWEST as FEWEST_NEAR
+from budgetnas.samplers import evolution, thompson
+from budgetnas.samplers.surrogate import FEWEST as FEWEST_SCORES
+from budgetnas.text import plural
 
 Lines = tuple[tuple[str, str], ...]
 _START = {"thompson": thompson.START, "evolution": evolution.START}

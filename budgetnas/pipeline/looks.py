@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from budgetnas.config.recipe import Recipe
+from budgetnas.engine.protocol import Engine, Failed, Finished
 from budgetnas.exceptions import BudgetNASError
-from budgetnas.records.engine import Engine, Failed, Finished
-from budgetnas.records.looks import Look, Looks, look_key
-from budgetnas.records.trial import Trial
 from budgetnas.storage.files import inside, read_bytes
 from budgetnas.storage.study import StudyStore
 from budgetnas.training.tasks import LookTask, Setting
+from budgetnas.trials.looks import Look, Looks, look_key
+from budgetnas.trials.trial import Trial
 
 
 def look(

@@ -10,15 +10,15 @@ from statistics import mean
 import numpy as np
 
 from budgetnas.arch.spec import ResNetSpec
+from budgetnas.engine.protocol import Engine, Failed, Finished
 from budgetnas.exceptions import BudgetNASError
-from budgetnas.outcome.costs import Cost
-from budgetnas.outcome.setup import CALIBRATION, SEARCH
-from budgetnas.pipeline.trials import Clock, end_of_level
-from budgetnas.preparation.length import length_notes
-from budgetnas.preparation.prepare import Prepared
-from budgetnas.records.engine import Engine, Failed, Finished
-from budgetnas.records.levels import CONTROLS, FULL, in_words, rung_name
+from budgetnas.pipeline.length import length_notes
+from budgetnas.pipeline.loop import Clock, end_of_level
+from budgetnas.pipeline.prepare import Prepared
+from budgetnas.runs.costs import Cost
+from budgetnas.runs.settings import CALIBRATION, SEARCH
 from budgetnas.training.tasks import STATE_SECONDS, Timed, TimeTask
+from budgetnas.trials.levels import CONTROLS, FULL, in_words, rung_name
 
 TIMED_NETWORKS = 8
 TIMED_STEPS = 2

@@ -1,27 +1,101 @@
-"""A plan in words, for the terminal and for the dashboard."""
+"""A plan in words, for the terminal and for the dashboard; and shorter alternatives where it is too long."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
+from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
-from budgetnas.complexity.counter import count
+from budgetnas.config.known_networks import definition, is_mistakable
 from budgetnas.config.models import find_model
-from budgetnas.config.namesakes import definition, is_mistakable
 from budgetnas.config.study import FOUND_CONTROLS, flatten
-from budgetnas.data.doubts import doubts
-from budgetnas.outcome.setup import CALIBRATION, SEARCH
-from budgetnas.outcome.tried import tried_first
+from budgetnas.data.load import doubts
 from budgetnas.pipeline.controls import controls
+from budgetnas.pipeline.describe import public
 from budgetnas.pipeline.limits import calibration_limits, search_limits
-from budgetnas.pipeline.shorter import LONGEST_SECONDS, bought, shorter
-from budgetnas.preparation.public import public
-from budgetnas.records.numbers import plural, write_macs, write_time
+from budgetnas.pipeline.loop import end_of_level
+from budgetnas.pipeline.plan import Plan, expected_costs
+from budgetnas.pipeline.prepare import Prepared
+from budgetnas.pipeline.work_left import expected
+from budgetnas.runs.settings import CALIBRATION, SEARCH
+from budgetnas.runs.summary import tried_first
+from budgetnas.text import plural, write_macs, write_time
+from budgetnas.trials.levels import FULL, in_words, rung_name
 
 if TYPE_CHECKING:
     from budgetnas.pipeline.plan import Plan
-    from budgetnas.preparation.prepare import Prepared
+    from budgetnas.pipeline.prepare import Prepared
+
+
+LONGEST_SECONDS = 48 * 3600
+_EPOCHS, _PROMOTED, _TRIALS, _SUBSETS = 30, 3, (40, 20), (1000, 200, 50)
+_HOURS = 24
+
+
+def bought(plan: Plan) -> list[tuple[str, int, int]]:
+    """Return what `--max-hours` buys: each level in words, its trainings that will start, and all of them."""
+    hours = plan.prepared.config.engine.max_hours
+    assert hours is not None
+    elapsed, found = 0.0, []
+    for cost in plan.costs:
+        end = end_of_level(3600 * hours, elapsed=elapsed, after=plan.seconds_after(cost.level))
+        each = plan.training_seconds(cost)
+        started = min(cost.trainings, ceil((end - elapsed) / each) * plan.prepared.workers)
+        elapsed += min(end - elapsed, each * ceil(started / plan.prepared.workers))
+        found.append((in_words(cost.level), started, cost.trainings))
+    return found
+
+
+def shorter(plan: Plan) -> tuple[str, float]:
+    """Return options that bring a plan below 48 hours, and the seconds that it then takes.
+
+    A study that has begun keeps what its numbers depend on, so its hours are all that can be less.
+    """
+    words, seconds = list[str](), plan.seconds
+    if not plan.is_resumed:
+        for option, changed, share in _fewer(plan):
+            words = [word for word in words if not word.startswith(f"{option.split()[0]} ")] + [option]
+            seconds = _seconds(plan, changed, share)
+            if seconds <= LONGEST_SECONDS:
+                return " ".join(words), seconds
+    return " ".join([*words, f"--max-hours {_HOURS}"]), 3600.0 * _HOURS
+
+
+def _fewer(plan: Plan) -> Iterator[tuple[str, Prepared, float]]:
+    """Yield options one after the other, each on top of those before, with the study and its share of the images."""
+    prepared = plan.prepared
+    is_calibration = plan.kind == CALIBRATION
+    if prepared.full_epochs > max(_EPOCHS, prepared.rungs[-1]):
+        config = prepared.config
+        prepared = replace(prepared, config=replace(config, full=replace(config.full, epochs=_EPOCHS)))
+        yield f"--full-epochs {_EPOCHS}", prepared, 1.0
+    if prepared.config.full.promote > _PROMOTED and not is_calibration:
+        config = prepared.config
+        prepared = replace(prepared, config=replace(config, full=replace(config.full, promote=_PROMOTED)))
+        yield f"--promote {_PROMOTED}", prepared, 1.0
+    for trials in _TRIALS:
+        config = prepared.config
+        if config.search.trials > trials:
+            prepared = replace(prepared, config=replace(config, search=replace(config.search, trials=trials)))
+            yield f"{'--networks' if is_calibration else '--trials'} {trials}", prepared, 1.0
+    data = prepared.data
+    images = len(data.train) + len(data.validation)
+    for subset in _SUBSETS:
+        if subset * len(data.classes) < images:
+            yield f"--subset {subset}", prepared, subset * len(data.classes) / images
+
+
+def _seconds(plan: Plan, changed: Prepared, share: float) -> float:
+    left = expected(changed)
+    if plan.kind == CALIBRATION:
+        number = changed.config.search.trials
+        left = {**dict.fromkeys(map(rung_name, changed.rungs), number), FULL: number * changed.config.full.repeats}
+    costs = expected_costs(changed, left, usual=plan.usual, large=plan.large, kind=plan.kind, share=share)
+    return replace(plan, prepared=changed, costs=costs).seconds
+
 
 LONG_SECONDS = 2 * 3600
 _SHORTER = {SEARCH: "--trials, --promote", CALIBRATION: "--networks"}  # options that make a study of a kind shorter

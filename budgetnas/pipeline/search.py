@@ -8,34 +8,29 @@ from functools import partial
 from pathlib import Path
 
 from budgetnas.config.study import StudyConfig
-from budgetnas.outcome.certify import certify
-from budgetnas.outcome.ended import CUT_OFF
-from budgetnas.outcome.publish import publish
-from budgetnas.outcome.result import SearchResult, read_result
-from budgetnas.outcome.setup import SEARCH
-from budgetnas.outcome.write import write_reports
+from budgetnas.engine.protocol import Engine, Work
 from budgetnas.pipeline.board import Board
 from budgetnas.pipeline.controls import record_controls, wanted_controls
+from budgetnas.pipeline.engines import connected, engine_of
 from budgetnas.pipeline.ladder import Ladder
-from budgetnas.pipeline.level import Level
-from budgetnas.pipeline.listener import Check, Everyone, Listener
 from budgetnas.pipeline.looks import look
-from budgetnas.pipeline.meter import Meter
-from budgetnas.pipeline.opened import opened, rehearsed
+from budgetnas.pipeline.open_run import opened, rehearsed
 from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.plan_lines import search_lines
-from budgetnas.pipeline.promotions import decide, wanted
-from budgetnas.pipeline.resume import is_done, why_stopped, work_left
-from budgetnas.pipeline.stages import ListedStage, ProxyStage, Wanted, run_level
-from budgetnas.pipeline.winner import choose
-from budgetnas.preparation.engines import connected, engine_of
-from budgetnas.preparation.prepare import Prepared, prepare
-from budgetnas.preparation.provenance import add_driver
-from budgetnas.records.engine import Engine, Work
-from budgetnas.records.levels import complete
-from budgetnas.search.samplers import Sampler, make_sampler
-from budgetnas.search.tiers import TieredSampler
+from budgetnas.pipeline.prepare import Prepared, prepare
+from budgetnas.pipeline.progress import Check, Everyone, Listener, Meter
+from budgetnas.pipeline.promote import choose, decide, wanted
+from budgetnas.pipeline.provenance import add_driver
+from budgetnas.pipeline.stages import Level, ListedStage, ProxyStage, Wanted, run_level
+from budgetnas.pipeline.work_left import is_done, why_stopped, work_left
+from budgetnas.runs.certify import certify
+from budgetnas.runs.files import publish, write_reports
+from budgetnas.runs.result import SearchResult, read_result
+from budgetnas.runs.settings import CUT_OFF, SEARCH
+from budgetnas.samplers.samplers import Sampler, make_sampler
+from budgetnas.samplers.tiers import TieredSampler
 from budgetnas.training.perform import perform
+from budgetnas.trials.levels import complete
 
 
 def dry_run(config: StudyConfig, listener: Listener) -> Plan:

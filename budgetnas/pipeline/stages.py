@@ -1,4 +1,4 @@
-"""The two kinds of stage of a search: one that asks a sampler for candidates, one whose trainings are decided on."""
+"""The stages of a search: levels with their tasks, filled by a sampler or by a list of trainings."""
 
 from __future__ import annotations
 
@@ -7,21 +7,63 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from budgetnas.pipeline.level import Level
-from budgetnas.pipeline.listener import Listener
-from budgetnas.pipeline.meter import Meter
+from budgetnas.config.recipe import Recipe
+from budgetnas.engine.protocol import Engine
+from budgetnas.pipeline.loop import Stage, run_stage
 from budgetnas.pipeline.plan import Plan
-from budgetnas.pipeline.trials import Stage, run_stage
-from budgetnas.preparation.prepare import Prepared
-from budgetnas.records.engine import Engine
-from budgetnas.records.levels import counted, key_of
-from budgetnas.records.streams import derived_seed
-from budgetnas.records.trial import Candidate, Trial, TrialState
-from budgetnas.search.history import history, is_ready
-from budgetnas.search.samplers import Sampler
+from budgetnas.pipeline.prepare import Prepared
+from budgetnas.pipeline.progress import Listener, Meter
+from budgetnas.samplers.history import history, is_ready
+from budgetnas.samplers.samplers import Sampler
 from budgetnas.storage.files import digest, write_bytes
 from budgetnas.storage.study import StudyStore
-from budgetnas.training.tasks import Trained, TrainTask
+from budgetnas.training.checkpoint import Checkpoints
+from budgetnas.training.tasks import STATE_SECONDS, Setting, Trained, TrainTask, whole
+from budgetnas.trials.levels import counted, key_of
+from budgetnas.trials.streams import derived_seed
+from budgetnas.trials.trial import Candidate, Trial, TrialState
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Level:
+    """One length of training, with its study.
+
+    Attributes:
+        name: of the level, and behind the run's name that of its study.
+        store: its study.
+        epochs: of each training.
+        recipe: of each training.
+        keeps_weights: whether weights are kept.
+        subset: images of each class that each training learns from; None for all.
+    """
+
+    name: str
+    store: StudyStore
+    epochs: int
+    recipe: Recipe
+    keeps_weights: bool
+    subset: int | None = None
+
+    def task(self, trial: Trial, setting: Setting, folder: Path) -> TrainTask:
+        """Return the training of a trial of this level, in the folder of a run."""
+        return TrainTask(
+            setting=setting,
+            spec=trial.candidate.spec,
+            recipe=self.recipe,
+            phases=whole(self.epochs),
+            seed=int(trial.attrs["seed"]),
+            keep_weights=self.keeps_weights,
+            subset=self.subset,
+            checkpoint=str(self._states(trial, folder).absolute()),
+            checkpoint_seconds=STATE_SECONDS,
+        )
+
+    def clear(self, trial: Trial, folder: Path) -> None:
+        """Remove the states that the training of a trial has left."""
+        Checkpoints(self._states(trial, folder)).clear()
+
+    def _states(self, trial: Trial, folder: Path) -> Path:
+        return folder / "states" / f"{self.name}-{trial.candidate.spec.id}-{trial.attrs['seed']:d}"
 
 
 class ProxyStage(Stage):

@@ -1,8 +1,4 @@
-"""What a search space is: named dimensions, and the exact cost of every point.
-
-A point is a row of whole numbers, one per dimension; points travel as int64 arrays [N, D]. Subclass `Space`, give
-`dimensions` and `params`, and every index, band, repair and sampler works on it.
-"""
+"""What a search space is: named dimensions, the exact cost of every point, and which points are neighbours."""
 
 from __future__ import annotations
 
@@ -152,3 +148,23 @@ def to_grid(space: Space, points: IntArray) -> IntArray:
         values = np.asarray(dimension.values, dtype=np.int64)
         moved[:, i] = values[np.abs(values[None, :] - points[:, i, None]).argmin(axis=1)]
     return space.canonical(moved)
+
+
+def neighbours(space: Space, point: IntArray) -> IntArray:
+    """Return the distinct members one step from `point` [D], without itself: [N, D].
+
+    For a point off the grid they are those of the nearest on it, and that one too.
+    """
+    start = to_grid(space, point[None])[0]
+    found = [start[None]]
+    for i, dimension in enumerate(space.dimensions):
+        values = np.asarray(dimension.values, dtype=np.int64)
+        if dimension.ordered:
+            rank = int(np.searchsorted(values, start[i]))
+            values = values[[near for near in (rank - 1, rank + 1) if 0 <= near < len(values)]]
+        points = np.tile(start, (len(values), 1))
+        points[:, i] = values
+        found.append(points)
+    members: IntArray = np.unique(space.canonical(np.concatenate(found)), axis=0)
+    others: IntArray = members[(members != point).any(axis=1)]
+    return others

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from budgetnas.arch import pools
+from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.complexity import pools
-from budgetnas.complexity.counter import count
 from budgetnas.exceptions import UsageError
 from budgetnas.space.chain import Chain
 from budgetnas.space.protocol import Dimension, Space

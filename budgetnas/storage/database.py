@@ -20,7 +20,7 @@ from sqlalchemy import create_engine, event, exc, inspect
 from sqlalchemy.engine import URL, make_url
 
 from budgetnas.exceptions import StorageError
-from budgetnas.records.levels import epochs_of
+from budgetnas.trials.levels import epochs_of
 
 optuna.logging.set_verbosity(logging.WARNING)
 _KNOWN = (

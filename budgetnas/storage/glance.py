@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from budgetnas.exceptions import StorageError
-from budgetnas.records.trial import Trial
 from budgetnas.storage.record import read_trial
+from budgetnas.trials.trial import Trial
 
 Study = tuple[Sequence[Trial], Mapping[str, Any]]
 _WAIT_SECONDS = 5.0

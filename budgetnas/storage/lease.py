@@ -1,23 +1,18 @@
-"""The lease of a study: one driver at a time, on whatever host, kept in the storage as a fact of the study itself.
-
-The fact names its owner and says when that was last heard; the owner beats every `BEAT_SECONDS`. Every change is a
-compare-and-swap: of drivers that start together one wins, and one that slept cannot take back what it has lost.
-
-An owner among the processes that we see is gone when it has ended. Any other is taken for dead when its last beat is
-more than `STALE_SECONDS` from our clock, before or after, and then none comes for two beats by our clock alone. Clocks
-need not agree: a wrong one delays a take-over, but who beats loses no study. Two hosts must not have one name.
-"""
+"""The lease of a study: one driver at a time, on any host, kept in the storage as a fact of the study itself."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import logging
+import os
 import secrets
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import optuna
 from optuna.storages import BaseStorage, RDBStorage
@@ -25,7 +20,77 @@ from sqlalchemy import column, exc, insert, table, update
 
 from budgetnas.exceptions import StorageError
 from budgetnas.storage.database import translated
-from budgetnas.storage.process import Process, this_process
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Process:
+    """A process, told from all others.
+
+    Attributes:
+        host: name of its host.
+        namespace: of its host's process numbers, since every container has its own; empty where there is one only.
+        pid: its number.
+        started: when it was started, in the words of its system; a later process of the same number has others.
+    """
+
+    host: str
+    namespace: str
+    pid: int
+    started: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+    @property
+    def is_near(self) -> bool:
+        """Whether it is, or was, among the processes that this one sees."""
+        return (self.host, self.namespace) == (os.uname().nodename, _namespace())
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether a near process is no more."""
+        started = _started(self.pid)
+        return started is None or (bool(started and self.started) and started != self.started)
+
+
+def this_process() -> Process:
+    """Return the process that asks."""
+    pid = os.getpid()
+    return Process(host=os.uname().nodename, namespace=_namespace(), pid=pid, started=_started(pid) or "")
+
+
+def _namespace() -> str:
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str | None:
+    """Return when a process was started, nothing where that is not told; None if it has ended."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass  # it is there, and another user's
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()  # a name may hold blanks and brackets
+    except OSError:
+        return _asked(pid)
+    return None if fields[0] == "Z" else fields[19]  # state, and start in clock ticks since boot: proc(5), 3 and 22
+
+
+def _asked(pid: int) -> str:
+    """Ask `ps`, where there is no /proc."""
+    try:
+        done = subprocess.run(
+            ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()
+
 
 LEASE = "lease"
 BEAT_SECONDS = 30.0

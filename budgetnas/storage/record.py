@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.config.before import origin_now
-from budgetnas.records.trial import Candidate, Trial, TrialState
+from budgetnas.config.recorded import origin_now
+from budgetnas.trials.trial import Candidate, Trial, TrialState
 
 _RECORD = "budgetnas"
 

@@ -15,9 +15,9 @@ from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.storages import BaseStorage
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.records.trial import Candidate, Trial, TrialState
 from budgetnas.storage.database import translated
 from budgetnas.storage.record import read_trial, write_candidate
+from budgetnas.trials.trial import Candidate, Trial, TrialState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,14 +1,15 @@
-"""Where a training runs, and at which precision."""
+"""Where a training runs and at which precision, and what torch finds on this machine."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 
 from budgetnas.exceptions import UsageError
-from budgetnas.records.system import cores
+from budgetnas.system import Accelerator, Torch, cores
 
 Device = Literal["cpu", "cuda", "mps"]
 
@@ -90,3 +91,30 @@ def find_hardware(wish: str) -> Hardware:
         gpus=torch.cuda.device_count() if device == "cuda" else int(device == "mps"),
         cores=cores(),
     )
+
+
+def survey() -> Torch:
+    """Ask torch for every device."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        gpus = [_gpu(number) for number in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+        if torch.backends.mps.is_available():
+            gpus.append(Accelerator(kind="mps", name="Apple GPU", bf16=_has_bf16("mps")))
+    notices = dict.fromkeys(" ".join(str(warning.message).split())[:300] for warning in caught)
+    return Torch(cpu_bf16=_has_bf16("cpu"), gpus=tuple(gpus), cuda=torch.version.cuda, notices=tuple(notices))
+
+
+def _gpu(number: int) -> Accelerator:
+    name, memory, free = f"GPU {number}", None, None
+    try:
+        name = f"GPU {number}, {torch.cuda.get_device_name(number)}"
+        free, memory = torch.cuda.mem_get_info(number)
+        with torch.cuda.device(number):
+            return Accelerator(kind="cuda", name=name, bf16=_has_bf16("cuda"), memory=memory, free=free)
+    except RuntimeError as error:  # taken by another process alone, or broken
+        warnings.warn(f"{name} does not answer: {error}", stacklevel=1)
+        return Accelerator(kind="cuda", name=name, bf16=None, memory=memory, free=free)
+
+
+def _has_bf16(device: str) -> bool:
+    return resolve_precision("auto", device) == "bf16"

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from budgetnas.data.dataset import Dataset, Split
-from budgetnas.data.split import subset
+from budgetnas.data.dataset import Dataset, Split, subset
 
 
 @lru_cache(maxsize=2)

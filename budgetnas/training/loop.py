@@ -15,12 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.data.dataset import Dataset
-from budgetnas.data.statistics import normalisation
+from budgetnas.data.dataset import Dataset, normalisation
+from budgetnas.engine.protocol import EpochReport
 from budgetnas.exceptions import DivergenceError
 from budgetnas.models.build import build_model
 from budgetnas.models.weights import pack
-from budgetnas.records.engine import EpochReport
 from budgetnas.training.augment import Augmenter, Feed
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.device import resolve_precision

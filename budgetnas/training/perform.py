@@ -8,19 +8,18 @@ from dataclasses import replace
 
 import torch
 
-from budgetnas.data.dataset import Dataset
+from budgetnas.data.dataset import Dataset, normalisation
 from budgetnas.data.load import load_dataset
-from budgetnas.data.statistics import normalisation
+from budgetnas.engine.protocol import EpochReport
 from budgetnas.exceptions import BrokenDeviceError, DataError, TrainingError
 from budgetnas.models.build import build_model
 from budgetnas.models.weights import unpack
-from budgetnas.records.engine import EpochReport
-from budgetnas.records.looks import Look
 from budgetnas.training.device import is_broken
 from budgetnas.training.images import Normaliser, to_device
 from budgetnas.training.loop import time_steps, train
 from budgetnas.training.score import Scorer
 from budgetnas.training.tasks import LookTask, Paused, Setting, Timed, TimeTask, Trained, TrainTask
+from budgetnas.trials.looks import Look
 
 Task = TrainTask | LookTask | TimeTask
 

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.config.before import as_then
 from budgetnas.config.recipe import Recipe
+from budgetnas.config.recorded import as_then
 from budgetnas.config.study import DataConfig
-from budgetnas.records.engine import EpochReport
+from budgetnas.engine.protocol import EpochReport
 
 STATE_SECONDS = 30.0  # of training between two states: what a kill may cost, against 0.3 s to write 40 MB
 

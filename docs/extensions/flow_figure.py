@@ -12,10 +12,10 @@ from pathlib import Path
 from budgetnas.arch.spec import DataShape
 from budgetnas.config.recipe import load_recipe
 from budgetnas.config.study import load_study
-from budgetnas.preparation.prepare import BAND_FACTOR, FEWEST_IN_BAND
-from budgetnas.records.numbers import write_macs
+from budgetnas.pipeline.prepare import BAND_FACTOR, FEWEST_IN_BAND
 from budgetnas.space.band import choose_band, fitting
 from budgetnas.space.index import make_index
+from budgetnas.text import write_macs
 
 FIGURE = Path(__file__).parents[1] / "flow.svg"
 WIDTH, STEP, BAR, TOP = 400, 92, 34, 10

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
-from budgetnas.complexity.counter import count
 from budgetnas.config.models import NamedModel, paper_models
-from budgetnas.records.numbers import plural
+from budgetnas.text import plural
 
 MEASURED = Path(__file__).parents[2] / "studies" / "results" / "first_epochs.csv"
 NOT_YET = "not measured yet"

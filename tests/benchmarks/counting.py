@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from budgetnas.arch import pools
 from budgetnas.arch.spec import DataShape
-from budgetnas.complexity import pools
 from budgetnas.space.atlas import make_atlas
 from budgetnas.space.feasible import ArchitectureIndex
 from budgetnas.space.resnet import ResNetSpace

@@ -27,7 +27,7 @@ from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.recipe import load_recipe
 from budgetnas.config.study import DataConfig
 from budgetnas.data.load import load_dataset
-from budgetnas.records.engine import EpochReport
+from budgetnas.engine.protocol import EpochReport
 from budgetnas.training.perform import perform
 from budgetnas.training.tasks import Paused, Setting, TrainTask, whole
 

@@ -30,9 +30,9 @@ from regret import Table, Visits, read, with_error
 from threadpoolctl import threadpool_limits
 
 from budgetnas.budget.cap import parse_cap
-from budgetnas.search.budget_sampler import BudgetSampler, suggest
-from budgetnas.search.recommend import recommend
-from budgetnas.search.surrogate import Surrogate
+from budgetnas.samplers.belief import recommend
+from budgetnas.samplers.budget_sampler import BudgetSampler, suggest
+from budgetnas.samplers.surrogate import Surrogate
 
 AFTER = (40, 100)
 MARGINS = (0.1, 0.25, 0.5, 1.0)

@@ -15,8 +15,8 @@ import numpy as np
 from counting import processor
 from threadpoolctl import threadpool_limits
 
-from budgetnas.search.history import History
-from budgetnas.search.samplers import make_sampler
+from budgetnas.samplers.history import History
+from budgetnas.samplers.samplers import make_sampler
 from budgetnas.space.band import choose_band
 from budgetnas.space.index import make_index
 from budgetnas.space.resnet import ResNetSpace

@@ -18,10 +18,10 @@ from pathlib import Path
 from counting import processor
 from plotly import offline
 
-from budgetnas.report.board import board_figures
-from budgetnas.report.page import report_page
+from budgetnas.reports.board import board_figures
+from budgetnas.reports.page import report_page
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "report"))  # where `made` lies
+sys.path.insert(0, str(Path(__file__).parents[1] / "reports"))  # where `made` lies
 
 ROUNDS = 3
 

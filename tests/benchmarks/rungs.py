@@ -32,8 +32,8 @@ from regret import Table, read, with_error
 from threadpoolctl import threadpool_limits
 
 from budgetnas.budget.cap import parse_cap
-from budgetnas.search.budget_sampler import BudgetSampler, suggest
-from budgetnas.search.recommend import recommend
+from budgetnas.samplers.belief import recommend
+from budgetnas.samplers.budget_sampler import BudgetSampler, suggest
 
 AFTER = (20, 40, 100)
 FEW = (1, 3)

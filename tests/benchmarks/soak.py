@@ -30,15 +30,15 @@ import fake
 
 from budgetnas.config.study import load_study
 from budgetnas.engine.local import LocalEngine
+from budgetnas.engine.protocol import Event, Finished, Progressed
 from budgetnas.pipeline.ladder import make_ladder, ranges_of
+from budgetnas.pipeline.loop import Clock, run_stage
+from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.search import make_study_sampler
 from budgetnas.pipeline.stages import ProxyStage
-from budgetnas.pipeline.trials import Clock, run_stage
-from budgetnas.preparation.prepare import prepare
-from budgetnas.records.engine import Event, Finished, Progressed
-from budgetnas.records.trial import TrialState
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.trials.trial import TrialState
 
 ON_DISK, IN_MEMORY = 1_000, 10_000
 PARTS = 10

@@ -153,7 +153,7 @@ class OurLoop:
         return spent[0]
 
     def _batches(self, number: int) -> Iterator[Any]:
-        from budgetnas.data.statistics import normalisation
+        from budgetnas.data.dataset import normalisation
         from budgetnas.training.augment import Augmenter, Feed
         from budgetnas.training.images import Normaliser, batch_bounds, to_device
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.budget.caps import Caps
-from budgetnas.records.trial import Candidate
+from budgetnas.trials.trial import Candidate
 
 
 def net(params, macs):

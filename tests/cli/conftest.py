@@ -3,4 +3,4 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "export"))  # where `made_networks` lies
+sys.path.insert(0, str(Path(__file__).parents[1] / "certificates"))  # where `made_networks` lies

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from budgetnas.certificates.certificate import load_certificate
+from budgetnas.certificates.onnx_check import run_onnx
+from budgetnas.certificates.predict import logits, normalised
 from budgetnas.cli.main import main
 from budgetnas.config.study import DataConfig
 from budgetnas.data.load import load_dataset
-from budgetnas.export.certificate import load_certificate
-from budgetnas.export.onnx_check import run_onnx
-from budgetnas.export.predict import logits, normalised
 
 WORDS = (
     "search", "--max-params", "60k", "--trials", 4, "--promote", 2, "--full-epochs", 4, "--device", "cpu",

@@ -10,8 +10,8 @@ from terminal import on_a_terminal
 
 SAYS = """
 from budgetnas.cli.console import Console
-from budgetnas.pipeline.listener import Progress
-from budgetnas.records.table import Table
+from budgetnas.pipeline.progress import Progress
+from budgetnas.text import Table
 with Console(as_json=False) as console:
     for done in (1, 2):
         console.progressed(Progress(level="r3", done=done, total=2, best=0.5))

@@ -8,12 +8,12 @@ from terminal import on_a_terminal
 
 from budgetnas.cli import console
 from budgetnas.config.study import load_study
-from budgetnas.outcome.costs import Cost, cost_table
-from budgetnas.pipeline.listener import Progress
 from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.plan_lines import plan_lines, search_lines, seed_lines
-from budgetnas.preparation.prepare import prepare
-from budgetnas.records.table import Table
+from budgetnas.pipeline.prepare import prepare
+from budgetnas.pipeline.progress import Progress
+from budgetnas.runs.costs import Cost, cost_table
+from budgetnas.text import Table
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +59,8 @@ def with_workers(prepared, workers):
 
 
 def test_a_plan_says_what_every_level_costs_and_a_resumed_one_what_is_left(plan, capsys):
+    from budgetnas.engine.protocol import Finished
     from budgetnas.pipeline.plan import make_plan
-    from budgetnas.records.engine import Finished
     from budgetnas.training.tasks import Timed
 
     class Timer:

@@ -14,9 +14,9 @@ from ports import free_port
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.cli.dashboard import is_loopback
 from budgetnas.cli.main import main
-from budgetnas.records.trial import Candidate, TrialState
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.trials.trial import Candidate, TrialState
 
 
 @pytest.fixture

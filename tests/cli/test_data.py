@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 import budgetnas
-from budgetnas.cli.data import DATA_KEYS, read_data
+from budgetnas.certificates.manifest import own_digest
 from budgetnas.cli.main import main, make_parser
+from budgetnas.cli.options import DATA_KEYS, read_data
 from budgetnas.cli.studies import read_study_arguments
 from budgetnas.cli.trainings import read_wishes
 from budgetnas.config.study import DataConfig
-from budgetnas.export.manifest import own_digest
 
 NAMED = ("--dataset", "own", "--data-dir", "there", "--subset", "7", "--image-size", "24", "--test-share", "0.25")
 CONFIG = DataConfig(dataset="own", dir="there", subset=7, image_size=24, test_share=0.25)

@@ -8,7 +8,7 @@ import optuna
 import pandas as pd
 import pytest
 
-from budgetnas.outcome.runs import read_run
+from budgetnas.runs.listing import read_run
 
 WORDS = (
     "search", "--max-params", "60k", "--trials", 9, "--promote", 2, "--full-epochs", 2, "--device", "cpu",

@@ -14,8 +14,8 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from budgetnas.config.study import DataConfig
-from budgetnas.jobs.recorded import read_record
-from budgetnas.outcome.runs import read_run
+from budgetnas.pipeline.recorded_trainings import read_record
+from budgetnas.runs.listing import read_run
 
 MADE = Path(__file__).parents[1] / "fixtures" / "made-by-5c8fc35"
 NETWORKS = ["trial", "origin", "spec", "params", "macs", "utilisation"]
@@ -121,8 +121,8 @@ def test_the_words_that_made_a_run_still_mean_it_where_auto_means_other_images(r
     def resolve(config, *, has_gpu):
         return replace(config, dataset=str(tmp_path / "harder.npz")) if config.dataset == "auto" else config
 
-    monkeypatch.setattr("budgetnas.preparation.addressed.resolve", resolve)
-    monkeypatch.setattr("budgetnas.preparation.prepare.resolve", resolve)
+    monkeypatch.setattr("budgetnas.pipeline.address.resolve", resolve)
+    monkeypatch.setattr("budgetnas.pipeline.prepare.resolve", resolve)
     monkeypatch.setattr("budgetnas.training.device.torch.cuda.is_available", lambda: False)
     rename(runs / "finished", runs / "digits-20k-s0")
     words = ("search", "--max-params", "20k", "--out", runs)
@@ -183,7 +183,7 @@ def test_a_training_names_its_recipe_as_it_was_then_although_the_shipped_one_has
             database.execute(
                 "UPDATE study_user_attributes SET value_json = ? WHERE key = ?", (json.dumps(content), key)
             )
-    monkeypatch.setattr("budgetnas.config.before.BEFORE", {"recipe.ema": 0.9})
+    monkeypatch.setattr("budgetnas.config.recorded.BEFORE", {"recipe.ema": 0.9})
     record = read_record(runs / "trained")
     assert (record.recipe.ema, record.setup.recipe.ema) == (0.9, 0.9)
     assert (record.recipe_as("long").ema, record.recipe_as("long").lr) == (0.9, 0.5)

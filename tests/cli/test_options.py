@@ -4,8 +4,8 @@ import argparse
 
 import pytest
 
-from budgetnas.cli.keys import KEYS
 from budgetnas.cli.main import COMMANDS, main, make_parser
+from budgetnas.cli.options import KEYS
 from budgetnas.config.study import StudyConfig, flatten
 
 DATA = {"--dataset", "--data-dir", "--subset", "--image-size", "--test-share"}

@@ -16,10 +16,10 @@ import torch
 from made_networks import made, trained
 from PIL import Image
 
+from budgetnas.certificates.certificate import load_certificate, write_certificate
+from budgetnas.certificates.predict import logits, normalised
 from budgetnas.cli.main import main
 from budgetnas.config.study import DataConfig
-from budgetnas.export.certificate import load_certificate, write_certificate
-from budgetnas.export.predict import logits, normalised
 from budgetnas.models.weights import pack
 
 CLASSES = ["cat", "dog", "fox", "owl"]
@@ -290,8 +290,8 @@ def test_a_folder_that_is_none_or_has_no_images(net, tmp_path, capsys):
 
 def test_no_more_than_a_batch_of_images_is_held(net, pictures, monkeypatch):
     from budgetnas.arch.spec import DataShape
-    from budgetnas.export import predict as module
-    from budgetnas.export.inputs import Wanted, find_inputs
+    from budgetnas.certificates import predict as module
+    from budgetnas.certificates.inputs import Wanted, find_inputs
 
     monkeypatch.setattr(module, "BATCH", 4)
     model, arch = load_certificate(net)

@@ -7,9 +7,9 @@ import json
 import pytest
 import torch
 
+from budgetnas.certificates.certificate import load_certificate
 from budgetnas.config.study import DataConfig
 from budgetnas.data.load import load_dataset
-from budgetnas.export.certificate import load_certificate
 from budgetnas.training.images import Normaliser, to_device
 
 

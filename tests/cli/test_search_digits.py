@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 import torch
 
+from budgetnas.certificates.certificate import load_certificate
 from budgetnas.config.study import DataConfig
 from budgetnas.data.load import load_dataset
-from budgetnas.export.certificate import load_certificate
 from budgetnas.training.images import Normaliser, to_device
 
 CAP = 60_000

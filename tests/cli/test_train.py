@@ -19,7 +19,7 @@ import optuna
 import pytest
 
 from budgetnas.cli.main import main
-from budgetnas.outcome.runs import read_run
+from budgetnas.runs.listing import read_run
 
 NET = ("--blocks", "1,1", "--widths", "8,16", "--dataset", "digits", "--device", "cpu", "--name", "one")
 

@@ -12,8 +12,7 @@ import optuna
 import pytest
 
 from budgetnas.storage.database import open_storage
-from budgetnas.storage.lease import Fact, Sign
-from budgetnas.storage.process import Process
+from budgetnas.storage.lease import Fact, Process, Sign
 
 pytestmark = pytest.mark.faults
 

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.config import before
-from budgetnas.config.reader import build
+from budgetnas.config import recorded as before
 from budgetnas.config.recipe import Recipe, load_recipe, resumed_recipe, write_recipe
 from budgetnas.config.study import DataConfig, StudyConfig, flatten
+from budgetnas.config.toml import build
 from budgetnas.exceptions import UsageError
 from budgetnas.training.tasks import Setting, TrainTask, whole
 

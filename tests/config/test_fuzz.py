@@ -12,12 +12,12 @@ from hostile import PLAIN, WORDS, damaged, deep, fuzz, mutated, only_ours
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
-from budgetnas.complexity.counter import count
 from budgetnas.config.models import load_models
-from budgetnas.config.reader import build, shipped
 from budgetnas.config.recipe import Recipe, load_recipe, write_recipe
 from budgetnas.config.study import StudyConfig, flatten, load_study
+from budgetnas.config.toml import build, shipped
 from budgetnas.exceptions import UsageError
 
 STUDY = shipped("cifar10_5m.toml").read_bytes()

@@ -8,10 +8,10 @@ import torchvision
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
-from budgetnas.complexity.counter import count
+from budgetnas.config.known_networks import count_elsewhere, definition, difference, is_mistakable
 from budgetnas.config.models import find_model, shipped_models
-from budgetnas.config.namesakes import count_elsewhere, definition, difference, is_mistakable
 
 IMAGENET = DataShape(height=224, width=224, classes=1000)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from budgetnas.config import before
+from budgetnas.config import recorded as before
 from budgetnas.config.recorded import is_recorded, over, read_study_table
 from budgetnas.config.study import load_study, named_keys
 

@@ -82,7 +82,7 @@ def test_the_cap_on_macs_scales_with_the_image_area():
 
 
 def test_the_reports_models_have_the_counts_that_it_reports():
-    from budgetnas.complexity.counter import count
+    from budgetnas.arch.counter import count
 
     reported = {model.name: model for model in paper_models() if model.reported_params}
     assert list(reported) == ["resnet18", "model1", "model2", "model3", "model4", "model5"]

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetnas.config.reader import build
 from budgetnas.config.study import (
     BudgetConfig,
     DataConfig,
@@ -21,7 +20,7 @@ from budgetnas.config.study import (
     StudyConfig,
     load_study,
 )
-from budgetnas.config.writer import write_toml
+from budgetnas.config.toml import build, write_toml
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)  # no halves of letters
 NUMBERS = st.floats(0, 1e17, allow_nan=False)

@@ -5,8 +5,7 @@ import shutil
 import numpy as np
 
 from budgetnas.config.study import DataConfig
-from budgetnas.data.doubts import doubts
-from budgetnas.data.load import load_dataset
+from budgetnas.data.load import doubts, load_dataset
 
 LABELS = np.repeat(np.arange(3), 20)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from budgetnas.data.find import find_data
+from budgetnas.data.cifar import find_data
 
 
 @pytest.fixture

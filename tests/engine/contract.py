@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from budgetnas.records.engine import Failed, Finished, Progressed
+from budgetnas.engine.protocol import Failed, Finished, Progressed
 
 
 def collect(engine, count):

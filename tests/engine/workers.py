@@ -7,8 +7,8 @@ import signal
 import time
 from pathlib import Path
 
+from budgetnas.engine.protocol import EpochReport
 from budgetnas.exceptions import BrokenDeviceError, DataError, DivergenceError, TrainingError
-from budgetnas.records.engine import EpochReport
 
 
 def work(task, report):  # noqa: C901

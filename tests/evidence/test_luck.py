@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from budgetnas.evidence.luck import RARE, is_luck
+from budgetnas.evidence.accuracy import RARE, is_luck
 
 
 @pytest.mark.parametrize(

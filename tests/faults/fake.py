@@ -18,10 +18,10 @@ from safetensors.numpy import save
 from budgetnas.arch.layers import Conv, Linear, Norm, Residual
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape
+from budgetnas.engine.protocol import EpochReport
 from budgetnas.exceptions import DivergenceError
-from budgetnas.records.engine import EpochReport
-from budgetnas.records.looks import Look
 from budgetnas.training.tasks import LookTask, Timed, TimeTask, Trained
+from budgetnas.trials.looks import Look
 
 SHAPE = DataShape(channels=1, height=8, width=8, classes=10)
 TEST_IMAGES = 359

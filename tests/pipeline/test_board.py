@@ -5,11 +5,11 @@ import pytest
 from optuna_dashboard import get_note
 from small_studies import ladder_of, pace, prepared
 
-from budgetnas.outcome.costs import Cost
-from budgetnas.pipeline import board as module
+from budgetnas.pipeline import progress as module
 from budgetnas.pipeline.board import Board
-from budgetnas.pipeline.listener import Everyone, Progress
 from budgetnas.pipeline.plan import Plan
+from budgetnas.pipeline.progress import Everyone, Progress
+from budgetnas.runs.costs import Cost
 from budgetnas.storage.database import open_storage, sqlite_url
 
 

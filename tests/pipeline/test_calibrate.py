@@ -8,13 +8,13 @@ import pytest
 from small_studies import ladder_of, net, prepared, train
 
 from budgetnas.exceptions import UsageError
-from budgetnas.outcome.calibration import as_json, fidelity_table, read_calibration, write_calibration
-from budgetnas.outcome.runs import read_run
-from budgetnas.outcome.setup import CALIBRATION
 from budgetnas.pipeline.calibrate import _left, _levels, _prepare, networks
-from budgetnas.preparation.describe import setup_of
-from budgetnas.records.trial import TrialState
+from budgetnas.pipeline.describe import setup_of
+from budgetnas.runs.calibration import as_json, fidelity_table, read_calibration, write_calibration
+from budgetnas.runs.listing import read_run
+from budgetnas.runs.settings import CALIBRATION
 from budgetnas.storage.database import open_storage, sqlite_url
+from budgetnas.trials.trial import TrialState
 
 IMAGES = {"r1": 1, "r3": 3, "full": 10}
 

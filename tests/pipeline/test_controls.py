@@ -10,11 +10,11 @@ from small_studies import prepared
 from budgetnas.config.study import EvidenceConfig, load_study
 from budgetnas.pipeline.calibrate import networks
 from budgetnas.pipeline.controls import controls, wanted_controls
-from budgetnas.preparation.prepare import prepare
-from budgetnas.promotion.select import Finalist
-from budgetnas.records.streams import Use
-from budgetnas.search.history import History
-from budgetnas.search.pool import Pool
+from budgetnas.pipeline.prepare import prepare
+from budgetnas.samplers.history import History
+from budgetnas.samplers.pool import Pool
+from budgetnas.trials.selection import Finalist
+from budgetnas.trials.streams import Use
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 from small_studies import first, ladder_of, net, prepared
 
-from budgetnas.pipeline import meter as module
-from budgetnas.pipeline.meter import Meter
+from budgetnas.engine.protocol import EpochReport
+from budgetnas.pipeline import progress as module
+from budgetnas.pipeline.progress import Meter
 from budgetnas.pipeline.stages import ListedStage, Wanted
-from budgetnas.records.engine import EpochReport
-from budgetnas.records.trial import TrialState
 from budgetnas.storage.database import open_storage, sqlite_url
+from budgetnas.trials.trial import TrialState
 
 
 class Ear:

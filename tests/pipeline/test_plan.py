@@ -8,14 +8,22 @@ import pytest
 from small_studies import prepared
 
 from budgetnas.cli.console import Console
+from budgetnas.engine.protocol import Failed, Finished
 from budgetnas.exceptions import BudgetNASError
-from budgetnas.outcome.costs import Cost
-from budgetnas.outcome.setup import CALIBRATION, SEARCH
 from budgetnas.pipeline.plan import TIMED_NETWORKS, Pace, Plan, expected_costs, make_plan
-from budgetnas.pipeline.plan_lines import as_json, calibration_lines, plan_lines, search_lines, too_long
-from budgetnas.pipeline.shorter import LONGEST_SECONDS, bought, shorter
-from budgetnas.records.engine import Failed, Finished
-from budgetnas.records.numbers import write_time
+from budgetnas.pipeline.plan_lines import (
+    LONGEST_SECONDS,
+    as_json,
+    bought,
+    calibration_lines,
+    plan_lines,
+    search_lines,
+    shorter,
+    too_long,
+)
+from budgetnas.runs.costs import Cost
+from budgetnas.runs.settings import CALIBRATION, SEARCH
+from budgetnas.text import write_time
 from budgetnas.training.tasks import Timed
 
 PACE = Pace(step=0.001, validation=0.0003, start=0.5)

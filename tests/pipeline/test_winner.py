@@ -7,8 +7,7 @@ from small_studies import first, ladder_of, prepared, train
 
 from budgetnas.budget.caps import Caps
 from budgetnas.exceptions import BudgetNASError
-from budgetnas.pipeline.promotions import Rise, wanted
-from budgetnas.pipeline.winner import choose
+from budgetnas.pipeline.promote import Rise, choose, wanted
 from budgetnas.storage.database import open_storage, sqlite_url
 
 CAPS = [Caps(max_params=60_000)]

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.complexity.counter import count
 from budgetnas.exceptions import UsageError
 from budgetnas.space.dominance import DominanceCounter
 from budgetnas.space.feasible import ArchitectureIndex

@@ -12,8 +12,7 @@ from budgetnas.exceptions import InfeasibleBudgetError, UsageError
 from budgetnas.space.band import choose_band
 from budgetnas.space.index import make_index
 from budgetnas.space.listing import ListedIndex
-from budgetnas.space.neighbours import neighbours
-from budgetnas.space.protocol import Dimension, Space, grid_points, grid_size, is_member, on_grid
+from budgetnas.space.protocol import Dimension, Space, grid_points, grid_size, is_member, neighbours, on_grid
 from budgetnas.space.resnet import ResNetSpace
 from budgetnas.space.sampled import SampledIndex
 

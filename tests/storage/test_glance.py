@@ -11,10 +11,10 @@ import pytest
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.exceptions import StorageError
-from budgetnas.records.trial import Candidate, TrialState
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.glance import glance
 from budgetnas.storage.study import Ranges, StudyStore, read_study
+from budgetnas.trials.trial import Candidate, TrialState
 
 KILLED = """
 import os, sqlite3, sys

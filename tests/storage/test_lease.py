@@ -16,8 +16,7 @@ from optuna.storages import InMemoryStorage
 from budgetnas.exceptions import StorageError
 from budgetnas.storage import lease as lease_module
 from budgetnas.storage.database import open_storage, sqlite_url
-from budgetnas.storage.lease import STALE_SECONDS, Fact, Sign, leased
-from budgetnas.storage.process import Process, this_process
+from budgetnas.storage.lease import STALE_SECONDS, Fact, Process, Sign, leased, this_process
 from budgetnas.storage.study import Ranges, StudyStore
 
 STUDY = "mine/full"

@@ -8,9 +8,9 @@ import pytest
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.exceptions import StorageError
-from budgetnas.records.trial import Candidate, TrialState
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.trials.trial import Candidate, TrialState
 
 RANGES = Ranges(stages=(1, 4), blocks=(1, 8), widths=(16, 512))
 SPEC = ResNetSpec(blocks=(4, 5, 3), widths=(64, 128, 250))

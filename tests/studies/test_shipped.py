@@ -8,9 +8,9 @@ import pytest
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.config.models import SHIPPED, load_models, paper_models
-from budgetnas.config.reader import read_toml, shipped
 from budgetnas.config.recipe import load_recipe
 from budgetnas.config.study import StudyConfig, flatten, load_study
+from budgetnas.config.toml import read_toml, shipped
 from budgetnas.data.cifar import CIFAR_TRAITS
 from budgetnas.data.load import resolve
 

@@ -10,19 +10,18 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.recipe import Recipe, load_recipe
 from budgetnas.config.study import DataConfig
-from budgetnas.data.dataset import Traits
+from budgetnas.data.dataset import Traits, statistics
 from budgetnas.data.load import load_dataset
-from budgetnas.data.statistics import statistics
 from budgetnas.exceptions import DataError, TrainingError, UsageError
 from budgetnas.models.build import build_model
 from budgetnas.models.weights import unpack
-from budgetnas.records.looks import Look
 from budgetnas.training.augment import Augmenter, shift_images
 from budgetnas.training.device import resolve_device, resolve_precision
 from budgetnas.training.images import Normaliser, batch_bounds, to_device
 from budgetnas.training.optimise import lr_factor
 from budgetnas.training.perform import perform
 from budgetnas.training.tasks import LookTask, Setting, Timed, TimeTask, Trained, TrainTask, whole
+from budgetnas.trials.looks import Look
 
 DIGITS = DataConfig(dataset="digits")
 SPEC = ResNetSpec(blocks=(1, 1), widths=(16, 32))

@@ -1,0 +1,76 @@
+"""`arch.json` read back: a foreign file, of which every value has its type and every number its range."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.config.toml import build
+from budgetnas.exceptions import StorageError
+from budgetnas.storage.files import dump_json, parse_json
+
+ARCH = "arch.json"
+FORMAT = 1
+LARGEST = 50_000_000  # pixels of an image: more is an attack or a mistake
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Normalisation:
+    """By what images are normalised: a mean and a deviation a channel, and in words of what."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    of: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arch:
+    """The content of `arch.json`, as `Certified.arch` writes it."""
+
+    format: int
+    id: str
+    spec: ResNetSpec
+    shape: DataShape
+    classes: tuple[str, ...]
+    dataset: str
+    notice: str | None
+    normalisation: Normalisation
+    params: int
+    macs: int
+    activations: int
+    max_params: int | None
+    max_macs: int | None
+
+    def __post_init__(self) -> None:
+        channels, numbers = self.shape.channels, self.normalisation
+        if not len(numbers.mean) == len(numbers.std) == channels:
+            raise ValueError(f"its normalisation is not two numbers for each of {channels} channels")
+        if not min(numbers.std) > 0:
+            raise ValueError("it divides images by a number that is not above 0")
+        if len(self.classes) != self.shape.classes:
+            raise ValueError(f"it names {len(self.classes)} of {self.shape.classes} classes")
+        if self.shape.height * self.shape.width > LARGEST:
+            raise ValueError(f"its images have more than {LARGEST:,} pixels")
+
+
+def read_arch(content: bytes, *, where: Path) -> tuple[dict[str, Any], ResNetSpec, DataShape]:
+    """Read `arch.json`: its content, the architecture, and the images and classes.
+
+    Raises:
+        StorageError: it is damaged, or of another program.
+    """
+    arch = parse_json(content, where=where)
+    try:
+        if arch["format"] != FORMAT:
+            raise ValueError(f"it has format {arch['format']}, and this version reads {FORMAT}")
+        found = build(Arch, arch, "")
+        if json.loads(dump_json(asdict(found))) != arch:  # a default took the place of what is not there
+            raise ValueError("a number of it is missing")
+    except Exception as error:  # content of any type can fail in any way
+        reason = f"lacks {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:200]
+        told = f"`{where}` is no architecture of this program ({reason}): export the network again."
+        raise StorageError(told) from error
+    return arch, found.spec, found.shape

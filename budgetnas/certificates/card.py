@@ -1,0 +1,127 @@
+"""`README.md` of a certificate: a model card with numbers, limits, and the command that makes the network again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from budgetnas.text import escaped, plural, write_interval, write_macs, write_percent
+
+
+def card(arch: Mapping[str, Any], results: Mapping[str, Any], provenance: Mapping[str, Any], *, has_onnx: bool) -> str:
+    """Return the card as Markdown.
+
+    Args:
+        arch: content of `arch.json`.
+        results: content of `results.json`.
+        provenance: command, versions, hardware and commit.
+        has_onnx: whether `model.onnx` is there.
+    """
+    shape, data = arch["shape"], escaped(arch["dataset"])
+    side = f"{shape['channels']}x{shape['height']}x{shape['width']}"
+    cap = f" ({arch['params'] / arch['max_params']:.2%} of {arch['max_params']:,})" if arch["max_params"] else ""
+    parts = [
+        f"# {arch['id']}",
+        f"A residual network of {arch['params']:,} trainable parameters{cap} and {write_macs(arch['macs'])} "
+        f"multiply-accumulates for one image of {side}, trained on {data} ({shape['classes']} classes).",
+        *([f"**{escaped(arch['notice'])}**"] if arch["notice"] else []),
+        "## Numbers",
+        _numbers(results, data),
+        "## Limits",
+        "\n".join(f"- {line}" for line in _limits(results, data)),
+        "## Use",
+        "The network takes images that are normalised per channel, (pixel - mean) / std on raw pixels in [0, 255]; "
+        "mean and std are in `arch.json`.",
+        _USE,
+        "## Files",
+        "\n".join(f"- `{name}`: {what}" for name, what in _FILES.items() if has_onnx or name != "model.onnx"),
+        "## Make it again",
+        "On the same kind of hardware, with the versions in `MANIFEST.json`, this command makes the same network:",
+        f"```\n{_command(provenance)}\n```",
+        f"Trained on {escaped(_hardware(provenance['hardware']))}; code at commit "
+        f"{provenance.get('git_commit') or 'not recorded (an installed package)'}.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+_USE = """```python
+import torch
+from safetensors.torch import load_file
+
+from model import ResNet
+
+network = ResNet()
+network.load_state_dict(load_file("model.safetensors"))
+network.eval()
+```
+
+`budgetnas predict . IMAGE...` does all of it, and `budgetnas verify .` checks every file, count and claim."""
+
+_FILES = {
+    "arch.json": "the architecture, its classes, normalisation and costs",
+    "model.py": "the network in plain PyTorch, made from `arch.json` alone",
+    "model.safetensors": "its weights, under the names of `model.py`",
+    "model.onnx": "the same network for ONNX runtimes, any number of images at a time",
+    "ledger.csv": "parameters and multiply-accumulates, layer by layer",
+    "results.json": "every number with its seed, split and epoch",
+    "recipe.toml": "how it was trained",
+    "MANIFEST.json": "versions, hardware, command, and the SHA-256 of every file",
+}
+
+
+def _numbers(results: Mapping[str, Any], data: str) -> str:
+    """Return the table of accuracies; fresh seeds come first, and intervals stand where the results have them."""
+    own, repeats, fresh = results["this_network"], results["repeats"], results.get("fresh")
+    rows = []
+    if fresh:
+        seeds = plural(len(fresh["seeds"]), "fresh seed")
+        rows += [
+            (f"{split}, {seeds} that no choice has seen", _over_seeds(fresh, split), "")
+            for split in ("validation", "test")
+            if fresh[f"{split}_mean"] is not None
+        ]
+    if own["validation_accuracy"] is not None:
+        value = _value(own["validation_accuracy"], None, own.get("validation_interval"))
+        rows.append(("validation, these weights", value, f"{own['validation_images']:,}"))
+    if own["test_images"]:
+        value = _value(own["test_correct"] / own["test_images"], None, own.get("test_interval"))
+        rows.append(("test, these weights", value, f"{own['test_images']:,}"))
+    for split in ("validation", "test"):
+        if repeats[f"{split}_sd"] is not None:
+            rows.append((f"{split}, mean and sd over {len(repeats['seeds'])} seeds", _over_seeds(repeats, split), ""))
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    told = f"After the last of {own['epochs']} epochs, seed {own['seed']}, on {data}."
+    if "fresh" in results:
+        told += " In brackets: 95 % intervals over the images (Wilson)."
+    return f"| accuracy | value | images |\n|---|---:|---:|\n{table}\n\n{told}"
+
+
+def _over_seeds(results: Mapping[str, Any], split: str) -> str:
+    return _value(results[f"{split}_mean"], results[f"{split}_sd"], results.get(f"{split}_interval"))
+
+
+def _value(share: float, spread: float | None, interval: Sequence[float] | None) -> str:
+    """Write an accuracy; certificates of older versions have no intervals."""
+    written = f"{write_percent(share, spread)} %"
+    return written if interval is None else f"{written} {write_interval(*interval)}"
+
+
+def _limits(results: Mapping[str, Any], data: str) -> list[str]:
+    limits = [
+        f"It knows the classes of {data} and nothing else: any image gets one of them.",
+        "Its accuracy is that of images like those it was tested on; nothing was tested under noise, blur or attack.",
+    ]
+    if len(results["repeats"]["seeds"]) < 2 and not results.get("fresh"):
+        limits.append("One training seed: how much another would differ is not known.")
+    return [*limits, *map(escaped, results["remarks"])]
+
+
+def _hardware(hardware: Mapping[str, Any]) -> str:
+    """Name the device, and the processor where that is the device."""
+    is_cpu = hardware["device"] == "cpu" and hardware.get("processor")
+    return str(hardware["processor"] if is_cpu else hardware["device"])
+
+
+def _command(provenance: Mapping[str, Any]) -> str:
+    """Return the command in one line that cannot end its block."""
+    return " ".join(str(provenance.get("command") or "not recorded").split()).replace("```", "~~~")

@@ -1,0 +1,189 @@
+"""A certificate: a folder that holds a trained network with all that is known of it, and proves itself."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import torch as safetensors
+from torch import Tensor, nn
+
+from budgetnas.arch.counter import count
+from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.certificates.arch_json import ARCH, FORMAT, read_arch
+from budgetnas.certificates.card import card
+from budgetnas.certificates.ledger import ledger_csv
+from budgetnas.certificates.manifest import MANIFEST, make_manifest, read_manifest, read_member
+from budgetnas.certificates.names import rename_from_source, rename_to_source
+from budgetnas.certificates.onnx_graph import MISSING, onnx_bytes
+from budgetnas.certificates.predict import write_reading
+from budgetnas.certificates.source import model_source
+from budgetnas.config.recipe import Recipe, write_recipe
+from budgetnas.config.study import DataConfig
+from budgetnas.exceptions import DataError, StorageError
+from budgetnas.models.build import build_model
+from budgetnas.models.weights import read_state, unpack
+from budgetnas.storage.files import dump_json, write_bytes
+
+SOURCE, WEIGHTS, ONNX = "model.py", "model.safetensors", "model.onnx"
+LEDGER, RESULTS, RECIPE, CARD = "ledger.csv", "results.json", "recipe.toml", "README.md"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Certified:
+    """A trained network with everything that its certificate says.
+
+    Attributes:
+        spec: the architecture.
+        shape: images and classes.
+        classes: names of the classes.
+        dataset: name of the data set.
+        fingerprint: SHA-256 of all of it.
+        source: how the data set was asked for; None where that was not recorded.
+        notice: what a reader of any result on it must know; "" for nothing.
+        mean: per channel, by which raw [0, 255] pixels are normalised.
+        std: per channel, likewise.
+        weights: of the built network, as safetensors.
+        recipe: how it was trained.
+        max_params: the cap that it was searched under, or None.
+        max_macs: the cap on MACs for one image, or None.
+        results: every number, with seed, split and epoch, as JSON values.
+        provenance: command, versions, hardware, commit, as JSON values.
+    """
+
+    spec: ResNetSpec
+    shape: DataShape
+    classes: tuple[str, ...]
+    dataset: str
+    fingerprint: str
+    source: DataConfig | None
+    notice: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    weights: bytes
+    recipe: Recipe
+    max_params: int | None
+    max_macs: int | None
+    results: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+
+    def arch(self) -> dict[str, Any]:
+        """Return the content of `arch.json`."""
+        cost = count(self.spec, self.shape)
+        spec = {"blocks": list(self.spec.blocks), "widths": list(self.spec.widths), "stem_width": self.spec.stem_width}
+        return {
+            "format": FORMAT,
+            "id": self.spec.id,
+            "spec": spec,
+            "shape": asdict(self.shape),
+            "classes": list(self.classes),
+            "dataset": self.dataset,
+            "notice": self.notice or None,
+            "normalisation": {
+                "mean": list(self.mean),
+                "std": list(self.std),
+                "of": "raw pixels in [0, 255], per channel",
+            },
+            **asdict(cost),
+            "max_params": self.max_params,
+            "max_macs": self.max_macs,
+        }
+
+
+def write_certificate(folder: Path, net: Certified, *, with_preprocessing: bool = False) -> str | None:
+    """Write a certificate, whole or not at all; one that is there is replaced.
+
+    Args:
+        folder: of the certificate.
+        net: what it certifies.
+        with_preprocessing: whether `model.onnx` takes raw pixels.
+
+    Returns:
+        What could not be made, and what to do, in a line; None where nothing lacks.
+
+    Raises:
+        StorageError: the folder cannot be written; what was there is untouched.
+    """
+    built = read_state(net.weights)
+    state = rename_to_source(built, net.spec)
+    onnx = onnx_bytes(net.spec, net.shape, built, mean=net.mean, std=net.std, with_preprocessing=with_preprocessing)
+    files = {
+        ARCH: dump_json(net.arch()),
+        SOURCE: model_source(net.spec, net.shape).encode(),
+        WEIGHTS: safetensors.save(state),
+        **({} if onnx is None else {ONNX: onnx}),
+        LEDGER: ledger_csv(net.spec, net.shape).encode(),
+        RESULTS: dump_json(dict(net.results)),
+        RECIPE: write_recipe(net.recipe).encode(),
+        CARD: card(net.arch(), net.results, net.provenance, has_onnx=onnx is not None).encode(),
+    }
+    data = {"name": net.dataset, "fingerprint": net.fingerprint, **(write_reading(net.source) if net.source else {})}
+    provenance = {**net.provenance, "data": data}
+    files[MANIFEST] = dump_json(make_manifest(net.spec.id, files, provenance))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    except OSError as error:
+        raise StorageError(f"`{folder}` cannot be written ({error.strerror}): give another --out.") from error
+    try:
+        for name, content in files.items():
+            write_bytes(new / name, content)
+        new.chmod(0o755)
+        _swap(new, folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return MISSING if onnx is None else None
+
+
+def _swap(new: Path, folder: Path) -> None:
+    """Put a new folder in the place of the old one, which is only removed once it is there."""
+    if not folder.exists():
+        new.replace(folder)
+        return
+    old = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.old."))
+    folder.replace(old / folder.name)
+    try:
+        new.replace(folder)
+    except BaseException:
+        (old / folder.name).replace(folder)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def load_certificate(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """Return the network of a certificate, in evaluation mode, and the content of its `arch.json`.
+
+    The network takes normalised images [N, C, H, W] and returns logits [N, classes]. Both files are held to the hashes
+    of the manifest; no code of the folder runs.
+
+    Raises:
+        BudgetNASError: a file is missing, damaged, or does not belong to the others.
+    """
+    manifest = read_manifest(folder)
+    arch, spec, shape = read_arch(read_member(folder, ARCH, manifest), where=folder / ARCH)
+    weights = read_member(folder, WEIGHTS, manifest)
+    return load_network(spec, shape, weights), arch
+
+
+def load_network(spec: ResNetSpec, shape: DataShape, weights: bytes) -> nn.Module:
+    """Build a network and put the weights of a certificate into it, in evaluation mode.
+
+    Raises:
+        DataError: the weights are damaged, or belong to another architecture.
+    """
+    state: dict[str, Tensor] = rename_from_source(read_state(weights), spec)
+    with torch.device("meta"):  # sizes without memory: a foreign file may ask for any
+        sizes = {name: tensor.shape for name, tensor in build_model(spec, shape).state_dict().items()}
+    odd = [name for name, tensor in state.items() if tensor.shape != sizes[name]]
+    if odd:
+        raise DataError(
+            f"the file of weights holds {odd[0]!r} in another size than `{spec.id}` ({len(odd)} such): take the file "
+            "that belongs to the network."
+        )
+    return unpack(build_model(spec, shape), safetensors.save(state)).eval()

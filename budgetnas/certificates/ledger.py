@@ -1,0 +1,124 @@
+"""`ledger.csv`: what every layer of a network holds and costs, and weights held against it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from budgetnas.arch.counter import LedgerRow, ledger
+from budgetnas.arch.layers import Conv, Linear, Norm
+from budgetnas.arch.resnet import lower
+from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.certificates.names import module_names, rename_to_source, to_source
+from budgetnas.certificates.source import model_source
+from budgetnas.models.build import build_model
+
+COLUMNS = ("layer", "module", "kind", "in_shape", "out_shape", "kernel", "stride", "params", "buffers", "macs")
+_BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reconciled:
+    """Weights beside the ledger.
+
+    Attributes:
+        params: elements of the trainable tensors.
+        buffers: elements of the others: means, variances and counters of batch normalisation.
+        discrepancies: where the weights differ from the ledger, a line each; empty where all agrees.
+    """
+
+    params: int
+    buffers: int
+    discrepancies: tuple[str, ...]
+
+    @property
+    def told(self) -> str:
+        """What agrees, in a line."""
+        return (
+            f"{self.params:,} parameters analytic == built == model.py == stored; {self.buffers:,} more numbers are "
+            "statistics of batch normalisation"
+        )
+
+
+def ledger_csv(spec: ResNetSpec, shape: DataShape) -> str:
+    """Return a row a layer and their sum, layers without tensors too."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    names, rows = module_names(spec), ledger(lower(spec, shape), shape)
+    for row in rows:
+        layer = row.layer
+        conv = (layer.kernel, layer.stride) if isinstance(layer, Conv) else ("", "")
+        sizes = ("x".join(map(str, size)) for size in (row.in_shape, row.out_shape))
+        kind = type(layer).__name__
+        writer.writerow((row.name, names.get(row.name, ""), kind, *sizes, *conv, row.params, buffers(row), row.macs))
+    total = (sum(row.params for row in rows), sum(map(buffers, rows)), sum(row.macs for row in rows))
+    writer.writerow(("total", *[""] * 6, *total))
+    return text.getvalue()
+
+
+def buffers(row: LedgerRow) -> int:
+    """Count what a layer stores beside its parameters: a mean and a variance per channel, and a counter."""
+    return 2 * row.layer.channels + 1 if isinstance(row.layer, Norm) else 0
+
+
+def reconcile(spec: ResNetSpec, shape: DataShape, sizes: Mapping[str, int]) -> Reconciled:
+    """Hold the tensors of a file of weights, of the built network and of `model.py` against the ledger, one by one.
+
+    Args:
+        spec: the architecture.
+        shape: images and classes.
+        sizes: elements of every tensor, by its name in `model.py`.
+
+    Raises:
+        CountMismatchError: the built network has another number of parameters than the ledger.
+    """
+    names, odd = to_source(spec), []
+    expected = {names[name]: elements for name, elements in _analytic(spec, shape)}
+    with torch.device("meta"):  # shapes without memory
+        built = rename_to_source(build_model(spec, shape).state_dict(), spec)
+        written = _network_of_source(spec, shape).state_dict()
+    for told, found in (
+        ("the built network", {name: tensor.numel() for name, tensor in built.items()}),
+        ("model.py", {name: tensor.numel() for name, tensor in written.items()}),
+        ("the file of weights", dict(sizes)),
+    ):
+        odd += [
+            f"{name} holds {found.get(name, 0):,} numbers in {told}, {elements:,} in the ledger"
+            for name, elements in expected.items()
+            if found.get(name) != elements
+        ]
+        odd += [f"{name!r} in {told} is not of this network" for name in found if name not in expected]
+    params = sum(elements for tensor, elements in sizes.items() if tensor.rpartition(".")[2] not in _BUFFERS)
+    return Reconciled(params=params, buffers=sum(sizes.values()) - params, discrepancies=tuple(odd))
+
+
+def _analytic(spec: ResNetSpec, shape: DataShape) -> Iterator[tuple[str, int]]:
+    """Yield (name in the built network, elements) of every tensor, as the ledger has its layer."""
+    for row in ledger(lower(spec, shape), shape):
+        match row.layer:
+            case Conv():
+                yield f"{row.name}.weight", row.params
+            case Norm():
+                yield from ((f"{row.name}.{half}", row.params // 2) for half in ("weight", "bias"))
+                yield from ((f"{row.name}.{half}", (buffers(row) - 1) // 2) for half in _BUFFERS[:2])
+                yield f"{row.name}.{_BUFFERS[2]}", 1
+            case Linear():
+                yield f"{row.name}.weight", row.params - row.layer.out_features
+                yield f"{row.name}.bias", row.layer.out_features
+            case _:
+                pass
+
+
+def _network_of_source(spec: ResNetSpec, shape: DataShape) -> nn.Module:
+    """Run the text that was made here, of checked numbers alone; no file is read."""
+    module: dict[str, Any] = {"__name__": "model"}
+    exec(compile(model_source(spec, shape), "model.py", "exec"), module)
+    network: nn.Module = module["ResNet"]()
+    return network

@@ -1,0 +1,268 @@
+"""`model.onnx` read back: its initialisers explained line by line, its graph held to the one that we write, its logits.
+
+Reading parses a protobuf and no other file. What `explain` finds no fault with holds our nodes and nothing else, so
+running it runs nothing foreign.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from budgetnas.arch.counter import ledger
+from budgetnas.arch.resnet import lower
+from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.certificates.ledger import buffers
+from budgetnas.certificates.onnx_graph import AXES, INPUT, MEAN, STD, constants, layout, stored
+from budgetnas.exceptions import DataError
+
+FloatArray = npt.NDArray[np.float32]
+_STATISTICS = ("running_mean", "running_var")
+_CONSTANTS = {AXES: "the sides to average over", MEAN: "of normalisation", STD: "of normalisation"}
+_LARGEST = float(np.finfo(np.float32).max)
+_LINES = 8
+
+
+class OnnxMissingError(DataError):
+    """onnx or onnxruntime is not installed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Explained:
+    """The initialisers of a model.
+
+    Attributes:
+        rows: (name, shape, elements, what it is) of every initialiser.
+        params: elements of those that are trainable parameters.
+        statistics: elements of those that are means and variances of batch normalisation.
+        constants: elements of the others.
+        mean: per channel of raw pixels, as the model's metadata say; empty where they say none.
+        std: per channel, likewise.
+        discrepancies: where the model differs from the ledger and the graph that we write, a line each; empty where
+            all agrees.
+    """
+
+    rows: tuple[tuple[str, tuple[int, ...], int, str], ...]
+    params: int
+    statistics: int
+    constants: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    discrepancies: tuple[str, ...]
+
+    @property
+    def told(self) -> str:
+        """What agrees, in a line."""
+        return (
+            f"{len(self.rows)} initialisers: {self.params:,} parameters as in the ledger, {self.statistics:,} "
+            f"batch-norm means and variances (its counters are not needed), {self.constants:,} constants; nothing is "
+            "folded"
+        )
+
+
+def explain(content: bytes, spec: ResNetSpec, shape: DataShape, state: Mapping[str, Tensor] | None = None) -> Explained:
+    """Say of every initialiser what it is; hold the sums to the ledger, and all else to the graph that we write.
+
+    Args:
+        content: of `model.onnx`.
+        spec: the architecture that it should have.
+        shape: images and classes.
+        state: tensors by their name in the built network, which the model should hold bit for bit.
+
+    Raises:
+        OnnxMissingError: onnx is not installed.
+        DataError: the bytes are no ONNX model, or its tensors lie elsewhere.
+    """
+    model = _read(content)
+    rows = tuple((_shown(tensor.name), *_size(tensor), _meaning(tensor.name)[1]) for tensor in model.graph.initializer)
+    sums = {"parameter": 0, "statistic": 0, "constant": 0}
+    found: dict[str, list[int]] = {}
+    for tensor in model.graph.initializer:
+        kind, elements = _meaning(tensor.name)[0], _size(tensor)[1]
+        sums[kind] += elements
+        if kind != "constant":
+            found.setdefault(tensor.name.rpartition(".")[0], [0, 0])[kind == "statistic"] += elements
+    mean, std = _normalisation(model, shape.channels)
+    odd = [*_against_ledger(found, spec, shape)]
+    odd = odd or [*_against_layout(model, spec, shape, mean, std, stored(state) if state else {})]
+    more = [f"and {len(odd) - _LINES:,} more"] if len(odd) > _LINES else []
+    return Explained(
+        rows=rows,
+        params=sums["parameter"],
+        statistics=sums["statistic"],
+        constants=sums["constant"],
+        mean=mean,
+        std=std,
+        discrepancies=(*odd[:_LINES], *more),
+    )
+
+
+def _meaning(name: str) -> tuple[str, str]:
+    """Return the kind of an initialiser, and what it is in words."""
+    layer, _, tensor = _shown(name).rpartition(".")
+    if name in _CONSTANTS:
+        return "constant", f"a constant: {_CONSTANTS[name]}"
+    if tensor in _STATISTICS:
+        return "statistic", f"{tensor} of batch normalisation {layer}"
+    return "parameter", f"{tensor} of layer {layer}"
+
+
+def _against_ledger(found: dict[str, list[int]], spec: ResNetSpec, shape: DataShape) -> Iterator[str]:
+    for row in ledger(lower(spec, shape), shape):
+        statistics = max(0, buffers(row) - 1)  # without the counter, which no inference needs
+        params, others = found.pop(row.name, [0, 0])
+        if (params, others) != (row.params, statistics):
+            yield f"{row.name} holds {params:,} + {others:,} numbers, the ledger {row.params:,} + {statistics:,}"
+    yield from (f"{_shown(layer)} is no layer of {spec.id}" for layer in found)
+
+
+def _against_layout(
+    model: Any,
+    spec: ResNetSpec,
+    shape: DataShape,
+    mean: Sequence[float],
+    std: Sequence[float],
+    values: Mapping[str, npt.NDArray[Any]],
+) -> Iterator[str]:
+    """Compare everything but the version of the program; the initialisers are cleared from the model."""
+    if not mean:
+        yield "its metadata do not say by what images are normalised"
+        return
+    ours = layout(spec, shape, mean=mean, std=std, with_preprocessing=_is_raw(model))
+    values = {**values, **constants(mean, std)}
+    for found, expected in zip_longest(model.graph.initializer, ours.graph.initializer):
+        yield from _against_tensor(found, expected, values)
+    for i, (found, expected) in enumerate(zip_longest(model.graph.node, ours.graph.node)):
+        if found != expected:
+            is_alike = _kind(found) == _kind(expected)
+            yield f"node {i} is {_kind(found)}, not {'with these attributes' if is_alike else _kind(expected)}"
+            return
+    model.producer_version = ours.producer_version
+    for part in (model, ours):
+        part.graph.ClearField("initializer")
+    if model != ours:
+        yield f"its inputs, outputs or metadata are not those of {spec.id}, or something is beside the graph"
+
+
+def _against_tensor(found: Any, expected: Any, values: Mapping[str, npt.NDArray[Any]]) -> Iterator[str]:
+    """Compare an initialiser with one that has no values, and with its values where they are known."""
+    data = b"" if found is None else found.raw_data
+    if found is not None:
+        found.ClearField("raw_data")
+    if found != expected:
+        yield f"an initialiser is {_kind(found)}, not {_kind(expected)}"
+        return
+    elements = _size(expected)[1]
+    if len(data) != elements * (8 if expected.name == AXES else 4):
+        yield f"{expected.name} does not hold its {elements:,} numbers"
+    elif expected.name in values and data != values[expected.name].tobytes():
+        yield f"{expected.name} holds other numbers than those that belong there"
+
+
+def _kind(part: Any) -> str:
+    """Name a node or an initialiser with what it takes, or say that there is none."""
+    if part is None:
+        return "nothing"
+    if hasattr(part, "op_type"):
+        taken, given = (_shown(", ".join(map(str, values))) for values in (part.input, part.output))
+        return f"{given} = {_shown(part.op_type)}({taken})"
+    sides = "x".join(map(str, part.dims[:8]))
+    return f"{_shown(part.name)} [{sides}] of type {part.data_type}"
+
+
+def _normalisation(model: Any, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and deviation per channel by a model's metadata; nothing where they are not there, or no numbers."""
+    said = {prop.key: prop.value for prop in model.metadata_props}
+    try:
+        content = json.loads(said["normalisation"])
+        mean, std = tuple(content["mean"]), tuple(content["std"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return (), ()
+    are_numbers = all(isinstance(number, int | float) and abs(number) < _LARGEST for number in (*mean, *std))
+    return (mean, std) if are_numbers and len(mean) == len(std) == channels else ((), ())
+
+
+def run_onnx(content: bytes, images: npt.NDArray[Any], *, batch: int = 256) -> FloatArray:
+    """Return the logits [N, classes] of images [N, C, H, W] by onnxruntime, on one CPU thread.
+
+    Raises:
+        OnnxMissingError: onnx or onnxruntime is not installed.
+        DataError: it cannot run the model, its tensors lie elsewhere, or no logits come out.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise OnnxMissingError("onnxruntime is not installed: pip install 'budgetnas[onnx]'.") from error
+    _read(content)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    starts = range(0, max(1, len(images)), batch)
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        logits = np.concatenate([session.run(None, {INPUT: images[start : start + batch]})[0] for start in starts])
+    except Exception as error:  # onnxruntime has no base class of its own
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"`model.onnx` cannot be run ({_shown(reason)}): export the network again.") from error
+    if logits.dtype != np.float32 or logits.ndim != 2 or len(logits) != len(images):
+        raise DataError("`model.onnx` does not give logits [N, classes]: export the network again.")
+    return logits
+
+
+def takes_raw_pixels(content: bytes) -> bool:
+    """Tell whether normalisation is inside a model."""
+    return _is_raw(_read(content))
+
+
+def _is_raw(model: Any) -> bool:
+    return any(tensor.name == MEAN for tensor in model.graph.initializer)
+
+
+def _read(content: bytes) -> Any:
+    """Parse a model: only a protobuf is read, and no other file."""
+    try:
+        import onnx
+    except ImportError as error:
+        raise OnnxMissingError("onnx is not installed: pip install 'budgetnas[onnx]'.") from error
+    try:
+        model = onnx.load_model_from_string(content)
+        tensors = model.graph.initializer
+        # A damaged name is bytes, or an error once it is read: which one depends on protobuf's version.
+        is_text = all(isinstance(tensor.name, str) for tensor in tensors)
+        lies_elsewhere = any(message.data_location or message.external_data for message in _tensors(model))
+    except Exception as error:  # protobuf's own, which cannot be named without importing it
+        raise DataError("`model.onnx` is no ONNX model: export the network again.") from error
+    if not is_text:
+        raise DataError("`model.onnx` is no ONNX model: export the network again.")
+    if not tensors or lies_elsewhere:
+        raise DataError("`model.onnx` does not hold its own weights: export the network again.")
+    return model
+
+
+def _tensors(message: Any) -> Iterator[Any]:
+    """Yield every tensor of a model, also those of nodes, graphs inside nodes, and functions."""
+    if message.DESCRIPTOR.name == "TensorProto":
+        yield message
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in (value,) if hasattr(value, "ListFields") else value:
+                yield from _tensors(part)
+
+
+def _size(tensor: Any) -> tuple[tuple[int, ...], int]:
+    """Return the sides of a tensor, and how many elements they say."""
+    sides = tuple(tensor.dims)
+    return sides, math.prod(sides)
+
+
+def _shown(word: Any) -> str:
+    """Return a word of a foreign file, fit for a terminal."""
+    return str(word)[:200] if isinstance(word, str) and word.isprintable() else ascii(word)[:200]

@@ -1,0 +1,221 @@
+"""Options that several commands share: numbers, networks, keys of a study file, data sets, shapes."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import Any
+
+from budgetnas.arch.spec import DataShape
+from budgetnas.config.models import NamedModel, find_model, model_names, squeezed
+from budgetnas.exceptions import UsageError
+
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
+
+
+def parse_list(text: str, name: str) -> tuple[int, ...]:
+    """Read `4,5,3,0`.
+
+    Raises:
+        UsageError: a part is no whole number.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(_NUMBER.fullmatch(part) for part in parts):
+        raise UsageError(f"`{name}` is {text[:80]!r}, but must be whole numbers with commas, like 4,5,3,0.")
+    return tuple(map(int, parts))
+
+
+def whole_number(text: str) -> int:
+    """Read a whole number, also as 1e2 or 1_000."""
+    try:
+        value = float(text)
+        if value != int(value):
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+    return int(value)
+
+
+def number(text: str) -> float:
+    """Read any number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+
+
+def add_network_arguments(parser: argparse.ArgumentParser, *, named: str, has_stem: bool = True) -> None:
+    """Declare name, blocks, widths and stem.
+
+    Args:
+        parser: of the command.
+        named: what a name may be.
+        has_stem: whether the stem may have a width of its own.
+    """
+    parser.add_argument("network", nargs="?", metavar="NAME", help=named)
+    parser.add_argument("--blocks", metavar="B,B,..", help="basic blocks per stage; 0 for an empty stage")
+    parser.add_argument("--widths", metavar="W,W,..", help="channels, one per stage or one per non-empty stage")
+    if has_stem:
+        parser.add_argument("--stem-width", metavar="W", help="channels of the stem (default: those of stage 1)")
+    else:
+        parser.set_defaults(stem_width=None)
+
+
+def is_named(arguments: argparse.Namespace) -> bool:
+    """Tell whether the network is given by a name, and not by its numbers.
+
+    Raises:
+        UsageError: it is given by both, or by neither.
+    """
+    if arguments.network is None:
+        if arguments.blocks is None or arguments.widths is None:
+            raise UsageError("`--blocks` and `--widths` are both needed: give them, or a name like resnet18.")
+        return False
+    if any(word is not None for word in (arguments.blocks, arguments.widths, arguments.stem_width)):
+        raise UsageError("blocks and widths do not go with a name: give one or the other.")
+    return True
+
+
+def typed_network(arguments: argparse.Namespace) -> NamedModel:
+    """Read a network that is given by its numbers; it has no name.
+
+    Raises:
+        UsageError: a number is malformed.
+    """
+    blocks, widths = parse_list(arguments.blocks, "--blocks"), parse_list(arguments.widths, "--widths")
+    stem = 0 if arguments.stem_width is None else read_whole("--stem-width", arguments.stem_width)
+    return NamedModel(name="", blocks=blocks, widths=widths, stem_width=stem)
+
+
+def read_network(arguments: argparse.Namespace) -> NamedModel:
+    """Read a network, given either way.
+
+    Raises:
+        UsageError: there is none of its name, or a number is malformed.
+    """
+    return named_network(arguments.network) if is_named(arguments) else typed_network(arguments)
+
+
+def named_network(name: str, *, others: tuple[str, ...] = (), hint: str = "an id like 4x64-5x128-3x256") -> NamedModel:
+    """Find a network by its name or id.
+
+    Args:
+        name: as it was typed.
+        others: further names that could have been typed, for the error.
+        hint: what else could have been typed, for the error.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    model = find_model(name)
+    if model is None:
+        known = [*model_names(), *others]
+        close = _close(name[:80], known)
+        meant = "give" if close is None else f"did you mean `{close}`? Or give"
+        raise UsageError(f"`{name[:80]}` is no shipped network: {meant} one of {', '.join(known)}, or {hint}.")
+    return model
+
+
+def _close(name: str, known: list[str]) -> str | None:
+    """Return the known name that a name has in it, as `resnet20.pytorch` has, or else the most similar one."""
+    import difflib
+
+    inside = [one for one in known if re.search(rf"{re.escape(squeezed(one))}(?!\d)", squeezed(name))]
+    found = sorted(inside, key=len, reverse=True) or difflib.get_close_matches(name, known, n=1)
+    return found[0] if found else None
+
+
+# Options and the keys of a study file that they set.
+DATA_KEYS = {
+    "dataset": "data.dataset",
+    "data_dir": "data.dir",
+    "subset": "data.subset",
+    "image_size": "data.image_size",
+    "test_share": "data.test_share",
+}
+
+
+def add_data_arguments(parser: argparse.ArgumentParser, *, default: str | None = "auto") -> None:
+    """Declare the options of `DATA_KEYS`, and tell the data set that is read where none is named, if any is."""
+    add = parser.add_argument
+    names = [name for name in ("auto", "cifar10", "cifar100", "digits", "digits-hard") if name != default]
+    names = names[1:] if default is None else [f"{default} (default)", *names]
+    add("--dataset", metavar="NAME|PATH", help=f"{', '.join(names)}, .npz or folder")
+    add("--data-dir", metavar="DIR", help="where downloaded data sets live (default data)")
+    add("--subset", type=whole_number, metavar="N", help="images of each class to keep in each split")
+    add("--image-size", type=whole_number, metavar="N", help="resize the images of a folder to NxN pixels")
+    add("--test-share", type=number, metavar="S", help="share of own images to test on, where they have no test split")
+
+
+def read_data(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what a command without a study names of the section `[data]`, by its options and by `--set`.
+
+    Raises:
+        UsageError: a key is unknown, belongs to another section, or has a value that breaks its rule.
+    """
+    from budgetnas.config.study import DataConfig, named_keys
+    from budgetnas.config.toml import build
+
+    options = {key: getattr(arguments, option) for option, key in DATA_KEYS.items()}
+    named = named_keys(None, options, getattr(arguments, "set", ()))
+    others = sorted(set(named) - {"data"})
+    if others:
+        raise UsageError(
+            f"`--set` has a key of {others[0]}, but here it takes keys of data only, such as data.flip=false."
+        )
+    data = dict(named.get("data", {}))
+    build(DataConfig, data, "data")  # its rules
+    return data
+
+
+KEYS = {
+    **DATA_KEYS,
+    "max_params": "budget.max_params",
+    "trials": "search.trials",
+    "out": "output.dir",
+    "name": "output.name",
+    "seed": "search.seed",
+    "device": "engine.device",
+    "workers": "engine.workers",
+    "sampler": "search.sampler",
+    "promote": "full.promote",
+    "full_epochs": "full.epochs",
+    "max_hours": "engine.max_hours",
+    "storage": "output.storage",
+}
+
+
+def as_typed(message: str, arguments: argparse.Namespace) -> str:
+    """Name the option that was typed instead of the key that it sets."""
+    for option, key in KEYS.items():
+        if getattr(arguments, option, None) is not None:
+            message = message.replace(f"`{key}`", f"`--{option.replace('_', '-')}`")
+    return message
+
+
+CAP_HELP = "cap on parameters, like 5e6, 5M, 272k or 45%%resnet18"
+
+
+def add_shape_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare `--classes`, `--channels` and `--image-size`."""
+    parser.add_argument("--classes", default="10", metavar="N", help="number of classes (default 10)")
+    parser.add_argument("--channels", default="3", metavar="N", help="channels of an image (default 3)")
+    parser.add_argument("--image-size", default="32", metavar="N|HxW", help="pixels of an image (default 32)")
+
+
+def read_shape(arguments: argparse.Namespace) -> DataShape:
+    """Read the options of `add_shape_arguments`."""
+    height, x, width = arguments.image_size.partition("x")
+    return DataShape(
+        channels=read_whole("--channels", arguments.channels),
+        height=read_whole("--image-size", height),
+        width=read_whole("--image-size", width if x else height),
+        classes=read_whole("--classes", arguments.classes),
+    )
+
+
+def read_whole(name: str, text: str) -> int:
+    """Read one whole number above 0."""
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) == 0:
+        raise UsageError(f"`{name}` is {text!r}, but must be a whole number above 0.")
+    return int(text)

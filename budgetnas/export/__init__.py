@@ -1,1 +1,0 @@
-"""The winner as files that leave the tool, and back."""

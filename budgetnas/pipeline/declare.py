@@ -1,0 +1,284 @@
+"""Declared trainings: one network under a recipe, or the models of Pei et al. as they trained them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from budgetnas.arch.spec import ResNetSpec
+from budgetnas.config.models import NamedModel
+from budgetnas.config.recipe import Recipe, load_recipe
+from budgetnas.config.study import DataConfig
+from budgetnas.config.toml import build
+from budgetnas.data.dataset import Dataset, normalisation
+from budgetnas.data.load import load_dataset, resolve
+from budgetnas.exceptions import UsageError
+from budgetnas.pipeline.first_networks import counted
+from budgetnas.pipeline.length import length_notes
+from budgetnas.pipeline.recorded_trainings import Record, Shared, read_record
+from budgetnas.training.device import find_hardware
+from budgetnas.training.tasks import Phase, Setting, whole
+from budgetnas.trials.trial import Candidate
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Declared:
+    """One training to be done.
+
+    Attributes:
+        candidate: the network; its origin is the name that it goes by.
+        phases: how long, and on which schedule.
+        repeat: number of the seed, from 0.
+    """
+
+    candidate: Candidate
+    phases: tuple[Phase, ...]
+    repeat: int
+
+    @property
+    def epochs(self) -> int:
+        """Length of all phases."""
+        return sum(phase.epochs for phase in self.phases)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A study of declared trainings.
+
+    Attributes:
+        folder: of the run; its name is the study's.
+        data: the data set.
+        recipe: how all of them train.
+        recipe_name: its shipped name or path; "" where it is the run's own and no name was recorded.
+        setting: what all tasks share.
+        runs: the trainings.
+        learns_from: "train", or "all" for train and validation together.
+        watches: the split that is scored after every epoch.
+        epochs: where to stop early; None to do all that was declared.
+        seed: of everything random.
+        workers: trainings side by side.
+        gpus: how many GPUs to share among them.
+        device_name: hardware, for a person.
+        max_seconds: after which no epoch starts; None for no limit.
+    """
+
+    folder: Path
+    data: Dataset
+    recipe: Recipe
+    recipe_name: str
+    setting: Setting
+    runs: tuple[Declared, ...]
+    learns_from: Literal["train", "all"]
+    watches: Literal["validation", "test"]
+    epochs: int | None
+    seed: int
+    workers: int
+    gpus: int
+    device_name: str
+    max_seconds: float | None
+
+    def length(self, run: Declared) -> int:
+        """Return how many epochs of a training are asked for."""
+        return run.epochs if self.epochs is None else min(run.epochs, self.epochs)
+
+    def key(self, run: Declared) -> tuple[Any, ...]:
+        """Return what tells a training from others of the study."""
+        phases = tuple((phase.epochs, phase.period) for phase in run.phases)
+        return run.candidate.origin, run.candidate.spec.id, phases, run.repeat, self.length(run)
+
+    @property
+    def notes(self) -> list[str]:
+        """What of the recipe does not fit the shortest part of a training, a line each."""
+        part = min((phase for run in self.runs for phase in run.phases), key=lambda phase: phase.epochs)
+        images = len(self.data.train) + (len(self.data.validation) if self.learns_from == "all" else 0)
+        epochs = part.epochs if self.epochs is None else min(part.epochs, self.epochs)
+        name = self.recipe_name or "of the run"
+        return length_notes(self.recipe, name, images=images, epochs=epochs, period=part.period)
+
+    def identity(self) -> dict[str, Any]:
+        """Return everything that a training's numbers depend on, the network and its length aside.
+
+        How its images are moved and mirrored is named only where the data set does not decide it.
+        """
+        named = {f"data.{key}": getattr(self.setting.data, key) for key in ("flip", "shift")}
+        return {
+            **{f"recipe.{key}": value for key, value in asdict(self.recipe).items() if key != "description"},
+            "data.fingerprint": self.setting.fingerprint,
+            **{key: value for key, value in named.items() if value is not None},
+            "learns_from": self.learns_from,
+            "watches": self.watches,
+            "seed": self.seed,
+            "device": self.setting.device,
+            "threads": self.setting.threads,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wishes:
+    """What the two commands share; None for what their user does not name.
+
+    Attributes:
+        recipe: name or path.
+        precision: instead of the recipe's.
+        repeats: seeds of each network, from 0.
+        data: keys and values of `DataConfig`, those that are named.
+        epochs: length of a network's training, or where to stop those of Pei et al.
+        seed: of everything random.
+        device: "auto", "cpu", "cuda" or "mps".
+        workers: trainings side by side; one per GPU or CPU core unless given.
+        threads: CPU threads per training.
+        max_minutes: after which no epoch starts; no limit unless given.
+        folder: of the run.
+    """
+
+    recipe: str | None
+    precision: Literal["auto", "fp32", "bf16"] | None
+    repeats: int | None
+    data: Mapping[str, Any]
+    epochs: int | None
+    seed: int | None
+    device: str | None
+    workers: int | None
+    threads: int | None
+    max_minutes: float | None
+    folder: Path
+
+
+def train_job(spec: ResNetSpec, wishes: Wishes, *, recipe: str, dataset: str) -> Job:
+    """Declare the training of one network: on the train split, scored on validation, its rate falling to 0 at the end.
+
+    What is not named comes from the run where there is one; its length and its number of seeds, too, where the run has
+    this network.
+
+    Args:
+        spec: the network.
+        wishes: what is named.
+        recipe: of a new run, unless named.
+        dataset: likewise.
+
+    Raises:
+        UsageError: a wish breaks a rule.
+        DataError: the data set cannot be had.
+        StorageError: the run cannot be read.
+    """
+    record = read_record(wishes.folder)
+    last = record.last(spec.id) if record else None
+    if last is not None:
+        epochs, repeats = last
+        wishes = replace(wishes, epochs=wishes.epochs or epochs, repeats=wishes.repeats or repeats)
+    base = _Base(wishes, record, recipe=recipe, dataset=dataset)
+    phases = whole(wishes.epochs or base.recipe.epochs)
+    return _job(base, [(spec.id, spec, phases)], learns_from="train", watches="validation", epochs=None)
+
+
+def reproduce_job(models: Sequence[NamedModel], wishes: Wishes, *, recipe: str, other_recipe: str, dataset: str) -> Job:
+    """Declare the models of Pei et al.: on all training images, the test set watched after every epoch as they did.
+
+    On their data set they train by their recipe and schedules, on any other as a full training there does. Fewer epochs
+    stop on the schedule, they do not shorten it. What is not named comes from the run where there is one, and so do the
+    schedules of its networks; models, seeds and epochs say how much of it is to be done, and do not.
+
+    Args:
+        models: the networks.
+        wishes: what is named.
+        recipe: of a new run on their data set, unless named.
+        other_recipe: of a new run on any other, unless named.
+        dataset: theirs, and that of a new run, unless named.
+
+    Raises:
+        UsageError: a wish breaks a rule.
+        DataError: the data set cannot be had.
+        StorageError: the run cannot be read.
+    """
+    record = read_record(wishes.folder)
+    base = _Base(wishes, record, recipe=recipe, dataset=dataset, other_recipe=other_recipe)
+    nets = [
+        (model.name, model.spec, _theirs(model) if base.data.dataset == dataset else _fitting(model, base, record))
+        for model in models
+    ]
+    return _job(base, nets, learns_from="all", watches="test", epochs=wishes.epochs)
+
+
+def _theirs(model: NamedModel) -> tuple[Phase, ...]:
+    return tuple(Phase(epochs=epochs, period=period) for epochs, period in model.phases)
+
+
+def _fitting(model: NamedModel, base: _Base, record: Record | None) -> tuple[Phase, ...]:
+    """Return the schedule that the run has of a model, or else that of a full training on its data set."""
+    recorded = () if record is None else record.phases(model.name)
+    return recorded or whole(load_dataset(base.data).traits.full_epochs or base.recipe.epochs)
+
+
+class _Base:
+    """What is named, over what the run has recorded, over the values of a new run."""
+
+    def __init__(
+        self, wishes: Wishes, record: Record | None, *, recipe: str, dataset: str, other_recipe: str | None = None
+    ) -> None:
+        shared = record.shared if record else Shared(seed=0, device="auto", threads=1)
+        self.wishes = wishes
+        self.seed = shared.seed if wishes.seed is None else wishes.seed
+        self.device = shared.device if wishes.device is None else wishes.device
+        self.threads = wishes.threads or shared.threads
+        self.hardware = find_hardware(self.device)
+        self.data = resolve(_data(wishes, record, dataset), has_gpu=self.hardware.gpus > 0)
+        usual = recipe if other_recipe is None or self.data.dataset == dataset else other_recipe
+        self.recipe_name = (record.setup.recipe_name if record else usual) if wishes.recipe is None else wishes.recipe
+        self.recipe = _recipe(wishes, record, self.recipe_name)
+
+
+def _recipe(wishes: Wishes, record: Record | None, name: str) -> Recipe:
+    if record is None:
+        recipe = load_recipe(name)
+    elif wishes.recipe is None:
+        recipe = record.recipe
+    else:
+        recipe = record.recipe_as(name)
+    return recipe if wishes.precision is None else replace(recipe, precision=wishes.precision)
+
+
+def _data(wishes: Wishes, record: Record | None, dataset: str) -> DataConfig:
+    source = record.source() if record else DataConfig(dataset=dataset)
+    if source is None and "dataset" not in wishes.data:
+        raise UsageError(
+            f"`--dataset` is missing, and `{wishes.folder}` does not say where its images lie: give the path of "
+            f"{record.setup.data.name if record else dataset}."
+        )
+    return build(DataConfig, {**asdict(source or DataConfig()), **wishes.data}, "data")
+
+
+def _job(
+    base: _Base,
+    nets: Sequence[tuple[str, ResNetSpec, tuple[Phase, ...]]],
+    *,
+    learns_from: Literal["train", "all"],
+    watches: Literal["validation", "test"],
+    epochs: int | None,
+) -> Job:
+    wishes, hardware = base.wishes, base.hardware
+    recipe = base.recipe.at(hardware.precision)
+    data = load_dataset(base.data)
+    normalisation(data, recipe)  # a recipe for other images is told before anything trains
+    runs = tuple(
+        Declared(candidate=counted(spec, name, data.shape), phases=phases, repeat=repeat)
+        for repeat in range(wishes.repeats or 1)
+        for name, spec, phases in nets
+    )
+    return Job(
+        folder=wishes.folder,
+        data=data,
+        recipe=recipe,
+        recipe_name=base.recipe_name,
+        setting=Setting(data=base.data, fingerprint=data.fingerprint, device=hardware.device, threads=base.threads),
+        runs=runs,
+        learns_from=learns_from,
+        watches=watches,
+        epochs=epochs,
+        seed=base.seed,
+        workers=min(len(runs), wishes.workers or hardware.slots(threads=base.threads, gpus_per_trial=1)),
+        gpus=hardware.gpus if hardware.gpus > 1 else 0,
+        device_name=hardware.name,
+        max_seconds=None if wishes.max_minutes is None else 60 * wishes.max_minutes,
+    )

@@ -1,0 +1,62 @@
+"""A prepared study as it is stored: everything that a later reading needs without the data, without any password."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from budgetnas.config.study import StudyConfig
+from budgetnas.data.dataset import Dataset, largest_share, normalisation
+from budgetnas.pipeline.prepare import Prepared
+from budgetnas.runs.settings import SEARCH, DataFacts, Setup, TierFacts
+from budgetnas.storage.database import public_url
+
+
+def public(config: StudyConfig) -> StudyConfig:
+    """Return the study with no password in the address of its storage."""
+    url = config.output.storage
+    return config if url is None else replace(config, output=replace(config.output, storage=public_url(url)))
+
+
+def data_facts(data: Dataset) -> DataFacts:
+    """Sum up a data set."""
+    return DataFacts(
+        name=data.name,
+        notice=data.traits.notice,
+        fingerprint=data.fingerprint,
+        shape=data.shape,
+        classes=data.classes,
+        train=len(data.train),
+        validation=len(data.validation),
+        test=len(data.test),
+        chance=largest_share(data.validation.labels),
+    )
+
+
+def setup_of(prepared: Prepared, *, kind: str = SEARCH) -> Setup:
+    """Sum up a prepared search; no password of its storage's address stays in it."""
+    data, config = prepared.data, prepared.config
+    mean, std = normalisation(data, prepared.full)
+    return Setup(
+        name=prepared.name,
+        kind=kind,
+        data=data_facts(data),
+        tiers=tuple(
+            TierFacts(
+                cap=tier.cap,
+                fitting=tier.fitting,
+                low=tier.band.low,
+                high=tier.band.high,
+                members=len(tier.band),
+            )
+            for tier in prepared.tiers
+        ),
+        macs_cap=prepared.macs_cap,
+        space_size=prepared.space_size,
+        is_exact=prepared.index.is_exact,
+        rungs=prepared.rungs,
+        full_epochs=prepared.full_epochs,
+        recipe=replace(prepared.full, epochs=prepared.full_epochs),
+        mean=mean,
+        std=std,
+        study=public(config),
+    )

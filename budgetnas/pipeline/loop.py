@@ -1,0 +1,181 @@
+"""The loop of every stage: start trials while there is room, record what comes back, stop in good order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from budgetnas.engine.protocol import Engine, EpochReport, Failed, Finished, Progressed
+from budgetnas.exceptions import BudgetNASError
+from budgetnas.storage.study import StudyStore
+from budgetnas.training.tasks import Paused, Trained, TrainTask
+from budgetnas.trials.trial import Trial, TrialState
+
+TICK_SECONDS = 0.25
+SAME_IN_A_ROW = 3
+FEW_FAILURES = 10
+
+
+class Clock:
+    """The time that a driver may go on starting trainings.
+
+    Args:
+        seconds: how long; None for ever.
+        since: when it began, by `time.monotonic`; now unless given.
+    """
+
+    def __init__(self, seconds: float | None, *, since: float | None = None) -> None:
+        self._end = None if seconds is None else (time.monotonic() if since is None else since) + seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no training may start any more."""
+        return self._end is not None and time.monotonic() >= self._end
+
+
+def end_of_level(seconds: float, *, elapsed: float, after: float) -> float:
+    """Return until when trainings of a level may start, in seconds since the driver began.
+
+    A level leaves time for those above it, but has at least half of what is left; the last one has all of it.
+
+    Args:
+        seconds: that the driver has in all.
+        elapsed: of them, when the level begins.
+        after: that the levels above are expected to take.
+    """
+    rest = max(0.0, seconds - elapsed)
+    return elapsed + max(rest / 2, rest - after)
+
+
+class Stage(Protocol):
+    """One study's own part of the loop. Subclasses give `upcoming` and `task`; everything else has a default."""
+
+    store: StudyStore
+
+    def upcoming(self, running: int) -> Trial | None:
+        """Create and return the next trial; None when nothing can start now, or ever."""
+        ...
+
+    def task(self, trial: Trial) -> TrainTask:
+        """Return the training of a trial."""
+        ...
+
+    def wants(self, trial: Trial) -> bool:
+        """Tell whether to go on with a trial that an earlier driver left unfinished."""
+        return True
+
+    def finished(self, trial: Trial, result: Trained) -> Mapping[str, Any]:
+        """Keep what the training gave; return what to record with the trial beside its scores."""
+        return {}
+
+    def ended(self, trial: Trial) -> None:
+        """Tidy up after a trial that is COMPLETE or FAIL in the storage."""
+        return
+
+
+def run_stage(
+    stage: Stage,
+    engine: Engine,
+    *,
+    clock: Clock,
+    tick: Callable[[], None],
+    heard: Callable[[Trial, EpochReport], None] = lambda trial, report: None,
+) -> None:
+    """Run all trials of a stage, beginning with those that an earlier driver left unfinished.
+
+    No training starts after the `clock` is over. `tick` is called several times a second and before a trial is made,
+    `heard` after every epoch of every training. Interrupted, it hands its running trials back as WAITING; the next
+    driver runs them again under their numbers.
+
+    Raises:
+        BudgetNASError: nothing may go on: the data changed, the counter is wrong, or too many trainings failed.
+    """
+    store = stage.store
+    for finished in (trial for trial in store.trials if trial.state.is_finished):
+        stage.ended(finished)  # a driver killed in between has not
+    left = [trial for trial in store.trials if not trial.state.is_finished and stage.wants(trial)]
+    before = {trial.number for trial in store.trials if trial.state.is_finished}
+    running: dict[str, Trial] = {}
+    try:
+        while True:
+            while len(running) < engine.capacity and not clock.is_over:
+                tick()
+                trial = left.pop(0) if left else stage.upcoming(len(running))
+                if trial is None:
+                    break
+                store.restart(trial.number)
+                key = f"{store.name}/{trial.number}"
+                running[key] = trial
+                engine.submit(key, stage.task(trial))
+            tick()
+            if not running:
+                return
+            for event in engine.wait(TICK_SECONDS):
+                trial = running[event.key]
+                if isinstance(event, Progressed):
+                    store.report(trial.number, event.report.epoch, event.report.accuracy)
+                    heard(trial, event.report)
+                    continue
+                _end(stage, trial, event)
+                del running[event.key]
+                check_failures([trial for trial in store.trials if trial.number not in before])
+    finally:
+        for trial in running.values():
+            store.release(trial.number)
+
+
+def _end(stage: Stage, trial: Trial, event: Failed | Finished) -> None:
+    """Record how a training ended: badly, cut off by its time, or well."""
+    if isinstance(event, Failed):
+        if event.fatal:
+            raise BudgetNASError(event.reason)
+        stage.ended(stage.store.fail(trial.number, event.reason, diverged=event.diverged))
+    elif isinstance(event.result, Paused):
+        stage.store.release(trial.number)
+    else:
+        _keep(stage, trial, event.result)
+
+
+def _keep(stage: Stage, trial: Trial, result: Trained) -> None:
+    last = result.reports[-1]
+    attrs = {
+        "seconds": round(result.seconds, 3),
+        "images": result.images,
+        "epochs": last.epoch,
+        "train_loss": last.train_loss,
+        "loss": last.loss,
+        **({"notices": list(result.notices)} if result.notices else {}),
+        **stage.finished(trial, result),
+    }
+    # Epochs of an earlier driver may have been saved, but not reported.
+    stage.store.fill(trial.number, {report.epoch: report.accuracy for report in result.reports})
+    stage.ended(stage.store.finish(trial.number, last.accuracy, attrs))
+
+
+def check_failures(trials: Sequence[Trial]) -> None:
+    """Stop a driver that only fails, judged in the order of trial numbers.
+
+    Args:
+        trials: those that this driver ran or is running, so that a resumed search gets a new chance.
+
+    Raises:
+        BudgetNASError: three failures in a row have one reason, or more than 10 and a tenth of all trials failed.
+    """
+    failures = 0
+    row: list[str] = []
+    for trial in trials:
+        if not trial.state.is_finished:
+            return
+        if trial.state is TrialState.COMPLETE:
+            row = []
+        if trial.state is not TrialState.FAIL:
+            continue
+        failures += 1
+        reason = str(trial.attrs.get("reason"))
+        row = [*row, reason] if row and row[-1] == reason else [reason]
+        advice = "remove the cause, and run the same command to resume"
+        if len(row) == SAME_IN_A_ROW:
+            raise BudgetNASError(f"{SAME_IN_A_ROW} trainings in a row failed alike ({reason}): {advice}.")
+        if failures > FEW_FAILURES + len(trials) / 10:
+            raise BudgetNASError(f"{failures} of {len(trials)} trainings failed (the last: {reason}): {advice}.")

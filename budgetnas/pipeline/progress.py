@@ -1,0 +1,146 @@
+"""Progress of a driver: how far each level is, how long the rest will take, and who listens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from budgetnas.budget.caps import Caps
+from budgetnas.engine.protocol import EpochReport
+from budgetnas.trials.levels import complete
+from budgetnas.trials.selection import within
+from budgetnas.trials.trial import Trial, TrialState
+
+if TYPE_CHECKING:
+    from budgetnas.pipeline.plan import Plan
+    from budgetnas.pipeline.stages import Level
+
+
+class Meter:
+    """Tells a listener how far a level is.
+
+    Args:
+        listener: hears it.
+        level: is measured.
+        total: gives the trainings in all.
+        caps: that the best of them fits.
+    """
+
+    def __init__(self, listener: Listener, level: Level, *, total: Callable[[], int], caps: Caps) -> None:
+        self._listener, self._level, self._total, self._caps = listener, level, total, caps
+        self._began = time.monotonic()
+        self._seen = 0
+        self._reached: dict[int, int] = {}
+
+    def heard(self, trial: Trial, report: EpochReport) -> None:
+        """Count an epoch of a training, which an earlier driver may have begun."""
+        self._seen += 1
+        self._reached[trial.number] = report.epoch
+
+    def tick(self) -> None:
+        """Tell how far the level is."""
+        trials = self._level.store.trials
+        done = len(complete(trials))
+        self._listener.progressed(
+            Progress(
+                level=self._level.name,
+                done=done,
+                total=self._total(),
+                best=max((trial.score or 0.0 for trial in within(trials, self._caps)), default=None),
+                seconds_left=self._seconds_left(done),
+            )
+        )
+
+    def _seconds_left(self, done: int) -> float | None:
+        if not self._seen:
+            return None
+        under_way = sum(
+            epoch
+            for number, epoch in self._reached.items()
+            if self._level.store.trials[number].state is TrialState.RUNNING
+        )
+        left = max(0, (self._total() - done) * self._level.epochs - under_way)
+        return left / self._seen * (time.monotonic() - self._began)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How far a level is.
+
+    Attributes:
+        level: its name.
+        done: finished trainings.
+        total: trainings in all.
+        best: highest validation score so far, in [0, 1]; None before the first.
+        seconds_left: that the rest of the level will take at the pace so far; None before the first epoch.
+    """
+
+    level: str
+    done: int
+    total: int
+    best: float | None
+    seconds_left: float | None = None
+
+
+class Listener:
+    """Hears plan, progress and news, and makes nothing of them: a base for those that do."""
+
+    def planned(self, plan: Plan) -> None:
+        """Hear the plan, before anything trains."""
+
+    def progressed(self, progress: Progress) -> None:
+        """Hear how far it is, several times a second."""
+
+    def told(self, line: str) -> None:
+        """Hear a line of news."""
+
+
+class Everyone(Listener):
+    """Passes what it hears on to several.
+
+    Args:
+        listeners: in the order in which they hear it.
+    """
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._listeners = listeners
+
+    def planned(self, plan: Plan) -> None:
+        """Pass on the plan."""
+        for listener in self._listeners:
+            listener.planned(plan)
+
+    def progressed(self, progress: Progress) -> None:
+        """Pass on how far it is."""
+        for listener in self._listeners:
+            listener.progressed(progress)
+
+    def told(self, line: str) -> None:
+        """Pass on a line of news."""
+        for listener in self._listeners:
+            listener.told(line)
+
+
+class Check(Listener):
+    """Hears nothing, but ends what may not go on.
+
+    Args:
+        check: raises if so.
+    """
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        self._check = check
+
+    def planned(self, plan: Plan) -> None:
+        """Check it."""
+        self._check()
+
+    def progressed(self, progress: Progress) -> None:
+        """Check it."""
+        self._check()
+
+    def told(self, line: str) -> None:
+        """Check it."""
+        self._check()

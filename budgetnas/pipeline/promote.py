@@ -1,0 +1,159 @@
+"""Promotion from each rung, and the choice of the winner: by validation alone, recorded before the test set is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from budgetnas.budget.caps import Caps
+from budgetnas.exceptions import BudgetNASError
+from budgetnas.pipeline.ladder import Ladder
+from budgetnas.pipeline.prepare import Prepared
+from budgetnas.pipeline.stages import Wanted
+from budgetnas.runs.result import trusted_scores
+from budgetnas.storage.study import StudyStore
+from budgetnas.trials.levels import complete
+from budgetnas.trials.selection import Finalist, finalists, promote, within
+from budgetnas.trials.streams import Use, generator
+from budgetnas.trials.trial import Trial, TrialState
+
+
+def choose(fulls: StudyStore, caps: Sequence[Caps]) -> Finalist | None:
+    """Record the winner, and each smaller tier's; return it, None before any full training of what fits ended.
+
+    Args:
+        fulls: the study of the full trainings.
+        caps: of each tier, ascending.
+
+    Raises:
+        BudgetNASError: full trainings were made and every one of them failed.
+    """
+    ranked = finalists(within(fulls.trials, caps[-1]))
+    failed = [trial for trial in fulls.trials if trial.state is TrialState.FAIL]
+    if failed and not complete(fulls.trials):
+        raise BudgetNASError(
+            f"all {len(failed)} full trainings failed (the last: {failed[-1].attrs.get('reason')}): remove the cause, "
+            "and the same command tries them again."
+        )
+    if not ranked:
+        return None
+    choice: dict[str, Any] = {
+        "winner": ranked[0].parent,
+        "spec": ranked[0].candidate.spec.id,
+        "score": ranked[0].score,
+        "repeats": len(ranked[0].runs),
+        "among": len(ranked),
+    }
+    if len(caps) > 1:
+        fitting = {tier: [one for one in ranked if tier.fits(one.candidate)] for tier in caps}
+        choice["tiers"] = {str(tier.max_params): found[0].candidate.spec.id for tier, found in fitting.items() if found}
+    choices = list(fulls.facts.get("choices", []))
+    if choice not in choices:
+        fulls.record("choices", [*choices, choice])
+    return ranked[0]
+
+
+KEPT = 3  # one in so many goes up from rung to rung
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rise:
+    """Who goes up from one rung, by number of the first-rung trial.
+
+    Attributes:
+        best: those that earned it, best first, tier by tier.
+        named: the `search.first_models`, whatever they scored: nothing wins that has not beaten them fully trained.
+        random: those that chance chose, whatever they scored; some may be among the best.
+    """
+
+    best: tuple[int, ...]
+    named: tuple[int, ...]
+    random: tuple[int, ...]
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """All of them, each once."""
+        return tuple(dict.fromkeys((*self.best, *self.named, *self.random)))
+
+
+def rise(prepared: Prepared, ladder: Ladder, rung: int) -> Rise:
+    """Return who goes up from a rung; what was decided once for the trials that are there stays decided."""
+    decided = ladder.fulls.facts.get("promotions", {}).get(_decision(prepared, ladder, rung))
+    if decided is not None:
+        return Rise(best=tuple(decided["best"]), named=tuple(decided.get("named", ())), random=tuple(decided["random"]))
+    rungs = [complete(level.store.trials) for level in ladder.rungs[: rung + 1]]
+    found, trusted = rungs[-1], trusted_scores(prepared.space, *rungs)
+    best, named = list[Trial](), {model.spec for model in prepared.named}
+    fitting = within(found, prepared.caps)
+    for low, high in _tiers(prepared):
+        inside = [trial for trial in fitting if low < trial.candidate.params <= high]
+        number = prepared.config.full.promote
+        if rung < ladder.last:
+            number = max(number, -(-len(inside) // KEPT))
+        best += promote(inside, [trusted[trial.root] for trial in inside], number)
+    have = {trial.root for trial in found}
+    return Rise(
+        best=tuple(trial.root for trial in best),
+        named=tuple(trial.root for trial in found if trial.candidate.spec in named),
+        random=tuple(number for number in _random(prepared, ladder) if number in have),
+    )
+
+
+def decide(prepared: Prepared, ladder: Ladder, rung: int) -> Rise:
+    """Return who goes up from a rung, and record it."""
+    chosen, key = rise(prepared, ladder, rung), _decision(prepared, ladder, rung)
+    decisions: dict[str, Any] = ladder.fulls.facts.get("promotions", {})
+    if chosen.numbers and key not in decisions:
+        above = ladder.levels[rung + 1].name
+        decision = {"to": above, "best": list(chosen.best), "named": list(chosen.named), "random": list(chosen.random)}
+        ladder.fulls.record("promotions", {**decisions, key: decision})
+    return chosen
+
+
+def wanted(prepared: Prepared, ladder: Ladder, rung: int, chosen: Rise) -> list[Wanted]:
+    """Return the trainings of the level above a rung, one repeat of all after the other."""
+    repeats = prepared.config.full.repeats if rung == ladder.last else 1
+    numbers = list(chosen.numbers)
+    if rung == ladder.last:  # who was fully trained before competes with as many seeds as the others
+        numbers += sorted({trial.root for trial in within(ladder.fulls.trials, prepared.caps)} - set(numbers))
+    return [
+        Wanted(
+            candidate=ladder.first.trials[number].candidate,
+            repeat=repeat,
+            attrs={"parent": number, "lineage": _lineage(ladder, rung, number)},
+        )
+        for repeat in range(repeats)
+        for number in numbers
+    ]
+
+
+def _lineage(ladder: Ladder, rung: int, number: int) -> list[str]:
+    """Name the trials that a network has come up by: `r8/5`, `r24/3`."""
+    found = []
+    for level in ladder.rungs[: rung + 1]:
+        here = [trial for trial in complete(level.store.trials) if trial.root == number]
+        found += [f"{level.name}/{trial.number}" for trial in here]
+    return found
+
+
+def _tiers(prepared: Prepared) -> list[tuple[int, int]]:
+    """Return the params of each tier's own networks, above the first number and up to the second."""
+    caps = [tier.cap for tier in prepared.tiers]
+    return list(zip([0, *caps[:-1]], caps, strict=True))
+
+
+def _random(prepared: Prepared, ladder: Ladder) -> list[int]:
+    """Draw from all that the first rung trained and that fits, each network once, so that the draw stands for it."""
+    fitting = within(ladder.first.trials, prepared.caps)
+    found = list({trial.candidate.spec.id: trial.number for trial in reversed(fitting)}.values())
+    seed, number = prepared.config.search.seed, prepared.config.evidence.control_promotions
+    lots = {one: generator(seed, one, Use.PROMOTION).random() for one in found}  # fixed, so more trials change few
+    return sorted(found, key=lots.__getitem__)[:number]
+
+
+def _decision(prepared: Prepared, ladder: Ladder, rung: int) -> str:
+    promoted, drawn = prepared.config.full.promote, prepared.config.evidence.control_promotions
+    trained = " and ".join(f"{len(complete(level.store.trials))} of {level.name}" for level in ladder.rungs[: rung + 1])
+    above = "" if rung == ladder.last else f" to {ladder.rungs[rung + 1].name}"
+    return f"{trained}{above}, {promoted} promoted, {drawn} at random"

@@ -1,0 +1,108 @@
+"""What a run of trainings has recorded: what a command that names less than all resumes it with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from budgetnas.config.recipe import Recipe, load_recipe, resumed_recipe
+from budgetnas.config.recorded import recipe_then
+from budgetnas.config.study import DataConfig
+from budgetnas.config.toml import build
+from budgetnas.data.builtin import KNOWN
+from budgetnas.exceptions import StorageError, UsageError
+from budgetnas.pipeline.identity import recorded_recipe
+from budgetnas.runs.settings import TrainingsSetup, read_trainings_setup
+from budgetnas.storage.database import existing_storage, found_url, study_names
+from budgetnas.storage.study import read_study
+from budgetnas.training.tasks import Phase
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shared:
+    """What all trainings of a run share, beside recipe and data.
+
+    Attributes:
+        seed: of everything random.
+        device: "cpu", "cuda" or "mps".
+        threads: CPU threads per training.
+    """
+
+    seed: int
+    device: str
+    threads: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """What a run has recorded.
+
+    Attributes:
+        shared: what its trainings share.
+        values: keys of their recipe, as they were recorded.
+        recipe: theirs, its precision decided.
+        setup: how they were set up by the last driver.
+        asked: what each driver was asked for, the last one first.
+    """
+
+    shared: Shared
+    values: Mapping[str, Any]
+    recipe: Recipe
+    setup: TrainingsSetup
+    asked: Sequence[Mapping[str, Any]]
+
+    def recipe_as(self, name: str) -> Recipe:
+        """Return the recipe that a name or path means for this run; one that says no precision has the run's."""
+        found = resumed_recipe(load_recipe(name), name, self.values, recorded_name=self.setup.recipe_name)
+        return replace(found, precision=self.recipe.precision) if found.precision == "auto" else found
+
+    def source(self) -> DataConfig | None:
+        """Return how the data set was asked for; None where that was not recorded, and its name does not say it."""
+        name = self.setup.data.name
+        return self.setup.source or (DataConfig(dataset=name) if name in KNOWN else None)
+
+    def last(self, network: str) -> tuple[int, int] | None:
+        """Return the epochs and the number of seeds that a network was last asked for with; None if it never was."""
+        runs, phases = self._asked(network), self.phases(network)
+        return (sum(phase.epochs for phase in phases), 1 + max(run["repeat"] for run in runs)) if runs else None
+
+    def phases(self, network: str) -> tuple[Phase, ...]:
+        """Return the schedule that a network was last asked for with; nothing if it never was."""
+        runs = self._asked(network)
+        return tuple(Phase(epochs=one["epochs"], period=one["period"]) for one in runs[0]["phases"]) if runs else ()
+
+    def _asked(self, network: str) -> Sequence[Mapping[str, Any]]:
+        """Return the trainings of a network that the last driver with any was asked for."""
+        each = ([run for run in asked["runs"] if run["candidate"]["origin"] == network] for asked in self.asked)
+        return next(filter(None, each), [])
+
+
+def read_record(folder: Path) -> Record | None:
+    """Read what the run in a folder has recorded, and write nothing; None where there are no trainings.
+
+    Raises:
+        StorageError: its storage cannot be read, or was written by another version of this program.
+    """
+    url = found_url(folder)
+    storage = None if url is None else existing_storage(url)
+    if storage is None or folder.name not in study_names(storage):
+        return None
+    facts = read_study(storage, folder.name)[1]
+    if "identity" not in facts or "setup" not in facts:
+        return None
+    identity, setup = facts["identity"], read_trainings_setup(facts["setup"], name=folder.name)
+    try:
+        values = recorded_recipe(identity, "recipe.")
+        return Record(
+            shared=build(Shared, {key: identity[key] for key in ("seed", "device", "threads")}, "identity"),
+            values=values,
+            recipe=build(Recipe, {**recipe_then(values), "description": setup.recipe.description}, "recipe"),
+            setup=setup,
+            asked=[driver["study"] for driver in reversed(facts.get("drivers", []))],
+        )
+    except (UsageError, KeyError, TypeError) as error:
+        raise StorageError(
+            f"`{folder.name}` was made by another version of this program ({error}): choose another --name."
+        ) from error

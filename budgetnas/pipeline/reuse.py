@@ -1,0 +1,96 @@
+"""Short trainings taken over from another search: those that a new one would propose, and score, the same way.
+
+Full trainings of another recipe or length then cost no short training again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from budgetnas.exceptions import StudyMismatchError
+from budgetnas.pipeline.identity import changes, identity_of, told, with_recorded
+from budgetnas.pipeline.prepare import Prepared
+from budgetnas.runs.settings import SEARCH
+from budgetnas.storage.copied import add_finished
+from budgetnas.storage.database import Storage, open_run, study_names
+from budgetnas.storage.study import StudyStore, read_study
+from budgetnas.trials.levels import FULL, rung_name
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """The search that `proxy.from_run` names.
+
+    Attributes:
+        name: of its run.
+        prepared: the study that takes over, with the recipe of the search's short trainings.
+        storage: of its studies.
+        facts: what was recorded of it as a whole.
+    """
+
+    name: str
+    prepared: Prepared
+    storage: Storage
+    facts: Mapping[str, Any]
+
+
+def find_source(prepared: Prepared, fulls: StudyStore, *, names: list[str]) -> Source | None:
+    """Return the search that short trainings are still to be taken over from, None where there is none.
+
+    Args:
+        prepared: the study.
+        fulls: the study of its full trainings, which keeps the facts.
+        names: of all studies in its storage.
+
+    Raises:
+        StorageError: there is no such search.
+        StudyMismatchError: its short trainings are not those of this study, which may have some of its own.
+    """
+    run = prepared.config.proxy.from_run
+    if run is None:
+        return None
+    folder, taken = Path(run), fulls.facts.get("taken")
+    name = folder.resolve().name
+    if taken is None and f"{prepared.name}/{rung_name(prepared.rungs[0])}" in names:
+        raise StudyMismatchError(
+            f"`proxy.from_run` is {run!r}, but `{prepared.name}` has short trainings of its own: leave it out, or give "
+            "another --name."
+        )
+    if taken is not None and taken["from"] != name:
+        raise StudyMismatchError(
+            f"`proxy.from_run` is {run!r}, but `{prepared.name}` has its short trainings from `{taken['from']}`: give "
+            "that, or another --name."
+        )
+    if taken is not None and taken["is_whole"]:
+        return None
+    is_here = (folder / "study.db").is_file()
+    storage = open_run(folder, None if is_here else prepared.config.output.storage)
+    facts = read_study(storage, f"{name}/{FULL}")[1]
+    prepared = with_recorded(prepared, facts, short_only=True)
+    changed = changes(_short(facts.get("identity", {})), _short(identity_of(prepared, SEARCH)))
+    if changed:
+        raise StudyMismatchError(
+            f"`proxy.from_run` is {run!r}, but that search was started with other settings ({told(changed)}): use the "
+            "original ones, [full] aside, or leave it out."
+        )
+    return Source(name=name, prepared=prepared, storage=storage, facts=facts)
+
+
+def take_over(source: Source, prepared: Prepared, fulls: StudyStore, storage: Storage) -> None:
+    """Copy the finished short trainings; cut off, the next driver goes on with it."""
+    taken = {"from": source.name, "is_whole": False, "drivers": source.facts.get("drivers", []), "trainings": {}}
+    fulls.record("taken", taken)
+    known = study_names(source.storage)
+    for level in map(rung_name, prepared.rungs):
+        before, after = f"{source.name}/{level}", f"{prepared.name}/{level}"
+        if before in known:
+            taken["trainings"][level] = add_finished(source.storage, before, storage, after)
+    fulls.record("taken", {**taken, "is_whole": True})
+
+
+def _short(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what short trainings depend on."""
+    return {key: value for key, value in identity.items() if not key.startswith("full.")}

@@ -1,0 +1,264 @@
+"""Declared trainings done: trials of a study, each with its curve, weights and look at the test set."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, astuple, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from budgetnas.data.dataset import normalisation
+from budgetnas.engine.local import LocalEngine
+from budgetnas.engine.protocol import EpochReport
+from budgetnas.exceptions import StorageError
+from budgetnas.pipeline.declare import Job
+from budgetnas.pipeline.describe import data_facts
+from budgetnas.pipeline.identity import hold_identity
+from budgetnas.pipeline.looks import look
+from budgetnas.pipeline.loop import Clock, Stage, run_stage
+from budgetnas.pipeline.provenance import record_driver
+from budgetnas.pipeline.stages import diverged
+from budgetnas.runs.settings import TRAININGS, TrainingsSetup
+from budgetnas.storage.database import open_storage, sqlite_url
+from budgetnas.storage.files import digest, inside, own, write_bytes, write_text
+from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.training.checkpoint import Checkpoints
+from budgetnas.training.perform import perform
+from budgetnas.training.tasks import STATE_SECONDS, Phase, Trained, TrainTask
+from budgetnas.trials.levels import complete, training_key
+from budgetnas.trials.looks import Looks
+from budgetnas.trials.streams import derived_seed
+from budgetnas.trials.trial import Trial, TrialState
+
+COLUMNS = tuple(field.name for field in fields(EpochReport))
+
+
+def write_curve(path: Path, reports: Iterable[EpochReport]) -> None:
+    """Write the reports of one training."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(astuple(report) for report in reports)
+    write_text(path, text.getvalue())
+
+
+def read_curve(path: Path) -> list[EpochReport]:
+    """Read the reports of one training.
+
+    Raises:
+        StorageError: the file is not there, or damaged.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return [
+            EpochReport(epoch=int(row["epoch"]), **{name: float(row[name]) for name in COLUMNS[1:]}) for row in rows
+        ]
+    except OSError as error:
+        raise StorageError(f"`{path}` cannot be read ({error.strerror}): put it back from a copy.") from error
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise StorageError(f"`{path}` is damaged ({error}): put it back from a copy.") from error
+
+
+Heard = Callable[[Trial, EpochReport], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """One finished training.
+
+    Attributes:
+        trial: its trial.
+        curve: a report per epoch.
+        test_accuracy: of the look at the test set after the last epoch, in [0, 1]; None where the test set was watched.
+    """
+
+    trial: Trial
+    curve: tuple[EpochReport, ...]
+    test_accuracy: float | None
+
+    @property
+    def name(self) -> str:
+        """Name of the network."""
+        return self.trial.candidate.origin
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """How far a job is.
+
+    Attributes:
+        asked: its finished trainings.
+        study: all finished trainings of its study, other jobs' too.
+        failed: its failed trials, of this driver and earlier ones.
+    """
+
+    asked: tuple[Measured, ...]
+    study: tuple[Measured, ...]
+    failed: tuple[Trial, ...]
+
+
+def run_job(job: Job, *, command: Sequence[str], heard: Heard, tick: Callable[[], None]) -> Outcome:
+    """Do what is left of a job, as far as its time allows.
+
+    Args:
+        job: the trainings.
+        command: the words that started this, for the manifest.
+        heard: called after every epoch.
+        tick: called several times a second, when nothing is half-done.
+
+    Raises:
+        BudgetNASError: something that its user can act on; whatever was finished is kept.
+    """
+    with own(job.folder):
+        store = _open(job)
+        stage = DeclaredStage(job, store)
+        if stage.is_needed or _untested(job, store):
+            study = {"runs": [asdict(run) for run in job.runs], "epochs": job.epochs, **job.identity()}
+            hardware = {"device": job.device_name, "workers": job.workers, "threads": job.setting.threads}
+            record_driver(store, command, hardware=hardware, study=study)
+            with closing(LocalEngine(perform, workers=job.workers, gpus=job.gpus)) as engine:
+                run_stage(stage, engine, clock=Clock(job.max_seconds), tick=tick, heard=heard)
+                untested = _untested(job, store)
+                look(untested, store, engine, job.folder, setting=job.setting, recipe=job.recipe, tick=tick)
+        looks, done = Looks(store.facts), complete(store.trials)
+        asked = [trial for trial in store.trials if stage.wants(trial)]
+        return Outcome(
+            asked=tuple(_measured(job, trial, looks) for trial in done if trial in asked),
+            study=tuple(_measured(job, trial, looks) for trial in done),
+            failed=tuple(trial for trial in asked if trial.state is TrialState.FAIL),
+        )
+
+
+def _measured(job: Job, trial: Trial, looks: Looks) -> Measured:
+    seen = looks.of(trial)
+    return Measured(
+        trial=trial,
+        curve=tuple(read_curve(inside(job.folder, trial.attrs["curve"]))),
+        test_accuracy=seen.accuracy if seen else None,
+    )
+
+
+class DeclaredStage(Stage):
+    """Every declared training once; those finished, or started by an earlier driver, are not made again.
+
+    Attributes:
+        store: the study.
+    """
+
+    def __init__(self, job: Job, store: StudyStore) -> None:
+        self.store = store
+        self._job = job
+        self._stop_at = None if job.max_seconds is None else time.time() + job.max_seconds
+        known = [training_key(trial) for trial in store.trials if trial.state is not TrialState.FAIL]
+        self._todo = [run for run in job.runs if job.key(run) not in known]
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything is left to train."""
+        return bool(self._todo) or any(not t.state.is_finished and self.wants(t) for t in self.store.trials)
+
+    def wants(self, trial: Trial) -> bool:
+        """Go on with what this job asks for; another job's trainings wait for that job."""
+        return training_key(trial) in map(self._job.key, self._job.runs)
+
+    def upcoming(self, running: int) -> Trial | None:
+        """Create the next training's trial."""
+        if not self._todo:
+            return None
+        run = self._todo.pop(0)
+        before = [trial for trial in self.store.trials if diverged(trial) and training_key(trial) == self._job.key(run)]
+        name = int.from_bytes(run.candidate.origin.encode())
+        seed = derived_seed(self._job.seed, name, run.repeat, len(before))
+        return self.store.add(
+            run.candidate,
+            state=TrialState.RUNNING,
+            attrs={
+                "repeat": run.repeat,
+                "seed": seed,
+                "phases": [[phase.epochs, phase.period] for phase in run.phases],
+                "asked_epochs": self._job.length(run),
+                "declared_epochs": run.epochs,
+                "precision": self._job.recipe.precision,
+                "device": self._job.device_name,
+            },
+        )
+
+    def task(self, trial: Trial) -> TrainTask:
+        """Return the training of a trial."""
+        job = self._job
+        return TrainTask(
+            setting=job.setting,
+            spec=trial.candidate.spec,
+            recipe=job.recipe,
+            phases=tuple(Phase(epochs=epochs, period=period) for epochs, period in trial.attrs["phases"]),
+            seed=int(trial.attrs["seed"]),
+            keep_weights=True,
+            learns_from=job.learns_from,
+            watches=job.watches,
+            epochs=int(trial.attrs["asked_epochs"]),
+            checkpoint=str(self._checkpoint(trial).absolute()),
+            checkpoint_seconds=STATE_SECONDS,
+            stop_at=self._stop_at,
+        )
+
+    def finished(self, trial: Trial, result: Trained) -> Mapping[str, Any]:
+        """Write weights and curve before the trial is COMPLETE, so that every COMPLETE trial has them."""
+        assert result.weights is not None
+        weights, curve = f"weights/{trial.number}.safetensors", f"curves/{trial.number}.csv"
+        write_bytes(self._job.folder / weights, result.weights)
+        write_curve(self._job.folder / curve, result.reports)
+        return {"weights": weights, "weights_sha256": digest(result.weights), "curve": curve}
+
+    def ended(self, trial: Trial) -> None:
+        """Keep the state of a training that ended before its declared length: more epochs can go on from it."""
+        is_whole = trial.attrs["asked_epochs"] == trial.attrs["declared_epochs"]
+        if diverged(trial) or (is_whole and trial.state is TrialState.COMPLETE):
+            Checkpoints(self._checkpoint(trial)).clear()
+
+    def _checkpoint(self, trial: Trial) -> Path:
+        name = f"{trial.candidate.spec.id}-{trial.attrs['repeat']:d}-{trial.attrs['seed']:d}"  # numbers, and no path
+        return self._job.folder / "states" / name
+
+
+def _open(job: Job) -> StudyStore:
+    ranges = Ranges(stages=(1, 4), blocks=(1, 1), widths=(1, 1))
+    for run in job.runs:
+        ranges = ranges.cover(run.candidate.spec)
+    store = StudyStore(open_storage(sqlite_url(job.folder / "study.db")), job.folder.name, ranges)
+    if "identity" in store.facts:
+        hold_identity(store.facts["identity"], job.identity(), what=str(job.folder))
+    else:
+        store.record("identity", job.identity())
+    store.record("setup", asdict(_setup(job)))
+    return store
+
+
+def _setup(job: Job) -> TrainingsSetup:
+    mean, std = normalisation(job.data, job.recipe)
+    return TrainingsSetup(
+        name=job.folder.name,
+        kind=TRAININGS,
+        data=data_facts(job.data),
+        recipe=job.recipe,
+        mean=mean,
+        std=std,
+        learns_from=job.learns_from,
+        watches=job.watches,
+        recipe_name=job.recipe_name,
+        source=job.setting.data,
+    )
+
+
+def _is_asked_for(trial: Trial, job: Job) -> bool:
+    return trial.state is TrialState.COMPLETE and training_key(trial) in map(job.key, job.runs)
+
+
+def _untested(job: Job, store: StudyStore) -> list[Trial]:
+    if job.watches == "test":
+        return []
+    return Looks(store.facts).lacking(trial for trial in store.trials if _is_asked_for(trial, job))

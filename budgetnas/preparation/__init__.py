@@ -1,1 +1,0 @@
-"""Before anything trains: this machine, every default decided, every rule checked, who will train, and on what."""

@@ -1,0 +1,123 @@
+"""`calibration.html`: how proxies of every length rank networks, on one self-contained page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan
+
+import plotly.graph_objects as go
+
+from budgetnas.evidence.fidelity import Fidelity
+from budgetnas.reports.markup import paragraph, plot, warned, words_table
+from budgetnas.reports.palette import GREY, RUNGS, WINNER, dress
+from budgetnas.reports.shell import run_again, section, shell
+from budgetnas.text import Table
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CalibrationFacts:
+    """Everything that the page of a calibration says.
+
+    Attributes:
+        title: name of the run.
+        notice: what must be known before anything else; "" for nothing.
+        recommendation: which length to take, in a sentence or two.
+        tables: of proxies and of costs.
+        fidelities: how every proxy ranks, those without training too.
+        lengths: epochs of those proxies that are trainings, by their name.
+        proxies: one value a network each, by the proxy's name; scores in percent.
+        full: full scores of the networks, in percent.
+        labels: what to call the networks.
+        command: that makes this run.
+        warnings: what is wrong with trainings, a line each.
+    """
+
+    title: str
+    notice: str
+    recommendation: str
+    tables: Sequence[Table]
+    fidelities: Sequence[Fidelity]
+    lengths: Mapping[str, int]
+    proxies: Mapping[str, Sequence[float]]
+    full: Sequence[float]
+    labels: Sequence[str]
+    command: str
+    warnings: Sequence[str] = ()
+
+
+def calibration_page(facts: CalibrationFacts) -> str:
+    """Return the page as HTML, plotly's script inside, with no request to anywhere."""
+    told = "Dashed lines are what ranks the networks without any training."
+    if any(one.tau.low is not None for one in facts.fidelities):
+        told = f"Bars are 95 % intervals over networks. {told}"
+    pairs = "A dot is a network: its score by a short training, and after the full one. The straighter, the better."
+    ranks = any(not isnan(one.tau.value) for one in facts.fidelities)
+    varies = len(facts.full) > 1
+    proxies, *others = facts.tables
+    return shell(
+        title=f"budgetnas: {facts.title}",
+        opening=paragraph(facts.notice, "notice")
+        + paragraph(facts.recommendation, "headline")
+        + warned(facts.warnings),
+        sections=(
+            section("proxies", proxies.title, words_table(proxies, heading="")),
+            section("tau", "Kendall's tau by length", plot(tau_figure(facts), "tau", told) if ranks else ""),
+            section("pairs", "Short against full", plot(pairs_figure(facts), "pairs", pairs) if varies else ""),
+            *(
+                section("costs", table.title, words_table(table, heading="", has_total=len(table.rows) > 1))
+                for table in others
+            ),
+            run_again(facts.command),
+        ),
+    )
+
+
+def tau_figure(facts: CalibrationFacts) -> go.Figure:
+    """Draw Kendall's tau against the length of the proxy, and the level that params and MACs alone reach."""
+    figure = go.Figure()
+    trained = [one for one in facts.fidelities if one.name in facts.lengths]
+    bounds = [(one.tau.low, one.tau.high) if one.tau.low is not None else (one.tau.value,) * 2 for one in trained]
+    figure.add_scatter(
+        x=[facts.lengths[one.name] for one in trained],
+        y=[one.tau.value for one in trained],
+        error_y={
+            "type": "data",
+            "array": [(high or 0.0) - one.tau.value for one, (_, high) in zip(trained, bounds, strict=True)],
+            "arrayminus": [one.tau.value - (low or 0.0) for one, (low, _) in zip(trained, bounds, strict=True)],
+        }
+        if any(one.tau.low is not None for one in trained)
+        else None,
+        name="short trainings",
+        mode="lines+markers",
+        line={"color": RUNGS[0]},
+    )
+    for one, colour in zip(
+        (one for one in facts.fidelities if one.name not in facts.lengths), (GREY, WINNER), strict=False
+    ):
+        ends = [min(facts.lengths.values()), max(facts.lengths.values())]
+        figure.add_scatter(
+            x=ends if ends[0] < ends[1] else [ends[0] - 1, ends[0] + 1],
+            y=[one.tau.value] * 2,
+            name=one.name,
+            mode="lines",
+            line={"color": colour, "dash": "dash"},
+        )
+    figure.update_xaxes(tickvals=list(facts.lengths.values()))  # no length lies between those that were tried
+    return dress(figure, x="epochs of the short training", y="Kendall's tau")
+
+
+def pairs_figure(facts: CalibrationFacts) -> go.Figure:
+    """Draw the score of every length against the full score."""
+    figure = go.Figure()
+    for i, name in enumerate(facts.lengths):
+        figure.add_scatter(
+            x=list(facts.proxies[name]),
+            y=list(facts.full),
+            name=name,
+            mode="markers",
+            marker={"color": RUNGS[i % len(RUNGS)], "size": 8},
+            text=list(facts.labels),
+            hovertemplate="%{text}<br>%{x:.2f} %, full %{y:.2f} %<extra></extra>",
+        )
+    return dress(figure, x="validation accuracy after the short training, %", y="after full training, %")

@@ -1,0 +1,188 @@
+"""Cost against accuracy: short trainings below, full ones above, and the Pareto front of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+
+from budgetnas.reports.facts import Reference, ReportFacts, complete
+from budgetnas.reports.palette import AXIS, FULL, GREY, SEEDED, SHORT, WINNER, dress, label, points
+from budgetnas.trials.trial import Trial
+
+
+def pareto_front(costs: Sequence[float], scores: Sequence[float]) -> list[int]:
+    """Return the positions of the Pareto front, cheapest first.
+
+    A point is on it when no other has at most its cost and at least its score, one of them better; of equal points the
+    first stands for all.
+
+    Args:
+        costs: lower is better.
+        scores: as many, higher is better.
+    """
+    front: list[int] = []
+    for i in sorted(range(len(costs)), key=lambda i: (costs[i], -scores[i], i)):
+        if not front or scores[i] > scores[front[-1]]:
+            front.append(i)
+    return front
+
+
+COSTS = {"params": "trainable parameters", "macs": "MACs for one image"}
+REPORTED = "reported (test set, best epoch)"
+_AROUND, _BEYOND = 0.3, 0.1  # references may widen the range of our own points by this share of it, or of its end
+_MARGIN = 0.04
+_SHORT, _FULL = "y", "y2"  # plotly's names of the lower and the upper axis
+
+
+def cost_figure(facts: ReportFacts, cost: str) -> go.Figure:
+    """Draw a cost against validation accuracy; the front is that of full trainings where there are two or more.
+
+    Args:
+        facts: of the report.
+        cost: "params" or "macs".
+    """
+    figure, trials = go.Figure(), complete(facts)
+    finals = [trial for trial in trials if trial.number in facts.finals]
+    scores = {trial.number: trial.score or 0.0 for trial in trials}
+    full = {number: final.score for number, final in facts.finals.items()}
+    for name, colour, seeded in (("short training", SHORT, False), ("short, models tried first", SEEDED, True)):
+        group = [trial for trial in trials if bool(trial.attrs.get("seeded")) is seeded]
+        _add_dots(figure, group, scores, cost=cost, name=name, axis=_SHORT, marker={"color": colour, "size": 7})
+    _add_dots(
+        figure,
+        finals,
+        full,
+        cost=cost,
+        name="full training",
+        axis=_FULL,
+        marker={"color": FULL, "size": 13, "symbol": "star"},
+        spreads=[facts.finals[trial.number].spread or 0.0 for trial in finals],
+    )
+    _ring(figure, [trial for trial in finals if trial.number == facts.winner], full, cost)
+    if len(finals) > 1:
+        _add_front(figure, finals, full, cost=cost, axis=_FULL, colour=FULL)
+    else:
+        _add_front(figure, trials, scores, cost=cost, axis=_SHORT, colour=SHORT)
+    _add_references(figure, shown_references(facts), cost)
+    _lay_out(figure, facts, cost)
+    return figure
+
+
+def shown_references(facts: ReportFacts) -> list[Reference]:
+    """Return the models of Pei et al. that figures mark."""
+    return [reference for reference in facts.references if reference.accuracy is not None]
+
+
+def outside_references(facts: ReportFacts, cost: str) -> list[Reference]:
+    """Return the marked models whose cost is so far from all others that the figure begins without them."""
+    low, high = _own_range(facts, cost)
+    around = max(_AROUND * (high - low), _BEYOND * high)
+    return [r for r in shown_references(facts) if not low - around <= getattr(r, cost) <= high + around]
+
+
+def _own_range(facts: ReportFacts, cost: str) -> tuple[int, int]:
+    costs = [int(getattr(trial.candidate, cost)) for trial in complete(facts)]
+    costs += [facts.max_params] if cost == "params" else []
+    low, high = min(costs, default=0), max(costs, default=0)
+    return (low, high) if high > low else (9 * low // 10, 11 * high // 10)
+
+
+def _first_range(facts: ReportFacts, cost: str) -> list[float]:
+    """Return what the cost axis spans at first: our own points and the references that are not outside."""
+    outside = outside_references(facts, cost)
+    inside = [int(getattr(r, cost)) for r in shown_references(facts) if r not in outside]
+    low, high = min(*_own_range(facts, cost), *inside), max(*_own_range(facts, cost), *inside)
+    return [low - _MARGIN * (high - low), high + _MARGIN * (high - low)]
+
+
+def _lay_out(figure: go.Figure, facts: ReportFacts, cost: str) -> None:
+    """Place the axes: two panels over one axis of cost, or one panel where nothing was trained in full."""
+    has_two = any(trace.yaxis == _FULL for trace in figure.data)
+    dress(figure, x=COSTS[cost], y="short, %" if has_two else "short training, %", height=580 if has_two else 420)
+    figure.update_xaxes(range=_first_range(facts, cost), exponentformat="SI", anchor="y")
+    if has_two:
+        upper = {**AXIS, "title": {"text": "full, %"}, "domain": [0.56, 1], "anchor": "x"}
+        figure.update_layout(yaxis={"domain": [0, 0.5]}, yaxis2=upper)
+    if cost == "params":
+        line = {"color": GREY, "dash": "dash", "width": 1.5}
+        figure.add_shape(type="line", x0=facts.max_params, x1=facts.max_params, y0=0, y1=1, yref="paper", line=line)
+        place = {"x": facts.max_params, "y": 1, "yref": "paper", "xanchor": "right", "yanchor": "bottom"}
+        figure.add_annotation(**place, text=f"cap {facts.max_params:,}", showarrow=False)
+        figure.update_layout(margin={"t": 28})
+
+
+def _add_dots(
+    figure: go.Figure,
+    trials: Sequence[Trial],
+    scores: Mapping[int, float],
+    *,
+    cost: str,
+    name: str,
+    axis: str,
+    marker: dict[str, Any],
+    spreads: Sequence[float] = (),
+) -> None:
+    if not trials:
+        return
+    bars = {"array": [points(spread) for spread in spreads], "thickness": 1, "width": 3}
+    figure.add_scatter(
+        x=[getattr(trial.candidate, cost) for trial in trials],
+        y=[points(scores[trial.number]) for trial in trials],
+        yaxis=axis,
+        error_y=bars if any(spreads) else None,
+        name=f"{name}, mean and sd" if any(spreads) else name,
+        mode="markers",
+        marker={"opacity": 0.8, **marker},
+        text=[label(trial) for trial in trials],
+        hovertemplate="%{text}<br>%{x:,} " + cost + "<br>%{y:.2f} %<extra></extra>",
+    )
+
+
+def _add_front(
+    figure: go.Figure, trials: Sequence[Trial], scores: Mapping[int, float], *, cost: str, axis: str, colour: str
+) -> None:
+    """Draw the best accuracy to be had up to each cost, as steps."""
+    if not trials:
+        return
+    costs = [int(getattr(trial.candidate, cost)) for trial in trials]
+    front = pareto_front(costs, [scores[trial.number] for trial in trials])
+    best = [points(scores[trials[i].number]) for i in front]
+    figure.add_scatter(
+        x=[*(costs[i] for i in front), max(costs)],
+        y=[*best, best[-1]],
+        yaxis=axis,
+        name=f"Pareto front of {'full' if axis == _FULL else 'short'} trainings",
+        mode="lines",
+        line={"color": colour, "width": 1.5, "shape": "hv", "dash": "dot"},
+        hoverinfo="skip",
+    )
+
+
+def _ring(figure: go.Figure, winner: Sequence[Trial], full: Mapping[int, float], cost: str) -> None:
+    if winner:
+        figure.add_scatter(
+            x=[getattr(trial.candidate, cost) for trial in winner],
+            y=[points(full[trial.number]) for trial in winner],
+            yaxis=_FULL,
+            name="winner",
+            mode="markers",
+            marker={"color": WINNER, "size": 22, "symbol": "circle-open", "line": {"width": 2.5}},
+            hoverinfo="skip",
+        )
+
+
+def _add_references(figure: go.Figure, references: Sequence[Reference], cost: str) -> None:
+    if references:
+        figure.add_scatter(
+            x=[getattr(reference, cost) for reference in references],
+            y=[reference.accuracy for reference in references],
+            yaxis=_FULL,
+            name=REPORTED,
+            mode="markers",
+            marker={"color": GREY, "size": 10, "symbol": "diamond-open", "line": {"width": 1.5}},
+            text=[escape(reference.name, quote=False) for reference in references],
+            hovertemplate="%{text}, as reported<br>%{x:,} " + cost + "<br>%{y:.2f} %<extra></extra>",
+        )

@@ -1,0 +1,144 @@
+"""A network drawn stage by stage, as an SVG that takes its colours from the page.
+
+Every block is a slab: as tall as its feature map is wide in pixels, as thick as its channels are many (both by their
+square root), with an arc for its shortcut, solid where the shortcut is a projection. Below stand the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.reports.breakdown import Part, parts, size
+from budgetnas.text import plural, write_macs, write_percent
+
+_MOST_SLABS = 12  # of a longer stage the first ones are drawn, and dots
+_TALLEST, _LOWEST = 120.0, 14.0
+_THICKEST, _THINNEST = 22.0, 5.0
+_BETWEEN, _COLUMN, _PADDING = 5.0, 146.0, 18.0
+_BASE, _TOP = 190.0, 24.0
+_LINE = 18.0
+_BAR, _BAR_WIDTH = 5.0, 108.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Column:
+    """A part and where it stands: `x` is its left end, in units of the drawing."""
+
+    part: Part
+    x: float
+    width: float
+    slab: tuple[float, float]
+
+    @property
+    def middle(self) -> float:
+        return self.x + self.width / 2
+
+
+def drawing(spec: ResNetSpec, shape: DataShape) -> str:
+    """Return the SVG element; its words are readable at its natural width, which it states in pixels."""
+    found = parts(spec, shape)
+    columns = _lay_out(found, shape)
+    width, height = columns[-1].x + columns[-1].width, _BASE + 8.2 * _LINE
+    projections = _projections(spec)
+    body = "".join(
+        _title(column)
+        + _slabs(column, projects=projections[i])
+        + _numbers(column, params=sum(p.params for p in found), macs=sum(p.macs for p in found))
+        for i, column in enumerate(columns)
+    )
+    return (
+        f'<svg class="net" role="img" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
+        f'height="{height:.0f}"><title>{escape(_told(found))}</title>{_flow(width)}{body}</svg>'
+    )
+
+
+def _lay_out(found: Sequence[Part], shape: DataShape) -> list[_Column]:
+    side, widest = max(shape.height, shape.width), max(part.width for part in found[:-1])
+    columns, x = [], 0.0
+    for part in found:
+        inner = max(part.out_shape[1:], default=1)
+        tall = max(_LOWEST, _TALLEST * (inner / side) ** 0.5)
+        thick = max(_THINNEST, _THICKEST * min(1.0, part.width / widest) ** 0.5)
+        shown = min(max(part.blocks, 1), _MOST_SLABS)
+        dots = 16.0 if part.blocks > shown else 0.0
+        width = max(_COLUMN, shown * (thick + _BETWEEN) + dots + 2 * _PADDING)
+        columns.append(_Column(part=part, x=x, width=width, slab=(thick, tall)))
+        x += width
+    return columns
+
+
+def _projections(spec: ResNetSpec) -> list[bool | None]:
+    """Tell for each part whether its first block projects; None where there is no block."""
+    before = (spec.stem_width, *spec.widths)
+    stages = [i > 0 or before[i] != width for i, width in enumerate(spec.widths)]
+    return [None, *stages, None]
+
+
+def _flow(width: float) -> str:
+    y = _BASE - _TALLEST / 2
+    return f'<line class="flow" x1="6" x2="{width - 6:.0f}" y1="{y:.0f}" y2="{y:.0f}"/>'
+
+
+def _title(column: _Column) -> str:
+    return f'<text class="name" x="{column.middle:.1f}" y="{_TOP:.0f}">{column.part.name}</text>'
+
+
+def _slabs(column: _Column, *, projects: bool | None) -> str:
+    thick, tall = column.slab
+    shown = min(max(column.part.blocks, 1), _MOST_SLABS)
+    total = shown * thick + (shown - 1) * _BETWEEN
+    left, top = column.middle - total / 2, _BASE - _TALLEST / 2 - tall / 2
+    kind = "block" if column.part.blocks else "end"
+    pieces = []
+    for i in range(shown):
+        x = left + i * (thick + _BETWEEN)
+        pieces.append(
+            f'<rect class="{kind}" x="{x:.1f}" y="{top:.1f}" width="{thick:.1f}" height="{tall:.1f}" rx="2"/>'
+        )
+        if column.part.blocks:
+            arc = "arc projection" if projects and i == 0 else "arc"
+            start, end, lift = x - _BETWEEN / 2, x + thick + _BETWEEN / 2, top - 9
+            pieces.append(
+                f'<path class="{arc}" d="M{start:.1f} {top + 2:.1f}C{start:.1f} {lift:.1f} {end:.1f} {lift:.1f} '
+                f'{end:.1f} {top + 2:.1f}"/>'
+            )
+    if column.part.blocks > shown:
+        pieces.append(f'<text x="{left + total + 10:.1f}" y="{_BASE - _TALLEST / 2 + 4:.1f}">…</text>')
+    return "".join(pieces)
+
+
+def _numbers(column: _Column, *, params: int, macs: int) -> str:
+    part = column.part
+    shape = f"{part.blocks} x {part.width}" if part.blocks else f"{part.width}"
+    what = size(part.out_shape[1:]) if len(part.out_shape) > 1 else "classes"
+    lines = (
+        ("big", shape, 0.0),
+        ("dim", what, 1.0),
+        ("", f"{part.params:,} params", 2.5),
+        ("dim", f"{write_percent(part.params / params)} %", 3.5),
+        ("", f"{write_macs(part.macs)} MACs", 5.3),
+        ("dim", f"{write_percent(part.macs / macs)} %", 6.3),
+    )
+    told = "".join(
+        f'<text class="{kind}" x="{column.middle:.1f}" y="{_BASE + 24 + line * _LINE:.1f}">{escape(text)}</text>'
+        for kind, text, line in lines
+    )
+    return told + _bar(column, part.params / params, 4.0) + _bar(column, part.macs / macs, 6.8)
+
+
+def _bar(column: _Column, share: float, line: float) -> str:
+    x, y = column.middle - _BAR_WIDTH / 2, _BASE + 24 + line * _LINE - 4
+    return (
+        f'<rect class="rail" x="{x:.1f}" y="{y:.1f}" width="{_BAR_WIDTH}" height="{_BAR}" rx="2"/>'
+        f'<rect class="share" x="{x:.1f}" y="{y:.1f}" width="{_BAR_WIDTH * share:.1f}" height="{_BAR}" rx="2"/>'
+    )
+
+
+def _told(found: Sequence[Part]) -> str:
+    stages = ", ".join(
+        f"{part.name}: {plural(part.blocks, 'block')} of width {part.width}" for part in found if part.blocks
+    )
+    return f"Stem of {found[0].width} channels; {stages}; head with {found[-1].width} classes."

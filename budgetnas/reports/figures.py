@@ -1,0 +1,209 @@
+"""Figures of a search: accuracy over epochs, a rung against full training, parallel coordinates, expected scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from statistics import median
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from budgetnas.evidence.accuracy import wilson
+from budgetnas.reports.facts import ReportFacts, complete
+from budgetnas.reports.palette import FULL, LOW_TO_HIGH, RUNGS, WINNER, dress, points, undress
+from budgetnas.text import plural, write_percent
+from budgetnas.trials.levels import length_in_words
+from budgetnas.trials.trial import Trial
+
+_A_LAYER, _LAYERS = 25, 12  # at least so many curves a layer, at most so many layers
+_EVERY_EPOCH = 12  # up to as many epochs each has a tick
+Curve = Mapping[int, float]
+
+
+def curves_figure(facts: ReportFacts) -> go.Figure:
+    """Draw validation accuracy by epoch: a colour and an entry of the legend for each rung, the winner bold."""
+    figure = go.Figure()
+    for i, (name, trials) in enumerate(facts.rungs.items()):
+        curves = [(trial.root, trial.curve) for trial in trials if trial.curve]
+        _add_curves(figure, curves, name=length_in_words(name), colour=RUNGS[i % len(RUNGS)], width=1)
+    full = [(number, curve) for number, final in facts.finals.items() for curve in final.curves if curve]
+    others = [(number, curve) for number, curve in full if number != facts.winner]
+    _add_curves(figure, others, name="full", colour=FULL, width=1.5)
+    won = [(number, curve) for number, curve in full if number == facts.winner]
+    name = f"full, the winner ({plural(len(won), 'seed')})"
+    _add_curves(figure, won, name=name, colour=WINNER, width=2.5)
+    dress(figure, x="epoch", y="validation accuracy, %", height=460)
+    last = max((x for trace in figure.data for x in trace.x if x is not None), default=0)
+    figure.update_xaxes(rangemode="tozero", dtick=1 if last <= _EVERY_EPOCH else None)
+    return figure
+
+
+def _add_curves(
+    figure: go.Figure, curves: Sequence[tuple[int, Curve]], *, name: str, colour: str, width: float
+) -> None:
+    """Add a group of curves in a few layers.
+
+    A trace for each of a thousand curves would make a browser crawl, and in one trace their overlaps would not show.
+    """
+    if not curves:
+        return
+    group = escape(name, quote=False)
+    style = {"line": {"color": colour, "width": width}, "mode": "lines", "legendgroup": group}
+    figure.add_scatter(x=[None], y=[None], name=group, **style | {"line": {"color": colour, "width": max(width, 2)}})
+    layers = min(_LAYERS, -(-len(curves) // _A_LAYER))
+    for i in range(layers):
+        x, y, numbers = _joined(curves[i::layers])
+        figure.add_scatter(
+            x=x,
+            y=y,
+            customdata=numbers,
+            opacity=0.5 if layers > 1 else 0.9,
+            showlegend=False,
+            hovertemplate="trial %{customdata}, epoch %{x}: %{y:.2f} %<extra></extra>",
+            **style | ({} if min(len(curve) for _, curve in curves) > 1 else {"mode": "lines+markers"}),
+        )
+
+
+def _joined(curves: Sequence[tuple[int, Curve]]) -> tuple[list[int | None], list[float | None], list[int | None]]:
+    """Return epochs, accuracies and numbers of trials, with a gap after each curve."""
+    x: list[int | None] = []
+    y: list[float | None] = []
+    numbers: list[int | None] = []
+    for number, curve in curves:
+        epochs = sorted(curve)
+        x += [*epochs, None]
+        y += [*(points(curve[epoch]) for epoch in epochs), None]
+        numbers += [*[number] * len(epochs), None]
+    return x, y, numbers
+
+
+def has_pairs(facts: ReportFacts) -> bool:
+    """Tell whether any rung has networks to compare: two or more that were fully trained too."""
+    return any(len(pairs) > 1 for pairs in facts.pairs.values())
+
+
+def fidelity_figure(facts: ReportFacts) -> go.Figure:
+    """Draw the score at a rung against the mean score of full training, a colour for each rung."""
+    figure = go.Figure()
+    for i, (name, pairs) in enumerate(facts.pairs.items()):
+        if pairs:
+            figure.add_scatter(
+                x=[points(short) for short, _ in pairs],
+                y=[points(full) for _, full in pairs],
+                name=escape(length_in_words(name), quote=False),
+                showlegend=True,
+                mode="markers",
+                marker={"color": RUNGS[i % len(RUNGS)], "size": 9, "opacity": 0.85},
+                hovertemplate="%{x:.2f} % at this rung<br>%{y:.2f} % in full<extra></extra>",
+            )
+    return dress(figure, x="validation accuracy at the rung, %", y="mean in full training, %", height=400)
+
+
+_MOST_TICKS = 12
+
+
+def parallel_figure(trials: Sequence[Trial]) -> go.Figure:
+    """Draw trials over stages, blocks, widths, params, MACs and score, coloured by score.
+
+    Blocks and width of an absent stage are 0. Dimensions that are the same for all are left out.
+
+    Args:
+        trials: two COMPLETE ones or more.
+    """
+    trials = sorted(trials, key=lambda trial: trial.score or 0.0)  # the best lies on top
+    scores = [round(100 * (trial.score or 0.0), 2) for trial in trials]
+    columns = [*_architecture(trials), *_results(trials, scores)]
+    figure = go.Figure(
+        go.Parcoords(
+            dimensions=[column for column in columns if len(set(column["values"])) > 1],
+            line={
+                "color": scores,
+                "colorscale": [list(stop) for stop in LOW_TO_HIGH],
+                "cmin": float(np.quantile(scores, 0.05)),  # one network that learnt nothing must not grey all others
+                "cmax": max(scores),
+            },
+            labelangle=-20,
+            unselected={"line": {"color": "#8b95a5", "opacity": 0.12}},
+        )
+    )
+    return undress(figure, height=400, l=48, r=48, t=76, b=24)
+
+
+def _architecture(trials: Sequence[Trial]) -> list[dict[str, Any]]:
+    specs = [trial.candidate.spec for trial in trials]
+    most = max(len(spec.blocks) for spec in specs)
+    columns = [_counts("stages", [len(spec.blocks) for spec in specs])]
+    columns += [_counts(f"blocks {i + 1}", [_at(spec.blocks, i) for spec in specs]) for i in range(most)]
+    columns += [_counts(f"width {i + 1}", [_at(spec.widths, i) for spec in specs]) for i in range(most)]
+    return columns
+
+
+def _results(trials: Sequence[Trial], scores: Sequence[float]) -> list[dict[str, Any]]:
+    return [
+        {"label": "params", "values": [trial.candidate.params for trial in trials], "tickformat": ".3~s"},
+        {"label": "MACs", "values": [trial.candidate.macs for trial in trials], "tickformat": ".3~s"},
+        {"label": "score, %", "values": list(scores), "tickformat": ".4~r"},
+    ]
+
+
+def _counts(name: str, values: Sequence[int]) -> dict[str, Any]:
+    """Make a column of whole numbers, which has ticks at whole numbers only."""
+    column: dict[str, Any] = {"label": name, "values": list(values), "tickformat": "d"}
+    if max(values) - min(values) < _MOST_TICKS:
+        column["tickvals"] = list(range(min(values), max(values) + 1))
+    return column
+
+
+def _at(values: Sequence[int], i: int) -> int:
+    return values[i] if i < len(values) else 0
+
+
+_FAR = 7  # median distances: 4.7 standard deviations of a normal one, where Tukey's outer fence stands
+_MOST = 3  # that are named
+
+
+def shown_means(facts: ReportFacts) -> dict[int, float]:
+    """Return the posterior means that say something of their network, by number of trial.
+
+    A mean far from the score is left out, and all are where too few scores made a model.
+    """
+    if all(facts.trusted.get(trial.number) == trial.score for trial in complete(facts)):
+        return {}
+    far = {trial.number for trial in unexpected(facts)}
+    return {number: mean for number, mean in facts.trusted.items() if number not in far}
+
+
+def unexpected(facts: ReportFacts) -> list[Trial]:
+    """Return the trials that scored far from their posterior mean, the farthest first.
+
+    Far is more than seven times the median distance of all, and more than other images could explain.
+    """
+    trials = [trial for trial in complete(facts) if trial.number in facts.trusted]
+    distances = {trial.number: abs((trial.score or 0.0) - facts.trusted[trial.number]) for trial in trials}
+    usual = median(distances.values()) if distances else 0.0
+    far = [trial for trial in trials if distances[trial.number] > _FAR * usual and not _by_chance(trial, facts)]
+    return sorted(far, key=lambda trial: -distances[trial.number])
+
+
+def explanation(facts: ReportFacts) -> str:
+    """Say what scored far from what is expected of it, and what that may mean; nothing where nothing did."""
+    found = unexpected(facts)
+    if not found:
+        return ""
+    told = "; ".join(_told(trial, facts.trusted[trial.number]) for trial in found[:_MOST])
+    more = f"; and {len(found) - _MOST} more" if len(found) > _MOST else ""
+    return f"No posterior mean is shown for scores that are far from it: {told}{more}."
+
+
+def _told(trial: Trial, mean: float) -> str:
+    score = trial.score or 0.0
+    why = "a failed training?" if score < mean else "luck, or a network unlike the others?"
+    return f"trial {trial.number} scored {write_percent(score)} % where {write_percent(mean)} % is expected ({why})"
+
+
+def _by_chance(trial: Trial, facts: ReportFacts) -> bool:
+    """Tell whether the images alone could explain how far a score lies from its posterior mean."""
+    low, high = wilson((trial.score or 0.0) * facts.images, facts.images)
+    return low <= facts.trusted[trial.number] <= high

@@ -1,0 +1,124 @@
+"""Which dimensions of the space mattered: Optuna's PED-ANOVA on the trials of the first rung.
+
+PED-ANOVA asks how differently the best tenth of all trials is spread over a dimension (Watanabe, Bansal and Hutter,
+arXiv:2304.10255). Blocks and width of a stage are compared among the networks that have it, as in its conditional form
+(arXiv:2601.20800), so whether the stage is there counts for "stages" alone.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+import optuna
+import plotly.graph_objects as go
+from optuna.distributions import BaseDistribution, IntDistribution
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
+from budgetnas.arch.spec import ResNetSpec
+from budgetnas.reports.palette import SHORT, dress
+from budgetnas.trials.trial import Trial
+
+FEWEST = 10  # trials, and networks that have a dimension
+ENOUGH = 50  # Optuna's own advice: five trials or more in the best tenth
+
+
+def importances(trials: Sequence[Trial]) -> dict[str, float] | str:
+    """Return the importance of each dimension in [0, 1], summing to 1 and the highest first, or why there is none.
+
+    Args:
+        trials: COMPLETE ones of one rung; dimensions that `reservations` leaves out have none.
+    """
+    if len(trials) < FEWEST:
+        return f"Not estimated: it takes {FEWEST} finished short trainings or more, and there are {len(trials)}."
+    if len({trial.score for trial in trials}) == 1:
+        return "Not estimated: all short trainings have the same score."
+    if len({trial.candidate.spec for trial in trials}) == 1:
+        return "Not estimated: all networks trained are the same."
+    values = _values(trials)
+    names = [name for name, found in values.items() if not _lack(found)]
+    if len(names) < 2:
+        only = f"only {names[0]} differs" if names else "no dimension differs"
+        return f"Not estimated: {only} among {FEWEST} networks or more."
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # as which Optuna says that it would only guess
+            warnings.filterwarnings("ignore", message="Some regimes")  # where one network alone lacks a stage
+            found = get_param_importances(_study(trials, values), evaluator=PedAnovaImportanceEvaluator(), params=names)
+    except (UserWarning, ValueError, RuntimeError) as refusal:
+        return f"Not estimated: Optuna says that {str(refusal).rstrip('.')}."
+    return {name: float(share) for name, share in found.items()}
+
+
+def reservations(trials: Sequence[Trial]) -> str:
+    """Say which dimensions have no importance and why, and for which it is made from few; nothing where all is well."""
+    values = _values(trials)
+    reasons: dict[str, list[str]] = {}
+    for name, found in values.items():
+        reasons.setdefault(_lack(found), []).append(name)
+    lacking = [f"{', '.join(names)} ({why})" for why, names in reasons.items() if why]
+    told = [f"Left out: {'; '.join(lacking)}."] if lacking else []
+    few = [name for name in reasons.get("", []) if len(values[name]) < ENOUGH]
+    if len(trials) < ENOUGH:
+        told.append(f"With fewer than {ENOUGH} it is a hint and no more.")
+    elif few:
+        told.append(f"From fewer than {ENOUGH} networks, so a hint and no more: {', '.join(few)}.")
+    return " ".join(told)
+
+
+def _lack(values: Sequence[int]) -> str:
+    """Say why a dimension of such values can have no importance; "" where it can."""
+    if len(values) < FEWEST:
+        return f"fewer than {FEWEST} networks have such a stage"
+    return "the same in all that have it" if len(set(values)) == 1 else ""
+
+
+def _values(trials: Sequence[Trial]) -> dict[str, list[int]]:
+    """Return the values of every dimension, one for each network that has it."""
+    values: dict[str, list[int]] = {}
+    for spec in dict.fromkeys(trial.candidate.spec for trial in trials):
+        for name, value in _dimensions(spec).items():
+            values.setdefault(name, []).append(value)
+    return values
+
+
+def _dimensions(spec: ResNetSpec) -> dict[str, int]:
+    """Return the dimensions that a network has."""
+    blocks = {f"blocks {i}": number for i, number in enumerate(spec.blocks, start=1)}
+    widths = {f"width {i}": width for i, width in enumerate(spec.widths, start=1)}
+    return {"stages": len(spec.blocks), **blocks, **widths}
+
+
+def _study(trials: Sequence[Trial], values: Mapping[str, Sequence[int]]) -> optuna.Study:
+    """Return a study in memory that holds the trials, each with the dimensions that its network has."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # nobody wants to hear of a study that nobody sees
+    study = optuna.create_study(direction="maximize")
+    optuna.logging.set_verbosity(verbosity)
+    ranges = {name: IntDistribution(min(found), max(found)) for name, found in values.items()}
+    for trial in trials:
+        params = _dimensions(trial.candidate.spec)
+        own: dict[str, BaseDistribution] = {name: ranges[name] for name in params}
+        study.add_trial(optuna.trial.create_trial(params=params, distributions=own, value=trial.score))
+    return study
+
+
+def importance_figure(shares: dict[str, float]) -> go.Figure:
+    """Draw the importances as bars, the highest on top."""
+    names = list(reversed(shares))
+    figure = go.Figure(
+        go.Bar(
+            x=[round(shares[name], 4) for name in names],
+            y=names,
+            orientation="h",
+            marker={"color": SHORT},
+            text=[f"{shares[name]:.2f}" for name in names],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:.3f}<extra></extra>",
+        )
+    )
+    dress(figure, x="share of importance", y="", height=110 + 30 * len(names))
+    figure.update_layout(bargap=0.35, xaxis={"range": [0, 1.12 * max(shares.values())]}, margin={"r": 24})
+    figure.update_yaxes(showgrid=False, ticksuffix="  ")
+    return figure

@@ -1,0 +1,175 @@
+"""`report.html`: one self-contained page, from the headline to the command that makes it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from html import escape
+
+from budgetnas.arch.spec import DataShape
+from budgetnas.reports.breakdown import layers_table, parts_table
+from budgetnas.reports.cost import cost_figure, outside_references
+from budgetnas.reports.drawing import drawing
+from budgetnas.reports.facts import Reference, ReportFacts, complete, winning_trial
+from budgetnas.reports.figures import curves_figure, explanation, fidelity_figure, has_pairs, parallel_figure
+from budgetnas.reports.importance import importance_figure, importances, reservations
+from budgetnas.reports.markup import captioned, definitions, paragraph, plot, warned, words_table
+from budgetnas.reports.shell import run_again, section, shell
+from budgetnas.reports.table import sortable_table
+from budgetnas.text import Table, plural
+from budgetnas.trials.levels import is_left_out
+from budgetnas.trials.trial import Trial
+
+_LATER = ("fidelity", "controls")  # tables with a section of their own
+
+
+def report_page(facts: ReportFacts) -> str:
+    """Return the page as HTML, plotly's script inside, with no request to anywhere."""
+    title = f"budgetnas: {facts.title}"
+    if facts.notice:
+        title += f" ({facts.dataset} only shows the flow: its ranking says nothing about CIFAR-10)"
+    sections = (
+        section("searched", "What was searched", _searched(facts)),
+        section("accuracy", "Cost against accuracy", _accuracy(facts)),
+        section("learning", "Learning curves", _curves(facts)),
+        section("networks", "All networks at once", _parallel(complete(facts))),
+        section("dimensions", "What mattered", _importance(complete(facts))),
+        section("winner", "The winner", _winner(winning_trial(facts), facts.shape)),
+        section("evidence", "Fidelity and controls", _evidence(facts)),
+        section("reported", "The models of Pei et al.", _references(facts.references)),
+        section("trials", "All trials", _trials(facts)),
+        run_again(facts.command),
+    )
+    return shell(
+        title=title,
+        opening=paragraph(facts.notice, "notice")
+        + paragraph(facts.headline, "headline")
+        + "".join(map(paragraph, facts.remarks))
+        + _verdict(facts)
+        + warned(facts.warnings),
+        sections=sections,
+    )
+
+
+def _verdict(facts: ReportFacts) -> str:
+    if not facts.verdict:
+        return ""
+    kind, word = ("verdict", "Verdict") if facts.is_tested else ("verdict untested", "Unproven")
+    return f'<p class="{kind}"><b>{word}</b>{escape(facts.verdict)}</p>'
+
+
+def _searched(facts: ReportFacts) -> str:
+    tables = (table for key, table in facts.tables.items() if key not in _LATER)
+    return definitions(facts.lines) + "".join(map(words_table, tables))
+
+
+def _accuracy(facts: ReportFacts) -> str:
+    if not complete(facts):
+        return ""
+    told = (
+        "Validation accuracy of short trainings (dots) and of full ones (stars): different fidelities, so each has an "
+        "axis of its own, and the Pareto front (the most accuracy for no more than that cost) is made from one alone."
+    )
+    return plot(cost_figure(facts, "params"), "params", told + _outside(facts, "params")) + plot(
+        cost_figure(facts, "macs"), "macs", "The same against multiply-accumulates." + _outside(facts, "macs")
+    )
+
+
+def _outside(facts: ReportFacts, cost: str) -> str:
+    unit = "parameters" if cost == "params" else "MACs"
+    names = [f"{reference.name} ({getattr(reference, cost):,} {unit})" for reference in outside_references(facts, cost)]
+    return f" Beyond the edge: {', '.join(names)}; a double click shows all." if names else ""
+
+
+def _curves(facts: ReportFacts) -> str:
+    if not any(trial.curve for trials in facts.rungs.values() for trial in trials) and not facts.finals:
+        return ""
+    told = (
+        "Every rung is a training of its own, from the start and with its own schedule; none goes on from a shorter "
+        "one. A click on a name of the legend hides it or shows it again, a double click shows it alone."
+    )
+    return plot(curves_figure(facts), "curves", told)
+
+
+def _parallel(trials: list[Trial]) -> str:
+    if len(trials) < 2:
+        return ""
+    figure = parallel_figure(trials)
+    told = (
+        f"Each line is one of {len(trials):,} networks, from its stages to the score of its short training: grey is "
+        "low, blue middling, orange high. Drag along an axis to keep a range of it. Blocks and width of a stage that "
+        "is not there are 0."
+    )
+    return plot(figure, "parallel", told, least_width=86 * len(figure.data[0].dimensions))
+
+
+def _importance(trials: list[Trial]) -> str:
+    found = importances(trials)
+    if isinstance(found, str):
+        return paragraph(found)
+    told = [
+        f"Importance of each dimension for being in the best tenth of {plural(len(trials), 'short training')}, by "
+        "PED-ANOVA (Optuna). It describes these trials, which the sampler chose, and not the whole space. Blocks and "
+        "width of a stage are compared among the networks that have it.",
+        reservations(trials),
+    ]
+    return plot(importance_figure(found), "importance", " ".join(filter(None, told)))
+
+
+def _winner(winner: Trial | None, shape: DataShape) -> str:
+    if winner is None:
+        return ""
+    spec = winner.candidate.spec
+    told = (
+        f"Trial {winner.number}, {spec.id}. A slab is a block: the taller, the larger its feature map; the thicker, "
+        "the more channels. Arcs are shortcuts; a solid one projects (1x1 convolution)."
+    )
+    layers = words_table(layers_table(spec, shape), heading="", has_total=True)
+    return (
+        captioned(f'<div class="scroll" tabindex="0">{drawing(spec, shape)}</div>', told)
+        + words_table(parts_table(spec, shape), has_total=True)
+        + f"<details><summary>Every layer</summary>{layers}</details>"
+    )
+
+
+def _evidence(facts: ReportFacts) -> str:
+    tables = {key: words_table(facts.tables[key]) for key in _LATER if key in facts.tables}
+    told = "How networks scored at a rung, and what full training made of them: the straighter, the better it ranks."
+    drawn = plot(fidelity_figure(facts), "fidelity", told) if has_pairs(facts) else ""
+    return tables.get("fidelity", "") + drawn + tables.get("controls", "")
+
+
+def _references(references: Iterable[Reference]) -> str:
+    rows = [
+        (
+            reference.name,
+            f"{reference.params:,}",
+            f"{reference.macs:,}",
+            "" if reference.accuracy is None else f"{reference.accuracy:.2f} % (reported)",
+            reference.note,
+        )
+        for reference in references
+    ]
+    if not rows:
+        return ""
+    table = Table(title="", columns=("model", "params", "MACs", "test accuracy", "note"), rows=rows)
+    told = (
+        "As Pei et al. report them (Kaiyu Pei, Keng-Ming Chang and Jincheng Tian, Deep Learning Mini-Project, New York "
+        "University): the best epoch on the CIFAR-10 test set. Not measured here."
+    )
+    return paragraph(told) + words_table(table, heading="", prose=("note",))
+
+
+def _trials(facts: ReportFacts) -> str:
+    shown = [trial for trial in facts.trials if not is_left_out(trial)]
+    if not shown:
+        return ""
+    told = (
+        f"{plural(len(shown), 'trial')}. A header sorts by its column, once more the other way round. Scores "
+        "are validation accuracies after the last epoch, of the first rung unless the header says otherwise; they, "
+        "their standard deviations and the utilisation of the cap are in percent."
+    )
+    if len(shown) < len(facts.trials):
+        told += " Models that were to be tried first but are over a cap are in trials.csv only."
+    table = sortable_table(replace(facts, trials=shown))
+    return paragraph(told, "note") + paragraph(explanation(facts), "note") + table

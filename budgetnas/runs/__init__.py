@@ -1,0 +1,1 @@
+"""A run on disk, read back without its data: settings, result, verdict, files."""

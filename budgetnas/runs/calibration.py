@@ -1,0 +1,238 @@
+"""What a calibration found, read from its storage: how proxies of every length rank, beside params and MACs alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+from budgetnas.evidence.fidelity import FEWEST_PAIRS, Chance, Fidelity, by_chance, fidelity
+from budgetnas.evidence.lengths import Recommendation, recommend
+from budgetnas.reports.calibration import CalibrationFacts, calibration_page
+from budgetnas.runs.calibration_set import Drawn, drawn
+from budgetnas.runs.costs import Cost, cost_table, measured
+from budgetnas.runs.headline import level_warnings
+from budgetnas.runs.listing import CALIBRATED
+from budgetnas.runs.settings import CALIBRATION, Setup, read_setup
+from budgetnas.storage.database import Storage
+from budgetnas.storage.files import write_json, write_text
+from budgetnas.storage.study import read_study
+from budgetnas.text import Table, plural
+from budgetnas.trials.levels import FULL, in_words, rung_name
+from budgetnas.trials.trial import Candidate
+
+PAGE = "calibration.html"
+_FEWEST = 2  # one network has no rank
+_LARGEST_K = 3  # one in so many networks counts as the best, at most
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Calibration:
+    """A calibration as far as it is.
+
+    Attributes:
+        folder: its run directory.
+        setup: what it was set up with.
+        drawn: its networks and their trainings.
+        facts: what was recorded of it as a whole.
+    """
+
+    folder: Path
+    setup: Setup
+    drawn: Drawn
+    facts: Mapping[str, Any]
+
+    @property
+    def drivers(self) -> Sequence[Mapping[str, Any]]:
+        """Who trained it, first to last: command, versions, hardware, settings."""
+        return list(self.facts.get("drivers", []))
+
+    @property
+    def nets(self) -> list[Candidate]:
+        """The networks that have a full score and one of every length, in the order of their drawing."""
+        return self.drawn.nets
+
+    @property
+    def k(self) -> int:
+        """How many networks count as the best: as many as a search promotes, but at most a third of all."""
+        return max(1, min(self.setup.study.full.promote, len(self.nets) // _LARGEST_K))
+
+    @property
+    def warnings(self) -> list[str]:
+        """Which trainings ended at chance, a line a level."""
+        return level_warnings(self.drawn.levels, self.setup.data)
+
+    def columns(self) -> tuple[dict[str, list[float]], list[float]]:
+        """Return what may rank the networks, by name, and their full scores, in points: one value a network each."""
+        nets, full = self.nets, self.drawn.scores(FULL)
+        proxies = {}
+        for epochs in self.setup.rungs:
+            short = self.drawn.scores(rung_name(epochs))
+            proxies[plural(epochs, "epoch")] = [100 * short[net.spec.id] for net in nets]
+        proxies["params alone"] = [float(net.params) for net in nets]
+        proxies["MACs alone"] = [float(net.macs) for net in nets]
+        return proxies, [100 * full[net.spec.id] for net in nets]
+
+    def fidelities(self) -> list[Fidelity]:
+        """Judge every length, and params and MACs alone; regret in points of accuracy."""
+        proxies, full = self.columns()
+        return [fidelity(name, values, full, k=self.k) for name, values in proxies.items()] if full else []
+
+    def chance(self) -> Chance:
+        """Return what k networks drawn at random are expected to have; regret in points of accuracy."""
+        return by_chance(self.columns()[1], k=self.k)
+
+    def recommendation(self) -> Recommendation:
+        """Say which length to search with."""
+        proxies, full = self.columns()
+        lengths = {epochs: proxies[plural(epochs, "epoch")] for epochs in self.setup.rungs}
+        rivals = {"params": proxies["params alone"], "MACs": proxies["MACs alone"]}
+        return recommend(lengths, full, rivals=rivals)
+
+
+def read_calibration(storage: Storage, folder: Path, name: str) -> Calibration:
+    """Read a calibration back, finished or not, without its data.
+
+    Raises:
+        StorageError: the storage holds no calibration of this name.
+    """
+    fulls, facts = read_study(storage, f"{name}/{FULL}")
+    setup = read_setup(facts.get("setup"), name=name, kind=CALIBRATION)
+    studies = {rung: read_study(storage, f"{name}/{rung}")[0] for rung in map(rung_name, setup.rungs)}
+    return Calibration(folder=folder, setup=setup, drawn=drawn(setup, facts, {**studies, FULL: fulls}), facts=facts)
+
+
+def fidelity_table(result: Calibration) -> Table:
+    """Return a row a proxy, what it costs and how it ranks, and what is to be expected of networks drawn at random."""
+    cost, k, n = _shares(result), result.k, len(result.nets)
+    rows = [
+        (one.name, cost.get(one.name, "0"), str(one.tau), str(one.recall), str(one.regret))
+        for one in result.fidelities()
+    ]
+    if n < _FEWEST:
+        rows = []
+    else:
+        chance = result.chance()
+        rows.append(("at random", "0", "0.00", f"{chance.recall:.2f}", f"{chance.regret:.2f}"))
+    return Table(
+        title=f"How proxies rank {plural(n, 'network')}",
+        columns=("proxy", "of a full training", "Kendall's tau", f"recall of the best {k}", "regret, points"),
+        rows=rows,
+        notes=[*(_meaning(result) if rows else ()), *_unfinished(result.drawn)],
+    )
+
+
+def _meaning(result: Calibration) -> tuple[str, str]:
+    """Say what the columns mean."""
+    k, seeds = result.k, result.drawn.seeds_done
+    return (
+        f"Of {k} promoted by the proxy: recall is the share of the truly best {k} among them, regret what the best of "
+        "them scores below the best of all. A search, which promotes a few of many, asks more of a proxy than "
+        f"{k} of {len(result.nets)}.",
+        f"Scores are validation accuracy after the last epoch, full ones of {plural(seeds, 'seed')}. Intervals by "
+        f"bootstrap over networks, from {FEWEST_PAIRS} on: 95 % for tau, rough for recall and regret, none where it "
+        "would have no width.",
+    )
+
+
+def _shares(result: Calibration) -> dict[str, str]:
+    """Write how many images a training of each length sees, of those that a full one sees."""
+    images = {cost.level: cost.images / max(1, cost.trainings) for cost in _costs(result)}
+    share = {epochs: images[rung_name(epochs)] / max(1, images[FULL]) for epochs in result.setup.rungs}
+    return {plural(epochs, "epoch"): f"{found:.1%}" for epochs, found in share.items()}
+
+
+def _unfinished(made: Drawn) -> list[str]:
+    """Say what is left to train, and what of it failed."""
+    if not made.left:
+        return []
+    left = ", ".join(f"{number} of {len(made.asked(level))} {in_words(level)}" for level, number in made.left.items())
+    notes = [f"Left: {left}. The same command goes on."]
+    if made.failed:
+        failed = ", ".join(f"{number} of the {in_words(level)}" for level, number in made.failed.items())
+        notes.append(f"Failed: {failed}. `budgetnas list RUN` says why; a network that lacks a score is in no row.")
+    return notes
+
+
+def tables(result: Calibration) -> list[Table]:
+    """Return the table of proxies and the one of costs."""
+    device = _driver(result)["device"]
+    return [fidelity_table(result), cost_table(_costs(result), title="What it cost", device=device)]
+
+
+def _costs(result: Calibration) -> list[Cost]:
+    return [measured(level, trials) for level, trials in result.drawn.levels.items()]
+
+
+def as_json(result: Calibration) -> dict[str, Any]:
+    """Return it for programs."""
+    recommendation = result.recommendation()
+    return {
+        "run": result.setup.name,
+        "dataset": result.setup.data.name,
+        "notice": result.setup.data.notice or None,
+        "max_params": result.setup.cap,
+        "networks": len(result.nets),
+        "seeds": result.drawn.seeds_done,
+        "asked": len(result.drawn.asked(FULL)),
+        "left": result.drawn.left,
+        "failed": result.drawn.failed,
+        "k": result.k,
+        "proxies": [_finite(asdict(one)) for one in result.fidelities()],
+        "at_random": result.chance()._asdict() if result.nets else None,
+        "recommended_epochs": recommendation.epochs,
+        "recommendation": recommendation.text,
+        "warnings": result.warnings,
+        "costs": list(map(asdict, _costs(result))),
+        "drivers": result.drivers,
+        "setup": result.setup.as_json(),
+    }
+
+
+def _finite(content: Any) -> Any:
+    """Return JSON values without NaN, which JSON does not know: what is undefined is None."""
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    return None if isinstance(content, float) and isnan(content) else content
+
+
+def write_calibration(result: Calibration) -> Path:
+    """Write page, CSV and JSON of a calibration, each file whole or not at all; return the page's path."""
+    setup, folder = result.setup, result.folder
+    proxies, full = result.columns()
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    lengths = [plural(epochs, "epoch") for epochs in setup.rungs]
+    writer.writerow(("spec", "params", "macs", *(f"score_{rung_name(epochs)}" for epochs in setup.rungs), "score_full"))
+    for i, net in enumerate(result.nets):
+        scores = [proxies[length][i] for length in lengths]
+        writer.writerow((net.spec.id, net.params, net.macs, *(f"{score:.4f}" for score in (*scores, full[i]))))
+    write_text(folder / "calibration.csv", text.getvalue())
+    write_json(folder / CALIBRATED, as_json(result))
+    facts = CalibrationFacts(
+        title=setup.name,
+        notice=setup.data.notice,
+        recommendation=result.recommendation().text,
+        tables=tables(result),
+        fidelities=result.fidelities(),
+        lengths=dict(zip(lengths, setup.rungs, strict=True)),
+        proxies=proxies,
+        full=full,
+        labels=[net.spec.id for net in result.nets],
+        command=_driver(result)["command"],
+        warnings=result.warnings,
+    )
+    write_text(folder / PAGE, calibration_page(facts))
+    return folder / PAGE
+
+
+def _driver(result: Calibration) -> dict[str, str]:
+    """Return command and device of the last driver."""
+    found = result.drivers
+    if not found:
+        return {"command": "", "device": "no device yet"}
+    return {"command": str(found[-1]["command"]), "device": str(found[-1]["hardware"]["device"])}

@@ -1,0 +1,106 @@
+"""The networks that a calibration drew: which have all their scores, and which trainings are left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean
+from typing import Any
+
+from budgetnas.exceptions import StorageError
+from budgetnas.runs.settings import Setup
+from budgetnas.trials.levels import FULL, complete, key_of, rung_name
+from budgetnas.trials.trial import Candidate, Trial, TrialState
+
+Key = tuple[str, int]  # a training: id of the network, number of its seed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drawn:
+    """The networks that the last driver asked for, and their trainings; earlier ones may have asked for others.
+
+    Attributes:
+        specs: ids of the networks, in the order of their drawing.
+        seeds: how many full trainings each of them gets.
+        levels: trials of every level by its name, the shortest first and the full ones last.
+    """
+
+    specs: Sequence[str]
+    seeds: int
+    levels: Mapping[str, Sequence[Trial]]
+
+    @property
+    def nets(self) -> list[Candidate]:
+        """The networks that have a score of every length and a full one, in their order."""
+        known = {trial.candidate.spec.id: trial.candidate for trials in self.levels.values() for trial in trials}
+        scores = [self.scores(level) for level in self.levels]
+        return [known[spec] for spec in self.specs if all(spec in found for found in scores)]
+
+    @property
+    def seeds_done(self) -> int:
+        """How many seeds full scores are the mean of, at least 1: those that all networks have, but for what failed.
+
+        A network whose training failed has no score until it is mended, so that it takes no seed from the others.
+        """
+        done, failed = self._complete(FULL), self._failed(FULL)
+        each = [next((i for i in range(self.seeds) if (spec, i) not in done), self.seeds) for spec in self.specs]
+        have = [seeds for spec, seeds in zip(self.specs, each, strict=True) if seeds and (spec, seeds) not in failed]
+        return min(have, default=1)
+
+    @property
+    def left(self) -> dict[str, int]:
+        """How many trainings each level lacks, by its name; levels that lack none are left out."""
+        left = {level: len(self.asked(level) - self._complete(level).keys()) for level in self.levels}
+        return {level: number for level, number in left.items() if number}
+
+    @property
+    def is_done(self) -> bool:
+        """Whether networks were drawn and all their trainings are there."""
+        return bool(self.specs) and not self.left
+
+    @property
+    def failed(self) -> dict[str, int]:
+        """How many of what is left failed when they were last tried, by level; levels without are left out."""
+        lost = {level: len(self._failed(level)) for level in self.levels}
+        return {level: number for level, number in lost.items() if number}
+
+    def scores(self, level: str) -> dict[str, float]:
+        """Return the score in [0, 1] of each network that has it at a level, by its id."""
+        found, seeds = self._complete(level), range(self.seeds_done if level == FULL else 1)
+        return {
+            spec: mean(found[spec, seed] for seed in seeds)
+            for spec in self.specs
+            if all((spec, seed) in found for seed in seeds)
+        }
+
+    def asked(self, level: str) -> set[Key]:
+        """Return all trainings of a level that were asked for."""
+        return {(spec, seed) for spec in self.specs for seed in range(self.seeds if level == FULL else 1)}
+
+    def _failed(self, level: str) -> set[Key]:
+        last = {key_of(trial): trial.state for trial in self.levels[level]}
+        return {key for key in self.asked(level) if last.get(key) is TrialState.FAIL}
+
+    def _complete(self, level: str) -> dict[Key, float]:
+        return {key_of(trial): trial.score or 0.0 for trial in complete(self.levels[level])}
+
+
+def drawn(setup: Setup, facts: Mapping[str, Any], studies: Mapping[str, Sequence[Trial]]) -> Drawn:
+    """Return what a calibration drew, as far as it is.
+
+    Args:
+        setup: of the calibration.
+        facts: recorded of it as a whole.
+        studies: trials of its levels by name; a level that is not there has none yet.
+
+    Raises:
+        StorageError: it was begun by a version that did not record what it drew.
+    """
+    if "drawn" not in facts and any(studies.values()):
+        raise StorageError(f"`{setup.name}` was started by an older version: resume it with its calibrate command.")
+    levels = [*map(rung_name, setup.rungs), FULL]
+    return Drawn(
+        specs=facts.get("drawn", ()),
+        seeds=setup.study.full.repeats,
+        levels={level: studies.get(level, ()) for level in levels},
+    )

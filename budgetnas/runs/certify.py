@@ -1,0 +1,225 @@
+"""The certificate of any network that was trained in full: by a search, or by a declared training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from budgetnas.certificates.certificate import Certified, write_certificate
+from budgetnas.certificates.manifest import BEST
+from budgetnas.evidence.accuracy import Accuracy, wilson
+from budgetnas.exceptions import UsageError
+from budgetnas.runs.headline import tie
+from budgetnas.runs.result import SearchResult, reached, read_result
+from budgetnas.runs.settings import Setup, TrainingsSetup, read_trainings_setup
+from budgetnas.runs.verdict import compare, verdict
+from budgetnas.storage.database import open_run, study_names
+from budgetnas.storage.files import inside, read_bytes
+from budgetnas.storage.study import read_study
+from budgetnas.trials.levels import FULL, complete
+from budgetnas.trials.looks import Look, Looks
+from budgetnas.trials.selection import Finalist
+from budgetnas.trials.trial import Trial
+
+_PROVENANCE = ("command", "started", "hardware", "versions", "git_commit")
+_LUCK = (
+    "It was chosen by validation accuracy among networks of one search, so that number is a little too good; the test "
+    "set was read after the choice."
+)
+_WATCHED = (
+    "Its training watched the test set after every epoch, as Pei et al. did, and learnt from the validation images "
+    "too: its test accuracy is to be compared with theirs alone."
+)
+
+
+def export(run: str, folder: Path, *, storage: str | None, trial: int | None, with_preprocessing: bool) -> str | None:
+    """Write the certificate of a network of a run; return what of it could not be made, and why.
+
+    Args:
+        run: path of the run's folder; its name is the study's.
+        folder: of the certificate.
+        storage: Optuna URL where the study is not in the run's folder.
+        trial: number of its trial: in a search that of the first rung; the winner, or the only one, unless given.
+        with_preprocessing: whether `model.onnx` takes raw pixels.
+
+    Raises:
+        UsageError: the trial had no full training.
+        StorageError: the run cannot be read, or the folder cannot be written.
+    """
+    home = Path(run)
+    name, opened = home.resolve().name, open_run(home, storage)
+    if name in study_names(opened):
+        trials, facts = read_study(opened, name)
+        net = _declared(home, name, trials, facts, trial)
+    else:
+        result = read_result(opened, home, name)
+        net = certified(result, _chosen(result, trial))
+    return write_certificate(folder, net, with_preprocessing=with_preprocessing)
+
+
+def certify(result: SearchResult) -> str | None:
+    """Write the winner's certificate into the folder of its run; return what of it could not be made, and why."""
+    return write_certificate(result.folder / BEST, certified(result, _chosen(result, None)))
+
+
+def certified(result: SearchResult, finalist: Finalist) -> Certified:
+    """Return what is known of a fully trained network; of its seeds the one of the highest validation score."""
+    setup, run = result.setup, finalist.best_run
+    return _certified(
+        setup,
+        run,
+        result.folder,
+        caps=(setup.cap, setup.macs_cap),
+        results=_results(result, finalist),
+        drivers=result.drivers,
+    )
+
+
+def _certified(
+    setup: Setup | TrainingsSetup,
+    run: Trial,
+    home: Path,
+    *,
+    caps: tuple[int | None, int | None],
+    results: Mapping[str, Any],
+    drivers: Sequence[Mapping[str, Any]],
+) -> Certified:
+    """Put together what is known of a trained network, its weights read from the folder of its run."""
+    return Certified(
+        spec=run.candidate.spec,
+        shape=setup.data.shape,
+        classes=setup.data.classes,
+        dataset=setup.data.name,
+        fingerprint=setup.data.fingerprint,
+        source=setup.source,
+        notice=setup.data.notice,
+        mean=setup.mean,
+        std=setup.std,
+        weights=read_bytes(inside(home, run.attrs["weights"]), run.attrs["weights_sha256"]),
+        recipe=setup.recipe,
+        max_params=caps[0],
+        max_macs=caps[1],
+        results=results,
+        provenance={key: drivers[-1].get(key) for key in _PROVENANCE},
+    )
+
+
+def _chosen(result: SearchResult, trial: int | None) -> Finalist:
+    known = {finalist.parent: finalist for finalist in result.finalists}
+    if trial is None:
+        if result.winner is None:
+            raise UsageError(
+                f"`{result.setup.name}` has no fully trained network yet that fits its caps: let the search go on."
+            )
+        return result.winner
+    if trial not in known:
+        numbers = ", ".join(map(str, sorted(known))) or "none"
+        raise UsageError(
+            f"`--trial` is {trial}, but weights are kept of full trainings only: give one of {numbers}, or promote "
+            "more."
+        )
+    return known[trial]
+
+
+def _results(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
+    run, images = finalist.best_run, result.setup.data.validation
+    is_winner = result.winner is not None and finalist.parent == result.winner.parent
+    own, fresh = result.reached(finalist), result.fresh if is_winner else None
+    return {
+        "this_network": _own(run, finalist.parent, images, result.looks.of(run, FULL)),
+        "repeats": _repeats(own.seeds, own.validation, own.test),
+        "fresh": _repeats(fresh.seeds, fresh.validation, fresh.test) if fresh else None,
+        "chosen": {
+            "is_winner": is_winner,
+            "among": len(result.finalists),
+            "by": "mean validation accuracy after full training",
+            "networks_trained": result.counts()["trained"],
+            "test_looks": len(result.looks),
+        },
+        "remarks": _remarks(result, images) if is_winner else ["It is not the winner of its search."],
+    }
+
+
+def _remarks(result: SearchResult, images: int) -> list[str]:
+    """Return what a reader of the winner's certificate must know."""
+    tied = tie(result.finalists, images)
+    return [verdict(result, compare(result)), *([tied] if tied else []), _LUCK]
+
+
+def _declared(
+    home: Path, name: str, trials: Sequence[Trial], facts: Mapping[str, Any], number: int | None
+) -> Certified:
+    """Return what is known of a network that was trained without a search."""
+    setup = read_trainings_setup(facts.get("setup"), name=name)
+    known = {trial.number: trial for trial in complete(trials)}
+    if number is None and len(known) == 1:
+        (number,) = known
+    if number not in known:
+        numbers = ", ".join(f"{trial.number} ({trial.candidate.origin})" for trial in known.values()) or "none"
+        given = "missing" if number is None else f"{number}"
+        raise UsageError(f"`--trial` is {given}, but must be the number of a finished training: one of {numbers}.")
+    run = known[number]
+    alike = [trial for trial in known.values() if _alike(trial) == _alike(run)]
+    looks, data = Looks(facts), setup.data
+    found, look = reached(alike, looks, images=data.validation), looks.of(run)
+    images: int | None = data.validation
+    validation: Accuracy | None = found.validation
+    test = found.test
+    watched = setup.watches == "test"
+    if watched:
+        images, validation = None, None
+        look = Look(correct=round((run.score or 0.0) * data.test), images=data.test)
+        test = Accuracy(shares=found.validation.shares, images=data.test)
+    results = {
+        "this_network": _own(run, run.number, images, look),
+        "repeats": _repeats(found.seeds, validation, test),
+        "fresh": None,
+        "chosen": None,
+        "remarks": [_WATCHED] if watched else [],
+    }
+    return _certified(setup, run, home, caps=(None, None), results=results, drivers=facts["drivers"])
+
+
+def _alike(trial: Trial) -> tuple[Any, ...]:
+    """Return what trainings of one network over several seeds share."""
+    return trial.candidate.origin, trial.candidate.spec, str(trial.attrs["phases"]), trial.attrs["epochs"]
+
+
+def _own(run: Trial, number: int, images: int | None, look: Look | None) -> dict[str, Any]:
+    """Return what the weights of a training reached.
+
+    Args:
+        run: the training.
+        number: of its trial.
+        images: of the validation split; None where it had none.
+        look: at the test set.
+    """
+    score = run.score or 0.0
+    return {
+        "trial": number,
+        "lineage": run.attrs.get("lineage", []),
+        "seed": run.attrs["seed"],
+        "epochs": run.attrs["epochs"],
+        "validation_accuracy": None if images is None else run.score,
+        "validation_images": images,
+        "validation_interval": None if images is None else list(wilson(score * images, images)),
+        "loss": run.attrs.get("loss"),
+        "test_correct": look.correct if look else 0,
+        "test_images": look.images if look else 0,
+        "test_interval": list(wilson(look.correct, look.images)) if look else None,
+        "of": "the weights after the last epoch",
+    }
+
+
+def _repeats(seeds: Sequence[int], validation: Accuracy | None, test: Accuracy | None) -> dict[str, Any]:
+    return {"seeds": list(seeds), **_over_seeds("validation", validation), **_over_seeds("test", test)}
+
+
+def _over_seeds(split: str, found: Accuracy | None) -> dict[str, Any]:
+    return {
+        f"{split}_accuracies": list(found.shares) if found else [],
+        f"{split}_mean": found.mean if found else None,
+        f"{split}_sd": found.spread if found else None,
+        f"{split}_interval": list(found.interval) if found else None,
+    }

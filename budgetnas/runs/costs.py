@@ -1,0 +1,65 @@
+"""What each level of a search costs: expected before it, measured after it, in the same table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from budgetnas.text import Table
+from budgetnas.trials.levels import complete, in_words
+from budgetnas.trials.trial import Trial
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cost:
+    """What the trainings of one level cost.
+
+    Attributes:
+        level: its name.
+        trainings: how many.
+        epochs: of all of them.
+        images: that they train on, epochs counted.
+        seconds: of training, summed over workers.
+    """
+
+    level: str
+    trainings: int
+    epochs: int
+    images: int
+    seconds: float
+
+
+def measured(level: str, trials: Iterable[Trial]) -> Cost:
+    """Sum up what the COMPLETE trainings of a level took."""
+    done = [trial.attrs for trial in complete(trials)]
+    return Cost(
+        level=level,
+        trainings=len(done),
+        epochs=sum(int(attrs["epochs"]) for attrs in done),
+        images=sum(int(attrs["images"]) for attrs in done),
+        seconds=sum(float(attrs["seconds"]) for attrs in done),
+    )
+
+
+def cost_table(costs: Sequence[Cost], *, title: str, device: str) -> Table:
+    """Return a row for each level that has trainings, and their sum where there are several."""
+    rows = [_row(in_words(cost.level), cost) for cost in costs if cost.trainings]
+    total = Cost(
+        level="",
+        trainings=sum(cost.trainings for cost in costs),
+        epochs=sum(cost.epochs for cost in costs),
+        images=sum(cost.images for cost in costs),
+        seconds=sum(cost.seconds for cost in costs),
+    )
+    return Table(
+        title=title,
+        columns=("level", "trainings", "epochs", "images", "device hours"),
+        rows=[*rows, _row("in all", total)] if len(rows) > 1 else rows,
+        notes=[f"Hours of training, summed over workers, on {device}."] if rows else [],
+    )
+
+
+def _row(name: str, cost: Cost) -> tuple[str, ...]:
+    hours = cost.seconds / 3600
+    digits = 4 if hours < 0.1 else 2
+    return name, f"{cost.trainings:,}", f"{cost.epochs:,}", f"{cost.images:,}", f"{hours:,.{digits}f}"

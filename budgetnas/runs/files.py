@@ -1,0 +1,137 @@
+"""The files of a run, written from its result: page, tables and JSON, and what the dashboard shows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from budgetnas.reports.board import board_figures, note
+from budgetnas.reports.page import report_page
+from budgetnas.reports.table import trials_csv
+from budgetnas.runs.calibration import read_calibration, write_calibration
+from budgetnas.runs.result import SearchResult, read_result
+from budgetnas.runs.settings import CALIBRATION
+from budgetnas.runs.summary import as_json, report_facts
+from budgetnas.runs.verdict import recorded_controls
+from budgetnas.storage.dashboard import publish_figures, publish_files, publish_note
+from budgetnas.storage.database import Storage, open_run, study_names
+from budgetnas.storage.files import write_json, write_text
+from budgetnas.storage.study import read_study
+from budgetnas.trials.levels import FULL, rung_name
+
+TRAININGS = (
+    "level", "trial", "root", "lineage", "spec", "params", "macs", "state", "repeat", "seed", "score", "loss",
+    "test_correct", "test_images", "epochs", "images", "seconds", "weights", "weights_sha256", "reason",
+)  # fmt: skip
+
+
+def write_reports(result: SearchResult) -> Path:
+    """Write every report of a run, each file whole or not at all; return the page's path."""
+    folder, found = result.folder, report_facts(result)
+    write_text(folder / "trials.csv", trials_csv(found))
+    write_text(folder / "trainings.csv", _csv(TRAININGS, _trainings(result)))
+    write_text(folder / "curves.csv", _csv(("level", "trial", "epoch", "accuracy"), _curves(result)))
+    write_json(folder / "results.json", {**as_json(result), "run": result.setup.name})  # wherever its folder is
+    write_json(folder / "manifest.json", manifest(result))
+    write_text(folder / "report.html", report_page(found))
+    return folder / "report.html"
+
+
+def manifest(result: SearchResult) -> dict[str, Any]:
+    """Return what is needed to trust a run and to make it again."""
+    setup, facts = result.setup, result.facts
+    data = setup.data
+    *earlier, latest = result.drivers or [{}]
+    return {
+        "name": setup.name,
+        "notice": data.notice or None,
+        **latest,
+        "earlier_drivers": earlier,
+        "stopped": result.stopped,
+        "seed": setup.study.search.seed,
+        "data": {
+            "name": data.name,
+            "fingerprint": data.fingerprint,
+            "train": data.train,
+            "validation": data.validation,
+            "test": data.test,
+        },
+        "counts": result.counts(),
+        "bands": facts.get("bands", []),
+        "taken_over": facts.get("taken"),
+        "promotions": facts.get("promotions", {}),
+        "choices": facts.get("choices", []),
+        "controls": recorded_controls(facts),
+        "test_looks": {"count": len(result.looks), "looks": result.facts.get("looks", {})},
+        "storage": setup.study.output.storage or "study.db in this folder",
+    }
+
+
+def _trainings(result: SearchResult) -> Iterator[Sequence[Any]]:
+    """Return a row a training of any level."""
+    for level, trials in result.levels.items():
+        for trial in trials:
+            attrs, candidate = trial.attrs, trial.candidate
+            seen = result.looks.of(trial, level)
+            correct, images = (seen.correct, seen.images) if seen else (None, None)
+            yield (
+                level, trial.number, trial.root if level == FULL or "parent" in attrs else "",
+                " ".join(attrs.get("lineage", [])), candidate.spec.id, candidate.params, candidate.macs, trial.state,
+                attrs.get("repeat"), attrs.get("seed"), trial.score, attrs.get("loss"), correct, images,
+                attrs.get("epochs"), attrs.get("images"), attrs.get("seconds"), attrs.get("weights"),
+                attrs.get("weights_sha256"), attrs.get("reason"),
+            )  # fmt: skip
+
+
+def _curves(result: SearchResult) -> Iterator[Sequence[Any]]:
+    """Return a row an epoch of every training: validation accuracy in [0, 1]."""
+    for level, trials in result.levels.items():
+        for trial in trials:
+            for epoch, accuracy in sorted(trial.curve.items()):
+                yield level, trial.number, epoch, f"{accuracy:.6g}"
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+FILES = ("report.html", "results.json", "manifest.json", "trials.csv", "trainings.csv", "curves.csv", "best/arch.json")
+
+
+def publish(storage: Storage, result: SearchResult) -> None:
+    """Show a result; what an earlier driver showed of the search is replaced.
+
+    Raises:
+        StorageError: the storage or the run directory cannot be written.
+    """
+    facts, study = report_facts(result), f"{result.setup.name}/{rung_name(result.setup.rungs[0])}"
+    publish_note(storage, study, note(facts))
+    publish_figures(storage, study, board_figures(facts))
+    files = [path for path in (result.folder / file for file in FILES) if path.is_file()]
+    publish_files(storage, study, result.folder, files)
+
+
+def rewrite(run: str, storage: str | None = None) -> Path:
+    """Make page, CSV and JSON of a run again; return the page's path.
+
+    Args:
+        run: path of its folder; its name is the study's.
+        storage: Optuna URL where the study is not in the folder.
+
+    Raises:
+        StorageError: there is no such run, or it cannot be read or written.
+    """
+    folder = Path(run)
+    name, opened = folder.resolve().name, open_run(folder, storage)
+    if f"{name}/{FULL}" in study_names(opened):
+        setup = read_study(opened, f"{name}/{FULL}")[1].get("setup") or {}
+        if setup.get("kind") == CALIBRATION:
+            return write_calibration(read_calibration(opened, folder, name))
+    return write_reports(read_result(opened, folder, name))

@@ -1,0 +1,249 @@
+"""The result of a search, read from its storage: facts for the terminal, the report, the dashboard and programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from budgetnas.evidence.accuracy import Accuracy
+from budgetnas.exceptions import StorageError
+from budgetnas.runs.settings import CUT_OFF, Setup, read_setup
+from budgetnas.samplers.belief import recommend
+from budgetnas.space.resnet import ResNetSpace
+from budgetnas.storage.database import Storage, open_run, study_names
+from budgetnas.storage.study import read_study
+from budgetnas.text import plural
+from budgetnas.trials.levels import CONTROLS, FULL, complete, rung_name
+from budgetnas.trials.looks import Looks
+from budgetnas.trials.selection import Finalist, finalists, within
+from budgetnas.trials.trial import Trial, TrialState
+
+
+def trusted_scores(space: ResNetSpace, first: Sequence[Trial], *above: Sequence[Trial]) -> dict[int, float]:
+    """Return the score to trust for each COMPLETE trial of the highest rung given, by number of its first-rung trial.
+
+    Args:
+        space: of the search.
+        first: trials of the first rung.
+        above: trials of each rung above it, from the lowest to the highest.
+    """
+    found = complete(first)
+    points = np.array([space.encode(trial.candidate.spec) for trial in found], dtype=np.int64)
+    scores = [{trial.root: trial.score for trial in complete(rung)} for rung in (first, *above)]
+    columns = [np.array([rung.get(trial.number, np.nan) for trial in found], dtype=np.float64) for rung in scores]
+    means = recommend(space, points, *columns)
+    return {trial.number: float(mean) for trial, mean in zip(found, means, strict=True) if trial.number in scores[-1]}
+
+
+def drawn_at_random(facts: Mapping[str, Any]) -> frozenset[int]:
+    """Return the numbers of all first-rung trials that chance ever sent up, from the facts of a search."""
+    return frozenset(number for decision in facts.get("promotions", {}).values() for number in decision["random"])
+
+
+def promoted_for_scores(facts: Mapping[str, Any]) -> frozenset[int]:
+    """Return the numbers of all first-rung trials that ever got full training for their scores."""
+    decisions = [one for one in facts.get("promotions", {}).values() if one.get("to", FULL) == FULL]
+    return frozenset(number for decision in decisions for number in decision["best"])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reached:
+    """Accuracies of one network after the last epoch.
+
+    Attributes:
+        runs: its trainings.
+        validation: over all of them.
+        test: over those that were tested; None before any was.
+    """
+
+    runs: tuple[Trial, ...]
+    validation: Accuracy
+    test: Accuracy | None
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of its trainings."""
+        return tuple(int(run.attrs["seed"]) for run in self.runs)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return means over the seeds as shares in [0, 1], with their intervals over images."""
+        return {
+            "seeds": list(self.seeds),
+            "score": self.validation.mean,
+            "score_interval": list(self.validation.interval),
+            "test_accuracy": self.test.mean if self.test else None,
+            "test_interval": list(self.test.interval) if self.test else None,
+        }
+
+
+def reached(runs: Sequence[Trial], looks: Looks, level: str = "", *, images: int) -> Reached:
+    """Return what COMPLETE trainings of one network reached.
+
+    Args:
+        runs: at least one.
+        looks: at the test set.
+        level: that the runs are of, where looks at several are kept together.
+        images: of the split that scored them.
+    """
+    found = [look for run in runs if (look := looks.of(run, level))]
+    return Reached(
+        runs=tuple(runs),
+        validation=Accuracy(shares=[run.score or 0.0 for run in runs], images=images),
+        test=Accuracy(shares=[look.accuracy for look in found], images=found[0].images) if found else None,
+    )
+
+
+def reached_in_full(finalist: Finalist, looks: Looks, *, images: int) -> Reached:
+    """Return what the full trainings reached that a finalist competed with."""
+    return reached(finalist.runs, looks, FULL, images=images)
+
+
+def reached_afresh(winner: Finalist, controls: Sequence[Trial], looks: Looks, *, images: int) -> Reached | None:
+    """Return what the winner reached with seeds that no choice has seen; None where it was not trained again.
+
+    Args:
+        winner: of the search.
+        controls: trainings of the winner and of what it is held against.
+        looks: at the test set.
+        images: of the validation split.
+    """
+    runs = [run for run in complete(controls) if run.candidate.spec.id == winner.candidate.spec.id]
+    return reached(runs, looks, CONTROLS, images=images) if runs else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchResult:
+    """A search as far as it is.
+
+    Attributes:
+        folder: its run directory.
+        setup: what it was set up with.
+        levels: trials of every level that there is, by its name: the rungs, "full", "controls".
+        facts: what was recorded of the search as a whole.
+        trusted: posterior mean at the first rung of each COMPLETE trial, by number.
+        finalists: the fully trained that fit both caps, the winner first.
+    """
+
+    folder: Path
+    setup: Setup
+    levels: Mapping[str, Sequence[Trial]]
+    facts: Mapping[str, Any]
+    trusted: Mapping[int, float]
+    finalists: Sequence[Finalist]
+
+    @property
+    def trials(self) -> Sequence[Trial]:
+        """Short trainings of the first rung and pruned candidates, by number."""
+        return self.levels[rung_name(self.setup.rungs[0])]
+
+    @property
+    def rungs(self) -> dict[str, Sequence[Trial]]:
+        """Trials of every rung, by its name."""
+        return {name: self.levels[name] for name in map(rung_name, self.setup.rungs)}
+
+    @property
+    def stopped(self) -> str:
+        """Why the search ended, or that it is still at work."""
+        return str(self.facts.get("stopped", CUT_OFF))
+
+    @property
+    def drivers(self) -> Sequence[Mapping[str, Any]]:
+        """Who trained it, first to last: command, versions, hardware, settings."""
+        return list(self.facts.get("drivers", []))
+
+    @property
+    def looks(self) -> Looks:
+        """Every look at the test set, of full trainings and of controls."""
+        return Looks(self.facts)
+
+    @property
+    def winner(self) -> Finalist | None:
+        """The finalist of the best mean validation score; None before any full training ended."""
+        return self.finalists[0] if self.finalists else None
+
+    @property
+    def fresh(self) -> Reached | None:
+        """What the winner reached with seeds that no choice has seen; None without controls."""
+        if self.winner is None:
+            return None
+        controls, images = self.levels.get(CONTROLS, ()), self.setup.data.validation
+        return reached_afresh(self.winner, controls, self.looks, images=images)
+
+    def reached(self, finalist: Finalist) -> Reached:
+        """Return what a finalist reached in the full trainings that it competed with."""
+        return reached_in_full(finalist, self.looks, images=self.setup.data.validation)
+
+    def no_winner(self) -> str:
+        """Say why there is no winner."""
+        if complete(self.levels[FULL]):
+            return f"None of the fully trained networks fits {self.setup.caps}."
+        return f"No network has finished its full training yet ({self.stopped})."
+
+    def looked(self) -> str:
+        """Say how often the test set was read: each set of weights counts once."""
+        return f"{plural(len(self.looks), 'time')}, always after a choice by validation"
+
+    def notices(self) -> list[str]:
+        """Return what full trainings left to be told: saved states that could not be used."""
+        runs = [run for level in (FULL, CONTROLS) for run in self.levels.get(level, ())]
+        return [f"{run.candidate.spec.id}: {notice}" for run in runs for notice in run.attrs.get("notices", [])]
+
+    def counts(self) -> dict[str, int]:
+        """Return how many candidates were counted, pruned, trained and failed."""
+        states = [trial.state for trial in self.trials]
+        return {
+            "counted": len(states),
+            "pruned": states.count(TrialState.PRUNED),
+            "trained": states.count(TrialState.COMPLETE),
+            "failed": states.count(TrialState.FAIL),
+        }
+
+
+def open_result(run: str, storage: str | None = None) -> SearchResult:
+    """Read the search of a run's folder.
+
+    Args:
+        run: path of the folder; its name is the search's.
+        storage: Optuna URL where the study is not in the folder.
+
+    Raises:
+        StorageError: there is no search, or it cannot be read.
+    """
+    folder = Path(run)
+    return read_result(open_run(folder, storage), folder, folder.resolve().name)
+
+
+def read_result(storage: Storage, folder: Path, name: str) -> SearchResult:
+    """Read a search back, finished or not, without its data.
+
+    Raises:
+        StorageError: the storage holds no search of this name, or one of another version of this program.
+    """
+    names = study_names(storage)
+    if name in names:
+        raise StorageError(
+            f"`{name}` holds a training, not a search: the same `train` or `reproduce` writes its tables, and "
+            "`BudgetSampler.best` names the best of an Optuna study of your own."
+        )
+    if f"{name}/{FULL}" not in names:
+        known = ", ".join(sorted(known.rpartition("/")[0] for known in names if known.endswith(f"/{FULL}")))
+        raise StorageError(
+            f"`{name}` is no search in that storage, which holds {known or 'none'}: give the folder of a run."
+        )
+    fulls, facts = read_study(storage, f"{name}/{FULL}")
+    setup = read_setup(facts.get("setup"), name=name)
+    others = [*map(rung_name, setup.rungs), CONTROLS]
+    levels = {level: read_study(storage, f"{name}/{level}")[0] for level in others if f"{name}/{level}" in names}
+    first = levels.setdefault(rung_name(setup.rungs[0]), [])
+    return SearchResult(
+        folder=folder,
+        setup=setup,
+        levels={**levels, FULL: fulls},
+        facts=facts,
+        trusted=trusted_scores(setup.space, first) if complete(first) else {},
+        finalists=finalists(within(fulls, setup.caps)),
+    )

@@ -1,0 +1,198 @@
+"""The settings that a study was started with, kept in its storage, so that a result needs no data to be read again."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+from budgetnas.arch.spec import DataShape
+from budgetnas.budget.caps import Caps
+from budgetnas.config.recipe import Recipe
+from budgetnas.config.recorded import recipe_then, study_then
+from budgetnas.config.study import DataConfig, StudyConfig
+from budgetnas.config.toml import build
+from budgetnas.exceptions import StorageError, UsageError
+from budgetnas.space.resnet import ResNetSpace
+
+CUT_OFF = "it was cut off, or is still at work"
+ALL_DONE = "all trials were done"
+RAN_OUT = "the band ran out of architectures"
+
+
+def is_finished(stopped: str) -> bool:
+    """Tell whether a search that ended so has nothing left to do."""
+    return stopped in (ALL_DONE, RAN_OUT)
+
+
+SEARCH, CALIBRATION, TRAININGS = "search", "calibration", "training"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataFacts:
+    """The data set of a search.
+
+    Attributes:
+        name: of the set.
+        notice: what a reader of any result on it must know; "" for nothing.
+        fingerprint: SHA-256 of all of it.
+        shape: images and classes.
+        classes: their names.
+        train: number of training images.
+        validation: number of validation images.
+        test: number of test images.
+        chance: share of the most frequent class among the validation images; None in runs that recorded none.
+    """
+
+    name: str
+    notice: str
+    fingerprint: str
+    shape: DataShape
+    classes: tuple[str, ...]
+    train: int
+    validation: int
+    test: int
+    chance: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TierFacts:
+    """One cap of a search.
+
+    Attributes:
+        cap: on params.
+        fitting: networks of the space under all caps.
+        low: fewest params of the band.
+        high: most params of the band.
+        members: networks of the band.
+    """
+
+    cap: int
+    fitting: int
+    low: int
+    high: int
+    members: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setup:
+    """A search as it was set up by the last driver.
+
+    Attributes:
+        name: of the run.
+        kind: `SEARCH` or `CALIBRATION`.
+        data: its data set.
+        tiers: its caps, ascending.
+        macs_cap: cap on MACs for one image, or None.
+        space_size: networks of the space, caps aside.
+        is_exact: whether the numbers of networks are exact.
+        rungs: lengths of the short trainings in epochs.
+        full_epochs: length of a full training.
+        recipe: of the full trainings, their length and precision decided.
+        mean: per channel, by which full trainings normalise raw [0, 255] pixels.
+        std: per channel, likewise.
+        study: the study file, defaults decided.
+    """
+
+    name: str
+    kind: str
+    data: DataFacts
+    tiers: tuple[TierFacts, ...]
+    macs_cap: int | None
+    space_size: int
+    is_exact: bool
+    rungs: tuple[int, ...]
+    full_epochs: int
+    recipe: Recipe
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    study: StudyConfig
+
+    @property
+    def cap(self) -> int:
+        """The largest cap on params."""
+        return self.tiers[-1].cap
+
+    @property
+    def source(self) -> DataConfig:
+        """How the data set was asked for, "auto" decided."""
+        return self.study.data
+
+    @property
+    def caps(self) -> Caps:
+        """The caps that every network of the search fits."""
+        return Caps(max_params=self.cap, max_macs=self.macs_cap)
+
+    @property
+    def space(self) -> ResNetSpace:
+        """The search space."""
+        return self.study.space.space(self.data.shape)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingsSetup:
+    """Trainings without a search, as they were set up by the last driver.
+
+    Attributes:
+        name: of the run.
+        kind: `TRAININGS`.
+        data: their data set.
+        recipe: of all of them, its precision decided.
+        mean: per channel, by which they normalise raw [0, 255] pixels.
+        std: per channel, likewise.
+        learns_from: "train", or "all" for train and validation together.
+        watches: the split that was scored after every epoch, "validation" or "test".
+        recipe_name: shipped name or path of the recipe; "" in runs that recorded none.
+        source: how the data set was asked for, "auto" decided; None in runs that recorded none.
+    """
+
+    name: str
+    kind: str
+    data: DataFacts
+    recipe: Recipe
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    learns_from: str
+    watches: str
+    recipe_name: str = ""
+    source: DataConfig | None = None
+
+
+def read_setup(content: dict[str, Any] | None, *, name: str, kind: str = SEARCH) -> Setup:
+    """Make a setup from its JSON values, as they come back from a storage.
+
+    Raises:
+        StorageError: it is of another kind, or was written by another version of this program.
+    """
+    return _read(Setup, content, name=name, kind=kind)
+
+
+def read_trainings_setup(content: dict[str, Any] | None, *, name: str) -> TrainingsSetup:
+    """Make the setup of trainings from its JSON values.
+
+    Raises:
+        StorageError: it is of another kind, or was written by another version of this program.
+    """
+    return _read(TrainingsSetup, content, name=name, kind=TRAININGS)
+
+
+def _read(form: type[T], content: dict[str, Any] | None, *, name: str, kind: str) -> T:
+    found = (content or {}).get("kind")
+    if found in (SEARCH, CALIBRATION, TRAININGS) and found != kind:
+        raise StorageError(f"`{name}` holds a {found}, not a {kind}: give the folder of a {kind}.")
+    try:
+        return build(form, _then(content or {}), "setup")
+    except (UsageError, TypeError) as error:
+        raise StorageError(f"`{name}` was made by another version of this program ({error}): run it again.") from error
+
+
+def _then(content: dict[str, Any]) -> dict[str, Any]:
+    """Give its recipe and its study the keys that are younger than it."""
+    fill = {"recipe": recipe_then, "study": study_then}
+    return {
+        key: fill[key](value) if key in fill and isinstance(value, dict) else value for key, value in content.items()
+    }

@@ -1,0 +1,273 @@
+"""A result in words and in JSON: the same for the terminal, the page, the dashboard and programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from budgetnas.arch.counter import count
+from budgetnas.arch.spec import DataShape
+from budgetnas.config.models import CIFAR10, paper_models
+from budgetnas.reports.facts import FinalScore, Reference, ReportFacts
+from budgetnas.runs.caps import as_json as tier_json
+from budgetnas.runs.caps import tiers_table, under_caps
+from budgetnas.runs.costs import cost_table, measured
+from budgetnas.runs.headline import headline, level_warnings, remarks
+from budgetnas.runs.recommended import recommendation, recommended
+from budgetnas.runs.result import SearchResult, drawn_at_random
+from budgetnas.runs.verdict import compare, controls_table, fidelity_table, judged, pairs, verdict
+from budgetnas.text import Table, plural, write_macs, write_percent
+from budgetnas.trials.levels import FULL, in_words, is_left_out
+from budgetnas.trials.selection import Finalist, tied
+from budgetnas.trials.trial import Candidate, Trial
+
+Seed = tuple[Candidate, str | None]  # a network, and by how much it is over a cap
+
+
+def tried_first(seeds: Sequence[Seed]) -> str:
+    """Name the networks that are tried first, and those that are over a cap; "" where there are none."""
+    names = {model.name for model in paper_models() if model.seeded}
+    theirs = [seed for seed in seeds if seed[0].origin in names]
+    others = [seed for seed in seeds if seed[0].origin not in names]
+    return "; ".join([*_theirs(theirs), *_fitting(others, ""), *_over(others)])
+
+
+def seeds_of(trials: Sequence[Trial]) -> list[Seed]:
+    """Return the networks that were tried first, from the trials of the first rung."""
+    return [
+        (trial.candidate, str(trial.attrs.get("reason")) if is_left_out(trial) else None)
+        for trial in trials
+        if trial.attrs.get("seeded")
+    ]
+
+
+def _theirs(seeds: Sequence[Seed]) -> list[str]:
+    """Return what is said of the models of Pei et al.; the smallest stands for several that are all over a cap."""
+    over = [(net, excess) for net, excess in seeds if excess is not None]
+    if len(over) < max(2, len(seeds)):
+        return [*_fitting(seeds, " (Pei et al.)"), *_over(seeds)]
+    smallest, excess = min(over, key=lambda one: one[0].params)
+    return [f"none of Pei et al.'s {len(over)} models: the smallest, {smallest.origin}, is {excess}"]
+
+
+def _fitting(seeds: Sequence[Seed], owner: str) -> list[str]:
+    names = [net.origin for net, excess in seeds if excess is None]
+    return [f"{', '.join(names)}{owner}"] if names else []
+
+
+def _over(seeds: Sequence[Seed]) -> list[str]:
+    return [f"not {net.origin}, which is {excess}" for net, excess in seeds if excess is not None]
+
+
+def tables(result: SearchResult) -> dict[str, Table]:
+    """Return the tables that there are: "finalists", "tiers", "costs", "fidelity" and "controls"."""
+    found: dict[str, Table] = {}
+    if result.finalists:
+        found["finalists"] = finalists_table(result)
+    if len(result.setup.tiers) > 1:
+        found["tiers"] = tiers_table(result, under_caps(result, [tier.cap for tier in result.setup.tiers]))
+    costs = [measured(level, trials) for level, trials in _in_order(result).items()]
+    device = str(result.drivers[-1]["hardware"]["device"]) if result.drivers else "no device yet"
+    found["costs"] = cost_table(costs, title="What it cost", device=device)
+    if result.finalists:
+        found["fidelity"] = fidelity_table(result)
+    compared = compare(result)
+    if len({one.spec for one in compared}) > 1:  # the winner beside itself shows nothing
+        found["controls"] = controls_table(compared)
+    return found
+
+
+def finalists_table(result: SearchResult) -> Table:
+    """Return a row a fully trained network, the winner first."""
+    random = drawn_at_random(result.facts)
+    return Table(
+        title="Full trainings",
+        columns=("trial", "network", "params", "of cap", "MACs", "short %", "seeds", "full val. %", "test %"),
+        rows=[_finalist_row(result, finalist, is_random=finalist.parent in random) for finalist in result.finalists],
+    )
+
+
+def _finalist_row(result: SearchResult, finalist: Finalist, *, is_random: bool) -> tuple[str, ...]:
+    candidate, found = finalist.candidate, result.reached(finalist)
+    return (
+        f"{finalist.parent}{' at random' if is_random else ''}",
+        candidate.spec.id,
+        f"{candidate.params:,}",
+        f"{candidate.params / result.setup.cap:.2%}",
+        write_macs(candidate.macs),
+        write_percent(result.trials[finalist.parent].score or 0.0),
+        str(len(finalist.runs)),
+        str(found.validation),
+        str(found.test or ""),
+    )
+
+
+def report_facts(result: SearchResult) -> ReportFacts:
+    """Return everything that the page says."""
+    setup, compared = result.setup, compare(result)
+    return ReportFacts(
+        title=setup.name,
+        notice=setup.data.notice,
+        dataset=setup.data.name,
+        shape=setup.data.shape,
+        images=setup.data.validation,
+        max_params=setup.cap,
+        headline=headline(result),
+        remarks=remarks(result),
+        verdict=verdict(result, compared),
+        is_tested=any(one.gain or one.spec == compared[0].spec for one in compared[1:]),
+        lines=_lines(result),
+        trials=result.trials,
+        trusted=result.trusted,
+        rungs=result.rungs,
+        finals={finalist.parent: _final(result, finalist) for finalist in result.finalists},
+        winner=result.winner.parent if result.winner else None,
+        tables=tables(result),
+        pairs={name: list(found.values()) for name, found in pairs(result).items()},
+        references=_references() if setup.study.data.dataset == CIFAR10 else (),
+        command=str(result.drivers[-1]["command"]) if result.drivers else "",
+        warnings=warnings(result),
+    )
+
+
+def as_json(result: SearchResult) -> dict[str, Any]:
+    """Return the result for programs; accuracies are shares in [0, 1], gains points."""
+    found, setup, compared = recommended(result), result.setup, compare(result)
+    return {
+        "run": str(result.folder),
+        "dataset": setup.data.name,
+        "notice": setup.data.notice or None,
+        "max_params": setup.cap,
+        "stopped": result.stopped,
+        **result.counts(),
+        "recommended_trial": found[0].number if found else None,
+        "best_observed_trial": found[1].number if found else None,
+        "finalists": [_finalist(result, finalist) for finalist in result.finalists],
+        "winner": _finalist(result, result.winner) if result.winner else None,
+        "fresh": result.fresh.as_json() if result.fresh else None,
+        "tied": [finalist.parent for finalist in tied(result.finalists)],
+        "headline": headline(result),
+        "remarks": remarks(result),
+        "verdict": verdict(result, compared),
+        "warnings": warnings(result),
+        "controls": [one.as_json() for one in compared],
+        "fidelity": {name: _fidelity(found) for name, found in pairs(result).items()},
+        "tiers": [tier_json(result, tier) for tier in under_caps(result, [tier.cap for tier in setup.tiers])],
+        "costs": [asdict(measured(level, trials)) for level, trials in _in_order(result).items()],
+        "test_looks": len(result.looks),
+        "setup": setup.as_json(),
+    }
+
+
+def warnings(result: SearchResult) -> list[str]:
+    """Name the trainings that ended at chance, a line a level."""
+    return level_warnings(_in_order(result), result.setup.data)
+
+
+def _fidelity(found: Mapping[int, tuple[float, float]]) -> dict[str, Any]:
+    """Return the pairs of a rung by trial, and Kendall's tau with its interval where they are enough to judge."""
+    estimate = judged(list(found.values()))
+    return {
+        "pairs": {str(number): list(pair) for number, pair in found.items()},
+        "n": len(found),
+        "tau": estimate.value if estimate else None,
+        "low": estimate.low if estimate else None,
+        "high": estimate.high if estimate else None,
+    }
+
+
+def _in_order(result: SearchResult) -> Mapping[str, Any]:
+    """Return the levels from the first rung to the controls."""
+    names = [*result.rungs, FULL, *(name for name in result.levels if name not in (*result.rungs, FULL))]
+    return {name: result.levels[name] for name in names}
+
+
+def _lines(result: SearchResult) -> list[tuple[str, str]]:
+    setup, counts = result.setup, result.counts()
+    data, shape = setup.data, setup.data.shape
+    about = "" if setup.is_exact else "about "
+    macs = "" if setup.macs_cap is None else f" and {write_macs(setup.macs_cap)} MACs"
+    lines = [
+        (
+            "data",
+            f"{data.name}: {data.train:,} training, {data.validation:,} validation, {data.test:,} test images of "
+            f"{shape.channels}x{shape.height}x{shape.width}, {shape.classes} classes",
+        ),
+        ("space", f"{setup.space_size:,} networks"),
+    ]
+    lines += [
+        (
+            "budget",
+            f"{tier.cap:,} parameters{macs}: {about}{tier.fitting:,} fit, {about}{tier.members:,} in the band "
+            f"{tier.low:,} to {tier.high:,}",
+        )
+        for tier in setup.tiers
+    ]
+    fulls = sum(len(finalist.runs) for finalist in result.finalists)
+    taken, first = result.facts.get("taken"), tried_first(seeds_of(result.trials))
+    if taken:
+        trainings = ", ".join(f"{number} {in_words(level)}" for level, number in taken["trainings"].items())
+        lines.append(("taken over", f"from {taken['from']}: {trainings}"))
+    return [
+        *lines,
+        *([("tried first", first)] if first else []),
+        (
+            "trials",
+            f"{counts['counted']} counted, {counts['pruned']} pruned over the cap, {counts['trained']} trained, "
+            f"{counts['failed']} failed",
+        ),
+        ("by short trainings", recommendation(result)),
+        ("full trainings", f"{fulls} of {plural(setup.full_epochs, 'epoch')}, {len(result.finalists)} networks"),
+        ("test set", f"read {result.looked()}"),
+        ("ended", result.stopped),
+    ]
+
+
+def _final(result: SearchResult, finalist: Finalist) -> FinalScore:
+    found = result.reached(finalist)
+    validation, test = found.validation, found.test
+    return FinalScore(
+        score=validation.mean,
+        spread=validation.spread,
+        interval=validation.interval,
+        seeds=found.seeds,
+        test_accuracy=test.mean if test else None,
+        test_spread=test.spread if test else None,
+        test_interval=test.interval if test else None,
+        is_random=finalist.parent in drawn_at_random(result.facts),
+        curves=[run.curve for run in finalist.runs],
+    )
+
+
+def _finalist(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
+    spec, random, found = finalist.candidate.spec, drawn_at_random(result.facts), result.reached(finalist)
+    return {
+        "trial": finalist.parent,
+        "spec": spec.id,
+        "blocks": list(spec.blocks),
+        "widths": list(spec.widths),
+        "params": finalist.candidate.params,
+        "utilisation": finalist.candidate.params / result.setup.cap,
+        "macs": finalist.candidate.macs,
+        **found.as_json(),
+        "scores": list(finalist.scores),
+        "repeats": len(finalist.runs),
+        "at_random": finalist.parent in random,
+        "test_accuracies": result.looks.accuracies(finalist.runs, FULL),
+    }
+
+
+def _references() -> list[Reference]:
+    """Return the models of Pei et al., with the numbers that they report for CIFAR-10."""
+    return [
+        Reference(
+            name=model.name,
+            params=model.reported_params,
+            macs=count(model.spec, DataShape()).macs,
+            accuracy=model.reported_accuracy,
+            note=model.note,
+        )
+        for model in paper_models()
+        if model.reported_params
+    ]

@@ -1,0 +1,260 @@
+"""What a search's result is worth: how its short trainings ranked, and how its winner stands beside the controls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import isnan
+from typing import Any
+
+from budgetnas.config.recorded import origin_now
+from budgetnas.evidence.estimate import Estimate
+from budgetnas.evidence.fidelity import FEWEST_PAIRS, tau
+from budgetnas.evidence.welch import judge, welch
+from budgetnas.runs.result import Reached, SearchResult, drawn_at_random, promoted_for_scores, reached
+from budgetnas.text import Table, plural, write_macs
+from budgetnas.trials.levels import CONTROLS, WINNER, complete, in_words, length_in_words
+from budgetnas.trials.trial import Trial
+
+_PREPOSITIONS = {"gain shown": " over", "no gain shown": " over", "loss shown": " against"}
+NOT_TESTED = "Not tested: no controls were trained, so nothing here says that the search helped."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compared:
+    """The winner beside one control, both trained anew.
+
+    Attributes:
+        name: of the control.
+        spec: id of its architecture.
+        params: trainable parameters.
+        macs: for one image.
+        reached: what its repeats reached.
+        gain: test accuracy of the winner minus its own, in points; None where it is the winner itself, or not tested.
+        verdict: what the gain shows, in a few words.
+    """
+
+    name: str
+    spec: str
+    params: int
+    macs: int
+    reached: Reached
+    gain: Estimate | None
+    verdict: str
+
+    @property
+    def tests(self) -> tuple[float, ...]:
+        """Test accuracies of its repeats, in [0, 1]; none before they were tested."""
+        return tuple(self.reached.test.shares) if self.reached.test else ()
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """Validation accuracies of its repeats, in [0, 1]."""
+        return tuple(self.reached.validation.shares)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for programs; accuracies are shares in [0, 1], the gain points."""
+        return {
+            "name": self.name,
+            "spec": self.spec,
+            "params": self.params,
+            "macs": self.macs,
+            "tests": list(self.tests),
+            "scores": list(self.scores),
+            **self.reached.as_json(),
+            "gain": self.gain and asdict(self.gain),
+            "verdict": self.verdict,
+        }
+
+
+def pairs(result: SearchResult) -> dict[str, dict[int, tuple[float, float]]]:
+    """Return, for every rung, (score at the rung, mean full score) of each network that has both, by its number."""
+    finals = {finalist.parent: finalist.score for finalist in result.finalists}
+    return {
+        name: {
+            number: (trial.score or 0.0, finals[number])
+            for trial in complete(trials)
+            if (number := trial.root) in finals
+        }
+        for name, trials in result.rungs.items()
+    }
+
+
+def fidelity_table(result: SearchResult) -> Table:
+    """Return Kendall's tau of every rung's scores against full scores, with its interval, or why there is none."""
+    random = drawn_at_random(result.facts)
+    rows = []
+    for name, found in pairs(result).items():
+        drawn = [number for number in found if number in random]
+        at_random = str(len(drawn)) if random else ""
+        rows.append((in_words(name), str(len(found)), at_random, _tau(list(found.values()))))
+    most = max((len(found) for found in pairs(result).values()), default=0)
+    notes = [
+        "Kendall's tau of the score after a short training and the mean score after full training, over the promoted "
+        "and the random together; 95 % interval by bootstrap over networks."
+    ]
+    if most < FEWEST_PAIRS:
+        rows = []
+        notes = [
+            f"There are too few pairs to judge: {plural(most, 'network')} had both, and {FEWEST_PAIRS} are needed. "
+            "`evidence.control_promotions` gives more of them full training."
+        ]
+    elif not random:
+        notes.append(
+            "None of them was drawn at random, so this says little of the others: "
+            "`evidence.control_promotions` trains some at random too."
+        )
+    if missed := _missed(result):
+        notes.append(missed)
+    return Table(
+        title="Do short trainings rank as full ones do?",
+        columns=("short training", "networks with both", "of them at random", "tau"),
+        rows=rows,
+        notes=notes,
+    )
+
+
+def _missed(result: SearchResult) -> str | None:
+    """Say where the short trainings ranked a winner that was not promoted for them; None where it was."""
+    winner = result.winner
+    if winner is None or winner.parent in promoted_for_scores(result.facts):
+        return None
+    places = []
+    for name, trials in result.rungs.items():
+        scores = {trial.root: trial.score or 0.0 for trial in complete(trials)}
+        if winner.parent in scores:
+            better = sum(score > scores[winner.parent] for score in scores.values())
+            places.append(f"place {better + 1} of {len(scores)} after {length_in_words(name)}")
+    return (
+        f"{winner.candidate.spec.id} is best fully trained, but was not promoted for its scores: {', '.join(places)}. "
+        "These trainings were too short to see it, or luck hid it: a longer rung above them (`proxy.rungs`) sees more."
+    )
+
+
+def recorded_controls(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the controls that were recorded of a search: name, spec, params and macs of each."""
+    return [{**net, "name": origin_now(str(net["name"]))} for net in facts.get("controls", [])]
+
+
+def compare(result: SearchResult) -> list[Compared]:
+    """Return the winner beside every control that has been trained and tested, in the order of the controls."""
+    winner = result.winner
+    runs: dict[str, list[Trial]] = {}
+    for run in complete(result.levels.get(CONTROLS, ())):
+        runs.setdefault(run.candidate.spec.id, []).append(run)
+    if winner is None or not (own := runs.get(winner.candidate.spec.id)) or not result.looks.accuracies(own, CONTROLS):
+        return []
+    candidate = winner.candidate
+    nets = [
+        {"name": WINNER, "spec": candidate.spec.id, "params": candidate.params, "macs": candidate.macs},
+        *recorded_controls(result.facts),
+    ]
+    return [_compared(result, net, runs[net["spec"]], own) for net in nets if net["spec"] in runs]
+
+
+def controls_table(found: Sequence[Compared]) -> Table:
+    """Return a row a network: what it is, what it scored, and what the winner has over it."""
+    rows = [
+        (
+            one.name,
+            one.spec,
+            f"{one.params:,}",
+            write_macs(one.macs),
+            str(len(one.tests)),
+            str(one.reached.validation),
+            str(one.reached.test or ""),
+            "" if one.gain is None else f"{_signed(one.gain)}",
+            one.verdict,
+        )
+        for one in found
+    ]
+    return Table(
+        title="The winner beside controls",
+        columns=(
+            "network",
+            "architecture",
+            "params",
+            "MACs",
+            "seeds",
+            "validation %",
+            "test %",
+            "gain, points",
+            "shown",
+        ),
+        rows=rows,
+        notes=[
+            "All were trained alike, the winner too, with seeds that no choice has seen. Gain is the winner's mean "
+            "test accuracy minus the control's, with Welch's 95 % interval over seeds, not corrected for several.",
+            "In brackets after an accuracy: Wilson's 95 % interval of its mean over the images.",
+        ],
+    )
+
+
+def verdict(result: SearchResult, found: Sequence[Compared]) -> str:
+    """Say in a sentence or two what the result is worth."""
+    shown: dict[str, list[str]] = {}
+    for one in found:
+        if one.gain is not None:
+            shown.setdefault(one.verdict, []).append(f"{one.name} ({_signed(one.gain)})")
+    same = [one.name for one in found[1:] if one.spec == found[0].spec]
+    judged = {one.name for one in found if one.gain is not None} | set(same)
+    lacking = [net["name"] for net in recorded_controls(result.facts) if net["name"] not in judged]
+    if not shown and not same:
+        if result.setup.study.evidence.controls:
+            return f"Not tested: the controls are not trained and tested yet ({result.stopped})."
+        return NOT_TESTED
+    told = [f"The winner is itself {_and(same)}."] if same else []
+    if shown:
+        gains = "; ".join(
+            f"{words}{_PREPOSITIONS.get(words, ', beside')} {_and(names)}" for words, names in shown.items()
+        )
+        seeds = plural(len(found[0].tests), "fresh seed")
+        told.append(f"{gains[0].upper()}{gains[1:]}. Points of test accuracy, {seeds} of the winner.")
+    if lacking:
+        told.append(f"Not trained and tested yet: {_and(lacking)}.")
+    return " ".join(told)
+
+
+def _compared(result: SearchResult, net: Mapping[str, Any], runs: Sequence[Trial], own: Sequence[Trial]) -> Compared:
+    found, reference = (
+        reached(them, result.looks, CONTROLS, images=result.setup.data.validation) for them in (runs, own)
+    )
+    gain, told = None, "" if net["name"] == WINNER else "the winner itself"
+    if runs is not own:
+        told = "not tested yet"
+        if found.test and reference.test:
+            gain = welch(*([100 * share for share in one.shares] for one in (reference.test, found.test)))
+            told = judge(gain)
+    return Compared(
+        name=str(net["name"]),
+        spec=str(net["spec"]),
+        params=int(net["params"]),
+        macs=int(net["macs"]),
+        reached=found,
+        gain=gain,
+        verdict=told,
+    )
+
+
+def judged(found: Sequence[tuple[float, float]]) -> Estimate | None:
+    """Estimate Kendall's tau of (short, full) pairs; None where they are too few, or all alike."""
+    if len(found) < FEWEST_PAIRS:
+        return None
+    estimate = tau([pair[0] for pair in found], [pair[1] for pair in found])
+    return None if isnan(estimate.value) else estimate
+
+
+def _tau(found: Sequence[tuple[float, float]]) -> str:
+    estimate = judged(found)
+    if estimate is not None:
+        return str(estimate)
+    return "too few pairs to judge" if len(found) < FEWEST_PAIRS else "all scores are alike"
+
+
+def _signed(gain: Estimate) -> str:
+    value = f"{gain.value:+.2f}"
+    return value if gain.low is None else f"{value} [{gain.low:+.2f}, {gain.high:+.2f}]"
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,264 @@
+"""Every sampler of this package as a sampler of a plain Optuna study."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from budgetnas.budget.caps import Caps
+from budgetnas.exceptions import BudgetNASError, UsageError
+from budgetnas.samplers.belief import recommend
+from budgetnas.samplers.history import History
+from budgetnas.samplers.parameters import (
+    check_enqueued,
+    check_read,
+    distributions,
+    has_network,
+    has_value,
+    to_params,
+    to_point,
+)
+from budgetnas.samplers.repaired import MakeSampler, RepairedSampler
+from budgetnas.samplers.samplers import SamplerName, make_sampler
+from budgetnas.space.band import choose_band
+from budgetnas.space.index import make_index
+from budgetnas.space.members import Members
+from budgetnas.space.protocol import Space, is_member, on_grid
+from budgetnas.text import plural
+from budgetnas.trials.streams import derived_seed
+
+IntArray = npt.NDArray[np.int64]
+_POINT = "budgetnas:point"
+_WANTED = 1_000
+
+
+class BandExhaustedError(BudgetNASError, optuna.TrialPruned):
+    """Every network of the band was proposed. Inside `study.optimize` it prunes its trial, and the study ends."""
+
+
+class BudgetSampler(BaseSampler):
+    """Proposes only networks that fit the budget and that no trial of the study has had.
+
+    Give it to `optuna.create_study`, and call `suggest(trial, space)` in the objective. Parameters beside those of the
+    space are drawn at random. With several threads or processes on one study no network is proposed twice.
+
+    A network over a cap can only be enqueued. It is trained as asked, but nothing is learnt from it, `best` never names
+    it, and Optuna knows it as infeasible, so that `study.best_trial` is none of them either.
+
+    >>> from budgetnas.space.resnet import ResNetSpace
+    >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+    >>> space = ResNetSpace(stages=(1, 2), widths=(16, 64))
+    >>> sampler = BudgetSampler(space, max_params=100_000, sampler="random")
+    >>> study = optuna.create_study(direction="maximize", sampler=sampler)
+    >>> study.optimize(lambda trial: sum(space.decode(suggest(trial, space)).blocks), n_trials=20)
+    >>> max(space.params(sampler.history(study).points)) <= 100_000
+    np.True_
+
+    Args:
+        space: what to choose from.
+        max_params: cap on trainable parameters.
+        max_macs: cap on multiply-accumulates for one image; None for no cap.
+        sampler: "thompson", "evolution", "random", "tpe", or a function from a seed to any Optuna sampler whose
+            proposals are to be repaired.
+        min_utilisation: proposals have at least this share of the params of the largest network that fits; lowered by
+            0.1 at a time until there are 1,000 of them or all that fit.
+        seed: of everything random.
+
+    Raises:
+        InfeasibleBudgetError: nothing of the space fits.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        max_params: int,
+        max_macs: int | None = None,
+        sampler: SamplerName | MakeSampler = "thompson",
+        min_utilisation: float = 0.8,
+        seed: int = 0,
+    ) -> None:
+        index = make_index(space, max_macs=max_macs)
+        self.space, self.seed = space, seed
+        self.caps = Caps(max_params=max_params, max_macs=max_macs)
+        self.band = choose_band(index, max_params, min_utilisation=min_utilisation, wanted=_WANTED)
+        if callable(sampler):
+            self._sampler: Any = RepairedSampler(space, self.band, sampler, seed=seed)
+        else:
+            self._sampler = make_sampler(sampler, space, self.band, seed=seed)
+        self._lock = threading.Lock()
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Return the fixed ranges of the space's dimensions."""
+        return distributions(self.space)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Propose a network, knowing every other trial.
+
+        Raises:
+            BandExhaustedError: every network of the band was proposed.
+            UsageError: the study has more than one objective, or the trial was enqueued with a part of a network.
+        """
+        _check_objectives(study)
+        if has_network(self.space, _fixed(trial)):
+            return {}
+        while True:
+            with self._lock:
+                point = self._sampler.propose(self.history(study, trial.number))
+                if point is None:
+                    _stop(study)
+                    raise BandExhaustedError(
+                        f"all {len(self.band):,} networks of the band were proposed: end the study."
+                    )
+                study._storage.set_trial_system_attr(trial._trial_id, _POINT, point.tolist())
+            # Another process may have proposed the same meanwhile: whoever sees that proposes again.
+            if not (self.history(study, trial.number).points == point).all(axis=1).any():
+                return to_params(self.space, point)
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Draw a parameter that is not of the space at random, by the seed, the trial's number and its name."""
+        seed = derived_seed(self.seed, trial.number, int.from_bytes(param_name.encode()))
+        return RandomSampler(seed=seed).sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(
+        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """Mark a network over a cap as infeasible, and end `study.optimize` when the band holds nothing new.
+
+        Raises:
+            UsageError: what was enqueued in place of a network was never suggested.
+        """
+        for member in self._networks([trial])[1]:
+            for cap, excess in self.caps.excess(member).items():
+                if cap not in trial.constraints:
+                    optuna.Trial(study, trial._trial_id).set_constraint(cap, excess)
+        points = np.unique(self.history(study).points, axis=0)
+        if self.band.is_exact and len(points) >= len(self.band):
+            params, macs = self.space.params(points), self.space.macs(points)
+            inside = (params >= self.band.low) & (params <= self.band.high) & (macs <= self.band.max_macs)
+            if (inside & on_grid(self.space, points)).sum() >= len(self.band):
+                _stop(study)
+        if (fixed := _fixed(trial)) and state is TrialState.COMPLETE:
+            check_read(self.space, fixed, _suggested(study))
+
+    def history(self, study: optuna.Study, number: int | None = None) -> History:
+        """Return what a study holds of all trials but number `number`, which is to be proposed.
+
+        What is over a cap counts as pruned and has no score, as in a search: it is seen, and nothing descends from it.
+        """
+        _check_objectives(study)
+        trials = [trial for trial in _trials(study) if trial.number != number]
+        networks, members = self._networks(trials)
+        fits = np.array([self.caps.fits(member) for member in members], dtype=bool)
+        scores = np.array([_score(study, trial) for trial in networks], dtype=np.float64)
+        return History(
+            number=len(trials) if number is None else number,
+            points=members.points,
+            scores=np.where(fits, scores, np.nan),
+            pruned=np.array([trial.state is TrialState.PRUNED for trial in networks], dtype=bool) | ~fits,
+        )
+
+    def best(self, study: optuna.Study) -> tuple[FrozenTrial, FrozenTrial]:
+        """Return the finished trial to trust, by posterior mean, and the one of the best value observed.
+
+        Only networks within both caps are chosen among, whoever proposed them: the study may have had other samplers.
+
+        Raises:
+            UsageError: no trial of the space has finished with a finite value, or none that did fits.
+        """
+        _check_objectives(study)
+        networks, members = self._networks(_trials(study))
+        scores = np.array([_score(study, trial) for trial in networks], dtype=np.float64)
+        finished = np.flatnonzero(~np.isnan(scores))
+        rows = [row for row in map(int, finished) if self.caps.fits(members.at(row))]
+        if not len(finished):
+            raise UsageError(f"`{study.study_name}` has no finished trial of this space: train some networks first.")
+        if not rows:
+            raise UsageError(
+                f"`{study.study_name}` has {plural(len(finished), 'finished network')}, but none fits {self.caps}: "
+                "train some that do, or raise the cap."
+            )
+        trusted = recommend(self.space, members.points[rows], scores[rows])
+        return networks[rows[int(trusted.argmax())]], networks[rows[int(scores[rows].argmax())]]
+
+    def _networks(self, trials: Sequence[FrozenTrial]) -> tuple[list[FrozenTrial], Members]:
+        """Return the trials that have a network of the space, and those networks."""
+        found = [(trial, point) for trial in trials if (point := self._point(trial))]
+        points = np.array([point for _, point in found], dtype=np.int64).reshape(-1, len(self.space.dimensions))
+        if not found:  # a space of a user may not count nothing
+            return [], Members(points=points, params=np.zeros(0, dtype=np.int64), macs=np.zeros(0, dtype=np.int64))
+        # Enqueued points may write a network in another way than proposals do: the width of a stage that is not there.
+        gridded = np.flatnonzero(on_grid(self.space, points))
+        for row in gridded[~is_member(self.space, points[gridded])]:
+            pair = np.stack([points[row], self.space.canonical(points[row : row + 1])[0]])
+            if len(np.unique(self.space.features(pair), axis=0)) == 1:
+                points[row] = pair[1]
+        members = Members(points=points, params=self.space.params(points), macs=self.space.macs(points))
+        return [trial for trial, _ in found], members
+
+    def _point(self, trial: FrozenTrial) -> list[int] | None:
+        """Return a trial's point: what its parameters say, or what was proposed while they are not all suggested."""
+        params = {**_fixed(trial), **trial.params}
+        if all(dimension.name in params for dimension in self.space.dimensions):
+            is_network = all(has_value(dimension, params[dimension.name]) for dimension in self.space.dimensions)
+            return list(map(int, to_point(self.space, params))) if is_network else None
+        return list(trial.system_attrs[_POINT]) if _POINT in trial.system_attrs else None
+
+
+def _check_objectives(study: optuna.Study) -> None:
+    if len(study.directions) != 1:
+        raise UsageError(f"`directions` has {len(study.directions)} objectives, but BudgetSampler knows one.")
+
+
+def _fixed(trial: FrozenTrial) -> dict[str, Any]:
+    """Return what was enqueued with a trial, by name."""
+    return dict(trial.system_attrs.get("fixed_params", {}))
+
+
+def _trials(study: optuna.Study) -> list[FrozenTrial]:
+    """Return every trial: a pruner may show a sampler a study with a part of them."""
+    return study._storage.get_all_trials(study._study_id, deepcopy=False)
+
+
+def _suggested(study: optuna.Study) -> set[str]:
+    """Return every parameter that any trial has suggested."""
+    return {name for trial in _trials(study) for name in trial.params}
+
+
+def _score(study: optuna.Study, trial: FrozenTrial) -> float:
+    """Return a trial's value, higher is better; NaN unless it is COMPLETE and finite."""
+    if trial.state is not TrialState.COMPLETE or not trial.values or not np.isfinite(trial.values[0]):
+        return float("nan")
+    value = float(trial.values[0])
+    return value if study.direction == StudyDirection.MAXIMIZE else -value
+
+
+def _stop(study: optuna.Study) -> None:
+    with contextlib.suppress(RuntimeError):  # outside `optimize` the error says so
+        study.stop()
+
+
+def suggest(trial: optuna.Trial, space: Space) -> IntArray:
+    """Suggest every dimension of the space; return the point [D], which `space.decode` takes.
+
+    Raises:
+        UsageError: what was enqueued is misspelt, or no value of its dimension.
+    """
+    if fixed := getattr(trial, "_fixed_params", {}):
+        check_enqueued(space, fixed, suggested=_suggested(trial.study))
+    params = {name: trial._suggest(name, distribution) for name, distribution in distributions(space).items()}
+    return to_point(space, params)

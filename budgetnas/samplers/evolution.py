@@ -1,0 +1,59 @@
+"""Regularised evolution under a budget: the best of a few recent networks has a child that fits.
+
+Real, Aggarwal, Huang and Le, "Regularized evolution for image classifier architecture search" (AAAI 2019).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from budgetnas.samplers.history import History
+from budgetnas.samplers.pool import Pool, first
+from budgetnas.space.members import Band
+from budgetnas.space.protocol import Space
+from budgetnas.trials.streams import Use
+
+IntArray = npt.NDArray[np.int64]
+POPULATION = 40
+TOURNAMENT = 10
+START = 10
+_TRIES = 50
+
+
+class EvolutionSampler:
+    """Mutates one value of the best of a random ten among the latest forty, and repairs the child into the band.
+
+    The first ten proposals are stratified like those of `ThompsonSampler`.
+
+    Args:
+        space: of the band.
+        band: what may be proposed.
+        seed: of the study.
+    """
+
+    def __init__(self, space: Space, band: Band, *, seed: int) -> None:
+        self._space, self._pool = space, Pool(space, band, seed=seed)
+        self._free = [i for i, dimension in enumerate(space.dimensions) if len(dimension.values) > 1]
+
+    def propose(self, history: History) -> IntArray | None:
+        """Return the first unseen child; a random member where fifty were seen before."""
+        points, scores = history.observed
+        if history.number - history.seeded < START or not len(points) or not self._free:
+            return self._pool.start(history)
+        rng = self._pool.rng(history, Use.PROPOSAL)
+        points, scores = points[-POPULATION:], scores[-POPULATION:]
+        for _ in range(_TRIES):
+            rivals = rng.choice(len(points), size=min(TOURNAMENT, len(points)), replace=False)
+            child = self._mutate(points[rivals[scores[rivals].argmax()]], rng)
+            if (found := self._pool.mend(child, history)) is not None:
+                return found
+        return first(self._pool.unseen(history, 1))
+
+    def _mutate(self, point: IntArray, rng: np.random.Generator) -> IntArray:
+        """Return a member that differs from `point` in one value, any other of its grid."""
+        child = point.copy()
+        i = int(rng.choice(self._free))
+        child[i] = rng.choice([value for value in self._space.dimensions[i].values if value != point[i]])
+        mutated: IntArray = self._space.canonical(child[None])[0]
+        return mutated

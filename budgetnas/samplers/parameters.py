@@ -1,0 +1,140 @@
+"""A space's dimensions as Optuna's parameters, points as their values, and what `enqueue_trial` fixes of a point."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+
+from budgetnas.exceptions import UsageError
+from budgetnas.space.protocol import Dimension, Space
+
+IntArray = npt.NDArray[np.int64]
+
+
+def distributions(space: Space) -> dict[str, BaseDistribution]:
+    """Return one fixed distribution per dimension: integers of step 1 if ordered, choices if not.
+
+    The grid of an ordered dimension is the sampler's: networks off the grid can be stored beside its proposals.
+    """
+    return {dimension.name: _distribution(dimension) for dimension in space.dimensions}
+
+
+def to_params(space: Space, point: IntArray) -> dict[str, Any]:
+    """Return the parameters of a point [D]; values that a parameter cannot have become the nearest that it can."""
+    result: dict[str, Any] = {}
+    for dimension, value in zip(space.dimensions, point.tolist(), strict=True):
+        if dimension.ordered:
+            result[dimension.name] = min(max(value, dimension.values[0]), dimension.values[-1])
+        else:
+            nearest = min(dimension.values, key=lambda known: abs(known - value))
+            result[dimension.name] = dimension.label(nearest)
+    return result
+
+
+def to_point(space: Space, params: Mapping[str, Any]) -> IntArray:
+    """Return the point [D] of parameters that `distributions` describes."""
+    return np.array([_value(dimension, params[dimension.name]) for dimension in space.dimensions], dtype=np.int64)
+
+
+def _distribution(dimension: Dimension) -> BaseDistribution:
+    if dimension.ordered:
+        return IntDistribution(dimension.values[0], dimension.values[-1])
+    return CategoricalDistribution([dimension.label(value) for value in dimension.values])
+
+
+def _value(dimension: Dimension, param: Any) -> int:
+    if dimension.ordered or dimension.labels is None:
+        return int(param)
+    return dimension.values[list(dimension.labels).index(param)]
+
+
+_ALIKE = 0.8  # of difflib's ratio: "widht 1" and `width_1` have 0.83, "width_mult" and `width` 0.71
+
+
+def check_enqueued(space: Space, fixed: Mapping[str, Any], *, suggested: Iterable[str] = ()) -> None:
+    """Check the names and values that were enqueued; parameters beside those of the space are left alone.
+
+    Args:
+        space: of the network.
+        fixed: what was enqueued, by name.
+        suggested: parameters that are known not to be of the space.
+
+    Raises:
+        UsageError: a name is nearly that of a dimension, or a dimension cannot have its value.
+    """
+    known = {dimension.name: dimension for dimension in space.dimensions}
+    plain = {_plain(name): name for name in known}
+    for name, value in fixed.items():
+        if name in known and not has_value(known[name], value):
+            raise UsageError(f"`enqueue_trial` has `{name}` = {value!r}, but must have {_rule(known[name])} there.")
+        if name in known:
+            continue
+        if name not in suggested and (near := difflib.get_close_matches(_plain(name), plain, n=1, cutoff=_ALIKE)):
+            raise UsageError(
+                f"`enqueue_trial` has {name!r}, but the dimensions are {_listed(known)}: write {plain[near[0]]}; a "
+                "parameter of your own that has such a name must be suggested before the network."
+            )
+
+
+def has_network(space: Space, fixed: Mapping[str, Any]) -> bool:
+    """Tell whether a network was enqueued, or nothing of one.
+
+    Raises:
+        UsageError: a part of one was.
+    """
+    missing = sorted(dimension.name for dimension in space.dimensions if dimension.name not in fixed)
+    if missing and len(missing) < len(space.dimensions):
+        raise UsageError(f"`enqueue_trial` lacks {', '.join(missing)}: give all dimensions of a network, or none.")
+    return not missing
+
+
+def check_read(space: Space, fixed: Mapping[str, Any], suggested: Iterable[str]) -> None:
+    """Check that what was enqueued without a network was suggested by anyone.
+
+    Args:
+        space: of the network.
+        fixed: what was enqueued, by name.
+        suggested: every parameter that the study has suggested.
+
+    Raises:
+        UsageError: a name was not.
+    """
+    known = [dimension.name for dimension in space.dimensions]
+    unread = sorted(set(fixed) - set(known) - set(suggested))
+    if unread and not set(fixed) & set(known):
+        raise UsageError(
+            f"`enqueue_trial` has {', '.join(map(repr, unread))}, which the objective did not suggest; the "
+            f"dimensions are {_listed(known)}: write one of these, or leave it out."
+        )
+
+
+def has_value(dimension: Dimension, value: Any) -> bool:
+    """Tell whether a parameter of a dimension may be `value`. An ordered one may also lie between two of its grid."""
+    if isinstance(value, bool) and True not in (dimension.labels or ()):
+        return False
+    if dimension.ordered:
+        low, high = dimension.values[0], dimension.values[-1]
+        return isinstance(value, Real) and float(value).is_integer() and low <= float(value) <= high
+    return value in (dimension.labels or dimension.values)
+
+
+def _rule(dimension: Dimension) -> str:
+    values = dimension.values
+    if not dimension.ordered:
+        return f"one of {_listed(map(repr, dimension.labels or values))}"
+    return f"{values[0]}" if len(values) == 1 else f"a whole number from {values[0]} to {values[-1]}"
+
+
+def _plain(name: str) -> str:
+    """Write a name without what people vary: capitals, spaces, underscores."""
+    return "".join(filter(str.isalnum, name.casefold()))
+
+
+def _listed(names: Iterable[Any]) -> str:
+    return ", ".join(map(str, names))

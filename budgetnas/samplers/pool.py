@@ -1,0 +1,122 @@
+"""Members of a band that a history has not seen: all of a small band, fresh draws from a large one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from budgetnas.samplers.history import History
+from budgetnas.space.members import Band, Members
+from budgetnas.space.protocol import Space, on_grid
+from budgetnas.space.repair import repair
+from budgetnas.trials.streams import Use, generator
+
+IntArray = npt.NDArray[np.int64]
+LISTABLE = 20_000
+QUARTILES = 4
+_TRIES = 100
+_DRAWS_PER_QUARTILE = 25
+
+
+class Pool:
+    """What may be proposed.
+
+    Args:
+        space: of the band.
+        band: what fits.
+        seed: of the study; draws depend on it and on the number of the trial, nothing else.
+    """
+
+    def __init__(self, space: Space, band: Band, *, seed: int) -> None:
+        self.space, self.band, self._seed = space, band, seed
+        self.listed = band.members() if band.is_exact and len(band) <= LISTABLE else None
+        self._rows = {} if self.listed is None else {key: i for i, key in enumerate(row_keys(self.listed.points))}
+
+    def rng(self, history: History, use: Use) -> np.random.Generator:
+        """Return the generator of one use of randomness in one proposal."""
+        return generator(self._seed, history.number, use)
+
+    def unseen_rows(self, history: History) -> IntArray:
+        """Return which rows of `listed` are unseen, in order."""
+        assert self.listed is not None
+        is_unseen = np.ones(len(self.listed), dtype=bool)
+        is_unseen[[row for key in row_keys(history.points) if (row := self._rows.get(key)) is not None]] = False
+        return np.flatnonzero(is_unseen)
+
+    def unseen(self, history: History, number: int) -> Members:
+        """Return `number` distinct unseen members, or as many as there are, strata weighed alike, in random order."""
+        rng = self.rng(history, Use.UNSEEN)
+        if self.listed is not None:
+            found = self.listed.take(self.unseen_rows(history))
+            strata = self.space.strata(found.points)
+            # Random keys, smaller on average in small strata: so that a prefix weighs strata alike.
+            sizes = dict(zip(*np.unique(strata, return_counts=True), strict=True))
+            keys = rng.exponential(size=len(found)) * np.array([sizes[stratum] for stratum in strata])
+            return found.take(np.argsort(keys)[:number])
+        found = self.fresh(self.band.draw(number, rng=rng), history)
+        for _ in range(_TRIES):
+            if len(found):
+                break
+            found = self.fresh(self.band.draw(number, rng=rng), history)
+        return found
+
+    def fresh(self, members: Members, history: History) -> Members:
+        """Return the distinct members of the band among `members` that the history has not seen."""
+        seen = set(row_keys(history.points))
+        inside = (members.params >= self.band.low) & (members.params <= self.band.high)
+        inside &= (members.macs <= self.band.max_macs) & on_grid(self.space, members.points)
+        keep = []
+        for i, key in enumerate(row_keys(members.points)):
+            if inside[i] and key not in seen:
+                seen.add(key)
+                keep.append(i)
+        return members.take(np.array(keep, dtype=np.int64))
+
+    def cost(self, points: IntArray) -> Members:
+        """Count points [N, D]."""
+        return Members(points=points, params=self.space.params(points), macs=self.space.macs(points))
+
+    def mend(self, point: IntArray, history: History) -> IntArray | None:
+        """Repair any point into the band; None where that fails, or gives what the history has seen."""
+        band = self.band
+        member = repair(self.space, point, max_params=band.high, min_params=band.low, max_macs=band.max_macs)
+        return None if member is None else first(self.fresh(self.cost(member.point[None]), history))
+
+    def start(self, history: History) -> IntArray | None:
+        """Return an unseen point of the stratum and the quartile of MACs whose turn it is; None when none is left.
+
+        Of 25 draws the one farthest from everything seen, features scaled by their spread: what is learnt from ten
+        networks depends on how different they are. Where the space knows no MACs, the quartiles are those of params.
+        """
+        turn = history.number - history.seeded
+        strata = sorted(self.band.counts)
+        if not strata:
+            return None
+        rng = self.rng(history, Use.FRESH)
+        draws = self.band.draw(_DRAWS_PER_QUARTILE * QUARTILES, rng=rng, stratum=strata[turn % len(strata)])
+        quartile = (turn % len(strata) + turn // len(strata)) % QUARTILES
+        order = np.lexsort((draws.params, draws.macs))
+        inside = order[quartile * _DRAWS_PER_QUARTILE : (quartile + 1) * _DRAWS_PER_QUARTILE]
+        found = self.fresh(draws.take(rng.permutation(inside)), history)
+        if not len(found) or not len(history.points):
+            return first(found) if len(found) else first(self.unseen(history, 1))
+        spread = self.space.features(draws.points).std(axis=0)
+        scale = np.where(spread < 1e-9, 1.0, spread)
+        new, old = self.space.features(found.points) / scale, self.space.features(history.points) / scale
+        distances = ((new[:, None] - old[None]) ** 2).sum(axis=2).min(axis=1)
+        return first(found.take(np.argsort(-distances, kind="stable")[:1]))
+
+
+def first(members: Members) -> IntArray | None:
+    """Return the first point, None where there is none."""
+    return members.at(0).point if len(members) else None
+
+
+def row_keys(points: IntArray) -> Sequence[bytes]:
+    """Return each row as bytes, to be looked up in sets."""
+    rows = np.ascontiguousarray(points, dtype=np.int64)
+    width = rows.shape[1] * rows.itemsize
+    data = rows.tobytes()
+    return [data[i * width : (i + 1) * width] for i in range(len(rows))]

@@ -1,0 +1,123 @@
+"""Any Optuna sampler under a budget: it proposes in a study of its own, and what it proposes is repaired.
+
+The study is in memory and holds the history, so that a proposal depends on nothing else. That suits samplers that learn
+from the parameters and values of trials (TPE, GP, random); those that keep a state of their own, in themselves or in
+attributes of a study (grid, QMC, CMA-ES, NSGA), begin anew with each proposal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import optuna
+from optuna.samplers import BaseSampler
+from optuna.study import StudyDirection
+from optuna.trial import TrialState, create_trial
+
+from budgetnas.samplers.history import History
+from budgetnas.samplers.parameters import distributions, to_params, to_point
+from budgetnas.samplers.pool import Pool, first
+from budgetnas.space.members import Band
+from budgetnas.space.protocol import Space, to_grid
+from budgetnas.trials.streams import Use, derived_seed
+
+IntArray = npt.NDArray[np.int64]
+MakeSampler = Callable[[int], BaseSampler]
+_NAME = "mirror"
+
+
+def optuna_sampler(name: str) -> MakeSampler:
+    """Return a function from a seed to Optuna's own sampler "tpe" or "random", with its defaults."""
+    if name == "random":
+        return lambda seed: optuna.samplers.RandomSampler(seed=seed)
+    return lambda seed: optuna.samplers.TPESampler(seed=seed)
+
+
+class RepairedSampler:
+    """Repairs what an Optuna sampler proposes into the band; a random member where the result was seen before.
+
+    Args:
+        space: of the band.
+        band: what may be proposed.
+        make: from a seed to the Optuna sampler; called anew for each proposal.
+        seed: of the study.
+    """
+
+    def __init__(self, space: Space, band: Band, make: MakeSampler, *, seed: int) -> None:
+        self._pool, self._mirror = Pool(space, band, seed=seed), _Mirror(space, make, seed=seed)
+
+    def propose(self, history: History) -> IntArray | None:
+        """Return the repaired proposal."""
+        found = self._pool.mend(self._mirror.ask(history), history)
+        return found if found is not None else first(self._pool.unseen(history, 1))
+
+
+class FreeSampler:
+    """Proposes what an Optuna sampler proposes, over-budget and repeated points included: for comparison.
+
+    Args:
+        space: to propose from.
+        make: from a seed to the Optuna sampler; called anew for each proposal.
+        seed: of the study.
+    """
+
+    def __init__(self, space: Space, make: MakeSampler, *, seed: int) -> None:
+        self._mirror = _Mirror(space, make, seed=seed)
+
+    def propose(self, history: History) -> IntArray:
+        """Return the proposal as a member of the space."""
+        return self._mirror.ask(history)
+
+
+class _Mirror:
+    """An in-memory Optuna study that holds a history; it grows with the history where that only grew."""
+
+    def __init__(self, space: Space, make: MakeSampler, *, seed: int) -> None:
+        self._space, self._make, self._seed = space, make, seed
+        self._distributions = distributions(space)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._storage = optuna.storages.InMemoryStorage()
+        verbosity = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # nobody wants to hear of a study that nobody sees
+        self._study_id = self._storage.create_new_study([StudyDirection.MAXIMIZE], _NAME)
+        optuna.logging.set_verbosity(verbosity)
+        self._ids: list[int] = []
+        self._points: list[list[int]] = []
+        self._pruned: list[bool] = []
+        self._scores: list[float] = []  # NaN until known
+
+    def ask(self, history: History) -> IntArray:
+        """Return what the sampler proposes after this history, on the grid."""
+        self._follow(history)
+        sampler = self._make(derived_seed(self._seed, history.number, Use.OPTUNA))
+        trial = optuna.load_study(study_name=_NAME, storage=self._storage, sampler=sampler).ask(self._distributions)
+        # A failed trial is invisible to samplers; what became of the proposal comes with the next history.
+        self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        point: IntArray = to_grid(self._space, to_point(self._space, trial.params)[None])[0]
+        return point
+
+    def _follow(self, history: History) -> None:
+        """Bring the study to the state of a history."""
+        points, scores = history.points.tolist(), history.scores.tolist()
+        told = [i for i, score in enumerate(self._scores) if not math.isnan(score)]
+        known = len(self._points)
+        is_other = points[:known] != self._points or history.pruned[:known].tolist() != self._pruned
+        if is_other or any(scores[i] != self._scores[i] for i in told):
+            self._begin()
+        for i in range(len(self._points), len(points)):
+            template = create_trial(
+                state=TrialState.PRUNED if history.pruned[i] else TrialState.RUNNING,
+                params=to_params(self._space, history.points[i]),
+                distributions=self._distributions,
+            )
+            self._ids.append(self._storage.create_new_trial(self._study_id, template_trial=template))
+            self._scores.append(math.nan)
+        self._points, self._pruned = points, history.pruned.tolist()
+        for i in np.flatnonzero(~np.isnan(history.scores) & np.isnan(self._scores)).tolist():
+            self._storage.set_trial_state_values(self._ids[i], TrialState.COMPLETE, [scores[i]])
+            self._scores[i] = scores[i]

@@ -1,0 +1,71 @@
+"""The samplers: each proposes a point that fits and was not tried, from a history and nothing else."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from budgetnas.samplers.evolution import EvolutionSampler
+from budgetnas.samplers.history import History
+from budgetnas.samplers.pool import Pool, first
+from budgetnas.samplers.repaired import FreeSampler, RepairedSampler, optuna_sampler
+from budgetnas.samplers.thompson import ThompsonSampler
+from budgetnas.space.members import Band
+from budgetnas.space.protocol import Space
+
+IntArray = npt.NDArray[np.int64]
+SamplerName = Literal["thompson", "evolution", "random", "tpe"]
+OverBudget = Literal["exclude", "prune"]
+FREE: tuple[SamplerName, ...] = ("random", "tpe")
+
+
+class Sampler(Protocol):
+    """Proposes points."""
+
+    def propose(self, history: History) -> IntArray | None:
+        """Return a point [D] inside the band that `history` has not seen; None when there is none left."""
+        ...
+
+
+class RandomSampler:
+    """Draws a stratum, each alike, then uniformly among its unseen members.
+
+    Args:
+        space: of the band.
+        band: what may be proposed.
+        seed: of the study.
+    """
+
+    def __init__(self, space: Space, band: Band, *, seed: int) -> None:
+        self._pool = Pool(space, band, seed=seed)
+
+    def propose(self, history: History) -> IntArray | None:
+        """Return the first unseen draw."""
+        return first(self._pool.unseen(history, 1))
+
+
+def make_sampler(
+    name: SamplerName, space: Space, band: Band, *, seed: int, over_budget: OverBudget = "exclude"
+) -> Sampler:
+    """Make a sampler by its name.
+
+    Args:
+        name: "thompson", "evolution", "random" or "tpe".
+        space: of the band.
+        band: what may be proposed.
+        seed: of the study.
+        over_budget: "exclude" proposes nothing that does not fit; "prune" lets Optuna's own sampler of that name
+            ("random" or "tpe") propose freely, over-budget and repeated points included.
+    """
+    if over_budget == "prune":
+        assert name in FREE
+        return FreeSampler(space, optuna_sampler(name), seed=seed)
+    if name == "thompson":
+        return ThompsonSampler(space, band, seed=seed)
+    if name == "evolution":
+        return EvolutionSampler(space, band, seed=seed)
+    if name == "tpe":
+        return RepairedSampler(space, band, optuna_sampler("tpe"), seed=seed)
+    return RandomSampler(space, band, seed=seed)

@@ -1,0 +1,120 @@
+"""Thompson sampling: draw one function from the posterior and propose where it is highest.
+
+Thompson, "On the likelihood that one unknown probability exceeds another" (Biometrika 25, 1933).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from budgetnas.samplers.history import History
+from budgetnas.samplers.pool import Pool
+from budgetnas.samplers.surrogate import FEWEST, Hyperparameters, Surrogate, fit_hyperparameters, one_thread
+from budgetnas.space.members import Band, Members
+from budgetnas.space.protocol import Space, neighbours
+from budgetnas.trials.streams import Use
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+START = 10
+CAUTION = 0.5  # of the posterior's spread: a hundred trials are too few to make up for full curiosity
+FRESH = 1_000
+LISTED = 5_000
+BEST = 5
+EVEN_UNTIL = 30
+TAIL_DRAWS = 2_000
+REFIT = 1.1
+
+
+class ThompsonSampler:
+    """Proposes the best of a pool under one draw from the posterior of a Gaussian process, its spread halved.
+
+    The first ten proposals are stratified (over the strata, and over the quartiles of MACs inside each) and spread over
+    the features. Until the thirtieth no stratum gets more than half of the proposals, and the 5 % of the band that have
+    most MACs no more than a third: an early lead is doubted.
+
+    The pool is a band of up to 20,000 networks, or 5,000 of it; from a larger one it is 1,000 fresh draws and the
+    neighbours of the five best.
+
+    Args:
+        space: of the band.
+        band: what may be proposed.
+        seed: of the study.
+    """
+
+    def __init__(self, space: Space, band: Band, *, seed: int) -> None:
+        self._space, self._band, self._pool = space, band, Pool(space, band, seed=seed)
+        self._features = None if self._pool.listed is None else space.features(self._pool.listed.points)
+        self._fitted: tuple[bytes, Hyperparameters] | None = None
+
+    def propose(self, history: History) -> IntArray | None:
+        """Return the next of the stratified start, then the best of a pool under one posterior draw."""
+        points, scores = history.observed
+        if history.number - history.seeded < START or len(points) < FEWEST:
+            return self._pool.start(history)
+        rng = self._pool.rng(history, Use.PROPOSAL)
+        features = self._space.features(points)
+        with one_thread():
+            surrogate = Surrogate(features, scores, self._hyperparameters(features, scores))
+            own = self._own(points)
+            top = own[np.argsort(-scores[own], kind="stable")[: 10 * BEST]]
+            best = points[top[np.argsort(-surrogate.mean(features[top]), kind="stable")[:BEST]]]
+            candidates, rows = self._candidates(history, best, rng)
+            if not len(candidates):
+                return None
+            drawn = surrogate.sample(rows, rng, spread=CAUTION)
+        crowded = self._crowded(history, candidates)
+        chosen: IntArray = candidates[int(np.where(crowded & ~crowded.all(), -np.inf, drawn).argmax())]
+        return chosen
+
+    def _candidates(self, history: History, best: IntArray, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
+        """Return unseen members of the band [M, D] and their features [M, F]."""
+        if self._pool.listed is not None and self._features is not None:
+            rows = self._pool.unseen_rows(history)
+            if len(rows) > LISTED:
+                rows = rng.choice(rows, size=LISTED, replace=False)
+            return self._pool.listed.points[rows], self._features[rows]
+        near = self._pool.cost(np.concatenate([neighbours(self._space, point) for point in best]))
+        drawn = self._pool.unseen(history, FRESH)
+        pool = self._pool.fresh(Members.join([drawn, near]), history)
+        return pool.points, self._space.features(pool.points)
+
+    def _own(self, points: IntArray) -> IntArray:
+        """Return which of the points have the band's params, ascending; all where none has: a study may have tiers."""
+        params = self._space.params(points)
+        inside = np.flatnonzero((params >= self._band.low) & (params <= self._band.high))
+        return inside if len(inside) else np.arange(len(points))
+
+    def _crowded(self, history: History, candidates: IntArray) -> BoolArray:
+        """Tell which candidates are of a part of the band that has had its share of the first thirty: [M]."""
+        proposed = history.points[history.seeded :]
+        proposed = proposed[self._own(proposed)]
+        crowded = np.zeros(len(candidates), dtype=bool)
+        if len(proposed) >= EVEN_UNTIL:
+            return crowded
+        strata, counts = np.unique(self._space.strata(proposed), return_counts=True)
+        if len(self._band.counts) > 1:
+            crowded |= np.isin(self._space.strata(candidates), strata[counts >= EVEN_UNTIL // 2])
+        if (self._space.macs(proposed) > self._many_macs).sum() >= EVEN_UNTIL // 3:
+            crowded |= self._space.macs(candidates) > self._many_macs
+        return crowded
+
+    @cached_property
+    def _many_macs(self) -> float:
+        """The MACs that 5 % of the band exceed, from uniform draws."""
+        draws = self._band.draw(TAIL_DRAWS, rng=np.random.default_rng(0), law="uniform")
+        return float(np.quantile(draws.macs, 0.95))
+
+    def _hyperparameters(self, features: FloatArray, scores: FloatArray) -> Hyperparameters:
+        """Fit on the first observations only, as many as the last round number: so refits are rare, and repeatable."""
+        size = FEWEST
+        while int(size * REFIT) + 1 <= len(scores):
+            size = int(size * REFIT) + 1
+        key = features[:size].tobytes() + scores[:size].tobytes()
+        if self._fitted is None or self._fitted[0] != key:
+            self._fitted = key, fit_hyperparameters(features[:size], scores[:size])
+        return self._fitted[1]

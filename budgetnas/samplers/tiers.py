@@ -1,0 +1,37 @@
+"""Several budgets in one study: each proposal belongs to one of them, and all learn from one history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from budgetnas.samplers.history import History
+from budgetnas.samplers.samplers import Sampler
+from budgetnas.trials.streams import Use, generator
+
+IntArray = npt.NDArray[np.int64]
+
+
+class TieredSampler:
+    """Deals proposals out to the samplers of several bands, each once a round, in an order drawn anew every round.
+
+    Args:
+        samplers: one a tier.
+        seed: of the study.
+    """
+
+    def __init__(self, samplers: Sequence[Sampler], *, seed: int) -> None:
+        self._samplers, self._seed = samplers, seed
+
+    def propose(self, history: History) -> IntArray | None:
+        """Return the proposal of the tier whose turn it is, of the next where it has none left."""
+        tiers = len(self._samplers)
+        played, place = divmod(history.number - history.seeded, tiers)
+        order = generator(self._seed, played, Use.TIERS).permutation(tiers)
+        for i in range(tiers):
+            point: IntArray | None = self._samplers[order[(place + i) % tiers]].propose(history)
+            if point is not None:
+                return point
+        return None

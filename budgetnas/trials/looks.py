@@ -1,0 +1,54 @@
+"""Looks at the test set as a study keeps them: by training and hash of the weights, so that each counts once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from budgetnas.trials.trial import Trial
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """What a look at the test set gave: how many of `images` were right."""
+
+    correct: int
+    images: int
+
+    @property
+    def accuracy(self) -> float:
+        """The share that was right, in [0, 1]."""
+        return self.correct / self.images
+
+
+class Looks:
+    """Every look that was recorded with a study.
+
+    Args:
+        facts: of the study.
+    """
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        self._found: Mapping[str, Mapping[str, int]] = facts.get("looks", {})
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def of(self, run: Trial, level: str = "") -> Look | None:
+        """Return the look with a training's weights; None before it, and where it left no weights."""
+        found = self._found.get(look_key(run, level)) if "weights_sha256" in run.attrs else None
+        return Look(correct=found["correct"], images=found["images"]) if found else None
+
+    def accuracies(self, runs: Iterable[Trial], level: str = "") -> list[float]:
+        """Return the test accuracy, in [0, 1], of those trainings that were tested."""
+        return [found.accuracy for run in runs if (found := self.of(run, level))]
+
+    def lacking(self, runs: Iterable[Trial], level: str = "") -> list[Trial]:
+        """Return those trainings that were not tested."""
+        return [run for run in runs if self.of(run, level) is None]
+
+
+def look_key(run: Trial, level: str = "") -> str:
+    """Name a look: the level, where looks at several are kept together, the training, and the hash of its weights."""
+    return f"{level}{'/' if level else ''}{run.number}:{run.attrs['weights_sha256']}"

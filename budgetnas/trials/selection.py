@@ -1,0 +1,85 @@
+"""Choose the trials that get full training, and the winner among the fully trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean
+
+from budgetnas.budget.caps import Caps
+from budgetnas.trials.levels import complete
+from budgetnas.trials.trial import Candidate, Trial
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finalist:
+    """A promoted architecture with all its full trainings.
+
+    Attributes:
+        parent: number of the proxy trial that it was promoted from.
+        candidate: the architecture.
+        runs: its full trainings that are COMPLETE, one per seed.
+    """
+
+    parent: int
+    candidate: Candidate
+    runs: tuple[Trial, ...]
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """Validation accuracy after the last epoch of each run, in [0, 1]."""
+        return tuple(run.score for run in self.runs if run.score is not None)
+
+    @property
+    def score(self) -> float:
+        """Mean of the scores."""
+        return mean(self.scores)
+
+    @property
+    def best_run(self) -> Trial:
+        """The run of the highest score; the first of equals."""
+        return max(self.runs, key=lambda run: (run.score or 0.0, -run.number))
+
+
+def within(trials: Sequence[Trial], caps: Caps) -> list[Trial]:
+    """Return the COMPLETE trials whose networks fit both caps: no other is promoted, wins or is named as best."""
+    return [trial for trial in complete(trials) if caps.fits(trial.candidate)]
+
+
+def promote(trials: Sequence[Trial], trusted: Sequence[float], number: int) -> list[Trial]:
+    """Return the `number` trials of the highest trusted score, best first; of equals the smaller network.
+
+    Of trials of one architecture (only a sampler that may repeat itself makes them) the best is taken.
+
+    Args:
+        trials: COMPLETE trials.
+        trusted: the score to trust for each.
+        number: how many to promote.
+    """
+    order = sorted(range(len(trials)), key=lambda i: (-trusted[i], trials[i].candidate.params, trials[i].number))
+    distinct: dict[str, Trial] = {}
+    for i in order:
+        distinct.setdefault(trials[i].candidate.spec.id, trials[i])
+    return list(distinct.values())[:number]
+
+
+def ranking(score: float) -> float:
+    """Return a mean score as it is compared: as many images right in all can differ in the last bits of their means."""
+    return round(score, 9)
+
+
+def finalists(full_trials: Sequence[Trial]) -> list[Finalist]:
+    """Group finished full trainings by the trial they were promoted from, the best mean score first.
+
+    Of equal ones the smaller network is first, and of equally small ones the one that was proposed first.
+    """
+    groups: dict[int, list[Trial]] = {}
+    for trial in complete(full_trials):
+        groups.setdefault(int(trial.attrs["parent"]), []).append(trial)
+    found = [Finalist(parent=parent, candidate=runs[0].candidate, runs=tuple(runs)) for parent, runs in groups.items()]
+    return sorted(found, key=lambda one: (-ranking(one.score), one.candidate.params, one.parent))
+
+
+def tied(ranked: Sequence[Finalist]) -> list[Finalist]:
+    """Return those of ranked finalists that score as the first does, itself among them."""
+    return [one for one in ranked if ranking(one.score) == ranking(ranked[0].score)]

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.certificates.names import rename_from_source, rename_to_source, to_source
+from budgetnas.exceptions import DataError
+from budgetnas.models.build import build_model
+
+SPECS = st.integers(1, 5).flatmap(
+    lambda depth: st.tuples(
+        st.lists(st.integers(1, 3), min_size=depth, max_size=depth),
+        st.lists(st.integers(1, 9), min_size=depth, max_size=depth),
+        st.integers(0, 9),
+    )
+)
+
+
+@settings(max_examples=30)
+@given(SPECS)
+def test_names_are_a_bijection_on_exactly_the_tensors_of_the_network(drawn):
+    blocks, widths, stem = drawn
+    spec = ResNetSpec(blocks=tuple(blocks), widths=tuple(widths), stem_width=stem)
+    names = to_source(spec)
+    state = build_model(spec, DataShape(classes=3)).state_dict()
+    assert set(names) == set(state)
+    assert len(set(names.values())) == len(names)
+    assert rename_from_source(rename_to_source(state, spec), spec).keys() == state.keys()
+
+
+def test_a_tensor_too_many_or_too_few_is_named():
+    spec = ResNetSpec(blocks=(1,), widths=(4,))
+    names = dict.fromkeys(to_source(spec).values(), 0)
+    with pytest.raises(DataError, match=r"has a tensor that is not of `1x4`: 'more' \(1 such\)"):
+        rename_from_source({**names, "more": 0}, spec)
+    del names["head.bias"]
+    with pytest.raises(DataError, match=r"lacks a tensor of `1x4`: 'head.bias'"):
+        rename_from_source(names, spec)

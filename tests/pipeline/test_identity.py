@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import pytest
+
+from budgetnas.config.study import ProxyConfig, StudyConfig, flatten
+from budgetnas.exceptions import StudyMismatchError
+from budgetnas.pipeline.identity import changes, hold_identity
+
+
+def test_a_key_that_a_record_lacks_and_that_may_be_none_has_not_changed():
+    now = flatten(StudyConfig(proxy=ProxyConfig(rungs=(8,))))
+    recorded = {key: value for key, value in now.items() if key != "data.test_share"}
+    assert changes(recorded, now) == {}
+    assert list(changes(recorded, {**now, "data.test_share": 0.2})) == ["data.test_share"]
+
+
+def test_other_images_are_told_as_such_beside_their_fingerprints():
+    with pytest.raises(StudyMismatchError, match="was 'a', is 'b'; the images have changed, or"):
+        hold_identity({"data.fingerprint": "a"}, {"data.fingerprint": "b"}, what="run")

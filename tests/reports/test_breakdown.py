@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budgetnas.arch.counter import count
+from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.reports.breakdown import layers_table, parts, parts_table
+
+STAGES = st.lists(st.tuples(st.integers(1, 5), st.integers(1, 40)), min_size=1, max_size=8)
+SHAPES = st.builds(
+    DataShape,
+    channels=st.integers(1, 3),
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    classes=st.integers(1, 12),
+)
+
+
+def number(word):
+    return int(word.replace(",", ""))
+
+
+def test_the_parts_of_model_5():
+    spec = ResNetSpec(blocks=(4, 5, 3), widths=(64, 128, 256))
+    found = [(part.name, part.out_shape, part.params, part.macs) for part in parts(spec, DataShape())]
+    assert found == [
+        ("stem", (64, 32, 32), 1_856, 1_769_472),
+        ("stage 1", (64, 32, 32), 295_936, 301_989_888),
+        ("stage 2", (128, 16, 16), 1_411_840, 360_710_144),
+        ("stage 3", (256, 8, 8), 3_280_384, 209_715_200),
+        ("head", (10,), 2_570, 2_560),
+    ]
+
+
+@given(STAGES, st.integers(0, 9), SHAPES)
+def test_the_parts_sum_to_the_network(stages, stem, shape):
+    spec = ResNetSpec(blocks=tuple(b for b, _ in stages), widths=tuple(w for _, w in stages), stem_width=stem)
+    found, total = parts(spec, shape), count(spec, shape)
+    assert [part.name for part in found] == ["stem", *(f"stage {i + 1}" for i in range(len(stages))), "head"]
+    assert [part.blocks for part in found] == [0, *spec.blocks, 0]
+    assert all(part.out_shape[0] == part.width for part in found)
+    for name in ("params", "macs", "activations"):
+        assert sum(getattr(part, name) for part in found) == getattr(total, name)
+
+
+def test_both_tables_end_in_the_same_total():
+    spec, shape = ResNetSpec(blocks=(2, 1), widths=(16, 24)), DataShape()
+    total = count(spec, shape)
+    by_stage, by_layer = parts_table(spec, shape), layers_table(spec, shape)
+    assert [number(by_stage.rows[-1][i]) for i in (3, 5, 7)] == [total.params, total.macs, total.activations]
+    assert [number(word) for word in by_layer.rows[-1][5:]] == [total.params, total.macs, total.activations]
+    assert sum(number(row[5]) for row in by_layer.rows[:-1]) == total.params
+    for table in (by_stage, by_layer):
+        assert {len(row) for row in table.rows} == {len(table.columns)}
+    assert sum(float(row[4].removesuffix(" %")) for row in by_stage.rows[:-1]) == 100

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from budgetnas.reports.cost import COSTS, REPORTED, cost_figure, outside_references
+from budgetnas.reports.facts import complete
+from budgetnas.reports.palette import points
+
+
+def named(figure, start):
+    (trace,) = (trace for trace in figure.data if trace.name.startswith(start))
+    return trace
+
+
+def names(figure):
+    return [trace.name for trace in figure.data]
+
+
+@pytest.mark.parametrize("cost", COSTS)
+def test_short_and_full_trainings_never_share_an_axis(facts, cost):
+    figure = cost_figure(facts, cost)
+    short, seeded, full = (
+        named(figure, name) for name in ("short training", "short, models tried first", "full training")
+    )
+    assert len(short.x) + len(seeded.x) == len(complete(facts))
+    assert {short.yaxis, seeded.yaxis} == {"y"}
+    assert {full.yaxis, named(figure, REPORTED).yaxis, named(figure, "winner").yaxis} == {"y2"}
+    assert sorted(full.y) == sorted(points(final.score) for final in facts.finals.values())
+    assert named(figure, "winner").y == (points(facts.finals[facts.winner].score),)
+
+
+@pytest.mark.parametrize("cost", COSTS)
+def test_the_front_is_of_full_trainings_alone_where_there_are_two(facts, cost):
+    front = named(cost_figure(facts, cost), "Pareto front")
+    assert front.name == "Pareto front of full trainings"
+    assert set(front.y) <= {points(final.score) for final in facts.finals.values()}
+    assert list(front.y) == sorted(front.y)
+    assert max(front.y) == points(max(final.score for final in facts.finals.values()))
+
+
+def test_the_front_is_of_short_trainings_where_one_at_most_was_trained_in_full(facts):
+    number, final = next(iter(facts.finals.items()))
+    one = cost_figure(replace(facts, finals={number: final}), "macs")
+    front = named(one, "Pareto front")
+    assert front.name == "Pareto front of short trainings"
+    assert front.yaxis == "y"
+    assert max(front.y) == points(max(trial.score for trial in complete(facts)))
+
+
+def test_the_cap_is_drawn_on_parameters_only(facts):
+    assert [shape.x0 for shape in cost_figure(facts, "params").layout.shapes] == [facts.max_params]
+    assert not cost_figure(facts, "macs").layout.shapes
+
+
+def test_reported_numbers_stand_where_there_are_some(facts):
+    marks = named(cost_figure(facts, "params"), REPORTED)
+    assert list(marks.y) == [r.accuracy for r in facts.references]
+    assert marks.marker.symbol == "diamond-open"
+    assert REPORTED not in names(cost_figure(replace(facts, references=()), "params"))
+
+
+def test_a_far_away_reference_is_there_but_not_in_the_first_view(facts):
+    figure = cost_figure(facts, "params")
+    assert [reference.name for reference in outside_references(facts, "params")] == ["resnet18"]
+    low, high = figure.layout.xaxis.range
+    shown = [x for trace in figure.data for x in trace.x if low <= x <= high]
+    assert sum(len(trace.x) for trace in figure.data) - len(shown) == 1
+
+
+def test_two_trials_and_nothing_in_full_make_one_panel(few):
+    figure = cost_figure(replace(few, references=()), "params")
+    assert {trace.yaxis for trace in figure.data} == {"y"}
+    assert not any(name.startswith(("full", "winner")) for name in names(figure))
+
+
+def test_what_a_user_named_is_text_to_plotly(facts):
+    trials = [replace(t, candidate=replace(t.candidate, origin="<b>&x</b>")) for t in facts.trials]
+    seeded = named(cost_figure(replace(facts, trials=trials), "macs"), "short, models tried first")
+    assert all(text.endswith("(&lt;b&gt;&amp;x&lt;/b&gt;)") for text in seeded.text)

@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import re
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
+from html.parser import HTMLParser
+
+import pytest
+from made import NOT_TESTED, made_facts
+from plotly import offline
+
+from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.reports.facts import complete
+from budgetnas.reports.page import report_page
+from budgetnas.text import Table
+
+FIGURES = ("params", "macs", "curves", "parallel", "importance", "fidelity")
+LARGEST = 8_000_000  # bytes of a page of 1,000 trials
+VOID = {"meta", "link", "img", "br", "hr", "input"}
+
+
+class Outline(HTMLParser):
+    """Reads the elements of a page, and that each is closed where it should be."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.ids, self.words, self.heads = [], [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, tuple(name for name, _ in attrs)))
+        self.ids += [value for name, value in attrs if name == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("script", "style"):
+            self.words.append(data)
+        if self.open and self.open[-1] == "h2":
+            self.heads.append(data)
+
+
+def read(page):
+    outline = Outline()
+    outline.feed(page)
+    outline.close()
+    assert outline.open == []
+    return outline
+
+
+def own(page):
+    """The page without plotly's script."""
+    return page.replace(offline.get_plotlyjs(), "")
+
+
+def poisoned(value, poison):
+    """Replace every string that a user may have written, at any depth."""
+    if isinstance(value, Enum | ResNetSpec | DataShape):
+        return value
+    if isinstance(value, str):
+        return poison
+    if is_dataclass(value):
+        return replace(value, **{f.name: poisoned(getattr(value, f.name), poison) for f in fields(value)})
+    if isinstance(value, dict):
+        return {key: poisoned(one, poison) for key, one in value.items()}
+    return type(value)(poisoned(one, poison) for one in value) if isinstance(value, list | tuple) else value
+
+
+@pytest.fixture(scope="module")
+def page(facts):
+    return report_page(facts)
+
+
+def test_the_sections_follow_one_another_with_every_figure_once(page):
+    outline = read(page)
+    assert outline.heads == [
+        "What was searched",
+        "Cost against accuracy",
+        "Learning curves",
+        "All networks at once",
+        "What mattered",
+        "The winner",
+        "Fidelity and controls",
+        "The models of Pei et al.",
+        "All trials",
+        "Run it again",
+    ]
+    assert [name for name in outline.ids if name in FIGURES] == list(FIGURES)
+    assert len(set(outline.ids)) == len(outline.ids)
+
+
+def test_the_page_says_what_the_facts_say(facts, page):
+    words = " ".join(read(page).words)
+    said = [
+        facts.headline,
+        *facts.remarks,
+        facts.verdict,
+        facts.command,
+        *facts.warnings,
+        *(word for line in facts.lines for word in line),
+    ]
+    for table in facts.tables.values():
+        said += [table.title, *table.columns, *table.notes, *(cell for row in table.rows for cell in row)]
+    said += [reference.note for reference in facts.references]
+    said += [f"{reference.accuracy:.2f} % (reported)" for reference in facts.references]
+    for word in said:
+        assert word in words, word
+    assert "Not measured here" in words
+
+
+def test_an_untested_result_looks_different(facts, page):
+    assert 'class="verdict"' in page
+    untested = report_page(replace(facts, verdict=NOT_TESTED, is_tested=False))
+    assert 'class="verdict untested"' in untested
+    assert 'class="verdict"' not in untested
+
+
+@pytest.mark.parametrize("poison", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</td></script>&'"])
+def test_whatever_a_user_wrote_adds_no_element(facts, poison):
+    hostile, tame = (replace(poisoned(facts, word), dataset="cifar10") for word in (poison, "="))
+    pages = [report_page(one) for one in (hostile, tame)]
+    assert read(pages[0]).tags == read(pages[1]).tags
+    assert poison in " ".join(read(pages[0]).words)
+    assert poison not in pages[0]
+
+
+@pytest.mark.parametrize("poison", ["<script>alert(1)</script>", "</script><b>"])
+def test_names_of_rungs_and_origins_are_text_in_figures_too(facts, poison):
+    trials = [replace(t, candidate=replace(t.candidate, origin=poison), attrs={"seeded": True}) for t in facts.trials]
+    page = report_page(replace(facts, trials=trials, rungs={poison: trials}, pairs={poison: [(0.8, 0.9)]}))
+    assert poison not in own(page)
+    assert "&lt;" in own(page)
+
+
+def test_the_paper_is_pei_et_al_and_the_report_is_this_page(page):
+    words = " ".join(read(page).words)
+    assert "(Kaiyu Pei, Keng-Ming Chang and Jincheng Tian, Deep Learning Mini-Project, New York University)" in words
+    assert re.search(r"\bthe report\b", words, re.IGNORECASE) is None
+
+
+def test_networks_to_be_tried_first_that_are_over_the_cap_have_no_row(facts, page):
+    left_out = [trial for trial in facts.trials if trial.attrs.get("reason")]
+    assert [trial.candidate.origin for trial in left_out] == ["model2"]
+    rows = read(page.partition("All trials</h2>")[2].partition("</section>")[0]).tags
+    assert sum(tag == "tr" for tag, _ in rows) == len(facts.trials)  # one of them is the head
+    assert "Models that were to be tried first but are over a cap are in trials.csv only." in page
+    assert "in trials.csv only" not in report_page(replace(facts, trials=complete(facts)))
+
+
+def test_the_page_needs_nothing_from_outside(page):
+    assert page.count("<script>") == page.count("</script>")
+    assert "http" not in own(page)
+    assert "@import" not in own(page)
+    assert re.search(r"\b(src|href)\s*=(?!\"data:)", own(page)) is None
+    assert re.search(r"url\(", own(page)) is None
+
+
+def test_the_notice_stands_first(facts):
+    page = report_page(replace(facts, dataset="digits", notice="only the flow"))
+    assert page.index('class="notice">only the flow') < page.index('class="headline"')
+    assert "digits only shows the flow" in page
+    assert 'class="notice"' not in report_page(replace(facts, warnings=()))
+
+
+def test_before_any_full_training_there_is_no_winner_and_no_importance(few):
+    page = report_page(few)
+    outline = read(page)
+    assert "The winner" not in outline.heads
+    assert any(word.startswith("Not estimated: it takes 10") for word in outline.words)
+    assert [name for name in outline.ids if name in FIGURES] == ["params", "macs", "curves", "parallel"]
+    assert "Fidelity and controls" not in outline.heads
+    assert "<svg" not in own(page).split("<body>")[1]
+
+
+def test_before_any_training_there_is_no_figure_and_no_script_for_it(few):
+    page = report_page(replace(few, trials=[], rungs={}, pairs={}, tables={}, references=()))
+    assert len(page) < 20_000
+    outline = read(page)
+    assert not set(outline.ids) & set(FIGURES)
+    assert outline.heads == ["What was searched", "What mattered", "Run it again"]
+
+
+def test_one_finished_trial_is_enough_for_a_page(few):
+    outline = read(report_page(replace(few, trials=few.trials[:1], rungs={"r8": few.trials[:1]})))
+    assert [name for name in outline.ids if name in FIGURES] == ["params", "macs", "curves"]
+    assert "All networks at once" not in outline.heads
+
+
+def test_one_network_in_full_is_no_comparison_and_an_empty_table_no_table(facts):
+    empty = Table(title="Nothing", columns=("a", "b"), rows=[("x", "-")])
+    told = Table(title="Too few", columns=("a", "b"), rows=[], notes=["10 are needed."])
+    one = replace(facts, pairs={"r8": [(0.8, 0.9)], "r24": []}, tables={"costs": empty, "fidelity": told})
+    outline = read(report_page(one))
+    assert "fidelity" not in outline.ids
+    assert "Nothing" not in outline.words
+    assert {"Too few", "10 are needed."} <= set(outline.words)
+
+
+def test_tables_stand_where_they_belong(facts):
+    def table(title):
+        return Table(title=title, columns=("a", "b"), rows=[("x", "1")])
+
+    keys = ("tiers", "costs", "fidelity", "controls")
+    words = read(report_page(replace(facts, tables={key: table(f"table of {key}") for key in keys}))).words
+    first = ("What was searched", "table of tiers", "table of costs", "Cost against accuracy")
+    later = ("Fidelity and controls", "table of fidelity", "table of controls", "The models of Pei et al.")
+    places = [words.index(word) for word in (*first, *later)]
+    assert places == sorted(places)
+
+
+def test_the_winner_is_drawn_with_its_ledger(facts, page):
+    body = own(page)
+    assert body.count('<svg class="net"') == 1
+    spec = next(trial.candidate.spec for trial in facts.trials if trial.number == facts.winner)
+    assert body.count('class="block"') == sum(spec.blocks)
+    assert "<details><summary>Every layer</summary>" in body
+
+
+def test_a_page_of_a_thousand_trials_stays_small():
+    page = report_page(made_facts(1_000))
+    assert page.count("<tr") > 1_000
+    assert len(page.encode()) < LARGEST
+    assert len(own(page).encode()) < 1_300_000

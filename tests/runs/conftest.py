@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+from small_studies import first, ladder_of, prepared, train
+
+from budgetnas.pipeline.controls import record_controls, wanted_controls
+from budgetnas.pipeline.describe import setup_of
+from budgetnas.pipeline.promote import choose, decide, wanted
+from budgetnas.runs.result import read_result
+from budgetnas.storage.database import open_storage, sqlite_url
+from budgetnas.trials.selection import finalists
+
+DRIVER = {"command": "budgetnas search --name 's'", "hardware": {"device": "cpu"}, "started": "now"}
+
+
+class Made:
+    """A search whose trainings are made up: what it holds is real, but nothing was trained."""
+
+    def __init__(self, folder, **changes):
+        self.folder = folder
+        self.study = prepared(**changes)
+        self.storage = open_storage(sqlite_url(folder / "study.db"))
+        self.ladder = ladder_of(self.study, self.storage)
+        self.ladder.fulls.record("setup", setup_of(self.study).as_json())
+        self.ladder.fulls.record("drivers", [DRIVER])
+
+    def trained(self, scores):
+        for i, score in enumerate(scores):
+            first(self.study, self.ladder.first, score, width=20 + i % 24, blocks=(1 + i // 24,))
+
+    def promoted(self, score=lambda one: 0.5 + one.attrs["parent"] / 100 + one.repeat / 1000):
+        for rung in range(len(self.ladder.rungs)):
+            store = self.ladder.levels[rung + 1].store
+            for one in wanted(self.study, self.ladder, rung, decide(self.study, self.ladder, rung)):
+                train(store, one, score(one))
+        choose(self.ladder.fulls, self.study.tier_caps)
+
+    def controlled(self, score):
+        winner = finalists(self.ladder.fulls.trials)[0]
+        record_controls(self.study, self.ladder.fulls, self.ladder.controls.store.trials)
+        for one in {one.key: one for one in wanted_controls(self.study, winner)}.values():
+            train(self.ladder.controls.store, one, score(one))
+
+    def tested(self, correct=lambda level, trial: round(1000 * trial.score)):
+        """Look at the test set of 1,000 images: as many are right as validation says, unless told otherwise."""
+        looks = {
+            f"{level.name}/{trial.number}:{trial.attrs['weights_sha256']}": {
+                "correct": correct(level.name, trial),
+                "images": 1000,
+            }
+            for level in self.ladder.tested
+            for trial in level.store.trials
+            if trial.score is not None
+        }
+        self.ladder.fulls.record("looks", looks)
+
+    def result(self):
+        return read_result(self.storage, self.folder, "s")
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Make a made-up search; keywords are keys of its study, `__` for the dot."""
+    return lambda **changes: Made(tmp_path, **changes)

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from small_studies import train
+
+from budgetnas.cli.main import main
+from budgetnas.pipeline.stages import Wanted
+from budgetnas.runs.networks import read_networks
+from budgetnas.storage.files import own
+from budgetnas.trials.trial import TrialState
+
+SCORES = (0.5, 0.7, 0.6)
+
+
+@pytest.fixture
+def searched(make, tmp_path):
+    """Make a made-up search; return it, and a function that moves it to a folder of its name and returns that."""
+
+    def search(**changes):
+        made = make(full__repeats=2, **changes)
+
+        def moved():
+            folder = tmp_path / "runs" / "s"
+            folder.mkdir(parents=True)
+            (tmp_path / "study.db").rename(folder / "study.db")
+            return folder
+
+        return made, moved
+
+    return search
+
+
+def test_the_networks_of_a_run_stand_by_how_far_they_got_and_then_by_their_scores(searched):
+    made, moved = searched(evidence__controls=True)
+    made.trained(SCORES)
+    made.promoted(lambda one: {1: 0.8, 2: 0.9}[one.attrs["parent"]] + one.repeat / 100)
+    made.controlled(lambda one: 0.75)
+    specs = [trial.candidate.spec.id for trial in made.ladder.first.trials]
+    controls = {trial.candidate.spec.id for trial in made.ladder.controls.store.trials} - set(specs)
+    assert controls
+    found = read_networks(moved())
+    assert [one.spec for one in found[:2]] == [specs[2], specs[1]]
+    assert [one.scores["full"] for one in found[:2]] == [[0.9, 0.91], [0.8, 0.81]]
+    assert {one.spec for one in found[2:-1]} == controls  # they had the same training
+    assert found[-1].spec == specs[0]
+    assert found[-1].scores == {"r3": [0.5]}
+    assert all(list(one.scores) == sorted(one.scores, key=["r3", "full", "controls"].index) for one in found)
+
+
+def test_what_is_under_way_and_what_failed_is_told_and_what_was_pruned_is_not(searched, capsys):
+    made, moved = searched()
+    made.trained(SCORES)
+    nets = [trial.candidate for trial in made.ladder.first.trials]
+    made.ladder.fulls.add(nets[1], state=TrialState.RUNNING, attrs={"parent": 1, "repeat": 0})
+    made.ladder.fulls.add(nets[1], state=TrialState.WAITING, attrs={"parent": 1, "repeat": 1})
+    train(made.ladder.fulls, Wanted(candidate=nets[2], repeat=0, attrs={"parent": 2}), None)
+    pruned = made.study.candidate(type(nets[0].spec)(blocks=(8,), widths=(64,)), "random")
+    made.ladder.first.add(pruned, state=TrialState.PRUNED, attrs={"seeded": True, "reason": "over"})
+    folder = moved()
+    best, second, _ = read_networks(folder)
+    assert (best.under_way, best.failed) == (["full", "full"], {})
+    assert (second.under_way, second.failed) == ([], {"full": "out of memory"})
+    assert main(["list", str(folder)]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert f"{best.spec}: full trainings not finished yet" in told
+    assert f"{second.spec}: full trainings failed: out of memory" in told
+    assert pruned.spec.id not in "\n".join(told)
+
+
+def test_a_list_of_one_run_shows_its_best_networks_and_as_json_all(searched, capsys):
+    made, moved = searched(search__trials=25)
+    made.trained([0.5 + i / 100 for i in range(25)])
+    folder = moved()
+    assert main(["list", str(folder)]) == 0
+    told = capsys.readouterr().out.splitlines()
+    head = next(i for i, line in enumerate(told) if line.startswith("network "))
+    assert told[head].split() == ["network", "params", "MACs", "3", "epochs"]
+    assert told[head + 1].split()[-1] == "74.00"
+    assert told[-1] == f"5 more: budgetnas list {folder} --json"
+    assert len(told) == head + 1 + 20 + 1
+    assert main(["list", str(folder), "--json"]) == 0
+    (run,) = json.loads(capsys.readouterr().out)
+    assert [one["scores"]["r3"] for one in run["networks"][:2]] == [[0.74], [0.73]]
+    assert len(run["networks"]) == 25
+    assert main(["list", str(folder.parent), "--json"]) == 0
+    (run,) = json.loads(capsys.readouterr().out)
+    assert "networks" not in run
+
+
+def test_a_run_that_cannot_be_read_and_one_that_is_elsewhere_have_no_networks(searched, tmp_path, capsys):
+    made, moved = searched()
+    made.trained(SCORES)
+    folder = moved()
+    (folder / "study.db").write_text("no database")
+    assert main(["list", str(folder)]) == 0
+    told = capsys.readouterr().out
+    assert "unreadable" in told
+    assert "network  " not in told.split("unreadable:")[1]
+    with own(folder):  # as when its tables are being made
+        assert main(["list", str(folder)]) == 0
+    assert "running" in capsys.readouterr().out
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "results.json").write_text("{}")
+    assert read_networks(elsewhere) == []
+    assert main(["list", str(elsewhere)]) == 0  # a row of its own, not its folders as runs
+    assert "elsewhere" in capsys.readouterr().out

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from scipy.stats import kendalltau, ttest_ind
+from small_studies import ATTRS
+
+from budgetnas.pipeline.controls import controls, record_controls
+from budgetnas.runs.verdict import compare, controls_table, fidelity_table, pairs, verdict
+from budgetnas.trials.trial import TrialState
+
+
+def test_below_ten_pairs_fidelity_is_not_judged(make):
+    made = make(full__promote=9)
+    made.trained([i / 100 for i in range(12)])
+    made.promoted()
+    table = fidelity_table(made.result())
+    assert table.rows == []
+    (note,) = table.notes
+    assert note.startswith("There are too few pairs to judge: 9 networks had both, and 10 are needed.")
+    assert "evidence.control_promotions" in note
+
+
+def test_without_any_at_random_there_is_no_column_of_them(make):
+    made = make(full__promote=10)
+    made.trained([i / 100 for i in range(12)])
+    made.promoted()
+    table = fidelity_table(made.result())
+    assert table.rows[0][1:3] == ("10", "")
+    assert "evidence.control_promotions" in table.notes[1]
+
+
+def test_fidelity_pairs_every_rung_with_the_mean_of_the_full_seeds(make):
+    made = make(proxy__rungs=[1, 3], full__promote=6, full__repeats=2, evidence__control_promotions=12)
+    made.trained([(i * 7 % 30) / 100 for i in range(30)])
+    made.promoted(lambda one: (one.attrs["parent"] * 11 % 30) / 100 + one.repeat / 10)
+    made.tested()
+    result = made.result()
+    found = pairs(result)
+    assert list(found) == ["r1", "r3"]
+    finals = {finalist.parent: finalist.score for finalist in result.finalists}
+    assert set(found["r1"]) == set(found["r3"]) == set(finals)
+    for number, (short, full) in found["r1"].items():
+        assert short == result.trials[number].score
+        assert full == pytest.approx((number * 11 % 30) / 100 + 0.05)
+    table = fidelity_table(result)
+    (first, _) = table.rows
+    assert first[1] == str(len(finals))
+    assert int(first[2]) == 12
+    assert first[3].startswith(f"{kendalltau(*zip(*found['r1'].values(), strict=True)).statistic:.2f} [")
+    assert len(table.notes) == 1
+
+
+def test_a_winner_that_was_not_promoted_for_its_scores_is_told_with_its_places(make):
+    made = make(full__promote=1, evidence__control_promotions=12)
+    made.trained([i / 100 for i in range(12)])
+    made.promoted(lambda one: 0.9 - one.attrs["parent"] / 100)  # as if longer training turned the ranking round
+    note = fidelity_table(made.result()).notes[-1]
+    winner = made.result().winner
+    assert winner.parent == 0
+    assert note.startswith(f"{winner.candidate.spec.id} is best fully trained, but was not promoted for its scores:")
+    assert "place 12 of 12 after 3 epochs." in note
+
+
+def test_a_winner_that_was_promoted_for_its_scores_is_not_told_of_them(make):
+    made = make(full__promote=2)
+    made.trained([0.5, 0.6, 0.7])
+    made.promoted()
+    assert not any("not promoted" in note for note in fidelity_table(made.result()).notes)
+
+
+def test_without_controls_the_verdict_is_not_tested(make):
+    made = make()
+    made.trained([0.5, 0.6, 0.7])
+    made.promoted()
+    made.tested()
+    assert compare(made.result()) == []
+    assert verdict(made.result(), []).startswith("Not tested")
+
+
+def control_score(one):
+    offset = {"the winner": 0.9, "the most-MACs network": 0.8, "a random network": 0.9}.get(one.candidate.origin, 0.95)
+    return offset + (0.001, -0.002, 0.004)[one.repeat]
+
+
+def test_gains_are_differences_of_test_accuracy_with_welchs_interval(make):
+    made = make(full__repeats=3, evidence__controls=True)
+    made.trained([0.5, 0.6, 0.7])
+    made.promoted()
+    made.controlled(control_score)
+    made.tested()
+    result = made.result()
+    found = {one.name: one for one in compare(result)}
+    names = ["the winner", "scaled ResNet-18 of 3 stages", "the most-MACs network", "a random network"]
+    assert list(found) == names
+    assert found["the winner"].gain is None
+    rival = found["the most-MACs network"]
+    own = [100 * value for value in found["the winner"].tests]
+    exact = ttest_ind(own, [100 * value for value in rival.tests], equal_var=False).confidence_interval(0.95)
+    assert (rival.gain.low, rival.gain.high) == pytest.approx((exact.low, exact.high))
+    assert [found[name].verdict for name in names[1:]] == ["loss shown", "gain shown", "no gain shown"]
+    told = verdict(result, compare(result))
+    assert "gain shown over the most-MACs network (+10.00 [" in told.lower().replace("macs", "MACs")
+    assert "3 fresh seeds" in told
+    table = controls_table(compare(result))
+    assert all(len(row) == len(table.columns) for row in table.rows)
+
+
+def test_one_repeat_has_no_interval(make):
+    made = make(evidence__controls=True)
+    made.trained([0.5, 0.6, 0.7])
+    made.promoted()
+    made.controlled(control_score)
+    made.tested()
+    assert {one.verdict for one in compare(made.result())[1:]} == {"no interval: one repeat"}
+    assert "No interval: one repeat, beside" in verdict(made.result(), compare(made.result()))
+
+
+def test_a_winner_that_is_a_control_is_said_to_be_it(make):
+    made = make(full__promote=1, evidence__controls=True)
+    net = next(net for net in controls(made.study) if net.origin == "the most-MACs network")
+    trial = made.ladder.first.add(net, state=TrialState.RUNNING, attrs={})
+    made.ladder.first.finish(trial.number, 0.9, ATTRS)
+    made.promoted()
+    made.controlled(control_score)
+    made.tested()
+    found = {one.name: one for one in compare(made.result())}
+    assert found["the most-MACs network"].gain is None
+    assert found["the most-MACs network"].verdict == "the winner itself"
+    assert verdict(made.result(), compare(made.result())).startswith("The winner is itself the most-MACs network. ")
+
+
+def test_only_the_winner_is_the_winner_itself_and_a_control_without_a_look_is_not_tested(make):
+    made = make(evidence__controls=True, full__repeats=2)
+    made.trained([0.5, 0.6, 0.7])
+    made.promoted()
+    made.controlled(control_score)
+    made.tested()
+    looks = made.ladder.fulls.facts["looks"]
+    rival = next(net for net in made.result().facts["controls"] if net["name"] == "the most-MACs network")
+    numbers = [trial.number for trial in made.ladder.controls.store.trials if trial.candidate.spec.id == rival["spec"]]
+    unread = tuple(f"controls/{number}:" for number in numbers)
+    made.ladder.fulls.record("looks", {key: look for key, look in looks.items() if not key.startswith(unread)})
+    found = {one.name: one for one in compare(made.result())}
+    assert (found["the most-MACs network"].gain, found["the most-MACs network"].verdict) == (None, "not tested yet")
+    told = verdict(made.result(), compare(made.result()))
+    assert "itself" not in told
+    assert told.endswith("Not trained and tested yet: the most-MACs network.")
+
+
+def test_a_control_that_was_trained_stays_in_the_verdict_whatever_is_asked_for_later(make):
+    made = make(evidence__controls=True, full__repeats=2)
+    made.trained([0.5, 0.6, 0.7])
+    made.promoted()
+    made.controlled(control_score)
+    before = [one.name for one in compare_tested(made)]
+    evidence = replace(made.study.config.evidence, control_networks=("random", "resnet20"))
+    made.study = replace(made.study, config=replace(made.study.config, evidence=evidence))
+    record_controls(made.study, made.ladder.fulls, made.ladder.controls.store.trials)
+    assert sorted(one.name for one in compare_tested(made)) == sorted(before)
+
+
+def test_a_control_that_an_older_version_named_is_one_with_what_it_is_called_now(make):
+    words = {"budget__max_params": "5M", "full__promote": 1, "evidence__control_networks": ["report"]}
+    made = make(**words, evidence__controls=True)
+    made.trained([0.5])
+    made.promoted()
+    made.controlled(control_score)
+    made.tested()
+    (control,) = made.result().facts["controls"]
+    assert control["name"] == "model5 of Pei et al."
+    made.ladder.fulls.record("controls", [{**control, "name": "model5 of the report"}])
+    record_controls(made.study, made.ladder.fulls, made.ladder.controls.store.trials)
+    assert [one.name for one in compare(made.result())] == ["the winner", "model5 of Pei et al."]
+    assert "model5 of Pei et al." in verdict(made.result(), compare(made.result()))
+
+
+def compare_tested(made):
+    made.tested()
+    return compare(made.result())
+
+
+def test_controls_that_are_not_trained_yet_are_said_to_be_missing(make):
+    made = make(evidence__controls=True)
+    made.trained([0.5, 0.6, 0.7])
+    made.promoted()
+    made.tested()
+    assert "controls are not trained and tested yet" in verdict(made.result(), compare(made.result()))

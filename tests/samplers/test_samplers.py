@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from spaces import BAND, DEFAULT, Cells, by_macs, search
+
+from budgetnas.arch.spec import DataShape
+from budgetnas.config.models import paper_models
+from budgetnas.samplers.history import History
+from budgetnas.samplers.samplers import make_sampler
+from budgetnas.space.band import choose_band
+from budgetnas.space.index import make_index
+from budgetnas.space.protocol import is_member, on_grid
+from budgetnas.space.resnet import ResNetSpace
+
+NAMES = ("thompson", "evolution", "random", "tpe")
+
+
+def distinct(points):
+    return len(np.unique(points, axis=0))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_proposals_fit_and_never_repeat_and_the_seed_decides(name):
+    first = search(make_sampler(name, DEFAULT, BAND, seed=1), 25, by_macs)
+    assert distinct(first) == 25
+    assert is_member(DEFAULT, first).all()
+    params, macs = DEFAULT.params(first), DEFAULT.macs(first)
+    assert ((params >= BAND.low) & (params <= BAND.high) & (macs <= BAND.max_macs)).all()
+    assert (search(make_sampler(name, DEFAULT, BAND, seed=1), 25, by_macs) == first).all()
+    assert (search(make_sampler(name, DEFAULT, BAND, seed=2), 25, by_macs) != first).any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_proposal_depends_on_the_history_alone(name):
+    whole = search(make_sampler(name, DEFAULT, BAND, seed=3), 24, by_macs, fails=lambda i: i % 7 == 5)
+    for begun in (0, 9, 17, 23):
+        again = search(
+            make_sampler(name, DEFAULT, BAND, seed=3), 24, by_macs, fails=lambda i: i % 7 == 5, points=whole[:begun]
+        )
+        assert (again == whole).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_remembered_of_another_study(name):
+    """Equal scores of other points, and trials that were pruned since, are another history."""
+    points = search(make_sampler(name, DEFAULT, BAND, seed=4), 40, by_macs)
+    scores = np.linspace(0.5, 0.6, 12)
+    none, one = np.zeros(20, dtype=bool), np.arange(20) == 15
+    views = [
+        History(number=20, points=those[:20], scores=np.r_[scores, np.full(8, np.nan)], pruned=pruned)
+        for those, pruned in ((points, none), (points[20:], none), (points, one))
+    ]
+    sampler = make_sampler(name, DEFAULT, BAND, seed=4)
+    used = [sampler.propose(view).tolist() for view in views]
+    assert used == [make_sampler(name, DEFAULT, BAND, seed=4).propose(view).tolist() for view in views]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "space",
+    [
+        ResNetSpace(),
+        ResNetSpace(stages=(1, 3)),
+        ResNetSpace(blocks=(1, 3), widths=(16, 384)),
+        ResNetSpace(shape=DataShape(channels=1, height=8, width=8)),
+    ],
+)
+def test_seeded_models_outside_the_space_lead_to_nothing_outside(name, space):
+    seeds = np.array([space.encode(model.spec) for model in paper_models() if model.seeded])
+    band = choose_band(make_index(space, max_macs=None), 5_000_000, min_utilisation=0.8, wanted=1_000)
+    sampler, points = make_sampler(name, space, band, seed=0), list(seeds)
+    score = lambda p: 0.9 - 0.01 * np.abs(space.features(p) - space.features(seeds[3:4])).sum(axis=1)  # noqa: E731
+    while len(points) < 22:
+        known = np.array(points)
+        view = History(
+            number=len(points), points=known, scores=score(known), pruned=np.zeros(len(points), dtype=bool), seeded=5
+        )
+        points.append(sampler.propose(view))
+    proposed = np.array(points[5:])
+    assert (on_grid(space, proposed) & is_member(space, proposed)).all()
+    assert (space.params(proposed) <= 5_000_000).all()
+
+
+@settings(max_examples=30)
+@given(st.sampled_from(NAMES), st.integers(0, 2**31 - 1), st.integers(70, 9_000), st.integers(0, 2))
+@example(name="thompson", seed=0, cap=7_709, least=2)  # nothing is in that band
+def test_a_small_space_is_proposed_whole_and_then_ends(name, seed, cap, least):
+    space = ResNetSpace(stages=(1, 2), blocks=(1, 2), widths=(2, 8), width_step=3)
+    index = make_index(space, max_macs=None)
+    smallest = index.smallest()
+    band = (
+        index.band(least * cap // 3, max(cap, smallest.params)) if least else index.band(0, max(cap, smallest.params))
+    )
+    score = lambda points: np.random.default_rng(seed).random(len(points))  # noqa: E731
+    found = search(make_sampler(name, space, band, seed=seed), len(band) + 5, score, space=space)
+    assert len(found) == len(band)
+    assert {tuple(p) for p in found.tolist()} == {tuple(p) for p in band.members().points.tolist()}
+
+
+@settings(max_examples=20)
+@given(st.sampled_from(NAMES), st.integers(0, 2**31 - 1), st.integers(64, 200_000))
+def test_categories_fit_and_never_repeat_under_any_cap(name, seed, cap):
+    space = Cells()
+    index = make_index(space, max_macs=None)
+    largest = index.largest(cap)
+    band = index.band(round(0.8 * largest.params), largest.params)
+    score = lambda points: 0.5 + 0.1 * (points[:, 0] == 3) + points[:, 4] / 1000  # noqa: E731
+    found = search(make_sampler(name, space, band, seed=seed), min(len(band), 30), score, space=space)
+    assert distinct(found) == min(len(band), 30)
+    assert (space.params(found) <= cap).all()
+
+
+def test_the_start_is_spread_over_stages_and_macs():
+    points = search(make_sampler("thompson", DEFAULT, BAND, seed=0), 10, by_macs)
+    assert set(Counter(points[:, 0].tolist())) == set(BAND.counts)
+    draws = BAND.draw(2_000, rng=np.random.default_rng(0))
+    for stages in BAND.counts:
+        inside = np.sort(draws.macs[draws.points[:, 0] == stages])
+        quartiles = np.searchsorted(inside, DEFAULT.macs(points[points[:, 0] == stages])) * 4 // (len(inside) + 1)
+        assert len(set(quartiles.tolist())) == min(4, len(quartiles))  # as many as the turns allow
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "score",
+    [
+        by_macs,
+        lambda points: 0.9 + 0.02 * points[:, 0],
+        lambda points: np.random.default_rng(0).random(len(points)),
+        lambda points: 0.9 - 0.02 * np.abs(points[:, 0] - 2),
+    ],
+)
+def test_the_first_thirty_neither_share_one_depth_nor_crowd_the_most_macs(score, seed):
+    points = search(make_sampler("thompson", DEFAULT, BAND, seed=seed), 30, score)
+    assert max(Counter(points[:, 0].tolist()).values()) <= 15
+    macs = BAND.draw(4_000, rng=np.random.default_rng(1), law="uniform").macs
+    assert (DEFAULT.macs(points) > np.quantile(macs, 0.96)).sum() <= 11
+
+
+@pytest.mark.parametrize("name", ["thompson", "evolution", "tpe"])
+def test_they_learn_where_random_does_not(name):
+    def mean(which):
+        runs = (search(make_sampler(which, DEFAULT, BAND, seed=seed), 40, by_macs) for seed in range(3))
+        return np.mean([by_macs(points[20:]).mean() for points in runs])
+
+    assert mean(name) > mean("random") + 0.01
+
+
+def test_when_every_training_fails_proposals_go_on():
+    for name in NAMES:
+        points = search(make_sampler(name, DEFAULT, BAND, seed=0), 14, by_macs, fails=lambda i: True)
+        assert distinct(points) == 14
+
+
+def test_the_plain_way_proposes_freely_over_the_budget_too():
+    points = search(make_sampler("tpe", DEFAULT, BAND, seed=0, over_budget="prune"), 30, by_macs)
+    assert is_member(DEFAULT, points).all()
+    assert (DEFAULT.params(points) > BAND.high).sum() > 15

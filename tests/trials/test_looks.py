@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from budgetnas.trials.looks import Looks
+
+
+def run(number, weights="ab"):
+    return SimpleNamespace(number=number, attrs={"weights_sha256": weights} if weights else {})
+
+
+def test_a_look_is_of_a_training_its_level_and_its_weights():
+    looks = Looks({"looks": {"full/3:ab": {"correct": 9, "images": 10}, "controls/3:ab": {"correct": 1, "images": 4}}})
+    assert len(looks) == 2
+    assert looks.of(run(3), "full").accuracy == 0.9
+    assert looks.of(run(3), "controls").accuracy == 0.25
+    others = [(run(3), ""), (run(3, "cd"), "full"), (run(4), "full"), (run(3, None), "full")]
+    assert [looks.of(*other) for other in others] == [None] * 4
+
+
+def test_what_was_tested_and_what_lacks_a_look():
+    looks, runs = Looks({"looks": {"0:ab": {"correct": 1, "images": 2}}}), [run(0), run(1)]
+    assert looks.accuracies(runs) == pytest.approx([0.5])
+    assert looks.lacking(runs) == runs[1:]
+    assert Looks({}).lacking(runs) == runs
