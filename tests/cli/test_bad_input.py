@@ -94,6 +94,7 @@ def test_cifar_without_a_network_says_how_to_get_it(capsys, tmp_path, monkeypatc
     assert "--dataset digits" in said
     # A plan needs no images, only their number and shape.
     plan = ["search", *words, "--device", "cpu", "--workers", "1", "--out", str(tmp_path / "runs"), "--dry-run"]
+    plan += ["--set", "space.widths=[8, 32]", "--no-paper-models"]
     assert main(plan) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "NOTE: cifar10 is not here and cannot be downloaded: this plan is for images of its shape." in lines

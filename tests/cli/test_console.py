@@ -115,8 +115,8 @@ def test_without_a_terminal_there_is_one_plain_line_every_ten_seconds(capsys, mo
 
 
 def test_on_a_terminal_there_are_bars(tmp_path):
-    words = "--max-params 30k --trials 2 --promote 1 --full-epochs 1 --no-paper-models --dataset digits --device cpu"
-    text = on_a_terminal(["-m", "budgetnas", "search", *words.split()], cwd=tmp_path)
+    words = "--max-params 30k --trials 2 --promote 1 --full-epochs 1 --no-paper-models --dataset digits --subset 20"
+    text = on_a_terminal(["-m", "budgetnas", "search", *words.split(), "--device", "cpu"], cwd=tmp_path)
     assert "short trainings" in text
     assert "2/2" in text
     assert "━" in text

@@ -14,7 +14,8 @@ import pytest
 pytestmark = pytest.mark.faults
 WORDS = (
     "search", "--max-params", "60k", "--trials", 5, "--promote", 1, "--full-epochs", 2, "--device", "cpu",
-    "--dataset", "digits", "--no-paper-models", "--set", "proxy.rungs=[1]", "--set", "evidence.control_repeats=2",
+    "--dataset", "digits", "--subset", 40, "--no-paper-models", "--set", "proxy.rungs=[1]",
+    "--set", "evidence.control_repeats=2",
 )  # fmt: skip
 CONTROLS = (*WORDS, "--set", "evidence.controls=true")
 SAID = "the same command goes on from here"

@@ -12,8 +12,8 @@ from budgetnas.runs.listing import read_run
 
 WORDS = (
     "search", "--max-params", "60k", "--trials", 9, "--promote", 2, "--full-epochs", 2, "--device", "cpu",
-    "--dataset", "digits", "--no-paper-models", "--set", "proxy.rungs=[1, 2]", "--set", "full.repeats=2",
-    "--set", "evidence.controls=true", "--set", "evidence.control_promotions=2",
+    "--dataset", "digits", "--subset", 40, "--no-paper-models", "--set", "proxy.rungs=[1, 2]",
+    "--set", "full.repeats=2", "--set", "evidence.controls=true", "--set", "evidence.control_promotions=2",
 )  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def test_the_result_can_be_read_again_under_other_caps_and_its_report_made_again
 
 def test_a_calibration_judges_lengths_beside_params_and_macs_and_goes_on_with_more(budgetnas, tmp_path):
     words = ("calibrate", "--max-params", "60k", "--full-epochs", 2, "--device", "cpu", "--dataset", "digits",
-             "--workers", 1)  # fmt: skip
+             "--subset", 40, "--workers", 1)  # fmt: skip
     few = budgetnas(*words, "--networks", 3, "--lengths", "1", cwd=tmp_path)
     assert few.returncode == 0, few.stderr
     assert "Too few pairs to judge" in few.stdout
@@ -127,7 +127,8 @@ def test_a_calibration_judges_lengths_beside_params_and_macs_and_goes_on_with_mo
 def test_tiers_share_one_search_and_each_has_its_best(budgetnas, tmp_path):
     done = budgetnas(
         "search", "--trials", 6, "--promote", 1, "--full-epochs", 1, "--device", "cpu", "--dataset", "digits",
-        "--no-paper-models", "--workers", 1, "--set", "proxy.rungs=[1]", "--set", 'budget.tiers=["60k", "30k"]',
+        "--subset", 40, "--no-paper-models", "--workers", 1, "--set", "proxy.rungs=[1]",
+        "--set", 'budget.tiers=["60k", "30k"]',
         cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
