@@ -23,6 +23,7 @@ from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.certificates.ledger import buffers
 from budgetnas.certificates.onnx_graph import AXES, INPUT, MEAN, STD, constants, layout, stored
 from budgetnas.exceptions import DataError
+from budgetnas.text import one_line
 
 FloatArray = npt.NDArray[np.float32]
 _STATISTICS = ("running_mean", "running_var")
@@ -210,7 +211,7 @@ def run_onnx(content: bytes, images: npt.NDArray[Any], *, batch: int = 256) -> F
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         logits = np.concatenate([session.run(None, {INPUT: images[start : start + batch]})[0] for start in starts])
     except Exception as error:  # onnxruntime has no base class of its own
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise DataError(f"`model.onnx` cannot be run ({_shown(reason)}): export the network again.") from error
     if logits.dtype != np.float32 or logits.ndim != 2 or len(logits) != len(images):
         raise DataError("`model.onnx` does not give logits [N, classes]: export the network again.")

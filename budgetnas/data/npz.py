@@ -14,7 +14,7 @@ from budgetnas.data.arrays import check_fits, check_range, read_classes, read_im
 from budgetnas.data.dataset import VALIDATION, RawData, Split, Traits
 from budgetnas.data.likely import SHARE, file_step, keys_step
 from budgetnas.exceptions import DataError
-from budgetnas.text import listed
+from budgetnas.text import listed, one_line
 
 CLASSES = "classes"
 FORM = "it must hold x_train, y_train, x_test, y_test; uint8 images NHWC or NHW, integer labels 0..C-1"
@@ -50,7 +50,7 @@ def load_npz(path: Path, *, has_test_share: bool = False) -> RawData:
     except DataError:
         raise
     except Exception as error:  # a foreign file can make zipfile, numpy and the decompressors raise anything
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = one_line(error)
         step = "save images of one size, labels and names as plain arrays" if "Object arrays" in reason else FORM
         raise DataError(f"`{path}` cannot be read as .npz ({reason}): {file_step(path) or step}.") from error
     images = {x: read_images(path, x, arrays[x], arrays[y]) for x, y in members.splits.values()}

@@ -14,6 +14,7 @@ from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
 
 from budgetnas.exceptions import DataError
+from budgetnas.text import one_line
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")  # as torchvision's
 MOST_PIXELS = 178_956_970  # of a file, as PIL has it: more is an attack or a mistake
@@ -169,7 +170,7 @@ def _reason(path: Path, error: Exception) -> str:
             if not path.stat().st_size:
                 return "it is empty"
         return "it holds no PNG, JPEG, BMP, WebP, TIFF or PPM"
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return one_line(error)
 
 
 def _is_grey(image: Image.Image) -> bool:

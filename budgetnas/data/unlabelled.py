@@ -15,7 +15,7 @@ from budgetnas.data.arrays import check_fits, read_images
 from budgetnas.data.dataset import Images
 from budgetnas.data.npz import END, read_array_header
 from budgetnas.exceptions import DataError
-from budgetnas.text import listed
+from budgetnas.text import listed, one_line
 
 KEYS, IDS = ("x_test", "x"), "ids"
 FORM = "it must hold uint8 images, NHWC or NHW, as x_test, as x, or as its only uint8 array; ids, if any, as ids"
@@ -53,7 +53,7 @@ def read_unlabelled(path: Path) -> Unlabelled:
     except DataError:
         raise
     except Exception as error:  # a foreign file can make zipfile, numpy and the decompressors raise anything
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = one_line(error)
         raise DataError(f"`{path}` cannot be read as .npz ({reason}): {FORM}.") from error
     array = arrays[key]
     images = read_images(path, key, array, np.empty(array.shape[:1]))
