@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from budgetnas.arrays import Array
 from budgetnas.data.arrays import check_fits, check_range, read_classes, read_images, read_labels
 from budgetnas.data.dataset import VALIDATION, RawData, Split, Traits
 from budgetnas.data.likely import SHARE, file_step, keys_step
@@ -88,7 +88,7 @@ def own_traits(height: int, width: int, channels: int) -> Traits:
     return Traits(shift=min(height, width) // 8, flip=channels == 3)
 
 
-def _read(path: Path, *, has_test_share: bool) -> tuple[_Members, dict[str, npt.NDArray[Any]]]:
+def _read(path: Path, *, has_test_share: bool) -> tuple[_Members, dict[str, Array]]:
     with zipfile.ZipFile(path) as pack:
         members = _members(path, pack.namelist(), has_test_share=has_test_share)
         check_fits(sum(read_array_header(pack, name)[1] for name in members.names), str(path))

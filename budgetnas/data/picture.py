@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
 
+from budgetnas.data.dataset import Images
 from budgetnas.exceptions import DataError
 from budgetnas.text import one_line
 
@@ -82,7 +82,7 @@ class Picture:
             "converted from mode CMYK to colour".
     """
 
-    pixels: npt.NDArray[np.uint8]
+    pixels: Images
     resized: bool
     done: tuple[str, ...]
 
@@ -223,5 +223,5 @@ def _over_white(path: Path, image: Image.Image) -> Image.Image:
     return laid
 
 
-def _alpha(image: Image.Image) -> npt.NDArray[np.uint8]:
+def _alpha(image: Image.Image) -> Images:
     return np.asarray(image.getchannel("A"))

@@ -6,11 +6,10 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from budgetnas.arrays import Array
 from budgetnas.data.arrays import check_fits, read_images
 from budgetnas.data.dataset import Images
 from budgetnas.data.npz import END, read_array_header
@@ -69,7 +68,7 @@ def _only_uint8(path: Path, pack: zipfile.ZipFile, names: Sequence[str]) -> str:
     return found[0]
 
 
-def _ids(path: Path, key: str, images: int, ids: npt.NDArray[Any] | None) -> tuple[str, ...]:
+def _ids(path: Path, key: str, images: int, ids: Array | None) -> tuple[str, ...]:
     if ids is None:
         return tuple(map(str, range(images)))
     if ids.shape != (images,) or ids.dtype.kind not in "iuU":
