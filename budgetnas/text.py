@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from unicodedata import combining, east_asian_width
 
 MOST = 10  # words of a list that are written out
+LINE = 200  # letters that are quoted of what another program says
 
 
 def is_text(word: str) -> bool:
@@ -18,6 +22,15 @@ def is_text(word: str) -> bool:
 def printable(text: str) -> str:
     """Return `text` with every letter that cannot be printed written as Python would, in ASCII."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def one_line(said: object, *, most: int | None = LINE) -> str:
+    """Return a text, or what an error says, in one line of at most `most` letters.
+
+    An error that says nothing is named by its class.
+    """
+    line = " ".join(str(said).split())[:most]
+    return line or (type(said).__name__ if isinstance(said, BaseException) else "")
 
 
 def listed(words: Sequence[object]) -> str:
@@ -45,14 +58,45 @@ def write_time(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:,.3g} days"
 
 
-def write_percent(share: float, spread: float | None = None) -> str:
-    """Write an accuracy in percent, with its standard deviation if there is one: `95.43`, `95.43 +- 0.12`."""
-    return f"{100 * share:.2f}" + ("" if spread is None else f" +- {100 * spread:.2f}")
+def write_percent(
+    share: float,
+    spread: float | None = None,
+    interval: Sequence[float] | None = None,
+    *,
+    unit: str = "",
+    scale: float = 100,
+) -> str:
+    """Write an accuracy in percent, as far as it is known: `95.43`, `95.43 +- 0.12`, `95.43 +- 0.12 [94.9, 95.9]`.
+
+    Args:
+        share: of the images that are right, in [0, 1].
+        spread: its standard deviation over seeds.
+        interval: its two ends.
+        unit: what stands between the number and its interval.
+        scale: what makes percent of all of them; 1 where they are in percent.
+    """
+    deviation = "" if spread is None else f" +- {scale * spread:.2f}"
+    ends = "" if interval is None else f" {write_interval(*interval, scale=scale)}"
+    return f"{scale * share:.2f}{deviation}{unit}{ends}"
 
 
-def write_interval(low: float, high: float) -> str:
-    """Write an interval of shares in percent: `[96.4, 99.2]`."""
-    return f"[{100 * low:.1f}, {100 * high:.1f}]"
+def write_interval(low: float, high: float, *, scale: float = 100) -> str:
+    """Write an interval of shares in percent: `[96.4, 99.2]`; `scale` as in `write_percent`."""
+    return f"[{scale * low:.1f}, {scale * high:.1f}]"
+
+
+def write_shape(shape: Sequence[int]) -> str:
+    """Write the sides of an array: `64x32x32`."""
+    return "x".join(map(str, shape))
+
+
+def write_csv(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
+    """Write a table as CSV: its columns, then a line a row, each ending in a line feed."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 _MARKS = re.compile(r"([\\`*_\[\]|~#$@]|:(?=//)|(?<=www)\.)", re.IGNORECASE)  # that mean something anywhere in a line
@@ -61,7 +105,7 @@ _LEADING = re.compile(r"^(?:(\d+)([.)])(?=\s|$)|()([-+=]))")  # that make a list
 
 def escaped(text: str) -> str:
     """Return `text` as one line of Markdown that shows it as it is, with no HTML, link or mark of its own."""
-    line = escape(" ".join(text.split()), quote=False)
+    line = escape(one_line(text, most=None), quote=False)
     return _LEADING.sub(r"\1\3\\\2\4", _MARKS.sub(r"\\\1", line))
 
 
@@ -74,7 +118,7 @@ class Table:
 
     Attributes:
         title: what it shows.
-        columns: their names; the first column holds names, all others numbers.
+        columns: their names.
         rows: as many words as columns each.
         notes: lines below it.
     """
@@ -96,3 +140,31 @@ def trimmed(table: Table) -> Table:
         return replace(table, rows=())
     rows = [[row[i] for i in kept] for row in table.rows]
     return replace(table, columns=[table.columns[i] for i in kept], rows=rows)
+
+
+def are_words(table: Table) -> list[bool]:
+    """Tell for each column whether it holds words: the first does, and any of which most cells begin with a letter."""
+    begins = [[row[i][:1].isalpha() for row in table.rows if row[i]] for i in range(len(table.columns))]
+    return [i == 0 or 2 * sum(column) > len(column) for i, column in enumerate(begins)]
+
+
+def aligned(table: Table) -> list[str]:
+    """Return the columns and the rows of a table as lines, without its title and notes.
+
+    Words are set to the left, numbers to the right, with two spaces between columns.
+    """
+    table = trimmed(table)
+    cells = zip(table.columns, *table.rows, strict=True)
+    columns = [_padded(column, is_left) for column, is_left in zip(cells, are_words(table), strict=True)]
+    return ["  ".join(line).rstrip() for line in zip(*columns, strict=True)]
+
+
+def _padded(cells: Sequence[str], is_left: bool) -> list[str]:
+    widths = [terminal_width(cell) for cell in cells]
+    blanks = [" " * (max(widths) - width) for width in widths]
+    return [cell + blank if is_left else blank + cell for cell, blank in zip(cells, blanks, strict=True)]
+
+
+def terminal_width(text: str) -> int:
+    """Count the cells of a terminal that a text takes: two for a wide letter (East Asia), none for an accent alone."""
+    return sum(0 if combining(letter) else 2 if east_asian_width(letter) in "FW" else 1 for letter in text)

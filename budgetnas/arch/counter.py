@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from budgetnas.arch.layers import Act, Conv, GlobalPool, Layer, Linear, Norm, Residual
@@ -35,6 +35,21 @@ class LedgerRow:
     macs: int
     activations: int
 
+    @property
+    def kind(self) -> str:
+        """What the layer is: `Conv`, `Norm`, `Act`, `GlobalPool` or `Linear`."""
+        return type(self.layer).__name__
+
+    @property
+    def kernel(self) -> int | None:
+        """Side of a convolution's kernel; None for any other layer."""
+        return self.layer.kernel if isinstance(self.layer, Conv) else None
+
+    @property
+    def stride(self) -> int | None:
+        """Step of a convolution; None for any other layer."""
+        return self.layer.stride if isinstance(self.layer, Conv) else None
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Complexity:
@@ -55,15 +70,19 @@ def count(spec: ResNetSpec, shape: DataShape) -> Complexity:
     Raises:
         UsageError: a total does not fit 64 bits, as the arrays of whole pools need.
     """
-    rows = ledger(lower(spec, shape), shape)
-    total = Complexity(
+    total = total_of(ledger(lower(spec, shape), shape))
+    if max(total.params, total.macs, total.activations) > _LARGEST:
+        raise UsageError(f"`{spec.id}` has {total.macs:.1e} MACs, more than 64 bits hold: shrink it or its images.")
+    return total
+
+
+def total_of(rows: Sequence[LedgerRow]) -> Complexity:
+    """Sum up the costs of layers."""
+    return Complexity(
         params=sum(row.params for row in rows),
         macs=sum(row.macs for row in rows),
         activations=sum(row.activations for row in rows),
     )
-    if max(total.params, total.macs, total.activations) > _LARGEST:
-        raise UsageError(f"`{spec.id}` has {total.macs:.1e} MACs, more than 64 bits hold: shrink it or its images.")
-    return total
 
 
 def ledger(layers: tuple[Layer, ...], shape: DataShape) -> tuple[LedgerRow, ...]:

@@ -7,13 +7,12 @@ the width before it only. Every function takes int64 arrays (or ints) that broad
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from budgetnas.arch.spec import DataShape
+from budgetnas.arrays import IntArray
 
 _CHUNK = 4_096
 
-IntArray = npt.NDArray[np.int64]
 Cost = tuple[IntArray, IntArray]
 
 

@@ -11,6 +11,7 @@ from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.config.toml import build
 from budgetnas.exceptions import StorageError
 from budgetnas.storage.files import dump_json, parse_json
+from budgetnas.text import one_line
 
 ARCH = "arch.json"
 FORMAT = 1
@@ -70,7 +71,7 @@ def read_arch(content: bytes, *, where: Path) -> tuple[dict[str, Any], ResNetSpe
         if json.loads(dump_json(asdict(found))) != arch:  # a default took the place of what is not there
             raise ValueError("a number of it is missing")
     except Exception as error:  # content of any type can fail in any way
-        reason = f"lacks {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:200]
+        reason = f"lacks {error}" if isinstance(error, KeyError) else one_line(error)
         told = f"`{where}` is no architecture of this program ({reason}): export the network again."
         raise StorageError(told) from error
     return arch, found.spec, found.shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from budgetnas.text import escaped, plural, write_interval, write_macs, write_percent
+from budgetnas.text import escaped, one_line, plural, write_macs, write_percent
 
 
 def card(arch: Mapping[str, Any], results: Mapping[str, Any], provenance: Mapping[str, Any], *, has_onnx: bool) -> str:
@@ -102,8 +102,7 @@ def _over_seeds(results: Mapping[str, Any], split: str) -> str:
 
 def _value(share: float, spread: float | None, interval: Sequence[float] | None) -> str:
     """Write an accuracy; certificates of older versions have no intervals."""
-    written = f"{write_percent(share, spread)} %"
-    return written if interval is None else f"{written} {write_interval(*interval)}"
+    return write_percent(share, spread, interval, unit=" %")
 
 
 def _limits(results: Mapping[str, Any], data: str) -> list[str]:
@@ -124,4 +123,4 @@ def _hardware(hardware: Mapping[str, Any]) -> str:
 
 def _command(provenance: Mapping[str, Any]) -> str:
     """Return the command in one line that cannot end its block."""
-    return " ".join(str(provenance.get("command") or "not recorded").split()).replace("```", "~~~")
+    return one_line(provenance.get("command") or "not recorded", most=None).replace("```", "~~~")

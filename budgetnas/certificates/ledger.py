@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +9,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from budgetnas.arch.counter import LedgerRow, ledger
+from budgetnas.arch.counter import LedgerRow, ledger, total_of
 from budgetnas.arch.layers import Conv, Linear, Norm
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.certificates.names import module_names, rename_to_source, to_source
 from budgetnas.certificates.source import model_source
 from budgetnas.models.build import build_model
+from budgetnas.text import write_csv, write_shape
 
 COLUMNS = ("layer", "module", "kind", "in_shape", "out_shape", "kernel", "stride", "params", "buffers", "macs")
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
@@ -48,19 +47,15 @@ class Reconciled:
 
 def ledger_csv(spec: ResNetSpec, shape: DataShape) -> str:
     """Return a row a layer and their sum, layers without tensors too."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
     names, rows = module_names(spec), ledger(lower(spec, shape), shape)
-    for row in rows:
-        layer = row.layer
-        conv = (layer.kernel, layer.stride) if isinstance(layer, Conv) else ("", "")
-        sizes = ("x".join(map(str, size)) for size in (row.in_shape, row.out_shape))
-        kind = type(layer).__name__
-        writer.writerow((row.name, names.get(row.name, ""), kind, *sizes, *conv, row.params, buffers(row), row.macs))
-    total = (sum(row.params for row in rows), sum(map(buffers, rows)), sum(row.macs for row in rows))
-    writer.writerow(("total", *[""] * 6, *total))
-    return text.getvalue()
+    total = total_of(rows)
+    foot = ("total", *[None] * 6, total.params, sum(map(buffers, rows)), total.macs)
+    return write_csv(COLUMNS, [*(_cells(row, names.get(row.name)) for row in rows), foot])
+
+
+def _cells(row: LedgerRow, module: str | None) -> tuple[str | int | None, ...]:
+    sides = write_shape(row.in_shape), write_shape(row.out_shape)
+    return row.name, module, row.kind, *sides, row.kernel, row.stride, row.params, buffers(row), row.macs
 
 
 def buffers(row: LedgerRow) -> int:

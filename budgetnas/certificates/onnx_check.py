@@ -20,11 +20,12 @@ from torch import Tensor
 from budgetnas.arch.counter import ledger
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.arrays import Array
 from budgetnas.certificates.ledger import buffers
 from budgetnas.certificates.onnx_graph import AXES, INPUT, MEAN, STD, constants, layout, stored
 from budgetnas.exceptions import DataError
+from budgetnas.text import one_line
 
-FloatArray = npt.NDArray[np.float32]
 _STATISTICS = ("running_mean", "running_var")
 _CONSTANTS = {AXES: "the sides to average over", MEAN: "of normalisation", STD: "of normalisation"}
 _LARGEST = float(np.finfo(np.float32).max)
@@ -130,7 +131,7 @@ def _against_layout(
     shape: DataShape,
     mean: Sequence[float],
     std: Sequence[float],
-    values: Mapping[str, npt.NDArray[Any]],
+    values: Mapping[str, Array],
 ) -> Iterator[str]:
     """Compare everything but the version of the program; the initialisers are cleared from the model."""
     if not mean:
@@ -152,7 +153,7 @@ def _against_layout(
         yield f"its inputs, outputs or metadata are not those of {spec.id}, or something is beside the graph"
 
 
-def _against_tensor(found: Any, expected: Any, values: Mapping[str, npt.NDArray[Any]]) -> Iterator[str]:
+def _against_tensor(found: Any, expected: Any, values: Mapping[str, Array]) -> Iterator[str]:
     """Compare an initialiser with one that has no values, and with its values where they are known."""
     data = b"" if found is None else found.raw_data
     if found is not None:
@@ -190,7 +191,7 @@ def _normalisation(model: Any, channels: int) -> tuple[tuple[float, ...], tuple[
     return (mean, std) if are_numbers and len(mean) == len(std) == channels else ((), ())
 
 
-def run_onnx(content: bytes, images: npt.NDArray[Any], *, batch: int = 256) -> FloatArray:
+def run_onnx(content: bytes, images: Array, *, batch: int = 256) -> npt.NDArray[np.float32]:
     """Return the logits [N, classes] of images [N, C, H, W] by onnxruntime, on one CPU thread.
 
     Raises:
@@ -210,7 +211,7 @@ def run_onnx(content: bytes, images: npt.NDArray[Any], *, batch: int = 256) -> F
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         logits = np.concatenate([session.run(None, {INPUT: images[start : start + batch]})[0] for start in starts])
     except Exception as error:  # onnxruntime has no base class of its own
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise DataError(f"`model.onnx` cannot be run ({_shown(reason)}): export the network again.") from error
     if logits.dtype != np.float32 or logits.ndim != 2 or len(logits) != len(images):
         raise DataError("`model.onnx` does not give logits [N, classes]: export the network again.")

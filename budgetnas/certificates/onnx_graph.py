@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
 from budgetnas import __version__
 from budgetnas.arch.layers import Act, Conv, GlobalPool, Layer, Linear, Norm, Residual
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.arrays import Array
 from budgetnas.exceptions import DataError
 
 OPSET, IR_VERSION = 18, 10
@@ -105,12 +105,12 @@ def layout(
     return model
 
 
-def stored(state: Mapping[str, Tensor]) -> dict[str, npt.NDArray[Any]]:
+def stored(state: Mapping[str, Tensor]) -> dict[str, Array]:
     """Return the tensors of a network as ONNX stores them: float32, little-endian."""
     return {name: np.ascontiguousarray(tensor.numpy(), dtype="<f4") for name, tensor in state.items() if tensor.dim()}
 
 
-def constants(mean: Sequence[float], std: Sequence[float]) -> dict[str, npt.NDArray[Any]]:
+def constants(mean: Sequence[float], std: Sequence[float]) -> dict[str, Array]:
     """Return what a model may hold beside the tensors of its network, as ONNX stores it."""
     pixels = {name: np.array(side, dtype="<f4").reshape(1, -1, 1, 1) for name, side in ((MEAN, mean), (STD, std))}
     return {AXES: np.array([2, 3], dtype="<i8"), **pixels}

@@ -32,6 +32,7 @@ from budgetnas.data.dataset import Dataset
 from budgetnas.exceptions import BudgetNASError, StorageError
 from budgetnas.models.weights import read_state
 from budgetnas.storage.files import parse_json
+from budgetnas.text import one_line
 
 TIE = 1e-3  # between the top two logits: another machine may round the other way
 CLOSE = 1e-4  # between ONNX and torch
@@ -106,11 +107,11 @@ def _checked(name: str, step: Callable[[], str | None]) -> Check:
     except NotCheckedError as reason:
         return Check(name=name, passed=None, told=f"not checked: {reason}")
     except BudgetNASError as error:
-        return Check(name=name, passed=False, told=" ".join(str(error).split()))
+        return Check(name=name, passed=False, told=one_line(error, most=None))
     except KeyError as error:
         return Check(name=name, passed=False, told=f"{error} is missing")
     except Exception as error:  # sealed content of any type can fail in any way
-        told = " ".join(str(error).split())[:200]
+        told = one_line(error)
         return Check(name=name, passed=False, told=f"is not of the form that it must have ({told})")
 
 

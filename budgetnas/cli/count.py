@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from budgetnas.arch.counter import LedgerRow, count, ledger
-from budgetnas.arch.layers import Conv
-from budgetnas.arch.resnet import lower
+from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.cli.options import (
     CAP_HELP,
@@ -23,7 +21,8 @@ from budgetnas.cli.options import (
 from budgetnas.config.known_networks import definition, difference
 from budgetnas.config.models import SHIPPED, NamedModel, load_models, paper_models, read_cap, shipped_models
 from budgetnas.config.toml import locate
-from budgetnas.text import write_macs
+from budgetnas.reports.breakdown import layers_of, layers_table
+from budgetnas.text import aligned, write_macs
 
 DESCRIPTION = "Count parameters and MACs exactly: of one network, or of all models that a study file declares."
 EXAMPLE = "budgetnas count --blocks 4,5,3,0 --widths 64,128,250 --max-params 5e6"
@@ -69,8 +68,9 @@ class _Counted:
         return f"{self.model.note} {difference(self.model.namesake, self.spec, self.shape)}".strip()
 
     @property
-    def rows(self) -> tuple[LedgerRow, ...]:
-        return ledger(lower(self.spec, self.shape), self.shape)
+    def table(self) -> str:
+        """The ledger in lines: a row a layer, their sum below."""
+        return "\n".join(aligned(layers_table(self.spec, self.shape)))
 
     @property
     def utilisation(self) -> str:
@@ -102,15 +102,15 @@ class _Counted:
             content["layers"] = [
                 {
                     "name": row.name,
-                    "layer": type(row.layer).__name__,
+                    "layer": row.kind,
                     "in_shape": row.in_shape,
                     "out_shape": row.out_shape,
-                    "kernel": row.layer.kernel if isinstance(row.layer, Conv) else None,
+                    "kernel": row.kernel,
                     "params": row.params,
                     "macs": row.macs,
                     "activations": row.activations,
                 }
-                for row in self.rows
+                for row in layers_of(spec, shape)
             ]
         return content
 
@@ -144,8 +144,7 @@ def _print_one(counted: _Counted, *, with_layers: bool) -> None:
     stages = ", ".join(f"{b} block{'s' * (b > 1)} of {w}" for b, w in zip(spec.blocks, spec.widths, strict=True))
     images = f"{shape.channels}x{shape.height}x{shape.width} images, {shape.classes} classes"
     if with_layers:
-        print(_table(counted))
-        print()
+        print(counted.table, end="\n\n")
     print(f"{spec.id}: {stages}; {images}")
     print(f"parameters   {cost.params:,}")
     print(f"MACs         {cost.macs:,} ({write_macs(cost.macs)})")
@@ -160,7 +159,7 @@ def _print_list(found: Sequence[_Counted], *, with_layers: bool) -> None:
     width = max(len(counted.model.name) for counted in found)
     for counted in found:
         if with_layers:
-            print(f"{counted.model.name}\n{_table(counted)}\n")
+            print(f"{counted.model.name}\n{counted.table}\n")
         line = f"{counted.model.name:{width}}  {counted.cost.params:>12,} parameters  "
         line += f"{write_macs(counted.cost.macs):>9} MACs"
         print(line if counted.cap is None else f"{line}  {counted.utilisation}")
@@ -170,34 +169,6 @@ def _print_list(found: Sequence[_Counted], *, with_layers: bool) -> None:
     for namesake in dict.fromkeys(counted.model.namesake for counted in found if counted.model.namesake):
         names = ", ".join(counted.model.name for counted in found if counted.model.namesake == namesake)
         print(f"note: {names}: {definition(namesake)}. `budgetnas count NAME` counts both.")
-
-
-def _table(counted: _Counted) -> str:
-    """Write the ledger: a row a layer, their sum below."""
-    head = ("name", "layer", "in", "out", "kernel", "params", "MACs", "activations")
-    body = [
-        (
-            row.name,
-            type(row.layer).__name__,
-            "x".join(map(str, row.in_shape)),
-            "x".join(map(str, row.out_shape)),
-            f"{row.layer.kernel}x{row.layer.kernel}/{row.layer.stride}" if isinstance(row.layer, Conv) else "",
-            f"{row.params:,}",
-            f"{row.macs:,}",
-            f"{row.activations:,}",
-        )
-        for row in counted.rows
-    ]
-    cost = counted.cost
-    foot = ("total", "", "", "", "", f"{cost.params:,}", f"{cost.macs:,}", f"{cost.activations:,}")
-    widths = [max(len(row[i]) for row in (head, *body, foot)) for i in range(len(head))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if i < 2 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in (head, *body, foot)
-    )
 
 
 def _trailing_zeros(blocks: tuple[int, ...]) -> int:

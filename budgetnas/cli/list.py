@@ -142,8 +142,6 @@ def _trainings_notes(one: Network) -> list[str]:
 
 
 def _percent(share: float | None, interval: tuple[float, float] | None) -> str:
-    from budgetnas.text import write_interval, write_percent
+    from budgetnas.text import write_percent
 
-    if share is None:
-        return ""
-    return write_percent(share) if interval is None else f"{write_percent(share)} {write_interval(*interval)}"
+    return "" if share is None else write_percent(share, interval=interval)

@@ -13,7 +13,7 @@ from budgetnas import __version__
 from budgetnas.cli.options import as_typed
 from budgetnas.cli.signals import status_of
 from budgetnas.exceptions import BudgetNASError
-from budgetnas.text import is_text, printable
+from budgetnas.text import is_text, one_line, printable
 
 # Name and summary of each command; its module is loaded when it is the one that was asked for.
 COMMANDS = {
@@ -43,7 +43,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with 2."""
-        self.exit(2, f"{self.prog}: {printable(' '.join(message.split()))}; see `{self.prog} --help`\n")
+        self.exit(2, f"{self.prog}: {printable(one_line(message, most=None))}; see `{self.prog} --help`\n")
 
 
 def make_parser(command: str | None = None) -> argparse.ArgumentParser:
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.execute(arguments) or 0)
     except BudgetNASError as error:
-        print(f"budgetnas: {printable(' '.join(as_typed(str(error), arguments).split()))}", file=sys.stderr)
+        print(f"budgetnas: {printable(one_line(as_typed(str(error), arguments), most=None))}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt as interrupt:
         print("budgetnas: stopped", file=sys.stderr)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table as RichTable
+from collections.abc import Sequence
 
-from budgetnas.text import Table, trimmed
+from rich.console import Console
+
+from budgetnas.text import Table, aligned, terminal_width, trimmed
 
 PLAIN_WIDTH = 160
 
@@ -27,15 +27,14 @@ def show_table(console: Console, table: Table) -> None:
     table = trimmed(table)
     if not table.rows and not table.notes:
         return
-    if not table.rows or (console.is_terminal and _width(table) > console.width):
-        console.print(table.title, style="bold", markup=False)
-        for row in table.rows:
-            pairs = zip(table.columns[1:], row[1:], strict=True)
-            console.print(f"{row[0]}: {', '.join(f'{name} {cell}' for name, cell in pairs if cell)}", markup=False)
-    else:
-        console.print(rich_table(table))
-    for note in table.notes:
-        console.print(note, markup=False)
+    console.print(table.title, style="bold", markup=False)
+    head, *lines = aligned(table)
+    if console.is_terminal and max(map(terminal_width, (head, *lines))) > console.width:
+        lines = [_in_words(table.columns, row) for row in table.rows]
+    elif lines:
+        console.print(head, style="bold", markup=False)
+    for line in (*lines, *table.notes):
+        console.print(line, markup=False)
 
 
 def show_notice(console: Console, notice: str, *, word: str = "NOTE") -> None:
@@ -43,17 +42,6 @@ def show_notice(console: Console, notice: str, *, word: str = "NOTE") -> None:
     console.print(f"{word}: {notice}", style="bold black on yellow", markup=False)
 
 
-def rich_table(table: Table) -> RichTable:
-    """Return a table of words for a terminal: names to the left, numbers to the right."""
-    found = RichTable(box=None, pad_edge=False, title=table.title, title_justify="left", title_style="bold")
-    for i, column in enumerate(table.columns):
-        found.add_column(column, justify="right" if i else "left", no_wrap=i < 2)
-    for row in table.rows:
-        found.add_row(*map(escape, row))
-    return found
-
-
-def _width(table: Table) -> int:
-    """Return how many letters the rows of a table take, with two spaces between columns."""
-    columns = zip(table.columns, *table.rows, strict=True)
-    return sum(max(map(len, cells)) + 2 for cells in columns) - 2
+def _in_words(columns: Sequence[str], row: Sequence[str]) -> str:
+    pairs = zip(columns[1:], row[1:], strict=True)
+    return f"{row[0]}: {', '.join(f'{name} {cell}' for name, cell in pairs if cell)}"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import json
 import sys
 from collections import Counter
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from budgetnas.arch.spec import DataShape
 from budgetnas.cli.options import whole_number
 from budgetnas.exceptions import StorageError, UsageError
-from budgetnas.text import plural, printable
+from budgetnas.text import one_line, plural, printable, write_csv
 
 if TYPE_CHECKING:
     from budgetnas.certificates.predict import Prediction
@@ -74,14 +72,12 @@ def read_columns(text: str | None, *, top: int) -> list[Column]:
 
 def to_csv(predictions: Iterable[Prediction], columns: Sequence[Column]) -> str:
     """Return predictions as CSV: a head, then a row an image, or one each of its most likely classes, best first."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([column.name for column in columns])
-    for one in predictions:
-        for rank, (label, name, share) in enumerate(one.classes, 1):
-            row = {"id": one.image.id, RANK: rank, "label": label, "class": name, "share": f"{share:.6f}"}
-            writer.writerow([row[column.field] for column in columns])
-    return text.getvalue()
+    rows = (
+        {"id": one.image.id, RANK: rank, "label": label, "class": name, "share": f"{share:.6f}"}
+        for one in predictions
+        for rank, (label, name, share) in enumerate(one.classes, 1)
+    )
+    return write_csv([column.name for column in columns], ([row[column.field] for column in columns] for row in rows))
 
 
 DESCRIPTION = (
@@ -129,7 +125,7 @@ def run(arguments: argparse.Namespace) -> int:
     for note in (*notes, *(f"NOTE: {note}" for note in (*inputs.notes, arch["notice"]) if note)):
         print(printable(note), file=out)
     for fault in faults:
-        print(f"budgetnas: {printable(' '.join(fault.split()))}", file=sys.stderr)
+        print(f"budgetnas: {printable(one_line(fault, most=None))}", file=sys.stderr)
     return 1 if faults else 0
 
 

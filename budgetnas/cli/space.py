@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from budgetnas.cli.options import CAP_HELP, add_shape_arguments, read_shape
-from budgetnas.text import write_macs
+from budgetnas.text import Table, aligned, plural, write_macs
 
 if TYPE_CHECKING:
     from budgetnas.space.atlas import Atlas
@@ -60,16 +60,14 @@ def _print(space: ResNetSpace, atlas: Atlas) -> None:
     print(f"cap        {atlas.cap:,} parameters{macs}")
     print(f"numbers    {atlas.method}")
     print()
-    rows = [("networks", *(f"{s} stage{'s' * (s > 1)}" for s in stages), "all")]
+    rows = []
     for share, counts in ((0.0, atlas.fitting), *atlas.near.items()):
         name = f"{share:.0%}-100% of the cap" if share else "that fit"
         cells = [(counts[s], atlas.margins[share][s]) for s in stages]
         cells.append((sum(counts.values()), round(sum(margin**2 for _, margin in cells) ** 0.5)))
         rows.append((name, *(f"{count:,}" if atlas.is_exact else f"{count:.3g} +- {m:.1g}" for count, m in cells)))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(f"{cell:{'<' if i == 0 else '>'}{widths[i]}}" for i, cell in enumerate(row)))
-    print()
+    columns = ("networks", *(plural(number, "stage") for number in stages), "all")
+    print("\n".join(aligned(Table(title="", columns=columns, rows=rows))), end="\n\n")
     for name, member in (
         ("smallest", atlas.smallest),
         ("largest", atlas.largest),

@@ -140,7 +140,7 @@ def carry_out(
     if arguments.dry_run:
         planned = plan(asked.config, console)
         if arguments.json:
-            from budgetnas.pipeline.plan_lines import as_json as plan_as_json
+            from budgetnas.pipeline.plan_json import as_json as plan_as_json
 
             print(json.dumps(plan_as_json(planned), indent=2))
         return 0

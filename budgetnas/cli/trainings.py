@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from budgetnas.cli.options import add_data_arguments, number, read_data, whole_number
 from budgetnas.cli.signals import Interruptions, status_of
 from budgetnas.exceptions import UsageError
-from budgetnas.text import Table, plural, trimmed
+from budgetnas.text import Table, aligned, plural
 
 if TYPE_CHECKING:
     from budgetnas.data.dataset import Dataset
@@ -161,13 +161,8 @@ def data_lines(data: Dataset) -> list[str]:
 
 
 def print_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> None:
-    """Print what rows say under a head, the first column to the left, the others to the right."""
-    table = trimmed(Table(title="", columns=head, rows=body))
-    lines = [table.columns, *table.rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for row in lines:
-        cells = (f"{cell:{'<' if i == 0 else '>'}{widths[i]}}" for i, cell in enumerate(row))
-        print("  ".join(cells).rstrip())
+    """Print rows under a head."""
+    print("\n".join(aligned(Table(title="", columns=head, rows=body))))
 
 
 def _notices(found: Sequence[Measured]) -> list[str]:

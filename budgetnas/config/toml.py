@@ -12,6 +12,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from budgetnas.exceptions import UsageError
+from budgetnas.text import one_line
 
 Scalar = str | int | float | bool
 
@@ -96,7 +97,7 @@ def read_toml(path: Path) -> Table:
     except OSError as error:
         raise UsageError(f"`{path}` cannot be read ({error.strerror}): give a readable TOML file.") from error
     except (ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise UsageError(f"`{path}` is no valid TOML ({reason}): correct it there.") from error
 
 

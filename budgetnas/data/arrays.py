@@ -6,11 +6,10 @@ import os
 from collections import Counter
 from math import isqrt
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from budgetnas.arrays import Array
 from budgetnas.data.dataset import Images, Labels
 from budgetnas.exceptions import DataError
 from budgetnas.system import memory
@@ -41,7 +40,6 @@ def check_fits(size: int, source: str) -> None:
         )
 
 
-Array = npt.NDArray[Any]
 MOST_CHANNELS = 16
 _FEW_CHANNELS = 4  # of most images: a second axis as short as this, before longer ones, is one of channels
 

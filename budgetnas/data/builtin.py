@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from budgetnas.arrays import Array
 from budgetnas.data.dataset import RawData, Split, Traits, choose, hold_out
 
 DIGITS_NOTICE = "digits shows the flow: 1,797 images of 8x8 pixels. Its ranking says nothing about CIFAR-10."
@@ -61,5 +60,5 @@ def _all_digits() -> Split:
     return _as_split(bunch.images, bunch.target)
 
 
-def _as_split(images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Split:
+def _as_split(images: Array, labels: Array) -> Split:
     return Split(images=(images * 15).astype(np.uint8)[..., None], labels=labels.astype(np.int64))

@@ -17,7 +17,7 @@ import numpy as np
 from budgetnas.data.dataset import RawData, Split, Traits
 from budgetnas.exceptions import DataError, MissingDataError
 from budgetnas.system import DataSet
-from budgetnas.text import listed
+from budgetnas.text import listed, one_line
 
 CIFAR_TRAITS = Traits(shift=4, flip=True)
 SHAPES_NOTICE = "is not here and cannot be downloaded: this plan is for images of its shape."
@@ -144,7 +144,7 @@ def _torchvision_split(kind: Any, name: str, folder: Path, *, train: bool) -> An
             _find_host(str(urlsplit(kind.url).hostname))
         return kind(folder, train=train, download=True)
     except (OSError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error, most=None)
         source = f"{kind.filename} from {kind.url.rsplit('/', 1)[0]}/"
         if damaged := damage(kind, folder):
             raise DataError(
@@ -173,7 +173,7 @@ def _cifar(name: str, folder: Path) -> DataSet:
     try:
         kind = cifar_kind(name)
     except Exception as error:  # torchvision and torch of different versions fail in many ways
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         return DataSet(name=name, is_here=None, told=f"torchvision cannot be imported ({reason})")
     if is_unpacked(kind, folder):
         return DataSet(name=name, is_here=True, told=f"in {folder / kind.base_folder}")

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from budgetnas.arrays import Array
 from budgetnas.data.arrays import check_fits, check_range, read_classes, read_images, read_labels
 from budgetnas.data.dataset import VALIDATION, RawData, Split, Traits
 from budgetnas.data.likely import SHARE, file_step, keys_step
 from budgetnas.exceptions import DataError
-from budgetnas.text import listed
+from budgetnas.text import listed, one_line
 
 CLASSES = "classes"
 FORM = "it must hold x_train, y_train, x_test, y_test; uint8 images NHWC or NHW, integer labels 0..C-1"
@@ -50,7 +50,7 @@ def load_npz(path: Path, *, has_test_share: bool = False) -> RawData:
     except DataError:
         raise
     except Exception as error:  # a foreign file can make zipfile, numpy and the decompressors raise anything
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = one_line(error)
         step = "save images of one size, labels and names as plain arrays" if "Object arrays" in reason else FORM
         raise DataError(f"`{path}` cannot be read as .npz ({reason}): {file_step(path) or step}.") from error
     images = {x: read_images(path, x, arrays[x], arrays[y]) for x, y in members.splits.values()}
@@ -88,7 +88,7 @@ def own_traits(height: int, width: int, channels: int) -> Traits:
     return Traits(shift=min(height, width) // 8, flip=channels == 3)
 
 
-def _read(path: Path, *, has_test_share: bool) -> tuple[_Members, dict[str, npt.NDArray[Any]]]:
+def _read(path: Path, *, has_test_share: bool) -> tuple[_Members, dict[str, Array]]:
     with zipfile.ZipFile(path) as pack:
         members = _members(path, pack.namelist(), has_test_share=has_test_share)
         check_fits(sum(read_array_header(pack, name)[1] for name in members.names), str(path))

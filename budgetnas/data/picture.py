@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
 
+from budgetnas.data.dataset import Images
 from budgetnas.exceptions import DataError
+from budgetnas.text import one_line
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")  # as torchvision's
 MOST_PIXELS = 178_956_970  # of a file, as PIL has it: more is an attack or a mistake
@@ -81,7 +82,7 @@ class Picture:
             "converted from mode CMYK to colour".
     """
 
-    pixels: npt.NDArray[np.uint8]
+    pixels: Images
     resized: bool
     done: tuple[str, ...]
 
@@ -169,7 +170,7 @@ def _reason(path: Path, error: Exception) -> str:
             if not path.stat().st_size:
                 return "it is empty"
         return "it holds no PNG, JPEG, BMP, WebP, TIFF or PPM"
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return one_line(error)
 
 
 def _is_grey(image: Image.Image) -> bool:
@@ -222,5 +223,5 @@ def _over_white(path: Path, image: Image.Image) -> Image.Image:
     return laid
 
 
-def _alpha(image: Image.Image) -> npt.NDArray[np.uint8]:
+def _alpha(image: Image.Image) -> Images:
     return np.asarray(image.getchannel("A"))

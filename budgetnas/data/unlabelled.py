@@ -6,16 +6,15 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from budgetnas.arrays import Array
 from budgetnas.data.arrays import check_fits, read_images
 from budgetnas.data.dataset import Images
 from budgetnas.data.npz import END, read_array_header
 from budgetnas.exceptions import DataError
-from budgetnas.text import listed
+from budgetnas.text import listed, one_line
 
 KEYS, IDS = ("x_test", "x"), "ids"
 FORM = "it must hold uint8 images, NHWC or NHW, as x_test, as x, or as its only uint8 array; ids, if any, as ids"
@@ -53,7 +52,7 @@ def read_unlabelled(path: Path) -> Unlabelled:
     except DataError:
         raise
     except Exception as error:  # a foreign file can make zipfile, numpy and the decompressors raise anything
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = one_line(error)
         raise DataError(f"`{path}` cannot be read as .npz ({reason}): {FORM}.") from error
     array = arrays[key]
     images = read_images(path, key, array, np.empty(array.shape[:1]))
@@ -69,7 +68,7 @@ def _only_uint8(path: Path, pack: zipfile.ZipFile, names: Sequence[str]) -> str:
     return found[0]
 
 
-def _ids(path: Path, key: str, images: int, ids: npt.NDArray[Any] | None) -> tuple[str, ...]:
+def _ids(path: Path, key: str, images: int, ids: Array | None) -> tuple[str, ...]:
     if ids is None:
         return tuple(map(str, range(images)))
     if ids.shape != (images,) or ids.dtype.kind not in "iuU":

@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from budgetnas.text import one_line
+
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
 os.environ.setdefault("RAY_task_oom_retries", "2")  # it would try for ever what does not fit a node's memory
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # its coming default, of which it would warn
@@ -67,7 +69,7 @@ def _reach(address: str | None) -> None:
 
 
 def _silent(address: str | None, error: Exception) -> EngineError:
-    told = " ".join(str(error).split())[:200]
+    told = one_line(error)
     return EngineError(
         f"`ray.address` is {address or 'this machine'!r}, but no Ray answers there ({told}): start one with "
         "`ray start --head`, or leave the address out."
@@ -243,6 +245,6 @@ def _outcome(reference: Any, key: str) -> Event | Broken:
     try:
         event: Event | Broken = ray.get(reference)
     except ray.exceptions.RayError as error:
-        first = " ".join(str(error).split())[:200]
+        first = one_line(error)
         return Failed(key=key, reason=f"Ray gave it up after {RETRIES} retries ({type(error).__name__}: {first})")
     return event

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from budgetnas.exceptions import BrokenDeviceError, BudgetNASError, DivergenceError, TrainingError
+from budgetnas.text import one_line
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,7 +114,7 @@ def attempt(
     except MemoryError as error:
         return Failed(key=key, reason=f"out of memory: {error}"), False
     except Exception as error:  # a trial's failure, whatever it is, must reach the study with its reason
-        return Failed(key=key, reason=f"{type(error).__name__}: {' '.join(str(error).split())}"), False
+        return Failed(key=key, reason=one_line(f"{type(error).__name__}: {error}", most=None)), False
 
 
 class Watch:

@@ -11,7 +11,7 @@ from scipy.stats import binom
 
 from budgetnas.evidence.estimate import LEVEL
 from budgetnas.exceptions import BudgetNASError
-from budgetnas.text import write_interval, write_percent
+from budgetnas.text import write_percent
 
 BRACKETS = "In brackets: 95 % interval over the images (Wilson), of the mean where there are several seeds."
 Interval = tuple[float, float]
@@ -77,7 +77,7 @@ class Accuracy:
         Args:
             unit: what stands between the number and its interval.
         """
-        return f"{write_percent(self.mean, self.spread)}{unit} {write_interval(*self.interval)}"
+        return write_percent(self.mean, self.spread, self.interval, unit=unit)
 
     def __str__(self) -> str:
         return self.write()

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
 Interval = tuple[float, float] | tuple[None, None]
 
 LEVEL = 0.95

@@ -20,11 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import kendalltau
 
+from budgetnas.arrays import BoolArray, FloatArray, IntArray
 from budgetnas.evidence.estimate import Estimate, bootstrap
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 FEWEST_PAIRS = 10
 

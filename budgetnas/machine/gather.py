@@ -24,6 +24,7 @@ from budgetnas.system import (
     memory,
     processor,
 )
+from budgetnas.text import one_line
 
 OPTIONAL = {
     "onnx": "model.onnx in a certificate",
@@ -71,7 +72,7 @@ def _torch() -> tuple[Torch | None, str | None]:
 
         return survey(), None
     except Exception as error:  # a torch that is cut off, or built for another machine, fails in many ways
-        return None, " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        return None, one_line(f"{type(error).__name__}: {error}", most=300)
 
 
 def _versions() -> dict[str, str | None]:

@@ -7,6 +7,7 @@ from safetensors import torch as safetensors
 from torch import Tensor, nn
 
 from budgetnas.exceptions import DataError
+from budgetnas.text import one_line
 
 
 def pack(model: nn.Module) -> bytes:
@@ -24,7 +25,7 @@ def read_state(weights: bytes) -> dict[str, Tensor]:
     try:
         return dict(safetensors.load(weights))
     except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         told = f"the weights are no safetensors ({reason}): take the file that belongs to the network."
         raise DataError(told) from error
 
@@ -38,7 +39,7 @@ def unpack(model: nn.Module, weights: bytes) -> nn.Module:
     try:
         model.load_state_dict(read_state(weights))
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise DataError(
             f"the weights do not fit the architecture ({reason}): take the file that belongs to it."
         ) from error

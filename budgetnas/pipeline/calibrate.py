@@ -125,4 +125,6 @@ def _left(levels: Sequence[_Listed]) -> dict[str, int]:
 def _plan(prepared: Prepared, engine: Engine, nets: Sequence[Candidate], left: Mapping[str, int]) -> Plan:
     every = {**dict.fromkeys(map(rung_name, prepared.rungs), len(nets)), FULL: len(nets) * prepared.config.full.repeats}
     lines = calibration_lines(prepared, len(nets))
-    return make_plan(prepared, engine, left=left, kind=CALIBRATION, lines=lines, is_resumed=left != every)
+    return make_plan(
+        prepared, engine, left=left, kind=CALIBRATION, networks=len(nets), lines=lines, is_resumed=left != every
+    )

@@ -61,6 +61,7 @@ class Plan:
         large: pace of those of more MACs, which are promoted.
         costs: expected for what is left, a level each.
         kind: of the study, `SEARCH` or `CALIBRATION`.
+        networks: of a calibration, that were drawn.
         lines: what will be trained, in words, as (name, value).
         is_resumed: whether some of it was already done.
     """
@@ -70,6 +71,7 @@ class Plan:
     large: Pace
     costs: tuple[Cost, ...]
     kind: str = SEARCH
+    networks: int = 0
     lines: Sequence[tuple[str, str]] = ()
     is_resumed: bool = False
 
@@ -100,6 +102,12 @@ class Plan:
         """Expected in all."""
         return _END_SECONDS + sum(map(self.wall_seconds, self.costs))
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether `engine.max_hours` end before the plan does."""
+        hours = self.prepared.config.engine.max_hours
+        return hours is not None and 3600 * hours < self.seconds
+
     def seconds_after(self, level: str) -> float:
         """Return how long everything after a level will take."""
         names = [cost.level for cost in self.costs]
@@ -125,6 +133,7 @@ def make_plan(
     *,
     left: Mapping[str, int],
     kind: str = SEARCH,
+    networks: int = 0,
     lines: Sequence[tuple[str, str]] = (),
     is_resumed: bool = False,
 ) -> Plan:
@@ -139,6 +148,7 @@ def make_plan(
         engine: to time on.
         left: trainings that each level still asks for.
         kind: of the study.
+        networks: of a calibration, that were drawn.
         lines: what will be trained, in words, as (name, value).
         is_resumed: whether some were done before.
 
@@ -153,6 +163,7 @@ def make_plan(
         usual=usual,
         large=large,
         costs=expected_costs(prepared, left, usual=usual, large=large, kind=kind),
+        networks=networks,
         lines=lines,
         is_resumed=is_resumed,
     )

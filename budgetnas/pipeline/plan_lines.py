@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
 from budgetnas.config.known_networks import definition, is_mistakable
 from budgetnas.config.models import find_model
-from budgetnas.config.study import FOUND_CONTROLS, flatten
-from budgetnas.data.load import doubts
+from budgetnas.config.study import FOUND_CONTROLS
 from budgetnas.pipeline.controls import controls
-from budgetnas.pipeline.describe import public
 from budgetnas.pipeline.limits import calibration_limits, search_limits
 from budgetnas.pipeline.loop import end_of_level
 from budgetnas.pipeline.plan import Plan, expected_costs
@@ -36,7 +34,7 @@ _HOURS = 24
 
 
 def bought(plan: Plan) -> list[tuple[str, int, int]]:
-    """Return what `--max-hours` buys: each level in words, its trainings that will start, and all of them."""
+    """Return what `--max-hours` buys: each level, its trainings that will start, and all of them."""
     hours = plan.prepared.config.engine.max_hours
     assert hours is not None
     elapsed, found = 0.0, []
@@ -45,7 +43,7 @@ def bought(plan: Plan) -> list[tuple[str, int, int]]:
         each = plan.training_seconds(cost)
         started = min(cost.trainings, ceil((end - elapsed) / each) * plan.prepared.workers)
         elapsed += min(end - elapsed, each * ceil(started / plan.prepared.workers))
-        found.append((in_words(cost.level), started, cost.trainings))
+        found.append((cost.level, started, cost.trainings))
     return found
 
 
@@ -134,25 +132,15 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
 
 def too_long(plan: Plan) -> tuple[str, str] | None:
     """Return the options that bring a plan below two days, and how long it then takes; None for a shorter plan."""
-    if min(plan.seconds, 3600 * (plan.prepared.config.engine.max_hours or float("inf"))) <= LONGEST_SECONDS:
+    if not is_too_long(plan):
         return None
     options, seconds = shorter(plan)
     return options, write_time(seconds)
 
 
-def as_json(plan: Plan) -> dict[str, Any]:
-    """Return a plan for programs, the study with every default decided."""
-    return {
-        "run": f"{plan.prepared.config.output.dir}/{plan.prepared.name}",
-        "notice": plan.prepared.data.traits.notice or None,
-        "doubts": list(doubts(plan.prepared.data)),
-        "seconds": plan.seconds,
-        "images_per_second": 1 / plan.usual.step,
-        "costs": [asdict(cost) for cost in plan.costs],
-        "lines": dict(plan_lines(plan)),
-        "notes": plan.notes,
-        "study": flatten(public(plan.prepared.config)),
-    }
+def is_too_long(plan: Plan) -> bool:
+    """Tell whether a plan takes more than two days."""
+    return min(plan.seconds, 3600 * (plan.prepared.config.engine.max_hours or float("inf"))) > LONGEST_SECONDS
 
 
 def search_lines(prepared: Prepared) -> tuple[tuple[str, str], ...]:
@@ -165,7 +153,7 @@ def search_lines(prepared: Prepared) -> tuple[tuple[str, str], ...]:
         ("trials", f"{config.search.trials} {_rungs(prepared)}, {config.search.sampler}"),
         ("promotion", _promotion(prepared)),
         *([("controls", _controls(prepared))] if config.evidence.controls else []),
-        *search_limits(prepared),
+        *((limit.name, limit.text) for limit in search_limits(prepared)),
         *([("note", note)] if (note := _mistakable(prepared)) else []),
     )
 
@@ -179,7 +167,7 @@ def calibration_lines(prepared: Prepared, networks: int) -> tuple[tuple[str, str
         ("networks", f"{networks} at random from the band"),
         ("short", f"each from the start for {lengths}{_on_fewer_images(prepared)}, recipe {config.proxy.recipe}"),
         ("full", f"each for {full}, recipe {config.full.recipe}"),
-        *calibration_limits(prepared, networks),
+        *((limit.name, limit.text) for limit in calibration_limits(prepared, networks)),
     )
 
 
@@ -207,8 +195,8 @@ def _mistakable(prepared: Prepared) -> str:
 def _time(plan: Plan) -> str:
     told = f"about {write_time(plan.seconds)} for {'what is left' if plan.is_resumed else 'all of it'}"
     hours = plan.prepared.config.engine.max_hours
-    if hours is not None and 3600 * hours < plan.seconds:
-        parts = [f"{started:,} of {number:,} {level}" for level, started, number in bought(plan) if number]
+    if plan.is_cut_off:
+        parts = [f"{started:,} of {number:,} {in_words(level)}" for level, started, number in bought(plan) if number]
         return f"{told}; --max-hours {hours:g} buys about {', '.join(parts)}"
     if plan.seconds > LONG_SECONDS:
         told += f"; shorter with a smaller {_SHORTER[plan.kind]}, --full-epochs or --subset, cut off by --max-hours"

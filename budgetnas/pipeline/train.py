@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
@@ -26,6 +25,7 @@ from budgetnas.runs.settings import TRAININGS, TrainingsSetup
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.files import digest, inside, own, write_bytes, write_text
 from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.text import write_csv
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.perform import perform
 from budgetnas.training.tasks import STATE_SECONDS, Phase, Trained, TrainTask
@@ -39,11 +39,7 @@ COLUMNS = tuple(field.name for field in fields(EpochReport))
 
 def write_curve(path: Path, reports: Iterable[EpochReport]) -> None:
     """Write the reports of one training."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(astuple(report) for report in reports)
-    write_text(path, text.getvalue())
+    write_text(path, write_csv(COLUMNS, map(astuple, reports)))
 
 
 def read_curve(path: Path) -> list[EpochReport]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
 from budgetnas.data.dataset import largest_share
 from budgetnas.evidence.accuracy import Accuracy, Interval
@@ -15,6 +14,7 @@ from budgetnas.pipeline.declare import Job
 from budgetnas.pipeline.train import COLUMNS, Measured
 from budgetnas.runs.headline import chance_warning
 from budgetnas.storage.files import write_text
+from budgetnas.text import write_csv, write_percent
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,8 +32,7 @@ class Spread:
     interval: Interval | None = None
 
     def __str__(self) -> str:
-        interval = "" if self.interval is None else f" [{self.interval[0]:.1f}, {self.interval[1]:.1f}]"
-        return f"{self.mean:.2f}" + ("" if self.sd is None else f" +- {self.sd:.2f}") + interval
+        return write_percent(self.mean, self.sd, self.interval, scale=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,11 +125,14 @@ def warnings(job: Job, found: Sequence[Measured]) -> list[str]:
 
 def write_tables(job: Job, found: Sequence[Measured]) -> Path:
     """Write `epochs.csv`, a row an epoch of every training; return its path."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     before = ("network", "params", "repeat", "seed", "declared_epochs")
     after = ("watched", "learnt_from", "data", "images_per_epoch", "precision", "device")
-    writer.writerow((*before, *COLUMNS, *after))
+    path = job.folder / "epochs.csv"
+    write_text(path, write_csv((*before, *COLUMNS, *after), _epochs(job, found)))
+    return path
+
+
+def _epochs(job: Job, found: Sequence[Measured]) -> Iterator[tuple[Any, ...]]:
     for one in found:
         attrs = one.trial.attrs
         start = one.name, one.trial.candidate.params, attrs["repeat"], attrs["seed"], attrs["declared_epochs"]
@@ -138,7 +140,4 @@ def write_tables(job: Job, found: Sequence[Measured]) -> Path:
         end = job.watches, job.learns_from, job.data.name, images, attrs["precision"], attrs["device"]
         for epoch in one.curve:
             numbers = (f"{value:.6g}" if isinstance(value, float) else value for value in astuple(epoch))
-            writer.writerow((*start, *numbers, *end))
-    path = job.folder / "epochs.csv"
-    write_text(path, text.getvalue())
-    return path
+            yield (*start, *numbers, *end)

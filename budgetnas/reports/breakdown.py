@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from budgetnas.arch.counter import LedgerRow, ledger
-from budgetnas.arch.layers import Conv
+from budgetnas.arch.counter import Complexity, LedgerRow, ledger, total_of
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.text import Table, write_percent
+from budgetnas.text import Table, write_percent, write_shape
 
 _STEM = 3  # layers of the chain before the first block: convolution, norm, rectifier
 _BLOCK = 2  # layers of the chain per block: the residual sum, rectifier
@@ -59,11 +57,11 @@ def parts(spec: ResNetSpec, shape: DataShape) -> tuple[Part, ...]:
             blocks=blocks[i],
             width=widths[i],
             out_shape=rows[-1].out_shape,
-            params=sum(row.params for row in rows),
-            macs=sum(row.macs for row in rows),
-            activations=sum(row.activations for row in rows),
+            params=total.params,
+            macs=total.macs,
+            activations=total.activations,
         )
-        for i, rows in enumerate(groups)
+        for i, (rows, total) in enumerate(zip(groups, map(total_of, groups), strict=True))
     )
 
 
@@ -79,7 +77,7 @@ def parts_table(spec: ResNetSpec, shape: DataShape) -> Table:
                 (
                     part.name,
                     f"{part.blocks} x {part.width}" if part.blocks else "",
-                    size(part.out_shape),
+                    write_shape(part.out_shape),
                     f"{part.params:,}",
                     f"{write_percent(part.params / params)} %",
                     f"{part.macs:,}",
@@ -94,36 +92,27 @@ def parts_table(spec: ResNetSpec, shape: DataShape) -> Table:
 
 
 def layers_table(spec: ResNetSpec, shape: DataShape) -> Table:
-    """Return the full ledger as a table, a row a layer."""
+    """Return the full ledger as a table: a row a layer, and their sum as the last row."""
     rows = layers_of(spec, shape)
     return Table(
         title="Every layer",
         columns=("layer", "kind", "in", "out", "kernel / stride", "params", "MACs", "activations"),
-        rows=[*(_layer_row(row) for row in rows), ("total", "", "", "", "", *_totals(rows))],
+        rows=[
+            *(
+                (
+                    row.name,
+                    row.kind,
+                    write_shape(row.in_shape),
+                    write_shape(row.out_shape),
+                    f"{row.kernel}x{row.kernel} / {row.stride}" if row.kernel else "",
+                    *_costs(row),
+                )
+                for row in rows
+            ),
+            ("total", "", "", "", "", *_costs(total_of(rows))),
+        ],
     )
 
 
-def _layer_row(row: LedgerRow) -> tuple[str, ...]:
-    return (
-        row.name,
-        type(row.layer).__name__,
-        size(row.in_shape),
-        size(row.out_shape),
-        f"{row.layer.kernel}x{row.layer.kernel} / {row.layer.stride}" if isinstance(row.layer, Conv) else "",
-        f"{row.params:,}",
-        f"{row.macs:,}",
-        f"{row.activations:,}",
-    )
-
-
-def _totals(rows: Sequence[LedgerRow]) -> tuple[str, str, str]:
-    return (
-        f"{sum(row.params for row in rows):,}",
-        f"{sum(row.macs for row in rows):,}",
-        f"{sum(row.activations for row in rows):,}",
-    )
-
-
-def size(shape: tuple[int, ...]) -> str:
-    """Write a shape: `64x32x32`."""
-    return "x".join(map(str, shape))
+def _costs(found: LedgerRow | Complexity) -> tuple[str, str, str]:
+    return f"{found.params:,}", f"{found.macs:,}", f"{found.activations:,}"

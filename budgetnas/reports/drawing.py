@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from html import escape
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.reports.breakdown import Part, parts, size
-from budgetnas.text import plural, write_macs, write_percent
+from budgetnas.reports.breakdown import Part, parts
+from budgetnas.text import plural, write_macs, write_percent, write_shape
 
 _MOST_SLABS = 12  # of a longer stage the first ones are drawn, and dots
 _TALLEST, _LOWEST = 120.0, 14.0
@@ -113,7 +113,7 @@ def _slabs(column: _Column, *, projects: bool | None) -> str:
 def _numbers(column: _Column, *, params: int, macs: int) -> str:
     part = column.part
     shape = f"{part.blocks} x {part.width}" if part.blocks else f"{part.width}"
-    what = size(part.out_shape[1:]) if len(part.out_shape) > 1 else "classes"
+    what = write_shape(part.out_shape[1:]) if len(part.out_shape) > 1 else "classes"
     lines = (
         ("big", shape, 0.0),
         ("dim", what, 1.0),

@@ -8,7 +8,7 @@ from html import escape
 import plotly.graph_objects as go
 from plotly import io
 
-from budgetnas.text import Table, trimmed
+from budgetnas.text import Table, are_words, trimmed
 
 
 def paragraph(text: str, kind: str = "") -> str:
@@ -31,7 +31,7 @@ def words_table(table: Table, *, heading: str = "h3", prose: Iterable[str] = (),
     """Return what a table of words says under its title, its notes below.
 
     Args:
-        table: its first column holds names, the others numbers; those that do not are set as words, too.
+        table: what it says; words are set to the left, numbers to the right.
         heading: the element of its title; "" for none.
         prose: columns of long words, which are broken into lines.
         has_total: whether the last row sums the others.
@@ -42,20 +42,14 @@ def words_table(table: Table, *, heading: str = "h3", prose: Iterable[str] = (),
     if not table.rows:
         return title + notes if notes else ""
     kinds = [
-        "prose" if name in prose else "name" if i == 0 or _are_words(row[i] for row in table.rows) else ""
-        for i, name in enumerate(table.columns)
+        "prose" if name in prose else "name" if is_words else ""
+        for name, is_words in zip(table.columns, are_words(table), strict=True)
     ]
     head = _row("th", table.columns, kinds)
     rows = [_row("td", row, kinds) for row in table.rows]
     foot = f"<tfoot>{rows.pop()}</tfoot>" if has_total else ""
     body = f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody>{foot}</table>"
     return f'{title}<div class="scroll" tabindex="0">{body}</div>{notes}'
-
-
-def _are_words(cells: Iterable[str]) -> bool:
-    """Tell whether most cells begin like a word."""
-    begins = [cell[:1].isalpha() for cell in cells if cell]
-    return 2 * sum(begins) > len(begins)
 
 
 def _row(cell: str, words: Iterable[str], kinds: Iterable[str]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isnan
@@ -21,7 +19,7 @@ from budgetnas.runs.settings import CALIBRATION, Setup, read_setup
 from budgetnas.storage.database import Storage
 from budgetnas.storage.files import write_json, write_text
 from budgetnas.storage.study import read_study
-from budgetnas.text import Table, plural
+from budgetnas.text import Table, plural, write_csv
 from budgetnas.trials.levels import FULL, in_words, rung_name
 from budgetnas.trials.trial import Candidate
 
@@ -204,14 +202,14 @@ def write_calibration(result: Calibration) -> Path:
     """Write page, CSV and JSON of a calibration, each file whole or not at all; return the page's path."""
     setup, folder = result.setup, result.folder
     proxies, full = result.columns()
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    lengths = [plural(epochs, "epoch") for epochs in setup.rungs]
-    writer.writerow(("spec", "params", "macs", *(f"score_{rung_name(epochs)}" for epochs in setup.rungs), "score_full"))
-    for i, net in enumerate(result.nets):
-        scores = [proxies[length][i] for length in lengths]
-        writer.writerow((net.spec.id, net.params, net.macs, *(f"{score:.4f}" for score in (*scores, full[i]))))
-    write_text(folder / "calibration.csv", text.getvalue())
+    columns = ("spec", "params", "macs", *(f"score_{rung_name(epochs)}" for epochs in setup.rungs), "score_full")
+    lengths = {plural(epochs, "epoch"): epochs for epochs in setup.rungs}
+    scores = zip(*(proxies[length] for length in lengths), full, strict=True)
+    rows = (
+        (net.spec.id, net.params, net.macs, *(f"{score:.4f}" for score in found))
+        for net, found in zip(result.nets, scores, strict=True)
+    )
+    write_text(folder / "calibration.csv", write_csv(columns, rows))
     write_json(folder / CALIBRATED, as_json(result))
     facts = CalibrationFacts(
         title=setup.name,
@@ -219,7 +217,7 @@ def write_calibration(result: Calibration) -> Path:
         recommendation=result.recommendation().text,
         tables=tables(result),
         fidelities=result.fidelities(),
-        lengths=dict(zip(lengths, setup.rungs, strict=True)),
+        lengths=lengths,
         proxies=proxies,
         full=full,
         labels=[net.spec.id for net in result.nets],

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from budgetnas.storage.dashboard import publish_figures, publish_files, publish_
 from budgetnas.storage.database import Storage, open_run, study_names
 from budgetnas.storage.files import write_json, write_text
 from budgetnas.storage.study import read_study
+from budgetnas.text import write_csv
 from budgetnas.trials.levels import FULL, rung_name
 
 TRAININGS = (
@@ -32,8 +31,8 @@ def write_reports(result: SearchResult) -> Path:
     """Write every report of a run, each file whole or not at all; return the page's path."""
     folder, found = result.folder, report_facts(result)
     write_text(folder / "trials.csv", trials_csv(found))
-    write_text(folder / "trainings.csv", _csv(TRAININGS, _trainings(result)))
-    write_text(folder / "curves.csv", _csv(("level", "trial", "epoch", "accuracy"), _curves(result)))
+    write_text(folder / "trainings.csv", write_csv(TRAININGS, _trainings(result)))
+    write_text(folder / "curves.csv", write_csv(("level", "trial", "epoch", "accuracy"), _curves(result)))
     write_json(folder / "results.json", {**as_json(result), "run": result.setup.name})  # wherever its folder is
     write_json(folder / "manifest.json", manifest(result))
     write_text(folder / "report.html", report_page(found))
@@ -92,14 +91,6 @@ def _curves(result: SearchResult) -> Iterator[Sequence[Any]]:
         for trial in trials:
             for epoch, accuracy in sorted(trial.curve.items()):
                 yield level, trial.number, epoch, f"{accuracy:.6g}"
-
-
-def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 FILES = ("report.html", "results.json", "manifest.json", "trials.csv", "trainings.csv", "curves.csv", "best/arch.json")

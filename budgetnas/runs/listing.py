@@ -17,7 +17,7 @@ from budgetnas.runs.calibration_set import drawn
 from budgetnas.runs.settings import CALIBRATION, SEARCH, TrainingsSetup, is_finished, read_setup, read_trainings_setup
 from budgetnas.storage.files import holder, parse_json, read_file
 from budgetnas.storage.glance import Study, glance
-from budgetnas.text import plural
+from budgetnas.text import one_line, plural
 from budgetnas.trials.levels import CONTROLS, FULL, WINNER, complete, counted, rung_name, training_key
 from budgetnas.trials.looks import Looks
 from budgetnas.trials.selection import within
@@ -100,7 +100,7 @@ def read_run(folder: Path) -> Run:
     try:
         run = replace(_read(folder, name), changed=changed)
     except BudgetNASError as error:
-        run = Run(name=name, state="unreadable", why=" ".join(str(error).split()), changed=changed)
+        run = Run(name=name, state="unreadable", why=one_line(error, most=None), changed=changed)
     if process is not None:  # also while its study is being made
         run = replace(run, state="running", process=process)
     return run

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from math import exp
 
 import numpy as np
-import numpy.typing as npt
 from scipy.linalg import cho_factor, cho_solve
 from scipy.linalg.lapack import dpotrf
 from scipy.optimize import minimize
 
+from budgetnas.arrays import FloatArray, IntArray
 from budgetnas.samplers.surrogate import (
     FEWEST,
     JITTER,
@@ -23,9 +23,6 @@ from budgetnas.samplers.surrogate import (
     subset,
 )
 from budgetnas.space.protocol import Space
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 
 
 def recommend(space: Space, points: IntArray, scores: FloatArray, *above: FloatArray) -> FloatArray:

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from budgetnas.arrays import IntArray
 from budgetnas.budget.caps import Caps
 from budgetnas.exceptions import BudgetNASError, UsageError
 from budgetnas.samplers.belief import recommend
@@ -37,7 +37,6 @@ from budgetnas.space.protocol import Space, is_member, on_grid
 from budgetnas.text import plural
 from budgetnas.trials.streams import derived_seed
 
-IntArray = npt.NDArray[np.int64]
 _POINT = "budgetnas:point"
 _WANTED = 1_000
 

@@ -6,15 +6,14 @@ Real, Aggarwal, Huang and Le, "Regularized evolution for image classifier archit
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from budgetnas.arrays import IntArray
 from budgetnas.samplers.history import History
 from budgetnas.samplers.pool import Pool, first
 from budgetnas.space.members import Band
 from budgetnas.space.protocol import Space
 from budgetnas.trials.streams import Use
 
-IntArray = npt.NDArray[np.int64]
 POPULATION = 40
 TOURNAMENT = 10
 START = 10

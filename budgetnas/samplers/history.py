@@ -9,16 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from budgetnas.arch.spec import ResNetSpec
+from budgetnas.arrays import BoolArray, FloatArray, IntArray
 from budgetnas.trials.trial import Trial, TrialState
 
 LAG = 2
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,13 +8,11 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
+from budgetnas.arrays import IntArray
 from budgetnas.exceptions import UsageError
 from budgetnas.space.protocol import Dimension, Space
-
-IntArray = npt.NDArray[np.int64]
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from budgetnas.arrays import IntArray
 from budgetnas.samplers.history import History
 from budgetnas.space.members import Band, Members
 from budgetnas.space.protocol import Space, on_grid
 from budgetnas.space.repair import repair
 from budgetnas.trials.streams import Use, generator
 
-IntArray = npt.NDArray[np.int64]
 LISTABLE = 20_000
 QUARTILES = 4
 _TRIES = 100

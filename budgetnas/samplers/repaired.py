@@ -11,12 +11,12 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import optuna
 from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
+from budgetnas.arrays import IntArray
 from budgetnas.samplers.history import History
 from budgetnas.samplers.parameters import distributions, to_params, to_point
 from budgetnas.samplers.pool import Pool, first
@@ -24,7 +24,6 @@ from budgetnas.space.members import Band
 from budgetnas.space.protocol import Space, to_grid
 from budgetnas.trials.streams import Use, derived_seed
 
-IntArray = npt.NDArray[np.int64]
 MakeSampler = Callable[[int], BaseSampler]
 _NAME = "mirror"
 

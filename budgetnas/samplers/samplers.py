@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
+from budgetnas.arrays import IntArray
 from budgetnas.samplers.evolution import EvolutionSampler
 from budgetnas.samplers.history import History
 from budgetnas.samplers.pool import Pool, first
@@ -15,7 +13,6 @@ from budgetnas.samplers.thompson import ThompsonSampler
 from budgetnas.space.members import Band
 from budgetnas.space.protocol import Space
 
-IntArray = npt.NDArray[np.int64]
 SamplerName = Literal["thompson", "evolution", "random", "tpe"]
 OverBudget = Literal["exclude", "prune"]
 FREE: tuple[SamplerName, ...] = ("random", "tpe")

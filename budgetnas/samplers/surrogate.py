@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy.linalg  # noqa: F401  (its library must be loaded before it can be limited)
 from scipy.linalg import cho_solve, solve_triangular
 from scipy.linalg.lapack import dpotrf, dpotri
@@ -16,6 +15,8 @@ from scipy.optimize import minimize
 from scipy.special import ndtri
 from scipy.stats import rankdata
 from threadpoolctl import ThreadpoolController
+
+from budgetnas.arrays import FloatArray, IntArray
 
 
 def one_thread() -> AbstractContextManager[Any]:
@@ -29,9 +30,6 @@ def _controller() -> ThreadpoolController:
     """Look the libraries up once: that takes milliseconds."""
     return ThreadpoolController()
 
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 FEWEST = 6
 LARGEST = 400  # scores the process works on

@@ -8,8 +8,8 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
+from budgetnas.arrays import BoolArray, FloatArray, IntArray
 from budgetnas.samplers.history import History
 from budgetnas.samplers.pool import Pool
 from budgetnas.samplers.surrogate import FEWEST, Hyperparameters, Surrogate, fit_hyperparameters, one_thread
@@ -17,9 +17,6 @@ from budgetnas.space.members import Band, Members
 from budgetnas.space.protocol import Space, neighbours
 from budgetnas.trials.streams import Use
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 START = 10
 CAUTION = 0.5  # of the posterior's spread: a hundred trials are too few to make up for full curiosity
 FRESH = 1_000

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
-
+from budgetnas.arrays import IntArray
 from budgetnas.samplers.history import History
 from budgetnas.samplers.samplers import Sampler
 from budgetnas.trials.streams import Use, generator
-
-IntArray = npt.NDArray[np.int64]
 
 
 class TieredSampler:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
+from budgetnas.arrays import BoolArray, IntArray
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
+from budgetnas.arrays import IntArray
 from budgetnas.space.chain import Chain, Half
 from budgetnas.space.dominance import DominanceCounter
 from budgetnas.space.members import Law, Member, Members, choose_strata
 from budgetnas.space.protocol import Space
-
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)

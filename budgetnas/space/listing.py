@@ -8,10 +8,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from budgetnas.arrays import IntArray
 from budgetnas.space.members import Law, Member, Members, choose_strata
 from budgetnas.space.protocol import Space, grid_points, grid_size, is_member
 
-IntArray = npt.NDArray[np.int64]
 _CHUNK = 100_000
 
 

@@ -9,9 +9,9 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from budgetnas.arrays import BoolArray, IntArray
 from budgetnas.space.protocol import Space
 
-IntArray = npt.NDArray[np.int64]
 Law = Literal["uniform", "strata"]
 
 
@@ -51,7 +51,7 @@ class Members:
             macs=np.concatenate([part.macs for part in parts]),
         )
 
-    def take(self, rows: npt.NDArray[np.integer] | npt.NDArray[np.bool_]) -> Members:
+    def take(self, rows: npt.NDArray[np.integer] | BoolArray) -> Members:
         """Return those at `rows`, indices or a mask."""
         return Members(points=self.points[rows], params=self.params[rows], macs=self.macs[rows])
 

@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from budgetnas.arrays import BoolArray, FloatArray, IntArray
 from budgetnas.exceptions import UsageError
 from budgetnas.space.chain import Chain
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,16 +125,16 @@ def grid_points(space: Space, ranks: IntArray) -> IntArray:
     return points
 
 
-def is_member(space: Space, points: IntArray) -> npt.NDArray[np.bool_]:
+def is_member(space: Space, points: IntArray) -> BoolArray:
     """Tell which points of the grid stand for themselves: [N]."""
-    found: npt.NDArray[np.bool_] = (space.canonical(points) == points).all(axis=1)
+    found: BoolArray = (space.canonical(points) == points).all(axis=1)
     return found
 
 
-def on_grid(space: Space, points: IntArray) -> npt.NDArray[np.bool_]:
+def on_grid(space: Space, points: IntArray) -> BoolArray:
     """Tell which points lie on the grid: [N]. Networks that a person adds to a study need not."""
     columns = [np.isin(points[:, i], dimension.values) for i, dimension in enumerate(space.dimensions)]
-    found: npt.NDArray[np.bool_] = np.all(columns, axis=0)
+    found: BoolArray = np.all(columns, axis=0)
     return found
 
 

@@ -20,13 +20,11 @@ from itertools import combinations, product
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from budgetnas.arrays import BoolArray, FloatArray, IntArray
 from budgetnas.space.members import Member, Members
 from budgetnas.space.protocol import Dimension, Space, to_grid
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 _MOST_EXCHANGES = 200_000
 
 
@@ -73,7 +71,7 @@ class _Mender:
     def cost(self, points: IntArray) -> Members:
         return Members(points=points, params=self.space.params(points), macs=self.space.macs(points))
 
-    def fits(self, points: IntArray) -> npt.NDArray[np.bool_]:
+    def fits(self, points: IntArray) -> BoolArray:
         cost = self.cost(points)
         return (cost.params <= self.max_params) & (cost.macs <= self.max_macs)
 

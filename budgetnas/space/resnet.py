@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from budgetnas.arch import pools
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.arrays import BoolArray, FloatArray, IntArray
 from budgetnas.exceptions import UsageError
 from budgetnas.space.chain import Chain
 from budgetnas.space.protocol import Dimension, Space
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 SMALLEST_SIDE = 2
 LARGEST_TABLE = 4_000_000
 SLOTS = 4
@@ -179,6 +177,6 @@ class ResNetSpace(Space):
         return np.array([len(spec.blocks), *blocks, *spec.widths, *[self.widths[0]] * absent], dtype=np.int64)
 
 
-def _present(points: IntArray) -> npt.NDArray[np.bool_]:
+def _present(points: IntArray) -> BoolArray:
     """Tell which stages are there: [N, 4]."""
     return np.arange(SLOTS) < points[:, :1]

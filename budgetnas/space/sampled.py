@@ -12,15 +12,13 @@ import sys
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from budgetnas.arrays import FloatArray, IntArray
 from budgetnas.space.chain import Chain
 from budgetnas.space.listing import Listing
 from budgetnas.space.members import Law, Member, Members, choose_strata
 from budgetnas.space.protocol import Space, grid_size, is_member
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 SURVEY = 200_000
 BATCH = 50_000
 PATIENCE = 4

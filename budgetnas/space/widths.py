@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from budgetnas.arch import pools
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.arrays import IntArray
 from budgetnas.exceptions import InfeasibleBudgetError
 from budgetnas.space.protocol import Dimension, Space
 from budgetnas.space.repair import repair
 
-IntArray = npt.NDArray[np.int64]
 WIDEST = 8192
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import create_engine, event, exc, inspect
 from sqlalchemy.engine import URL, make_url
 
 from budgetnas.exceptions import StorageError
+from budgetnas.text import one_line
 from budgetnas.trials.levels import epochs_of
 
 optuna.logging.set_verbosity(logging.WARNING)
@@ -207,7 +208,7 @@ def translated(where: str) -> Iterator[None]:
         yield
     except _KNOWN as error:
         cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
-        reason = " ".join(str(cause).split())[:200]
+        reason = one_line(cause)
         if isinstance(cause, _PASSING):
             advice = "see that it is there, has room and answers, and run the same command again"
         elif isinstance(cause, ImportError):
@@ -244,7 +245,7 @@ class _Patience:
     def _tell(self, error: Exception) -> None:
         if time.monotonic() - self._told >= PATIENCE_SECONDS:
             self._told = time.monotonic()
-            reason = " ".join(str(error).split())[:200]
+            reason = one_line(error)
             _logger.warning("The database does not answer (%s): trying for %.0f s.", reason, PATIENCE_SECONDS)
 
 

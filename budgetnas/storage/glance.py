@@ -13,6 +13,7 @@ from typing import Any
 
 from budgetnas.exceptions import StorageError
 from budgetnas.storage.record import read_trial
+from budgetnas.text import one_line
 from budgetnas.trials.trial import Trial
 
 Study = tuple[Sequence[Trial], Mapping[str, Any]]
@@ -34,7 +35,7 @@ def glance(path: Path) -> dict[str, Study]:
                 raise
             return _read_copy(path)
     except (sqlite3.Error, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise StorageError(f"`{path.name}` cannot be read ({reason}): repair it, or restore a copy.") from error
 
 

@@ -10,6 +10,7 @@ import torch
 
 from budgetnas.exceptions import UsageError
 from budgetnas.system import Accelerator, Torch, cores
+from budgetnas.text import one_line
 
 Device = Literal["cpu", "cuda", "mps"]
 
@@ -100,7 +101,7 @@ def survey() -> Torch:
         gpus = [_gpu(number) for number in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
         if torch.backends.mps.is_available():
             gpus.append(Accelerator(kind="mps", name="Apple GPU", bf16=_has_bf16("mps")))
-    notices = dict.fromkeys(" ".join(str(warning.message).split())[:300] for warning in caught)
+    notices = dict.fromkeys(one_line(warning.message, most=300) for warning in caught)
     return Torch(cpu_bf16=_has_bf16("cpu"), gpus=tuple(gpus), cuda=torch.version.cuda, notices=tuple(notices))
 
 

@@ -9,7 +9,7 @@ from small_studies import pace, prepared
 
 from budgetnas.cli.main import main
 from budgetnas.pipeline.plan import Plan
-from budgetnas.pipeline.plan_lines import as_json
+from budgetnas.pipeline.plan_json import as_json
 
 
 def refuse(word: str) -> None:
@@ -51,6 +51,7 @@ def test_the_plan_of_a_search_holds_the_whole_study(tmp_path, monkeypatch, capsy
     plan = one_document(captured.out)
     assert plan["study"]["data.dataset"] == "digits"
     assert plan["study"]["budget.max_params"] == 20_000
+    assert (plan["data"]["train"], plan["data"]["classes"], plan["caps"][0]["max_params"]) == (1_151, 10, 20_000)
     assert plan["lines"]["run"] == plan["run"] == "runs/digits-20k-s0"
     assert [cost["level"] for cost in plan["costs"]] == ["r3", "full"]
     assert "run          runs/digits-20k-s0" in captured.err

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from small_studies import prepared
 
-from budgetnas.pipeline.limits import calibration_limits, search_limits
+from budgetnas.pipeline.limits import Limit, calibration_limits, search_limits
 from budgetnas.pipeline.plan_lines import calibration_lines, search_lines
 
 
@@ -32,29 +32,34 @@ def with_(study, **keys):
     return replace(study, config=config)
 
 
+def texts(study):
+    return {limit.name: limit.text for limit in search_limits(study)}
+
+
 def test_six_networks_are_too_few_for_a_calibration(enough):
     study = with_(enough, search__trials=6)
     told = "fidelity needs 10 networks; with 6, no interval and no recommendation: --networks 10 or more"
-    assert calibration_limits(study, 6) == (("few networks", told),)
+    (limit,) = calibration_limits(study, 6)
+    assert limit == Limit(name="few networks", text=told, numbers={"networks": 6, "needed": 10})
     assert ("few networks", told) in calibration_lines(study, 6)
     assert calibration_limits(study, 9)
-    assert calibration_limits(study, 10) == ()
+    assert calibration_limits(study, 10) == []
 
 
 def test_where_the_band_has_no_more_networks_more_are_not_asked_for(enough):
     (limit,) = calibration_limits(enough, 6)
-    assert limit[1].endswith("the band has no more: raise the cap or widen the space")
+    assert limit.text.endswith("the band has no more: raise the cap or widen the space")
 
 
 def test_one_length_is_no_choice_of_lengths(enough):
     said = "nothing says whether a shorter or a longer one would do"
     for rung, full, lengths in ((3, 10, ": --lengths 3,6"), (8, 10, ": --lengths 4,8"), (1, 1, "")):
         (limit,) = calibration_limits(with_(enough, proxy__rungs=(rung,), full__epochs=full), 10)
-        assert limit == ("one length", said + lengths), "no advice that would be refused"
+        assert (limit.name, limit.text) == ("one length", said + lengths), "no advice that would be refused"
 
 
 def test_a_search_with_everything_has_nothing_to_say(enough):
-    assert search_limits(enough) == ()
+    assert search_limits(enough) == []
 
 
 @pytest.mark.parametrize(
@@ -72,31 +77,30 @@ def test_a_search_with_everything_has_nothing_to_say(enough):
 def test_a_search_says_what_is_missing_and_how_to_have_it(enough, changes, name, said):
     study = with_(enough, **changes)
     (limit,) = search_limits(study)
-    assert limit[0] == name
-    assert said in limit[1]
-    assert limit in search_lines(study)
+    assert limit.name == name
+    assert said in limit.text
+    assert (limit.name, limit.text) in search_lines(study)
 
 
 def test_caps_that_share_few_trials_are_told(enough):
     shared = replace(with_(enough, search__trials=18), tiers=enough.tiers * 2)
-    assert search_limits(shared) == (
-        ("few a cap", "about 9 networks for each cap, and 10 near it are needed to trust its best"),
-    )
-    assert search_limits(with_(shared, search__trials=20)) == ()
+    (limit,) = search_limits(shared)
+    assert limit.text == "about 9 networks for each cap, and 10 near it are needed to trust its best"
+    assert (limit.name, limit.numbers) == ("few a cap", {"networks": 9, "needed": 10})
+    assert search_limits(with_(shared, search__trials=20)) == []
 
 
 def test_three_trials_show_nearly_nothing(enough):
     few = {"search__trials": 3, "full__repeats": 1, "evidence__controls": False}
-    found = dict(search_limits(with_(enough, **few)))
+    found = texts(with_(enough, **few))
     assert list(found) == ["few trials", "no fidelity", "no spread", "no verdict"]
     assert found["few trials"].startswith(
         "with 3 trials, no posterior mean (6 are needed); no estimate of which dimensions matter (10 are needed);"
     )
     assert found["no fidelity"].endswith(": --trials 10 or more, --set evidence.control_promotions=10")
-    assert "random" not in dict(search_limits(with_(enough, **few, search__sampler="random")))["few trials"]
+    assert "random" not in texts(with_(enough, **few, search__sampler="random"))["few trials"]
 
 
 def test_a_sampler_without_a_start_is_not_said_to_have_one_where_seeds_fill_the_trials():
     few = {"search__trials": 3, "search__sampler": "random", "search__paper_models": True}
-    lines = dict(search_limits(prepared(budget__max_params="5M", **few)))
-    assert "random" not in lines["few trials"]
+    assert "random" not in texts(prepared(budget__max_params="5M", **few))["few trials"]

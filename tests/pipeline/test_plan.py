@@ -11,9 +11,9 @@ from budgetnas.cli.console import Console
 from budgetnas.engine.protocol import Failed, Finished
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.plan import TIMED_NETWORKS, Pace, Plan, expected_costs, make_plan
+from budgetnas.pipeline.plan_json import as_json
 from budgetnas.pipeline.plan_lines import (
     LONGEST_SECONDS,
-    as_json,
     bought,
     calibration_lines,
     plan_lines,
@@ -183,7 +183,7 @@ def test_hours_are_told_by_what_they_buy():
         f"; --max-hours 24 buys about {started} of 100 short trainings of 3 epochs, 2 of 5 full trainings"
     )
     enough = slow(engine__max_hours=24_000.0)
-    assert bought(enough) == [("short trainings of 3 epochs", 100, 100), ("full trainings", 5, 5)]
+    assert bought(enough) == [("r3", 100, 100), ("full", 5, 5)]
     assert "buys" not in dict(plan_lines(enough))["time"]
 
 

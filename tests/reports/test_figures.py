@@ -2,11 +2,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import pytest
 
+from budgetnas.arch.spec import ResNetSpec
 from budgetnas.reports import palette
-from budgetnas.reports.figures import curves_figure, fidelity_figure
+from budgetnas.reports.facts import complete
+from budgetnas.reports.figures import (
+    curves_figure,
+    explanation,
+    fidelity_figure,
+    parallel_figure,
+    shown_means,
+    unexpected,
+)
+from budgetnas.reports.page import report_page
+from budgetnas.reports.table import sortable_table, trials_table
 
 
 def groups(figure):
@@ -80,3 +92,98 @@ def luminance(colour):
 def test_colours_read_on_light_and_on_dark(colour, page):
     dark, light = sorted((luminance(colour), luminance(page)))
     assert (light + 0.05) / (dark + 0.05) >= 3
+
+
+@pytest.fixture
+def failing(facts):
+    """Make a search in which some trials scored what is given, where the model expects 92 % of them."""
+
+    def make(scores):
+        trained = [trial.number for trial in complete(facts)]
+        changed = dict(zip(trained[3:], scores, strict=False))
+        trials = [replace(one, score=changed.get(one.number, one.score)) for one in facts.trials]
+        trusted = {**facts.trusted, **dict.fromkeys(changed, 0.92)}
+        return replace(facts, trials=trials, trusted=trusted), list(changed)
+
+    return make
+
+
+def test_a_network_that_scored_24_has_no_posterior_mean_of_92_beside_it(failing):
+    facts, (number,) = failing([0.24])
+    assert [trial.number for trial in unexpected(facts)] == [number]
+    told = f"trial {number} scored 24.00 % where 92.00 % is expected (a failed training?)."
+    assert explanation(facts).endswith(told)
+    assert told in report_page(facts)
+    rows = ElementTree.fromstring(sortable_table(facts)).find("table/tbody").findall("tr")
+    cells = [[cell.text for cell in row.findall("td")] for row in rows]
+    assert "92.00" not in cells[number]
+    assert f"{100 * facts.trusted[number - 1]:.2f}" in cells[number - 1]
+    assert trials_table(facts).posterior_mean[number] == 0.92  # trials.csv keeps everything
+
+
+def test_what_scored_far_above_is_luck_or_unlike_the_others(failing):
+    facts, (number,) = failing([0.999])
+    facts = replace(facts, trusted={**facts.trusted, number: 0.6})
+    assert explanation(facts).endswith("60.00 % is expected (luck, or a network unlike the others?).")
+
+
+def test_of_many_the_farthest_are_named_and_all_are_hidden(failing):
+    facts, numbers = failing([0.1 + i / 100 for i in range(20)])
+    assert [trial.number for trial in unexpected(facts)] == numbers
+    assert f"trial {numbers[0]} scored 10.00 %" in explanation(facts)
+    assert explanation(facts).endswith("; and 17 more.")
+    assert set(shown_means(facts)) == set(facts.trusted) - set(numbers)
+
+
+def test_usual_distances_are_shown_and_need_no_word(facts):
+    assert unexpected(facts) == []
+    assert explanation(facts) == ""
+    assert shown_means(facts) == facts.trusted
+
+
+def test_what_the_images_alone_can_explain_is_not_far(facts):
+    near = {trial.number: trial.score + 1e-6 for trial in complete(facts)}
+    number = min(near)
+    facts = replace(facts, trusted={**near, number: near[number] + 0.004})
+    assert unexpected(facts) == []
+    assert [trial.number for trial in unexpected(replace(facts, images=10**6))] == [number]
+
+
+def test_scores_that_stand_for_themselves_are_no_posterior_means(facts):
+    facts = replace(facts, trusted={trial.number: trial.score for trial in complete(facts)})
+    assert shown_means(facts) == {}
+    heads = ["".join(head.itertext()) for head in ElementTree.fromstring(sortable_table(facts)).iter("th")]
+    assert "posterior mean" not in heads
+
+
+def with_specs(facts, *specs):
+    trials = complete(facts)[: len(specs)]
+    return [replace(t, candidate=replace(t.candidate, spec=s)) for t, s in zip(trials, specs, strict=True)]
+
+
+def dimensions(trials):
+    return {dimension.label: list(dimension.values) for dimension in parallel_figure(trials).data[0].dimensions}
+
+
+def test_what_never_varies_is_left_out_and_absent_stages_are_0(facts):
+    two = ResNetSpec(blocks=(2, 1), widths=(16, 32)), ResNetSpec(blocks=(2,), widths=(16,))
+    trials = sorted(with_specs(facts, *two), key=lambda trial: trial.score)
+    found = dimensions(trials)
+    assert list(found) == ["stages", "blocks 2", "width 2", "params", "MACs", "score, %"]
+    assert found["blocks 2"] == [1 if len(trial.candidate.spec.blocks) == 2 else 0 for trial in trials]
+    assert found["params"] == [trial.candidate.params for trial in trials]
+
+
+def test_the_best_is_drawn_last_and_colour_is_the_score(facts):
+    trials = complete(facts)
+    line = parallel_figure(trials).data[0].line
+    assert list(line.color) == sorted(line.color)
+    assert line.cmax == round(100 * max(trial.score for trial in trials), 2)
+    assert len(line.color) == len(trials)
+
+
+def test_whole_numbers_have_ticks_at_whole_numbers(facts):
+    specs = ResNetSpec(blocks=(1,), widths=(16,)), ResNetSpec(blocks=(4,), widths=(500,))
+    blocks, width, *_ = parallel_figure(with_specs(facts, *specs)).data[0].dimensions
+    assert list(blocks.tickvals) == [1, 2, 3, 4]
+    assert width.tickvals is None

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
 
-from budgetnas.reports.table import trials_csv, trials_table
+from budgetnas.reports.table import sortable_table, trials_csv, trials_table
 from budgetnas.trials.trial import TrialState
 
 
@@ -59,3 +60,63 @@ def test_no_trials_make_an_empty_table(facts):
     table = trials_table(replace(facts, trials=[], rungs={}))
     assert len(table) == 0
     assert "r24_score" not in table
+
+
+@pytest.fixture(scope="module")
+def table(facts):
+    return ElementTree.fromstring(sortable_table(facts))
+
+
+def heads(table):
+    return ["".join(head.itertext()) for head in table.iter("th")]
+
+
+def column(table, name):
+    i = heads(table).index(name)
+    return [row.findall("td")[i] for row in table.find("table/tbody")]
+
+
+def test_the_columns_lead_from_the_network_to_its_test_accuracy(table):
+    assert heads(table) == [
+        *("trial", "origin", "spec", "params", "MACs", "score", "posterior mean", "r24 score"),
+        *("full mean", "full sd", "repeats", "at random", "test", "test sd"),
+        *("utilisation", "seconds", "state", "reason"),
+    ]
+    assert [head.get("aria-sort") for head in table.iter("th")] == ["ascending"] + ["none"] * 17
+    assert all(head.find("button") is not None for head in table.iter("th"))
+
+
+def test_numbers_carry_what_they_sort_by_and_empty_cells_nothing(facts, table):
+    for cell, trial in zip(column(table, "params"), facts.trials, strict=True):
+        assert cell.get("data-value") == str(trial.candidate.params)
+        assert cell.text == f"{trial.candidate.params:,}"
+    for cell, trial in zip(column(table, "score"), facts.trials, strict=True):
+        if trial.score is None:
+            assert (cell.get("data-value"), cell.text) == (None, None)
+        else:
+            assert float(cell.get("data-value")) == trial.score
+            assert cell.text == f"{100 * trial.score:.2f}"
+    assert {cell.get("data-value") for cell in column(table, "state")} == {None}
+    assert {cell.text for cell in column(table, "at random")} == {None, "yes", "no"}
+
+
+def test_what_full_training_reached_has_its_interval_and_sorts_by_its_mean(facts, table):
+    for column_name, end, mean in (("full mean", "interval", "score"), ("test", "test_interval", "test_accuracy")):
+        cells = column(table, column_name)
+        for number, final in facts.finals.items():
+            low, high = getattr(final, end)
+            share = getattr(final, mean)
+            assert cells[number].text == f"{100 * share:.2f} [{100 * low:.1f}, {100 * high:.1f}]"
+            assert float(cells[number].get("data-value")) == pytest.approx(share, rel=1e-6)
+        assert sum(cell.text is not None for cell in cells) == len(facts.finals)
+
+
+def test_the_row_of_the_winner_is_marked(facts, table):
+    rows = table.find("table/tbody").findall("tr")
+    marked = [row.find("td").text for row in rows if row.get("class") == "winner"]
+    assert marked == [str(facts.winner)]
+
+
+def test_columns_without_a_value_are_left_out(few):
+    table = ElementTree.fromstring(sortable_table(replace(few, trials=[few.trials[0]], trusted={})))
+    assert heads(table) == ["trial", "origin", "spec", "params", "MACs", "score", "utilisation", "seconds", "state"]

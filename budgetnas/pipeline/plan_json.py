@@ -1,0 +1,131 @@
+"""A plan for programs: every number that its lines say in words, under a key of its own."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from budgetnas.arch.counter import count
+from budgetnas.arch.spec import DataShape
+from budgetnas.config.study import flatten
+from budgetnas.data.load import doubts
+from budgetnas.pipeline.controls import controls
+from budgetnas.pipeline.describe import public
+from budgetnas.pipeline.limits import Limit, calibration_limits, search_limits
+from budgetnas.pipeline.plan import Plan
+from budgetnas.pipeline.plan_lines import bought, is_too_long, plan_lines, shorter
+from budgetnas.pipeline.prepare import Prepared, Tier
+from budgetnas.runs.settings import SEARCH
+from budgetnas.trials.trial import Candidate
+
+
+def as_json(plan: Plan) -> dict[str, Any]:
+    """Return a plan as JSON values, the study with every default decided.
+
+    Seconds are of wall-clock time, those of `costs` of training, summed over workers. `lines` holds the words.
+    """
+    prepared = plan.prepared
+    return {
+        "run": f"{prepared.config.output.dir}/{prepared.name}",
+        "kind": plan.kind,
+        "is_resumed": plan.is_resumed,
+        "notice": prepared.data.traits.notice or None,
+        "doubts": list(doubts(prepared.data)),
+        "data": _data(prepared),
+        "space": _space(prepared),
+        "caps": [_tier(prepared, tier) for tier in prepared.tiers],
+        "first_models": [_first(prepared, net) for net in prepared.seeds],
+        "networks": plan.networks if plan.kind != SEARCH else None,
+        "short": {"epochs": prepared.rungs, "images": prepared.short_images},
+        "full": {"epochs": prepared.full_epochs, "seeds": prepared.config.full.repeats},
+        "controls": _controls(prepared),
+        "limits": [{"name": limit.name, **limit.numbers} for limit in _limits(plan)],
+        "device": prepared.hardware.name,
+        "workers": prepared.workers,
+        "images_per_second": 1 / plan.usual.step,
+        "seconds": plan.seconds,
+        "max_hours_buy": _bought(plan),
+        "shorter": _shorter(plan),
+        "costs": [asdict(cost) for cost in plan.costs],
+        "lines": dict(plan_lines(plan)),
+        "notes": plan.notes,
+        "study": flatten(public(prepared.config)),
+    }
+
+
+def _data(prepared: Prepared) -> dict[str, Any]:
+    data = prepared.data
+    return {
+        "name": data.name,
+        "train": len(data.train),
+        "validation": len(data.validation),
+        "test": len(data.test),
+        **asdict(data.shape),
+        "shift": data.traits.shift,
+        "flip": data.traits.flip,
+        "notes": list(data.notes),
+    }
+
+
+def _space(prepared: Prepared) -> dict[str, Any]:
+    space = prepared.space
+    return {
+        "size": prepared.space_size,
+        "exact": prepared.index.is_exact,
+        "stages": space.depth_range,
+        "blocks": space.blocks,
+        "widths": space.widths,
+        "width_step": space.width_step,
+        "monotone": space.monotone,
+    }
+
+
+def _tier(prepared: Prepared, tier: Tier) -> dict[str, Any]:
+    band = tier.band
+    return {
+        "max_params": tier.cap,
+        "max_macs": prepared.macs_cap,
+        "fitting": tier.fitting,
+        "band": {"low": band.low, "high": band.high, "size": len(band), "by_stages": band.counts},
+    }
+
+
+def _first(prepared: Prepared, net: Candidate) -> dict[str, Any]:
+    on_cifar10 = count(net.spec, DataShape()).params
+    return {**_network(net), "params_on_cifar10": on_cifar10, "over": prepared.caps.excess(net)}
+
+
+def _network(net: Candidate) -> dict[str, Any]:
+    return {"name": net.origin, "id": net.spec.id, "params": net.params, "macs": net.macs}
+
+
+def _controls(prepared: Prepared) -> dict[str, Any] | None:
+    """Return the networks that the winner is compared with; None without controls."""
+    if not prepared.config.evidence.controls:
+        return None
+    return {
+        "networks": [_network(net) for net in controls(prepared)],
+        "epochs": prepared.full_epochs,
+        "seeds": prepared.control_repeats,
+    }
+
+
+def _limits(plan: Plan) -> list[Limit]:
+    if plan.kind == SEARCH:
+        return search_limits(plan.prepared)
+    return calibration_limits(plan.prepared, plan.networks)
+
+
+def _bought(plan: Plan) -> list[dict[str, Any]] | None:
+    """Return what `--max-hours` buys of each level; None where it is long enough, or not given."""
+    if not plan.is_cut_off:
+        return None
+    return [{"level": level, "trainings": started, "of": number} for level, started, number in bought(plan) if number]
+
+
+def _shorter(plan: Plan) -> dict[str, Any] | None:
+    """Return options that bring a plan below two days; None where it is."""
+    if not is_too_long(plan):
+        return None
+    options, seconds = shorter(plan)
+    return {"options": options, "seconds": seconds}
