@@ -27,7 +27,7 @@ def report_page(facts: ReportFacts) -> str:
     """Return the page as HTML, plotly's script inside, with no request to anywhere."""
     title = f"budgetnas: {facts.title}"
     if facts.notice:
-        title += f" ({facts.dataset} only shows the flow: its ranking says nothing about CIFAR-10)"
+        title += f" ({facts.dataset} is a smoke test: its ranking does not carry over to CIFAR-10)"
     sections = (
         section("searched", "What was searched", _searched(facts)),
         section("accuracy", "Cost against accuracy", _accuracy(facts)),
