@@ -110,8 +110,8 @@ def _checked(name: str, step: Callable[[], str | None]) -> Check:
     except KeyError as error:
         return Check(name=name, passed=False, told=f"{error} is missing")
     except Exception as error:  # sealed content of any type can fail in any way
-        reason = " ".join(str(error).split())[:200]
-        return Check(name=name, passed=False, told=f"has another form than it must have ({reason})")
+        words = " ".join(str(error).split())[:200]
+        return Check(name=name, passed=False, told=f"has another form than it must have ({words})")
 
 
 def _hashes(folder: Path, manifest: Mapping[str, Any], files: dict[str, bytes]) -> Iterator[Check]:

@@ -18,7 +18,7 @@ _LEFT_BEHIND = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class FoundFiles:
     """The files below a folder.
 
     Attributes:
@@ -40,7 +40,7 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in _LEFT_BEHIND
 
 
-def find_images(folder: Path) -> Found:
+def find_images(folder: Path) -> FoundFiles:
     """Find the images in a folder and all folders below it; links are followed.
 
     Raises:
@@ -56,7 +56,7 @@ def find_images(folder: Path) -> Found:
         images += [(place, name) for name in names if is_image(name)]
         left_out += [Path(place, name) for name in names if not is_image(name)]
     # Sorted by folder, then by name: whole paths would sort differently.
-    return Found(images=tuple(Path(*image) for image in sorted(images)), left_out=tuple(sorted(left_out)))
+    return FoundFiles(images=tuple(Path(*image) for image in sorted(images)), left_out=tuple(sorted(left_out)))
 
 
 def list_folder(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from budgetnas.data.dataset import VALIDATION
-from budgetnas.data.files import Found, find_images, is_image, list_folder
+from budgetnas.data.files import FoundFiles, find_images, is_image, list_folder
 from budgetnas.data.picture import SUFFIXES
 from budgetnas.data.suggestions import folder_step, is_detection, split_step
 from budgetnas.exceptions import DataError
@@ -15,7 +15,7 @@ from budgetnas.text import listed, plural
 
 TRAIN, TEST = "train", "test"
 _SPLITS = frozenset({TRAIN, TEST, *VALIDATION})
-Classes = dict[str, Found]
+Classes = dict[str, FoundFiles]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
