@@ -78,7 +78,7 @@ class Space(Protocol):
         return points
 
     def strata(self, points: IntArray) -> IntArray:
-        """Return the stratum of each point: [N]. Stratified draws weigh all strata equally; default: a single stratum."""
+        """Return the stratum of each point: [N]. Stratified draws weigh all strata equally; default: one stratum."""
         return np.zeros(len(points), dtype=np.int64)
 
     def features(self, points: IntArray) -> FloatArray:
