@@ -97,10 +97,10 @@ class _Mirror:
     def _follow(self, history: History) -> None:
         """Update the study to a history."""
         points, scores = history.points.tolist(), history.scores.tolist()
-        known = [i for i, score in enumerate(self._scores) if not math.isnan(score)]
+        scored = [i for i, score in enumerate(self._scores) if not math.isnan(score)]
         known = len(self._points)
         is_other = points[:known] != self._points or history.pruned[:known].tolist() != self._pruned
-        if is_other or any(scores[i] != self._scores[i] for i in known):
+        if is_other or any(scores[i] != self._scores[i] for i in scored):
             self._begin()
         for i in range(len(self._points), len(points)):
             template = create_trial(
