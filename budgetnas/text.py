@@ -1,4 +1,4 @@
-"""Words, numbers, lists and tables as people read them: in a terminal, on a page, in Markdown."""
+"""Numbers, lists and tables as text for terminals, pages and Markdown."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ LINE = 200  # letters that are quoted of what another program says
 
 
 def is_text(word: str) -> bool:
-    """Tell whether a word is text; bytes that are no UTF-8, which Python reads as half characters, and NUL are not."""
+    """Return whether a word is valid text: no NUL, and no surrogates, as Python reads bytes that are not UTF-8."""
     return not any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in word)
 
 
 def printable(text: str) -> str:
-    """Return `text` with every letter that cannot be printed written as Python would, in ASCII."""
+    """Return `text` with every unprintable character as its ASCII escape."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
@@ -34,7 +34,7 @@ def one_line(said: object, *, most: int | None = LINE) -> str:
 
 
 def listed(words: Sequence[object]) -> str:
-    """Write a list as `a, b, c and 4 more`, ten words of it, so that any terminal, page and database can hold it."""
+    """Write a list as `a, b, c and 4 more`: at most ten words, all printable."""
     shown = ", ".join(printable(str(word)) for word in words[:MOST])
     return f"{shown} and {len(words) - MOST:,} more" if len(words) > MOST else shown
 
@@ -45,7 +45,7 @@ def write_macs(macs: int) -> str:
 
 
 def plural(number: int, word: str) -> str:
-    """Write a number of things: `1 seed`, `3 seeds`."""
+    """Write a number with its noun: `1 seed`, `3 seeds`."""
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
@@ -99,17 +99,17 @@ def write_csv(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
     return text.getvalue()
 
 
-_MARKS = re.compile(r"([\\`*_\[\]|~#$@]|:(?=//)|(?<=www)\.)", re.IGNORECASE)  # that mean something anywhere in a line
-_LEADING = re.compile(r"^(?:(\d+)([.)])(?=\s|$)|()([-+=]))")  # that make a list or a heading at its beginning
+_MARKS = re.compile(r"([\\`*_\[\]|~#$@]|:(?=//)|(?<=www)\.)", re.IGNORECASE)  # active anywhere in a line
+_LEADING = re.compile(r"^(?:(\d+)([.)])(?=\s|$)|()([-+=]))")  # a list or heading at its start
 
 
 def escaped(text: str) -> str:
-    """Return `text` as one line of Markdown that shows it as it is, with no HTML, link or mark of its own."""
+    """Return `text` as one line of Markdown, escaped: it renders literally, without HTML, links or markup."""
     line = escape(one_line(text, most=None), quote=False)
     return _LEADING.sub(r"\1\3\\\2\4", _MARKS.sub(r"\\\1", line))
 
 
-EMPTY = ("", "-")  # cells that say nothing
+EMPTY = ("", "-")  # empty cells
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,10 +117,10 @@ class Table:
     """A table of words.
 
     Attributes:
-        title: what it shows.
-        columns: their names.
-        rows: as many words as columns each.
-        notes: lines below it.
+        title: heading above it.
+        columns: headers.
+        rows: one word per column each.
+        notes: lines below the table.
     """
 
     title: str
@@ -130,9 +130,9 @@ class Table:
 
 
 def trimmed(table: Table) -> Table:
-    """Leave out the columns that say nothing: every cell is empty or a dash. Without a column of values no row is left.
+    """Remove columns whose cells are all empty or a dash; remove all rows where no column of values is left.
 
-    Notes stay: they say why there is nothing to see.
+    Notes stay: they explain the empty table.
     """
     cells = zip(*table.rows, strict=True)
     kept = [i for i, column in enumerate(cells) if i == 0 or any(cell not in EMPTY for cell in column)]

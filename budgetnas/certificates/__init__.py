@@ -1,1 +1,1 @@
-"""A trained network as a folder that proves itself: written, read, verified, used."""
+"""A trained network exported as a self-verifying folder: writing, reading, verifying, predicting."""

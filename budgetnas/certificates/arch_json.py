@@ -1,4 +1,4 @@
-"""`arch.json` read back: a foreign file, of which every value has its type and every number its range."""
+"""Reading `arch.json`, which may come from anyone: every type and range is checked."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from budgetnas.text import one_line
 
 ARCH = "arch.json"
 FORMAT = 1
-LARGEST = 50_000_000  # pixels of an image: more is an attack or a mistake
+LARGEST = 50_000_000  # pixels per image; more is an attack or a mistake
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Normalisation:
-    """By what images are normalised: a mean and a deviation a channel, and in words of what."""
+    """Mean and standard deviation per channel, and the pixels that they apply to, in words."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -29,7 +29,7 @@ class Normalisation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arch:
-    """The content of `arch.json`, as `Certified.arch` writes it."""
+    """The content of `arch.json`, as `CertifiedNetwork.arch` writes it."""
 
     format: int
     id: str
@@ -58,20 +58,23 @@ class Arch:
 
 
 def read_arch(content: bytes, *, where: Path) -> tuple[dict[str, Any], ResNetSpec, DataShape]:
-    """Read `arch.json`: its content, the architecture, and the images and classes.
+    """Read `arch.json`.
+
+    Returns:
+        Its content, the architecture, and the shape of images and classes.
 
     Raises:
-        StorageError: it is damaged, or of another program.
+        StorageError: the file is damaged, or not written by this program.
     """
     arch = parse_json(content, where=where)
     try:
         if arch["format"] != FORMAT:
             raise ValueError(f"it has format {arch['format']}, and this version reads {FORMAT}")
         found = build(Arch, arch, "")
-        if json.loads(dump_json(asdict(found))) != arch:  # a default took the place of what is not there
+        if json.loads(dump_json(asdict(found))) != arch:  # a default replaced a missing value
             raise ValueError("a number of it is missing")
     except Exception as error:  # content of any type can fail in any way
-        reason = f"lacks {error}" if isinstance(error, KeyError) else one_line(error)
+        reason = f"{error} is missing" if isinstance(error, KeyError) else one_line(error)
         told = f"`{where}` is no architecture of this program ({reason}): export the network again."
         raise StorageError(told) from error
     return arch, found.spec, found.shape

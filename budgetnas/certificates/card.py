@@ -1,4 +1,7 @@
-"""`README.md` of a certificate: a model card with numbers, limits, and the command that makes the network again."""
+"""`README.md` of a certificate: a model card with results, limits, and the command that reproduces the network.
+
+`verify` compares the card byte for byte, so its wording is part of the format.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +73,7 @@ _FILES = {
 
 
 def _numbers(results: Mapping[str, Any], data: str) -> str:
-    """Return the table of accuracies; fresh seeds come first, and intervals stand where the results have them."""
+    """Return the table of accuracies: fresh seeds first, with intervals where the results have them."""
     own, repeats, fresh = results["this_network"], results["repeats"], results.get("fresh")
     rows = []
     if fresh:
@@ -116,11 +119,11 @@ def _limits(results: Mapping[str, Any], data: str) -> list[str]:
 
 
 def _hardware(hardware: Mapping[str, Any]) -> str:
-    """Name the device, and the processor where that is the device."""
+    """Name the device; a CPU by its processor."""
     is_cpu = hardware["device"] == "cpu" and hardware.get("processor")
     return str(hardware["processor"] if is_cpu else hardware["device"])
 
 
 def _command(provenance: Mapping[str, Any]) -> str:
-    """Return the command in one line that cannot end its block."""
+    """Return the command on one line, without a fence that would end its code block."""
     return one_line(provenance.get("command") or "not recorded", most=None).replace("```", "~~~")

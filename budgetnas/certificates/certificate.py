@@ -1,4 +1,4 @@
-"""A certificate: a folder that holds a trained network with all that is known of it, and proves itself."""
+"""A certificate: a self-verifying folder with a trained network, its architecture, costs, results and provenance."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ LEDGER, RESULTS, RECIPE, CARD = "ledger.csv", "results.json", "recipe.toml", "RE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Certified:
-    """A trained network with everything that its certificate says.
+class CertifiedNetwork:
+    """A trained network and everything that its certificate states.
 
     Attributes:
         spec: the architecture.
-        shape: images and classes.
-        classes: names of the classes.
+        shape: shape of images, and number of classes.
+        classes: class names, by label.
         dataset: name of the data set.
-        fingerprint: SHA-256 of all of it.
-        source: how the data set was asked for; None where that was not recorded.
-        notice: what a reader of any result on it must know; "" for nothing.
-        mean: per channel, by which raw [0, 255] pixels are normalised.
-        std: per channel, likewise.
-        weights: of the built network, as safetensors.
-        recipe: how it was trained.
-        max_params: the cap that it was searched under, or None.
-        max_macs: the cap on MACs for one image, or None.
-        results: every number, with seed, split and epoch, as JSON values.
+        fingerprint: SHA-256 of the data set.
+        source: `[data]` keys that loaded it; None where they were not recorded.
+        notice: a warning to print beside every result on the data set; "" for none.
+        mean: per channel of raw [0, 255] pixels, for normalisation.
+        std: standard deviation, likewise.
+        weights: the built network's tensors as safetensors.
+        recipe: the training recipe.
+        max_params: the search's cap on parameters, or None.
+        max_macs: the search's cap on MACs per image, or None.
+        results: every accuracy, with seed, split and epoch, as JSON values.
         provenance: command, versions, hardware, commit, as JSON values.
     """
 
@@ -95,19 +95,19 @@ class Certified:
         }
 
 
-def write_certificate(folder: Path, net: Certified, *, with_preprocessing: bool = False) -> str | None:
-    """Write a certificate, whole or not at all; one that is there is replaced.
+def write_certificate(folder: Path, net: CertifiedNetwork, *, with_preprocessing: bool = False) -> str | None:
+    """Write a certificate, whole or not at all; an existing one is replaced.
 
     Args:
-        folder: of the certificate.
-        net: what it certifies.
+        folder: folder of the certificate.
+        net: the network.
         with_preprocessing: whether `model.onnx` takes raw pixels.
 
     Returns:
-        What could not be made, and what to do, in a line; None where nothing lacks.
+        A line that says which file could not be made and how to fix that; None where all were made.
 
     Raises:
-        StorageError: the folder cannot be written; what was there is untouched.
+        StorageError: the folder cannot be written; an existing certificate stays as it was.
     """
     built = read_state(net.weights)
     state = rename_to_source(built, net.spec)
@@ -141,7 +141,7 @@ def write_certificate(folder: Path, net: Certified, *, with_preprocessing: bool 
 
 
 def _swap(new: Path, folder: Path) -> None:
-    """Put a new folder in the place of the old one, which is only removed once it is there."""
+    """Replace the old folder by the new one; the old one is removed last."""
     if not folder.exists():
         new.replace(folder)
         return
@@ -159,11 +159,11 @@ def _swap(new: Path, folder: Path) -> None:
 def load_certificate(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     """Return the network of a certificate, in evaluation mode, and the content of its `arch.json`.
 
-    The network takes normalised images [N, C, H, W] and returns logits [N, classes]. Both files are held to the hashes
-    of the manifest; no code of the folder runs.
+    The network takes normalised images [N, C, H, W] and returns logits [N, classes]. Both files are checked against
+    the hashes of the manifest. No code from the folder runs.
 
     Raises:
-        BudgetNASError: a file is missing, damaged, or does not belong to the others.
+        BudgetNASError: a file is missing, damaged, or does not match the others.
     """
     manifest = read_manifest(folder)
     arch, spec, shape = read_arch(read_member(folder, ARCH, manifest), where=folder / ARCH)
@@ -172,13 +172,13 @@ def load_certificate(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
 
 
 def load_network(spec: ResNetSpec, shape: DataShape, weights: bytes) -> nn.Module:
-    """Build a network and put the weights of a certificate into it, in evaluation mode.
+    """Build a network in evaluation mode with the weights of a certificate.
 
     Raises:
         DataError: the weights are damaged, or belong to another architecture.
     """
     state: dict[str, Tensor] = rename_from_source(read_state(weights), spec)
-    with torch.device("meta"):  # sizes without memory: a foreign file may ask for any
+    with torch.device("meta"):  # shapes without memory: a foreign file may state any size
         sizes = {name: tensor.shape for name, tensor in build_model(spec, shape).state_dict().items()}
     odd = [name for name, tensor in state.items() if tensor.shape != sizes[name]]
     if odd:

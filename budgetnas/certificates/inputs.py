@@ -1,4 +1,4 @@
-"""What a person wants classified: image files, folders of them and `.npz` files, in order, each image under an id."""
+"""The images to classify: image files, folders of them and `.npz` files, in order, each image with an id."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from budgetnas.exceptions import DataError
 from budgetnas.text import is_text, plural
 
 _KINDS = "an image, a folder of images or an .npz"
-_FOREIGN = {  # what a file begins with, and what it is then
+_FOREIGN = {  # the first bytes of a file, and what it is
     b"\x80": "a pickle, which is not read since it could run code: make an .npz of it",
     b"\x93NUMPY": "a single array: save it as an .npz, under the name x",
 }
@@ -25,13 +25,13 @@ _NUMBER = re.compile(r"([0-9]+)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Wanted:
-    """One image that is to be classified.
+class InputImage:
+    """One image to classify.
 
     Attributes:
-        id: of the image, in a file of predictions.
-        path: of its file; for an image in an `.npz`, followed by its id there.
-        pixels: of an image in an `.npz`, which is read whole; None for an image file.
+        id: its id in a file of predictions.
+        path: its file; for an image in an `.npz`, the file followed by its id there.
+        pixels: uint8 [H, W, C] of an image in an `.npz`; None for an image file, which is read later.
     """
 
     id: str
@@ -39,10 +39,10 @@ class Wanted:
     pixels: Images | None = None
 
     def read(self, shape: DataShape) -> Picture:
-        """Read it at the size and with the channels that a network takes.
+        """Read the image at the size and with the channels that a network takes.
 
         Raises:
-            DataError: it is no readable image.
+            DataError: the file is no readable image.
         """
         if self.pixels is None:
             return read_picture(Path(self.path), channels=shape.channels, size=(shape.width, shape.height))
@@ -51,31 +51,31 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inputs:
-    """What was found of what was asked for.
+    """The images found at the given paths.
 
     Attributes:
         wanted: the images, in order.
-        faults: what cannot be read and why, a line each.
-        notes: what was left out of folders, a line each.
+        faults: a line for each path that cannot be read.
+        notes: a line for each folder with files that were left out.
     """
 
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[InputImage, ...]
     faults: tuple[str, ...]
     notes: tuple[str, ...]
 
 
 def find_inputs(words: Sequence[str], shape: DataShape) -> Inputs:
-    """Find the images that are asked for; image files are not opened yet.
+    """Find the images to classify; image files are not opened yet.
 
-    The id of an image file is its name without the suffix, in a folder its path from there (`1`, `cats/7`); that of an
-    image in an `.npz` is its entry of `ids`, or its place from 0. Where two images would have one id, all ids are
+    The id of an image file is its name without the suffix; in a folder, its path from there (`1`, `cats/7`). The id of
+    an image in an `.npz` is its entry of `ids`, or its index from 0. Where two images would share an id, all ids are
     paths.
 
     Args:
         words: paths of image files, folders and `.npz` files.
-        shape: of the images that the network takes.
+        shape: the network's input shape.
     """
-    found: list[Wanted] = []
+    found: list[InputImage] = []
     faults: list[str] = []
     notes: list[str] = []
     for word in words:
@@ -101,15 +101,15 @@ def find_inputs(words: Sequence[str], shape: DataShape) -> Inputs:
     return Inputs(wanted=tuple(_told_apart(known)), faults=tuple(faults), notes=tuple(notes))
 
 
-def _told_apart(found: list[Wanted]) -> list[Wanted]:
-    """Make all ids paths where two images share one; an `.npz` may repeat the ids that it gives."""
+def _told_apart(found: list[InputImage]) -> list[InputImage]:
+    """Make all ids paths where two images share one; ids that an `.npz` gives may repeat."""
     times = Counter(id for id, _ in {(image.id, image.path) for image in found})
     if max(times.values(), default=1) == 1:
         return found
     return [replace(image, id=image.path) for image in found]
 
 
-def _alone(word: str) -> Wanted:
+def _alone(word: str) -> InputImage:
     path = Path(word)
     try:
         if not path.is_file():  # a pipe would never end
@@ -118,29 +118,29 @@ def _alone(word: str) -> Wanted:
             begin = file.read(len(max(_FOREIGN, key=len)))
     except OSError as error:
         raise DataError(f"`{word}` cannot be read ({error.strerror}): give {_KINDS}.") from error
-    for magic, told in _FOREIGN.items():
+    for magic, kind in _FOREIGN.items():
         if begin.startswith(magic):
-            raise DataError(f'`{word}` is {told} (docs/own_data.md, "Predictions for many").')
-    return Wanted(id=path.stem, path=word)
+            raise DataError(f'`{word}` is {kind} (docs/own_data.md, "Predictions for many").')
+    return InputImage(id=path.stem, path=word)
 
 
-def _in_folder(word: str, notes: list[str]) -> list[Wanted]:
-    """Find the images of a folder as training does, in the order in which a person counts them."""
+def _in_folder(word: str, notes: list[str]) -> list[InputImage]:
+    """Find the images of a folder as training does, in natural order (2 before 10)."""
     root, found = Path(word), find_images(Path(word))
     if not found.images:
         raise DataError(f"`{word}` holds no images ({', '.join(sorted(SUFFIXES))}): give {_KINDS}.")
     if found.left_out:
         notes.append(f"{word}: {left_out_line(root, len(found.images), found.left_out)}.")
-    wanted = [Wanted(id=path.relative_to(root).with_suffix("").as_posix(), path=str(path)) for path in found.images]
+    wanted = [InputImage(id=path.relative_to(root).with_suffix("").as_posix(), path=str(path)) for path in found.images]
     return sorted(wanted, key=lambda image: (_natural(image.id), image.path))
 
 
 def _natural(id: str) -> list[str | int]:
-    """Return what puts 2 before 10: the words and the numbers of an id in turn."""
+    """Return a sort key that puts 2 before 10: the words and numbers of an id in turn."""
     return [int(part) if place % 2 else part for place, part in enumerate(_NUMBER.split(id))]
 
 
-def _in_npz(word: str, shape: DataShape) -> list[Wanted]:
+def _in_npz(word: str, shape: DataShape) -> list[InputImage]:
     found = read_unlabelled(Path(word))
     _, height, width, channels = found.images.shape
     if (height, width, channels) != (shape.height, shape.width, shape.channels):
@@ -150,7 +150,7 @@ def _in_npz(word: str, shape: DataShape) -> list[Wanted]:
             "were."
         )
     images = zip(found.ids, found.images, strict=True)
-    return [Wanted(id=id, path=f"{word}/{id}", pixels=pixels) for id, pixels in images]
+    return [InputImage(id=id, path=f"{word}/{id}", pixels=pixels) for id, pixels in images]
 
 
 def _is_folder(word: str) -> bool:

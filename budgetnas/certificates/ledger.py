@@ -1,4 +1,4 @@
-"""`ledger.csv`: what every layer of a network holds and costs, and weights held against it."""
+"""`ledger.csv`: the parameters and MACs of every layer, and the check of weights against it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reconciled:
-    """Weights beside the ledger.
+class Reconciliation:
+    """The comparison of weights with the ledger.
 
     Attributes:
-        params: elements of the trainable tensors.
-        buffers: elements of the others: means, variances and counters of batch normalisation.
-        discrepancies: where the weights differ from the ledger, a line each; empty where all agrees.
+        params: number of elements of trainable tensors.
+        buffers: number of elements of the others: means, variances and counters of batch normalisation.
+        discrepancies: a line for each difference.
     """
 
     params: int
@@ -37,8 +37,8 @@ class Reconciled:
     discrepancies: tuple[str, ...]
 
     @property
-    def told(self) -> str:
-        """What agrees, in a line."""
+    def summary(self) -> str:
+        """A line that says what agrees."""
         return (
             f"{self.params:,} parameters analytic == built == model.py == stored; {self.buffers:,} more numbers are "
             "statistics of batch normalisation"
@@ -46,7 +46,7 @@ class Reconciled:
 
 
 def ledger_csv(spec: ResNetSpec, shape: DataShape) -> str:
-    """Return a row a layer and their sum, layers without tensors too."""
+    """Return the ledger as CSV: a row per layer, also for layers without tensors, and a row for their sum."""
     names, rows = module_names(spec), ledger(lower(spec, shape), shape)
     total = total_of(rows)
     foot = ("total", *[None] * 6, total.params, sum(map(buffers, rows)), total.macs)
@@ -59,17 +59,17 @@ def _cells(row: LedgerRow, module: str | None) -> tuple[str | int | None, ...]:
 
 
 def buffers(row: LedgerRow) -> int:
-    """Count what a layer stores beside its parameters: a mean and a variance per channel, and a counter."""
+    """Count the buffers of a layer: for batch normalisation a mean and a variance per channel, and a counter."""
     return 2 * row.layer.channels + 1 if isinstance(row.layer, Norm) else 0
 
 
-def reconcile(spec: ResNetSpec, shape: DataShape, sizes: Mapping[str, int]) -> Reconciled:
-    """Hold the tensors of a file of weights, of the built network and of `model.py` against the ledger, one by one.
+def reconcile(spec: ResNetSpec, shape: DataShape, sizes: Mapping[str, int]) -> Reconciliation:
+    """Compare the tensors of a file of weights, of the built network and of `model.py` with the ledger, one by one.
 
     Args:
         spec: the architecture.
-        shape: images and classes.
-        sizes: elements of every tensor, by its name in `model.py`.
+        shape: shape of images, and number of classes.
+        sizes: number of elements of every tensor in the file, by its name in `model.py`.
 
     Raises:
         CountMismatchError: the built network has another number of parameters than the ledger.
@@ -79,23 +79,23 @@ def reconcile(spec: ResNetSpec, shape: DataShape, sizes: Mapping[str, int]) -> R
     with torch.device("meta"):  # shapes without memory
         built = rename_to_source(build_model(spec, shape).state_dict(), spec)
         written = _network_of_source(spec, shape).state_dict()
-    for told, found in (
+    for source, found in (
         ("the built network", {name: tensor.numel() for name, tensor in built.items()}),
         ("model.py", {name: tensor.numel() for name, tensor in written.items()}),
         ("the file of weights", dict(sizes)),
     ):
         odd += [
-            f"{name} holds {found.get(name, 0):,} numbers in {told}, {elements:,} in the ledger"
+            f"{name} holds {found.get(name, 0):,} numbers in {source}, {elements:,} in the ledger"
             for name, elements in expected.items()
             if found.get(name) != elements
         ]
-        odd += [f"{name!r} in {told} is not of this network" for name in found if name not in expected]
+        odd += [f"{name!r} in {source} is not of this network" for name in found if name not in expected]
     params = sum(elements for tensor, elements in sizes.items() if tensor.rpartition(".")[2] not in _BUFFERS)
-    return Reconciled(params=params, buffers=sum(sizes.values()) - params, discrepancies=tuple(odd))
+    return Reconciliation(params=params, buffers=sum(sizes.values()) - params, discrepancies=tuple(odd))
 
 
 def _analytic(spec: ResNetSpec, shape: DataShape) -> Iterator[tuple[str, int]]:
-    """Yield (name in the built network, elements) of every tensor, as the ledger has its layer."""
+    """Yield (name in the built network, number of elements) of every tensor, from the ledger's rows."""
     for row in ledger(lower(spec, shape), shape):
         match row.layer:
             case Conv():
@@ -112,7 +112,7 @@ def _analytic(spec: ResNetSpec, shape: DataShape) -> Iterator[tuple[str, int]]:
 
 
 def _network_of_source(spec: ResNetSpec, shape: DataShape) -> nn.Module:
-    """Run the text that was made here, of checked numbers alone; no file is read."""
+    """Execute the generated `model.py`: only text made here from checked numbers, never a file."""
     module: dict[str, Any] = {"__name__": "model"}
     exec(compile(model_source(spec, shape), "model.py", "exec"), module)
     network: nn.Module = module["ResNet"]()

@@ -1,4 +1,4 @@
-"""`MANIFEST.json`: the hash of every file of a certificate, and of itself."""
+"""`MANIFEST.json`: the hash of every file of a certificate, and its own digest."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from budgetnas.exceptions import StorageError
 from budgetnas.storage.files import digest, inside, parse_json, read_bytes, read_file
 
 MANIFEST = "MANIFEST.json"
-BEST = "best"  # folder of the winner's certificate, below that of its run
+BEST = "best"  # the winner's certificate inside the folder of its run
 FORMAT = 1
 
 
 def make_manifest(name: str, files: Mapping[str, bytes], provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the manifest of files, by name and content."""
+    """Return the manifest of the given files, by name and content."""
     rest = {
         "format": FORMAT,
         "name": name,
@@ -27,17 +27,17 @@ def make_manifest(name: str, files: Mapping[str, bytes], provenance: Mapping[str
 
 
 def own_digest(manifest: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of a manifest but for its digest: keys sorted, no spaces, UTF-8."""
+    """Return the SHA-256 of a manifest without its digest, as UTF-8 JSON with sorted keys and no spaces."""
     rest = {key: value for key, value in manifest.items() if key != "digest"}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return digest(text.encode())
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read the manifest of a certificate and hold it to its own digest.
+    """Read the manifest of a certificate and check its digest.
 
     Raises:
-        StorageError: there is none, or it is damaged.
+        StorageError: the manifest is missing or damaged.
     """
     path = folder / MANIFEST
     content = read_file(path, advice="give the folder of a certificate, such as runs/NAME/best")
@@ -46,15 +46,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not isinstance(files, dict) or not all(_is_entry(name, entry) for name, entry in files.items()):
         raise StorageError(f"`{path}` is no manifest of a certificate: export the network again.")
     if manifest.get("digest") != _digest_of_any(manifest):
-        raise StorageError(f"`{path}` is damaged (its digest is not that of its content): put it back from a copy.")
+        raise StorageError(f"`{path}` is damaged (its digest does not match its content): restore it from a copy.")
     return dict(manifest)
 
 
 def read_member(folder: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
-    """Read a file of a certificate and hold it to the manifest.
+    """Read a file of a certificate and check it against the manifest.
 
     Raises:
-        StorageError: it is not listed, not there, or damaged.
+        StorageError: the file is not listed, missing, or damaged.
     """
     if name not in manifest["files"]:
         raise StorageError(f"`{folder / MANIFEST}` lists no {name}: export the network again.")
@@ -62,7 +62,7 @@ def read_member(folder: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
 
 
 def _digest_of_any(manifest: Mapping[str, Any]) -> str | None:
-    """Return the digest of what may hold what we never write, and then has none: NaN, for one."""
+    """Return the digest of a foreign manifest; None where it cannot have one, as with a NaN."""
     try:
         return own_digest(manifest)
     except (ValueError, RecursionError):
@@ -70,6 +70,6 @@ def _digest_of_any(manifest: Mapping[str, Any]) -> str | None:
 
 
 def _is_entry(name: str, entry: Any) -> bool:
-    """Tell whether an entry names a file of the folder itself, with its hash."""
+    """Return whether an entry has the name of a file in the folder itself, and a hash."""
     is_plain = name.isprintable() and not set(name) & set("/\\") and name not in ("", ".", "..")
     return is_plain and isinstance(entry, dict) and isinstance(entry.get("sha256"), str)

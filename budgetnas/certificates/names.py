@@ -1,4 +1,4 @@
-"""The names of tensors: those of the built network, which are the ledger's, and those of `model.py`."""
+"""Tensor names: in the built network, which uses the ledger's names, and in `model.py`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TENSORS = {
 
 
 def module_names(spec: ResNetSpec) -> dict[str, str]:
-    """Return what `model.py` calls every module that holds tensors, by its name in the ledger."""
+    """Map the ledger's name of every module with tensors to its name in `model.py`."""
     names: dict[str, str] = {}
     owners = [(stage, block) for stage, blocks in enumerate(spec.blocks, start=1) for block in range(blocks)]
     layers = lower(spec, DataShape())
@@ -41,7 +41,7 @@ def module_names(spec: ResNetSpec) -> dict[str, str]:
 
 
 def to_source(spec: ResNetSpec) -> dict[str, str]:
-    """Return what `model.py` calls every tensor, by its name in the built network."""
+    """Map the built network's name of every tensor to its name in `model.py`."""
     kinds = dict(_kinds(spec))
     return {
         f"{ours}.{tensor}": f"{theirs}.{tensor}"
@@ -51,7 +51,7 @@ def to_source(spec: ResNetSpec) -> dict[str, str]:
 
 
 def rename_to_source(state: Mapping[str, T], spec: ResNetSpec) -> dict[str, T]:
-    """Rename the tensors of a built network as `model.py` has them.
+    """Rename the tensors of a built network to their names in `model.py`.
 
     Raises:
         DataError: a tensor is missing, or is not of this network.
@@ -60,7 +60,7 @@ def rename_to_source(state: Mapping[str, T], spec: ResNetSpec) -> dict[str, T]:
 
 
 def rename_from_source(state: Mapping[str, T], spec: ResNetSpec) -> dict[str, T]:
-    """Rename the tensors of `model.py` as the built network has them.
+    """Rename the tensors of `model.py` to their names in the built network.
 
     Raises:
         DataError: a tensor is missing, or is not of this network.
@@ -70,10 +70,10 @@ def rename_from_source(state: Mapping[str, T], spec: ResNetSpec) -> dict[str, T]
 
 def _rename(state: Mapping[str, T], names: Mapping[str, str], spec: ResNetSpec) -> dict[str, T]:
     odd = sorted(set(state) - set(names)), sorted(set(names) - set(state))
-    for keys, told in zip(odd, ("has a tensor that is not of", "lacks a tensor of"), strict=True):
+    for keys, fault in zip(odd, ("has a tensor that is not of", "misses a tensor of"), strict=True):
         if keys:
             raise DataError(
-                f"the file of weights {told} `{spec.id}`: {keys[0]!r} ({len(keys)} such): take the file that belongs "
+                f"the file of weights {fault} `{spec.id}`: {keys[0]!r} ({len(keys)} such): take the file that belongs "
                 "to the network."
             )
     return {names[key]: value for key, value in state.items()}

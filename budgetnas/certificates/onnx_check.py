@@ -1,7 +1,7 @@
-"""`model.onnx` read back: its initialisers explained line by line, its graph held to the one that we write, its logits.
+"""The check of `model.onnx`: every initialiser explained, the graph compared with ours, logits computed.
 
-Reading parses a protobuf and no other file. What `explain` finds no fault with holds our nodes and nothing else, so
-running it runs nothing foreign.
+Reading parses one protobuf and opens no other file. A model in which `explain` finds no discrepancy has only the nodes
+that we write, so it is safe to run.
 """
 
 from __future__ import annotations
@@ -37,18 +37,17 @@ class OnnxMissingError(DataError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Explained:
-    """The initialisers of a model.
+class Explanation:
+    """The initialisers of a model, explained.
 
     Attributes:
-        rows: (name, shape, elements, what it is) of every initialiser.
-        params: elements of those that are trainable parameters.
-        statistics: elements of those that are means and variances of batch normalisation.
-        constants: elements of the others.
-        mean: per channel of raw pixels, as the model's metadata say; empty where they say none.
-        std: per channel, likewise.
-        discrepancies: where the model differs from the ledger and the graph that we write, a line each; empty where
-            all agrees.
+        rows: (name, shape, number of elements, meaning) of every initialiser.
+        params: number of elements of trainable parameters.
+        statistics: number of elements of batch-norm means and variances.
+        constants: number of elements of all others.
+        mean: per channel of raw pixels, from the model's metadata; empty where they have none.
+        std: standard deviation, likewise.
+        discrepancies: a line for each difference from the ledger or from the graph that we write.
     """
 
     rows: tuple[tuple[str, tuple[int, ...], int, str], ...]
@@ -60,8 +59,8 @@ class Explained:
     discrepancies: tuple[str, ...]
 
     @property
-    def told(self) -> str:
-        """What agrees, in a line."""
+    def summary(self) -> str:
+        """A line that says what agrees."""
         return (
             f"{len(self.rows)} initialisers: {self.params:,} parameters as in the ledger, {self.statistics:,} "
             f"batch-norm means and variances (its counters are not needed), {self.constants:,} constants; nothing is "
@@ -69,18 +68,20 @@ class Explained:
         )
 
 
-def explain(content: bytes, spec: ResNetSpec, shape: DataShape, state: Mapping[str, Tensor] | None = None) -> Explained:
-    """Say of every initialiser what it is; hold the sums to the ledger, and all else to the graph that we write.
+def explain(
+    content: bytes, spec: ResNetSpec, shape: DataShape, state: Mapping[str, Tensor] | None = None
+) -> Explanation:
+    """Explain every initialiser; compare the sums with the ledger, and the rest with the graph that we write.
 
     Args:
-        content: of `model.onnx`.
+        content: bytes of `model.onnx`.
         spec: the architecture that it should have.
-        shape: images and classes.
-        state: tensors by their name in the built network, which the model should hold bit for bit.
+        shape: shape of images, and number of classes.
+        state: tensors by their names in the built network, which the model should hold bit for bit.
 
     Raises:
         OnnxMissingError: onnx is not installed.
-        DataError: the bytes are no ONNX model, or its tensors lie elsewhere.
+        DataError: the bytes are no ONNX model, or its tensors are in another file.
     """
     model = _read(content)
     rows = tuple((_shown(tensor.name), *_size(tensor), _meaning(tensor.name)[1]) for tensor in model.graph.initializer)
@@ -95,7 +96,7 @@ def explain(content: bytes, spec: ResNetSpec, shape: DataShape, state: Mapping[s
     odd = [*_against_ledger(found, spec, shape)]
     odd = odd or [*_against_layout(model, spec, shape, mean, std, stored(state) if state else {})]
     more = [f"and {len(odd) - _LINES:,} more"] if len(odd) > _LINES else []
-    return Explained(
+    return Explanation(
         rows=rows,
         params=sums["parameter"],
         statistics=sums["statistic"],
@@ -107,7 +108,7 @@ def explain(content: bytes, spec: ResNetSpec, shape: DataShape, state: Mapping[s
 
 
 def _meaning(name: str) -> tuple[str, str]:
-    """Return the kind of an initialiser, and what it is in words."""
+    """Return the kind of an initialiser, and its meaning in words."""
     layer, _, tensor = _shown(name).rpartition(".")
     if name in _CONSTANTS:
         return "constant", f"a constant: {_CONSTANTS[name]}"
@@ -118,7 +119,7 @@ def _meaning(name: str) -> tuple[str, str]:
 
 def _against_ledger(found: dict[str, list[int]], spec: ResNetSpec, shape: DataShape) -> Iterator[str]:
     for row in ledger(lower(spec, shape), shape):
-        statistics = max(0, buffers(row) - 1)  # without the counter, which no inference needs
+        statistics = max(0, buffers(row) - 1)  # inference needs no counter
         params, others = found.pop(row.name, [0, 0])
         if (params, others) != (row.params, statistics):
             yield f"{row.name} holds {params:,} + {others:,} numbers, the ledger {row.params:,} + {statistics:,}"
@@ -133,7 +134,7 @@ def _against_layout(
     std: Sequence[float],
     values: Mapping[str, Array],
 ) -> Iterator[str]:
-    """Compare everything but the version of the program; the initialisers are cleared from the model."""
+    """Compare everything but the program's version; this clears the initialisers from the model."""
     if not mean:
         yield "its metadata do not say by what images are normalised"
         return
@@ -154,7 +155,7 @@ def _against_layout(
 
 
 def _against_tensor(found: Any, expected: Any, values: Mapping[str, Array]) -> Iterator[str]:
-    """Compare an initialiser with one that has no values, and with its values where they are known."""
+    """Compare an initialiser with the expected shape and type, and with its values where they are known."""
     data = b"" if found is None else found.raw_data
     if found is not None:
         found.ClearField("raw_data")
@@ -169,7 +170,7 @@ def _against_tensor(found: Any, expected: Any, values: Mapping[str, Array]) -> I
 
 
 def _kind(part: Any) -> str:
-    """Name a node or an initialiser with what it takes, or say that there is none."""
+    """Describe a node or an initialiser by name and inputs; say so where there is none."""
     if part is None:
         return "nothing"
     if hasattr(part, "op_type"):
@@ -180,7 +181,7 @@ def _kind(part: Any) -> str:
 
 
 def _normalisation(model: Any, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and deviation per channel by a model's metadata; nothing where they are not there, or no numbers."""
+    """Return mean and standard deviation per channel from a model's metadata; empty where missing or not numbers."""
     said = {prop.key: prop.value for prop in model.metadata_props}
     try:
         content = json.loads(said["normalisation"])
@@ -196,7 +197,7 @@ def run_onnx(content: bytes, images: Array, *, batch: int = 256) -> npt.NDArray[
 
     Raises:
         OnnxMissingError: onnx or onnxruntime is not installed.
-        DataError: it cannot run the model, its tensors lie elsewhere, or no logits come out.
+        DataError: the model cannot be run, its tensors are in another file, or it returns no logits.
     """
     try:
         import onnxruntime
@@ -219,7 +220,7 @@ def run_onnx(content: bytes, images: Array, *, batch: int = 256) -> npt.NDArray[
 
 
 def takes_raw_pixels(content: bytes) -> bool:
-    """Tell whether normalisation is inside a model."""
+    """Return whether a model normalises its input itself."""
     return _is_raw(_read(content))
 
 
@@ -228,7 +229,7 @@ def _is_raw(model: Any) -> bool:
 
 
 def _read(content: bytes) -> Any:
-    """Parse a model: only a protobuf is read, and no other file."""
+    """Parse a model; no other file is opened."""
     try:
         import onnx
     except ImportError as error:
@@ -236,7 +237,7 @@ def _read(content: bytes) -> Any:
     try:
         model = onnx.load_model_from_string(content)
         tensors = model.graph.initializer
-        # A damaged name is bytes, or an error once it is read: which one depends on protobuf's version.
+        # A damaged name reads as bytes or raises an error, depending on protobuf's version.
         is_text = all(isinstance(tensor.name, str) for tensor in tensors)
         lies_elsewhere = any(message.data_location or message.external_data for message in _tensors(model))
     except Exception as error:  # protobuf's own, which cannot be named without importing it
@@ -249,7 +250,7 @@ def _read(content: bytes) -> Any:
 
 
 def _tensors(message: Any) -> Iterator[Any]:
-    """Yield every tensor of a model, also those of nodes, graphs inside nodes, and functions."""
+    """Yield every tensor of a model, including those in nodes, subgraphs and functions."""
     if message.DESCRIPTOR.name == "TensorProto":
         yield message
     for field, value in message.ListFields():
@@ -259,11 +260,11 @@ def _tensors(message: Any) -> Iterator[Any]:
 
 
 def _size(tensor: Any) -> tuple[tuple[int, ...], int]:
-    """Return the sides of a tensor, and how many elements they say."""
+    """Return the sides of a tensor and their product."""
     sides = tuple(tensor.dims)
     return sides, math.prod(sides)
 
 
 def _shown(word: Any) -> str:
-    """Return a word of a foreign file, fit for a terminal."""
+    """Return a word of a foreign file, safe to print."""
     return str(word)[:200] if isinstance(word, str) and word.isprintable() else ascii(word)[:200]

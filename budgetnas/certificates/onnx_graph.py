@@ -1,7 +1,7 @@
-"""`model.onnx`: the layers of a network as an ONNX graph, one `match`, its tensors under the names of the ledger.
+"""`model.onnx`: the layers of a network as an ONNX graph, written by one `match`, with the ledger's tensor names.
 
-Nothing is folded, so every initialiser is a tensor of the network or a constant that is named below. The graph is
-written from the layers and not traced: it is the same wherever it is made, and no exporter's notes are in it.
+Nothing is folded: every initialiser is a tensor of the network or a constant named below. The graph is written from the
+layers, not traced, so it is the same on every machine and has no exporter's metadata.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from budgetnas.exceptions import DataError
 
 OPSET, IR_VERSION = 18, 10
 INPUT, OUTPUT, AXES, MEAN, STD = "images", "logits", "pixels.axes", "pixels.mean", "pixels.std"
-EPSILON = 1e-5  # of torch's batch normalisation
-LARGEST = 2**31 - 2**20  # bytes of weights: a protobuf holds less than 2 GiB, the graph included
+EPSILON = 1e-5  # torch's default for batch normalisation
+LARGEST = 2**31 - 2**20  # bytes of weights: a protobuf, graph included, is less than 2 GiB
 MISSING = "`model.onnx` was not made, since onnx is not installed: pip install 'budgetnas[onnx]' and export again"
 
 
@@ -38,19 +38,19 @@ def onnx_bytes(
 ) -> bytes | None:
     """Return the model with its weights in one file; None where onnx is not installed.
 
-    Any number of images goes in: float32 [N, C, H, W], normalised by `mean` and `std` per channel of raw [0, 255]
-    pixels, as the model's metadata say; or with preprocessing raw uint8 [N, C, H, W]. Logits [N, classes] come out.
+    The model takes float32 images [N, C, H, W], normalised by `mean` and `std`; with preprocessing, raw uint8 images
+    [N, C, H, W]. N is free. It returns logits [N, classes]. Its metadata state the normalisation.
 
     Args:
         spec: the architecture.
-        shape: images and classes.
-        state: tensors by their name in the built network.
-        mean: per channel, of raw [0, 255] pixels.
-        std: per channel, likewise.
-        with_preprocessing: whether raw pixels go in.
+        shape: shape of images, and number of classes.
+        state: tensors by their names in the built network.
+        mean: per channel of raw [0, 255] pixels.
+        std: standard deviation, likewise.
+        with_preprocessing: whether the model takes raw pixels.
 
     Raises:
-        DataError: the tensors are not those of the architecture, or more than one file holds.
+        DataError: the tensors do not match the architecture, or are too large for one file.
     """
     try:
         model = layout(spec, shape, mean=mean, std=std, with_preprocessing=with_preprocessing)
@@ -84,13 +84,13 @@ def layout(
     kind = TensorProto.UINT8 if with_preprocessing else TensorProto.FLOAT
     inside = "in the model: give raw pixels" if with_preprocessing else "not in the model: give (pixel - mean) / std"
     normalisation = {"mean": list(mean), "std": list(std), "of": "raw pixels in [0, 255], per channel"}
-    told = f"Normalisation is {inside}; per channel of raw pixels in [0, 255], mean {list(mean)}, std {list(std)}."
+    note = f"Normalisation is {inside}; per channel of raw pixels in [0, 255], mean {list(mean)}, std {list(std)}."
     sides: list[str | int | None] = ["N", shape.channels, shape.height, shape.width]
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             spec.id,
-            [helper.make_tensor_value_info(INPUT, kind, sides, doc_string=told)],
+            [helper.make_tensor_value_info(INPUT, kind, sides, doc_string=note)],
             [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", shape.classes])],
             graph.initializers,
         ),
@@ -111,13 +111,13 @@ def stored(state: Mapping[str, Tensor]) -> dict[str, Array]:
 
 
 def constants(mean: Sequence[float], std: Sequence[float]) -> dict[str, Array]:
-    """Return what a model may hold beside the tensors of its network, as ONNX stores it."""
+    """Return the constants that a model may have besides the tensors of its network, as ONNX stores them."""
     pixels = {name: np.array(side, dtype="<f4").reshape(1, -1, 1, 1) for name, side in ((MEAN, mean), (STD, std))}
     return {AXES: np.array([2, 3], dtype="<i8"), **pixels}
 
 
 class _Graph:
-    """Nodes and initialisers, written layer by layer; every value bears the name of the layer that it comes from."""
+    """Nodes and initialisers, written layer by layer; every value has the name of the layer that computes it."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []

@@ -1,4 +1,4 @@
-"""Images through the network of a certificate: read as its training read them, then logits and classes."""
+"""Predictions with the network of a certificate: images are read as in its training, then classified."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.certificates.arch_json import ARCH, read_arch
-from budgetnas.certificates.inputs import Wanted
+from budgetnas.certificates.inputs import InputImage
 from budgetnas.certificates.manifest import MANIFEST, read_manifest, read_member
 from budgetnas.config.study import DataConfig
 from budgetnas.config.toml import build
@@ -25,19 +25,19 @@ from budgetnas.data.load import load_dataset
 from budgetnas.data.picture import Picture
 from budgetnas.exceptions import BudgetNASError, DataError, StorageError, UsageError
 
-KEYS = ("subset", "image_size", "test_share")  # of `[data]`: what decides which pixels are read
+KEYS = ("subset", "image_size", "test_share")  # the keys of `[data]` that decide which pixels are read
 
 
 def write_reading(source: DataConfig) -> dict[str, Any]:
-    """Return what a manifest records of how a data set was read; null stands for "as it is"."""
+    """Return the manifest's record of how a data set was read; null stands for "as it is"."""
     return {key: getattr(source, key) for key in KEYS}
 
 
 def read_reading(manifest: Mapping[str, Any]) -> DataConfig | None:
-    """Return how a data set was read, by the manifest of a certificate; None where an older version recorded nothing.
+    """Return the `[data]` keys in a certificate's manifest; None where an older version recorded none.
 
     Raises:
-        StorageError: the manifest says what no data set can be read by.
+        StorageError: the keys are invalid.
     """
     data = manifest.get("data")
     if not isinstance(data, Mapping) or not set(KEYS) & set(data):
@@ -49,24 +49,24 @@ def read_reading(manifest: Mapping[str, Any]) -> DataConfig | None:
 
 
 def was_resized(folder: Path) -> bool:
-    """Tell whether a certificate says that its images were resized for its training."""
+    """Return whether a certificate's training resized its images."""
     reading = read_reading(read_manifest(folder))
     return reading is not None and reading.image_size is not None
 
 
 def load_as_trained(folder: Path, named: Mapping[str, Any]) -> Dataset | None:
-    """Load a data set as the training of a certificate's network read its own: so many images, this size, its channels.
+    """Load a data set the way a certificate's training loaded its own: same subset, image size and channels.
 
     Args:
-        folder: of the certificate.
-        named: keys and values of `[data]` that come before those of the certificate; `dataset` is among them.
+        folder: folder of the certificate.
+        named: keys of `[data]` that override the certificate's; `dataset` is among them.
 
     Returns:
-        The data set; None where the certificate is damaged, of which `verify` says more.
+        The data set; None where the certificate is damaged, which `verify` reports.
 
     Raises:
-        DataError: the data set cannot be had.
-        UsageError: a key that is named does not go with it.
+        DataError: the data set cannot be loaded.
+        UsageError: a key in `named` does not apply to it.
     """
     try:
         manifest = read_manifest(folder)
@@ -79,7 +79,7 @@ def load_as_trained(folder: Path, named: Mapping[str, Any]) -> Dataset | None:
 
 
 def _fitting(dataset: str) -> tuple[str, ...]:
-    """Return those of `KEYS` that go with a data set: only folders are resized, only sets without test images cut."""
+    """Return the `KEYS` that apply to a data set: size for folders only, share for sets without a test split only."""
     if dataset in KNOWN:
         return ("subset",)
     path = Path(dataset)
@@ -90,7 +90,7 @@ def _fitting(dataset: str) -> tuple[str, ...]:
             has_test = {f"x_{TEST}.npy", f"y_{TEST}.npy"} <= set(pack.namelist())
             return ("subset",) if has_test else ("subset", "test_share")
     except (OSError, ValueError, zipfile.BadZipFile, DataError):
-        return ("subset",)  # loading it says what is wrong
+        return ("subset",)  # loading it will raise the error
 
 
 BATCH = 256
@@ -98,39 +98,39 @@ BATCH = 256
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prediction:
-    """What a network sees in one image.
+    """The classes of one image.
 
     Attributes:
-        image: which.
-        classes: the most likely ones, best first: label from 0, name, softmax.
-        resized: whether the image had another size.
-        done: what else was done to it, as in `Picture`.
+        image: the image.
+        classes: (label from 0, name, softmax) of the most probable classes, best first.
+        resized: whether the image was resized.
+        done: other conversions, as in `Picture`.
     """
 
-    image: Wanted
+    image: InputImage
     classes: tuple[tuple[int, str, float], ...]
     resized: bool
     done: tuple[str, ...]
 
 
 def predict(
-    model: nn.Module, arch: dict[str, Any], wanted: Sequence[Wanted], *, top: int, faults: list[str]
+    model: nn.Module, arch: dict[str, Any], wanted: Sequence[InputImage], *, top: int, faults: list[str]
 ) -> Iterator[Prediction]:
-    """Classify images, 256 of them in memory at a time.
+    """Classify images, with 256 of them in memory at a time.
 
     Args:
         model: the network of a certificate.
         arch: content of its `arch.json`.
         wanted: the images.
-        top: classes of each, or all where there are fewer.
-        faults: grows by a line for each image that cannot be read.
+        top: number of classes to return per image, at most all.
+        faults: gets a line for each image that cannot be read.
 
     Yields:
-        The predictions, in order, without those images.
+        A prediction for each readable image, in order.
     """
     shape = DataShape(**arch["shape"])
     for start in range(0, len(wanted), BATCH):
-        read: list[tuple[Wanted, Picture]] = []
+        read: list[tuple[InputImage, Picture]] = []
         for image in wanted[start : start + BATCH]:
             try:
                 read.append((image, image.read(shape)))
@@ -153,6 +153,6 @@ def logits(model: nn.Module, images: Images, arch: dict[str, Any]) -> Tensor:
 
 
 def normalised(images: Images, arch: dict[str, Any]) -> Tensor:
-    """Return raw images [N, C, H, W] uint8 as the network takes them: float32, normalised per channel."""
+    """Normalise raw images [N, C, H, W] uint8 per channel to float32, as the network takes them."""
     mean, std = (torch.tensor(arch["normalisation"][key]).view(1, -1, 1, 1) for key in ("mean", "std"))
     return (torch.from_numpy(np.ascontiguousarray(images)).to(torch.float32) - mean) / std

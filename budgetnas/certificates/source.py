@@ -1,4 +1,7 @@
-"""`model.py`: one network in plain PyTorch, as a person would write it, made from its architecture alone."""
+"""`model.py`: one network in plain, readable PyTorch, generated from its architecture alone.
+
+`verify` compares the file byte for byte, so its text is part of the format.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +76,7 @@ if __name__ == "__main__":
 
 
 def model_source(spec: ResNetSpec, shape: DataShape) -> str:
-    """Return the text of `model.py`: the same for the same network, wherever it is made."""
+    """Return the text of `model.py`, which depends only on the network."""
     layers, channels = [], spec.stem_width
     for i, (blocks, width) in enumerate(zip(spec.blocks, spec.widths, strict=True)):
         stride = ", stride=2" if i else ""

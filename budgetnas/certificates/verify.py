@@ -1,7 +1,7 @@
-"""A certificate checked on any machine: hashes, counts, source, weights, ONNX, and with the data its test accuracy.
+"""The check of a certificate: hashes, counts, source, weights, ONNX and, given the data, its test accuracy.
 
-No code of the folder runs: `model.py` is written again from `arch.json` and compared byte for byte, and weights are
-safetensors. What holds is that the folder is whole and agrees with itself, not who made it.
+No code from the folder runs: `model.py` is generated again from `arch.json` and compared byte for byte, and weights are
+safetensors. A passed check shows that the folder is complete and consistent, not who made it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from budgetnas.models.weights import read_state
 from budgetnas.storage.files import parse_json
 from budgetnas.text import one_line
 
-TIE = 1e-3  # between the top two logits: another machine may round the other way
+TIE = 1e-3  # between the top two logits: another machine may round to the other class
 CLOSE = 1e-4  # between ONNX and torch
 NEEDED = (ARCH, SOURCE, WEIGHTS, LEDGER, RESULTS, RECIPE, CARD)
 _IMAGES = 16
@@ -42,12 +42,12 @@ _IMAGES = 16
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        name: of the thing.
-        passed: whether it holds; None where it could not be checked here.
-        told: what was found, in a line.
+        name: the file or property that was checked.
+        passed: whether the check passed; None where it cannot run here.
+        told: the finding, in a line.
     """
 
     name: str
@@ -56,14 +56,14 @@ class Check:
 
 
 def verify(folder: Path, data: Dataset | None = None) -> Iterator[Check]:
-    """Check a certificate, one thing after the other; what depends on something that failed is left out.
+    """Check a certificate step by step; steps that depend on a failed one are skipped.
 
     Args:
-        folder: of the certificate.
-        data: the data set whose test split is to be read, if any.
+        folder: folder of the certificate.
+        data: the data set on whose test split to test the network, if any.
 
     Yields:
-        The checks, in order, as they are done.
+        The results, in order, as they are found.
     """
     try:
         manifest = read_manifest(folder)
@@ -98,7 +98,7 @@ def verify(folder: Path, data: Dataset | None = None) -> Iterator[Check]:
 
 
 class NotCheckedError(Exception):
-    """Something is missing here that a check needs."""
+    """A package that a check needs is not installed."""
 
 
 def _checked(name: str, step: Callable[[], str | None]) -> Check:
@@ -112,11 +112,11 @@ def _checked(name: str, step: Callable[[], str | None]) -> Check:
         return Check(name=name, passed=False, told=f"{error} is missing")
     except Exception as error:  # sealed content of any type can fail in any way
         told = one_line(error)
-        return Check(name=name, passed=False, told=f"is not of the form that it must have ({told})")
+        return Check(name=name, passed=False, told=f"has another form than it must have ({told})")
 
 
 def _hashes(folder: Path, manifest: Mapping[str, Any], files: dict[str, bytes]) -> Iterator[Check]:
-    """Hold every file to the manifest; put those that hold into `files`."""
+    """Check every file against the manifest; add the undamaged ones to `files`."""
     listed = manifest["files"]
     for name in (*listed, *(name for name in NEEDED if name not in listed)):
         try:
@@ -162,7 +162,7 @@ def _weights(content: bytes, spec: ResNetSpec, shape: DataShape) -> str:
     found = reconcile(spec, shape, {name: tensor.numel() for name, tensor in state.items()})
     if found.discrepancies:
         raise StorageError("; ".join(found.discrepancies))
-    return found.told
+    return found.summary
 
 
 def _recipe(content: bytes, where: Path) -> str:
@@ -174,7 +174,7 @@ def _recipe(content: bytes, where: Path) -> str:
         raise StorageError(f"`{where}` is no TOML ({error})") from error
     recipe = build(Recipe, recipe_then(table), "recipe")
     if write_recipe(recipe, without=younger(table)).encode() != content:
-        raise StorageError("does not read back as it was written")
+        raise StorageError("differs from what this version writes for the same recipe")
     return f"{recipe.epochs} epochs, batch {recipe.batch_size}, {recipe.precision}"
 
 
@@ -183,7 +183,7 @@ def _card(files: Mapping[str, bytes], arch: Mapping[str, Any], manifest: Mapping
     try:
         expected = card(arch, results, manifest, has_onnx=ONNX in files)
     except Exception as error:
-        raise StorageError(f"{RESULTS} or {MANIFEST} lack what the card says ({error})") from error
+        raise StorageError(f"cannot be compared, since {RESULTS} or {MANIFEST} is incomplete ({error})") from error
     return _same(files[CARD], expected.encode(), "written from arch.json, results.json and the manifest")
 
 
@@ -207,7 +207,7 @@ def _onnx(files: Mapping[str, bytes], arch: dict[str, Any], spec: ResNetSpec, sh
     scale = max(1.0, float(np.abs(ours).max()))
     if not difference <= CLOSE * scale:
         raise StorageError(f"differs from torch by {difference:.2g} on random images")
-    return f"{found.told}; on {_IMAGES} random images at most {difference:.1e} from torch"
+    return f"{found.summary}; on {_IMAGES} random images at most {difference:.1e} from torch"
 
 
 def _network(files: Mapping[str, bytes], spec: ResNetSpec, shape: DataShape) -> nn.Module:
@@ -222,24 +222,24 @@ def _accuracy(
     data: Dataset,
     manifest: Mapping[str, Any],
 ) -> str:
-    """Test the network; images whose top two logits nearly tie may go the other way on another machine."""
+    """Test the network; images whose top two logits nearly tie may be classified otherwise on another machine."""
     own = parse_json(files[RESULTS], where=Path(RESULTS))["this_network"]
     if data.shape != shape:
-        raise StorageError(f"{data.name} has {_told(data.shape)}, but the network takes {_told(shape)}")
+        raise StorageError(f"{data.name} has {_in_words(data.shape)}, but the network takes {_in_words(shape)}")
     values = logits(_network(files, spec, shape), data.test.images, arch)
     top = values.topk(2, dim=1).values
     near = torch.nonzero(top[:, 0] - top[:, 1] < TIE).flatten().tolist()
     correct = int((values.argmax(1).numpy() == data.test.labels).sum())
     ties = f"; top two logits within {TIE:g}: {_some(near)}" if near else ""
     same_data = data.fingerprint == manifest["data"]["fingerprint"]
-    other = "" if same_data else f"; {data.name} is not the data that it was made with (its fingerprint differs)"
-    told = f"{correct:,} of {len(data.test):,} right, {own['test_correct']:,} of {own['test_images']:,} recorded"
+    other = "" if same_data else f"; {data.name} is not the data that it was trained on (its fingerprint differs)"
+    result = f"{correct:,} of {len(data.test):,} right, {own['test_correct']:,} of {own['test_images']:,} recorded"
     if len(data.test) != own["test_images"] or abs(correct - own["test_correct"]) > len(near):
-        raise StorageError(f"{told}{ties}{other}")
-    return f"{told}{ties}{other}"
+        raise StorageError(f"{result}{ties}{other}")
+    return f"{result}{ties}{other}"
 
 
-def _told(shape: DataShape) -> str:
+def _in_words(shape: DataShape) -> str:
     return f"images of {shape.channels}x{shape.height}x{shape.width} in {shape.classes} classes"
 
 

@@ -1,4 +1,4 @@
-"""The checks of images, labels and class names as arrays: shapes, types, memory, and the likely fix where one fails."""
+"""Checks of image, label and class-name arrays: shape, type, memory. Each error suggests a fix."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COPIES = 2
 
 
 def available_bytes() -> int:
-    """Return the memory that new allocations can have, as the system estimates it, within a container's limit."""
+    """Return the bytes that this process can still allocate: the system's estimate, within a container's limit."""
     known = memory()
     if known is not None:
         return known[1]
@@ -27,10 +27,10 @@ def available_bytes() -> int:
 
 
 def check_fits(size: int, source: str) -> None:
-    """Refuse a data set of `size` bytes that would not fit, before any of it is read.
+    """Check that a data set of `size` bytes fits into memory, before any of it is read.
 
     Raises:
-        DataError: twice its size (one copy is read, one split) exceeds the available memory.
+        DataError: twice its size (one copy as read, one as split) exceeds the available memory.
     """
     free = available_bytes()
     if size * _COPIES > free:
@@ -41,20 +41,20 @@ def check_fits(size: int, source: str) -> None:
 
 
 MOST_CHANNELS = 16
-_FEW_CHANNELS = 4  # of most images: a second axis as short as this, before longer ones, is one of channels
+_FEW_CHANNELS = 4  # an array whose second axis is at most this, and whose last axis is longer, looks like NCHW
 
 
 def read_images(path: Path, key: str, array: Array, labels: Array) -> Images:
     """Return an array as images [N, H, W, C] uint8.
 
     Args:
-        path: of the file that holds it.
-        key: its name there.
+        path: the file that holds it.
+        key: its name in the file.
         array: uint8 [N, H, W, C] or [N, H, W].
-        labels: the array that should hold their labels, which may say what is wrong with this one.
+        labels: the array of their labels; its shape helps to find out what is wrong.
 
     Raises:
-        DataError: it is something else; says what it looks like.
+        DataError: the array has another shape or type; the message suggests a fix.
     """
     steps = _image_steps(key, array, labels)
     if steps:
@@ -67,10 +67,10 @@ def read_images(path: Path, key: str, array: Array, labels: Array) -> Images:
 
 
 def read_labels(path: Path, key: str, array: Array, images: int) -> Array:
-    """Return an array as labels [N] of whole numbers; one label in an axis of its own (Keras has it so) is one label.
+    """Return an array as integer labels [N]. The shape [N, 1], which Keras uses, is accepted.
 
     Raises:
-        DataError: it is something else; says what it looks like.
+        DataError: the array has another shape or type; the message suggests a fix.
     """
     if array.ndim > 1 and array.size == len(array):
         array = array.reshape(-1)
@@ -83,16 +83,16 @@ def read_labels(path: Path, key: str, array: Array, images: int) -> Array:
 
 
 def read_classes(path: Path, key: str, labels: Array, names: Array | None) -> tuple[str, ...]:
-    """Return the names of the classes: those that the file has, or the labels themselves.
+    """Return the class names: the file's own, or the labels as text.
 
     Args:
-        path: of the file.
-        key: name of the labels of the training images.
-        labels: these labels; each class must have some.
-        names: what the file holds as `classes`, if anything.
+        path: the file.
+        key: name of the training labels in the file.
+        labels: the training labels [N].
+        names: the file's array `classes`; None where it has none.
 
     Raises:
-        DataError: the names are no names, or classes have no images.
+        DataError: `names` is no array of distinct names, or a class has no training images.
     """
     low, high = int(labels.min()), int(labels.max())
     classes = _numbered(path, key, labels) if names is None else _named(path, names)
@@ -112,10 +112,10 @@ def read_classes(path: Path, key: str, labels: Array, names: Array | None) -> tu
 
 
 def check_range(path: Path, key: str, labels: Array, classes: int) -> Labels:
-    """Return labels as int64 once they lie in 0..classes-1.
+    """Return labels as int64.
 
     Raises:
-        DataError: they do not.
+        DataError: a label is not in 0..classes-1.
     """
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= classes:
@@ -150,7 +150,7 @@ def _numbered(path: Path, key: str, labels: Array) -> tuple[str, ...]:
 
 
 def _image_steps(key: str, array: Array, labels: Array) -> list[str]:
-    """Return what to do to an array that is no array of images, nothing for one that is."""
+    """Return the steps that make `array` an array of images, none where it is one."""
     shape = array.shape
     if array.ndim < 3 <= labels.ndim:
         return [f"{key} and its labels look swapped, so save each under the other's name"]
@@ -173,7 +173,7 @@ def _image_steps(key: str, array: Array, labels: Array) -> list[str]:
 
 
 def _unflatten(key: str, length: int) -> str:
-    """Guess the sides of flat images: grey and square, or colour and square."""
+    """Return the step for flat images, which are taken to be square, grey or in colour."""
     side, colour = isqrt(length), isqrt(length // 3)
     if side * side == length:
         return f"its images are flat, so save {key}.reshape(-1, {side}, {side})"
@@ -198,12 +198,12 @@ def _to_uint8(key: str, array: Array) -> str:
         return f"its values lie in 0..255, so save {rounded}.astype(np.uint8)"
     if array.dtype.kind == "f" and low >= -1 and high <= 1:
         return f"its values lie in -1..1, so save (127.5 * ({key} + 1)).round().astype(np.uint8)"
-    what = "scale them to 0..255" if array.dtype.kind in "iu" else "save the images as they were before, in 0..255"
-    return f"its values go from {low:g} to {high:g}, so {what}"
+    step = "scale them to 0..255" if array.dtype.kind in "iu" else "save the original images, in 0..255"
+    return f"its values range from {low:g} to {high:g}, so {step}"
 
 
 def _label_step(key: str, array: Array, images: int) -> str:
-    """Say what to do to an array that is no array of one label an image."""
+    """Return the step that makes `array` one label per image."""
     kind = array.dtype.kind
     if array.ndim == 2 and len(array) == images and kind in "iufb":
         is_one_hot = bool(np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all())

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 through torchvision: downloaded where they are missing, and checked by their checksums."""
+"""CIFAR-10 and CIFAR-100 through torchvision, which downloads missing files and checks their MD5."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def load_cifar(name: str, folder: Path) -> RawData:
     The files are pickles; torchvision reads them only after checking their MD5.
 
     Raises:
-        MissingDataError: the files are neither there nor to be had.
-        DataError: they are there but damaged, and not to be had again.
+        MissingDataError: the files are missing and cannot be downloaded.
+        DataError: the files are damaged and cannot be downloaded again.
     """
     kind = cifar_kind(name)
     train, test = (_torchvision_split(kind, name, folder, train=flag) for flag in (True, False))
@@ -46,7 +46,7 @@ def load_cifar(name: str, folder: Path) -> RawData:
 
 
 def load_shapes(name: str) -> RawData:
-    """Return a stand-in for CIFAR-10 or CIFAR-100, for a plan only: as many images of its shape, all of them alike."""
+    """Return a stand-in for CIFAR-10 or CIFAR-100, to plan with: as many images of the same shape, all identical."""
     classes = {"cifar10": 10, "cifar100": 100}[name]
     image = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), dtype=np.uint8)
 
@@ -63,13 +63,13 @@ def load_shapes(name: str) -> RawData:
 
 
 def _find_host(host: str) -> None:
-    """Look a host up within seconds: a name server that does not answer has no time-out of its own here.
+    """Resolve a host name within seconds; `getaddrinfo` has no timeout of its own.
 
     Raises:
-        OSError: there is no such host, or no answer.
+        OSError: the host does not exist, or no name server answers.
     """
     if getproxies():
-        return  # the proxy does it
+        return  # the proxy resolves it
     answers: Queue[OSError | None] = Queue()
 
     def ask() -> None:
@@ -89,33 +89,34 @@ def _find_host(host: str) -> None:
 
 
 def cifar_kind(name: str) -> Any:
-    """Return torchvision's class of a data set, which knows its files and their checksums."""
+    """Return torchvision's class for a data set, which holds its file names and checksums."""
     from torchvision import datasets
 
     return {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}[name]
 
 
 def is_packed(kind: Any, folder: Path) -> bool:
-    """Tell whether the archive of a data set is whole in `folder`, to be unpacked without a download."""
+    """Return whether `folder` has the complete archive of a data set, so that no download is needed."""
     return _fault(folder / kind.filename, kind.tgz_md5) == ""
 
 
 def is_unpacked(kind: Any, folder: Path) -> bool:
-    """Tell whether all files of a data set are whole in `folder`."""
+    """Return whether `folder` has all files of a data set, undamaged."""
     return all(_fault(path, md5) == "" for path, md5 in _files(kind, folder))
 
 
 def damage(kind: Any, folder: Path) -> str:
-    """Say which of its files are there and not as they were published; "" where there are none, or all are whole."""
+    """Name the damaged files of a data set in `folder`; "" where none is damaged."""
     inside = folder / kind.base_folder
     faults = {path.name: _fault(path, md5) for path, md5 in _files(kind, folder)}
     archive = _fault(folder / kind.filename, kind.tgz_md5)
-    told = []
+    parts = []
     if any(faults.values()) and {*faults.values()} != {_ABSENT}:
-        told.append(f"`{inside}` is damaged ({listed([f'{name} {fault}' for name, fault in faults.items() if fault])})")
+        files = listed([f"{name} {fault}" for name, fault in faults.items() if fault])
+        parts.append(f"`{inside}` is damaged ({files})")
     if archive and archive != _ABSENT:
-        told.append(f"`{folder / kind.filename}` {archive}")
-    return " and ".join(told)
+        parts.append(f"`{folder / kind.filename}` {archive}")
+    return " and ".join(parts)
 
 
 def _files(kind: Any, folder: Path) -> list[tuple[Path, str]]:
@@ -135,7 +136,7 @@ def _fault(path: Path, md5: str) -> str:
 
 
 def _torchvision_split(kind: Any, name: str, folder: Path, *, train: bool) -> Any:
-    with contextlib.suppress(RuntimeError, OSError):  # torchvision's word for: not there, or damaged; or not readable
+    with contextlib.suppress(RuntimeError, OSError):  # RuntimeError: missing or damaged; OSError: unreadable
         return kind(folder, train=train, download=False)
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_CONNECT_SECONDS)
@@ -159,12 +160,12 @@ def _torchvision_split(kind: Any, name: str, folder: Path, *, train: bool) -> An
         socket.setdefaulttimeout(before)
 
 
-DIGITS = "1,797 images of 8x8 pixels, within scikit-learn"
+DIGITS = "1,797 images of 8x8 pixels, part of scikit-learn"
 _MEGABYTES = {"cifar10": 170, "cifar100": 169}  # of the archives
 
 
 def find_data(folder: Path) -> tuple[DataSet, ...]:
-    """Say of each data set whether it is whole in `folder`, or what would be downloaded into it."""
+    """Report for each data set whether it is complete in `folder`, or what its first use would download."""
     digits = (DataSet(name=name, is_here=True, told=DIGITS) for name in ("digits", "digits-hard"))
     return (*digits, *(_cifar(name, folder) for name in _MEGABYTES))
 
@@ -180,5 +181,5 @@ def _cifar(name: str, folder: Path) -> DataSet:
     if is_packed(kind, folder):
         return DataSet(name=name, is_here=True, told=f"in {folder / kind.filename}, which its first use unpacks")
     damaged = damage(kind, folder)
-    told = f"its first use downloads {_MEGABYTES[name]} MB from {kind.url} into {folder}"
-    return DataSet(name=name, is_here=False, told=f"{damaged}; {told}" if damaged else told)
+    download = f"its first use downloads {_MEGABYTES[name]} MB from {kind.url} into {folder}"
+    return DataSet(name=name, is_here=False, told=f"{damaged}; {download}" if damaged else download)

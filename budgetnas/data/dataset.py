@@ -1,4 +1,4 @@
-"""A data set for the rest of the package: three splits of uint8 images, fixed stratified subsets, mean and spread."""
+"""A data set: three splits of uint8 images, fixed stratified subsets, mean and standard deviation."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _SMALL = 10_000
 
 
 def hold_out(split: Split, share: float) -> tuple[Split, Split]:
-    """Divide `split` in two, taking `share` of each class (at least one image) for the second part.
+    """Divide `split` in two; the second part has `share` of each class, at least one image.
 
-    The choice depends on nothing but the number of images of each class, so it is the same on every machine.
+    The choice depends only on the number of images per class, so it is the same on every machine.
     """
     rng = np.random.default_rng(0)
     out = np.zeros(len(split), dtype=bool)
@@ -30,19 +30,19 @@ def hold_out(split: Split, share: float) -> tuple[Split, Split]:
 
 
 def validation_share(images: int) -> float:
-    """Return the share of training images held out: a tenth, or a fifth of fewer than 10,000."""
+    """Return the share of training images to hold out for validation: 0.1, or 0.2 of fewer than 10,000 images."""
     return 0.2 if images < _SMALL else 0.1
 
 
 def subset(split: Split, per_class: int) -> Split:
-    """Keep `per_class` images of each class, or all where there are fewer; the choice is fixed."""
+    """Keep `per_class` images of each class, or all of a smaller class; the choice is fixed."""
     return choose(split, per_class)[0]
 
 
 def choose(split: Split, per_class: int) -> tuple[Split, Split]:
-    """Divide `split` in two: `per_class` images of each class, or all where there are fewer, and the others.
+    """Divide `split` in two: `per_class` images of each class, or all of a smaller class, and the others.
 
-    The choice depends on nothing but the number of images of each class.
+    The choice depends only on the number of images per class.
     """
     rng = np.random.default_rng(1)
     chosen = np.zeros(len(split), dtype=bool)
@@ -62,7 +62,7 @@ def _take(split: Split, mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Spl
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
-VALIDATION = ("valid", "val", "validation")  # what a person may call that split
+VALIDATION = ("valid", "val", "validation")  # accepted names of the validation split
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -78,15 +78,15 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Traits:
-    """What a data set declares about its own training.
+    """The training defaults of a data set.
 
     Attributes:
-        shift: pixels by which training moves an image at random, zero-padded.
-        flip: whether training mirrors an image at random.
+        shift: largest shift of a random crop in pixels, zero-padded.
+        flip: whether training images are flipped horizontally at random.
         proxy_recipe: recipe of short trainings, where a study does not name one.
         proxy_epochs: length of a short training; None for the recipe's.
         full_epochs: length of a full training; None for the recipe's.
-        notice: what a reader of any result on this set must know; "" for nothing.
+        notice: a warning to print beside every result on this set; "" for none.
     """
 
     shift: int
@@ -99,16 +99,16 @@ class Traits:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class RawData:
-    """What a source delivers.
+    """A data set as its source has it, before splits are held out.
 
     Attributes:
-        name: what to call it.
-        classes: names of the classes.
-        train: what networks learn from.
-        test: None where the source has no split for it, and a share of `train` is asked for.
-        traits: what the set declares.
-        validation: None where the source has no split for it; it is held out of `train` then.
-        notes: what a person may not expect of how it was read, as `Dataset` has them.
+        name: name in reports.
+        classes: class names, by label.
+        train: training images.
+        test: None where the source has no test split; it is then taken out of `train`.
+        traits: training defaults.
+        validation: None where the source has no validation split; it is then held out of `train`.
+        notes: surprises in how it was read, as in `Dataset`.
     """
 
     name: str
@@ -125,14 +125,14 @@ class Dataset:
     """A data set ready for a study.
 
     Attributes:
-        name: what to call it.
-        classes: names of the classes.
-        train: what networks learn from.
-        validation: what candidates are scored on.
-        test: in quarantine until a winner is chosen.
-        traits: what the set declares.
-        notes: what a person may not expect of how the set was read, such as "12 images turned by EXIF orientation".
-        is_own: whether it is a person's own, and not one known by name.
+        name: name in reports.
+        classes: class names, by label.
+        train: training images.
+        validation: images on which candidates are scored.
+        test: images that are read only after the winner is chosen.
+        traits: training defaults.
+        notes: surprises in how the set was read, such as "12 images turned by EXIF orientation".
+        is_own: whether it is the user's own, not one known by name.
         fingerprint: SHA-256 of every image, label and class name in every split.
     """
 
@@ -151,7 +151,7 @@ class Dataset:
 
     @property
     def shape(self) -> DataShape:
-        """What a network must take in and give out."""
+        """The shape of a network's input and output."""
         _, height, width, channels = self.train.images.shape
         return DataShape(channels=channels, height=height, width=width, classes=len(self.classes))
 
@@ -169,12 +169,12 @@ _CHUNK = 1_000_000
 
 
 def normalisation(data: Dataset, recipe: Recipe) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and standard deviation per channel of raw [0, 255] pixels, by which images are normalised.
+    """Return the mean and standard deviation per channel that normalise raw [0, 255] pixels.
 
-    They are the recipe's own where it has any, else those of the train split.
+    The recipe's values come first; without them, the statistics of the train split are used.
 
     Raises:
-        UsageError: the recipe's are for another number of channels.
+        UsageError: the recipe has values for another number of channels.
     """
     if recipe.mean is None or recipe.std is None:
         return statistics(data)
@@ -190,12 +190,12 @@ def normalisation(data: Dataset, recipe: Recipe) -> tuple[tuple[float, ...], tup
 
 @lru_cache(maxsize=1)
 def statistics(data: Dataset) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and standard deviation per channel of the raw [0, 255] train split; a spread of 0 becomes 1.
+    """Return mean and standard deviation per channel of the raw [0, 255] train split; a deviation of 0 becomes 1.
 
-    The answer for the last data set stays in memory: every training asks for it.
+    The result for the last data set is cached, since every training asks for it.
     """
     pixels = data.train.images.reshape(-1, data.train.images.shape[3])
-    # By channel and chunk, so that the doubles of a large set never stand in memory at once.
+    # In chunks: a large set as doubles would not fit into memory.
     total = np.zeros(pixels.shape[1])
     squares = np.zeros(pixels.shape[1])
     for chunk in np.array_split(pixels, max(1, len(pixels) // _CHUNK)):

@@ -1,4 +1,4 @@
-"""The image files below a folder, as torchvision's ImageFolder finds them, and what is left out of them."""
+"""The image files below a folder, as torchvision's ImageFolder finds them, and the files that are left out."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from budgetnas.data.picture import SUFFIXES
 from budgetnas.exceptions import DataError
 from budgetnas.text import listed, plural
 
-# Folders that systems and tools leave behind, beside those that they hide by a leading dot.
+# Folders that systems and tools leave behind, besides hidden ones.
 _LEFT_BEHIND = frozenset(
     {"__macosx", "__pycache__", "@eadir", "#recycle", "$recycle.bin", "lost+found", "system volume information"}
 )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
-    """What lies below a folder.
+class FoundFiles:
+    """The files below a folder.
 
     Attributes:
         images: files with the suffix of an image, in the order of torchvision's ImageFolder.
-        left_out: other files, and folders that a system or a tool left behind, which were not looked into.
+        left_out: other files, and hidden or tool-made folders, which are not searched.
     """
 
     images: tuple[Path, ...]
@@ -31,20 +31,20 @@ class Found:
 
 
 def is_image(name: str) -> bool:
-    """Tell whether a file goes by the name of an image."""
+    """Return whether a file name has the suffix of an image and is not hidden."""
     return name.lower().endswith(SUFFIXES) and not is_hidden(name)
 
 
 def is_hidden(name: str) -> bool:
-    """Tell whether no person put a file or a folder there: a leading dot, or the name that a tool gives it."""
+    """Return whether a name is hidden: a leading dot, or a folder that a system or tool makes."""
     return name.startswith(".") or name.lower() in _LEFT_BEHIND
 
 
-def find_images(folder: Path) -> Found:
-    """Find the images in a folder and in all folders below it, links to others followed.
+def find_images(folder: Path) -> FoundFiles:
+    """Find the images in a folder and all folders below it; links are followed.
 
     Raises:
-        DataError: a folder cannot be read, or a link leads back to a folder that holds it.
+        DataError: a folder cannot be read, or a link points to a folder that contains it.
     """
     images: list[tuple[str, str]] = []
     left_out: list[Path] = []
@@ -55,15 +55,15 @@ def find_images(folder: Path) -> Found:
             _refuse_ring(folder, Path(place, name))
         images += [(place, name) for name in names if is_image(name)]
         left_out += [Path(place, name) for name in names if not is_image(name)]
-    # By folder and then by name, which is not the order of whole paths.
-    return Found(images=tuple(Path(*image) for image in sorted(images)), left_out=tuple(sorted(left_out)))
+    # Sorted by folder, then by name: whole paths would sort differently.
+    return FoundFiles(images=tuple(Path(*image) for image in sorted(images)), left_out=tuple(sorted(left_out)))
 
 
 def list_folder(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return the folders in a folder, and everything else in it with what tools left behind, both sorted.
+    """Return the folders in a folder, and all its other entries (files, hidden and tool-made folders), both sorted.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: the folder cannot be read.
     """
     try:
         entries = sorted(folder.iterdir())
@@ -75,7 +75,7 @@ def list_folder(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def left_out_line(root: Path, images: int, left_out: Sequence[Path]) -> str:
-    """Say how many files below a folder are images and name the others; a folder of a tool is named, not counted."""
+    """Return a line that counts the images below a folder and names what was left out; folders are not counted."""
     folders = [f"{path.relative_to(root).as_posix()}/" for path in left_out if path.is_dir()]
     files = [path.relative_to(root).as_posix() for path in left_out if not path.is_dir()]
     parts = [listed(files)] if files else []
@@ -85,12 +85,12 @@ def left_out_line(root: Path, images: int, left_out: Sequence[Path]) -> str:
 
 
 def _refuse_ring(top: Path, folder: Path) -> None:
-    """Refuse a link to a folder that the way down to it has already been in: the way would have no end."""
+    """Refuse a link to a folder that contains it: the walk would never end."""
     if not folder.is_symlink():
         return
     target = folder.resolve()
-    way = [parent for parent in folder.parents if parent == top or top in parent.parents]
-    if any(parent.resolve().is_relative_to(target) for parent in way):
+    walked = [parent for parent in folder.parents if parent == top or top in parent.parents]
+    if any(parent.resolve().is_relative_to(target) for parent in walked):
         raise DataError(f"`{folder}` is a link to a folder that holds it: remove it.")
 
 

@@ -1,4 +1,4 @@
-"""A person's own data set as an image folder, all of its images read in one size and one mode."""
+"""The user's own data set as an image folder; all images are read in one size and one mode."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ T = TypeVar("T")
 def load_folder(
     root: Path, image_size: int | None = None, channels: int | None = None, *, has_test_share: bool = False
 ) -> RawData:
-    """Read every image of `train/CLASS/*` and `test/CLASS/*`, and of `valid/CLASS/*` where that is there.
+    """Read every image of `train/CLASS/*`, `test/CLASS/*` and, if present, `valid/CLASS/*`.
 
     Args:
         root: the folder.
-        image_size: side in pixels to resize all images to; None to take them as they are, all of one size.
-        channels: 1 to read them in grey, 3 in colour; grey where all of them are grey unless given.
-        has_test_share: whether test images are to be taken out of the others.
+        image_size: side in pixels to which all images are resized; None where all have one size already.
+        channels: 1 for grey, 3 for colour; default: 1 where all images are grey, else 3.
+        has_test_share: whether the test split is to be taken out of the training images.
 
     Raises:
-        DataError: the layout is another, images cannot be used, or their sizes are mixed.
+        DataError: the folder has another layout, an image cannot be used, or the images differ in size.
     """
     layout = find_layout(root, has_test_share=has_test_share)
     headers = _headers(root, layout)
@@ -69,7 +69,7 @@ def _headers(root: Path, layout: Layout) -> dict[Path, Header]:
 
 
 def _refuse_damaged(root: Path, headers: Mapping[Path, Header], faults: list[PictureError]) -> None:
-    """Read all images to name, at once and not at the next try, all that cannot be used; nothing where all can."""
+    """Decode all images, so that one error names every unusable one; return where all can be used."""
     for _ in _each(list(headers), partial(read_picture, channels=3), faults):
         pass
     if faults:
@@ -82,9 +82,9 @@ def _one_size(root: Path, headers: Mapping[Path, Header]) -> Size:
     odd = [(path, header.size) for path, header in headers.items() if header.size != usual]
     if odd:
         _refuse_damaged(root, headers, [])
-        told = listed([f"`{path.relative_to(root)}` {width}x{height}" for path, (width, height) in odd])
+        named = listed([f"`{path.relative_to(root)}` {width}x{height}" for path, (width, height) in odd])
         raise DataError(
-            f"`{root}` has {plural(len(odd), 'image')} of another size than the usual {usual[0]}x{usual[1]} ({told}): "
+            f"`{root}` has {plural(len(odd), 'image')} of another size than the usual {usual[0]}x{usual[1]} ({named}): "
             "make all alike, or give --image-size N, which resizes them."
         )
     return usual
@@ -93,7 +93,7 @@ def _one_size(root: Path, headers: Mapping[Path, Header]) -> Size:
 def _read(
     root: Path, layout: Layout, shape: tuple[int, int, int], *, size: Size | None
 ) -> tuple[dict[str, Split], Counter[str]]:
-    """Read all images as `shape`, in the order of their classes; count what was done to them."""
+    """Read all images as `shape`, in the order of their classes; count the conversions by name."""
     splits: dict[str, Split] = {}
     done: Counter[str] = Counter()
     faults: list[PictureError] = []
@@ -113,7 +113,7 @@ def _read(
 
 def _picture(path: Path, *, shape: tuple[int, int, int], size: Size | None) -> Picture:
     picture = read_picture(path, channels=shape[2], size=size)
-    if picture.pixels.shape != shape:  # a PNG may say behind its pixels that it is to be turned
+    if picture.pixels.shape != shape:  # a PNG may hold its orientation after its pixels
         height, width, _ = picture.pixels.shape
         step = "make all alike, or give --image-size N"
         raise PictureError(path, f"is {width}x{height}, but others are {shape[1]}x{shape[0]}", step)
@@ -121,7 +121,7 @@ def _picture(path: Path, *, shape: tuple[int, int, int], size: Size | None) -> P
 
 
 def _each(files: Sequence[Path], read: Callable[[Path], T], faults: list[PictureError]) -> Iterator[tuple[Path, T]]:
-    """Yield what was read of each file that can be used; the faults of the others are added to `faults`."""
+    """Yield each file that can be used with what `read` returns for it; add the other files' errors to `faults`."""
     for path in files:
         try:
             yield path, read(path)
@@ -135,7 +135,7 @@ def _unusable(root: Path, faults: Sequence[PictureError]) -> DataError:
     alike: dict[str, list[Path]] = {}
     for error in faults:
         alike.setdefault(error.fault, []).append(error.path.relative_to(root))
-    told = "; ".join(f"{listed(paths)}: {fault}" for fault, paths in list(alike.items())[:MOST])
+    named = "; ".join(f"{listed(paths)}: {fault}" for fault, paths in list(alike.items())[:MOST])
     return DataError(
-        f"`{root}` has {len(faults):,} images that cannot be used ({told}): replace, convert or remove them."
+        f"`{root}` has {len(faults):,} images that cannot be used ({named}): replace, convert or remove them."
     )

@@ -1,4 +1,4 @@
-"""Which images of a folder are of which class and split, by the names of the folders that hold them."""
+"""The layout of an image folder: the class and split of each image, by the names of its folders."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from budgetnas.data.dataset import VALIDATION
-from budgetnas.data.files import Found, find_images, is_image, list_folder
-from budgetnas.data.likely import folder_step, is_detection, split_step
+from budgetnas.data.files import FoundFiles, find_images, is_image, list_folder
 from budgetnas.data.picture import SUFFIXES
+from budgetnas.data.suggestions import folder_step, is_detection, split_step
 from budgetnas.exceptions import DataError
 from budgetnas.text import listed, plural
 
 TRAIN, TEST = "train", "test"
 _SPLITS = frozenset({TRAIN, TEST, *VALIDATION})
-Classes = dict[str, Found]
+Classes = dict[str, FoundFiles]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,8 +23,8 @@ class Layout:
     """The images of a folder.
 
     Attributes:
-        splits: the images of each class, classes sorted, by the name of the split's folder: `train`, `test` unless that
-            is to be taken out of it, and one of `VALIDATION` where it is there.
+        splits: from the name of a split's folder (`train`, `test`, one of `VALIDATION`) to the images of each class,
+            classes sorted. `test` is absent where it is to be taken out of `train`.
         left_out: files and folders that are not read.
     """
 
@@ -33,20 +33,20 @@ class Layout:
 
 
 def find_layout(root: Path, *, has_test_share: bool) -> Layout:
-    """Find the classes and splits of a folder: `train/CLASS/*`, `test/CLASS/*` and, if there, `valid/CLASS/*`.
+    """Find the classes and splits of a folder: `train/CLASS/*`, `test/CLASS/*` and, if present, `valid/CLASS/*`.
 
     Args:
         root: the folder.
-        has_test_share: whether test images are to be taken out of those in `train/`, or out of a folder of classes.
+        has_test_share: whether the test split is to be taken out of `train/`, or out of a plain folder of classes.
 
     Raises:
-        DataError: it holds something else; says what, and the likely way out.
+        DataError: the folder has another layout; the message suggests a fix.
     """
     folders, left_out = list_folder(root)
     named = {folder.name: folder for folder in folders}
     validation = _validation(root, named)
     if has_test_share:
-        if TRAIN not in named or (TEST not in named and not _names(named[TRAIN])):  # a class may be called so
+        if TRAIN not in named or (TEST not in named and not _names(named[TRAIN])):  # a class may be called "train"
             return _flat(root, folders, left_out)
         if has_test_split(root):
             raise DataError(f"`data.test_share` is given, but `{root}` has a test split, {TEST}/: leave it out.")
@@ -68,13 +68,13 @@ def find_layout(root: Path, *, has_test_share: bool) -> Layout:
 
 
 def has_test_split(root: Path) -> bool:
-    """Tell whether a folder has a test split: classes of `train/` that are also in `test/`."""
+    """Return whether a folder has a test split: some class of `train/` is also in `test/`."""
     train, test = root / TRAIN, root / TEST
     return train.is_dir() and test.is_dir() and bool(_names(train) & _names(test))
 
 
 def _validation(root: Path, named: Mapping[str, Path]) -> list[str]:
-    """Return the name of the validation split, if there is one; a folder without images and folders is none."""
+    """Return the name of the validation split's folder, as a list of one or none; an empty folder does not count."""
     found = [name for name in VALIDATION if name in named and _holds_something(named[name])]
     if len(found) > 1:
         raise DataError(
@@ -104,7 +104,7 @@ def _flat(root: Path, folders: list[Path], left_out: list[Path]) -> Layout:
 
 
 def _classes(split: Path) -> tuple[Classes, list[Path]]:
-    """Return the classes of a split, and what lies beside and among their images."""
+    """Return the classes of a split, and the files and folders in it that are not read."""
     folders, left_out = list_folder(split)
     if not folders:
         beside = sum(is_image(path.name) for path in left_out)
@@ -121,7 +121,7 @@ def _check_images(where: Path, classes: Classes) -> None:
     if empty:
         left_out = [path for name in empty for path in classes[name].left_out]
         others = f"; not read: {listed([path.name for path in left_out])}" if left_out else ""
-        also = f", nor have {listed(empty[1:])}" if empty[1:] else ""
+        also = f"; neither have {listed(empty[1:])}" if empty[1:] else ""
         raise DataError(
             f"`{where / empty[0]}` has no images ({', '.join(SUFFIXES)}{others}){also}: add some or remove it."
         )

@@ -1,4 +1,4 @@
-"""From the keys of a study file to a data set that is ready for a study, with notes on what is doubtful about it."""
+"""Loading a data set by the `[data]` keys of a study file, and warnings about doubtful ones."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from budgetnas.data.npz import load_npz
 from budgetnas.exceptions import DataError, UsageError
 from budgetnas.text import is_text, listed, plural
 
-_DARK = 1  # the brightest pixel of images that were cast from 0..1
+_DARK = 1  # the brightest pixel of images in 0..1 that were cast to integers
 
 
 def doubts(data: Dataset) -> tuple[str, ...]:
-    """Return a sentence for each doubt about a person's own data set; there is none about sets known by name."""
+    """Return a warning for each likely defect of the user's own data set; none for sets known by name."""
     return tuple(_doubts(data)) if data.is_own else ()
 
 
 def _doubts(data: Dataset) -> Iterator[str]:
     train, validation, test = (_digests(split) for split in (data.train, data.validation, data.test))
-    for images, others, told in (
+    for images, others, leak in (
         (validation, {*train}, "validation images are also training images"),
         (test, {*train, *validation}, "test images are also training or validation images"),
     ):
         if again := sum(image in others for image in images):
-            yield f"{again:,} of {len(images):,} {told}, pixel for pixel: a score on them is no score on new images."
+            yield f"{again:,} of {len(images):,} {leak}, pixel for pixel: a score on them is no score on new images."
     for name, split in (("validation", data.validation), ("test", data.test)):
         there = set(split.labels.tolist())
         if absent := [label for place, label in enumerate(data.classes) if place not in there]:
@@ -43,7 +43,7 @@ def _doubts(data: Dataset) -> Iterator[str]:
     if (brightest := max(int(split.images.max()) for split in splits)) <= _DARK:
         yield f"No pixel is above {brightest} of 255: were images of 0..1 saved as whole numbers?"
     if plain := sum(_one_colour(split) for split in splits):
-        yield f"{plural(plain, 'image')} of {sum(map(len, splits)):,} show one colour and nothing else."
+        yield f"{plural(plain, 'image')} of {sum(map(len, splits)):,} show a single colour."
 
 
 def _digests(split: Split) -> list[bytes]:
@@ -55,31 +55,31 @@ def _one_colour(split: Split) -> int:
 
 
 FEWEST_PER_CLASS = 2
-SHAPES = "shapes of "  # before a name: a stand-in for the data set, for a plan only
+SHAPES = "shapes of "  # prefix of a data set's name that asks for a stand-in of its shape, to plan with
 
 
 def resolve(config: DataConfig, *, has_gpu: bool) -> DataConfig:
-    """Replace "auto" by the set that the device can carry: CIFAR-10 with a GPU, digits-hard without."""
+    """Replace "auto" by the data set for this device: CIFAR-10 with a GPU, digits-hard without."""
     if config.dataset != "auto":
         return config
     return replace(config, dataset="cifar10" if has_gpu else "digits-hard")
 
 
 def is_known(config: DataConfig) -> bool:
-    """Tell whether a data set is known by its name, and not a person's own."""
+    """Return whether a data set is known by name, not the user's own."""
     return config.dataset.removeprefix(SHAPES) in KNOWN
 
 
 @lru_cache(maxsize=1)
 def load_dataset(config: DataConfig, channels: int | None = None) -> Dataset:
-    """Load, check, cut down and split a data set; the last one stays in memory.
+    """Load, check, cut down and split a data set; the last one is cached.
 
     Args:
-        config: which one, and how.
-        channels: of the images of a folder; decided by them unless given.
+        config: the `[data]` keys.
+        channels: channels in which to read an image folder, 1 or 3; default: decided by its images.
 
     Raises:
-        DataError: it is not there, not whole, not of the right form, or too large.
+        DataError: the data set is missing, damaged, of another form, or too large for memory.
     """
     raw = _load_raw(config, channels)
     _check_names(raw)
@@ -154,7 +154,7 @@ def _check_classes(config: DataConfig, classes: tuple[str, ...], train: Split, *
 
 
 def _check_names(raw: RawData) -> None:
-    """Refuse names that no report could hold (file names may carry bytes that are no text)."""
+    """Refuse names that a report cannot hold: file names may have bytes that are not UTF-8."""
     for name in (raw.name, *raw.classes):
         if not is_text(name):
             raise DataError(

@@ -1,4 +1,4 @@
-"""A person's own data set as one `.npz` file, checked from its headers before its arrays are read."""
+"""The user's own data set as one `.npz` file; array headers are checked before arrays are read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from budgetnas.arrays import Array
 from budgetnas.data.arrays import check_fits, check_range, read_classes, read_images, read_labels
 from budgetnas.data.dataset import VALIDATION, RawData, Split, Traits
-from budgetnas.data.likely import SHARE, file_step, keys_step
+from budgetnas.data.suggestions import SHARE, file_step, keys_step
 from budgetnas.exceptions import DataError
 from budgetnas.text import listed, one_line
 
@@ -25,7 +25,7 @@ Keys = tuple[str, str]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Members:
-    """The arrays of a file: names of images and labels, by split; all that are read; the others."""
+    """Names of the arrays in a file: images and labels by split, all arrays to read, all others."""
 
     splits: dict[str, Keys]
     names: tuple[str, ...]
@@ -33,14 +33,13 @@ class _Members:
 
 
 def load_npz(path: Path, *, has_test_share: bool = False) -> RawData:
-    """Read `x_train, y_train, x_test, y_test` (uint8 NHWC or NHW; integer labels) and, if there, `x_valid, y_valid`.
+    """Read `x_train, y_train, x_test, y_test` (uint8 NHWC or NHW; integer labels) and, if present, `x_valid, y_valid`.
 
-    `classes` holds the names of the classes, if it is there. Nothing in the file can run code: object arrays are
-    refused.
+    An array `classes`, if present, has the class names. Object arrays are refused, so the file cannot run code.
 
     Args:
-        path: of the file.
-        has_test_share: whether test images are to be taken out of `x_train`, or of `x` where nothing else is there.
+        path: the file.
+        has_test_share: whether the test split is to be taken out of `x_train`, or of `x` where there is no `x_train`.
 
     Raises:
         DataError: the file is missing, truncated, foreign, inconsistent, or too large for memory.
@@ -84,7 +83,7 @@ def load_npz(path: Path, *, has_test_share: bool = False) -> RawData:
 
 
 def own_traits(height: int, width: int, channels: int) -> Traits:
-    """Return what a person's own data set is taken to declare: CIFAR's lengths, mirrored only if in colour."""
+    """Return the training defaults of the user's own data set: the recipe's lengths, flips only for colour images."""
     return Traits(shift=min(height, width) // 8, flip=channels == 3)
 
 
@@ -93,15 +92,15 @@ def _read(path: Path, *, has_test_share: bool) -> tuple[_Members, dict[str, Arra
         members = _members(path, pack.namelist(), has_test_share=has_test_share)
         check_fits(sum(read_array_header(pack, name)[1] for name in members.names), str(path))
     with np.load(path, allow_pickle=False) as arrays:
-        # By their whole names: a member `x_train` would be read in place of `x_train.npy`, which was checked.
+        # By full names: for `x_train`, numpy would prefer a member `x_train` to the checked `x_train.npy`.
         return members, {name: arrays[name + END] for name in members.names}
 
 
 def _members(path: Path, files: list[str], *, has_test_share: bool) -> _Members:
-    """Decide which arrays are which split.
+    """Assign arrays to splits.
 
     Raises:
-        DataError: some are missing, or two are of one split.
+        DataError: an array is missing, or a split has two candidates.
     """
     there = {file.removesuffix(END) for file in files if file.endswith(END)}
     splits = {"train": ("x_train", "y_train")}
@@ -135,7 +134,7 @@ def _members(path: Path, files: list[str], *, has_test_share: bool) -> _Members:
 
 
 def _missing(path: Path, files: list[str], missing: list[str], *, validation: Keys | None) -> DataError:
-    """Say which arrays a file lacks, what it holds, and the likely step."""
+    """Return the error that names the missing arrays, those that the file has, and a fix."""
     there = {file.removesuffix(END) for file in files}
     capital = {name.lower(): name for name in there}
     if all(name in capital for name in missing):
@@ -151,13 +150,13 @@ def _missing(path: Path, files: list[str], missing: list[str], *, validation: Ke
 
 
 def _class_names(members: _Members) -> list[str]:
-    """Return the step where names of classes seem to be in an array that is not read."""
+    """Return a note where an array that is not read seems to hold the class names."""
     found = [name for name in members.left_out if name in ("class_names", "label_names", "names")]
     return [f"save {found[0]} as {CLASSES} to name the classes"] if found and CLASSES not in members.names else []
 
 
 def read_array_header(pack: zipfile.ZipFile, name: str) -> tuple[np.dtype[Any], int]:
-    """Return the type of an array, and how many bytes it has, by its header."""
+    """Return the dtype of an array and its size in bytes, from its header."""
     with pack.open(name + END) as file:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0

@@ -1,4 +1,4 @@
-"""The one way in which an image file becomes pixels, in training and in `predict` alike."""
+"""Image files to pixels, the same way in training and in `predict`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LAID = "laid over white where transparent"
 FIRST = "cut to the first of several frames"
 HALVED = "cut from 16 bits a channel to the upper 8"
 
-_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "PPM")  # no other: an EPS, say, would be run by Ghostscript
+_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "PPM")  # no others: PIL would run an EPS through Ghostscript
 _GREY = frozenset({"1", "L", "LA"})
 _PALETTES = frozenset({"P", "PA"})
 _COLOUR = frozenset({"RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV"})
@@ -47,9 +47,9 @@ class PictureError(DataError):
     """One image file that cannot be used.
 
     Attributes:
-        path: of the file.
-        fault: what is wrong with it, as the rest of a sentence that begins with its name.
-        step: what to do about it.
+        path: the file.
+        fault: the rest of a sentence that begins with its name.
+        step: the fix.
     """
 
     def __init__(self, path: Path, fault: str, step: str) -> None:
@@ -59,10 +59,10 @@ class PictureError(DataError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Header:
-    """What an image file says of itself.
+    """Size and mode of an image file.
 
     Attributes:
-        size: (width, height) as a person sees it.
+        size: (width, height) after its EXIF orientation.
         is_grey: whether it is grey by its mode, or by every colour of its palette.
     """
 
@@ -76,9 +76,8 @@ class Picture:
 
     Attributes:
         pixels: uint8 [H, W, C].
-        resized: whether its size was another.
-        done: what else was done to it, as words that go with "was" and "were": `TURNED`, `LAID`, `FIRST`, `HALVED`,
-            `SQUEEZED`,
+        resized: whether it was resized.
+        done: other conversions, as words after "was" or "were": `TURNED`, `LAID`, `FIRST`, `HALVED`, `SQUEEZED`,
             "converted from mode CMYK to colour".
     """
 
@@ -88,10 +87,10 @@ class Picture:
 
 
 def read_header(path: Path) -> Header:
-    """Read what decides how all images of a set are read; only an image with a palette is decoded for it.
+    """Read size and mode without decoding the pixels; only an image with a palette is decoded.
 
     Raises:
-        PictureError: it is no readable image, too large, or not of 8 bits a channel.
+        PictureError: the file is no readable image, too large, or not of 8 bits per channel.
     """
     with _opened(path) as image:
         width, height = image.size
@@ -101,16 +100,16 @@ def read_header(path: Path) -> Header:
 
 
 def read_picture(path: Path, *, channels: int, size: tuple[int, int] | None = None) -> Picture:
-    """Read an image file as a person sees it: turned by its EXIF orientation, 8 bits a channel, resized if asked for.
+    """Read an image file as a viewer shows it: EXIF orientation applied, 8 bits per channel, resized on request.
 
     Args:
-        path: of the file.
+        path: the file.
         channels: 1 for grey, 3 for colour.
-        size: (width, height) to resize it to, bilinear; None to keep its own.
+        size: (width, height) for a bilinear resize; None to keep the image's own.
 
     Raises:
-        PictureError: it is no readable image, too large, or would not show what it shows now.
-        DataError: a network of so many channels sees no image files.
+        PictureError: the file is no readable image, too large, or would be blank over white.
+        DataError: `channels` is neither 1 nor 3.
     """
     mode = MODES.get(channels)
     if mode is None:
@@ -121,7 +120,7 @@ def read_picture(path: Path, *, channels: int, size: tuple[int, int] | None = No
             done.append(HALVED)
         if opened.mode != mode:
             done.append(f"converted from mode {opened.mode} to {_WORDS[mode]}")
-        turn = _orientation(opened) if opened.format == "TIFF" else None  # PIL turns it while it loads, and forgets
+        turn = _orientation(opened) if opened.format == "TIFF" else None  # PIL turns a TIFF as it loads it
         opened.load()
         image: Image.Image = opened
         if opened.format != "TIFF" and (turn := _orientation(opened)) is not None:
@@ -143,7 +142,7 @@ def read_picture(path: Path, *, channels: int, size: tuple[int, int] | None = No
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[ImageFile.ImageFile]:
-    """Open an image of 8 bits a channel; whatever a damaged one makes its decoder raise is a PictureError."""
+    """Open an image of 8 bits per channel; every error of the decoder becomes a PictureError."""
     try:
         if not path.is_file():  # a pipe would never end
             raise PictureError(path, "is no file, or a link to none", "replace or remove it")
@@ -181,9 +180,9 @@ def _is_grey(image: Image.Image) -> bool:
 
 
 def _orientation(image: Image.Image) -> int | None:
-    """Return the number that EXIF or XMP gives the turn of an image, None for an upright one.
+    """Return the orientation of an image by EXIF or XMP, 2 to 8; None for an upright one or damaged metadata.
 
-    A damaged note of a camera makes no damaged image. A PNG may hold it behind its pixels, so it is known once loaded.
+    A PNG may hold its metadata after its pixels, so its orientation is known only once it is loaded.
     """
     try:
         found = Image.Image.getexif(image).get(ExifTags.Base.Orientation)  # a PNG's own would load its pixels
@@ -193,7 +192,7 @@ def _orientation(image: Image.Image) -> int | None:
 
 
 def _has_16_bits(image: ImageFile.ImageFile) -> bool:
-    """Tell whether an image that is not loaded yet has channels of 16 bits, of which PIL keeps the upper 8."""
+    """Return whether an image, not loaded yet, has 16 bits per channel; PIL will keep the upper 8."""
     for decoder, _, _, args in image.tile:
         words = args if isinstance(args, tuple) else (args,)
         if any(isinstance(word, str) and ";16" in word for word in words):
@@ -204,7 +203,7 @@ def _has_16_bits(image: ImageFile.ImageFile) -> bool:
 
 
 def _has_frames(image: Image.Image) -> bool:
-    """Tell whether there are more pictures in the file, other than the previews that a camera adds (MPO)."""
+    """Return whether the file has several frames; the previews that cameras add (MPO) do not count."""
     return bool(getattr(image, "is_animated", False)) and image.format != "MPO"
 
 
@@ -213,7 +212,7 @@ def _is_transparent(image: Image.Image) -> bool:
 
 
 def _over_white(path: Path, image: Image.Image) -> Image.Image:
-    """Lay an image over white, which most viewers show behind it; what would vanish there is refused."""
+    """Lay an image over white, as most viewers do; refuse an image that would be blank there."""
     image = image.convert("RGBA")
     laid = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     is_blank = not np.ptp(np.asarray(laid), axis=(0, 1)).any()

@@ -1,4 +1,4 @@
-"""Images without classes in an `.npz`, as a course hands out those that are to be classified."""
+"""Unlabelled images in an `.npz`, such as the images of a course that are to be classified."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ FORM = "it must hold uint8 images, NHWC or NHW, as x_test, as x, or as its only 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Unlabelled:
-    """Images of an `.npz`.
+    """Unlabelled images of an `.npz`.
 
     Attributes:
-        key: name of their array.
+        key: name of the array of images.
         images: uint8 [N, H, W, C].
-        ids: one each: the entries of `ids`, or their places from 0.
+        ids: one per image: the file's array `ids`, or "0", "1", ...
     """
 
     key: str
@@ -36,10 +36,10 @@ class Unlabelled:
 
 
 def read_unlabelled(path: Path) -> Unlabelled:
-    """Read images that have no classes, and their ids.
+    """Read unlabelled images and their ids.
 
     Raises:
-        DataError: the file is missing, truncated, foreign, or too large for memory; it holds no such images.
+        DataError: the file is missing, truncated, foreign, too large for memory, or has no images.
     """
     try:
         with zipfile.ZipFile(path) as pack:
@@ -60,7 +60,7 @@ def read_unlabelled(path: Path) -> Unlabelled:
 
 
 def _only_uint8(path: Path, pack: zipfile.ZipFile, names: Sequence[str]) -> str:
-    """Return the name of the one array that can hold images."""
+    """Return the name of the only uint8 array besides `ids`."""
     found = [name for name in names if name != IDS and read_array_header(pack, name)[0] == np.uint8]
     if len(found) != 1:
         holds = f" (it holds {listed(sorted(names))})" if names else ""

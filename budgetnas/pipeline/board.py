@@ -60,4 +60,4 @@ class Board(Listener):
         headline = f"{self._study.rpartition('/')[0]} is at work"
         told = f"As of {time.strftime('%Y-%m-%d %H:%M:%S %Z')}."
         tables = [progress, *self._costs] if rows else self._costs
-        publish_note(self._storage, self._study, compose(headline, told=[told], lines=self._lines, tables=tables))
+        publish_note(self._storage, self._study, compose(headline, paragraphs=[told], lines=self._lines, tables=tables))

@@ -1,1 +1,1 @@
-"""What a person opens of a run: tables, figures and self-contained pages, from plain facts."""
+"""Tables, figures and self-contained pages of a run, made from plain facts."""

@@ -1,4 +1,4 @@
-"""The atlas as a page: how many networks fit, and where their MACs lie."""
+"""The atlas as a page: how many networks fit, and how their MACs are distributed."""
 
 from __future__ import annotations
 

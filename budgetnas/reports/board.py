@@ -1,4 +1,4 @@
-"""What a study shows on optuna-dashboard: a note in Markdown and small figures; every word of others is escaped."""
+"""The note and small figures of a study on optuna-dashboard; all foreign text is escaped."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from budgetnas.reports.figures import Curve, curves_figure, fidelity_figure, has
 from budgetnas.text import Table, escaped, trimmed
 from budgetnas.trials.trial import Trial
 
-LARGEST = 50_000  # bytes of JSON a figure, exclusive
+LARGEST = 50_000  # bytes of JSON per figure, exclusive
 BEST_CURVES = 20
-_LIMITS = (600, 300, 150, 75, 36, 18, 9)  # trials that a figure may show, tried in turn
-_POINTS_A_TRIAL = 4  # a figure of curves may show so many times more points
+_LIMITS = (600, 300, 150, 75, 36, 18, 9)  # trials per figure, tried in turn
+_POINTS_A_TRIAL = 4  # a figure of curves may have this many times as many points
 
 _TOOLS = ("toImage", "zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "resetScale")
 
@@ -26,9 +26,9 @@ T = TypeVar("T")
 
 
 def board_figures(facts: ReportFacts) -> dict[str, go.Figure]:
-    """Return the figures "params", "macs", "curves" and "fidelity", those that have something to show.
+    """Return the figures "params", "macs", "curves" and "fidelity"; empty ones are left out.
 
-    Each is below `LARGEST` bytes as JSON, and its title says what was left out of it.
+    Each is below `LARGEST` bytes as JSON, and its title says what it leaves out.
     """
     figures = {}
     if complete(facts):
@@ -42,9 +42,9 @@ def board_figures(facts: ReportFacts) -> dict[str, go.Figure]:
 
 
 def thin(facts: ReportFacts, limit: int) -> ReportFacts:
-    """Leave out COMPLETE trials and full trainings beyond about `limit`, evenly by number.
+    """Thin out COMPLETE trials and full trainings to about `limit`, evenly by number.
 
-    The winner, the best and, as far as they are not too many themselves, those on a Pareto front stay.
+    The winner and the best trials stay, and those on a Pareto front unless they are too many.
     """
     trials = complete(facts)
     finals = [trial for trial in trials if trial.number in facts.finals]
@@ -75,7 +75,7 @@ def _kept(trials: Sequence[Trial], scores: Mapping[int, float], limit: int) -> s
 
 
 def _evenly(items: Sequence[T], number: int) -> list[T]:
-    """Return `number` of the items in their order, the first and the last among them; all where there are fewer."""
+    """Return `number` evenly spaced items, including the first and the last, or all of fewer items."""
     if len(items) <= number:
         return list(items)
     return [items[round(i * (len(items) - 1) / max(number - 1, 1))] for i in range(number)]
@@ -91,7 +91,7 @@ def _small(facts: ReportFacts, draw: Callable[[ReportFacts, int], go.Figure]) ->
 
 
 def _titled(figure: go.Figure, title: str) -> go.Figure:
-    """Name a figure, and let the dashboard's card decide its height; its tools would cover the name."""
+    """Add a title, let the dashboard's card decide the height, and hide the toolbar, which would cover the title."""
     figure.update_layout(
         title={"text": title, "font": {"size": 14}, "x": 0.01},
         margin={"t": 56},
@@ -150,23 +150,25 @@ def _fidelity(facts: ReportFacts, limit: int) -> go.Figure:
 
 
 _IMPORTANCE = (
-    "The importance that optuna-dashboard draws takes the blocks and the width of a stage that a network does not have "
-    "for their lowest values. report.html compares them among the networks that have the stage."
+    "The importance that optuna-dashboard draws counts the blocks and width of an absent stage as their lowest values. "
+    "report.html compares them only among the networks that have the stage."
 )
 
 
 def note(facts: ReportFacts) -> str:
     """Return headline, verdict, facts and tables as GitHub-flavoured Markdown."""
     warned = (f"Warning: {warning}" for warning in facts.warnings)
-    told = (facts.notice, *facts.remarks, facts.verdict, *warned, _IMPORTANCE)
-    return compose(facts.headline, told=told, lines=facts.lines, tables=facts.tables.values())
+    paragraphs = (facts.notice, *facts.remarks, facts.verdict, *warned, _IMPORTANCE)
+    return compose(facts.headline, paragraphs=paragraphs, lines=facts.lines, tables=facts.tables.values())
 
 
-def compose(headline: str, *, told: Iterable[str], lines: Iterable[tuple[str, str]], tables: Iterable[Table]) -> str:
-    """Return a note of anything: a heading, paragraphs, a list of (name, value), tables; what is empty is left out."""
+def compose(
+    headline: str, *, paragraphs: Iterable[str], lines: Iterable[tuple[str, str]], tables: Iterable[Table]
+) -> str:
+    """Return a Markdown note: a heading, paragraphs, a list of (name, value), tables; empty parts are left out."""
     parts = [
         f"# {escaped(headline)}",
-        *(escaped(paragraph) for paragraph in told),
+        *(escaped(paragraph) for paragraph in paragraphs),
         "\n".join(f"- {escaped(name)}: {escaped(value)}" for name, value in lines),
         *map(_table, tables),
     ]

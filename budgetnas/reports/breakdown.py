@@ -1,4 +1,4 @@
-"""What each part of a network costs: its ledger, summed over stem, stages and head."""
+"""The cost of each part of a network: its ledger summed over stem, stages and head."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Part:
 
     Attributes:
         name: "stem", "stage 1" and so on, "head".
-        blocks: how many basic blocks; 0 for stem and head.
-        width: channels that leave it; classes for the head.
-        out_shape: channels, height, width behind it; classes only for the head.
+        blocks: number of basic blocks; 0 for stem and head.
+        width: output channels; classes for the head.
+        out_shape: (channels, height, width) of the output; (classes,) for the head.
         params: trainable parameters.
         macs: multiply-accumulates for one image.
         activations: output elements of convolutions and linear layers for one image.
@@ -38,12 +38,12 @@ class Part:
 
 
 def layers_of(spec: ResNetSpec, shape: DataShape) -> tuple[LedgerRow, ...]:
-    """Return every layer of `spec` with its share."""
+    """Return the ledger of `spec`."""
     return ledger(lower(spec, shape), shape)
 
 
 def parts(spec: ResNetSpec, shape: DataShape) -> tuple[Part, ...]:
-    """Return stem, stages and head of `spec`, whose costs sum to those of the network."""
+    """Return stem, stages and head of `spec`; their costs sum to the network's."""
     ends = [_STEM + _BLOCK * blocks for blocks in accumulate(spec.blocks)]
     groups: list[list[LedgerRow]] = [[] for _ in range(len(ends) + 2)]
     for row in layers_of(spec, shape):
@@ -66,7 +66,7 @@ def parts(spec: ResNetSpec, shape: DataShape) -> tuple[Part, ...]:
 
 
 def parts_table(spec: ResNetSpec, shape: DataShape) -> Table:
-    """Return the ledger by stage as a table whose last row is the total."""
+    """Return the ledger by part as a table; its last row is the total."""
     found = parts(spec, shape)
     params, macs = sum(part.params for part in found), sum(part.macs for part in found)
     return Table(
@@ -92,7 +92,7 @@ def parts_table(spec: ResNetSpec, shape: DataShape) -> Table:
 
 
 def layers_table(spec: ResNetSpec, shape: DataShape) -> Table:
-    """Return the full ledger as a table: a row a layer, and their sum as the last row."""
+    """Return the full ledger as a table: a row per layer, and their sum as the last row."""
     rows = layers_of(spec, shape)
     return Table(
         title="Every layer",

@@ -1,4 +1,4 @@
-"""`calibration.html`: how proxies of every length rank networks, on one self-contained page."""
+"""`calibration.html`: one self-contained page on how well proxies of each length rank networks."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from budgetnas.text import Table
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CalibrationFacts:
-    """Everything that the page of a calibration says.
+    """The content of a calibration's page.
 
     Attributes:
         title: name of the run.
-        notice: what must be known before anything else; "" for nothing.
-        recommendation: which length to take, in a sentence or two.
-        tables: of proxies and of costs.
-        fidelities: how every proxy ranks, those without training too.
-        lengths: epochs of those proxies that are trainings, by their name.
-        proxies: one value a network each, by the proxy's name; scores in percent.
+        notice: a warning to show first; "" for none.
+        recommendation: the length to use, in a sentence or two.
+        tables: tables of proxies and of costs.
+        fidelities: ranking quality of every proxy, including those without training.
+        lengths: epochs of the proxies that are trainings, by name.
+        proxies: from a proxy's name to one value per network; scores in percent.
         full: full scores of the networks, in percent.
-        labels: what to call the networks.
-        command: that makes this run.
-        warnings: what is wrong with trainings, a line each.
+        labels: names of the networks.
+        command: the command that makes this run.
+        warnings: a line per problem with a training.
     """
 
     title: str
@@ -47,11 +47,11 @@ class CalibrationFacts:
 
 
 def calibration_page(facts: CalibrationFacts) -> str:
-    """Return the page as HTML, plotly's script inside, with no request to anywhere."""
-    told = "Dashed lines are what ranks the networks without any training."
+    """Return the page as HTML with plotly's script inside; it makes no requests."""
+    caption = "Dashed lines are proxies that need no training."
     if any(one.tau.low is not None for one in facts.fidelities):
-        told = f"Bars are 95 % intervals over networks. {told}"
-    pairs = "A dot is a network: its score by a short training, and after the full one. The straighter, the better."
+        caption = f"Bars are 95 % intervals over networks. {caption}"
+    pairs = "Each dot is a network: its score after the short training and after the full one."
     ranks = any(not isnan(one.tau.value) for one in facts.fidelities)
     varies = len(facts.full) > 1
     proxies, *others = facts.tables
@@ -62,7 +62,7 @@ def calibration_page(facts: CalibrationFacts) -> str:
         + warned(facts.warnings),
         sections=(
             section("proxies", proxies.title, words_table(proxies, heading="")),
-            section("tau", "Kendall's tau by length", plot(tau_figure(facts), "tau", told) if ranks else ""),
+            section("tau", "Kendall's tau by length", plot(tau_figure(facts), "tau", caption) if ranks else ""),
             section("pairs", "Short against full", plot(pairs_figure(facts), "pairs", pairs) if varies else ""),
             *(
                 section("costs", table.title, words_table(table, heading="", has_total=len(table.rows) > 1))
@@ -74,7 +74,7 @@ def calibration_page(facts: CalibrationFacts) -> str:
 
 
 def tau_figure(facts: CalibrationFacts) -> go.Figure:
-    """Draw Kendall's tau against the length of the proxy, and the level that params and MACs alone reach."""
+    """Draw Kendall's tau against the length of the proxy, with params and MACs alone as levels."""
     figure = go.Figure()
     trained = [one for one in facts.fidelities if one.name in facts.lengths]
     bounds = [(one.tau.low, one.tau.high) if one.tau.low is not None else (one.tau.value,) * 2 for one in trained]
@@ -103,12 +103,12 @@ def tau_figure(facts: CalibrationFacts) -> go.Figure:
             mode="lines",
             line={"color": colour, "dash": "dash"},
         )
-    figure.update_xaxes(tickvals=list(facts.lengths.values()))  # no length lies between those that were tried
+    figure.update_xaxes(tickvals=list(facts.lengths.values()))  # no ticks between the lengths that were tried
     return dress(figure, x="epochs of the short training", y="Kendall's tau")
 
 
 def pairs_figure(facts: CalibrationFacts) -> go.Figure:
-    """Draw the score of every length against the full score."""
+    """Draw the score at every length against the full score."""
     figure = go.Figure()
     for i, name in enumerate(facts.lengths):
         figure.add_scatter(

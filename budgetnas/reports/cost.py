@@ -1,4 +1,4 @@
-"""Cost against accuracy: short trainings below, full ones above, and the Pareto front of each."""
+"""The figure of accuracy against cost: short trainings below, full ones above, each with its Pareto front."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from budgetnas.trials.trial import Trial
 def pareto_front(costs: Sequence[float], scores: Sequence[float]) -> list[int]:
     """Return the positions of the Pareto front, cheapest first.
 
-    A point is on it when no other has at most its cost and at least its score, one of them better; of equal points the
-    first stands for all.
+    A point is on the front if no other has at most its cost and at least its score, with one of them better. Of equal
+    points only the first counts.
 
     Args:
-        costs: lower is better.
-        scores: as many, higher is better.
+        costs: [N], lower is better.
+        scores: [N], higher is better.
     """
     front: list[int] = []
     for i in sorted(range(len(costs)), key=lambda i: (costs[i], -scores[i], i)):
@@ -32,16 +32,16 @@ def pareto_front(costs: Sequence[float], scores: Sequence[float]) -> list[int]:
 
 COSTS = {"params": "trainable parameters", "macs": "MACs for one image"}
 REPORTED = "reported (test set, best epoch)"
-_AROUND, _BEYOND = 0.3, 0.1  # references may widen the range of our own points by this share of it, or of its end
+_AROUND, _BEYOND = 0.3, 0.1  # references may widen our own points' range by this share of it, or of its end
 _MARGIN = 0.04
 _SHORT, _FULL = "y", "y2"  # plotly's names of the lower and the upper axis
 
 
 def cost_figure(facts: ReportFacts, cost: str) -> go.Figure:
-    """Draw a cost against validation accuracy; the front is that of full trainings where there are two or more.
+    """Draw validation accuracy against a cost; the front is of full trainings where there are two or more.
 
     Args:
-        facts: of the report.
+        facts: the report's facts.
         cost: "params" or "macs".
     """
     figure, trials = go.Figure(), complete(facts)
@@ -72,12 +72,12 @@ def cost_figure(facts: ReportFacts, cost: str) -> go.Figure:
 
 
 def shown_references(facts: ReportFacts) -> list[Reference]:
-    """Return the models of Pei et al. that figures mark."""
+    """Return the models of Pei et al. that figures show."""
     return [reference for reference in facts.references if reference.accuracy is not None]
 
 
 def outside_references(facts: ReportFacts, cost: str) -> list[Reference]:
-    """Return the marked models whose cost is so far from all others that the figure begins without them."""
+    """Return the shown models whose cost is outside the figure's initial range."""
     low, high = _own_range(facts, cost)
     around = max(_AROUND * (high - low), _BEYOND * high)
     return [r for r in shown_references(facts) if not low - around <= getattr(r, cost) <= high + around]
@@ -91,7 +91,7 @@ def _own_range(facts: ReportFacts, cost: str) -> tuple[int, int]:
 
 
 def _first_range(facts: ReportFacts, cost: str) -> list[float]:
-    """Return what the cost axis spans at first: our own points and the references that are not outside."""
+    """Return the initial range of the cost axis: our own points and the references near them."""
     outside = outside_references(facts, cost)
     inside = [int(getattr(r, cost)) for r in shown_references(facts) if r not in outside]
     low, high = min(*_own_range(facts, cost), *inside), max(*_own_range(facts, cost), *inside)
@@ -99,7 +99,7 @@ def _first_range(facts: ReportFacts, cost: str) -> list[float]:
 
 
 def _lay_out(figure: go.Figure, facts: ReportFacts, cost: str) -> None:
-    """Place the axes: two panels over one axis of cost, or one panel where nothing was trained in full."""
+    """Place the axes: two panels over one cost axis, or one panel where nothing was fully trained."""
     has_two = any(trace.yaxis == _FULL for trace in figure.data)
     dress(figure, x=COSTS[cost], y="short, %" if has_two else "short training, %", height=580 if has_two else 420)
     figure.update_xaxes(range=_first_range(facts, cost), exponentformat="SI", anchor="y")
@@ -144,7 +144,7 @@ def _add_dots(
 def _add_front(
     figure: go.Figure, trials: Sequence[Trial], scores: Mapping[int, float], *, cost: str, axis: str, colour: str
 ) -> None:
-    """Draw the best accuracy to be had up to each cost, as steps."""
+    """Draw the best accuracy up to each cost, as steps."""
     if not trials:
         return
     costs = [int(getattr(trial.candidate, cost)) for trial in trials]

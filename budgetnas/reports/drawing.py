@@ -1,7 +1,7 @@
 """A network drawn stage by stage, as an SVG that takes its colours from the page.
 
-Every block is a slab: as tall as its feature map is wide in pixels, as thick as its channels are many (both by their
-square root), with an arc for its shortcut, solid where the shortcut is a projection. Below stand the numbers.
+Each block is a slab. Its height shows the width of the feature map in pixels, its thickness the number of channels,
+both as square roots. An arc is the shortcut, solid where it is a projection. The numbers are below.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.reports.breakdown import Part, parts
 from budgetnas.text import plural, write_macs, write_percent, write_shape
 
-_MOST_SLABS = 12  # of a longer stage the first ones are drawn, and dots
+_MOST_SLABS = 12  # a longer stage shows its first slabs, then dots
 _TALLEST, _LOWEST = 120.0, 14.0
 _THICKEST, _THINNEST = 22.0, 5.0
 _BETWEEN, _COLUMN, _PADDING = 5.0, 146.0, 18.0
@@ -25,7 +25,7 @@ _BAR, _BAR_WIDTH = 5.0, 108.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Column:
-    """A part and where it stands: `x` is its left end, in units of the drawing."""
+    """A part and its place: `x` is its left end, in units of the drawing."""
 
     part: Part
     x: float
@@ -38,7 +38,7 @@ class _Column:
 
 
 def drawing(spec: ResNetSpec, shape: DataShape) -> str:
-    """Return the SVG element; its words are readable at its natural width, which it states in pixels."""
+    """Return the SVG element, with the width in pixels at which its text is readable."""
     found = parts(spec, shape)
     columns = _lay_out(found, shape)
     width, height = columns[-1].x + columns[-1].width, _BASE + 8.2 * _LINE
@@ -51,7 +51,7 @@ def drawing(spec: ResNetSpec, shape: DataShape) -> str:
     )
     return (
         f'<svg class="net" role="img" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
-        f'height="{height:.0f}"><title>{escape(_told(found))}</title>{_flow(width)}{body}</svg>'
+        f'height="{height:.0f}"><title>{escape(_in_words(found))}</title>{_flow(width)}{body}</svg>'
     )
 
 
@@ -71,7 +71,7 @@ def _lay_out(found: Sequence[Part], shape: DataShape) -> list[_Column]:
 
 
 def _projections(spec: ResNetSpec) -> list[bool | None]:
-    """Tell for each part whether its first block projects; None where there is no block."""
+    """Return for each part whether its first block projects; None where it has no block."""
     before = (spec.stem_width, *spec.widths)
     stages = [i > 0 or before[i] != width for i, width in enumerate(spec.widths)]
     return [None, *stages, None]
@@ -122,11 +122,11 @@ def _numbers(column: _Column, *, params: int, macs: int) -> str:
         ("", f"{write_macs(part.macs)} MACs", 5.3),
         ("dim", f"{write_percent(part.macs / macs)} %", 6.3),
     )
-    told = "".join(
+    text = "".join(
         f'<text class="{kind}" x="{column.middle:.1f}" y="{_BASE + 24 + line * _LINE:.1f}">{escape(text)}</text>'
         for kind, text, line in lines
     )
-    return told + _bar(column, part.params / params, 4.0) + _bar(column, part.macs / macs, 6.8)
+    return text + _bar(column, part.params / params, 4.0) + _bar(column, part.macs / macs, 6.8)
 
 
 def _bar(column: _Column, share: float, line: float) -> str:
@@ -137,7 +137,7 @@ def _bar(column: _Column, share: float, line: float) -> str:
     )
 
 
-def _told(found: Sequence[Part]) -> str:
+def _in_words(found: Sequence[Part]) -> str:
     stages = ", ".join(
         f"{part.name}: {plural(part.blocks, 'block')} of width {part.width}" for part in found if part.blocks
     )

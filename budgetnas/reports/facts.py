@@ -1,4 +1,4 @@
-"""The plain facts that a report is made of, and the lineage of each candidate through the rungs."""
+"""The facts from which a report is made, and each candidate's scores at later rungs."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from budgetnas.trials.trial import Trial, TrialState
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FinalScore:
-    """What full training made of one promoted trial. Accuracies are those after the last epoch, in [0, 1].
+    """The full training of one promoted trial. Accuracies are in [0, 1], after the last epoch.
 
     Attributes:
-        score: mean validation accuracy over its seeds.
-        spread: standard deviation of the validation accuracy over its seeds; None with one.
-        interval: of `score`, over the images.
+        score: mean validation accuracy over seeds.
+        spread: standard deviation of the validation accuracy over seeds; None with one seed.
+        interval: 95 % interval of `score` over the images.
         seeds: the training seeds, one per repeat.
-        test_accuracy: mean test accuracy over its seeds; None before it was tested.
-        test_spread: standard deviation of the test accuracy over its seeds; None with one.
-        test_interval: of `test_accuracy`, over the images; None with it.
+        test_accuracy: mean test accuracy over seeds; None before the test.
+        test_spread: standard deviation of the test accuracy over seeds; None with one seed.
+        test_interval: 95 % interval of `test_accuracy` over the images; None before the test.
         is_random: whether it was promoted at random, so that fidelity is not estimated on winners alone.
         curves: validation accuracy by epoch, one per seed.
     """
@@ -43,11 +43,11 @@ class Reference:
     """A model of Pei et al., as they report it for CIFAR-10.
 
     Attributes:
-        name: of the model.
-        params: at CIFAR-10's 3 channels and 10 classes.
-        macs: for one image of 32x32.
+        name: name of the model.
+        params: parameters with 3 input channels and 10 classes.
+        macs: MACs for one image of 32x32.
         accuracy: best test accuracy in percent; None where none is reported.
-        note: what a reader must know.
+        note: a caveat to show with it; "" for none.
     """
 
     name: str
@@ -59,31 +59,31 @@ class Reference:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReportFacts:
-    """Everything that a report says.
+    """The content of a report.
 
     Attributes:
         title: name of the run.
-        notice: what must be known before anything else; "" for nothing.
+        notice: a warning to show first; "" for none.
         dataset: name of the data set.
-        shape: its images and classes.
-        images: of the validation split.
-        max_params: the cap.
-        headline: what was found, in a sentence.
-        remarks: what must be said beside it, a sentence or two each.
-        verdict: what the result is worth beside controls, in a sentence; "not tested" without any.
-        is_tested: whether any control tells what it is worth.
+        shape: shape of its images, and number of classes.
+        images: number of validation images.
+        max_params: the cap on parameters.
+        headline: the result in a sentence.
+        remarks: caveats of the result, a sentence or two each.
+        verdict: how the result compares with its controls, in a sentence; "not tested" without controls.
+        is_tested: whether there are controls.
         lines: further facts, (name, value).
         trials: the first rung: short trainings and pruned candidates, by number.
-        trusted: posterior mean at the first rung, by number of trial.
-        rungs: trials of every rung by its name ("r8", "r24"), the first one's too; those of later rungs have the number
-            of their first-rung trial as `attrs["parent"]`.
-        finals: full trainings by number of their first-rung trial, the best first.
-        winner: number of the first-rung trial that won; None before any full training ended.
-        tables: of finalists, tiers, costs, fidelity and controls, those that there are, in the order of the page.
-        pairs: for every rung, (score at that rung, mean full score) of the nets that have both.
-        references: models of Pei et al., where the data set is the one that they report on.
-        command: that makes this run.
-        warnings: what is wrong with trainings, a line each.
+        trusted: posterior mean at the first rung, by trial number.
+        rungs: trials of every rung, the first included, by its name ("r8", "r24"); a trial of a later rung has its
+            first-rung trial's number as `attrs["parent"]`.
+        finals: full trainings by the number of their first-rung trial, best first.
+        winner: number of the first-rung trial that won; None before any full training is finished.
+        tables: tables of finalists, tiers, costs, fidelity and controls, as far as they exist, in the page's order.
+        pairs: for every rung, (score at that rung, mean full score) of the networks that have both.
+        references: models of Pei et al.; empty on other data sets than theirs.
+        command: the command that makes this run.
+        warnings: a line per problem with a training.
     """
 
     title: str
@@ -115,7 +115,7 @@ def complete(facts: ReportFacts) -> list[Trial]:
 
 
 def later_scores(facts: ReportFacts) -> dict[str, dict[int, float]]:
-    """Return, for every rung after the first, the scores in [0, 1] by number of the first-rung trial."""
+    """Return for every rung after the first its scores in [0, 1], by the number of the first-rung trial."""
     return {
         name: {trial.root: trial.score for trial in trials if trial.score is not None}
         for name, trials in list(facts.rungs.items())[1:]
@@ -123,5 +123,5 @@ def later_scores(facts: ReportFacts) -> dict[str, dict[int, float]]:
 
 
 def winning_trial(facts: ReportFacts) -> Trial | None:
-    """Return the first-rung trial that won; None before any full training ended."""
+    """Return the first-rung trial that won; None before any full training is finished."""
     return next((trial for trial in facts.trials if trial.number == facts.winner), None)

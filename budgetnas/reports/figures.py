@@ -1,4 +1,4 @@
-"""Figures of a search: accuracy over epochs, a rung against full training, parallel coordinates, expected scores."""
+"""Figures of a search: learning curves, rungs against full training, parallel coordinates, unexpected scores."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from budgetnas.text import plural, write_percent
 from budgetnas.trials.levels import length_in_words
 from budgetnas.trials.trial import Trial
 
-_A_LAYER, _LAYERS = 25, 12  # at least so many curves a layer, at most so many layers
-_EVERY_EPOCH = 12  # up to as many epochs each has a tick
+_A_LAYER, _LAYERS = 25, 12  # at least this many curves per layer, at most this many layers
+_EVERY_EPOCH = 12  # with at most this many epochs, each has a tick
 Curve = Mapping[int, float]
 
 
 def curves_figure(facts: ReportFacts) -> go.Figure:
-    """Draw validation accuracy by epoch: a colour and an entry of the legend for each rung, the winner bold."""
+    """Draw validation accuracy by epoch: one colour and legend entry per rung, the winner bold."""
     figure = go.Figure()
     for i, (name, trials) in enumerate(facts.rungs.items()):
         curves = [(trial.root, trial.curve) for trial in trials if trial.curve]
@@ -43,9 +43,9 @@ def curves_figure(facts: ReportFacts) -> go.Figure:
 def _add_curves(
     figure: go.Figure, curves: Sequence[tuple[int, Curve]], *, name: str, colour: str, width: float
 ) -> None:
-    """Add a group of curves in a few layers.
+    """Add a group of curves as a few traces.
 
-    A trace for each of a thousand curves would make a browser crawl, and in one trace their overlaps would not show.
+    A thousand traces would make a browser crawl; a single trace would hide overlaps.
     """
     if not curves:
         return
@@ -67,7 +67,7 @@ def _add_curves(
 
 
 def _joined(curves: Sequence[tuple[int, Curve]]) -> tuple[list[int | None], list[float | None], list[int | None]]:
-    """Return epochs, accuracies and numbers of trials, with a gap after each curve."""
+    """Return epochs, accuracies and trial numbers, with a gap after each curve."""
     x: list[int | None] = []
     y: list[float | None] = []
     numbers: list[int | None] = []
@@ -80,12 +80,12 @@ def _joined(curves: Sequence[tuple[int, Curve]]) -> tuple[list[int | None], list
 
 
 def has_pairs(facts: ReportFacts) -> bool:
-    """Tell whether any rung has networks to compare: two or more that were fully trained too."""
+    """Return whether any rung has two or more networks that were also fully trained."""
     return any(len(pairs) > 1 for pairs in facts.pairs.values())
 
 
 def fidelity_figure(facts: ReportFacts) -> go.Figure:
-    """Draw the score at a rung against the mean score of full training, a colour for each rung."""
+    """Draw the mean score of full training against the score at each rung, one colour per rung."""
     figure = go.Figure()
     for i, (name, pairs) in enumerate(facts.pairs.items()):
         if pairs:
@@ -110,9 +110,9 @@ def parallel_figure(trials: Sequence[Trial]) -> go.Figure:
     Blocks and width of an absent stage are 0. Dimensions that are the same for all are left out.
 
     Args:
-        trials: two COMPLETE ones or more.
+        trials: two or more COMPLETE trials.
     """
-    trials = sorted(trials, key=lambda trial: trial.score or 0.0)  # the best lies on top
+    trials = sorted(trials, key=lambda trial: trial.score or 0.0)  # the best is drawn on top
     scores = [round(100 * (trial.score or 0.0), 2) for trial in trials]
     columns = [*_architecture(trials), *_results(trials, scores)]
     figure = go.Figure(
@@ -121,7 +121,7 @@ def parallel_figure(trials: Sequence[Trial]) -> go.Figure:
             line={
                 "color": scores,
                 "colorscale": [list(stop) for stop in LOW_TO_HIGH],
-                "cmin": float(np.quantile(scores, 0.05)),  # one network that learnt nothing must not grey all others
+                "cmin": float(np.quantile(scores, 0.05)),  # so that one failed training does not wash out all others
                 "cmax": max(scores),
             },
             labelangle=-20,
@@ -149,7 +149,7 @@ def _results(trials: Sequence[Trial], scores: Sequence[float]) -> list[dict[str,
 
 
 def _counts(name: str, values: Sequence[int]) -> dict[str, Any]:
-    """Make a column of whole numbers, which has ticks at whole numbers only."""
+    """Make a column of integers with ticks at integers only."""
     column: dict[str, Any] = {"label": name, "values": list(values), "tickformat": "d"}
     if max(values) - min(values) < _MOST_TICKS:
         column["tickvals"] = list(range(min(values), max(values) + 1))
@@ -160,14 +160,14 @@ def _at(values: Sequence[int], i: int) -> int:
     return values[i] if i < len(values) else 0
 
 
-_FAR = 7  # median distances: 4.7 standard deviations of a normal one, where Tukey's outer fence stands
-_MOST = 3  # that are named
+_FAR = 7  # median distances: 4.7 standard deviations of a normal distribution, Tukey's outer fence
+_MOST = 3  # trials named
 
 
 def shown_means(facts: ReportFacts) -> dict[int, float]:
-    """Return the posterior means that say something of their network, by number of trial.
+    """Return the posterior means that are worth showing, by trial number.
 
-    A mean far from the score is left out, and all are where too few scores made a model.
+    A mean far from its score is left out; all are left out where too few scores made the model.
     """
     if all(facts.trusted.get(trial.number) == trial.score for trial in complete(facts)):
         return {}
@@ -176,9 +176,9 @@ def shown_means(facts: ReportFacts) -> dict[int, float]:
 
 
 def unexpected(facts: ReportFacts) -> list[Trial]:
-    """Return the trials that scored far from their posterior mean, the farthest first.
+    """Return the trials that scored far from their posterior mean, farthest first.
 
-    Far is more than seven times the median distance of all, and more than other images could explain.
+    Far means more than seven times the median distance, and more than the choice of images explains.
     """
     trials = [trial for trial in complete(facts) if trial.number in facts.trusted]
     distances = {trial.number: abs((trial.score or 0.0) - facts.trusted[trial.number]) for trial in trials}
@@ -188,22 +188,22 @@ def unexpected(facts: ReportFacts) -> list[Trial]:
 
 
 def explanation(facts: ReportFacts) -> str:
-    """Say what scored far from what is expected of it, and what that may mean; nothing where nothing did."""
+    """Return a sentence on the trials with unexpected scores and their likely cause; "" without any."""
     found = unexpected(facts)
     if not found:
         return ""
-    told = "; ".join(_told(trial, facts.trusted[trial.number]) for trial in found[:_MOST])
+    named = "; ".join(_in_words(trial, facts.trusted[trial.number]) for trial in found[:_MOST])
     more = f"; and {len(found) - _MOST} more" if len(found) > _MOST else ""
-    return f"No posterior mean is shown for scores that are far from it: {told}{more}."
+    return f"No posterior mean is shown for scores that are far from it: {named}{more}."
 
 
-def _told(trial: Trial, mean: float) -> str:
+def _in_words(trial: Trial, mean: float) -> str:
     score = trial.score or 0.0
     why = "a failed training?" if score < mean else "luck, or a network unlike the others?"
-    return f"trial {trial.number} scored {write_percent(score)} % where {write_percent(mean)} % is expected ({why})"
+    return f"trial {trial.number} scored {write_percent(score)} % where {write_percent(mean)} % was expected ({why})"
 
 
 def _by_chance(trial: Trial, facts: ReportFacts) -> bool:
-    """Tell whether the images alone could explain how far a score lies from its posterior mean."""
+    """Return whether the choice of images alone could explain a score's distance from its posterior mean."""
     low, high = wilson((trial.score or 0.0) * facts.images, facts.images)
     return low <= facts.trusted[trial.number] <= high

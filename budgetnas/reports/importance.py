@@ -1,8 +1,8 @@
-"""Which dimensions of the space mattered: Optuna's PED-ANOVA on the trials of the first rung.
+"""The importance of each dimension of the space: Optuna's PED-ANOVA on the trials of the first rung.
 
-PED-ANOVA asks how differently the best tenth of all trials is spread over a dimension (Watanabe, Bansal and Hutter,
-arXiv:2304.10255). Blocks and width of a stage are compared among the networks that have it, as in its conditional form
-(arXiv:2601.20800), so whether the stage is there counts for "stages" alone.
+PED-ANOVA measures how the distribution of the best tenth of trials over a dimension differs from that of all trials
+(Watanabe, Bansal and Hutter, arXiv:2304.10255). As in its conditional form (arXiv:2601.20800), blocks and width of a
+stage are compared only among networks that have the stage; whether it exists counts for "stages".
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from budgetnas.arch.spec import ResNetSpec
 from budgetnas.reports.palette import SHORT, dress
 from budgetnas.trials.trial import Trial
 
-FEWEST = 10  # trials, and networks that have a dimension
-ENOUGH = 50  # Optuna's own advice: five trials or more in the best tenth
+FEWEST = 10  # trials, and networks with a dimension
+ENOUGH = 50  # Optuna's advice: five or more trials in the best tenth
 
 
 def importances(trials: Sequence[Trial]) -> dict[str, float] | str:
-    """Return the importance of each dimension in [0, 1], summing to 1 and the highest first, or why there is none.
+    """Return the importance of each dimension in [0, 1], summing to 1, highest first; or the reason for having none.
 
     Args:
-        trials: COMPLETE ones of one rung; dimensions that `reservations` leaves out have none.
+        trials: COMPLETE trials of one rung. `reservations` names the dimensions that are left out.
     """
     if len(trials) < FEWEST:
-        return f"Not estimated: it takes {FEWEST} finished short trainings or more, and there are {len(trials)}."
+        return f"Not estimated: this needs {FEWEST} finished short trainings or more, and there are {len(trials)}."
     if len({trial.score for trial in trials}) == 1:
         return "Not estimated: all short trainings have the same score."
     if len({trial.candidate.spec for trial in trials}) == 1:
@@ -42,8 +42,8 @@ def importances(trials: Sequence[Trial]) -> dict[str, float] | str:
         return f"Not estimated: {only} among {FEWEST} networks or more."
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # as which Optuna says that it would only guess
-            warnings.filterwarnings("ignore", message="Some regimes")  # where one network alone lacks a stage
+            warnings.simplefilter("error", UserWarning)  # Optuna's way to say that it would only guess
+            warnings.filterwarnings("ignore", message="Some regimes")  # raised where only one network lacks a stage
             found = get_param_importances(_study(trials, values), evaluator=PedAnovaImportanceEvaluator(), params=names)
     except (UserWarning, ValueError, RuntimeError) as refusal:
         return f"Not estimated: Optuna says that {str(refusal).rstrip('.')}."
@@ -51,30 +51,30 @@ def importances(trials: Sequence[Trial]) -> dict[str, float] | str:
 
 
 def reservations(trials: Sequence[Trial]) -> str:
-    """Say which dimensions have no importance and why, and for which it is made from few; nothing where all is well."""
+    """Name the dimensions without an importance, and those with one from few networks; "" where there are none."""
     values = _values(trials)
     reasons: dict[str, list[str]] = {}
     for name, found in values.items():
         reasons.setdefault(_lack(found), []).append(name)
-    lacking = [f"{', '.join(names)} ({why})" for why, names in reasons.items() if why]
-    told = [f"Left out: {'; '.join(lacking)}."] if lacking else []
+    left_out = [f"{', '.join(names)} ({why})" for why, names in reasons.items() if why]
+    lines = [f"Left out: {'; '.join(left_out)}."] if left_out else []
     few = [name for name in reasons.get("", []) if len(values[name]) < ENOUGH]
     if len(trials) < ENOUGH:
-        told.append(f"With fewer than {ENOUGH} it is a hint and no more.")
+        lines.append(f"With fewer than {ENOUGH} trials it is only a hint.")
     elif few:
-        told.append(f"From fewer than {ENOUGH} networks, so a hint and no more: {', '.join(few)}.")
-    return " ".join(told)
+        lines.append(f"From fewer than {ENOUGH} networks, so only a hint: {', '.join(few)}.")
+    return " ".join(lines)
 
 
 def _lack(values: Sequence[int]) -> str:
-    """Say why a dimension of such values can have no importance; "" where it can."""
+    """Return why a dimension with these values has no importance; "" where it has one."""
     if len(values) < FEWEST:
         return f"fewer than {FEWEST} networks have such a stage"
-    return "the same in all that have it" if len(set(values)) == 1 else ""
+    return "the same in all networks that have it" if len(set(values)) == 1 else ""
 
 
 def _values(trials: Sequence[Trial]) -> dict[str, list[int]]:
-    """Return the values of every dimension, one for each network that has it."""
+    """Return the values of every dimension, one per network that has it."""
     values: dict[str, list[int]] = {}
     for spec in dict.fromkeys(trial.candidate.spec for trial in trials):
         for name, value in _dimensions(spec).items():
@@ -83,16 +83,16 @@ def _values(trials: Sequence[Trial]) -> dict[str, list[int]]:
 
 
 def _dimensions(spec: ResNetSpec) -> dict[str, int]:
-    """Return the dimensions that a network has."""
+    """Return a network's value of each dimension that it has."""
     blocks = {f"blocks {i}": number for i, number in enumerate(spec.blocks, start=1)}
     widths = {f"width {i}": width for i, width in enumerate(spec.widths, start=1)}
     return {"stages": len(spec.blocks), **blocks, **widths}
 
 
 def _study(trials: Sequence[Trial], values: Mapping[str, Sequence[int]]) -> optuna.Study:
-    """Return a study in memory that holds the trials, each with the dimensions that its network has."""
+    """Return an in-memory study with the trials, each with its network's dimensions."""
     verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # nobody wants to hear of a study that nobody sees
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # the study is internal: no log line for it
     study = optuna.create_study(direction="maximize")
     optuna.logging.set_verbosity(verbosity)
     ranges = {name: IntDistribution(min(found), max(found)) for name, found in values.items()}
@@ -104,7 +104,7 @@ def _study(trials: Sequence[Trial], values: Mapping[str, Sequence[int]]) -> optu
 
 
 def importance_figure(shares: dict[str, float]) -> go.Figure:
-    """Draw the importances as bars, the highest on top."""
+    """Draw the importances as bars, highest on top."""
     names = list(reversed(shares))
     figure = go.Figure(
         go.Bar(

@@ -1,4 +1,4 @@
-"""Facts as HTML: every word is escaped here."""
+"""Facts as HTML; all text is escaped here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from budgetnas.text import Table, are_words, trimmed
 
 
 def paragraph(text: str, kind: str = "") -> str:
-    """Return a paragraph, nothing for no text."""
+    """Return a paragraph; "" without text."""
     return f"<p{class_of(kind)}>{escape(text)}</p>" if text else ""
 
 
@@ -22,18 +22,18 @@ def warned(warnings: Iterable[str]) -> str:
 
 
 def definitions(lines: Iterable[tuple[str, str]]) -> str:
-    """Return names with their values."""
+    """Return a list of names with their values."""
     pairs = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in lines)
     return f"<dl>{pairs}</dl>"
 
 
 def words_table(table: Table, *, heading: str = "h3", prose: Iterable[str] = (), has_total: bool = False) -> str:
-    """Return what a table of words says under its title, its notes below.
+    """Return a table under its title, with its notes below.
 
     Args:
-        table: what it says; words are set to the left, numbers to the right.
+        table: words are left-aligned, numbers right-aligned.
         heading: the element of its title; "" for none.
-        prose: columns of long words, which are broken into lines.
+        prose: columns of long text, which wraps.
         has_total: whether the last row sums the others.
     """
     table, prose = trimmed(table), frozenset(prose)
@@ -58,13 +58,13 @@ def _row(cell: str, words: Iterable[str], kinds: Iterable[str]) -> str:
 
 
 def plot(figure: go.Figure, name: str, caption: str, *, least_width: int = 0) -> str:
-    """Return a figure with its caption.
+    """Return a figure with its caption as HTML.
 
     Args:
-        figure: to draw.
+        figure: the figure.
         name: id of its element on the page.
-        caption: what a reader must know, in sentences.
-        least_width: in pixels; where the page is narrower, the figure scrolls sideways.
+        caption: caption, as text.
+        least_width: in pixels; on a narrower page the figure scrolls sideways.
     """
     drawn = io.to_html(
         figure,
@@ -84,6 +84,6 @@ def captioned(content: str, caption: str) -> str:
 
 
 def class_of(*kinds: str) -> str:
-    """Return the attribute that gives an element its classes, nothing for none."""
+    """Return the `class` attribute of an element; "" without classes."""
     named = " ".join(filter(None, kinds))
     return f' class="{named}"' if named else ""

@@ -1,4 +1,4 @@
-"""`report.html`: one self-contained page, from the headline to the command that makes it again."""
+"""`report.html`: one self-contained page, from the headline to the command that reproduces it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _LATER = ("fidelity", "controls")  # tables with a section of their own
 
 
 def report_page(facts: ReportFacts) -> str:
-    """Return the page as HTML, plotly's script inside, with no request to anywhere."""
+    """Return the page as HTML with plotly's script inside; it makes no requests."""
     title = f"budgetnas: {facts.title}"
     if facts.notice:
-        title += f" ({facts.dataset} only shows the flow: its ranking says nothing about CIFAR-10)"
+        title += f" ({facts.dataset} is a smoke test: its ranking does not carry over to CIFAR-10)"
     sections = (
         section("searched", "What was searched", _searched(facts)),
         section("accuracy", "Cost against accuracy", _accuracy(facts)),
@@ -66,11 +66,11 @@ def _searched(facts: ReportFacts) -> str:
 def _accuracy(facts: ReportFacts) -> str:
     if not complete(facts):
         return ""
-    told = (
-        "Validation accuracy of short trainings (dots) and of full ones (stars): different fidelities, so each has an "
-        "axis of its own, and the Pareto front (the most accuracy for no more than that cost) is made from one alone."
+    caption = (
+        "Validation accuracy of short trainings (dots) and full trainings (stars). These are different fidelities, so "
+        "each has its own axis and its own Pareto front (the best accuracy up to each cost)."
     )
-    return plot(cost_figure(facts, "params"), "params", told + _outside(facts, "params")) + plot(
+    return plot(cost_figure(facts, "params"), "params", caption + _outside(facts, "params")) + plot(
         cost_figure(facts, "macs"), "macs", "The same against multiply-accumulates." + _outside(facts, "macs")
     )
 
@@ -78,55 +78,55 @@ def _accuracy(facts: ReportFacts) -> str:
 def _outside(facts: ReportFacts, cost: str) -> str:
     unit = "parameters" if cost == "params" else "MACs"
     names = [f"{reference.name} ({getattr(reference, cost):,} {unit})" for reference in outside_references(facts, cost)]
-    return f" Beyond the edge: {', '.join(names)}; a double click shows all." if names else ""
+    return f" Outside the figure: {', '.join(names)}; double-click to show all." if names else ""
 
 
 def _curves(facts: ReportFacts) -> str:
     if not any(trial.curve for trials in facts.rungs.values() for trial in trials) and not facts.finals:
         return ""
-    told = (
-        "Every rung is a training of its own, from the start and with its own schedule; none goes on from a shorter "
-        "one. A click on a name of the legend hides it or shows it again, a double click shows it alone."
+    caption = (
+        "Each rung trains from scratch with its own schedule; no training continues a shorter one. Click a name in the "
+        "legend to hide or show it; double-click to show it alone."
     )
-    return plot(curves_figure(facts), "curves", told)
+    return plot(curves_figure(facts), "curves", caption)
 
 
 def _parallel(trials: list[Trial]) -> str:
     if len(trials) < 2:
         return ""
     figure = parallel_figure(trials)
-    told = (
+    caption = (
         f"Each line is one of {len(trials):,} networks, from its stages to the score of its short training: grey is "
-        "low, blue middling, orange high. Drag along an axis to keep a range of it. Blocks and width of a stage that "
-        "is not there are 0."
+        "low, blue medium, orange high. Drag along an axis to select a range. Blocks and width of an absent stage are "
+        "0."
     )
-    return plot(figure, "parallel", told, least_width=86 * len(figure.data[0].dimensions))
+    return plot(figure, "parallel", caption, least_width=86 * len(figure.data[0].dimensions))
 
 
 def _importance(trials: list[Trial]) -> str:
     found = importances(trials)
     if isinstance(found, str):
         return paragraph(found)
-    told = [
+    caption = [
         f"Importance of each dimension for being in the best tenth of {plural(len(trials), 'short training')}, by "
-        "PED-ANOVA (Optuna). It describes these trials, which the sampler chose, and not the whole space. Blocks and "
-        "width of a stage are compared among the networks that have it.",
+        "PED-ANOVA (Optuna). It describes the trials that the sampler chose, not the whole space. Blocks and width of "
+        "a stage are compared only among networks that have the stage.",
         reservations(trials),
     ]
-    return plot(importance_figure(found), "importance", " ".join(filter(None, told)))
+    return plot(importance_figure(found), "importance", " ".join(filter(None, caption)))
 
 
 def _winner(winner: Trial | None, shape: DataShape) -> str:
     if winner is None:
         return ""
     spec = winner.candidate.spec
-    told = (
-        f"Trial {winner.number}, {spec.id}. A slab is a block: the taller, the larger its feature map; the thicker, "
-        "the more channels. Arcs are shortcuts; a solid one projects (1x1 convolution)."
+    caption = (
+        f"Trial {winner.number}, {spec.id}. Each slab is a block: its height shows the size of the feature map, its "
+        "thickness the channels. Arcs are shortcuts; a solid arc is a projection (1x1 convolution)."
     )
     layers = words_table(layers_table(spec, shape), heading="", has_total=True)
     return (
-        captioned(f'<div class="scroll" tabindex="0">{drawing(spec, shape)}</div>', told)
+        captioned(f'<div class="scroll" tabindex="0">{drawing(spec, shape)}</div>', caption)
         + words_table(parts_table(spec, shape), has_total=True)
         + f"<details><summary>Every layer</summary>{layers}</details>"
     )
@@ -134,8 +134,8 @@ def _winner(winner: Trial | None, shape: DataShape) -> str:
 
 def _evidence(facts: ReportFacts) -> str:
     tables = {key: words_table(facts.tables[key]) for key in _LATER if key in facts.tables}
-    told = "How networks scored at a rung, and what full training made of them: the straighter, the better it ranks."
-    drawn = plot(fidelity_figure(facts), "fidelity", told) if has_pairs(facts) else ""
+    caption = "Scores at a rung against scores after full training: the better the ranking, the straighter the line."
+    drawn = plot(fidelity_figure(facts), "fidelity", caption) if has_pairs(facts) else ""
     return tables.get("fidelity", "") + drawn + tables.get("controls", "")
 
 
@@ -153,23 +153,23 @@ def _references(references: Iterable[Reference]) -> str:
     if not rows:
         return ""
     table = Table(title="", columns=("model", "params", "MACs", "test accuracy", "note"), rows=rows)
-    told = (
-        "As Pei et al. report them (Kaiyu Pei, Keng-Ming Chang and Jincheng Tian, Deep Learning Mini-Project, New York "
+    source = (
+        "As reported by Pei et al. (Kaiyu Pei, Keng-Ming Chang and Jincheng Tian, Deep Learning Mini-Project, New York "
         "University): the best epoch on the CIFAR-10 test set. Not measured here."
     )
-    return paragraph(told) + words_table(table, heading="", prose=("note",))
+    return paragraph(source) + words_table(table, heading="", prose=("note",))
 
 
 def _trials(facts: ReportFacts) -> str:
     shown = [trial for trial in facts.trials if not is_left_out(trial)]
     if not shown:
         return ""
-    told = (
-        f"{plural(len(shown), 'trial')}. A header sorts by its column, once more the other way round. Scores "
-        "are validation accuracies after the last epoch, of the first rung unless the header says otherwise; they, "
-        "their standard deviations and the utilisation of the cap are in percent."
+    note = (
+        f"{plural(len(shown), 'trial')}. Click a header to sort by its column, and again to reverse the order. Scores "
+        "are validation accuracies after the last epoch, at the first rung unless the header says otherwise. Scores, "
+        "standard deviations and utilisation of the cap are in percent."
     )
     if len(shown) < len(facts.trials):
-        told += " Models that were to be tried first but are over a cap are in trials.csv only."
+        note += " Models tried first that are over a cap are only in trials.csv."
     table = sortable_table(replace(facts, trials=shown))
-    return paragraph(told, "note") + paragraph(explanation(facts), "note") + table
+    return paragraph(note, "note") + paragraph(explanation(facts), "note") + table

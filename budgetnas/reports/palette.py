@@ -1,7 +1,7 @@
-"""What all figures share: colours that read on light and on dark, and their axes.
+"""Colours and axes shared by all figures.
 
-Every colour has a contrast of 3:1 or more to white and to the dark page (WCAG 2.1, 1.4.11). On the page a style sheet
-colours the words of a figure; `GREY` is what they have elsewhere.
+Every colour has a contrast of at least 3:1 with white and with the dark page (WCAG 2.1, 1.4.11). On the page a style
+sheet sets the colour of a figure's text; elsewhere it is `GREY`.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _LONGEST_ORIGIN = 40
 
 
 def points(share: float) -> float:
-    """Return a share in [0, 1] as percent, to the two decimals that are shown."""
+    """Return a share in [0, 1] as percent, rounded to the two decimals that are shown."""
     return round(100 * share, 2)
 
 
 def label(trial: Trial, number: int | None = None) -> str:
-    """Name a trial in a figure, where plotly reads its own markup: origins of seeded models are escaped."""
-    told = f"trial {trial.number if number is None else number}: {trial.candidate.spec.id}"
+    """Name a trial in a figure; the origins of seeded models are escaped, since plotly reads markup."""
+    name = f"trial {trial.number if number is None else number}: {trial.candidate.spec.id}"
     if not trial.attrs.get("seeded"):
-        return told
-    return f"{told} ({escape(trial.candidate.origin[:_LONGEST_ORIGIN], quote=False)})"
+        return name
+    return f"{name} ({escape(trial.candidate.origin[:_LONGEST_ORIGIN], quote=False)})"
 
 
 def dress(figure: go.Figure, *, x: str, y: str, height: int = 440) -> go.Figure:
@@ -53,12 +53,12 @@ def dress(figure: go.Figure, *, x: str, y: str, height: int = 440) -> go.Figure:
 
 
 def undress(figure: go.Figure, *, height: int, **margin: int) -> go.Figure:
-    """Take template and background from a figure, so that the page shines through.
+    """Remove a figure's template and background, so that the page's background shows.
 
     Args:
         figure: changed in place and returned.
         height: in pixels.
-        margin: `l`, `r`, `t`, `b` in pixels, where they differ from the usual ones.
+        margin: `l`, `r`, `t`, `b` in pixels, where they differ from the default.
     """
     sides: dict[str, Any] = {"l": 8, "r": 12, "t": 10, "b": 8, **margin}
     figure.update_layout(

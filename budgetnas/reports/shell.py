@@ -1,4 +1,4 @@
-"""The frame of a self-contained page: style and scripts inside, no request to anywhere."""
+"""The frame of a self-contained page, with its style and scripts inside."""
 
 from __future__ import annotations
 
@@ -84,9 +84,9 @@ def shell(*, title: str, opening: str, sections: Iterable[str]) -> str:
     """Return a page as HTML, with plotly's script if it draws a figure.
 
     Args:
-        title: as text.
+        title: title, as text.
         opening: HTML below the title.
-        sections: HTML, empty ones are left out.
+        sections: HTML of each section; empty ones are left out.
     """
     body = "\n".join(filter(None, sections))
     return _PAGE.substitute(
@@ -100,12 +100,12 @@ def shell(*, title: str, opening: str, sections: Iterable[str]) -> str:
 
 
 def run_again(command: str) -> str:
-    """Return the part of a page that says what made it."""
+    """Return the section with the command that reproduces the page."""
     return section("again", "Run it again", f"<pre>{escape(command)}</pre>")
 
 
 def section(name: str, heading: str, content: str) -> str:
-    """Return a part of a page under its heading (text), nothing without content (HTML)."""
+    """Return a section with its heading (text) and content (HTML); "" without content."""
     if not content:
         return ""
     return f'<section id="section-{name}">\n<h2>{escape(heading)}</h2>\n{content}\n</section>'

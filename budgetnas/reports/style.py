@@ -1,4 +1,4 @@
-"""The style sheet of the page: light, dark, on a phone and in print."""
+"""The style sheet of the page: light, dark, small screens, print."""
 
 STYLE = """
 :root {

@@ -1,4 +1,4 @@
-"""Trials as a table: the rows of `trials.csv`, and the same rows as a table that a reader sorts by a click."""
+"""Trials as a table: `trials.csv`, and the same rows as a sortable HTML table."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _KINDS = {"full_repeats": "Int64", "full_random": "boolean"}
 
 
 def trials_table(facts: ReportFacts) -> pd.DataFrame:
-    """Return one row per first-rung trial, by number; what became of it at later rungs stands in its row.
+    """Return one row per first-rung trial, by number, with its scores at later rungs.
 
-    Accuracies and their standard deviations are in [0, 1]. Cells are empty where there is nothing.
+    Accuracies and their standard deviations are in [0, 1]. Cells without a value are empty.
     """
     later = later_scores(facts)
     rows = [
@@ -39,7 +39,7 @@ def trials_table(facts: ReportFacts) -> pd.DataFrame:
 
 
 def columns(later: tuple[str, ...]) -> list[str]:
-    """Return the names of the columns, given the names of the rungs after the first."""
+    """Return the column names, given the names of the rungs after the first."""
     return [
         *("trial", "state", "origin", "spec", "blocks", "widths", "params", "utilisation", "macs"),
         *("score", "posterior_mean"),
@@ -84,8 +84,8 @@ def _final(final: FinalScore | None) -> dict[str, Any]:
     }
 
 
-_LEFT_OUT = ("blocks", "widths")  # the spec says them
-_LAST = ("utilisation", "seconds", "state", "reason")  # and not in print, where there is no room
+_LEFT_OUT = ("blocks", "widths")  # they are part of the spec
+_LAST = ("utilisation", "seconds", "state", "reason")  # left out in print, for lack of room
 _WORDS = frozenset({"state", "origin", "spec", "reason"})
 _PERCENT = frozenset({"utilisation", "score", "posterior_mean", "test_accuracy"})
 _INTERVALS: dict[str, Callable[[FinalScore], Interval | None]] = {
@@ -102,7 +102,7 @@ _HEADS = {
 
 
 def sortable_table(facts: ReportFacts) -> str:
-    """Return the table; columns without any value are left out, the winner's row is marked."""
+    """Return the trials as a sortable HTML table, without empty columns and with the winner's row marked."""
     means = shown_means(facts)
     table = trials_table(facts).drop(columns=list(_LEFT_OUT))
     table["posterior_mean"] = pd.Series([means.get(trial.number) for trial in facts.trials], dtype="float64")
@@ -133,7 +133,7 @@ def _is_percent(column: str) -> bool:
 
 
 def _behind(column: str, facts: ReportFacts) -> list[str]:
-    """Return what stands behind the number in each cell of a column: the interval of what full training reached."""
+    """Return the text after the number in each cell of a column: the interval of a full training's accuracy."""
     interval = _INTERVALS.get(column)
     finals = [facts.finals.get(trial.number) if interval else None for trial in facts.trials]
     ends = [interval(final) if interval and final else None for final in finals]
@@ -141,7 +141,7 @@ def _behind(column: str, facts: ReportFacts) -> list[str]:
 
 
 def _writer(column: str) -> Callable[[Any, str], str]:
-    """Return what writes a cell of this column; numbers carry the value that they sort by."""
+    """Return the function that writes a cell of this column; a number carries its sort key."""
     kind = class_of(*_kinds(column))
     written = _number_writer(column)
 
@@ -156,7 +156,7 @@ def _writer(column: str) -> Callable[[Any, str], str]:
 
 
 def _kinds(column: str) -> list[str]:
-    """Return the classes of a column's cells: words or numbers, and whether print goes without it."""
+    """Return the CSS classes of a column's cells: words or numbers, and whether it is left out in print."""
     words = ["prose" if column == "reason" else "name"] if column in _WORDS else []
     return [*words, *(["spare"] if column in _LAST else [])]
 
@@ -172,5 +172,5 @@ def _number_writer(column: str) -> Callable[[Any], str]:
 
 
 def _exact(value: float) -> str:
-    """Write what JavaScript reads back as the number that it stands for, in few characters."""
+    """Write a number for JavaScript, in few characters."""
     return f"{value:.7g}" if isinstance(value, float) else str(int(value))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from budgetnas.certificates.certificate import Certified, write_certificate
+from budgetnas.certificates.certificate import CertifiedNetwork, write_certificate
 from budgetnas.certificates.manifest import BEST
 from budgetnas.evidence.accuracy import Accuracy, wilson
 from budgetnas.exceptions import UsageError
@@ -63,7 +63,7 @@ def certify(result: SearchResult) -> str | None:
     return write_certificate(result.folder / BEST, certified(result, _chosen(result, None)))
 
 
-def certified(result: SearchResult, finalist: Finalist) -> Certified:
+def certified(result: SearchResult, finalist: Finalist) -> CertifiedNetwork:
     """Return what is known of a fully trained network; of its seeds the one of the highest validation score."""
     setup, run = result.setup, finalist.best_run
     return _certified(
@@ -84,9 +84,9 @@ def _certified(
     caps: tuple[int | None, int | None],
     results: Mapping[str, Any],
     drivers: Sequence[Mapping[str, Any]],
-) -> Certified:
+) -> CertifiedNetwork:
     """Put together what is known of a trained network, its weights read from the folder of its run."""
-    return Certified(
+    return CertifiedNetwork(
         spec=run.candidate.spec,
         shape=setup.data.shape,
         classes=setup.data.classes,
@@ -149,7 +149,7 @@ def _remarks(result: SearchResult, images: int) -> list[str]:
 
 def _declared(
     home: Path, name: str, trials: Sequence[Trial], facts: Mapping[str, Any], number: int | None
-) -> Certified:
+) -> CertifiedNetwork:
     """Return what is known of a network that was trained without a search."""
     setup = read_trainings_setup(facts.get("setup"), name=name)
     known = {trial.number: trial for trial in complete(trials)}

@@ -1,1 +1,1 @@
-"""Which architecture to try next, and which of the tried to trust: pure functions of a history."""
+"""Proposals of architectures, and posterior scores of the trained ones, as pure functions of a history."""

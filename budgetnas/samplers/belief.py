@@ -1,4 +1,4 @@
-"""The score of a longer training, given those of shorter ones: a Gaussian posterior, updated rung by rung."""
+"""The posterior of scores over rungs: a Gaussian, updated from the shortest training to the longest."""
 
 from __future__ import annotations
 
@@ -26,18 +26,17 @@ from budgetnas.space.protocol import Space
 
 
 def recommend(space: Space, points: IntArray, scores: FloatArray, *above: FloatArray) -> FloatArray:
-    """Return the score to trust for each network that the highest rung trained.
+    """Return the posterior mean score of each network at the highest rung.
 
     Args:
-        space: of the points.
-        points: [N, D] what the first rung trained.
-        scores: [N] what it scored there.
-        above: [N] what it scored on each rung above, from the lowest to the highest; NaN where it did not get so far.
+        space: the search space.
+        points: [N, D] networks trained at the first rung.
+        scores: [N] their scores at the first rung.
+        above: [N] per later rung, from low to high: their scores; NaN where a network was not promoted.
 
     Returns:
-        [N]: the posterior mean over what was trained, which discounts lucky trainings, and of a rung above the first
-        knows what those below said; the score itself where there are too few to learn from; NaN where the highest rung
-        has none.
+        [N] posterior means, which discount lucky trainings and include the lower rungs; the scores themselves where
+        there are too few; NaN for a network without a score at the highest rung.
     """
     last = np.array(above[-1] if above else scores, dtype=np.float64)
     if (~np.isnan(last)).sum() < FEWEST:
@@ -46,41 +45,41 @@ def recommend(space: Space, points: IntArray, scores: FloatArray, *above: FloatA
     with one_thread():
         if not above:
             return Surrogate(features, scores).posterior(features)[0]
-        come_up = np.flatnonzero(~np.isnan(above).all(axis=0))  # a rung put in between may lack some of those above
-        belief = first_belief(features, scores, features[come_up])
-        for rung in (column[come_up] for column in above):
+        promoted = np.flatnonzero(~np.isnan(above).all(axis=0))  # a rung added in between may miss some of these
+        belief = first_belief(features, scores, features[promoted])
+        for rung in (column[promoted] for column in above):
             rows = np.flatnonzero(~np.isnan(rung))
             if len(rows) >= FEWEST:
-                belief = belief.risen(rows, rung[rows])
-    last[come_up[rows]] = scores_of(belief.mean[rows], last[come_up[rows]])
+                belief = belief.at_next_rung(rows, rung[rows])
+    last[promoted[rows]] = scores_of(belief.mean[rows], last[promoted[rows]])
     return last
 
 
-_PRIOR_MEAN = np.array([0.7, *np.log([0.2, 0.3])])  # of factor, log own, log noise: weak, and the start
+_PRIOR_MEAN = np.array([0.7, *np.log([0.2, 0.3])])  # factor, log own, log noise: a weak prior, and the start
 _PRIOR_SD = np.array([0.4, 1.0, 1.0])
 _BOUNDS = [(-2.0, 2.0), (-9.0, 3.0), (-7.0, 2.0)]
 
 
 @dataclass(frozen=True)
 class Belief:
-    """What is believed of the true scores of N networks at one rung, in standard scores of that rung.
+    """The posterior of the true scores of N networks at one rung, in standard scores of that rung.
 
     Attributes:
         mean: [N].
         covariance: [N, N].
-        likeness: [N, N], correlation of what a rung may add to them, by their features.
+        correlation: [N, N] correlation, by features, of the networks' gains from rung to rung.
     """
 
     mean: FloatArray
     covariance: FloatArray
-    likeness: FloatArray
+    correlation: FloatArray
 
-    def risen(self, rows: IntArray, scores: FloatArray) -> Belief:
-        """Return the belief at the next rung, of the same networks.
+    def at_next_rung(self, rows: IntArray, scores: FloatArray) -> Belief:
+        """Return the posterior of the same networks at the next rung.
 
         Args:
-            rows: [n] which of them were trained there, each once.
-            scores: [n] what they scored.
+            rows: [n] distinct indices of the networks that were trained there.
+            scores: [n] their scores.
         """
         below, targets = self._scaled(rows), standard_scores(scores)
         fitted, keep = subset(scores, LARGEST_FIT), subset(scores, LARGEST)
@@ -96,32 +95,32 @@ class Belief:
         )
 
     def among(self, rows: IntArray) -> Belief:
-        """Return what it says of some networks alone."""
+        """Return the marginal posterior of some of the networks."""
         grid = np.ix_(rows, rows)
-        return Belief(mean=self.mean[rows], covariance=self.covariance[grid], likeness=self.likeness[grid])
+        return Belief(mean=self.mean[rows], covariance=self.covariance[grid], correlation=self.correlation[grid])
 
     def before_scores(self, factor: float, own: float) -> Belief:
-        """Return the belief at the next rung before any score is known there: its level is open."""
-        covariance = 1 + factor**2 * self.covariance + own * self.likeness
+        """Return the prior at the next rung, before any score there; the level of the scores is unknown."""
+        covariance = 1 + factor**2 * self.covariance + own * self.correlation
         return replace(self, mean=factor * self.mean, covariance=covariance)
 
     def _scaled(self, rows: IntArray) -> Belief:
-        """Put it on a scale on which the rows are expected to have mean 0 and variance 1."""
+        """Return the posterior on a scale on which the rows have expected mean 0 and variance 1."""
         here = self.among(rows)
-        spread = here.mean.var() + here.covariance.diagonal().mean() - here.covariance.mean()
-        scale = np.sqrt(max(spread, JITTER))
+        variance = here.mean.var() + here.covariance.diagonal().mean() - here.covariance.mean()
+        scale = np.sqrt(max(variance, JITTER))
         return replace(self, mean=(self.mean - here.mean.mean()) / scale, covariance=self.covariance / scale**2)
 
 
 def first_belief(features: FloatArray, scores: FloatArray, wanted: FloatArray) -> Belief:
-    """Return what the first rung says of the networks `wanted` [N, F], learnt from features [M, F] and scores [M]."""
+    """Return the posterior at the first rung of networks `wanted` [N, F], given features [M, F] and scores [M]."""
     surrogate = Surrogate(features, scores)
     mean, covariance = surrogate.joint(wanted)
-    return Belief(mean=mean, covariance=covariance, likeness=surrogate.likeness(wanted))
+    return Belief(mean=mean, covariance=covariance, correlation=surrogate.correlation(wanted))
 
 
 def _fit(below: Belief, targets: FloatArray) -> tuple[float, float, float]:
-    """Return factor, own variance and noise of highest marginal likelihood times weak priors."""
+    """Return the factor, own variance and noise that maximise the marginal likelihood times weak priors."""
 
     def loss(point: FloatArray) -> float:
         factor, (own, noise) = point[0], np.exp(point[1:])

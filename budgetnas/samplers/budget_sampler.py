@@ -1,4 +1,4 @@
-"""Every sampler of this package as a sampler of a plain Optuna study."""
+"""The samplers of this package for a plain Optuna study."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ _WANTED = 1_000
 
 
 class BandExhaustedError(BudgetNASError, optuna.TrialPruned):
-    """Every network of the band was proposed. Inside `study.optimize` it prunes its trial, and the study ends."""
+    """Every network of the band was proposed. Inside `study.optimize` the trial is pruned and the study stops."""
 
 
 class BudgetSampler(BaseSampler):
-    """Proposes only networks that fit the budget and that no trial of the study has had.
+    """Proposes only networks that fit the budget and are new to the study.
 
-    Give it to `optuna.create_study`, and call `suggest(trial, space)` in the objective. Parameters beside those of the
-    space are drawn at random. With several threads or processes on one study no network is proposed twice.
+    Give it to `optuna.create_study`, and call `suggest(trial, space)` in the objective. Parameters outside the space
+    are drawn at random. No network is proposed twice, also with several threads or processes on one study.
 
-    A network over a cap can only be enqueued. It is trained as asked, but nothing is learnt from it, `best` never names
-    it, and Optuna knows it as infeasible, so that `study.best_trial` is none of them either.
+    A network over a cap can only be enqueued. It is trained as requested, but the sampler ignores its score, `best`
+    never returns it, and Optuna treats it as infeasible, so `study.best_trial` does not return it either.
 
     >>> from budgetnas.space.resnet import ResNetSpace
     >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -64,17 +64,17 @@ class BudgetSampler(BaseSampler):
     np.True_
 
     Args:
-        space: what to choose from.
+        space: the search space.
         max_params: cap on trainable parameters.
         max_macs: cap on multiply-accumulates for one image; None for no cap.
-        sampler: "thompson", "evolution", "random", "tpe", or a function from a seed to any Optuna sampler whose
-            proposals are to be repaired.
-        min_utilisation: proposals have at least this share of the params of the largest network that fits; lowered by
-            0.1 at a time until there are 1,000 of them or all that fit.
-        seed: of everything random.
+        sampler: "thompson", "evolution", "random", "tpe", or a function from a seed to any Optuna sampler, whose
+            proposals are repaired.
+        min_utilisation: proposals have at least this share of the params of the largest network that fits. It is
+            lowered in steps of 0.1 until 1,000 networks, or all that fit, are in the band.
+        seed: seed of all random numbers.
 
     Raises:
-        InfeasibleBudgetError: nothing of the space fits.
+        InfeasibleBudgetError: no network of the space fits.
     """
 
     def __init__(
@@ -98,17 +98,17 @@ class BudgetSampler(BaseSampler):
         self._lock = threading.Lock()
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Return the fixed ranges of the space's dimensions."""
+        """Return the fixed distributions of the space's dimensions."""
         return distributions(self.space)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Propose a network, knowing every other trial.
+        """Propose a network, given all other trials.
 
         Raises:
             BandExhaustedError: every network of the band was proposed.
-            UsageError: the study has more than one objective, or the trial was enqueued with a part of a network.
+            UsageError: the study has several objectives, or the trial was enqueued with only a part of a network.
         """
         _check_objectives(study)
         if has_network(self.space, _fixed(trial)):
@@ -122,24 +122,24 @@ class BudgetSampler(BaseSampler):
                         f"all {len(self.band):,} networks of the band were proposed: end the study."
                     )
                 study._storage.set_trial_system_attr(trial._trial_id, _POINT, point.tolist())
-            # Another process may have proposed the same meanwhile: whoever sees that proposes again.
+            # If another process has proposed the same network meanwhile, propose again.
             if not (self.history(study, trial.number).points == point).all(axis=1).any():
                 return to_params(self.space, point)
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Draw a parameter that is not of the space at random, by the seed, the trial's number and its name."""
+        """Draw a parameter outside the space at random, seeded by the study's seed, the trial's number and its name."""
         seed = derived_seed(self.seed, trial.number, int.from_bytes(param_name.encode()))
         return RandomSampler(seed=seed).sample_independent(study, trial, param_name, param_distribution)
 
     def after_trial(
         self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
-        """Mark a network over a cap as infeasible, and end `study.optimize` when the band holds nothing new.
+        """Mark a network over a cap as infeasible, and stop `study.optimize` when the band has nothing new.
 
         Raises:
-            UsageError: what was enqueued in place of a network was never suggested.
+            UsageError: an enqueued parameter was never suggested.
         """
         for member in self._networks([trial])[1]:
             for cap, excess in self.caps.excess(member).items():
@@ -155,9 +155,10 @@ class BudgetSampler(BaseSampler):
             check_read(self.space, fixed, _suggested(study))
 
     def history(self, study: optuna.Study, number: int | None = None) -> History:
-        """Return what a study holds of all trials but number `number`, which is to be proposed.
+        """Return the history of a study without trial `number`, which is to be proposed.
 
-        What is over a cap counts as pruned and has no score, as in a search: it is seen, and nothing descends from it.
+        A network over a cap counts as pruned and has no score, as in a search: it is not proposed again and has no
+        offspring.
         """
         _check_objectives(study)
         trials = [trial for trial in _trials(study) if trial.number != number]
@@ -172,12 +173,12 @@ class BudgetSampler(BaseSampler):
         )
 
     def best(self, study: optuna.Study) -> tuple[FrozenTrial, FrozenTrial]:
-        """Return the finished trial to trust, by posterior mean, and the one of the best value observed.
+        """Return the finished trial of the best posterior mean, and the one of the best observed value.
 
-        Only networks within both caps are chosen among, whoever proposed them: the study may have had other samplers.
+        Only networks within both caps count, also if another sampler proposed them.
 
         Raises:
-            UsageError: no trial of the space has finished with a finite value, or none that did fits.
+            UsageError: no trial of the space has finished with a finite value, or none of the finished networks fits.
         """
         _check_objectives(study)
         networks, members = self._networks(_trials(study))
@@ -195,12 +196,12 @@ class BudgetSampler(BaseSampler):
         return networks[rows[int(trusted.argmax())]], networks[rows[int(scores[rows].argmax())]]
 
     def _networks(self, trials: Sequence[FrozenTrial]) -> tuple[list[FrozenTrial], Members]:
-        """Return the trials that have a network of the space, and those networks."""
+        """Return the trials that have a network of the space, and their networks."""
         found = [(trial, point) for trial in trials if (point := self._point(trial))]
         points = np.array([point for _, point in found], dtype=np.int64).reshape(-1, len(self.space.dimensions))
-        if not found:  # a space of a user may not count nothing
+        if not found:  # a user's space may fail on zero points
             return [], Members(points=points, params=np.zeros(0, dtype=np.int64), macs=np.zeros(0, dtype=np.int64))
-        # Enqueued points may write a network in another way than proposals do: the width of a stage that is not there.
+        # An enqueued point may not be canonical: it may give a width to an absent stage.
         gridded = np.flatnonzero(on_grid(self.space, points))
         for row in gridded[~is_member(self.space, points[gridded])]:
             pair = np.stack([points[row], self.space.canonical(points[row : row + 1])[0]])
@@ -210,7 +211,7 @@ class BudgetSampler(BaseSampler):
         return [trial for trial, _ in found], members
 
     def _point(self, trial: FrozenTrial) -> list[int] | None:
-        """Return a trial's point: what its parameters say, or what was proposed while they are not all suggested."""
+        """Return a trial's point by its parameters, or the proposed one while they are not all suggested."""
         params = {**_fixed(trial), **trial.params}
         if all(dimension.name in params for dimension in self.space.dimensions):
             is_network = all(has_value(dimension, params[dimension.name]) for dimension in self.space.dimensions)
@@ -224,17 +225,17 @@ def _check_objectives(study: optuna.Study) -> None:
 
 
 def _fixed(trial: FrozenTrial) -> dict[str, Any]:
-    """Return what was enqueued with a trial, by name."""
+    """Return the parameters enqueued with a trial, by name."""
     return dict(trial.system_attrs.get("fixed_params", {}))
 
 
 def _trials(study: optuna.Study) -> list[FrozenTrial]:
-    """Return every trial: a pruner may show a sampler a study with a part of them."""
+    """Return every trial; a pruner may show a sampler only a part of the study."""
     return study._storage.get_all_trials(study._study_id, deepcopy=False)
 
 
 def _suggested(study: optuna.Study) -> set[str]:
-    """Return every parameter that any trial has suggested."""
+    """Return the names of all parameters that any trial has suggested."""
     return {name for trial in _trials(study) for name in trial.params}
 
 
@@ -247,15 +248,15 @@ def _score(study: optuna.Study, trial: FrozenTrial) -> float:
 
 
 def _stop(study: optuna.Study) -> None:
-    with contextlib.suppress(RuntimeError):  # outside `optimize` the error says so
+    with contextlib.suppress(RuntimeError):  # raised outside `optimize`
         study.stop()
 
 
 def suggest(trial: optuna.Trial, space: Space) -> IntArray:
-    """Suggest every dimension of the space; return the point [D], which `space.decode` takes.
+    """Suggest every dimension of the space; return the point [D] for `space.decode`.
 
     Raises:
-        UsageError: what was enqueued is misspelt, or no value of its dimension.
+        UsageError: an enqueued parameter is misspelt, or its value is not in its dimension.
     """
     if fixed := getattr(trial, "_fixed_params", {}):
         check_enqueued(space, fixed, suggested=_suggested(trial.study))

@@ -1,4 +1,4 @@
-"""Regularised evolution under a budget: the best of a few recent networks has a child that fits.
+"""Regularised evolution under a budget: the best of a sample of recent networks is mutated, and repaired to fit.
 
 Real, Aggarwal, Huang and Le, "Regularized evolution for image classifier architecture search" (AAAI 2019).
 """
@@ -21,14 +21,9 @@ _TRIES = 50
 
 
 class EvolutionSampler:
-    """Mutates one value of the best of a random ten among the latest forty, and repairs the child into the band.
+    """Mutates one value of the best of ten random networks among the latest forty, and repairs the child into the band.
 
-    The first ten proposals are stratified like those of `ThompsonSampler`.
-
-    Args:
-        space: of the band.
-        band: what may be proposed.
-        seed: of the study.
+    The first ten proposals are stratified as in `ThompsonSampler`.
     """
 
     def __init__(self, space: Space, band: Band, *, seed: int) -> None:
@@ -36,7 +31,7 @@ class EvolutionSampler:
         self._free = [i for i, dimension in enumerate(space.dimensions) if len(dimension.values) > 1]
 
     def propose(self, history: History) -> IntArray | None:
-        """Return the first unseen child; a random member where fifty were seen before."""
+        """Return the first new child, or a random member after fifty children that are not new."""
         points, scores = history.observed
         if history.number - history.seeded < START or not len(points) or not self._free:
             return self._pool.start(history)
@@ -50,7 +45,7 @@ class EvolutionSampler:
         return first(self._pool.unseen(history, 1))
 
     def _mutate(self, point: IntArray, rng: np.random.Generator) -> IntArray:
-        """Return a member that differs from `point` in one value, any other of its grid."""
+        """Return a member that differs from `point` in one value, drawn uniformly from its grid."""
         child = point.copy()
         i = int(rng.choice(self._free))
         child[i] = rng.choice([value for value in self._space.dimensions[i].values if value != point[i]])

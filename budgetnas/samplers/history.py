@@ -1,6 +1,6 @@
-"""What a proposal may know: all points before it, and the results of batches up to the last but one.
+"""The history that a proposal may use: all points before it, and the results of batches up to the last but one.
 
-So the table of trials depends neither on the number of workers nor on who finished first.
+So the trials depend neither on the number of workers nor on the order in which they finish.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class History:
     """The view of one proposal, by trial number.
 
     Attributes:
-        number: of the trial to be proposed.
-        points: [N, D] every point before it, proposed or seeded, whatever became of it.
-        scores: [N] what is known of them, higher is better; NaN where nothing is (not finished, failed, pruned).
-        pruned: [N] which of them were over the budget.
-        seeded: how many of them were seeded models rather than proposals.
+        number: number of the trial to be proposed.
+        points: [N, D] every point before it, proposed or seeded.
+        scores: [N] their scores, higher is better; NaN where unknown (not finished, failed, pruned).
+        pruned: [N] whether they were over the budget.
+        seeded: number of seeded models among them.
     """
 
     number: int
@@ -37,18 +37,18 @@ class History:
 
     @property
     def observed(self) -> tuple[IntArray, FloatArray]:
-        """Points [K, D] and scores [K] of those that are known."""
+        """Points [K, D] and scores [K] of the trials with a known score."""
         known = ~np.isnan(self.scores)
         return self.points[known], self.scores[known]
 
 
 def is_ready(trials: Sequence[Trial], number: int, batch: int) -> bool:
-    """Tell whether every result that proposal `number` must know is there."""
+    """Return whether all results that proposal `number` depends on are known."""
     return all(trial.state.is_finished for trial in trials[: _known(number, batch)])
 
 
 def history(trials: Sequence[Trial], number: int, batch: int, *, encode: Callable[[ResNetSpec], IntArray]) -> History:
-    """Return what proposal `number` may know of the `trials` before it; `encode` makes a spec's point."""
+    """Return the history for proposal `number`, given all `trials`; `encode` maps a spec to its point."""
     known = _known(number, batch)
     before = trials[:number]
     scores = [trial.score if trial.number < known and trial.score is not None else np.nan for trial in before]

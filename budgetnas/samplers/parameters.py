@@ -1,4 +1,4 @@
-"""A space's dimensions as Optuna's parameters, points as their values, and what `enqueue_trial` fixes of a point."""
+"""A space's dimensions as Optuna parameters, points as their values, and checks of enqueued values."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from budgetnas.space.protocol import Dimension, Space
 def distributions(space: Space) -> dict[str, BaseDistribution]:
     """Return one fixed distribution per dimension: integers of step 1 if ordered, choices if not.
 
-    The grid of an ordered dimension is the sampler's: networks off the grid can be stored beside its proposals.
+    Only the sampler knows the grid of an ordered dimension, so networks off the grid can be stored too.
     """
     return {dimension.name: _distribution(dimension) for dimension in space.dimensions}
 
 
 def to_params(space: Space, point: IntArray) -> dict[str, Any]:
-    """Return the parameters of a point [D]; values that a parameter cannot have become the nearest that it can."""
+    """Return the parameters of a point [D]; a value outside a parameter's range becomes the nearest one inside."""
     result: dict[str, Any] = {}
     for dimension, value in zip(space.dimensions, point.tolist(), strict=True):
         if dimension.ordered:
@@ -36,7 +36,7 @@ def to_params(space: Space, point: IntArray) -> dict[str, Any]:
 
 
 def to_point(space: Space, params: Mapping[str, Any]) -> IntArray:
-    """Return the point [D] of parameters that `distributions` describes."""
+    """Return the point [D] of parameters, as `distributions` describes them."""
     return np.array([_value(dimension, params[dimension.name]) for dimension in space.dimensions], dtype=np.int64)
 
 
@@ -52,19 +52,19 @@ def _value(dimension: Dimension, param: Any) -> int:
     return dimension.values[list(dimension.labels).index(param)]
 
 
-_ALIKE = 0.8  # of difflib's ratio: "widht 1" and `width_1` have 0.83, "width_mult" and `width` 0.71
+_ALIKE = 0.8  # least difflib ratio of a misspelling: "widht 1" and `width_1` have 0.83, "width_mult" and `width` 0.71
 
 
 def check_enqueued(space: Space, fixed: Mapping[str, Any], *, suggested: Iterable[str] = ()) -> None:
-    """Check the names and values that were enqueued; parameters beside those of the space are left alone.
+    """Check the names and values of enqueued parameters; parameters outside the space are ignored.
 
     Args:
-        space: of the network.
-        fixed: what was enqueued, by name.
-        suggested: parameters that are known not to be of the space.
+        space: the search space.
+        fixed: the enqueued values, by name.
+        suggested: parameters that are known to be outside the space.
 
     Raises:
-        UsageError: a name is nearly that of a dimension, or a dimension cannot have its value.
+        UsageError: a name is close to a dimension's, or a value is not in its dimension.
     """
     known = {dimension.name: dimension for dimension in space.dimensions}
     plain = {_plain(name): name for name in known}
@@ -81,10 +81,10 @@ def check_enqueued(space: Space, fixed: Mapping[str, Any], *, suggested: Iterabl
 
 
 def has_network(space: Space, fixed: Mapping[str, Any]) -> bool:
-    """Tell whether a network was enqueued, or nothing of one.
+    """Return whether a whole network was enqueued, not nothing of one.
 
     Raises:
-        UsageError: a part of one was.
+        UsageError: only a part of a network was enqueued.
     """
     missing = sorted(dimension.name for dimension in space.dimensions if dimension.name not in fixed)
     if missing and len(missing) < len(space.dimensions):
@@ -93,15 +93,15 @@ def has_network(space: Space, fixed: Mapping[str, Any]) -> bool:
 
 
 def check_read(space: Space, fixed: Mapping[str, Any], suggested: Iterable[str]) -> None:
-    """Check that what was enqueued without a network was suggested by anyone.
+    """Check that parameters enqueued without a network were suggested.
 
     Args:
-        space: of the network.
-        fixed: what was enqueued, by name.
+        space: the search space.
+        fixed: the enqueued values, by name.
         suggested: every parameter that the study has suggested.
 
     Raises:
-        UsageError: a name was not.
+        UsageError: a parameter was never suggested.
     """
     known = [dimension.name for dimension in space.dimensions]
     unread = sorted(set(fixed) - set(known) - set(suggested))
@@ -113,7 +113,7 @@ def check_read(space: Space, fixed: Mapping[str, Any], suggested: Iterable[str])
 
 
 def has_value(dimension: Dimension, value: Any) -> bool:
-    """Tell whether a parameter of a dimension may be `value`. An ordered one may also lie between two of its grid."""
+    """Return whether a dimension's parameter may be `value`; an ordered one may also be between two grid values."""
     if isinstance(value, bool) and True not in (dimension.labels or ()):
         return False
     if dimension.ordered:
@@ -130,7 +130,7 @@ def _rule(dimension: Dimension) -> str:
 
 
 def _plain(name: str) -> str:
-    """Write a name without what people vary: capitals, spaces, underscores."""
+    """Normalise a name: no capitals, spaces or underscores."""
     return "".join(filter(str.isalnum, name.casefold()))
 
 

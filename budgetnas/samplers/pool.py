@@ -1,4 +1,4 @@
-"""Members of a band that a history has not seen: all of a small band, fresh draws from a large one."""
+"""The members of a band that are new to a history: all of a small band, fresh draws from a large one."""
 
 from __future__ import annotations
 
@@ -20,13 +20,7 @@ _DRAWS_PER_QUARTILE = 25
 
 
 class Pool:
-    """What may be proposed.
-
-    Args:
-        space: of the band.
-        band: what fits.
-        seed: of the study; draws depend on it and on the number of the trial, nothing else.
-    """
+    """The networks that may still be proposed. Draws depend only on the study's seed and the trial's number."""
 
     def __init__(self, space: Space, band: Band, *, seed: int) -> None:
         self.space, self.band, self._seed = space, band, seed
@@ -34,23 +28,23 @@ class Pool:
         self._rows = {} if self.listed is None else {key: i for i, key in enumerate(row_keys(self.listed.points))}
 
     def rng(self, history: History, use: Use) -> np.random.Generator:
-        """Return the generator of one use of randomness in one proposal."""
+        """Return the random generator for one use in one proposal."""
         return generator(self._seed, history.number, use)
 
     def unseen_rows(self, history: History) -> IntArray:
-        """Return which rows of `listed` are unseen, in order."""
+        """Return the indices of new members in `listed`, ascending."""
         assert self.listed is not None
         is_unseen = np.ones(len(self.listed), dtype=bool)
         is_unseen[[row for key in row_keys(history.points) if (row := self._rows.get(key)) is not None]] = False
         return np.flatnonzero(is_unseen)
 
     def unseen(self, history: History, number: int) -> Members:
-        """Return `number` distinct unseen members, or as many as there are, strata weighed alike, in random order."""
+        """Return `number` distinct new members, or all of fewer, in random order; strata have equal weight."""
         rng = self.rng(history, Use.UNSEEN)
         if self.listed is not None:
             found = self.listed.take(self.unseen_rows(history))
             strata = self.space.strata(found.points)
-            # Random keys, smaller on average in small strata: so that a prefix weighs strata alike.
+            # Random keys, smaller on average in small strata, so that a prefix weighs strata equally.
             sizes = dict(zip(*np.unique(strata, return_counts=True), strict=True))
             keys = rng.exponential(size=len(found)) * np.array([sizes[stratum] for stratum in strata])
             return found.take(np.argsort(keys)[:number])
@@ -62,7 +56,7 @@ class Pool:
         return found
 
     def fresh(self, members: Members, history: History) -> Members:
-        """Return the distinct members of the band among `members` that the history has not seen."""
+        """Return the distinct members of the band among `members` that are new to the history."""
         seen = set(row_keys(history.points))
         inside = (members.params >= self.band.low) & (members.params <= self.band.high)
         inside &= (members.macs <= self.band.max_macs) & on_grid(self.space, members.points)
@@ -74,7 +68,7 @@ class Pool:
         return members.take(np.array(keep, dtype=np.int64))
 
     def cost(self, points: IntArray) -> Members:
-        """Count points [N, D]."""
+        """Count the params and MACs of points [N, D]."""
         return Members(points=points, params=self.space.params(points), macs=self.space.macs(points))
 
     def mend(self, point: IntArray, history: History) -> IntArray | None:
@@ -84,10 +78,10 @@ class Pool:
         return None if member is None else first(self.fresh(self.cost(member.point[None]), history))
 
     def start(self, history: History) -> IntArray | None:
-        """Return an unseen point of the stratum and the quartile of MACs whose turn it is; None when none is left.
+        """Return a new point from the next stratum and quartile of MACs in turn; None when none is left.
 
-        Of 25 draws the one farthest from everything seen, features scaled by their spread: what is learnt from ten
-        networks depends on how different they are. Where the space knows no MACs, the quartiles are those of params.
+        It is the one of 25 draws that is farthest from all earlier points, in standardised features: the first ten
+        networks teach more the more they differ. In a space without MACs the quartiles are of params.
         """
         turn = history.number - history.seeded
         strata = sorted(self.band.counts)
@@ -101,20 +95,20 @@ class Pool:
         found = self.fresh(draws.take(rng.permutation(inside)), history)
         if not len(found) or not len(history.points):
             return first(found) if len(found) else first(self.unseen(history, 1))
-        spread = self.space.features(draws.points).std(axis=0)
-        scale = np.where(spread < 1e-9, 1.0, spread)
+        std = self.space.features(draws.points).std(axis=0)
+        scale = np.where(std < 1e-9, 1.0, std)
         new, old = self.space.features(found.points) / scale, self.space.features(history.points) / scale
         distances = ((new[:, None] - old[None]) ** 2).sum(axis=2).min(axis=1)
         return first(found.take(np.argsort(-distances, kind="stable")[:1]))
 
 
 def first(members: Members) -> IntArray | None:
-    """Return the first point, None where there is none."""
+    """Return the first point, or None."""
     return members.at(0).point if len(members) else None
 
 
 def row_keys(points: IntArray) -> Sequence[bytes]:
-    """Return each row as bytes, to be looked up in sets."""
+    """Return each row as bytes, for look-ups in sets."""
     rows = np.ascontiguousarray(points, dtype=np.int64)
     width = rows.shape[1] * rows.itemsize
     data = rows.tobytes()

@@ -1,8 +1,8 @@
-"""Any Optuna sampler under a budget: it proposes in a study of its own, and what it proposes is repaired.
+"""Any Optuna sampler under a budget: it proposes in its own in-memory study, and its proposals are repaired.
 
-The study is in memory and holds the history, so that a proposal depends on nothing else. That suits samplers that learn
-from the parameters and values of trials (TPE, GP, random); those that keep a state of their own, in themselves or in
-attributes of a study (grid, QMC, CMA-ES, NSGA), begin anew with each proposal.
+The study holds the history, so a proposal depends on nothing else. This suits samplers that use only the parameters and
+values of trials (TPE, GP, random). Samplers with a state of their own, in themselves or in attributes of a study (grid,
+QMC, CMA-ES, NSGA), start again with each proposal.
 """
 
 from __future__ import annotations
@@ -29,20 +29,16 @@ _NAME = "mirror"
 
 
 def optuna_sampler(name: str) -> MakeSampler:
-    """Return a function from a seed to Optuna's own sampler "tpe" or "random", with its defaults."""
+    """Return a function from a seed to Optuna's sampler "tpe" or "random", with default settings."""
     if name == "random":
         return lambda seed: optuna.samplers.RandomSampler(seed=seed)
     return lambda seed: optuna.samplers.TPESampler(seed=seed)
 
 
 class RepairedSampler:
-    """Repairs what an Optuna sampler proposes into the band; a random member where the result was seen before.
+    """Repairs an Optuna sampler's proposals into the band; proposes a random member where the result is not new.
 
-    Args:
-        space: of the band.
-        band: what may be proposed.
-        make: from a seed to the Optuna sampler; called anew for each proposal.
-        seed: of the study.
+    `make`, a function from a seed to the Optuna sampler, is called for each proposal.
     """
 
     def __init__(self, space: Space, band: Band, make: MakeSampler, *, seed: int) -> None:
@@ -55,12 +51,9 @@ class RepairedSampler:
 
 
 class FreeSampler:
-    """Proposes what an Optuna sampler proposes, over-budget and repeated points included: for comparison.
+    """Passes on an Optuna sampler's proposals, including over-budget and repeated points, for comparison.
 
-    Args:
-        space: to propose from.
-        make: from a seed to the Optuna sampler; called anew for each proposal.
-        seed: of the study.
+    `make`, a function from a seed to the Optuna sampler, is called for each proposal.
     """
 
     def __init__(self, space: Space, make: MakeSampler, *, seed: int) -> None:
@@ -72,7 +65,7 @@ class FreeSampler:
 
 
 class _Mirror:
-    """An in-memory Optuna study that holds a history; it grows with the history where that only grew."""
+    """An in-memory Optuna study with the trials of a history, extended where the history has only grown."""
 
     def __init__(self, space: Space, make: MakeSampler, *, seed: int) -> None:
         self._space, self._make, self._seed = space, make, seed
@@ -82,7 +75,7 @@ class _Mirror:
     def _begin(self) -> None:
         self._storage = optuna.storages.InMemoryStorage()
         verbosity = optuna.logging.get_verbosity()
-        optuna.logging.set_verbosity(optuna.logging.WARNING)  # nobody wants to hear of a study that nobody sees
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # the study is internal: no log line for it
         self._study_id = self._storage.create_new_study([StudyDirection.MAXIMIZE], _NAME)
         optuna.logging.set_verbosity(verbosity)
         self._ids: list[int] = []
@@ -91,22 +84,22 @@ class _Mirror:
         self._scores: list[float] = []  # NaN until known
 
     def ask(self, history: History) -> IntArray:
-        """Return what the sampler proposes after this history, on the grid."""
+        """Return the sampler's proposal after this history, on the grid."""
         self._follow(history)
         sampler = self._make(derived_seed(self._seed, history.number, Use.OPTUNA))
         trial = optuna.load_study(study_name=_NAME, storage=self._storage, sampler=sampler).ask(self._distributions)
-        # A failed trial is invisible to samplers; what became of the proposal comes with the next history.
+        # A failed trial is invisible to samplers; the proposal's result comes with the next history.
         self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
         point: IntArray = to_grid(self._space, to_point(self._space, trial.params)[None])[0]
         return point
 
     def _follow(self, history: History) -> None:
-        """Bring the study to the state of a history."""
+        """Update the study to a history."""
         points, scores = history.points.tolist(), history.scores.tolist()
-        told = [i for i, score in enumerate(self._scores) if not math.isnan(score)]
+        scored = [i for i, score in enumerate(self._scores) if not math.isnan(score)]
         known = len(self._points)
         is_other = points[:known] != self._points or history.pruned[:known].tolist() != self._pruned
-        if is_other or any(scores[i] != self._scores[i] for i in told):
+        if is_other or any(scores[i] != self._scores[i] for i in scored):
             self._begin()
         for i in range(len(self._points), len(points)):
             template = create_trial(

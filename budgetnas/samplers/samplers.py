@@ -1,4 +1,4 @@
-"""The samplers: each proposes a point that fits and was not tried, from a history and nothing else."""
+"""The samplers. Each proposes a point that fits and is new, as a function of the history only."""
 
 from __future__ import annotations
 
@@ -19,27 +19,21 @@ FREE: tuple[SamplerName, ...] = ("random", "tpe")
 
 
 class Sampler(Protocol):
-    """Proposes points."""
+    """A function from a history to the next point."""
 
     def propose(self, history: History) -> IntArray | None:
-        """Return a point [D] inside the band that `history` has not seen; None when there is none left."""
+        """Return a point [D] of the band that is new to `history`; None when none is left."""
         ...
 
 
 class RandomSampler:
-    """Draws a stratum, each alike, then uniformly among its unseen members.
-
-    Args:
-        space: of the band.
-        band: what may be proposed.
-        seed: of the study.
-    """
+    """Draws a stratum uniformly, then one of its new members uniformly."""
 
     def __init__(self, space: Space, band: Band, *, seed: int) -> None:
         self._pool = Pool(space, band, seed=seed)
 
     def propose(self, history: History) -> IntArray | None:
-        """Return the first unseen draw."""
+        """Return the first new draw."""
         return first(self._pool.unseen(history, 1))
 
 
@@ -50,11 +44,11 @@ def make_sampler(
 
     Args:
         name: "thompson", "evolution", "random" or "tpe".
-        space: of the band.
-        band: what may be proposed.
-        seed: of the study.
-        over_budget: "exclude" proposes nothing that does not fit; "prune" lets Optuna's own sampler of that name
-            ("random" or "tpe") propose freely, over-budget and repeated points included.
+        space: the search space.
+        band: the members that may be proposed.
+        seed: the study's seed.
+        over_budget: "exclude" proposes only networks that fit; "prune" lets Optuna's sampler of that name ("random" or
+            "tpe") propose freely, including over-budget and repeated points.
     """
     if over_budget == "prune":
         assert name in FREE

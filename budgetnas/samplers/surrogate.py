@@ -1,4 +1,4 @@
-"""A Gaussian process from features to scores: a linear plus a Matern-5/2 kernel, drawn from as whole functions."""
+"""A Gaussian process from features to scores, with a linear plus a Matern-5/2 kernel and draws of whole functions."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from budgetnas.arrays import FloatArray, IntArray
 
 
 def one_thread() -> AbstractContextManager[Any]:
-    """Return the context in which numpy and scipy use one thread."""
+    """Return a context in which numpy and scipy use one thread."""
     limited: AbstractContextManager[Any] = _controller().limit(limits=1)
     return limited
 
 
 @cache
 def _controller() -> ThreadpoolController:
-    """Look the libraries up once: that takes milliseconds."""
+    """Find the thread pools once, since that takes milliseconds."""
     return ThreadpoolController()
 
 
 FEWEST = 6
-LARGEST = 400  # scores the process works on
-LARGEST_FIT = 150  # scores its hyperparameters are fitted on
+LARGEST = 400  # scores that the process conditions on, at most
+LARGEST_FIT = 150  # scores that its hyperparameters are fitted to, at most
 _WAVES = 512  # random Fourier features of a prior draw
 JITTER = 1e-6
-_PRIOR_MEAN = np.log([0.03, 0.5, 0.3, 2.0])  # of the logs of linear, matern, noise, length: weak, and the start
+_PRIOR_MEAN = np.log([0.03, 0.5, 0.3, 2.0])  # logs of linear, matern, noise, length: a weak prior, and the start
 _PRIOR_SD = np.array([1.0, 1.5, 1.5, 0.5])
 _BOUNDS = [(-9.0, 3.0), (-9.0, 3.0), (-7.0, 2.0), (-3.0, 4.0)]
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """Variances of the parts, for scores of variance one, and the length over which the Matern part varies.
+    """Variances of the parts, for scores of variance 1, and the length scale of the Matern part.
 
-    Distances are root mean squares over the standardised features, so two random rows lie about 1.4 apart.
+    Distances are root mean squares over the standardised features, so two random rows are about 1.4 apart.
     """
 
     linear: float
@@ -55,15 +55,15 @@ class Hyperparameters:
 
 
 class Surrogate:
-    """What the scores so far say about any row of features.
+    """The posterior of scores for any features, given the scores so far.
 
-    The process models `standard_scores`, in which a network at chance level is no more than a bad one. Past `LARGEST`
-    scores it works on `subset` of them.
+    The process models `standard_scores`, in which a network at chance level is just a bad one. It conditions on
+    `subset` of more than `LARGEST` scores.
 
     Args:
-        features: one row a score, [N, F] with N >= 1, in the order of training.
+        features: [N, F] with N >= 1, a row per score, in the order of training.
         scores: [N], noisy.
-        hyperparameters: fitted on these scores unless given.
+        hyperparameters: default: fitted to these scores.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Surrogate:
         if hyperparameters is None:
             hyperparameters = fit_hyperparameters(features, scores)
         self.hyperparameters = hyperparameters
-        targets = standard_scores(scores)  # relative to all scores, also those of a subset
+        targets = standard_scores(scores)  # relative to all scores, before a subset is taken
         keep = subset(scores, LARGEST)
         self._center, self._scale = _standard(features[keep])
         self._rows, self._targets = self._standardise(features[keep]), targets[keep]
@@ -83,18 +83,18 @@ class Surrogate:
         self._weights: FloatArray = cho_solve((self._factor, True), self._targets)
 
     def posterior(self, features: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return median and spread (half of the 16-84 % span) of the true scores, noise aside: both [M]."""
+        """Return median and standard deviation (half of the 16-84 % range) of the noise-free scores: both [M]."""
         mean, sd = self.latent(features)
         median, low, high = (scores_of(values, self._scores) for values in (mean, mean - sd, mean + sd))
         return median, (high - low) / 2
 
     def mean(self, features: FloatArray) -> FloatArray:
-        """Return the mean of the true standard scores, [M]."""
+        """Return the mean of the noise-free standard scores, [M]."""
         result: FloatArray = self._covariance(self._standardise(features), self._rows) @ self._weights
         return result
 
     def latent(self, features: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return mean and standard deviation of the true standard scores, noise aside: both [M]."""
+        """Return mean and standard deviation of the noise-free standard scores: both [M]."""
         rows, own = self._standardise(features), self.hyperparameters
         cross = self._covariance(rows, self._rows)
         solved = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
@@ -102,24 +102,24 @@ class Surrogate:
         return cross @ self._weights, np.sqrt(np.maximum(variance, 0.0))
 
     def joint(self, features: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return mean [M] and covariance [M, M] of the true standard scores, noise aside."""
+        """Return mean [M] and covariance [M, M] of the noise-free standard scores."""
         rows = self._standardise(features)
         cross = self._covariance(rows, self._rows)
         solved = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
         return cross @ self._weights, self._covariance(rows, rows) - solved.T @ solved
 
-    def likeness(self, features: FloatArray) -> FloatArray:
-        """Return the Matern correlation of rows of features, [M, M], over the length that was fitted."""
+    def correlation(self, features: FloatArray) -> FloatArray:
+        """Return the Matern correlation of rows of features, [M, M], at the fitted length scale."""
         rows = self._standardise(features)
         return _matern(np.sqrt(5 * _squared_distances(rows, rows)) / self.hyperparameters.length)
 
-    def sample(self, features: FloatArray, rng: np.random.Generator, *, spread: float = 1.0) -> FloatArray:
+    def sample(self, features: FloatArray, rng: np.random.Generator, *, scale: float = 1.0) -> FloatArray:
         """Draw one function from the posterior and return its value at each row, [M], in standard scores.
 
-        Its distance from the posterior mean is multiplied by `spread`.
+        Its deviation from the posterior mean is multiplied by `scale`.
 
-        A prior draw (exact but for the Fourier features of its Matern part) is corrected exactly to the scores, as
-        in Wilson et al., "Efficiently sampling functions from Gaussian process posteriors", 2020.
+        A prior draw (exact except for the Fourier features of its Matern part) is conditioned exactly on the scores,
+        as in Wilson et al., "Efficiently sampling functions from Gaussian process posteriors", 2020.
         """
         rows, own, n = self._standardise(features), self.hyperparameters, len(self._targets)
         every = np.vstack([self._rows, rows])
@@ -130,8 +130,8 @@ class Surrogate:
         np.cos(waves, out=waves)
         drawn += np.sqrt(2 * own.matern / _WAVES) * (waves @ rng.standard_normal(_WAVES).astype(np.float32))
         residual = self._targets - drawn[:n] - np.sqrt(own.noise) * rng.standard_normal(n)
-        update = spread * cho_solve((self._factor, True), residual) + (1 - spread) * self._weights
-        result: FloatArray = spread * drawn[n:] + self._covariance(rows, self._rows) @ update
+        update = scale * cho_solve((self._factor, True), residual) + (1 - scale) * self._weights
+        result: FloatArray = scale * drawn[n:] + self._covariance(rows, self._rows) @ update
         return result
 
     def _covariance(self, left: FloatArray, right: FloatArray) -> FloatArray:
@@ -146,7 +146,7 @@ class Surrogate:
 
 
 def fit_hyperparameters(features: FloatArray, scores: FloatArray) -> Hyperparameters:
-    """Maximise the marginal likelihood times weak log-normal priors, from one fixed start, on at most `LARGEST_FIT`."""
+    """Maximise marginal likelihood times weak log-normal priors on at most `LARGEST_FIT` scores, from a fixed start."""
     keep = subset(scores, LARGEST_FIT)
     center, scale = _standard(features[keep])
     rows, targets = (features[keep] - center) / scale, standard_scores(scores)[keep]
@@ -165,7 +165,7 @@ def fit_hyperparameters(features: FloatArray, scores: FloatArray) -> Hyperparame
             return 1e10, np.zeros(4)
         weights = cho_solve((factor, True), targets)
         inverse = np.tril(dpotri(factor, lower=1)[0])
-        slope = (inverse + np.tril(inverse, -1).T - np.outer(weights, weights)) / 2  # of the loss by the covariance
+        slope = (inverse + np.tril(inverse, -1).T - np.outer(weights, weights)) / 2  # d loss / d covariance
         by_length = (slope * scaled * scaled * (1 + scaled) * decay).sum() / 3
         gradient = np.array(
             [
@@ -185,20 +185,20 @@ def fit_hyperparameters(features: FloatArray, scores: FloatArray) -> Hyperparame
 
 
 def subset(scores: FloatArray, largest: int) -> IntArray:
-    """Return which scores to work on, ascending: the best half of `largest`, the rest evenly over time; all if few."""
+    """Return the indices of at most `largest` scores: half of them the best, the rest evenly spaced over time."""
     if len(scores) <= largest:
         return np.arange(len(scores))
     order = np.argsort(-scores, kind="stable")
     best, others = order[: largest // 2], np.sort(order[largest // 2 :])
-    spread = np.linspace(0, len(others) - 1, largest - len(best)).astype(np.int64)
-    return np.sort(np.concatenate([best, others[spread]]))
+    evenly = np.linspace(0, len(others) - 1, largest - len(best)).astype(np.int64)
+    return np.sort(np.concatenate([best, others[evenly]]))
 
 
 def standard_scores(scores: FloatArray) -> FloatArray:
-    """Put scores on a scale of mean 0 and variance 1 that no outlier can bend: [N] to [N], in the same order.
+    """Standardise scores [N] to mean 0 and variance 1, robustly against outliers; their order stays.
 
-    The mean of two such scales: the normal quantiles of the ranks, which know no distances, and the distance from the
-    median in interquartile ranges, its logarithm below the median. Ties share one value.
+    The result is the mean of two scales: the normal quantiles of the ranks, and the distance from the median in
+    interquartile ranges, with its logarithm below the median. Ties share one value.
     """
     quantiles = ndtri((rankdata(scores) - 0.5) / len(scores))
     low, median, high = np.quantile(scores, [0.25, 0.5, 0.75])
@@ -208,10 +208,10 @@ def standard_scores(scores: FloatArray) -> FloatArray:
 
 
 def scores_of(standard: FloatArray, scores: FloatArray) -> FloatArray:
-    """Put values on the scale of `standard_scores(scores)` back on that of the scores, within their range."""
+    """Map values on the scale of `standard_scores(scores)` back to scores, within the range of the scores."""
     knots, first = np.unique(standard_scores(scores), return_index=True)
     low, high = np.quantile(scores, [0.25, 0.75])
-    levels = np.maximum(scores[first], low - 3 * (high - low))  # between outliers nothing is known
+    levels = np.maximum(scores[first], low - 3 * (high - low))  # outliers do not help to interpolate
     values: FloatArray = np.interp(standard, knots, levels)
     return values
 
@@ -222,15 +222,15 @@ def _unit(values: FloatArray) -> FloatArray:
 
 
 def _standard(features: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return center and scale of the features, so that rows have a mean square of about one.
+    """Return centre and scale of the features, so that rows have a mean square of about 1.
 
-    The scale is half way, on a logarithmic scale, between each feature's own spread and the spread of all: what hardly
-    varies, as params do in a band, counts less than what varies much, but does count. What never varied keeps its unit.
+    The scale is the geometric mean of a feature's own standard deviation and the common one. So a feature that hardly
+    varies, as params in a band, counts less than others, but still counts. A constant feature is not scaled.
     """
-    spread = features.std(axis=0)
-    common = np.sqrt((spread * spread).mean())
-    scale = np.sqrt(np.maximum(spread * common, 1e-18))
-    return features.mean(axis=0), np.where(spread < 1e-9, 1.0, scale) * np.sqrt(features.shape[1])
+    std = features.std(axis=0)
+    common = np.sqrt((std * std).mean())
+    scale = np.sqrt(np.maximum(std * common, 1e-18))
+    return features.mean(axis=0), np.where(std < 1e-9, 1.0, scale) * np.sqrt(features.shape[1])
 
 
 def _squared_distances(left: FloatArray, right: FloatArray) -> FloatArray:
@@ -240,6 +240,6 @@ def _squared_distances(left: FloatArray, right: FloatArray) -> FloatArray:
 
 
 def _matern(scaled: FloatArray) -> FloatArray:
-    """The Matern-5/2 correlation at distances already multiplied by sqrt(5) / length."""
+    """Return the Matern-5/2 correlation at distances that are multiplied by sqrt(5) / length."""
     result: FloatArray = (1 + scaled + scaled * scaled / 3) * np.exp(-scaled)
     return result

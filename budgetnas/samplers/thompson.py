@@ -1,4 +1,4 @@
-"""Thompson sampling: draw one function from the posterior and propose where it is highest.
+"""Thompson sampling: draws one function from the posterior and proposes its maximum.
 
 Thompson, "On the likelihood that one unknown probability exceeds another" (Biometrika 25, 1933).
 """
@@ -18,7 +18,7 @@ from budgetnas.space.protocol import Space, neighbours
 from budgetnas.trials.streams import Use
 
 START = 10
-CAUTION = 0.5  # of the posterior's spread: a hundred trials are too few to make up for full curiosity
+CAUTION = 0.5  # of the posterior's standard deviation: a hundred trials are too few for full exploration
 FRESH = 1_000
 LISTED = 5_000
 BEST = 5
@@ -28,19 +28,14 @@ REFIT = 1.1
 
 
 class ThompsonSampler:
-    """Proposes the best of a pool under one draw from the posterior of a Gaussian process, its spread halved.
+    """Proposes the best of a pool under one draw from a Gaussian process posterior with halved standard deviation.
 
-    The first ten proposals are stratified (over the strata, and over the quartiles of MACs inside each) and spread over
-    the features. Until the thirtieth no stratum gets more than half of the proposals, and the 5 % of the band that have
-    most MACs no more than a third: an early lead is doubted.
+    The first ten proposals are stratified (over strata, and over quartiles of MACs within each) and far apart in
+    features. Up to the thirtieth proposal, no stratum gets more than half of them, and the 5 % of the band with most
+    MACs get at most a third, since an early lead may be luck.
 
-    The pool is a band of up to 20,000 networks, or 5,000 of it; from a larger one it is 1,000 fresh draws and the
-    neighbours of the five best.
-
-    Args:
-        space: of the band.
-        band: what may be proposed.
-        seed: of the study.
+    The pool is a band of up to 20,000 networks, or 5,000 of them; in a larger band it is 1,000 fresh draws and the
+    neighbours of the five best networks.
     """
 
     def __init__(self, space: Space, band: Band, *, seed: int) -> None:
@@ -49,7 +44,7 @@ class ThompsonSampler:
         self._fitted: tuple[bytes, Hyperparameters] | None = None
 
     def propose(self, history: History) -> IntArray | None:
-        """Return the next of the stratified start, then the best of a pool under one posterior draw."""
+        """Return the next point of the stratified start; after it, the best of a pool under one posterior draw."""
         points, scores = history.observed
         if history.number - history.seeded < START or len(points) < FEWEST:
             return self._pool.start(history)
@@ -63,13 +58,13 @@ class ThompsonSampler:
             candidates, rows = self._candidates(history, best, rng)
             if not len(candidates):
                 return None
-            drawn = surrogate.sample(rows, rng, spread=CAUTION)
+            drawn = surrogate.sample(rows, rng, scale=CAUTION)
         crowded = self._crowded(history, candidates)
         chosen: IntArray = candidates[int(np.where(crowded & ~crowded.all(), -np.inf, drawn).argmax())]
         return chosen
 
     def _candidates(self, history: History, best: IntArray, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
-        """Return unseen members of the band [M, D] and their features [M, F]."""
+        """Return new members of the band [M, D] and their features [M, F]."""
         if self._pool.listed is not None and self._features is not None:
             rows = self._pool.unseen_rows(history)
             if len(rows) > LISTED:
@@ -81,13 +76,13 @@ class ThompsonSampler:
         return pool.points, self._space.features(pool.points)
 
     def _own(self, points: IntArray) -> IntArray:
-        """Return which of the points have the band's params, ascending; all where none has: a study may have tiers."""
+        """Return the indices of points with the band's params, ascending, or all indices (a study may have tiers)."""
         params = self._space.params(points)
         inside = np.flatnonzero((params >= self._band.low) & (params <= self._band.high))
         return inside if len(inside) else np.arange(len(points))
 
     def _crowded(self, history: History, candidates: IntArray) -> BoolArray:
-        """Tell which candidates are of a part of the band that has had its share of the first thirty: [M]."""
+        """Return which candidates are in a part of the band that has its share of the first thirty proposals: [M]."""
         proposed = history.points[history.seeded :]
         proposed = proposed[self._own(proposed)]
         crowded = np.zeros(len(candidates), dtype=bool)
@@ -107,7 +102,7 @@ class ThompsonSampler:
         return float(np.quantile(draws.macs, 0.95))
 
     def _hyperparameters(self, features: FloatArray, scores: FloatArray) -> Hyperparameters:
-        """Fit on the first observations only, as many as the last round number: so refits are rare, and repeatable."""
+        """Fit to the first observations only, up to the last round number, so that refits are rare and repeatable."""
         size = FEWEST
         while int(size * REFIT) + 1 <= len(scores):
             size = int(size * REFIT) + 1

@@ -1,4 +1,4 @@
-"""Several budgets in one study: each proposal belongs to one of them, and all learn from one history."""
+"""Several budgets in one study: each proposal belongs to one budget, and all share one history."""
 
 from __future__ import annotations
 
@@ -11,18 +11,13 @@ from budgetnas.trials.streams import Use, generator
 
 
 class TieredSampler:
-    """Deals proposals out to the samplers of several bands, each once a round, in an order drawn anew every round.
-
-    Args:
-        samplers: one a tier.
-        seed: of the study.
-    """
+    """Gives each tier's sampler one proposal per round, in a new random order every round."""
 
     def __init__(self, samplers: Sequence[Sampler], *, seed: int) -> None:
         self._samplers, self._seed = samplers, seed
 
     def propose(self, history: History) -> IntArray | None:
-        """Return the proposal of the tier whose turn it is, of the next where it has none left."""
+        """Return the proposal of the tier in turn, or of the next tier that has one left."""
         tiers = len(self._samplers)
         played, place = divmod(history.number - history.seeded, tiers)
         order = generator(self._seed, played, Use.TIERS).permutation(tiers)

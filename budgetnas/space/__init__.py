@@ -1,1 +1,1 @@
-"""Search spaces as arrays of integers, and the exact set of their members that fits a budget."""
+"""Search spaces as integer arrays, and the exact sets of their members that fit a budget."""

@@ -1,4 +1,4 @@
-"""What a cap leaves of a space, before any training: sizes, extremes, and how MACs are spread."""
+"""The survey of a space under a cap, before any training: sizes, extremes, and the distribution of MACs."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class Atlas:
     Attributes:
         cap: on params.
         max_macs: cap on MACs for one image, None for none.
-        size: number of architectures, caps aside; exact, but for spaces that can neither be chained nor listed.
+        size: number of architectures without caps; exact unless the space has no chains and is too large to list.
         method: how the numbers below were found, in words.
-        is_exact: whether they are exact, or estimates.
-        fitting: number that fits, by stratum.
-        near: number between each share of the cap and the cap, by share and stratum.
-        margins: half widths of the 95 % intervals of those numbers, those of `fitting` under share 0.
-        smallest: of fewest params.
-        largest: of most params within the cap.
-        most_macs: of most MACs among those with at least 0.9 of the cap; None where there is none.
-        draws_low: fewest params of the draws: 0.9 of the cap, or 0 where nothing lies so near.
+        is_exact: whether they are exact, not estimates.
+        fitting: number of architectures that fit, by stratum.
+        near: number between a share of the cap and the cap, by share and stratum.
+        margins: half widths of the 95 % intervals of `near`; of `fitting` under share 0.
+        smallest: the architecture of fewest params.
+        largest: the architecture of most params within the cap.
+        most_macs: the architecture of most MACs with at least 0.9 of the cap in params; None without any.
+        draws_low: fewest params of the draws: 0.9 of the cap, or 0 where nothing is that near.
         draws: (stratum, params, macs) of 2,000 uniform draws.
     """
 
@@ -49,7 +49,7 @@ class Atlas:
     draws: tuple[tuple[int, int, int], ...]
 
     def macs_quantiles(self) -> dict[float, int]:
-        """Return quantiles of the MACs of the draws: an estimate of the band's."""
+        """Return quantiles of the draws' MACs, an estimate of the band's quantiles."""
         macs = np.array([draw[2] for draw in self.draws])
         return {q: int(np.quantile(macs, q)) for q in (0.05, 0.25, 0.5, 0.75, 0.95)}
 

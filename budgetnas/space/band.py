@@ -1,4 +1,4 @@
-"""The band of params that proposals come from: near the cap, and roomy enough for a study."""
+"""The band of params from which proposals come: near the cap, and large enough for a study."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ WIDEN = 0.1
 
 
 def choose_band(index: SpaceIndex, cap: int, *, min_utilisation: float, wanted: int) -> Band:
-    """Return the members between a share of the largest that fits and itself.
+    """Return the members with params from a share of the largest fitting member's up to the largest's.
 
     Args:
-        index: of the whole space.
-        cap: on params.
-        min_utilisation: the share, in [0, 1]; lowered by 0.1 at a time until the band holds `wanted` members or is
-            everything that fits.
-        wanted: how many members a study needs to choose from.
+        index: index of the whole space.
+        cap: cap on params.
+        min_utilisation: the share, in [0, 1]; lowered in steps of 0.1 until the band has `wanted` members or everything
+            that fits.
+        wanted: number of members that a study needs to choose from.
 
     Raises:
-        InfeasibleBudgetError: nothing of the space fits.
+        InfeasibleBudgetError: no member of the space fits.
     """
     largest = largest_fitting(index, cap)
     wanted = min(fitting(index, cap), wanted)
@@ -42,7 +42,7 @@ def largest_fitting(index: SpaceIndex, cap: int) -> Member:
     """Return the member of most params within the cap.
 
     Raises:
-        InfeasibleBudgetError: nothing of the space fits; says the smallest member and the knob to move.
+        InfeasibleBudgetError: no member fits; the message names the smallest member and the keys to change.
     """
     largest = index.largest(cap)
     if largest is not None:

@@ -1,4 +1,4 @@
-"""A space whose costs couple neighbouring positions only, as tables of what each step adds."""
+"""A space in which only neighbouring positions share costs, as tables of the cost of each step."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from budgetnas.arrays import BoolArray, IntArray
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chain:
-    """Members are one state per position; a step's cost depends on its state and the link of the state before.
+    """Members with one state per position; the cost of a step depends on its state and on the previous state's link.
 
     Attributes:
-        states: [K, C] the values that each of the K states of a position gives to C columns of a point.
-        columns: [S, C] which columns of a point each of the S positions gives values to.
+        states: [K, C] values of the K states of a position, in C columns of a point.
+        columns: [S, C] columns of a point that each of the S positions sets.
         base: [D] the point's values in all other columns.
-        link: [K] which of L links a state shows to the next position.
-        steps: per position, (params, macs) that it adds, each [L, K]; [1, K] for the first.
-        allowed: [L, K] which states may follow a link; None where all may.
-        end: (params, macs) that the last link adds, each [L].
+        link: [K] index, of L links, that a state shows to the next position.
+        steps: per position, (params, macs) of the step, each [L, K]; [1, K] for the first position.
+        allowed: [L, K] whether a state may follow a link; None where every state may.
+        end: (params, macs) after the last link, each [L].
     """
 
     states: IntArray
@@ -40,11 +40,11 @@ class Chain:
         return sum(ways[link] for link in self.link)
 
     def sorted_size(self) -> int:
-        """Count the back halves that an exact index sorts: those that may follow each link where halves meet."""
+        """Count the back halves that an exact index sorts: for each link in the middle, those that may follow it."""
         return sum(self._ways(self.middle))
 
     def _ways(self, start: int) -> list[int]:
-        """Count the completions from position `start` to the end, by the link of the state before it."""
+        """Count the completions from position `start` to the end, by the previous state's link."""
         links = len(self.end[0])
         allowed = np.ones((links, len(self.link)), dtype=bool) if self.allowed is None else self.allowed
         ways = [1] * links
@@ -55,11 +55,11 @@ class Chain:
 
     @property
     def middle(self) -> int:
-        """The position where the halves meet."""
+        """The position at which the halves meet."""
         return max(1, len(self) // 2)
 
     def points(self, rows: IntArray) -> IntArray:
-        """Return the points [N, D] of members given by one state index per position, [N, S]."""
+        """Return the points [N, D] of members given as state indices [N, S], one per position."""
         points = np.tile(self.base, (len(rows), 1))
         for position, columns in enumerate(self.columns):
             points[:, columns] = self.states[rows[:, position]]
@@ -68,7 +68,7 @@ class Chain:
     def cheapest(self) -> tuple[IntArray, int, int]:
         """Return the member of fewest params, exactly: its point [D], its params and its MACs."""
         links = len(self.end[0])
-        best = self.end[0]  # fewest params from here to the end, by the link of the state before
+        best = self.end[0]  # fewest params from here to the end, by the previous state's link
         choices = []
         for params, _ in reversed(self.steps):
             costs = params + best[self.link]
@@ -86,9 +86,9 @@ class Chain:
         return self.points(np.array([rows]))[0], int(best[0]), macs + int(self.end[1][link])
 
     def halves(self) -> tuple[Half, Half]:
-        """Split the chain in two: partial members from the front, and from the back, with their costs.
+        """Split the chain in two: partial members from the front and from the back, with their costs.
 
-        The costs of the back half leave out its first step, which depends on the link where the two meet.
+        The back half's costs exclude its first step, which depends on the link in the middle.
         """
         return self._front(self.middle), self._back(self.middle)
 

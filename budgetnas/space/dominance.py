@@ -1,4 +1,4 @@
-"""Count, and find the largest, among the points of a sorted list below a second threshold: a wavelet matrix.
+"""A wavelet matrix: counts, or finds the largest of, the values below a threshold in a prefix of a list.
 
 Claude, Navarro and Ordonez, "The wavelet matrix" (Information Systems 47, 2015).
 """
@@ -12,7 +12,7 @@ from budgetnas.arrays import IntArray
 
 
 class DominanceCounter:
-    """Answers "how many of the first k values are below v" in the logarithm of the number of values.
+    """Answers "how many of the first k values are at most v" in O(log N).
 
     Args:
         values: [N] in the order of the first coordinate.
@@ -31,7 +31,7 @@ class DominanceCounter:
             ranks = np.concatenate([ranks[is_zero], ranks[~is_zero]])
 
     def count(self, first: IntArray, at_most: IntArray) -> IntArray:
-        """Count, among the first `first` values, those that are not above `at_most`; both [Q], result [Q]."""
+        """Count the values up to `at_most` among the first `first` values; both [Q], result [Q]."""
         rank = np.searchsorted(self._sorted, at_most, side="right")
         found = np.zeros(len(first), dtype=np.int64)
         low = np.zeros(len(first), dtype=np.int64)
@@ -45,7 +45,7 @@ class DominanceCounter:
         return found
 
     def largest(self, first: IntArray, last: IntArray, at_most: IntArray) -> IntArray:
-        """Return the largest value not above `at_most` among values `first` to `last` - 1; all [Q].
+        """Return the largest value up to `at_most` among values `first` to `last` - 1; all [Q].
 
         Every query must have such a value.
         """

@@ -1,8 +1,8 @@
 """The exact set of architectures in a band of params: its size, its extremes, and seeded draws from it.
 
-Chains are met in the middle: every front half looks up, among the sorted back halves that may follow it, those that
-complete it to a member of the band (Horowitz and Sahni, "Computing partitions", JACM 21, 1974). A cap on MACs is a
-second threshold in the same look-up, so counts and draws stay exact under both.
+Chains are indexed by meeting in the middle: for every front half, the back halves that complete it to a member of the
+band are found in a sorted list (Horowitz and Sahni, "Computing partitions", JACM 21, 1974). A cap on MACs is a second
+threshold in the same look-up, so counts and draws stay exact under both.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from budgetnas.space.protocol import Space
 
 @dataclass(frozen=True, kw_only=True)
 class _Meeting:
-    """The halves that meet at one link: fronts as they come, backs sorted by params."""
+    """The halves that meet at one link: unsorted fronts, backs sorted by params."""
 
     fronts: IntArray  # indices into the front half
     front_params: IntArray
@@ -33,12 +33,12 @@ class _Meeting:
 
     @cached_property
     def counter(self) -> DominanceCounter:
-        """The MACs of the backs, ready to be counted below a threshold."""
+        """A counter of the backs' MACs below a threshold."""
         return DominanceCounter(self.back_macs)
 
 
 class _MetChain:
-    """One chain, its halves sorted for look-ups."""
+    """One chain with its halves sorted for look-ups."""
 
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
@@ -78,10 +78,10 @@ def _completions(chain: Chain, back: Half, link: int, position: int) -> tuple[In
 
 
 class ArchitectureIndex:
-    """A whole space, sorted so that any band of params can be counted, searched and drawn from exactly.
+    """A whole space, sorted so that any band of params can be counted, searched and sampled exactly.
 
     Args:
-        space: one that has chains.
+        space: a space with chains.
         max_macs: cap on MACs for one image; None for no cap.
     """
 
@@ -96,7 +96,7 @@ class ArchitectureIndex:
         self._chains = {stratum: _MetChain(chain) for stratum, chain in chains.items()}
 
     def size(self) -> int:
-        """Count the whole space, caps aside."""
+        """Count the whole space, without caps."""
         return sum(met.chain.size() for met in self._chains.values())
 
     def counts(self, at_most: IntArray) -> dict[int, IntArray]:
@@ -114,7 +114,7 @@ class ArchitectureIndex:
         return 0
 
     def smallest(self) -> Member | None:
-        """Return the member of fewest params under the cap on MACs, None where there is none."""
+        """Return the member of fewest params under the cap on MACs, or None."""
         best: Member | None = None
         for met, meeting in self._meetings():
             order = np.argsort(meeting.back_macs, kind="stable")
@@ -130,7 +130,7 @@ class ArchitectureIndex:
         return best
 
     def largest(self, at_most: int) -> Member | None:
-        """Return the member of most params up to `at_most` under the cap on MACs, None where there is none."""
+        """Return the member of most params up to `at_most` under the cap on MACs, or None."""
         best: Member | None = None
         for met, meeting in self._meetings():
             floor = -1 if best is None else best.params
@@ -148,7 +148,7 @@ class ArchitectureIndex:
         return best
 
     def most_macs(self, low: int, high: int) -> Member | None:
-        """Return the member of most MACs, within their cap, with params from `low` to `high`; None where none is."""
+        """Return the member of most MACs within their cap, with params from `low` to `high`, or None."""
         best: Member | None = None
         for met, meeting in self._meetings():
             first = np.searchsorted(meeting.back_params, low - meeting.front_params, side="left")
@@ -232,12 +232,12 @@ class FeasibleSet:
     def draw(
         self, number: int, *, rng: np.random.Generator, law: Law = "strata", stratum: int | None = None
     ) -> Members:
-        """Draw members independently, with replacement, as `Band.draw` says."""
+        """Draw members independently, with replacement, as `Band.draw` defines."""
         strata = np.full(number, stratum) if stratum is not None else choose_strata(self.counts, number, law, rng)
         return self._pick(strata, rng.integers([self.counts[int(s)] for s in strata]))
 
     def _pick(self, strata: IntArray, ranks: IntArray) -> Members:
-        """Return, of each stratum of `strata`, the member at each of `ranks` in the fixed order of the index."""
+        """Return the members at `ranks` [N] of `strata` [N], in the fixed order of the index."""
         points = np.empty((len(ranks), len(self._index.space.dimensions)), dtype=np.int64)
         params, macs = np.empty(len(ranks), np.int64), np.empty(len(ranks), np.int64)
         for stratum, rooms in self._rooms.items():
@@ -258,7 +258,7 @@ class FeasibleSet:
         return Members(points=points, params=params, macs=macs)
 
     def _backs(self, meeting: _Meeting, fronts: IntArray, ranks: IntArray) -> IntArray:
-        """Return, for each front, the back at that rank among its partners in the band."""
+        """Return, for each front, the back at the given rank among its partners in the band."""
         start = np.searchsorted(meeting.back_params, self.low - meeting.front_params[fronts], side="left")
         room = self.max_macs - meeting.front_macs[fronts]
         backs = start + ranks
@@ -271,12 +271,12 @@ class FeasibleSet:
 
 
 def _last_within(meeting: _Meeting, upto: IntArray, room: IntArray) -> IntArray:
-    """Return, among the first `upto` backs, the last whose MACs are not above `room`, or -1; all [Q], upto >= 1."""
+    """Return the last of the first `upto` backs with at most `room` MACs, or -1; all [Q], upto >= 1."""
     result = upto - 1
     rest = np.flatnonzero(meeting.back_macs[result] > room)
     if not len(rest):
         return result
-    # The last is where the count of those that fit reaches its end: bisect for the shortest prefix that has them all.
+    # Bisect for the shortest prefix that has as many fitting backs as the whole: the last one is at its end.
     upto, room = upto[rest], room[rest]
     wanted = meeting.counter.count(upto, room)
     low, high = np.zeros_like(upto), upto

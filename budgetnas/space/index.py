@@ -1,4 +1,4 @@
-"""Choose how a space is known: exactly where its sorted halves or its members fit memory, else by uniform draws."""
+"""The choice of an index: exact where a space's sorted halves or its members fit into memory, else by uniform draws."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from budgetnas.space.members import SpaceIndex
 from budgetnas.space.protocol import Space, grid_size
 from budgetnas.space.sampled import SampledIndex
 
-LARGEST = 10_000_000  # members listed, or halves sorted, of some 40 to 100 bytes each
+LARGEST = 10_000_000  # members listed or halves sorted, 40 to 100 bytes each
 
 
 def make_index(space: Space, *, max_macs: int | None) -> SpaceIndex:
@@ -19,8 +19,8 @@ def make_index(space: Space, *, max_macs: int | None) -> SpaceIndex:
     >>> index.size(), len(index.band(900_000, 1_000_000)), index.method
     (2825464, 26462, 'exact, by meeting in the middle')
 
-    A chain is met in the middle if at most ten million halves have to be sorted for it; any other space is listed if
-    its grid has at most ten million points. What is larger is known by uniform draws. The index says which.
+    A chain is indexed by meeting in the middle if that sorts at most ten million halves. Any other space is listed if
+    its grid has at most ten million points. Larger spaces are sampled uniformly. `method` names the choice.
     """
     chains = space.chains()
     if chains is not None:

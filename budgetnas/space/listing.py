@@ -1,4 +1,4 @@
-"""Members in a list, sorted by params: what can be asked of them, and a space that is small enough to list."""
+"""Members in a list sorted by params, with its queries, and the index of a space that is small enough to list."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _CHUNK = 100_000
 
 
 class Listing:
-    """Members sorted by params, their points in the smallest integers that hold them.
+    """Members sorted by params, with points in the smallest integer type that holds them.
 
     Args:
-        members: [N] in any order; their points may be in small integers already.
-        strata: [N] of each.
+        members: [N] in any order.
+        strata: [N] stratum of each member.
     """
 
     def __init__(self, members: Members, strata: IntArray) -> None:
@@ -32,11 +32,11 @@ class Listing:
         return len(self.params)
 
     def take(self, rows: npt.NDArray[np.integer] | slice) -> Members:
-        """Return the members at some positions."""
+        """Return the members at the given positions."""
         return Members(points=self._points[rows].astype(np.int64), params=self.params[rows], macs=self.macs[rows])
 
     def at(self, row: int) -> Member:
-        """Return the member at one position."""
+        """Return the member at a position."""
         return self.take(np.array([row])).at(0)
 
     @cached_property
@@ -52,36 +52,36 @@ class Listing:
         }
 
     def smallest(self) -> Member | None:
-        """Return the member of fewest params, None where there is none."""
+        """Return the member of fewest params, or None."""
         return self.at(0) if len(self) else None
 
     def largest(self, at_most: int) -> Member | None:
-        """Return the member of most params up to `at_most`, None where there is none."""
+        """Return the member of most params up to `at_most`, or None."""
         end = int(np.searchsorted(self.params, at_most, side="right"))
         return self.at(end - 1) if end else None
 
     def most_macs(self, low: int, high: int) -> Member | None:
-        """Return the member of most MACs with params from `low` to `high`, None where there is none."""
+        """Return the member of most MACs with params from `low` to `high`, or None."""
         start, end = self.span(low, high)
         return self.at(start + int(self.macs[start:end].argmax())) if end > start else None
 
     def span(self, low: int, high: int) -> tuple[int, int]:
-        """Return where in the list params from `low` to `high` begin and end."""
+        """Return (start, stop) of the members with params from `low` to `high`."""
         start = np.searchsorted(self.params, low, side="left")
         return int(start), max(int(start), int(np.searchsorted(self.params, high, side="right")))
 
 
 def compact(values: IntArray) -> npt.NDArray[np.integer]:
-    """Return integers in the smallest signed type that holds all of them."""
+    """Return integers in the smallest signed type that holds them all."""
     largest = int(np.abs(values).max(initial=0))
     return values.astype(np.min_scalar_type(-largest - 1))
 
 
 class ListedIndex:
-    """A whole space, every member listed.
+    """A whole space with every member listed.
 
     Args:
-        space: of a grid that can be gone through, some ten million points.
+        space: a space whose grid has at most some ten million points.
         max_macs: cap on MACs for one image; None for no cap.
     """
 
@@ -104,7 +104,7 @@ class ListedIndex:
         self.listing = Listing(Members.join(kept), np.concatenate(strata))
 
     def size(self) -> int:
-        """Count the whole space, caps aside."""
+        """Count the whole space, without caps."""
         return self._size
 
     def counts(self, at_most: IntArray) -> dict[int, IntArray]:
@@ -116,15 +116,15 @@ class ListedIndex:
         return 0
 
     def smallest(self) -> Member | None:
-        """Return the member of fewest params under the cap on MACs, None where there is none."""
+        """Return the member of fewest params under the cap on MACs, or None."""
         return self.listing.smallest()
 
     def largest(self, at_most: int) -> Member | None:
-        """Return the member of most params up to `at_most` under the cap on MACs, None where there is none."""
+        """Return the member of most params up to `at_most` under the cap on MACs, or None."""
         return self.listing.largest(at_most)
 
     def most_macs(self, low: int, high: int) -> Member | None:
-        """Return the member of most MACs, within their cap, with params from `low` to `high`; None where none is."""
+        """Return the member of most MACs within their cap, with params from `low` to `high`, or None."""
         return self.listing.most_macs(low, high)
 
     def band(self, low: int, high: int) -> ListedSet:
@@ -163,7 +163,7 @@ class ListedSet:
     def draw(
         self, number: int, *, rng: np.random.Generator, law: Law = "strata", stratum: int | None = None
     ) -> Members:
-        """Draw members independently, with replacement, as `Band.draw` says."""
+        """Draw members independently, with replacement, as `Band.draw` defines."""
         strata = np.full(number, stratum) if stratum is not None else choose_strata(self.counts, number, law, rng)
         ranks = rng.integers([self.counts[int(s)] for s in strata])
         chosen = [self._rows[int(s)][rank] for s, rank in zip(strata, ranks, strict=True)]

@@ -1,4 +1,4 @@
-"""What is asked of a space and of a band of it, however the answers are found."""
+"""Sets of members, and the interfaces of a space's index and of its bands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Law = Literal["uniform", "strata"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Member:
-    """One network of a set: its point [D], its params and its MACs for one image."""
+    """One network of a set: its point [D], its params, and its MACs for one image."""
 
     point: IntArray
     params: int
@@ -39,12 +39,12 @@ class Members:
         return (self.at(i) for i in range(len(self)))
 
     def at(self, i: int) -> Member:
-        """Return one of them."""
+        """Return the member at index `i`."""
         return Member(point=self.points[i], params=int(self.params[i]), macs=int(self.macs[i]))
 
     @classmethod
     def join(cls, parts: Sequence[Members]) -> Members:
-        """Put one or more sets behind one another."""
+        """Concatenate one or more sets."""
         return cls(
             points=np.concatenate([part.points for part in parts]),
             params=np.concatenate([part.params for part in parts]),
@@ -52,7 +52,7 @@ class Members:
         )
 
     def take(self, rows: npt.NDArray[np.integer] | BoolArray) -> Members:
-        """Return those at `rows`, indices or a mask."""
+        """Return the members at `rows`, given as indices or as a mask."""
         return Members(points=self.points[rows], params=self.params[rows], macs=self.macs[rows])
 
 
@@ -78,7 +78,7 @@ class Band(Protocol):
         ...
 
     def members(self) -> Members:
-        """List every member once, if the band is exact; nothing otherwise. For bands that fit memory."""
+        """List every member once if the band is exact, else nothing. The band must fit into memory."""
         ...
 
     def draw(
@@ -87,10 +87,10 @@ class Band(Protocol):
         """Draw members independently, with replacement.
 
         Args:
-            number: how many.
-            rng: source of randomness.
-            law: "uniform" over all members, or "strata": first a stratum, each alike, then uniform inside.
-            stratum: draw only members of this one, uniformly; overrides the law.
+            number: number of draws.
+            rng: source of random numbers.
+            law: "uniform" over all members, or "strata": a stratum uniformly, then a member of it uniformly.
+            stratum: draw uniformly from this stratum only; overrides `law`.
 
         Returns:
             `number` members; their order is part of the draw.
@@ -99,12 +99,12 @@ class Band(Protocol):
 
 
 class SpaceIndex(Protocol):
-    """A whole space under a cap on MACs, ready to be counted, searched and drawn from.
+    """The index of a whole space under a cap on MACs: counts, extremes, bands.
 
     Attributes:
-        space: what is indexed.
+        space: the space.
         max_macs: the cap on MACs for one image.
-        method: how its answers are found, in a few words for a person.
+        method: how its answers are found, in a few words.
         is_exact: whether counts and extremes are exact.
     """
 
@@ -114,7 +114,7 @@ class SpaceIndex(Protocol):
     is_exact: bool
 
     def size(self) -> int:
-        """Count the whole space, caps aside; exact, but for spaces that can neither be chained nor listed."""
+        """Count the whole space, without caps; exact unless it has no chains and is too large to list."""
         ...
 
     def counts(self, at_most: IntArray) -> dict[int, IntArray]:
@@ -122,19 +122,19 @@ class SpaceIndex(Protocol):
         ...
 
     def margin(self, count: int, stratum: int) -> int:
-        """Return the half width of the 95 % interval of a count of members of `stratum`; 0 if it is exact."""
+        """Return the half width of the 95 % interval of a count of members of `stratum`; 0 if exact."""
         ...
 
     def smallest(self) -> Member | None:
-        """Return the member of fewest params under the cap on MACs, None where there is none."""
+        """Return the member of fewest params under the cap on MACs, or None."""
         ...
 
     def largest(self, at_most: int) -> Member | None:
-        """Return the member of most params up to `at_most` under the cap on MACs, None where there is none."""
+        """Return the member of most params up to `at_most` under the cap on MACs, or None."""
         ...
 
     def most_macs(self, low: int, high: int) -> Member | None:
-        """Return the member of most MACs, within their cap, with params from `low` to `high`; None where none is."""
+        """Return the member of most MACs within their cap, with params from `low` to `high`, or None."""
         ...
 
     def band(self, low: int, high: int) -> Band:
@@ -143,7 +143,7 @@ class SpaceIndex(Protocol):
 
 
 def choose_strata(counts: Mapping[int, int], number: int, law: Law, rng: np.random.Generator) -> IntArray:
-    """Draw a stratum for each of `number` draws, by the law."""
+    """Draw a stratum for each of `number` draws."""
     if not counts:
         raise ValueError("cannot draw from an empty set")
     sizes = np.array([float(size) for size in counts.values()])

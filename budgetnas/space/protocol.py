@@ -1,4 +1,4 @@
-"""What a search space is: named dimensions, the exact cost of every point, and which points are neighbours."""
+"""The interface of a search space: named dimensions, the exact cost of every point, and its neighbours."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Dimension:
     """One choice of a space.
 
     Attributes:
-        name: of the choice; its Optuna parameter is called the same.
-        values: whole numbers to choose from, all different. If ordered they ascend, and params must not fall from
-            one to the next, the other dimensions being equal.
-        ordered: whether neighbouring values are alike (a width), or all are equally far apart (an operation).
-        labels: what a person calls the values; the values themselves unless given.
+        name: its name, also of its Optuna parameter.
+        values: distinct integers to choose from. If ordered, they ascend, and params must not fall from one value to
+            the next while the other dimensions stay the same.
+        ordered: whether neighbouring values are similar (a width), or all are equally different (an operation).
+        labels: names of the values; default: the values themselves.
 
     Raises:
-        UsageError: no values, values that repeat or do not ascend, or not one label for each.
+        UsageError: there are no values, they repeat or do not ascend, or the number of labels differs.
     """
 
     name: str
@@ -46,12 +46,12 @@ class Dimension:
             )
 
     def label(self, value: int) -> Any:
-        """Return what a person calls a value."""
+        """Return the label of a value."""
         return value if self.labels is None else self.labels[list(self.values).index(value)]
 
 
 class Space(Protocol):
-    """A search space. Subclasses give `dimensions` and `params`; everything else has a default."""
+    """A search space. Subclasses define `dimensions` and `params`; everything else has a default."""
 
     @property
     def dimensions(self) -> tuple[Dimension, ...]:
@@ -67,22 +67,22 @@ class Space(Protocol):
         return np.zeros(len(points), dtype=np.int64)
 
     def canonical(self, points: IntArray) -> IntArray:
-        """Return the one point that stands for each network: [N, D].
+        """Return the canonical point of each network: [N, D].
 
-        Where dimensions depend on one another (the width of a stage that is not there), many points of the grid stand
-        for one network, or for none. This maps each of them to a member, and members to themselves.
+        Where dimensions depend on one another (the width of an absent stage), several points of the grid mean the same
+        network, or none. This maps every point to a member, and members to themselves.
         """
         return points
 
     def strata(self, points: IntArray) -> IntArray:
-        """Return the group of each point, [N], that draws weigh alike: for residual networks the number of stages."""
+        """Return the stratum of each point: [N]. Stratified draws weigh all strata equally; default: one stratum."""
         return np.zeros(len(points), dtype=np.int64)
 
     def features(self, points: IntArray) -> FloatArray:
-        """Describe points by numbers that a surrogate learns from: [N, F], on scales where equal steps are alike.
+        """Return the features of points for a surrogate: [N, F], on scales where equal steps matter equally.
 
         The default: log2 of params, of MACs where they are known, and of positive ordered values; other ordered
-        values as they are; one column per value of an unordered dimension.
+        values unchanged; one column per value of an unordered dimension.
         """
         columns = [np.log2(np.maximum(self.params(points), 1)), np.log2(np.maximum(self.macs(points), 1))]
         for i, dimension in enumerate(self.dimensions):
@@ -96,19 +96,19 @@ class Space(Protocol):
         return np.stack(columns, axis=1)
 
     def chains(self) -> Mapping[int, Chain] | None:
-        """Return the space as cost tables by stratum, if costs couple neighbouring choices only; else None.
+        """Return the space as cost tables by stratum if only neighbouring choices share costs, else None.
 
-        With them sets too large to list are counted and drawn from exactly.
+        With chains, sets too large to list are counted and sampled exactly.
         """
         return None
 
     def decode(self, point: IntArray) -> Any:
-        """Make what a person trains of one point [D]: a dict of labels by name unless the space says otherwise."""
+        """Return the network of a point [D]; default: a dict of labels by name."""
         return {d.name: d.label(int(value)) for d, value in zip(self.dimensions, point, strict=True)}
 
 
 def grid_size(space: Space) -> int:
-    """Count the points of the grid, members or not, in Python integers."""
+    """Count the points of the grid, members or not, as a Python integer."""
     size = 1
     for dimension in space.dimensions:
         size *= len(dimension.values)
@@ -116,7 +116,7 @@ def grid_size(space: Space) -> int:
 
 
 def grid_points(space: Space, ranks: IntArray) -> IntArray:
-    """Return the points of the grid at `ranks` [N], the last dimension running fastest: [N, D]."""
+    """Return the points [N, D] of the grid at `ranks` [N]; the last dimension varies fastest."""
     points = np.empty((len(ranks), len(space.dimensions)), dtype=np.int64)
     for i in reversed(range(len(space.dimensions))):
         values = np.asarray(space.dimensions[i].values, dtype=np.int64)
@@ -126,31 +126,31 @@ def grid_points(space: Space, ranks: IntArray) -> IntArray:
 
 
 def is_member(space: Space, points: IntArray) -> BoolArray:
-    """Tell which points of the grid stand for themselves: [N]."""
+    """Return which points of the grid are members: [N]."""
     found: BoolArray = (space.canonical(points) == points).all(axis=1)
     return found
 
 
 def on_grid(space: Space, points: IntArray) -> BoolArray:
-    """Tell which points lie on the grid: [N]. Networks that a person adds to a study need not."""
+    """Return which points are on the grid: [N]. Networks that a user adds to a study may be off it."""
     columns = [np.isin(points[:, i], dimension.values) for i, dimension in enumerate(space.dimensions)]
     found: BoolArray = np.all(columns, axis=0)
     return found
 
 
 def to_grid(space: Space, points: IntArray) -> IntArray:
-    """Move every value to the nearest of its dimension, of two the lower, and return the members: [N, D]."""
-    moved = np.empty_like(points)
+    """Round every value to the nearest of its dimension, a tie to the lower one, and return the members: [N, D]."""
+    rounded = np.empty_like(points)
     for i, dimension in enumerate(space.dimensions):
         values = np.asarray(dimension.values, dtype=np.int64)
-        moved[:, i] = values[np.abs(values[None, :] - points[:, i, None]).argmin(axis=1)]
-    return space.canonical(moved)
+        rounded[:, i] = values[np.abs(values[None, :] - points[:, i, None]).argmin(axis=1)]
+    return space.canonical(rounded)
 
 
 def neighbours(space: Space, point: IntArray) -> IntArray:
-    """Return the distinct members one step from `point` [D], without itself: [N, D].
+    """Return the distinct members one step from `point` [D], without the point: [N, D].
 
-    For a point off the grid they are those of the nearest on it, and that one too.
+    For a point off the grid: the nearest point on it, and its neighbours.
     """
     start = to_grid(space, point[None])[0]
     found = [start[None]]

@@ -1,16 +1,16 @@
-"""Make a point fit a cap, and fill the cap: the nearest feasible choices, one factor for all sizes, then single steps.
+"""Repair: makes a point fit a cap and fill it, by exchanged values, one common factor, then single steps.
 
 The rule, in order:
 
-1. *Exchange.* Where a point does not fit even with every ordered dimension at its lowest, unordered ones change: as few
-   as possible (the nearest by Hamming distance); of equally near points the one of most params at that lowest.
-2. *Scale.* All ordered values are multiplied by one factor and moved to the nearest values of their grids; the largest
-   factor that fits is taken. So their ratios stay as near to the given ones as the grids allow. The factor may be
-   above 1: a network that is too small grows.
-3. *Fill.* As long as any single ordered value can rise by one step and the network still fits, the one that lags most
-   behind its ratio rises; of equals, the later dimension.
+1. *Exchange.* If a point does not fit even with every ordered dimension at its lowest value, unordered values change:
+   as few as possible (the nearest by Hamming distance); of equally near points, the one with most params there.
+2. *Scale.* All ordered values are multiplied by one factor and rounded to their grids; the largest factor that fits is
+   taken. So their ratios stay as close to the given ones as the grids allow. The factor may be above 1: a network that
+   is too small grows.
+3. *Fill.* While any single ordered value can rise by one step and the network still fits, the value furthest below its
+   ratio rises; of equals, the later dimension.
 
-What results never exceeds the cap, and no single step of growth of it fits (one that `canonical` turns into a smaller
+The result never exceeds the cap, and no single step of growth fits (a step that `canonical` turns into a smaller
 network is no growth).
 """
 
@@ -76,7 +76,7 @@ class _Mender:
         return (cost.params <= self.max_params) & (cost.macs <= self.max_macs)
 
     def exchange(self, point: IntArray) -> IntArray | None:
-        """Return the point with the fewest unordered values changed that can be made to fit, None where none can."""
+        """Return the point with fewest unordered values changed that can be made to fit, or None."""
         dimensions = enumerate(self.space.dimensions)
         unordered = [i for i, dimension in dimensions if not dimension.ordered and len(dimension.values) > 1]
         for distance in range(len(unordered) + 1):
@@ -92,7 +92,7 @@ class _Mender:
         return None
 
     def _descend(self, point: IntArray, unordered: list[int]) -> IntArray | None:
-        """Exchange one value after the other for the one of fewest params: for spaces too large to go through."""
+        """Exchange one value after another for the one of fewest params, in spaces too large to enumerate."""
         while not self.fits(self._lowest(point[None]))[0]:
             near = _exchanges(self.space, point, unordered, 1)
             assert near is not None
@@ -112,7 +112,7 @@ class _Mender:
 
     def scale(self, point: IntArray, ordered: list[int]) -> IntArray:
         """Return the point with all its ordered values scaled by the largest factor that fits."""
-        # Scaled values change only at the factors where one of them reaches the middle of two grid values.
+        # Scaled values change only at factors where one of them reaches the middle between two grid values.
         turns = {i: _middles(self.space.dimensions[i]) / _size(self.space.dimensions[i], point[i]) for i in ordered}
         factors = np.unique(np.concatenate([[0.0], *turns.values()]))
         points = np.tile(point, (len(factors), 1))
@@ -132,14 +132,14 @@ class _Mender:
                 return point
             grown = self.space.canonical(np.stack(steps))
             able = self.fits(grown) & (grown != point).any(axis=1)
-            able &= (grown[:, ordered] >= point[ordered]).all(axis=1)  # not what `canonical` takes back down
+            able &= (grown[:, ordered] >= point[ordered]).all(axis=1)  # without steps that `canonical` reverts
             if not able.any():
                 return point
             point = grown[int(able.argmax())]
 
 
 def _exchanges(space: Space, point: IntArray, unordered: list[int], distance: int) -> IntArray | None:
-    """List the points with exactly `distance` unordered values changed; None where they are too many to list."""
+    """Return the points with exactly `distance` unordered values changed; None where they are too many to list."""
     others = {i: [value for value in space.dimensions[i].values if value != point[i]] for i in unordered}
     found, size = [], 0
     for chosen in combinations(unordered, distance):
@@ -155,7 +155,7 @@ def _exchanges(space: Space, point: IntArray, unordered: list[int], distance: in
 
 
 def _step(dimension: Dimension, point: IntArray, i: int) -> IntArray | None:
-    """Return the point with one value raised to the next of its grid, None at the top."""
+    """Return the point with one value raised by a grid step; None at the top."""
     rank = int(np.searchsorted(np.asarray(dimension.values), point[i], side="right"))
     if rank == len(dimension.values):
         return None
@@ -165,7 +165,7 @@ def _step(dimension: Dimension, point: IntArray, i: int) -> IntArray | None:
 
 
 def _size(dimension: Dimension, value: Any) -> float:
-    """Return a value as a size above 0, shifted where the grid reaches 0 or below."""
+    """Return a value as a positive size, shifted where the grid reaches 0 or below."""
     return float(value - min(0, dimension.values[0] - 1))
 
 

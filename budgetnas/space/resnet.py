@@ -1,4 +1,4 @@
-"""The space of residual networks: blocks and widths per stage, the rules of shape, rows and specs."""
+"""The space of residual networks: number of stages, blocks and width per stage."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _WIDTHS = slice(1 + SLOTS, 1 + 2 * SLOTS)
 class ResNetSpace(Space):
     """Residual networks with a stem as wide as stage 1.
 
-    A point is (stages, blocks of stages 1 to 4, widths of stages 1 to 4); stages that are not there stand at the lowest
-    values. Stages are unordered: a network of three is no network of four that was cut a little.
+    A point is (stages, blocks of stages 1 to 4, widths of stages 1 to 4); absent stages have the lowest values. The
+    number of stages is unordered, since a network of three stages is not close to one of four.
 
     Attributes:
         stages: fewest and most stages.
@@ -34,7 +34,7 @@ class ResNetSpace(Space):
         widths: narrowest and widest stage, in channels.
         width_step: grid of the widths, in channels, starting at the narrowest.
         monotone: whether widths may not fall from one stage to the next.
-        shape: images and classes. Stages that would work below 2x2 pixels are not in the space.
+        shape: shape of images, and number of classes. Stages that would work below 2x2 pixels are not in the space.
     """
 
     stages: tuple[int, int] = (1, 4)
@@ -75,7 +75,7 @@ class ResNetSpace(Space):
 
     @property
     def depth_range(self) -> tuple[int, int]:
-        """Fewest and most stages that the images leave room for."""
+        """Fewest and most stages that the image size allows."""
         side = min(self.shape.height, self.shape.width)
         most = 1
         while most < self.stages[1] and -(-side // 2**most) >= SMALLEST_SIDE:
@@ -84,12 +84,12 @@ class ResNetSpace(Space):
 
     @property
     def width_grid(self) -> IntArray:
-        """The widths that proposals may use, ascending."""
+        """The widths of proposals, ascending."""
         return np.arange(self.widths[0], self.widths[1] + 1, self.width_step, dtype=np.int64)
 
     @property
     def dimensions(self) -> tuple[Dimension, ...]:
-        """Stages, blocks per stage, width per stage; a single value where the space has no such stage."""
+        """Stages, blocks per stage, width per stage; with a single value for a stage that the space never has."""
         fewest, most = self.depth_range
         blocks, widths = range(self.blocks[0], self.blocks[1] + 1), self.width_grid.tolist()
         return (
@@ -110,7 +110,7 @@ class ResNetSpace(Space):
         return pools.total(np.where(_present(points), points[:, _BLOCKS], 0), points[:, _WIDTHS], self.shape)
 
     def canonical(self, points: IntArray) -> IntArray:
-        """Return members: absent stages at their lowest values, widths in rising order if they may not fall."""
+        """Return members: absent stages at their lowest values, widths sorted if they may not fall."""
         present = _present(points)
         blocks = np.where(present, points[:, _BLOCKS], self.blocks[0])
         widths = points[:, _WIDTHS]
@@ -125,7 +125,7 @@ class ResNetSpace(Space):
     def features(self, points: IntArray) -> FloatArray:
         """Return stages, depth, log2 of params and MACs, blocks and log2 widths per stage: [N, 4 + 2 * 4].
 
-        Absent stages have no blocks and the last stage's width.
+        Absent stages have 0 blocks and the last stage's width.
         """
         params, macs = self._cost(points)
         present = _present(points)
@@ -136,13 +136,13 @@ class ResNetSpace(Space):
         return np.concatenate([overall, blocks, np.log2(widths)], axis=1)
 
     def chains(self) -> dict[int, Chain]:
-        """Return, per number of stages, the cost tables that couple neighbouring stages only."""
+        """Return cost tables by number of stages; only neighbouring stages share costs."""
         return {count: self._chain(count) for count in range(self.depth_range[0], self.depth_range[1] + 1)}
 
     def _chain(self, stages: int) -> Chain:
         widths = self.width_grid
         block_grid = np.arange(self.blocks[0], self.blocks[1] + 1, dtype=np.int64)
-        # A state is one (blocks, width) pair; what the next stage must know of it, its link, is the width's index.
+        # A state is one (blocks, width) pair; its link, the part that affects the next stage, is the width's index.
         state_blocks = np.repeat(block_grid, len(widths))
         link = np.tile(np.arange(len(widths)), len(block_grid))
         state_widths = widths[link]
@@ -166,17 +166,17 @@ class ResNetSpace(Space):
         )
 
     def decode(self, point: IntArray) -> ResNetSpec:
-        """Make the spec of one point [D]."""
+        """Return the spec of a point [D]."""
         blocks, widths = (tuple(int(v) for v in point[part][: int(point[0])]) for part in (_BLOCKS, _WIDTHS))
         return ResNetSpec(blocks=blocks, widths=widths)
 
     def encode(self, spec: ResNetSpec) -> IntArray:
-        """Return the point [D] of a spec of at most 4 stages, on the grid or off it. The stem's width is not in it."""
+        """Return the point [D] of a spec of at most 4 stages, on the grid or off it, without the stem's width."""
         absent = SLOTS - len(spec.blocks)
         blocks = [*spec.blocks, *[self.blocks[0]] * absent]
         return np.array([len(spec.blocks), *blocks, *spec.widths, *[self.widths[0]] * absent], dtype=np.int64)
 
 
 def _present(points: IntArray) -> BoolArray:
-    """Tell which stages are there: [N, 4]."""
+    """Return which stages exist: [N, 4]."""
     return np.arange(SLOTS) < points[:, :1]

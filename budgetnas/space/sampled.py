@@ -1,8 +1,8 @@
-"""The same questions as `feasible` answers, by uniform draws, for spaces too large to sort or to list.
+"""The index of a space that is too large to sort or list, by uniform draws.
 
-Draws from a chain are exactly uniform (the number of ways to complete a partial member is known for every link); those
-from any other space are uniform on its grid, and points that are no members are rejected. The members of a band are
-found among them by rejection too. Counts are estimates, extremes are the best that was drawn.
+Draws from a chain are exactly uniform, since the number of completions of a partial member is known for every link.
+Draws from other spaces are uniform on the grid, and points that are not members are rejected. The members of a band are
+found by rejection too. Counts are estimates; extremes are the best draws.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ class _Draws(Protocol):
     """Uniform draws from the members of one part of a space.
 
     Attributes:
-        size: of the part, exact or estimated.
-        population: what draws are made from, members or not.
+        size: number of members, exact or estimated.
+        population: number of points, members or not, from which draws are made.
     """
 
     size: int
     population: int
 
     def draw(self, number: int, rng: np.random.Generator) -> Members:
-        """Draw members, with replacement; up to `number` of them."""
+        """Draw up to `number` members, with replacement."""
         ...
 
     def smallest(self) -> Member | None:
-        """Return the member of fewest params, caps aside, where it is known."""
+        """Return the member of fewest params, without caps; None where it is unknown."""
         ...
 
 
@@ -48,7 +48,7 @@ class ChainDraws:
     """Exactly uniform draws from one chain.
 
     Args:
-        chain: the space of one stratum.
+        chain: the chain of one stratum.
     """
 
     def __init__(self, chain: Chain) -> None:
@@ -89,12 +89,12 @@ class ChainDraws:
 
 
 class GridDraws:
-    """Uniform draws from the grid of any space; points that are no members are dropped.
+    """Uniform draws from the grid of any space; points that are not members are dropped.
 
     Args:
         space: the whole space.
-        stratum: whose members are kept; None for all.
-        seed: of the draws that its size is estimated from.
+        stratum: the stratum to keep; None for all.
+        seed: seed of the draws that estimate its size.
     """
 
     def __init__(self, space: Space, *, stratum: int | None = None, seed: int = 0) -> None:
@@ -104,7 +104,7 @@ class GridDraws:
         self.size = round(share * self.population)
 
     def draw(self, number: int, rng: np.random.Generator) -> Members:
-        """Draw `number` points and keep those that are members."""
+        """Draw `number` points and keep the members among them."""
         columns = [rng.choice(np.asarray(d.values, dtype=np.int64), size=number) for d in self.space.dimensions]
         points = np.stack(columns, axis=1)
         points = points[is_member(self.space, points)]
@@ -113,17 +113,17 @@ class GridDraws:
         return Members(points=points, params=self.space.params(points), macs=self.space.macs(points))
 
     def smallest(self) -> Member | None:
-        """Return None: it is not known."""
+        """Return None: unknown."""
         return None
 
 
 class SampledIndex:
-    """A whole space known by its size and by 200,000 uniform draws of each stratum.
+    """A whole space, described by its size and by 200,000 uniform draws from each stratum.
 
     Args:
-        space: any.
+        space: any space.
         max_macs: cap on MACs for one image; None for no cap.
-        seed: of the survey.
+        seed: seed of the draws.
     """
 
     is_exact = False
@@ -140,7 +140,7 @@ class SampledIndex:
         )
 
     def size(self) -> int:
-        """Count the whole space, caps aside; exact for chains, and where every point of the grid is a member."""
+        """Count the whole space, without caps; exact for chains, and where every point of the grid is a member."""
         return sum(draws.size for draws in self.draws.values())
 
     def counts(self, at_most: IntArray) -> dict[int, IntArray]:
@@ -148,7 +148,7 @@ class SampledIndex:
         found = self.survey.counts(at_most)
         none = np.zeros(len(at_most), dtype=np.int64)
         return {
-            # Python's integers: a space may hold more than an int64 does.
+            # Python integers: a space may have more members than an int64 holds.
             stratum: np.array([round(n / SURVEY * draws.population) for n in found.get(stratum, none).tolist()], object)
             for stratum, draws in self.draws.items()
         }
@@ -160,17 +160,17 @@ class SampledIndex:
         return round(1.96 * math.sqrt(share * (1 - share) / (SURVEY + 4)) * population)
 
     def smallest(self) -> Member | None:
-        """Return the member of fewest params where it is known and within the cap on MACs, else the best drawn."""
+        """Return the member of fewest params if it is known and within the cap on MACs, else the smallest drawn."""
         known = [member for draws in self.draws.values() if (member := draws.smallest()) is not None]
         best = min(known, key=lambda member: member.params, default=None)
         return best if best is not None and best.macs <= self.max_macs else self.survey.smallest()
 
     def largest(self, at_most: int) -> Member | None:
-        """Return the drawn member of most params up to `at_most` under the cap on MACs, None where there is none."""
+        """Return the drawn member of most params up to `at_most` under the cap on MACs, or None."""
         return self.survey.largest(at_most)
 
     def most_macs(self, low: int, high: int) -> Member | None:
-        """Return the drawn member of most MACs within their cap, with params from `low` to `high`."""
+        """Return the drawn member of most MACs within their cap, with params from `low` to `high`, or None."""
         return self.survey.most_macs(low, high)
 
     def band(self, low: int, high: int) -> SampledSet:
@@ -185,7 +185,7 @@ class SampledSet:
         low: fewest params of the band.
         high: most params of the band.
         max_macs: cap on MACs for one image.
-        counts: estimated number of members by stratum, those that no draw met left out.
+        counts: estimated number of members by stratum; strata without a draw are left out.
     """
 
     is_exact = False
@@ -200,15 +200,15 @@ class SampledSet:
         return min(sum(self.counts.values()), sys.maxsize)
 
     def members(self) -> Members:
-        """List nothing: too many to list, too few to be worth it."""
+        """Return nothing: the members are too many to list, or too rare to find."""
         return self._index.survey.take(np.arange(0))
 
     def draw(
         self, number: int, *, rng: np.random.Generator, law: Law = "strata", stratum: int | None = None
     ) -> Members:
-        """Draw members as `Band.draw` says; between strata by estimated counts.
+        """Draw members as `Band.draw` defines, with estimated counts for the strata.
 
-        Where a band is met so rarely that 200,000 fresh draws do not give enough, members repeat.
+        Members repeat where the band is so rare that 200,000 fresh draws do not give enough of them.
         """
         strata = np.full(number, stratum) if stratum is not None else choose_strata(self.counts, number, law, rng)
         points = np.empty((number, len(self._index.space.dimensions)), dtype=np.int64)
@@ -245,7 +245,7 @@ def _parts(space: Space, seed: int) -> dict[int, _Draws]:
 
 
 def _choose(table: FloatArray, row: IntArray, rng: np.random.Generator) -> IntArray:
-    """Draw one column per entry of `row`, with the weights whose running sums are that row of `table`."""
+    """Draw one column per entry of `row`; the rows of `table` are cumulative weights."""
     drawn = rng.random(len(row)) * table[row, -1]
     column = np.empty(len(row), dtype=np.int64)
     order = np.argsort(row, kind="stable")

@@ -1,4 +1,4 @@
-"""The widths of a residual network whose blocks are fixed, and the network that fills a cap with them."""
+"""The space of widths for fixed blocks, and the network of these blocks that fills a cap."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ WIDEST = 8192
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WidthSpace(Space):
-    """All widths of one depth.
+    """All widths for fixed blocks.
 
     Attributes:
         blocks: basic blocks per stage.
-        widths: the grid of every stage's width, in channels.
-        shape: images and classes.
+        widths: grid of every stage's width, in channels.
+        shape: shape of images, and number of classes.
     """
 
     blocks: tuple[int, ...]
@@ -45,19 +45,19 @@ class WidthSpace(Space):
         return pools.total(np.tile(self.blocks, (len(points), 1)), points, self.shape)[1]
 
     def decode(self, point: IntArray) -> ResNetSpec:
-        """Make the spec of one point [D]."""
+        """Return the spec of a point [D]."""
         return ResNetSpec(blocks=self.blocks, widths=tuple(int(width) for width in point))
 
 
 def fit(given: ResNetSpec, shape: DataShape, cap: int, *, step: int = 1, max_macs: int | None = None) -> ResNetSpec:
-    """Return the network of the blocks of `given` whose widths fill `cap`, by the rule of `space.repair`.
+    """Return the network with the blocks of `given` whose widths fill `cap`, by the rule of `space.repair`.
 
     >>> fit(ResNetSpec(blocks=(2, 2, 4), widths=(64, 128, 256)), DataShape(), 5_000_000).id
     '2x64-2x127-4x252'
 
     Args:
-        given: the blocks, and the widths whose ratios are kept as near as the grid allows.
-        shape: images and classes.
+        given: the blocks, and the widths whose ratios are kept as closely as the grid allows.
+        shape: shape of images, and number of classes.
         cap: on params.
         step: grid of the widths, in channels.
         max_macs: cap on MACs for one image; None for no cap.
@@ -77,5 +77,5 @@ def fit(given: ResNetSpec, shape: DataShape, cap: int, *, step: int = 1, max_mac
 
 
 def widest(given: ResNetSpec, step: int) -> int:
-    """Return the widest width, in channels, that `fit` considers for a network."""
+    """Return the largest width, in channels, that `fit` considers for a network."""
     return max(WIDEST, *given.widths) // step * step

@@ -1,1 +1,1 @@
-"""Training and testing one network: what an engine's worker runs."""
+"""Training and testing one network, as an engine's worker does it."""

@@ -1,4 +1,4 @@
-"""One epoch's images as a recipe wants them: in random order, moved, mirrored, changed, blanked and mixed."""
+"""The images of an epoch, shuffled and augmented: random crop, flip, policy, cutout or erasing, mixing."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ CHUNK_VALUES = 2**26  # of the images that a GPU prepares at once: 268 MB in flo
 
 
 class Feed:
-    """The batches of a training, one epoch after the other.
+    """The batches of a training, epoch by epoch.
 
-    A GPU prepares many batches at once, so that an image costs few kernel launches. A CPU prepares one, which then is
-    in its caches.
+    A GPU prepares many batches at once, so that kernel launches cost little per image. A CPU prepares one, so that it
+    stays in the caches.
 
     Args:
         draw: draws an epoch.
-        bounds: first image and the one after the last, of each batch of an epoch.
-        values: in an image: channels times pixels.
+        bounds: (start, stop) of each batch of an epoch.
+        values: channels times pixels of an image.
         generator: source of the draws.
         device: where the images are.
     """
@@ -48,41 +48,41 @@ class Feed:
         self._before = generator.get_state()
 
     def epoch(self) -> Iterator[Batch]:
-        """Give the batches of the next epoch: images as a network sees them, their targets, and their labels."""
+        """Yield the batches of the next epoch: normalised images, targets, labels."""
         epoch, self._drawn = self._drawn or self._draw(), None
         for chunk in self._chunks:
             yield from epoch.chunk(chunk)
 
     def draw_ahead(self) -> None:
-        """Draw the next epoch while a device other than the CPU is busy with this one."""
+        """Draw the next epoch while the GPU is busy with this one."""
         if self._is_ahead and self._drawn is None:
             self._before = self._generator.get_state()
             self._drawn = self._draw()
 
     @property
     def state(self) -> Tensor:
-        """State of the generator from which the next epoch is drawn."""
+        """The generator's state before the next epoch is drawn."""
         return self._generator.get_state() if self._drawn is None else self._before
 
     def restore(self, state: Tensor) -> None:
-        """Go back to a state."""
+        """Restore a state."""
         self._drawn = None
         self._generator.set_state(state)
 
 
 class Augmenter:
-    """An epoch, all of it drawn at its start.
+    """The augmentation of one epoch; all random numbers are drawn at its start.
 
-    The draws come from a CPU generator, so they are the same on every device, and no batch waits for the device.
+    They come from a CPU generator, so they are the same on every device, and no batch waits for the device.
 
     Args:
         images: [N, C, H, W] uint8 on the device.
         labels: [N] int64 on the device.
-        recipe: its policy, cutout, erasing and mixing.
-        traits: how far images may be moved, over zeros behind the raw pixels, and whether they may be mirrored.
-        normalise: maps raw images to what a network sees.
-        classes: how many there are.
-        generator: source of randomness, on the CPU.
+        recipe: policy, cutout, erasing and mixing.
+        traits: largest shift of a random crop from raw zero-padded pixels, and whether images are flipped.
+        normalise: maps raw images to normalised ones.
+        classes: number of classes.
+        generator: CPU source of random numbers.
     """
 
     def __init__(
@@ -116,12 +116,12 @@ class Augmenter:
             )
 
     def chunk(self, bounds: Sequence[tuple[int, int]]) -> Iterator[Batch]:
-        """Give consecutive batches of the epoch, all of them prepared at once.
+        """Yield consecutive batches of the epoch, prepared together.
 
         Every image has its own draws and is mixed within its batch, so the size of a chunk changes nothing.
 
         Args:
-            bounds: first image and the one after the last, of each batch.
+            bounds: (start, stop) of each batch.
         """
         rows = slice(bounds[0][0], bounds[-1][1])
         labels = self._labels[self._order[rows]]
@@ -138,7 +138,7 @@ class Augmenter:
             yield images[batch], targets[batch], labels[batch]
 
     def raw(self, start: int, stop: int) -> Tensor:
-        """Return images `start` to `stop` of the epoch moved, mirrored and changed, still uint8."""
+        """Return images `start` to `stop` of the epoch, cropped, flipped and transformed by the policy, as uint8."""
         rows = slice(start, stop)
         images = self._images[self._order[rows]]
         if self._shift:
@@ -149,7 +149,7 @@ class Augmenter:
 
 
 def shift_images(images: Tensor, offsets: Tensor, padding: int) -> Tensor:
-    """Crop every image [N, C, H, W] out of its zero-padded self, at its own (row, column) `offsets` [2, N]."""
+    """Crop every image [N, C, H, W], zero-padded by `padding`, at its own (row, column) `offsets` [2, N]."""
     count, _, height, width = images.shape
     padded = functional.pad(images, (padding,) * 4)
     rows = offsets[0, :, None] + torch.arange(height, device=images.device)

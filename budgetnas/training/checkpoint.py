@@ -1,4 +1,4 @@
-"""The state of a training after an epoch, as files that survive a crash: the newest two, each beside its SHA-256."""
+"""Checkpoints of a training that survive a crash: the newest two, each with its SHA-256."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ KEPT = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
-    """What was found of an earlier attempt.
+class LoadedCheckpoint:
+    """The newest usable checkpoint.
 
     Attributes:
-        state: of the newest sound checkpoint, None where there is none.
-        damaged: one line for each that could not be used.
+        state: its content; None where there is none.
+        damaged: a line for each checkpoint that could not be used.
     """
 
     state: dict[str, Any] | None
@@ -32,19 +32,18 @@ class Checkpoints:
     """The checkpoints of one training.
 
     Args:
-        folder: where they lie, made if need be.
-        task: hash of everything that the training depends on; files of another training are passed over. No two
-            trainings may share a folder.
+        folder: their folder, made when needed. No two trainings may share one.
+        task: hash of everything that the training depends on; checkpoints of another task are ignored.
     """
 
     def __init__(self, folder: Path, *, task: str = "") -> None:
         self._folder, self._task = folder, task
 
     def save(self, epoch: int, state: dict[str, Any]) -> None:
-        """Write the state after an epoch; then drop all but the newest two.
+        """Write the state after an epoch; then remove all but the newest two.
 
         Raises:
-            StorageError: it cannot be written; the ones before are untouched.
+            StorageError: the file cannot be written; earlier checkpoints are kept.
         """
         buffer = io.BytesIO()
         torch.save({"task": self._task, "epoch": epoch, **state}, buffer)
@@ -56,10 +55,10 @@ class Checkpoints:
             _remove(old)
         self._sweep()
 
-    def load(self, *, at_most: int) -> Found:
-        """Return the newest sound checkpoint of this training up to an epoch; damaged ones are named and removed.
+    def load(self, *, at_most: int) -> LoadedCheckpoint:
+        """Load the newest usable checkpoint up to epoch `at_most`; damaged ones are named and removed.
 
-        Nothing in a file can run code.
+        A file cannot run code.
         """
         damaged = []
         for path in self._newest_first():
@@ -70,11 +69,11 @@ class Checkpoints:
                 _remove(path)
                 continue
             if state["task"] == self._task and state["epoch"] <= at_most:
-                return Found(state=state, damaged=tuple(damaged))
-        return Found(state=None, damaged=tuple(damaged))
+                return LoadedCheckpoint(state=state, damaged=tuple(damaged))
+        return LoadedCheckpoint(state=None, damaged=tuple(damaged))
 
     def clear(self) -> None:
-        """Remove all files, and the folder if nothing else is in it."""
+        """Remove all checkpoints, and the folder if it is then empty."""
         for path in self._newest_first():
             _remove(path)
         self._sweep()
@@ -82,7 +81,7 @@ class Checkpoints:
             self._folder.rmdir()
 
     def _sweep(self) -> None:
-        """Remove what a killed writer left half-written."""
+        """Remove the partial files of a killed writer."""
         for half in self._folder.glob(f".*{HALF}"):
             half.unlink(missing_ok=True)
 
@@ -98,9 +97,9 @@ class Checkpoints:
             raise ValueError("its hash differs")
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("error")  # torch warns of what it did not write itself
+                warnings.simplefilter("error")  # torch warns about files that it did not write
                 state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        except Exception as error:  # whatever torch's reader makes of foreign bytes
+        except Exception as error:  # torch's reader can raise anything on foreign bytes
             raise ValueError("it holds more than tensors and plain values") from error
         if not isinstance(state, dict) or "task" not in state or not isinstance(state.get("epoch"), int):
             raise ValueError("it is no state of a training")

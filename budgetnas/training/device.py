@@ -1,4 +1,4 @@
-"""Where a training runs and at which precision, and what torch finds on this machine."""
+"""The device and precision of a training, and the devices that torch finds on this machine."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Device = Literal["cpu", "cuda", "mps"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hardware:
-    """What trainings run on.
+    """The hardware on which trainings run.
 
     Attributes:
         device: "cpu", "cuda" or "mps".
-        name: of the device, for a person.
-        precision: what a recipe's "auto" means there.
-        gpus: how many devices of the kind there are; 0 for a CPU.
+        name: name of the device, to print.
+        precision: the meaning of a recipe's "auto" on this device.
+        gpus: number of devices of this kind; 0 for a CPU.
         cores: CPU cores that trainings may use.
     """
 
@@ -34,7 +34,7 @@ class Hardware:
     cores: int
 
     def slots(self, *, threads: int, gpus_per_trial: float) -> int:
-        """Return how many trainings have room side by side, at least one."""
+        """Return how many trainings can run at the same time, at least one."""
         return max(1, int(self.gpus / gpus_per_trial + 1e-9) if self.gpus else self.cores // threads)
 
 
@@ -42,7 +42,7 @@ def resolve_device(wish: str) -> Device:
     """Return "cuda", "mps" or "cpu" for a wish that may be "auto".
 
     Raises:
-        UsageError: the device that was asked for is not there.
+        UsageError: this machine does not have the device.
     """
     present: dict[Device, bool] = {
         "cuda": torch.cuda.is_available(),
@@ -68,7 +68,7 @@ def resolve_precision(wish: str, device: str) -> Literal["fp32", "bf16"]:
 
 
 def is_broken(device: str) -> bool:
-    """Tell whether an error has left a device unusable in this process, as an illegal memory access leaves CUDA."""
+    """Return whether a device has become unusable in this process, as CUDA after an illegal memory access."""
     if device != "cuda":
         return False
     try:
@@ -79,10 +79,10 @@ def is_broken(device: str) -> bool:
 
 
 def find_hardware(wish: str) -> Hardware:
-    """Find out what this process can train on, for a wish that may be "auto".
+    """Return the hardware on which this process trains, for a wish that may be "auto".
 
     Raises:
-        UsageError: the device that was asked for is not there.
+        UsageError: this machine does not have the device.
     """
     device = resolve_device(wish)
     return Hardware(
@@ -95,7 +95,7 @@ def find_hardware(wish: str) -> Hardware:
 
 
 def survey() -> Torch:
-    """Ask torch for every device."""
+    """Return torch's version and every device that it finds."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         gpus = [_gpu(number) for number in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
@@ -112,7 +112,7 @@ def _gpu(number: int) -> Accelerator:
         free, memory = torch.cuda.mem_get_info(number)
         with torch.cuda.device(number):
             return Accelerator(kind="cuda", name=name, bf16=_has_bf16("cuda"), memory=memory, free=free)
-    except RuntimeError as error:  # taken by another process alone, or broken
+    except RuntimeError as error:  # in exclusive use by another process, or broken
         warnings.warn(f"{name} does not answer: {error}", stacklevel=1)
         return Accelerator(kind="cuda", name=name, bf16=None, memory=memory, free=free)
 

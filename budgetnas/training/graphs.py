@@ -1,8 +1,8 @@
-"""CUDA graphs: a step whose kernel launches are recorded once for each shape of its inputs, then replayed.
+"""CUDA graphs: a step's kernel launches are recorded once per input shape, then replayed.
 
-A step of a small network launches hundreds of kernels that each take less time than their launch. A recorded step is
-one launch. The rules of recording are those of PyTorch's manual ("CUDA semantics", CUDA graphs): inputs at fixed
-addresses, nothing that waits for the device, the first runs outside the recording.
+A step of a small network is bound by the launches of its hundreds of kernels; a recorded step is one launch. PyTorch's
+rules for recording ("CUDA semantics", CUDA graphs) are: inputs at fixed addresses, no wait for the device, first runs
+outside the recording.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-WARM_STEPS = 3  # in which cuDNN chooses its kernels and momentum buffers come into being
+WARM_STEPS = 3  # in which cuDNN chooses its kernels and momentum buffers are allocated
 _RECORDING = threading.Lock()  # a process can record one graph at a time
 
 
-class Graphed:
-    """A step that is recorded after its first runs, once for each shape of its inputs; elsewhere than on CUDA the step.
+class GraphedStep:
+    """A step that is recorded as a CUDA graph after its first runs, once per input shape.
 
-    The first runs are real steps, and recording runs nothing, so the results are those of the step alone. A step that
-    cannot be recorded runs on without.
+    The first runs are real steps and recording runs nothing, so the results do not change. A step that cannot be
+    recorded, and any step outside CUDA, runs as it is.
 
     Args:
         step: takes tensors and changes tensors in place. It neither waits for the device nor draws random numbers.
@@ -32,7 +32,7 @@ class Graphed:
         pool: memory shared with other graphs that never run at the same time; see `shared_pool`.
 
     Attributes:
-        notices: why a step is not recorded, one line; empty while all is well.
+        notices: a line that says why the step is not recorded; empty if it is.
     """
 
     def __init__(self, step: Callable[..., None], *, records: bool, pool: Any = None) -> None:
@@ -65,26 +65,26 @@ class Graphed:
 
 
 def record(step: Callable[[], None], *, pool: Any) -> Callable[[], None]:
-    """Record what `step` launches on the current stream; return what launches it all again. Nothing runs meanwhile.
+    """Record the launches of `step` on the current stream, without running them; return a function that replays them.
 
     Raises:
-        RuntimeError: something in it cannot be recorded; what it would have changed is as it was.
+        RuntimeError: a launch cannot be recorded; no tensor has been changed.
     """
     graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
-    # Other threads may use the device meanwhile, hence "thread_local".
+    # "thread_local", since other threads may use the device meanwhile.
     with _RECORDING, torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
         step()
     return graph.replay
 
 
 def shared_pool(device: str) -> Any:
-    """Return memory for graphs of one training; None elsewhere than on CUDA."""
+    """Return memory for the graphs of one training; None outside CUDA."""
     return torch.cuda.graph_pool_handle() if device == "cuda" else None
 
 
 @contextlib.contextmanager
 def own_stream(device: str) -> Iterator[None]:
-    """Do everything inside on a CUDA stream of its own, since the default stream cannot be recorded."""
+    """Run the block on its own CUDA stream, since the default stream cannot be recorded."""
     if device != "cuda":
         yield
         return

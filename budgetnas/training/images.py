@@ -1,4 +1,4 @@
-"""Splits on the device, uint8 there from start to end; what a network sees of them; how they are cut into batches."""
+"""Splits as uint8 tensors on the device, their normalisation, and their batches."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from budgetnas.data.dataset import Dataset, Split, subset
 
 @lru_cache(maxsize=2)
 def to_device(split: Split, device: str) -> tuple[Tensor, Tensor]:
-    """Return images [N, C, H, W] uint8 and labels [N] int64 on `device`; never to be written to.
+    """Return images [N, C, H, W] uint8 and labels [N] int64 on `device`; they are read-only.
 
-    The last two splits stay there, so that one training after the other finds train and validation in place.
+    The last two splits stay on the device, so that consecutive trainings share their train and validation split.
     """
     images = torch.from_numpy(np.ascontiguousarray(split.images.transpose(0, 3, 1, 2)))
     return images.to(device), torch.from_numpy(split.labels.copy()).to(device)
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:
-    """Return a tensor of the CPU on `device`, without waiting for what the device is doing."""
+    """Copy a CPU tensor to `device` without waiting for the device."""
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 class Normaliser:
-    """Maps raw images to about zero mean and unit spread per channel, by statistics of raw [0, 255] pixels."""
+    """Maps raw images to about zero mean and unit variance per channel, by statistics of raw [0, 255] pixels."""
 
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...], device: str) -> None:
         self._mean = torch.tensor(mean, device=device).view(1, -1, 1, 1)
@@ -40,7 +40,7 @@ class Normaliser:
 
 
 def batch_bounds(images: int, batch_size: int) -> list[tuple[int, int]]:
-    """Cut `images` into batches; a last one of a single image joins the one before.
+    """Return (start, stop) of the batches of `images`; a last batch of one image is added to the one before.
 
     Batch normalisation of one image of one pixel has no variance.
     """
@@ -52,12 +52,12 @@ def batch_bounds(images: int, batch_size: int) -> list[tuple[int, int]]:
 
 @lru_cache(maxsize=1)
 def learning_split(data: Dataset, learns_from: str, per_class: int | None = None) -> Split:
-    """Return the images that a network learns from: "train", or "all" for train and validation together.
+    """Return the images to train on.
 
     Args:
         data: the data set.
-        learns_from: its name.
-        per_class: how many images of each class to keep; None for all.
+        learns_from: "train", or "all" for train and validation together.
+        per_class: images to keep of each class; None for all.
     """
     split = data.train if learns_from == "train" else _joined(data.train, data.validation)
     return split if per_class is None else subset(split, per_class)

@@ -1,4 +1,4 @@
-"""A network in training: all that a step reads and writes, changed in place only."""
+"""A network in training: everything that a step reads and writes, changed in place only."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from torch.nn import functional
 
 from budgetnas.config.recipe import Recipe
 from budgetnas.models.build import count_batches
-from budgetnas.training.graphs import Graphed
+from budgetnas.training.graphs import GraphedStep
 from budgetnas.training.optimise import Descent, Lookahead, make_average
 
 
 class Learner:
-    """A network, its optimiser, and what follows its weights.
+    """A network, its optimiser, and the averages of its weights.
 
-    In bf16 the network computes with working copies of the weights of convolutions and of the head; the update goes to
-    the float32 masters and from there to the copies. That is what autocast does, without a cast of each weight a step.
+    In bf16 the network computes with bf16 copies of the weights of convolutions and head. An update changes the float32
+    master weights, then the copies. Autocast does the same, with a cast of each weight in each step.
 
     Args:
-        model: the network, whose parameters are the masters.
-        recipe: how it learns.
+        model: the network; its parameters are the master weights.
+        recipe: the training recipe.
         bf16: whether it computes in bf16.
         records: whether steps may be recorded as CUDA graphs.
         pool: memory of the training's graphs.
 
     Attributes:
-        model: likewise.
-        average: the running mean that the recipe wants, or None.
-        rate: learning rate of the last step.
+        model: the network.
+        average: the running mean of the weights, or None.
+        lr: learning rate of the last step.
     """
 
     def __init__(
@@ -40,8 +40,8 @@ class Learner:
         self.model, self._recipe, self._bf16 = model, recipe, bf16
         self._device = next(model.parameters()).device
         self._network = torch.compile(model) if recipe.compile and self._device.type == "cuda" else model
-        self.rate = recipe.lr
-        # The fused kernel reads the rate from the device, so that a recorded step can change it.
+        self.lr = recipe.lr
+        # The fused kernel reads the learning rate from the device, so that a recorded step can change it.
         self._lr = torch.tensor(recipe.lr, device=self._device if self._device.type == "cuda" else "cpu")
         self._descent = Descent(model, recipe, lr=self._lr)
         self._working = _working_copies(model) if bf16 and self._network is model else {}
@@ -53,30 +53,30 @@ class Learner:
         self.average = make_average(model, recipe)
         self._loss = torch.zeros((), device=self._device)
         self._right = torch.zeros((), dtype=torch.int64, device=self._device)
-        self._step = Graphed(self._learn, records=records, pool=pool)
+        self._step = GraphedStep(self._learn, records=records, pool=pool)
 
     @property
     def scored(self) -> nn.Module:
-        """The network that is scored and kept: the running mean where the recipe has one."""
+        """The network to score and keep: the running mean where the recipe has one."""
         return self.model if self.average is None else self.average.model
 
     @property
     def notices(self) -> list[str]:
-        """What a reader should know of the steps, a line each."""
+        """Warnings about the steps, a line each."""
         return self._step.notices
 
-    def step(self, images: Tensor, targets: Tensor, labels: Tensor, *, rate: float, number: int) -> None:
-        """Learn from a batch.
+    def step(self, images: Tensor, targets: Tensor, labels: Tensor, *, lr: float, number: int) -> None:
+        """Train on a batch.
 
         Args:
-            images: [N, C, H, W] float, as the network sees them.
+            images: [N, C, H, W] float, normalised.
             targets: [N] int64 classes, or [N, classes] float shares.
-            labels: [N] int64, to count what is right.
-            rate: the learning rate.
-            number: of the step, from 1.
+            labels: [N] int64, to count correct predictions.
+            lr: the learning rate.
+            number: number of the step, from 1.
         """
-        self.rate = rate
-        self._lr.fill_(rate)
+        self.lr = lr
+        self._lr.fill_(lr)
         self._step(images, targets, labels)
         if self._lookahead.step(number):
             self._refresh()
@@ -84,7 +84,7 @@ class Learner:
             self.average.update()
 
     def read(self, steps: int) -> tuple[float, int]:
-        """Wait for the device; return summed loss and number of right images of the last `steps` steps."""
+        """Wait for the device; return the summed loss and the correct predictions of the last `steps` steps."""
         loss, right = self._loss.item(), int(self._right.item())
         self._loss.zero_()
         self._right.zero_()
@@ -94,7 +94,7 @@ class Learner:
         return loss, right
 
     def restart(self, weights: dict[str, Tensor]) -> None:
-        """Go on from other weights with a fresh optimiser, fresh slow weights and a fresh running mean."""
+        """Continue from other weights with a fresh optimiser, fresh slow weights and a fresh running mean."""
         self.model.load_state_dict(weights)
         self._refresh()
         self._descent.restart()
@@ -103,7 +103,7 @@ class Learner:
             self.average.updates = 0
 
     def state(self) -> dict[str, Any]:
-        """Return what later steps depend on, as tensors and plain values."""
+        """Return everything that later steps depend on, as tensors and plain values."""
         return {
             "model": self.model.state_dict(),
             "optimizer": self._descent.state_dict(),
@@ -112,7 +112,7 @@ class Learner:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to a state."""
+        """Restore a state."""
         self.model.load_state_dict(state["model"])
         self._refresh()
         self._descent.load_state_dict(state["optimizer"])
@@ -122,8 +122,8 @@ class Learner:
             self.average.load_state_dict(state["average"])
 
     def _learn(self, images: Tensor, targets: Tensor, labels: Tensor) -> None:
-        """Do what is recorded: forward, backward, update."""
-        # A cached cast of a weight would be stale in the next replay.
+        """Run the part that is recorded: forward, backward, update."""
+        # A cast cached by autocast would be stale in the next replay.
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16, cache_enabled=False):
             logits = self._forward(images)
             loss = functional.cross_entropy(logits, targets, label_smoothing=self._recipe.label_smoothing)
@@ -139,14 +139,14 @@ class Learner:
         return self._network(images)  # type: ignore[no-any-return]
 
     def _refresh(self) -> None:
-        """Bring the working copies up to the masters."""
+        """Copy the master weights to the bf16 copies."""
         if self._working:
             with torch.no_grad():
                 torch._foreach_copy_(list(self._working.values()), self._copied)
 
 
 def _working_copies(model: nn.Module) -> dict[str, Tensor]:
-    """Return bf16 copies of the weights that autocast would cast, by name."""
+    """Return bf16 copies, by name, of the weights that autocast would cast."""
     owners = {name: module for name, module in model.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)}
     return {
         name: parameter.detach().to(torch.bfloat16).requires_grad_()

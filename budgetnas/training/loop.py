@@ -1,4 +1,4 @@
-"""The training loop, top to bottom: one network, one seed, epoch after epoch."""
+"""The training loop: one network, one seed, epoch after epoch."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ from budgetnas.training.optimise import lr_factor
 from budgetnas.training.score import Scorer
 from budgetnas.training.tasks import Paused, Phase, Timed, TimeTask, Trained, TrainTask
 
-DIVERGED = 1e4  # a mean training loss that no training comes back from
-CPU_TIMING = 16_384  # pixels of a timed batch on a CPU, whose speed depends little on the batch, and at most 64 images
-FIRST_STEPS = {False: 1, True: WARM_STEPS + 1}  # until every later step takes the same time, recorded or not
+DIVERGED = 1e4  # a mean training loss from which no training recovers
+CPU_TIMING = 16_384  # pixels of a timed batch on a CPU, where batch size matters little; at most 64 images
+FIRST_STEPS = {False: 1, True: WARM_STEPS + 1}  # before all later steps take the same time, recorded or not
 TIMED_TOGETHER = {False: 1, True: 20}  # steps between two waits for the device
 
 
 def train(task: TrainTask, data: Dataset, report: Callable[[EpochReport], None]) -> Trained | Paused:
-    """Train a network to its end, or as far as its time allows.
+    """Train a network to the end, or until its time is over.
 
-    Same task, same thread count, same CPU: the same numbers, bit for bit, cut off and resumed or not.
+    The same task with the same thread count on the same CPU gives the same numbers, bit for bit, resumed or not.
 
     Raises:
-        DivergenceError: a loss is no finite number, or the training loss is beyond 10,000.
+        DivergenceError: a loss is not finite, or the training loss is above 10,000.
         StorageError: a checkpoint cannot be written.
     """
     with own_stream(task.setting.device):
@@ -56,7 +56,7 @@ def _train(task: TrainTask, data: Dataset, report: Callable[[EpochReport], None]
     if found and found.state:
         run.restore(found.state)
     run.notice(found.damaged if found else ())
-    # Where weights are kept, so is the first epoch of every start: whoever is stopped again and again gets on.
+    # A training that keeps weights also keeps the first epoch of every start, so that frequent stops cannot block it.
     kept, kept_epoch = -math.inf if task.keep_weights else time.monotonic(), run.epoch
     while run.epoch < task.last_epoch:
         if task.stop_at is not None and time.time() >= task.stop_at:
@@ -79,7 +79,7 @@ def _train(task: TrainTask, data: Dataset, report: Callable[[EpochReport], None]
 
 
 def _checkpoints(task: TrainTask) -> Checkpoints | None:
-    """Return those of a training; None where a node does not see the folder of the run, which tidies them up."""
+    """Return a training's checkpoints; None on a node that does not see the run's folder."""
     if task.checkpoint is None or not Path(task.checkpoint).parents[1].is_dir():
         return None
     return Checkpoints(Path(task.checkpoint), task=task.digest())
@@ -89,9 +89,9 @@ class _Run:
     """A network in training, and everything that an epoch changes.
 
     Attributes:
-        epoch: how many are done.
-        reports: one for each of them.
-        notices: what a reader should know, a line each.
+        epoch: number of finished epochs.
+        reports: one per finished epoch.
+        notices: warnings, a line each.
     """
 
     def __init__(self, task: TrainTask, data: Dataset) -> None:
@@ -129,12 +129,12 @@ class _Run:
 
     @property
     def scored(self) -> nn.Module:
-        """The network that is scored and kept."""
+        """The network to score and keep."""
         return self._learner.scored
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What a reader should know, a line each."""
+        """Warnings, a line each."""
         return tuple(dict.fromkeys((*self._notices, *self._learner.notices, *self._score.notices)))
 
     def notice(self, lines: Sequence[str]) -> None:
@@ -142,7 +142,7 @@ class _Run:
         self._notices += tuple(lines)
 
     def advance(self) -> EpochReport:
-        """Do one epoch."""
+        """Train for one epoch and score the network."""
         started = time.perf_counter()
         phase, done = self._phase()
         if done == 0 and self.epoch:
@@ -153,7 +153,7 @@ class _Run:
         train_loss, train_accuracy = self._learn(factor, done * len(self._bounds))
         correct, cross_entropy = self._score()
         self.epoch += 1
-        # A NaN is not below it. The watched loss may be huge early on, while batch-norm statistics are young.
+        # A NaN is not below it. The watched loss may be huge early on, until batch-norm statistics settle.
         if not (train_loss < DIVERGED and math.isfinite(cross_entropy)):
             raise self._diverged(train_loss, cross_entropy)
         accuracy = correct / self._watched_images
@@ -162,7 +162,7 @@ class _Run:
         self.reports.append(
             EpochReport(
                 epoch=self.epoch,
-                lr=self._learner.rate,
+                lr=self._learner.lr,
                 train_loss=train_loss,
                 train_accuracy=train_accuracy,
                 accuracy=accuracy,
@@ -173,18 +173,18 @@ class _Run:
         return self.reports[-1]
 
     def _learn(self, factor: Callable[[int], float], step: int) -> tuple[float, float]:
-        """Train on every image once, from step number `step` of the phase; return mean loss and accuracy."""
+        """Train on every image once, starting at step `step` of the phase; return mean loss and accuracy."""
         learner = self._learner
         learner.model.train()
         for batch in self._feed.epoch():
-            learner.step(*batch, rate=self._recipe.lr * factor(step), number=step + 1)
+            learner.step(*batch, lr=self._recipe.lr * factor(step), number=step + 1)
             step += 1
         self._feed.draw_ahead()
         loss, right = learner.read(len(self._bounds))
         return loss / self.images, right / self.images
 
     def _phase(self) -> tuple[Phase, int]:
-        """Return the phase of the next epoch, and how many of its epochs are done."""
+        """Return the phase of the next epoch, and the number of its finished epochs."""
         done = self.epoch
         for phase in self._task.phases:
             if done < phase.epochs:
@@ -213,7 +213,7 @@ class _Run:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to a state."""
+        """Restore a state."""
         self._learner.restore(state)
         self._feed.restore(state["generator"])
         self._best = None if state["best"] is None else (state["best"][0], state["best"][1])
@@ -222,18 +222,18 @@ class _Run:
 
 
 def new_model(spec: ResNetSpec, data: Dataset, device: str, *, fuses: bool = False) -> nn.Module:
-    """Return a network with fresh weights on a device, channels last, its norms fused where that is possible."""
+    """Return a network with fresh weights on a device, channels last, with fused norms where possible."""
     model = build_model(spec, data.shape)
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if not fuses:
         return model
-    from budgetnas.models.fuse import fuse_norms  # with it Triton
+    from budgetnas.models.fuse import fuse_norms  # imports Triton
 
     return fuse_norms(model)
 
 
 def time_steps(task: TimeTask, data: Dataset) -> Timed:
-    """Time a start, steps and validation of one network, as a training does them."""
+    """Time the start, the steps and the validation of one network's training."""
     device, recipe = task.setting.device, task.recipe.for_images(len(data.train))
     size = min(recipe.batch_size, len(data.train))
     if device == "cpu":
@@ -248,7 +248,7 @@ def time_steps(task: TimeTask, data: Dataset) -> Timed:
     def seconds(number: int) -> float:
         began = time.perf_counter()
         for _ in range(number):
-            learner.step(normalise(images), labels, labels, rate=recipe.lr, number=1)
+            learner.step(normalise(images), labels, labels, lr=recipe.lr, number=1)
         learner.read(number)
         return time.perf_counter() - began
 

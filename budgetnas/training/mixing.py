@@ -1,4 +1,4 @@
-"""Mixup and CutMix: every image shares its label with a partner out of its own batch."""
+"""Mixup and CutMix: every image is mixed with a partner from its batch."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from budgetnas.training.pixels import inside
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MixingDraws:
-    """What one epoch drew for its images, on the CPU.
+    """The random numbers of one epoch, on the CPU.
 
-    A batch needs a partner for each image and one of the two ways. Neither depends on where batches begin: partners
-    come from the order of `keys` in a batch, and the way is what the batch's first image drew.
+    A batch needs a partner for each image, and one of the two methods. Partners come from the order of `keys` within
+    the batch; the method is the one that the batch's first image drew. So batch boundaries do not affect the draws.
 
     Attributes:
-        keys: [images] float64 from 0 to 1.
+        keys: [images] float64 in [0, 1].
         cut: [images] bool, CutMix rather than mixup.
-        mixup_shares: [images] float32, how much of itself an image keeps under mixup.
+        mixup_shares: [images] float32, share that an image keeps of itself under mixup.
         cutmix_shares: [images] float32, likewise under CutMix: the area outside its box.
-        boxes: [4, images] top, left, bottom and right of what CutMix takes from the partner.
+        boxes: [4, images] top, left, bottom and right of the box that CutMix takes from the partner.
     """
 
     keys: Tensor
@@ -36,18 +36,18 @@ class MixingDraws:
 def draw_mixing(
     count: int, generator: torch.Generator, *, mixup_alpha: float, cutmix_alpha: float, height: int, width: int
 ) -> MixingDraws:
-    """Draw an epoch of mixup, of CutMix, or of both, then each batch's with an even chance.
+    """Draw an epoch of mixup, CutMix, or both; with both, each batch uses either with equal probability.
 
-    The laws are those of `torchvision.transforms.v2.MixUp` and `CutMix`, but each image has its own shares (Zhang et
-    al. 2017, https://arxiv.org/abs/1710.09412; Yun et al. 2019, https://arxiv.org/abs/1905.04899).
+    The distributions are those of `torchvision.transforms.v2.MixUp` and `CutMix`, but with own shares per image (Zhang
+    et al. 2017, https://arxiv.org/abs/1710.09412; Yun et al. 2019, https://arxiv.org/abs/1905.04899).
 
     Args:
         count: images in the epoch.
-        generator: source of randomness, on the CPU.
-        mixup_alpha: shares are Beta(alpha, alpha); 0 leaves mixup out.
+        generator: CPU source of random numbers.
+        mixup_alpha: shares follow Beta(alpha, alpha); 0 turns mixup off.
         cutmix_alpha: likewise; one of the two must be above 0.
-        height: of the images, in pixels.
-        width: likewise.
+        height: height of the images in pixels.
+        width: width of the images in pixels.
     """
     assert max(mixup_alpha, cutmix_alpha) > 0, "nothing to mix"
     chance = 0.5 if min(mixup_alpha, cutmix_alpha) > 0 else float(cutmix_alpha > 0)
@@ -68,23 +68,23 @@ def draw_mixing(
 def mix(
     draws: MixingDraws, images: Tensor, labels: Tensor, *, bounds: Sequence[tuple[int, int]], classes: int
 ) -> tuple[Tensor, Tensor]:
-    """Mix the images of consecutive batches, each batch the way that it drew.
+    """Mix the images of consecutive batches.
 
     Args:
-        draws: of the epoch.
+        draws: the epoch's draws.
         images: [N, C, H, W] float, normalised, on any device: all images of the batches.
-        labels: [N] int64, from 0 to `classes` - 1.
-        bounds: first image of the epoch and the one after the last, of each batch.
-        classes: how many there are.
+        labels: [N] int64 in 0..classes-1.
+        bounds: (start, stop) of each batch in the epoch.
+        classes: number of classes.
 
     Returns:
-        Images as given, and targets [N, classes] float32 that sum to 1.
+        Mixed images of the same shape, and targets [N, classes] float32 that sum to 1.
     """
     first, last = bounds[0][0], bounds[-1][1]
     partners = torch.cat([draws.keys[start:stop].argsort() + (start - first) for start, stop in bounds])
     ways = torch.cat([draws.cut[start].expand(stop - start) for start, stop in bounds])
     shares = torch.where(ways, draws.cutmix_shares[first:last], draws.mixup_shares[first:last])
-    # Draws live on the CPU, so this reads nothing back from the device.
+    # The draws are on the CPU, so nothing is read back from the device.
     partners = partners.to(images.device, non_blocking=True)
     if not ways.all():
         mixed = mixup(images, partners, torch.where(ways, 1.0, shares))
@@ -95,7 +95,7 @@ def mix(
 
 
 def mixup(images: Tensor, partners: Tensor, shares: Tensor) -> Tensor:
-    """Blend [N, C, H, W] float with images `partners` [N] of their batch, keeping `shares` [N] of each."""
+    """Blend images [N, C, H, W] float with images `partners` [N] of their batch, keeping `shares` [N] of each."""
     kept = shares.to(images.device, images.dtype, non_blocking=True)[:, None, None, None]
     return images * kept + images[partners] * (1 - kept)
 
@@ -110,16 +110,16 @@ def cutmix(images: Tensor, partners: Tensor, boxes: Tensor, *, others: Tensor | 
 
 
 def soft_targets(labels: Tensor, partners: Tensor, shares: Tensor, classes: int) -> Tensor:
-    """Return targets [N, classes] float32: `shares` [N] for the image's own label, the rest for its partner's."""
+    """Return targets [N, classes] float32: `shares` [N] for an image's own label, the rest for its partner's."""
     kept = shares.to(labels.device, torch.float32, non_blocking=True)[:, None]
     hot = (labels[:, None] == torch.arange(classes, device=labels.device)).to(torch.float32)
     return hot * kept + hot[partners] * (1 - kept)
 
 
 def _draw_shares(count: int, generator: torch.Generator, alpha: float) -> Tensor:
-    """Draw from Beta(alpha, alpha), float64; ones for an `alpha` of 0.
+    """Draw from Beta(alpha, alpha) as float64; all ones for an `alpha` of 0.
 
-    A Beta is one of two Gammas over their sum. Float64, since both of a small alpha would often be 0 in float32.
+    A Beta variable is one of two Gamma variables over their sum. With a small alpha both would often be 0 in float32.
     """
     if alpha == 0:
         return torch.ones(count, dtype=torch.float64)
@@ -129,7 +129,7 @@ def _draw_shares(count: int, generator: torch.Generator, alpha: float) -> Tensor
 
 
 def _draw_boxes(shares: Tensor, generator: torch.Generator, *, height: int, width: int) -> Tensor:
-    """Draw boxes [4, N] about any pixel, of an area of 1 - `shares` before the border cuts them."""
+    """Draw boxes [4, N] centred on any pixel, with an area of 1 - `shares` before the border cuts them."""
     limits = torch.tensor([[height], [width]])
     halves = (0.5 * (1 - shares).sqrt() * limits).to(torch.int64)
     rows = torch.randint(height, shares.shape, generator=generator)

@@ -1,4 +1,4 @@
-"""How weights move: the optimiser of a recipe, its learning rate, slow weights, running means."""
+"""The update of weights: a recipe's optimiser, learning rate, slow weights and running mean."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ FUSED = ("cpu", "cuda")  # devices whose optimiser updates all weights in one ke
 class Descent:
     """Stochastic gradient descent over every parameter of a model, as a recipe sets it.
 
-    PyTorch's fused update copies a tensor that is not contiguous, so it gets the weights of convolutions, which lie
+    PyTorch's fused update copies tensors that are not contiguous. So it gets the weights of convolutions, which are
     channels last, as views [O, H, W, I].
 
     Args:
-        model: its parameters are moved.
+        model: the model whose parameters are updated.
         recipe: momentum and weight decay.
         lr: the learning rate, which the caller changes in place.
     """
@@ -34,7 +34,7 @@ class Descent:
         self._buffers = dict[int, Tensor]()
 
     def step(self, gradients: Sequence[Tensor]) -> None:
-        """Move the parameters by their gradients, which may have another dtype or memory format."""
+        """Update the parameters by their gradients, which may have another dtype or memory format."""
         targets, sources = list[Tensor](), list[Tensor]()
         for place, (master, view, gradient) in enumerate(zip(self._masters, self._views, gradients, strict=True)):
             is_laid_out = gradient.stride() == master.stride()
@@ -48,19 +48,19 @@ class Descent:
             if is_laid_out:
                 targets.append(view.grad)
                 sources.append(laid_out)
-            else:  # in the list it would have all others copied one by one
+            else:  # in the list it would cause all others to be copied one by one
                 view.grad.copy_(laid_out)
         if targets:
             torch._foreach_copy_(targets, sources)
         self._optimizer.step()
 
     def restart(self) -> None:
-        """Forget the momentum."""
+        """Reset the momentum."""
         for momentum in self.momenta():
             momentum.zero_()
 
     def momenta(self) -> list[Tensor]:
-        """Return the momentum of each parameter, in its own shape and in the order of the optimiser's groups."""
+        """Return the momenta in the shapes of their parameters and in the order of the optimiser's groups."""
         shapes = {id(view): master for view, master in zip(self._views, self._masters, strict=True)}
         ordered = (view for group in self._optimizer.param_groups for view in group["params"])
         states = [(self._optimizer.state[view], shapes[id(view)]) for view in ordered]
@@ -71,7 +71,7 @@ class Descent:
         return {"state": {place: {"momentum_buffer": one} for place, one in enumerate(self.momenta())}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to a state, also one of `torch.optim.SGD`."""
+        """Restore a state, also one of `torch.optim.SGD`."""
         for place, momentum in enumerate(self.momenta()):
             momentum.copy_(state["state"][place]["momentum_buffer"])
 
@@ -80,9 +80,9 @@ def make_optimizer(parameters: Sequence[Tensor], recipe: Recipe, *, lr: Tensor |
     """Return stochastic gradient descent as the recipe sets it, momentum at zero.
 
     Args:
-        parameters: what is moved; those of one dimension are norms and biases.
-        recipe: rate, momentum, weight decay.
-        lr: the learning rate as a tensor that the caller changes in place; the recipe's unless given.
+        parameters: the parameters to update; those of one dimension are norms and biases.
+        recipe: learning rate, momentum, weight decay.
+        lr: the learning rate as a tensor that the caller changes in place; default: the recipe's.
     """
     groups: list[dict[str, Any]] = [{"params": list(parameters)}]
     if not recipe.decay_norm_and_bias:
@@ -118,14 +118,14 @@ def _as_named(tensor: Tensor, parameter: Tensor) -> Tensor:
 
 
 def lr_factor(recipe: Recipe, period: int, steps_per_epoch: int) -> Callable[[int], float]:
-    """Return the share of the highest learning rate that step number `step` (from 0) uses.
+    """Return a function from step number (from 0) to the factor on the highest learning rate.
 
     Args:
-        recipe: its schedule, warm-up, and whether the rate changes by step or by epoch.
-        period: epochs after which the rate is 0. A cosine rises again after them, as `CosineAnnealingLR` does.
-        steps_per_epoch: batches of an epoch.
+        recipe: schedule, warm-up, and whether the learning rate changes per step or per epoch.
+        period: epochs after which the learning rate is 0. After them a cosine rises again, as in `CosineAnnealingLR`.
+        steps_per_epoch: batches per epoch.
     """
-    steps = 1 if recipe.step == "epoch" else steps_per_epoch  # in which the rate changes, per epoch
+    steps = 1 if recipe.step == "epoch" else steps_per_epoch  # changes of the learning rate per epoch
     total = period * steps
     warm = min(round(recipe.warmup * total), total - 1)
 
@@ -140,14 +140,14 @@ def lr_factor(recipe: Recipe, period: int, steps_per_epoch: int) -> Callable[[in
 
 
 class Lookahead:
-    """Slow weights that go part of the way to the fast ones every few steps, and take them along.
+    """Lookahead: every few steps slow weights move towards the fast ones, which are then set to them.
 
     Zhang, Lucas, Hinton and Ba, "Lookahead optimizer: k steps forward, 1 step back" (arXiv:1907.08610).
 
     Args:
         parameters: the fast weights, changed in place.
-        every: steps between two pulls; 0 for never.
-        pull: share of the way, in (0, 1].
+        every: steps between two updates of the slow weights; 0 for never.
+        pull: share of the distance that they move, in (0, 1].
     """
 
     def __init__(self, parameters: list[nn.Parameter], *, every: int, pull: float) -> None:
@@ -156,7 +156,7 @@ class Lookahead:
         self.slow = [weight.clone() for weight in self._fast] if every else []
 
     def step(self, number: int) -> bool:
-        """Take note of step `number`, from 1; return whether it moved the fast weights."""
+        """Count step `number`, from 1; return whether the fast weights were changed."""
         if not self._every or number % self._every:
             return False
         torch._foreach_lerp_(self.slow, self._fast, self._pull)
@@ -164,26 +164,27 @@ class Lookahead:
         return True
 
     def restart(self) -> None:
-        """Put the slow weights where the fast ones are."""
+        """Set the slow weights to the fast ones."""
         if self._every:
             torch._foreach_copy_(self.slow, self._fast)
 
 
 class RunningMean:
-    """The exponential running mean of weights and batch-norm statistics, updated without a wait for the device.
+    """The exponential moving average of weights and batch-norm statistics, updated without a wait for the device.
 
-    With a fixed decay the arithmetic is that of `torch.optim.swa_utils.AveragedModel` with `get_ema_multi_avg_fn`. By
-    steps the decay of the n-th update is at most (1 + n) / (10 + n), as in TensorFlow's ExponentialMovingAverage: the
-    mean then covers about the last tenth of the steps until `decay` is reached, and its first weights are soon gone.
+    With rule "fixed" the arithmetic is that of `torch.optim.swa_utils.AveragedModel` with `get_ema_multi_avg_fn`. With
+    rule "steps" the decay of the n-th update is at most (1 + n) / (10 + n), as in TensorFlow's
+    ExponentialMovingAverage: until `decay` is reached, the mean covers about the last tenth of the steps, so the
+    initial weights soon drop out.
 
     Args:
-        model: in training.
+        model: the model in training.
         decay: per step, in (0, 1).
         rule: "fixed" or "steps".
 
     Attributes:
-        model: a network that holds the mean; its count of batches is that of the model in training.
-        updates: how many went into it.
+        model: a network with the mean weights; its batch counters are those of the model in training.
+        updates: number of updates so far.
     """
 
     def __init__(self, model: nn.Module, decay: float, *, rule: Literal["fixed", "steps"]) -> None:
@@ -193,7 +194,7 @@ class RunningMean:
         self._counts = [(b, a) for a, b in zip(model.buffers(), self.model.buffers(), strict=True) if _counts(a)]
 
     def update(self) -> None:
-        """Take in the weights after a step; the first ones are the mean."""
+        """Add the weights after a step to the mean; the first weights are the mean."""
         self.updates += 1
         if self.updates == 1:
             torch._foreach_copy_(self._mean, self._source)
@@ -204,7 +205,7 @@ class RunningMean:
         return min(self._decay, (1 + n) / (10 + n)) if self._rule == "steps" else self._decay
 
     def count(self) -> None:
-        """Take over how many batches the norms have seen."""
+        """Copy the batch counters of the norms."""
         for mine, theirs in self._counts:
             mine.copy_(theirs)
 
@@ -214,7 +215,7 @@ class RunningMean:
         return {"n_averaged": torch.tensor(self.updates), **state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to a state, also one of `AveragedModel`."""
+        """Restore a state, also one of `AveragedModel`."""
         self.updates = int(state["n_averaged"])
         self.model.load_state_dict(
             {name.removeprefix("module."): value for name, value in state.items() if name != "n_averaged"}
@@ -222,7 +223,7 @@ class RunningMean:
 
 
 def make_average(model: nn.Module, recipe: Recipe) -> RunningMean | None:
-    """Return the running mean that the recipe wants, None if it wants none."""
+    """Return the running mean of the recipe, or None."""
     return RunningMean(model, recipe.ema, rule=recipe.ema_rule) if recipe.ema else None
 
 

@@ -1,4 +1,4 @@
-"""What a worker does with a task: load the data once, check it, and train, test or time."""
+"""A worker's tasks: load the data once, check it, and train, test or time a network."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ Task = TrainTask | LookTask | TimeTask
 
 
 def perform_on(data: Dataset, task: Task, report: Callable[[EpochReport], None]) -> Trained | Paused | Look | Timed:
-    """Do `task` like `perform`, with data that came with the work and not from this machine's disk."""
+    """Perform `task` like `perform`, with data that was sent with it instead of read from disk."""
     torch.set_num_threads(task.setting.threads)
     return _perform(task, data, report)
 
 
 def perform(task: Task, report: Callable[[EpochReport], None]) -> Trained | Paused | Look | Timed:
-    """Do `task` in this process, calling `report` after every epoch of a training.
+    """Perform `task` in this process, calling `report` after every epoch of a training.
 
     Raises:
-        TrainingError: this task failed; others may go on.
-        BrokenDeviceError: CUDA is unusable in this process; the task it names records nothing.
-        DataError: the data set is not the one that the study was made with.
-        CountMismatchError: the counter is wrong.
+        TrainingError: this task failed; others may continue.
+        BrokenDeviceError: CUDA is unusable in this process; the task that it names has not recorded a graph.
+        DataError: the data set is not the one with which the study was started.
+        CountMismatchError: the counted parameters differ from the built network's.
     """
     torch.set_num_threads(task.setting.threads)
     return _perform(task, _load(task.setting), report)
@@ -72,7 +72,7 @@ def look(task: LookTask, data: Dataset) -> Look:
 
 
 def _out_of_memory(task: Task, error: RuntimeError) -> TrainingError:
-    """Say how much was needed, as far as torch tells it."""
+    """Return the error, with the bytes that torch could not allocate where it says so."""
     needed = re.search(r"allocate ([\d.]+ \w+)", str(error))
     return TrainingError(f"out of memory on {task.setting.device}{f': {needed[1]} more were needed' if needed else ''}")
 
@@ -81,7 +81,7 @@ def _load(setting: Setting) -> Dataset:
     data = load_dataset(setting.data)
     if data.fingerprint != setting.fingerprint:
         raise DataError(
-            f"`{setting.data.dataset}` has changed since the study began (its fingerprint was "
-            f"{setting.fingerprint[:12]}, is {data.fingerprint[:12]}): put the old data back, or begin a new study."
+            f"`{setting.data.dataset}` has changed since the study was started (its fingerprint was "
+            f"{setting.fingerprint[:12]}, is {data.fingerprint[:12]}): restore the old data, or start a new study."
         )
     return data

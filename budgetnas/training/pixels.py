@@ -1,9 +1,9 @@
-"""Augmentations of whole batches of images, every image with a parameter of its own.
+"""Augmentations of whole batches, with a parameter per image.
 
-Parameters are CPU tensors, as an epoch drew them; what the pixels need is derived from them there and sent after the
-images without waiting, so nothing is ever read back from the device. Images have 1 or 3 channels and are never written
-to. Unless said otherwise they are uint8, and every image comes out as torchvision's AutoAugment family makes it
-(`torchvision.transforms.autoaugment`: nearest pixel, zeros from outside).
+Parameters are CPU tensors. Everything derived from them is computed on the CPU and sent to the device without waiting,
+so nothing is read back. Images have 1 or 3 channels and are not changed in place. Unless stated otherwise they are
+uint8, and results equal those of torchvision's AutoAugment family (`torchvision.transforms.autoaugment`: nearest pixel,
+zeros from outside).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _LEVELS = 256
 
 
 def shear_x(images: Tensor, amounts: Tensor) -> Tensor:
-    """Shear [N, C, H, W] uint8 along the rows, the top one fixed, by `amounts` [N] pixels per row."""
+    """Shear [N, C, H, W] uint8 along the rows, with the top row fixed, by `amounts` [N] pixels per row."""
     matrices = _identities(amounts)
     matrices[:, 0, 1] = amounts
     matrices[:, 0, 2] = amounts.double() * (images.shape[2] / 2)
@@ -24,7 +24,7 @@ def shear_x(images: Tensor, amounts: Tensor) -> Tensor:
 
 
 def shear_y(images: Tensor, amounts: Tensor) -> Tensor:
-    """Shear [N, C, H, W] uint8 along the columns, the left one fixed, by `amounts` [N] pixels per column."""
+    """Shear [N, C, H, W] uint8 along the columns, with the left column fixed, by `amounts` [N] pixels per column."""
     matrices = _identities(amounts)
     matrices[:, 1, 0] = amounts
     matrices[:, 1, 2] = amounts.double() * (images.shape[3] / 2)
@@ -46,7 +46,7 @@ def translate_y(images: Tensor, pixels: Tensor) -> Tensor:
 
 
 def rotate(images: Tensor, degrees: Tensor) -> Tensor:
-    """Turn [N, C, H, W] uint8 about the centre, counter-clockwise, by `degrees` [N]."""
+    """Rotate [N, C, H, W] uint8 about the centre, counter-clockwise, by `degrees` [N]."""
     matrices = _identities(degrees)
     radians = degrees.double().deg2rad()
     matrices[:, 0, 0] = matrices[:, 1, 1] = radians.cos()
@@ -90,25 +90,25 @@ def autocontrast(images: Tensor) -> Tensor:
     """Stretch every channel of [N, C, H, W] uint8 to span 0 to 255; a channel of one value stays."""
     lowest, highest = (bound.to(torch.float32) for bound in torch.aminmax(images.flatten(2), dim=2, keepdim=True))
     flat = lowest == highest
-    # torch divides a number by a tensor as number * reciprocal, which rounds otherwise than tensor / tensor.
+    # torch divides a number by a tensor as number * reciprocal, which rounds differently from tensor / tensor.
     scale = ((highest - lowest).reciprocal() * _BRIGHTEST).masked_fill(flat, 1)
     return _to_pixels((images - lowest.masked_fill(flat, 0)[..., None]) * scale[..., None])
 
 
 def equalize(images: Tensor) -> Tensor:
-    """Map every channel of [N, C, H, W] uint8 to near equal shares of all values; one with too few values stays."""
+    """Equalise the histogram of every channel of [N, C, H, W] uint8; a channel with too few values stays."""
     values = images.flatten(2).to(torch.int64)
     counts = values.new_zeros(*values.shape[:2], _LEVELS).scatter_add_(2, values, torch.ones_like(values))
     step = (values.shape[2] - counts.gather(2, values.amax(2, keepdim=True))) // _BRIGHTEST
     darker = counts.cumsum(2) - counts
-    # A step of zero means that the channel stays, whatever is in its table.
+    # A step of 0 means that the channel stays, whatever its table holds.
     table = (darker + step // 2) // step.clamp(min=1)
     table = table.clamp(max=_BRIGHTEST).to(torch.uint8)
     return torch.where(step[..., None] == 0, images, table.gather(2, values).view(images.shape))
 
 
 def invert(images: Tensor) -> Tensor:
-    """Turn bright into dark in [N, C, H, W] uint8."""
+    """Invert [N, C, H, W] uint8: bright becomes dark."""
     return images.bitwise_not()
 
 
@@ -117,8 +117,8 @@ def cutout(images: Tensor, centers: Tensor, side: int) -> Tensor:
 
     Args:
         images: float; zero is the mean of the train split.
-        centers: [2, N] row and column of each square's middle (of an even side: the pixel right below the middle).
-        side: in pixels.
+        centers: [2, N] row and column of each square's centre; for an even side, the pixel below and right of it.
+        side: side of the squares in pixels.
 
     See: DeVries and Taylor 2017, https://arxiv.org/abs/1708.04552.
     """
@@ -127,24 +127,24 @@ def cutout(images: Tensor, centers: Tensor, side: int) -> Tensor:
 
 
 def erase(images: Tensor, boxes: Tensor) -> Tensor:
-    """Zero the box of every normalised float image [N, C, H, W].
+    """Zero a box in every normalised float image [N, C, H, W].
 
     Args:
         images: float; zero is the mean of the train split.
-        boxes: [4, N] top, left, bottom and right, the last two excluded, as `inside` takes them.
+        boxes: [4, N] top, left, bottom and right, the last two exclusive, as in `inside`.
 
     See: Zhong et al. 2017, https://arxiv.org/abs/1708.04896.
     """
-    # A zero made on the device: `where` would send a plain number there and wait, `masked_fill` loses channels last.
+    # A zero on the device: `where` would send a Python number and wait, and `masked_fill` loses channels last.
     return torch.where(inside(boxes, images)[:, None], images.new_zeros(()), images)
 
 
 def inside(boxes: Tensor, images: Tensor) -> Tensor:
-    """Return [N, H, W] bool, true in the image's box.
+    """Return [N, H, W] bool, true inside each image's box.
 
     Args:
-        boxes: [4, N] top, left, bottom and right, the last two excluded; may be empty or stick out.
-        images: [N, C, H, W], for the size and the device.
+        boxes: [4, N] top, left, bottom and right, the last two exclusive; a box may be empty or exceed the image.
+        images: [N, C, H, W], for size and device.
     """
     top, left, bottom, right = boxes.to(images.device, non_blocking=True)[..., None].unbind(0)
     row = torch.arange(images.shape[2], device=images.device)
@@ -154,7 +154,7 @@ def inside(boxes: Tensor, images: Tensor) -> Tensor:
 
 
 def _beside(parameters: Tensor, images: Tensor) -> Tensor:
-    """Send [N] to where the images are, as [N, 1, 1, 1]."""
+    """Send parameters [N] to the images' device, as [N, 1, 1, 1]."""
     return parameters.to(images.device, non_blocking=True)[:, None, None, None]
 
 
@@ -163,7 +163,7 @@ def _to_pixels(values: Tensor) -> Tensor:
 
 
 def _away_from(other: Tensor, images: Tensor, amounts: Tensor) -> Tensor:
-    """Continue the line from `other` through the images by `amounts` of its length."""
+    """Extrapolate from `other` through the images, by `amounts` of the difference."""
     amounts = _beside(amounts, images)
     return _to_pixels((1 + amounts) * images + (-amounts) * other)
 
@@ -178,24 +178,24 @@ def _grey(images: Tensor) -> Tensor:
 
 
 def _smooth(images: Tensor) -> Tensor:
-    """Average each pixel, with a weight of 5, with its eight neighbours; the border stays."""
+    """Average each pixel, with weight 5, and its eight neighbours, with weight 1; the border stays."""
     values = images.to(torch.float32)
     rows = values[:, :, :-2] + values[:, :, 1:-1] + values[:, :, 2:]
     nine = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
-    # Sums of bytes are exact in float32 and no thirteenth of one lies half-way, so no order of adding changes this.
+    # Sums of bytes are exact in float32, and a sum over 13 is never half-way, so the order of addition does not matter.
     values[:, :, 1:-1, 1:-1] = ((nine + 4 * values[:, :, 1:-1, 1:-1]) / 13).round()
     return values
 
 
 def _identities(parameters: Tensor) -> Tensor:
-    """Return one matrix [2, 3] for each parameter, float64, as the angles' functions are rounded only once."""
+    """Return an identity matrix [2, 3] per parameter, in float64, so that sines and cosines are rounded only once."""
     return torch.eye(2, 3, dtype=torch.float64, device=parameters.device).repeat(len(parameters), 1, 1)
 
 
 def _warp(images: Tensor, matrices: Tensor) -> Tensor:
-    """Give each pixel the value of the source pixel nearest to its place under `matrices` [N, 2, 3].
+    """Warp images by `matrices` [N, 2, 3], with the nearest source pixel.
 
-    They map (x, y, 1), in pixels from the centre, from the result back to the source.
+    The matrices map (x, y, 1), in pixels from the centre, from the result to the source.
     """
     height, width = images.shape[2:]
     halves = torch.tensor([[width / 2], [height / 2]], device=matrices.device)
@@ -210,11 +210,11 @@ def _warp(images: Tensor, matrices: Tensor) -> Tensor:
 
 
 def _source(weights: Tensor, x: Tensor, y: Tensor, size: int) -> Tensor:
-    """Return the source's column or row [N, H, W], whole but float, for `weights` [N, 3] over half its `size`.
+    """Return the source column or row [N, H, W], integers as float, for `weights` [N, 3] over half its `size`.
 
-    Places half-way between two pixels are common (a shear of 1/30 has them), and rounding decides which is taken. So
-    this adds in the order of torchvision's matrix product on a CPU and goes through coordinates from -1 to 1 as its
-    `grid_sample` does. Written out, every device rounds alike, and TF32 has no say.
+    Positions half-way between two pixels are common (a shear of 1/30 has them), and rounding decides between the two.
+    So this adds in the order of torchvision's matrix product on a CPU, and uses coordinates from -1 to 1 as
+    `grid_sample` does. Every device then rounds alike, and TF32 plays no role.
     """
     along, across, shift = weights[:, :, None, None].unbind(1)
     place = x * along + y[:, None] * across + shift

@@ -1,4 +1,4 @@
-"""What an epoch draws for its images before it starts: on the CPU, so that every device gets the same."""
+"""Augmentation policies: an epoch's random operations, drawn on the CPU before it starts, so alike on every device."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from budgetnas.training import pixels
 
 Operation = Callable[[Tensor, Tensor], Tensor]
 
-# By torchvision's names; an operation's id is its place. The first 14 are TrivialAugment's.
+# torchvision's names; an operation's id is its index. The first 14 are TrivialAugment's.
 OPERATIONS: dict[str, Operation] = {
     "Identity": lambda images, _: images,
     "ShearX": pixels.shear_x,
@@ -35,8 +35,8 @@ SIGNED = frozenset(
 )
 TRIVIAL_OPERATIONS = 14
 
-# Sub-policies found on CIFAR-10 (Cubuk et al. 2019, https://arxiv.org/abs/1805.09501), as torchvision reads
-# them: two times an operation, its probability and its magnitude's bin of ten (0 where it has none).
+# Sub-policies found on CIFAR-10 (Cubuk et al. 2019, https://arxiv.org/abs/1805.09501), as in torchvision: twice an
+# operation, its probability, and the bin of its magnitude (of ten; 0 for an operation without one).
 CIFAR10_SUB_POLICIES: tuple[tuple[tuple[str, float, int], tuple[str, float, int]], ...] = (
     (("Invert", 0.1, 0), ("Contrast", 0.2, 6)),
     (("Rotate", 0.7, 2), ("TranslateX", 0.3, 9)),
@@ -68,10 +68,10 @@ CIFAR10_SUB_POLICIES: tuple[tuple[tuple[str, float, int], tuple[str, float, int]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Draws:
-    """The operations of one epoch, one after the other, on the CPU.
+    """The operations of one epoch, on the CPU, applied one after the other.
 
     Attributes:
-        operations: [steps, images] int64, places in `OPERATIONS`.
+        operations: [steps, images] int64, indices into `OPERATIONS`.
         amounts: [steps, images] float32, signed, in each operation's own unit.
     """
 
@@ -82,14 +82,14 @@ class Draws:
 def cifar10_auto_augment(count: int, generator: torch.Generator, *, height: int = 32, width: int = 32) -> Draws:
     """Draw AutoAugment's policy for CIFAR-10: for each of `count` images one of 25 pairs of operations.
 
-    Each of the two is done by a chance of its own, and its sign is even. The law is that of
+    Each operation has its own probability and a random sign. The distribution is that of
     `torchvision.transforms.AutoAugment(AutoAugmentPolicy.CIFAR10)`.
 
     Args:
         count: images in the epoch.
-        generator: source of randomness, on the CPU.
-        height: of the images, in pixels; they move by at most 150/331 of it.
-        width: likewise.
+        generator: CPU source of random numbers.
+        height: height of the images in pixels; a translation is at most 150/331 of it.
+        width: width, likewise.
     """
     ids, chances, bins = _cifar10_table()
     policies = torch.randint(len(ids), (count,), generator=generator)
@@ -103,8 +103,8 @@ def cifar10_auto_augment(count: int, generator: torch.Generator, *, height: int 
 def trivial_augment_wide(count: int, generator: torch.Generator) -> Draws:
     """Draw TrivialAugment's wide policy: for each of `count` images one of 14 operations and one of 31 magnitudes.
 
-    The law is that of `torchvision.transforms.TrivialAugmentWide` (Mueller and Hutter 2021,
-    https://arxiv.org/abs/2103.10158). `generator` is on the CPU. Images move by at most 32 pixels, whatever their size.
+    The distribution is that of `torchvision.transforms.TrivialAugmentWide` (Mueller and Hutter 2021,
+    https://arxiv.org/abs/2103.10158). `generator` is on the CPU. A translation is at most 32 pixels, at any image size.
     """
     operations = torch.randint(TRIVIAL_OPERATIONS, (1, count), generator=generator)
     bins = torch.randint(31, (1, count), generator=generator)
@@ -114,9 +114,9 @@ def trivial_augment_wide(count: int, generator: torch.Generator) -> Draws:
 
 
 def apply(draws: Draws, images: Tensor, rows: slice) -> Tensor:
-    """Return images `rows` of the epoch, [N, C, H, W] uint8 on any device, as drawn; the given ones stay as they are.
+    """Return images `rows` of the epoch, [N, C, H, W] uint8 on any device, transformed as drawn.
 
-    Images of one operation are brought together by an order made on the CPU, so that the device is never asked which.
+    Images are grouped by operation on the CPU, so that nothing is read back from the device.
     """
     for operations, amounts in zip(draws.operations[:, rows], draws.amounts[:, rows], strict=True):
         order = operations.argsort(stable=True)
@@ -131,7 +131,7 @@ def apply(draws: Draws, images: Tensor, rows: slice) -> Tensor:
 
 
 def draw_cutout_centers(count: int, generator: torch.Generator, *, height: int, width: int) -> Tensor:
-    """Draw the middle of every image's square, [2, count] rows and columns, any pixel alike."""
+    """Draw the centre of every image's cutout square, [2, count] rows and columns, uniform over the pixels."""
     rows = torch.randint(height, (count,), generator=generator)
     return torch.stack([rows, torch.randint(width, (count,), generator=generator)])
 
@@ -146,18 +146,18 @@ def draw_erasing_boxes(
     scale: tuple[float, float] = (0.02, 0.33),
     ratio: tuple[float, float] = (0.3, 3.3),
 ) -> Tensor:
-    """Draw the box to erase from every image, [4, count] top, left, bottom, right; an empty one for the rest.
+    """Draw a box to erase from every image, [4, count] top, left, bottom, right; empty where nothing is erased.
 
-    The law is that of `torchvision.transforms.RandomErasing`: of ten tries the first that fits, or none.
+    The distribution is that of `torchvision.transforms.RandomErasing`: the first of ten tries that fits, or none.
 
     Args:
         count: images in the epoch.
-        generator: source of randomness, on the CPU.
-        height: of the images, in pixels.
-        width: likewise.
-        probability: share of images that get a box, from 0 to 1.
+        generator: CPU source of random numbers.
+        height: height of the images in pixels.
+        width: width of the images in pixels.
+        probability: share of images that get a box, in [0, 1].
         scale: range of the box's share of the image, uniform.
-        ratio: range of its height over its width, uniform in the logarithm.
+        ratio: range of its height over its width, log-uniform.
     """
     tries, corners = _uniform((2, 10, count), generator), _uniform((2, count), generator)
     area = height * width * (scale[0] + (scale[1] - scale[0]) * tries[0])
@@ -174,15 +174,15 @@ def draw_erasing_boxes(
 
 
 def magnitudes(bins: int, *, shear: float, move: tuple[float, float], turn: float, blend: float, bits: int) -> Tensor:
-    """Return the sizes [operations, bins] float32 of every operation, from none to the most.
+    """Return the magnitudes [operations, bins] float32 of every operation, from none to its largest.
 
     Args:
-        bins: how many; at least 2.
-        shear: most pixels per row or column.
-        move: most pixels down and to the right.
-        turn: most degrees.
-        blend: most change of brightness, color, contrast and sharpness.
-        bits: most bits that posterizing takes of 8.
+        bins: number of bins, at least 2.
+        shear: largest shear in pixels per row or column.
+        move: largest translation in pixels, down and to the right.
+        turn: largest rotation in degrees.
+        blend: largest change of brightness, color, contrast and sharpness.
+        bits: largest number of the 8 bits that posterizing removes.
     """
     table = torch.zeros(len(OPERATIONS), bins)
     most = {"ShearX": shear, "ShearY": shear, "TranslateX": move[1], "TranslateY": move[0], "Rotate": turn}
@@ -196,7 +196,7 @@ def magnitudes(bins: int, *, shear: float, move: tuple[float, float], turn: floa
 
 
 def _cifar10_table() -> tuple[Tensor, Tensor, Tensor]:
-    """Return ids, chances and bins of the sub-policies, each [25, 2]."""
+    """Return ids, probabilities and bins of the sub-policies, each [25, 2]."""
     names = list(OPERATIONS)
     ids = torch.tensor([[names.index(name) for name, _, _ in pair] for pair in CIFAR10_SUB_POLICIES])
     chances = torch.tensor([[chance for _, chance, _ in pair] for pair in CIFAR10_SUB_POLICIES])
@@ -209,5 +209,5 @@ def _signed(amounts: Tensor, operations: Tensor, negative: Tensor) -> Tensor:
 
 
 def _uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Draw from [0, 1) in float64, in which times a side plus one it stays below that."""
+    """Draw from [0, 1) in float64: times a side plus one, it stays below the side plus one."""
     return torch.rand(shape, generator=generator, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""How good a network is on a split: images right and mean cross-entropy, in batches of few shapes."""
+"""Scoring a network on a split: correct predictions and mean cross-entropy, in batches of few shapes."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from budgetnas.training.graphs import Graphed
+from budgetnas.training.graphs import GraphedStep
 from budgetnas.training.images import Normaliser
 
 LARGEST_BATCH = 2048
-LARGEST_PIXELS = 2**21  # of a batch: 2,048 images of 32x32
-_FEWEST = 4  # batches below a quarter of the largest are too small for what they save
+LARGEST_PIXELS = 2**21  # per batch: 2,048 images of 32x32
+_FEWEST = 4  # a batch below a quarter of the largest costs more than one shape saves
 
 
 class Scorer:
     """Scores a network on one split, as often as it is called.
 
     Args:
-        model: the network; its weights may change in between.
-        normalise: maps raw images to what it sees.
+        model: the network; its weights may change between calls.
+        normalise: maps raw images to normalised ones.
         images: [N, C, H, W] uint8.
         labels: [N] int64, on the same device.
         bf16: whether the network computes in bf16.
@@ -45,16 +45,16 @@ class Scorer:
         self._size = batch_size(len(labels), pixels=images.shape[2] * images.shape[3])
         self._right = torch.zeros((), dtype=torch.int64, device=labels.device)
         self._loss = torch.zeros((), device=labels.device)
-        self._step = Graphed(self._score, records=records, pool=pool)
+        self._step = GraphedStep(self._score, records=records, pool=pool)
 
     @property
     def notices(self) -> list[str]:
-        """What a reader should know, a line each."""
+        """Warnings, a line each."""
         return self._step.notices
 
     @torch.no_grad()
     def __call__(self) -> tuple[int, float]:
-        """Return how many images the network gets right, and the mean cross-entropy."""
+        """Return the number of correct predictions and the mean cross-entropy."""
         self._model.eval()
         self._right.zero_()
         self._loss.zero_()
@@ -72,11 +72,11 @@ class Scorer:
 
 
 def batch_size(images: int, *, pixels: int) -> int:
-    """Return the largest batch that divides a split, so that one shape is enough; near a power of two if none does.
+    """Return the largest batch size that divides a split, so that one shape is enough; else one near a power of two.
 
     Args:
-        images: of the split.
-        pixels: of an image; a batch has at most 2,048 images and two million pixels.
+        images: number of images in the split.
+        pixels: pixels per image; a batch has at most 2,048 images and two million pixels.
     """
     largest = max(1, min(LARGEST_BATCH, LARGEST_PIXELS // pixels))
     if images <= largest:

@@ -1,4 +1,4 @@
-"""The tasks that a worker performs, and what they return: frozen, picklable, nothing alive inside."""
+"""A worker's tasks and their results, as frozen, picklable data."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from budgetnas.config.recorded import as_then
 from budgetnas.config.study import DataConfig
 from budgetnas.engine.protocol import EpochReport
 
-STATE_SECONDS = 30.0  # of training between two states: what a kill may cost, against 0.3 s to write 40 MB
+STATE_SECONDS = 30.0  # of training between two checkpoints: the cost of a kill, against 0.3 s to write 40 MB
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:
-    """What the tasks of one study share.
+    """The settings that the tasks of one study share.
 
     Attributes:
         data: the data set, resolved.
-        fingerprint: what it must hash to, or the run stops.
+        fingerprint: expected hash of the data set; the run stops at another one.
         device: "cpu", "cuda" or "mps".
         threads: CPU threads.
     """
@@ -35,11 +35,11 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Phase:
-    """A part of a training with a schedule of its own.
+    """A part of a training with its own schedule.
 
     Attributes:
         epochs: its length.
-        period: epochs over which the rate falls to 0, as if it were that long.
+        period: epochs after which the learning rate would be 0.
     """
 
     epochs: int
@@ -47,7 +47,7 @@ class Phase:
 
 
 def whole(epochs: int) -> tuple[Phase, ...]:
-    """Return the phases of a training whose rate falls to 0 over all its epochs."""
+    """Return the phases of a training whose learning rate falls to 0 over all its epochs."""
     return (Phase(epochs=epochs, period=epochs),)
 
 
@@ -56,25 +56,25 @@ class TrainTask:
     """Train `spec` from scratch, scoring it after every epoch.
 
     Attributes:
-        setting: what the tasks of the study share.
+        setting: settings that the tasks of the study share.
         spec: the architecture.
-        recipe: how to train it.
-        phases: one, unless training begins anew on the way: every later phase starts from the best epoch of the one
-            before it, with a fresh optimiser.
-        seed: of initial weights, order and augmentation.
+        recipe: the training recipe.
+        phases: one, or several: every later phase restarts from the best epoch of the phase before it, with a fresh
+            optimiser.
+        seed: seed of initial weights, image order and augmentation.
         keep_weights: whether the result holds the weights.
         learns_from: "train", or "all" for train and validation together.
         watches: the split that is scored, "validation" or "test".
-        subset: images of each class to learn from, always the same ones; None for all.
-        epochs: where to stop, for a part of what the phases say; their whole length unless given.
-        checkpoint: `RUN/states/NAME`, folder for the state after an epoch, from which a training cut off goes on; None
-            for none. Where there is no folder RUN, nothing is kept.
-        checkpoint_seconds: of training between two states; 0 keeps one after every epoch. Where weights are kept, so
-            are the states after the first epoch of every start and after the last one.
+        subset: images of each class to train on, always the same ones; None for all.
+        epochs: epochs after which to stop; default: the whole length of the phases.
+        checkpoint: folder of the checkpoints from which an interrupted training resumes, `RUN/states/NAME`; None for
+            no checkpoints. Where the folder RUN does not exist, none are kept.
+        checkpoint_seconds: seconds of training between two checkpoints; 0 for one after every epoch. A training that
+            keeps weights also has one after the first epoch of every start and after the last epoch.
         stop_at: time (seconds since 1970) after which no epoch starts; None for none.
         records: whether a GPU may record its steps as CUDA graphs.
-        fuses: whether a GPU runs norm, activation and residual sum as one kernel (`models.fuse`), which is not
-            measured on a GPU yet.
+        fuses: whether a GPU runs norm, activation and residual sum as one kernel (`models.fuse`); not measured on a
+            GPU yet.
     """
 
     setting: Setting
@@ -100,7 +100,7 @@ class TrainTask:
         return declared if self.epochs is None else min(declared, self.epochs)
 
     def digest(self) -> str:
-        """Hash everything that the weights after an epoch depend on; a younger key that changes nothing stays out."""
+        """Hash everything that the weights depend on; newer keys count only if they change something."""
         setting = self.setting
         recipe = {**as_then(asdict(self.recipe)), "description": ""}
         facts = [self.spec.id, recipe, [asdict(phase) for phase in self.phases], self.seed]
@@ -111,14 +111,14 @@ class TrainTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trained:
-    """What a training gave.
+    """The result of a training.
 
     Attributes:
         reports: one per epoch.
-        seconds: wall time of the training, loading aside.
-        images: how many images it trained on, epochs counted.
-        weights: safetensors bytes, if they were to be kept.
-        notices: what a reader should know, a line each: checkpoints that could not be used.
+        seconds: wall time of the training, without loading the data.
+        images: number of images trained on, summed over epochs.
+        weights: safetensors bytes, if they are kept.
+        notices: warnings, a line each, such as a checkpoint that could not be used.
     """
 
     reports: tuple[EpochReport, ...]
@@ -130,7 +130,7 @@ class Trained:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Paused:
-    """A training that its time cut off after `epoch` epochs; its checkpoint goes on from there."""
+    """A training that ran out of time after `epoch` epochs; it resumes from its checkpoint."""
 
     epoch: int
 
@@ -157,12 +157,12 @@ class TimeTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timed:
-    """What a training of one network takes.
+    """The measured speed of one network's training.
 
     Attributes:
-        seconds_per_image: of a training step, the median.
-        validation_seconds_per_image: of scoring.
-        start_seconds: until steps have their usual length: the network made, kernels chosen, steps recorded.
+        seconds_per_image: median over training steps.
+        validation_seconds_per_image: seconds per image of scoring.
+        start_seconds: seconds to build the network, choose kernels and record steps.
     """
 
     seconds_per_image: float

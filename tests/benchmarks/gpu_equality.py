@@ -16,7 +16,7 @@ from torch import Tensor
 from budgetnas.config.recipe import Recipe
 from budgetnas.data.load import load_dataset
 from budgetnas.models import norm_triton
-from budgetnas.training.graphs import Graphed, shared_pool
+from budgetnas.training.graphs import GraphedStep, shared_pool
 from budgetnas.training.learner import Learner
 from budgetnas.training.perform import perform
 from budgetnas.training.tasks import Setting, Trained, TrainTask, whole
@@ -141,7 +141,7 @@ def _waits_for_nothing(bench: Bench, *, fuses: bool) -> None:
     batches = bench.batches(net, bench.sizes[0])
     for number in range(8):
         with _no_waits(bench, alone=number in (2, 7)):  # an eager step, a replayed one
-            learner.step(*batches[number % len(batches)], rate=0.1, number=number + 1)
+            learner.step(*batches[number % len(batches)], lr=0.1, number=number + 1)
     bench.check(f"a step waits for nothing, eager or replayed{_named(fuses)}", not learner.notices)
 
 
@@ -166,7 +166,7 @@ def _falls_back(bench: Bench) -> None:
     def step(images: Tensor) -> None:
         total.add_(images.sum().item())
 
-    graphed = Graphed(step, records=bench.on_gpu)
+    graphed = GraphedStep(step, records=bench.on_gpu)
     for _ in range(10):
         graphed(torch.ones(3, device=bench.device))
     bench.check("a step that waits is not recorded and goes on", total.item() == 30, "; ".join(graphed.notices))

@@ -92,7 +92,7 @@ def _start(bench: Bench, net: Net, *, fuses: bool) -> float:
     started = time.perf_counter()
     learner = _learner(bench, net, fuses=fuses)
     for number in range(WARM):
-        learner.step(*batches[number % len(batches)], rate=0.1, number=number + 1)
+        learner.step(*batches[number % len(batches)], lr=0.1, number=number + 1)
     bench.wait()
     seconds = time.perf_counter() - started
     if learner.notices:
@@ -141,7 +141,7 @@ def _warm(bench: Bench, net: Net, size: int) -> Callable[[int], None]:
     learner, batches = _learner(bench, net), bench.batches(net, size)
 
     def step(number: int) -> None:
-        learner.step(*batches[number % len(batches)], rate=0.1, number=number + 1)
+        learner.step(*batches[number % len(batches)], lr=0.1, number=number + 1)
 
     for number in range(WARM if bench.on_gpu else 1):
         step(number)

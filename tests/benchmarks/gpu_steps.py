@@ -18,7 +18,7 @@ from torch.nn import functional
 from budgetnas.config.recipe import Recipe
 from budgetnas.models import norm_triton
 from budgetnas.models.build import build_model
-from budgetnas.training.graphs import Graphed, shared_pool
+from budgetnas.training.graphs import GraphedStep, shared_pool
 from budgetnas.training.learner import Learner
 
 Call = Callable[[int], object]
@@ -215,7 +215,7 @@ def make_step(bench: Bench, net: Net, size: int, rung: Rung) -> tuple[Call, Call
     how: Any = {"records": rung.records and bench.on_gpu, "pool": shared_pool(bench.device)}
     learner = Learner(model, recipe, bf16=True, **how)
     return (
-        lambda number: learner.step(*batches[number % len(batches)], rate=0.1, number=number + 1),
+        lambda number: learner.step(*batches[number % len(batches)], lr=0.1, number=number + 1),
         lambda: learner.notices,
     )
 
@@ -231,7 +231,7 @@ class Autocast:
         self._model, self._device, self._optimizer = model, device, torch.optim.SGD(model.parameters(), **how)
         self._caches = not records  # a cached cast of a weight would be stale in the next replay
         self._loss, self._right = torch.zeros((), device=device), torch.zeros((), dtype=torch.int64, device=device)
-        self.step = Graphed(self._learn, records=records, pool=shared_pool(device))
+        self.step = GraphedStep(self._learn, records=records, pool=shared_pool(device))
 
     def _learn(self, images: Tensor, targets: Tensor, labels: Tensor) -> None:
         self._optimizer.zero_grad()

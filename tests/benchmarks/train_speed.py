@@ -139,7 +139,7 @@ class OurLoop:
         """Train so many steps."""
         with timed() as spent:
             for step, batch in enumerate(self._batches(number)):
-                self._learner.step(*batch, rate=self._recipe.lr, number=step + 1)
+                self._learner.step(*batch, lr=self._recipe.lr, number=step + 1)
             self._learner.read(number)
         return spent[0]
 

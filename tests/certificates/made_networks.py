@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.certificates.certificate import Certified
+from budgetnas.certificates.certificate import CertifiedNetwork
 from budgetnas.config.recipe import Recipe
 from budgetnas.config.study import DataConfig
 from budgetnas.models.build import build_model
@@ -73,7 +73,7 @@ def made(spec=None, shape=None, **changes):
         "chosen": {"is_winner": True, "among": 2, "by": "validation", "networks_trained": 9, "test_looks": 4},
         "remarks": ["Not tested."],
     }  # fmt: skip
-    net = Certified(
+    net = CertifiedNetwork(
         spec=spec,
         shape=shape,
         classes=tuple(f"class {i}" for i in range(shape.classes)),

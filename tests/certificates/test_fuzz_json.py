@@ -15,7 +15,7 @@ from PIL import Image
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.certificates.certificate import load_certificate, write_certificate
-from budgetnas.certificates.inputs import Wanted
+from budgetnas.certificates.inputs import InputImage
 from budgetnas.certificates.manifest import own_digest, read_manifest
 from budgetnas.certificates.verify import verify
 from budgetnas.cli.main import main
@@ -82,7 +82,7 @@ def use(folder):
     only_ours(read_manifest, folder)
     loaded = only_ours(load_certificate, folder)
     if loaded is not None:
-        only_ours(Wanted(id="1", path=str(folder.parent / "image.png")).read, DataShape(**loaded[1]["shape"]))
+        only_ours(InputImage(id="1", path=str(folder.parent / "image.png")).read, DataShape(**loaded[1]["shape"]))
 
 
 def written(content):
@@ -203,14 +203,14 @@ def image(kind, size=(9, 9)):
 def test_image_files(tmp_path, content, channels):
     (tmp_path / "any.png").write_bytes(content)
     shape = DataShape(channels=channels, height=3, width=4, classes=2)
-    only_ours(Wanted(id="any", path=str(tmp_path / "any.png")).read, shape)
+    only_ours(InputImage(id="any", path=str(tmp_path / "any.png")).read, shape)
 
 
 def test_a_network_of_other_channels_says_that_it_sees_no_image_files(tmp_path):
     (tmp_path / "any.png").write_bytes(image("PNG"))
     shape = DataShape(channels=2, height=3, width=4, classes=2)
     with pytest.raises(BudgetNASError, match=r"only networks of 1 \(grey\) or 3 \(colour\) see images"):
-        Wanted(id="any", path=str(tmp_path / "any.png")).read(shape)
+        InputImage(id="any", path=str(tmp_path / "any.png")).read(shape)
 
 
 def test_what_a_foreign_folder_says_cannot_move_the_cursor(sound, folder, capsys):

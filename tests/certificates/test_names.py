@@ -36,5 +36,5 @@ def test_a_tensor_too_many_or_too_few_is_named():
     with pytest.raises(DataError, match=r"has a tensor that is not of `1x4`: 'more' \(1 such\)"):
         rename_from_source({**names, "more": 0}, spec)
     del names["head.bias"]
-    with pytest.raises(DataError, match=r"lacks a tensor of `1x4`: 'head.bias'"):
+    with pytest.raises(DataError, match=r"misses a tensor of `1x4`: 'head.bias'"):
         rename_from_source(names, spec)

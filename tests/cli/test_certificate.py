@@ -125,7 +125,7 @@ def test_predict_names_the_classes_of_image_files(run, tmp_path, digits, capsys)
     assert main(["predict", str(run / "best"), str(large)]) == 0
     out = capsys.readouterr().out
     assert "(resized to 8x8)" in out
-    assert "NOTE: digits shows the flow" in out
+    assert "NOTE: digits is a smoke test" in out
 
 
 def test_programs_read_one_document_of_every_command_on_a_run(run, tmp_path, capsys):

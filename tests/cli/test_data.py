@@ -140,14 +140,14 @@ def test_a_certificate_is_verified_on_images_read_as_its_search_read_them(home, 
     assert "fingerprint" not in verified.stdout
     more = budgetnas("verify", best, "--dataset", "mixed", "--subset", 5, cwd=home)
     assert "of 15 right" in more.stdout
-    assert "mixed is not the data that it was made with (its fingerprint differs)" in more.stdout
+    assert "mixed is not the data that it was trained on (its fingerprint differs)" in more.stdout
 
 
 def test_other_images_of_any_size_are_read_so_too_and_told_to_be_others(home, budgetnas, make_npz, tmp_path):
     draw(tmp_path / "others", seed=1)
     best = home / "runs" / "found" / "best"
     verified = budgetnas("verify", best, "--dataset", tmp_path / "others")
-    assert "others is not the data that it was made with (its fingerprint differs)" in verified.stdout
+    assert "others is not the data that it was trained on (its fingerprint differs)" in verified.stdout
     assert "of 18 right" in verified.stdout
     npz = budgetnas("verify", best, "--dataset", make_npz(side=8))
     assert "of 18 right" in npz.stdout, "an .npz is not resized, and need not be"

@@ -291,14 +291,14 @@ def test_a_folder_that_is_none_or_has_no_images(net, tmp_path, capsys):
 def test_no_more_than_a_batch_of_images_is_held(net, pictures, monkeypatch):
     from budgetnas.arch.spec import DataShape
     from budgetnas.certificates import predict as module
-    from budgetnas.certificates.inputs import Wanted, find_inputs
+    from budgetnas.certificates.inputs import InputImage, find_inputs
 
     monkeypatch.setattr(module, "BATCH", 4)
     model, arch = load_certificate(net)
     inputs = find_inputs([str(pictures)], DataShape(**arch["shape"]))
     read = []
-    reader = Wanted.read
-    monkeypatch.setattr(Wanted, "read", lambda self, shape: read.append(self.id) or reader(self, shape))
+    reader = InputImage.read
+    monkeypatch.setattr(InputImage, "read", lambda self, shape: read.append(self.id) or reader(self, shape))
     found = module.predict(model, arch, inputs.wanted, top=1, faults=[])
     assert next(found).image.id == "1"
     assert read == ["1", "2", "3", "4"]

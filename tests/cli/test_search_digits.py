@@ -50,7 +50,7 @@ def test_the_run_says_what_it_did(finished):
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    assert lines[1].startswith("NOTE: digits shows the flow")
+    assert lines[1].startswith("NOTE: digits is a smoke test")
     for word in ("space", "budget", "band", "trials", "promotion", "device", "time"):
         assert any(line.startswith(word) for line in lines), word
     (first,) = (line for line in lines if line.startswith("tried first"))
@@ -77,7 +77,7 @@ def test_the_run_directory_holds_everything(finished):
     assert manifest["test_looks"]["count"] == len(manifest["test_looks"]["looks"]) == 2
     assert set(manifest["versions"]) >= {"python", "torch", "optuna"}
     page = (run / "report.html").read_text()
-    assert "digits only shows the flow" in page
+    assert "digits is a smoke test" in page
     assert "none of Pei et al.&#x27;s 5 models" in page
     assert "(reported)" not in page
     assert re.search(r"<(script|img|iframe|link|source)\b[^>]*\b(src|href)\s*=\s*[\"']?(http|//)", page) is None

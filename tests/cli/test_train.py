@@ -44,7 +44,7 @@ def test_a_network_is_trained_over_seeds_scored_tested_and_kept(undisturbed, bud
     text, folder = undisturbed
     assert "1x8-1x16:" in text
     assert "1x8-1x16 #1  epoch 20/20" in text
-    assert "shows the flow" in text
+    assert "is a smoke test" in text
     assert "test %, last epoch" in text
     assert len(hashes(folder)) == 2
     rows = read_rows(folder / "epochs.csv")

@@ -248,4 +248,4 @@ def test_images_cast_from_shares_and_empty_ones_are_noticed(make_npz):
     assert told == ("No pixel is above 1 of 255: were images of 0..1 saved as whole numbers?",)
     train, test = (255 * random).astype(np.uint8)
     train[3], test[4] = 7, 9
-    assert doubtful(make_npz(x_train=train, x_test=test)) == ("2 images of 120 show one colour and nothing else.",)
+    assert doubtful(make_npz(x_train=train, x_test=test)) == ("2 images of 120 show a single colour.",)

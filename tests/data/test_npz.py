@@ -80,7 +80,7 @@ def test_names_of_classes_under_another_name_are_told(make_npz):
         ({"x_train": IMAGES / 255}, r"lie in 0\.\.1, so save \(255 \* x_train\)\.round\(\)"),
         ({"x_train": IMAGES.astype("f4")}, r"lie in 0\.\.255, so save x_train\.round\(\)\.astype\(np\.uint8\)"),
         ({"x_train": IMAGES / 127.5 - 1}, r"lie in -1\.\.1, so save \(127\.5"),
-        ({"x_train": IMAGES / 50 - 2}, "go from -2 to 3.1, so save the images as they were before"),
+        ({"x_train": IMAGES / 50 - 2}, "range from -2 to 3.1, so save the original images"),
         ({"x_train": IMAGES.astype(int)}, r"so save x_train\.astype\(np\.uint8\)"),
         ({"x_train": IMAGES.astype(int) * 9}, "from 0 to 2295, so scale them to 0..255"),
         ({"x_train": IMAGES > 9}, r"save 255 \* x_train\.astype\(np\.uint8\)"),

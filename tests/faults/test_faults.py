@@ -162,7 +162,7 @@ def test_data_that_change_under_a_running_study_stop_it_and_the_old_data_let_it_
     make_npz(per_class=30, y_train=np.repeat([2, 1, 0], 30))
     kill_worker(scene, process)  # the next one reads the data anew
     assert process.wait(timeout=120) == 1
-    assert "`own.npz` has changed since the study began" in scene.said
+    assert "`own.npz` has changed since the study was started" in scene.said
     assert scene.said.count("\n") == 1
     assert scene.finish() == 1
     assert "data.fingerprint was" in scene.said

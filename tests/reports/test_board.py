@@ -136,7 +136,7 @@ def test_the_note_says_headline_verdict_facts_and_tables(facts):
     assert f"<h1>{facts.headline}</h1>" in html
     assert f"<p>{facts.verdict}</p>" in html
     assert all(f"<p>{remark}</p>" in html for remark in facts.remarks)
-    assert "report.html compares them among the networks that have the stage" in html
+    assert "report.html compares them only among the networks that have the stage" in html
     assert html.count("<table>") == len(facts.tables) == 3
     assert "<td>the winner</td>" in html
     assert '<td style="text-align:right">0.40 [-0.20, 0.80]</td>' in html

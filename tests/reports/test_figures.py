@@ -111,7 +111,7 @@ def failing(facts):
 def test_a_network_that_scored_24_has_no_posterior_mean_of_92_beside_it(failing):
     facts, (number,) = failing([0.24])
     assert [trial.number for trial in unexpected(facts)] == [number]
-    told = f"trial {number} scored 24.00 % where 92.00 % is expected (a failed training?)."
+    told = f"trial {number} scored 24.00 % where 92.00 % was expected (a failed training?)."
     assert explanation(facts).endswith(told)
     assert told in report_page(facts)
     rows = ElementTree.fromstring(sortable_table(facts)).find("table/tbody").findall("tr")
@@ -124,7 +124,7 @@ def test_a_network_that_scored_24_has_no_posterior_mean_of_92_beside_it(failing)
 def test_what_scored_far_above_is_luck_or_unlike_the_others(failing):
     facts, (number,) = failing([0.999])
     facts = replace(facts, trusted={**facts.trusted, number: 0.6})
-    assert explanation(facts).endswith("60.00 % is expected (luck, or a network unlike the others?).")
+    assert explanation(facts).endswith("60.00 % was expected (luck, or a network unlike the others?).")
 
 
 def test_of_many_the_farthest_are_named_and_all_are_hidden(failing):

@@ -82,7 +82,9 @@ def test_what_is_the_same_in_all_that_have_it_is_left_out():
         for one in trials_of([3] * 60)
     ]
     assert set(importances(trials)) == {"width 1", "width 2", "width 3"}
-    assert reservations(trials) == ("Left out: stages, blocks 1, blocks 2, blocks 3 (the same in all that have it).")
+    assert reservations(trials) == (
+        "Left out: stages, blocks 1, blocks 2, blocks 3 (the same in all networks that have it)."
+    )
 
 
 def test_one_dimension_alone_has_no_share(by_width):
@@ -94,15 +96,15 @@ def test_one_dimension_alone_has_no_share(by_width):
 
 def test_few_networks_give_a_hint_and_no_more():
     assert reservations(trials_of([3] * 20)) == (
-        "Left out: stages (the same in all that have it). With fewer than 50 it is a hint and no more."
+        "Left out: stages (the same in all networks that have it). With fewer than 50 trials it is only a hint."
     )
-    told = "From fewer than 50 networks, so a hint and no more: blocks 4, width 4."
+    told = "From fewer than 50 networks, so only a hint: blocks 4, width 4."
     assert reservations(trials_of([4] * 20 + [3] * 60)) == told
 
 
 def test_with_too_little_to_go_by_a_sentence_says_why(by_width):
     assert importances(by_width[: FEWEST - 1]) == (
-        "Not estimated: it takes 10 finished short trainings or more, and there are 9."
+        "Not estimated: this needs 10 finished short trainings or more, and there are 9."
     )
     assert "same score" in importances([replace(trial, score=0.5) for trial in by_width])
     assert "all networks trained are the same" in importances(

@@ -14,7 +14,7 @@ from budgetnas.data.load import load_dataset
 from budgetnas.exceptions import BrokenDeviceError
 from budgetnas.training import graphs
 from budgetnas.training import perform as performing
-from budgetnas.training.graphs import WARM_STEPS, Graphed, own_stream
+from budgetnas.training.graphs import WARM_STEPS, GraphedStep, own_stream
 from budgetnas.training.loop import _Run
 from budgetnas.training.perform import perform
 from budgetnas.training.tasks import Phase, Setting, TrainTask, whole
@@ -49,7 +49,7 @@ def recorded(monkeypatch):
 
 def test_elsewhere_it_is_the_step(recorded):
     counted = Counted()
-    step = Graphed(counted, records=False)
+    step = GraphedStep(counted, records=False)
     for _ in range(10):
         step(torch.ones(3))
     assert (counted.calls, counted.total.item(), recorded) == (10, 30, [])
@@ -57,7 +57,7 @@ def test_elsewhere_it_is_the_step(recorded):
 
 def test_the_first_runs_of_each_shape_are_real_steps_and_one_recording_follows(recorded):
     counted = Counted()
-    step = Graphed(counted, records=True)
+    step = GraphedStep(counted, records=True)
     for number in range(WARM_STEPS):
         step(torch.full((4,), float(number)))
     assert recorded == []
@@ -73,7 +73,7 @@ def test_the_first_runs_of_each_shape_are_real_steps_and_one_recording_follows(r
 
 def test_an_input_may_change_its_values_but_not_the_recording(recorded):
     counted = Counted()
-    step, mine = Graphed(counted, records=True), torch.ones(3)
+    step, mine = GraphedStep(counted, records=True), torch.ones(3)
     for _ in range(WARM_STEPS + 2):
         step(mine)
     mine.fill_(100)
@@ -89,7 +89,7 @@ def test_a_step_that_cannot_be_recorded_runs_on_without(monkeypatch, error):
 
     monkeypatch.setattr(graphs, "record", refuse)
     counted = Counted()
-    step = Graphed(counted, records=True)
+    step = GraphedStep(counted, records=True)
     for _ in range(10):
         step(torch.ones(1))
     assert (counted.calls, counted.total.item()) == (10, 10)
@@ -113,9 +113,9 @@ def test_a_training_by_replays_gives_the_same_bits(task, recorded, monkeypatch, 
     task = replace(task, recipe=replace(task.recipe, precision=precision))
     without = perform(task, lambda report: None)
     assert recorded == []
-    init = Graphed.__init__
+    init = GraphedStep.__init__
     monkeypatch.setattr(
-        Graphed, "__init__", lambda mine, step, *, records, pool: init(mine, step, records=True, pool=pool)
+        GraphedStep, "__init__", lambda mine, step, *, records, pool: init(mine, step, records=True, pool=pool)
     )
     replayed = perform(task, lambda report: None)
     assert len(recorded) == 3, "a step, the smaller last one, and one of validation"
@@ -132,9 +132,9 @@ def test_fused_norms_change_nothing_on_a_cpu(task):
 
 
 def test_a_refused_recording_is_a_notice_of_the_training(task, monkeypatch):
-    init = Graphed.__init__
+    init = GraphedStep.__init__
     monkeypatch.setattr(
-        Graphed, "__init__", lambda mine, step, *, records, pool: init(mine, step, records=True, pool=pool)
+        GraphedStep, "__init__", lambda mine, step, *, records, pool: init(mine, step, records=True, pool=pool)
     )
 
     def refuse(step, *, pool):
@@ -198,7 +198,7 @@ class TestOnAGpu:
             torch.cuda.synchronize()
             torch.cuda.set_sync_debug_mode("error")
             try:
-                run._learner.step(*batch, rate=0.1, number=1)
+                run._learner.step(*batch, lr=0.1, number=1)
             finally:
                 torch.cuda.set_sync_debug_mode("default")
 
@@ -209,7 +209,7 @@ class TestOnAGpu:
             total.add_(images.sum().item())
 
         with own_stream("cuda"):
-            graphed = Graphed(step, records=True)
+            graphed = GraphedStep(step, records=True)
             for _ in range(10):
                 graphed(torch.ones(3, device="cuda"))
         assert total.item() == 30

@@ -43,7 +43,7 @@ def test_steps_are_those_of_autocast_and_sgd(recipe, bf16):
     optimizer = torch.optim.SGD(groups, lr=0.05, **words)
     ours.model.train()
     for number, (images, labels) in enumerate(batches(5), start=1):
-        ours.step(images, labels, labels, rate=0.05, number=number)
+        ours.step(images, labels, labels, lr=0.05, number=number)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             loss = functional.cross_entropy(plain(images), labels, label_smoothing=recipe.label_smoothing)
         optimizer.zero_grad()
@@ -59,7 +59,7 @@ def test_norms_count_their_batches_by_the_epoch_and_the_mean_has_the_same_count(
     learner = Learner(fresh(), replace(load_recipe("long"), ema=0.9), bf16=False)
     learner.model.train()
     for number, (images, labels) in enumerate(batches(3), start=1):
-        learner.step(images, labels, labels, rate=0.1, number=number)
+        learner.step(images, labels, labels, lr=0.1, number=number)
     learner.read(3)
     for model in (learner.model, learner.scored):
         counts = {int(value) for name, value in model.state_dict().items() if name.endswith("num_batches_tracked")}
@@ -71,7 +71,7 @@ def test_momentum_is_kept_as_pytorch_keeps_it():
     learner = Learner(model, recipe, bf16=False)
     learner.model.train()
     for number, (images, labels) in enumerate(batches(2), start=1):
-        learner.step(images, labels, labels, rate=0.1, number=number)
+        learner.step(images, labels, labels, lr=0.1, number=number)
     kept = learner.state()["optimizer"]
     parameters = sorted(model.parameters(), key=lambda parameter: parameter.ndim <= 1)  # by groups
     assert [kept["state"][place]["momentum_buffer"].shape for place in range(len(parameters))] == [
@@ -82,7 +82,7 @@ def test_momentum_is_kept_as_pytorch_keeps_it():
     images, labels = batches(3)[-1]
     for one in (learner, again):
         one.model.train()
-        one.step(images, labels, labels, rate=0.1, number=3)
+        one.step(images, labels, labels, lr=0.1, number=3)
     for mine, theirs in zip(learner.model.parameters(), again.model.parameters(), strict=True):
         assert torch.equal(mine, theirs)
 

@@ -88,7 +88,7 @@ def test_a_diverged_training_fails_with_its_epoch(task):
 
 
 def test_data_that_changed_stop_the_run(task):
-    with pytest.raises(DataError, match="has changed since the study began"):
+    with pytest.raises(DataError, match="has changed since the study was started"):
         perform(replace(task, setting=replace(task.setting, fingerprint="0" * 64)), lambda report: None)
 
 

@@ -1,4 +1,4 @@
-"""What a folder or a file that is no data set most likely is, and what its owner can do about it."""
+"""Suggestions for folders and files that are no data set, by what they seem to be."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FILES = {
 
 
 def folder_step(root: Path) -> str:
-    """Say what to do with a folder that lacks `train/` or `test/`, by what it holds instead."""
+    """Return the fix for a folder without `train/` or `test/`, by what it holds instead."""
     folders, others = list_folder(root)
     images = [path for path in others if is_image(path.name)]
     if len(folders) == 1 and not images and (inner := _inner(folders[0])) is not None:
@@ -43,7 +43,7 @@ def folder_step(root: Path) -> str:
     if step := _by_names({folder.name for folder in folders}):
         return step
     if root.name == "train" and (root.resolve().parent / "test").is_dir():
-        return f"test/ lies beside it, so give --dataset {root.parent}"
+        return f"test/ is beside it, so give --dataset {root.parent}"
     if any({"train", "test"} <= {child.name for child in list_folder(folder)[0]} for folder in folders):
         return "classes must be in splits, not splits in classes, so move the images to train/CLASS/ and test/CLASS/"
     if sum(bool(find_images(folder).images) for folder in folders) > 1:
@@ -54,7 +54,7 @@ def folder_step(root: Path) -> str:
 
 
 def split_step(split: Path) -> str:
-    """Say what to do with a split that has no folder per class."""
+    """Return the fix for a split that has no folder per class."""
     _, others = list_folder(split)
     step = f"sort the images into a folder per class, {split.name}/CLASS/*"
     if split.name == "test":
@@ -63,7 +63,7 @@ def split_step(split: Path) -> str:
 
 
 def keys_step(files: Sequence[str]) -> str:
-    """Say how to name the members of an `.npz`, where their names tell what they are; "" where they do not."""
+    """Return how to rename the arrays of an `.npz`, guessed from their names; "" where the names give no clue."""
     if any(is_image(file) for file in files):
         return "unpack it, and give the folder"
     found: dict[str, list[str]] = {}
@@ -83,13 +83,13 @@ def keys_step(files: Sequence[str]) -> str:
 
 
 def is_detection(names: set[str]) -> bool:
-    """Tell whether folders of these names hold images and what lies where in them, not a class each."""
+    """Return whether folders of these names look like a detection or segmentation set, not like classes."""
     found = {name.lower() for name in names}
     return bool(found) and (found <= _DETECTION or {"images", "labels"} <= found or "annotations" in found)
 
 
 def file_step(path: Path) -> str | None:
-    """Say what to do with a file that is no `.npz`, by its suffix; None where that says nothing."""
+    """Return the fix for a file that is no `.npz`, by its suffix; None for an unknown suffix."""
     if is_image(path.name):
         return "give the folder that holds train/ and test/, not an image"
     return _FILES.get(path.suffix.lower())
@@ -123,7 +123,7 @@ def _by_files(others: list[Path]) -> str:
 
 
 def _inner(folder: Path) -> Path | None:
-    """Return the data set that lies in the only folder of a folder, unless that is a split by its name."""
+    """Return the data set inside the only subfolder `folder`, unless its name is that of a split."""
     if any(folder.name.lower() in alike for alike in (*_SPLITS.values(), VALIDATION)):
         return None
     for _ in range(_DEEP):
