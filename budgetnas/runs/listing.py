@@ -190,8 +190,8 @@ def _asked(declared: Mapping[str, Any], epochs: int | None) -> tuple[Any, ...]:
     """Return the `training_key` of a training as its driver declared it."""
     phases = tuple((phase["epochs"], phase["period"]) for phase in declared["phases"])
     length = sum(epochs for epochs, _ in phases)
-    candidate, shape = declared["candidate"], declared["candidate"]["spec"]
-    spec = ResNetSpec(blocks=tuple(shape["blocks"]), widths=tuple(shape["widths"]), stem_width=shape["stem_width"])
+    candidate = declared["candidate"]
+    spec = ResNetSpec.from_json(candidate["spec"])
     return candidate["origin"], spec.id, phases, declared["repeat"], length if epochs is None else min(length, epochs)
 
 

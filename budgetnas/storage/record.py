@@ -19,11 +19,7 @@ def write_candidate(candidate: Candidate) -> dict[str, Any]:
         "params": candidate.params,
         "macs": candidate.macs,
         "origin": candidate.origin,
-        _RECORD: {
-            "blocks": list(candidate.spec.blocks),
-            "widths": list(candidate.spec.widths),
-            "stem_width": candidate.spec.stem_width,
-        },
+        _RECORD: candidate.spec.to_json(),
     }
 
 
@@ -46,7 +42,7 @@ def read_trial(
     record = rest.pop(_RECORD, None)
     if record is None:
         raise ValueError(f"trial {number} was not made by budgetnas")
-    spec = ResNetSpec(blocks=tuple(record["blocks"]), widths=tuple(record["widths"]), stem_width=record["stem_width"])
+    spec = ResNetSpec.from_json(record)
     rest.pop("spec")
     origin = origin_now(str(rest.pop("origin")))
     candidate = Candidate(spec=spec, params=rest.pop("params"), macs=rest.pop("macs"), origin=origin)
