@@ -23,9 +23,10 @@ from budgetnas.pipeline.loop import Clock, Stage, run_stage
 from budgetnas.pipeline.provenance import record_driver
 from budgetnas.pipeline.stages import diverged
 from budgetnas.runs.settings import TRAININGS, TrainingsSetup
+from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.files import digest, inside, own, write_bytes, write_text
-from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.storage.study import StudyStore
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.perform import perform
 from budgetnas.training.tasks import STATE_SECONDS, Phase, Trained, TrainTask

@@ -7,52 +7,16 @@ trial or none. Over-budget candidates are PRUNED, never COMPLETE: the dashboard 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, IntDistribution
+from optuna.distributions import IntDistribution
 from optuna.storages import BaseStorage
 
-from budgetnas.arch.spec import ResNetSpec
+from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import translated
 from budgetnas.storage.record import read_trial, write_candidate
 from budgetnas.trials.trial import Candidate, Trial, TrialState
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ranges:
-    """The fixed ranges of every parameter that trials of a study may have, proposals and seeded models alike."""
-
-    stages: tuple[int, int]
-    blocks: tuple[int, int]
-    widths: tuple[int, int]
-
-    def cover(self, spec: ResNetSpec) -> Ranges:
-        """Widen the ranges until they hold `spec`."""
-        return Ranges(
-            stages=(min(self.stages[0], len(spec.blocks)), max(self.stages[1], len(spec.blocks))),
-            blocks=(min(self.blocks[0], *spec.blocks), max(self.blocks[1], *spec.blocks)),
-            widths=(min(self.widths[0], *spec.widths), max(self.widths[1], *spec.widths)),
-        )
-
-    def distributions(self) -> dict[str, BaseDistribution]:
-        """Return Optuna's distributions: `stages`, `blocks_i`, `width_i`, all of step 1."""
-        numbers = range(1, self.stages[1] + 1)
-        return {
-            "stages": IntDistribution(*self.stages),
-            **{f"blocks_{i}": IntDistribution(*self.blocks) for i in numbers},
-            **{f"width_{i}": IntDistribution(*self.widths) for i in numbers},
-        }
-
-    def encode(self, spec: ResNetSpec) -> dict[str, int]:
-        """Return the parameters of `spec`; those of absent stages stand at their lowest value."""
-        params = {"stages": len(spec.blocks)}
-        for i in range(self.stages[1]):
-            present = i < len(spec.blocks)
-            params[f"blocks_{i + 1}"] = spec.blocks[i] if present else self.blocks[0]
-            params[f"width_{i + 1}"] = spec.widths[i] if present else self.widths[0]
-        return params
 
 
 class StudyStore:
@@ -101,8 +65,8 @@ class StudyStore:
         self._guard()
         template = optuna.trial.create_trial(
             state=optuna.trial.TrialState[state.value],
-            params=self._ranges.encode(candidate.spec),
-            distributions=self._ranges.distributions(),
+            params=self._ranges.values(candidate.spec),
+            distributions={name: IntDistribution(*limits) for name, limits in self._ranges.limits().items()},
             user_attrs={**write_candidate(candidate), **attrs},
         )
         with translated(self.name):

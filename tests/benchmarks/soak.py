@@ -36,8 +36,9 @@ from budgetnas.pipeline.loop import Clock, run_stage
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.search import make_study_sampler
 from budgetnas.pipeline.stages import ProxyStage
+from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
-from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.storage.study import StudyStore
 from budgetnas.trials.trial import TrialState
 
 ON_DISK, IN_MEMORY = 1_000, 10_000

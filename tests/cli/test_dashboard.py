@@ -14,8 +14,9 @@ from ports import free_port
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.cli.dashboard import is_loopback
 from budgetnas.cli.main import main
+from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
-from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.storage.study import StudyStore
 from budgetnas.trials.trial import Candidate, TrialState
 
 

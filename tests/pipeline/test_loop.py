@@ -17,8 +17,9 @@ from budgetnas.pipeline.plan_lines import seed_lines
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.search import make_study_sampler
 from budgetnas.pipeline.stages import Level, ProxyStage
+from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
-from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.storage.study import StudyStore
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.tasks import Trained
 from budgetnas.trials.trial import TrialState

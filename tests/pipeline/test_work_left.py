@@ -13,8 +13,9 @@ from budgetnas.pipeline.controls import controls, wanted_controls
 from budgetnas.pipeline.describe import setup_of
 from budgetnas.pipeline.promote import decide, wanted
 from budgetnas.pipeline.work_left import expected, hold, is_done, why_stopped, work_left
+from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url, study_names
-from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.storage.study import StudyStore
 from budgetnas.trials.selection import finalists
 
 RANGES = Ranges(stages=(1, 4), blocks=(1, 8), widths=(1, 512))

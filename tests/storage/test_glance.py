@@ -11,9 +11,10 @@ import pytest
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.exceptions import StorageError
+from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.glance import glance
-from budgetnas.storage.study import Ranges, StudyStore, read_study
+from budgetnas.storage.study import StudyStore, read_study
 from budgetnas.trials.trial import Candidate, TrialState
 
 KILLED = """

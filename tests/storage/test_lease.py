@@ -14,10 +14,11 @@ import pytest
 from optuna.storages import InMemoryStorage
 
 from budgetnas.exceptions import StorageError
+from budgetnas.space.parameters import Ranges
 from budgetnas.storage import lease as lease_module
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.lease import STALE_SECONDS, Fact, Process, Sign, leased, this_process
-from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.storage.study import StudyStore
 
 STUDY = "mine/full"
 RANGES = Ranges(stages=(1, 4), blocks=(1, 8), widths=(16, 512))

@@ -19,10 +19,11 @@ import pytest
 from ports import free_port
 
 from budgetnas.exceptions import StorageError
+from budgetnas.space.parameters import Ranges
 from budgetnas.storage import database
 from budgetnas.storage.database import open_storage
 from budgetnas.storage.lease import leased
-from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.storage.study import StudyStore
 
 pytestmark = pytest.mark.services
 

@@ -8,8 +8,9 @@ import pytest
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.exceptions import StorageError
+from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
-from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.storage.study import StudyStore
 from budgetnas.trials.trial import Candidate, TrialState
 
 RANGES = Ranges(stages=(1, 4), blocks=(1, 8), widths=(16, 512))
@@ -70,13 +71,6 @@ def test_failures_keep_their_reason_and_unfinished_trials_can_be_handed_on(store
     assert store.trials[0].state is TrialState.RUNNING
     store.fail(0, "diverged in epoch 2", diverged=True)
     assert (store.trials[0].state, store.trials[0].attrs["reason"]) == (TrialState.FAIL, "diverged in epoch 2")
-
-
-def test_ranges_widen_to_hold_the_seeded_models():
-    narrow = Ranges(stages=(2, 3), blocks=(2, 3), widths=(64, 128))
-    assert narrow.cover(SPEC) == Ranges(stages=(2, 3), blocks=(2, 5), widths=(64, 250))
-    four = ResNetSpec(blocks=(1, 1, 1, 1), widths=(64, 128, 256, 512))
-    assert narrow.cover(four) == Ranges(stages=(2, 4), blocks=(1, 3), widths=(64, 512))
 
 
 def test_files_that_are_no_optuna_database_are_refused_and_left_alone(tmp_path, url):
