@@ -76,7 +76,7 @@ class ReportFacts:
         trials: the first rung: short trainings and pruned candidates, by number.
         trusted: posterior mean at the first rung, by number of trial.
         rungs: trials of every rung by its name ("r8", "r24"), the first one's too; those of later rungs have the number
-            of their first-rung trial as `attrs["parent"]`.
+            of their first-rung trial as `facts.parent`.
         finals: full trainings by number of their first-rung trial, the best first.
         winner: number of the first-rung trial that won; None before any full training ended.
         tables: of finalists, tiers, costs, fidelity and controls, those that there are, in the order of the page.

@@ -25,6 +25,8 @@ from pathlib import Path
 from counting import processor
 from optuna.storages import InMemoryStorage
 
+from budgetnas.trials.facts import TrialFacts
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 import fake
 
@@ -136,7 +138,7 @@ def soak(storage: object, engine: object, trials: int) -> None:
 
 def further_epoch(store: StudyStore) -> float:
     """Return the median milliseconds that one more epoch of a training takes to record."""
-    number = store.add(store.trials[0].candidate, state=TrialState.RUNNING, attrs={}).number
+    number = store.add(store.trials[0].candidate, state=TrialState.RUNNING, facts=TrialFacts()).number
     times = []
     for epoch in range(1, 101):
         started = time.perf_counter()

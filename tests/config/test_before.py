@@ -17,7 +17,8 @@ from budgetnas.config.recipe import Recipe, load_recipe, resumed_recipe, write_r
 from budgetnas.config.study import DataConfig, StudyConfig, flatten
 from budgetnas.config.toml import build
 from budgetnas.exceptions import UsageError
-from budgetnas.training.tasks import Setting, TrainTask, whole
+from budgetnas.training.tasks import Setting, TrainTask
+from budgetnas.trials.declaration import whole
 
 TRAINED = Path(__file__).parents[1] / "fixtures" / "made-by-5c8fc35" / "trained"
 

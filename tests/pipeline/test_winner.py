@@ -7,8 +7,9 @@ from small_studies import first, ladder_of, prepared, train
 
 from budgetnas.budget.caps import Caps
 from budgetnas.exceptions import BudgetNASError
-from budgetnas.pipeline.promote import Rise, choose, wanted
+from budgetnas.pipeline.promote import choose, wanted
 from budgetnas.storage.database import open_storage, sqlite_url
+from budgetnas.trials.facts import Promotion
 
 CAPS = [Caps(max_params=60_000)]
 
@@ -27,12 +28,12 @@ def ladder(study, tmp_path):
 
 
 def runs(study, ladder, *numbers):
-    return wanted(study, ladder, 0, Rise(best=numbers, named=(), random=()))
+    return wanted(study, ladder, 0, Promotion(best=numbers, random=()))
 
 
 def test_when_all_full_trainings_fail_the_reason_is_told(study, ladder):
     assert choose(ladder.fulls, CAPS) is None
-    assert "choices" not in ladder.fulls.facts
+    assert ladder.fulls.facts.choices is None
     train(ladder.fulls, runs(study, ladder, 1)[0], None)
     with pytest.raises(BudgetNASError, match=r"all 1 full trainings failed \(the last: out of memory\)"):
         choose(ladder.fulls, CAPS)
@@ -44,7 +45,7 @@ def test_every_choice_is_recorded_once(study, ladder):
         train(ladder.fulls, listed, score)
         assert choose(ladder.fulls, CAPS) is not None
         choose(ladder.fulls, CAPS)
-    assert [choice["winner"] for choice in ladder.fulls.facts["choices"]] == [1, 1, 2]
+    assert [choice.winner for choice in ladder.fulls.facts.choices] == [1, 1, 2]
 
 
 def test_every_tier_has_its_own_choice(study, ladder):
@@ -52,8 +53,8 @@ def test_every_tier_has_its_own_choice(study, ladder):
     train(ladder.fulls, small, 0.7)
     train(ladder.fulls, large, 0.8)
     choose(ladder.fulls, [Caps(max_params=small.candidate.params), *CAPS])
-    (choice,) = ladder.fulls.facts["choices"]
-    assert choice["tiers"] == {str(small.candidate.params): "1x16", "60000": "1x40"}
+    (choice,) = ladder.fulls.facts.choices
+    assert choice.tiers == {str(small.candidate.params): "1x16", "60000": "1x40"}
 
 
 def test_what_is_over_a_cap_does_not_win(study, ladder):
@@ -61,7 +62,7 @@ def test_what_is_over_a_cap_does_not_win(study, ladder):
     train(ladder.fulls, large, 0.9)
     tight = Caps(max_params=large.candidate.params, max_macs=large.candidate.macs - 1)
     assert choose(ladder.fulls, [tight]) is None
-    assert "choices" not in ladder.fulls.facts
+    assert ladder.fulls.facts.choices is None
     train(ladder.fulls, small, 0.5)
     for caps in (tight, Caps(max_params=large.candidate.params - 1)):
         assert choose(ladder.fulls, [caps]).candidate == small.candidate
