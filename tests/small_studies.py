@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.study import load_study
 from budgetnas.pipeline.ladder import make_ladder, ranges_of
@@ -9,9 +11,10 @@ from budgetnas.pipeline.plan import Pace
 from budgetnas.pipeline.prepare import Prepared, prepare
 from budgetnas.pipeline.stages import Wanted
 from budgetnas.storage.study import StudyStore
+from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.trial import TrialState
 
-ATTRS = {"epochs": 1, "images": 10, "seconds": 0.5}
+FACTS = TrialFacts(epochs=1, images=10, seconds=0.5)
 
 
 def prepared(**changes: object) -> Prepared:
@@ -44,15 +47,15 @@ def net(study, width, blocks=(1,)):
 
 def first(study, store, score, width=None, blocks=(1,)):
     """Add a first-rung trial with its score, of a width of its own unless given."""
-    trial = store.add(net(study, width or 16 + len(store.trials), blocks), state=TrialState.RUNNING, attrs={})
-    return store.finish(trial.number, score, ATTRS)
+    trial = store.add(net(study, width or 16 + len(store.trials), blocks), state=TrialState.RUNNING, facts=TrialFacts())
+    return store.finish(trial.number, score, FACTS)
 
 
-def train(store, wanted: Wanted, score, **attrs):
+def train(store, wanted: Wanted, score, **facts):
     """Do a wanted training, or fail it where there is no score."""
-    more = {"repeat": wanted.repeat, "seed": 7, **wanted.attrs}
-    trial = store.add(wanted.candidate, state=TrialState.RUNNING, attrs=more)
+    known = TrialFacts(repeat=wanted.repeat, seed=7, parent=wanted.parent, lineage=wanted.lineage)
+    trial = store.add(wanted.candidate, state=TrialState.RUNNING, facts=known)
     if score is None:
         return store.fail(trial.number, "out of memory")
     weights = {"weights": f"{trial.number}", "weights_sha256": f"{store.name[-1]}{trial.number}"}
-    return store.finish(trial.number, score, {**ATTRS, **weights, **attrs})
+    return store.finish(trial.number, score, replace(FACTS, **{**weights, **facts}))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from budgetnas.exceptions import UsageError
 
@@ -136,6 +137,25 @@ class ResNetSpec:
         """
         stem = "" if self.stem_width == self.widths[0] else f"s{self.stem_width}-"
         return stem + "-".join(f"{b}x{w}" for b, w in zip(self.blocks, self.widths, strict=True))
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> ResNetSpec:
+        """Read what `to_json` wrote; other keys are ignored.
+
+        Raises:
+            KeyError: a key is missing.
+            UsageError: a number is out of range.
+        """
+        blocks, widths = tuple(content["blocks"]), tuple(content["widths"])
+        return cls(blocks=blocks, widths=widths, stem_width=content["stem_width"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the spec as JSON values.
+
+        >>> ResNetSpec(blocks=(4, 3), widths=(64, 250)).to_json()
+        {'blocks': [4, 3], 'widths': [64, 250], 'stem_width': 64}
+        """
+        return {"blocks": list(self.blocks), "widths": list(self.widths), "stem_width": self.stem_width}
 
     def __str__(self) -> str:
         return self.id

@@ -75,11 +75,10 @@ class CertifiedNetwork:
     def arch(self) -> dict[str, Any]:
         """Return the content of `arch.json`."""
         cost = count(self.spec, self.shape)
-        spec = {"blocks": list(self.spec.blocks), "widths": list(self.spec.widths), "stem_width": self.spec.stem_width}
         return {
             "format": FORMAT,
             "id": self.spec.id,
-            "spec": spec,
+            "spec": self.spec.to_json(),
             "shape": asdict(self.shape),
             "classes": list(self.classes),
             "dataset": self.dataset,

@@ -84,9 +84,7 @@ class _Counted:
         content: dict[str, Any] = {
             "id": spec.id,
             "name": self.model.name or None,
-            "blocks": spec.blocks,
-            "widths": spec.widths,
-            "stem_width": spec.stem_width,
+            **spec.to_json(),
             "channels": shape.channels,
             "height": shape.height,
             "width": shape.width,

@@ -116,10 +116,10 @@ def carry_out(
     images = {"validation": len(job.data.validation), "test": len(job.data.test)}
     table = write_tables(job, outcome.study)
     found = rows(outcome.asked, watched=images[job.watches], test=images["test"])
-    done = {(one.name, one.trial.attrs["repeat"]) for one in outcome.asked}
+    done = {(one.name, one.trial.repeat) for one in outcome.asked}
     failed = [
-        f"{t.candidate.origin} #{t.attrs['repeat']}: {t.attrs.get('reason')}"
-        + (" (tried again since, and finished)" if (t.candidate.origin, t.attrs["repeat"]) in done else "")
+        f"{t.candidate.origin} #{t.repeat}: {t.facts.reason}"
+        + (" (tried again since, and finished)" if (t.candidate.origin, t.repeat) in done else "")
         for t in outcome.failed
     ]
     at_chance = warnings(job, outcome.asked)
@@ -146,7 +146,7 @@ def carry_out(
 def epoch_line(job: Job, trial: Trial, report: EpochReport) -> str:
     """Say what an epoch gave."""
     return (
-        f"{trial.candidate.origin} #{trial.attrs['repeat']}  epoch {report.epoch}/{trial.attrs['asked_epochs']}  "
+        f"{trial.candidate.origin} #{trial.repeat}  epoch {report.epoch}/{trial.facts.asked_epochs}  "
         f"rate {report.lr:.4f}  train {100 * report.train_accuracy:.1f} %  "
         f"{job.watches} {100 * report.accuracy:.2f} %  {report.seconds:.1f} s"
     )
@@ -167,4 +167,4 @@ def print_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> None:
 
 def _notices(found: Sequence[Measured]) -> list[str]:
     trials = [one.trial for one in found]
-    return [f"NOTE: {t.candidate.origin} #{t.attrs['repeat']}: {n}" for t in trials for n in t.attrs.get("notices", [])]
+    return [f"NOTE: {t.candidate.origin} #{t.repeat}: {n}" for t in trials for n in t.facts.notices or ()]

@@ -24,6 +24,7 @@ from budgetnas.runs.settings import CALIBRATION
 from budgetnas.samplers.pool import row_keys
 from budgetnas.text import plural
 from budgetnas.training.device import Hardware
+from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.levels import FULL, rung_name
 from budgetnas.trials.streams import Use, generator
 from budgetnas.trials.trial import Candidate
@@ -57,7 +58,7 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
     started = time.monotonic()
     with connected(config) as hardware, opened(_prepare(config, hardware), kind=CALIBRATION) as run:
         prepared, ladder, nets = run.prepared, run.ladder, networks(run.prepared)
-        ladder.fulls.record("drawn", [net.spec.id for net in nets])
+        ladder.fulls.record(RunFacts(drawn=tuple(net.spec.id for net in nets)))
         levels = _levels(prepared, ladder, nets)
         left = _left(levels)
         if any(left.values()):

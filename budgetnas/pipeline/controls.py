@@ -15,6 +15,7 @@ from budgetnas.pipeline.stages import Wanted
 from budgetnas.runs.verdict import recorded_controls
 from budgetnas.space.widths import fit
 from budgetnas.storage.study import StudyStore
+from budgetnas.trials.facts import Control, RunFacts
 from budgetnas.trials.levels import WINNER, complete
 from budgetnas.trials.selection import Finalist
 from budgetnas.trials.streams import Use, generator
@@ -51,13 +52,11 @@ def record_controls(prepared: Prepared, fulls: StudyStore, trained: Sequence[Tri
     An earlier control of which a training is COMPLETE stays, so that no choice of controls can take one out of the
     verdict.
     """
-    found = [
-        {"name": net.origin, "spec": net.spec.id, "params": net.params, "macs": net.macs} for net in controls(prepared)
-    ]
+    found = [Control(name=net.origin, spec=net.spec.id, params=net.params, macs=net.macs) for net in controls(prepared)]
     before, have = recorded_controls(fulls.facts), {trial.candidate.spec.id for trial in complete(trained)}
-    found += [net for net in before if net not in found and net["spec"] in have]
+    found += [net for net in before if net not in found and net.spec in have]
     if before != found:
-        fulls.record("controls", found)
+        fulls.record(RunFacts(controls=tuple(found)))
 
 
 def _find(prepared: Prepared, name: str) -> Iterator[Candidate]:

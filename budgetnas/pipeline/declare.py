@@ -19,28 +19,8 @@ from budgetnas.pipeline.first_networks import counted
 from budgetnas.pipeline.length import length_notes
 from budgetnas.pipeline.recorded_trainings import Record, Shared, read_record
 from budgetnas.training.device import find_hardware
-from budgetnas.training.tasks import Phase, Setting, whole
-from budgetnas.trials.trial import Candidate
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Declared:
-    """One training to be done.
-
-    Attributes:
-        candidate: the network; its origin is the name that it goes by.
-        phases: how long, and on which schedule.
-        repeat: number of the seed, from 0.
-    """
-
-    candidate: Candidate
-    phases: tuple[Phase, ...]
-    repeat: int
-
-    @property
-    def epochs(self) -> int:
-        """Length of all phases."""
-        return sum(phase.epochs for phase in self.phases)
+from budgetnas.training.tasks import Setting
+from budgetnas.trials.declaration import Declaration, Phase, TrainingKey, whole
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +49,7 @@ class Job:
     recipe: Recipe
     recipe_name: str
     setting: Setting
-    runs: tuple[Declared, ...]
+    runs: tuple[Declaration, ...]
     learns_from: Literal["train", "all"]
     watches: Literal["validation", "test"]
     epochs: int | None
@@ -79,14 +59,10 @@ class Job:
     device_name: str
     max_seconds: float | None
 
-    def length(self, run: Declared) -> int:
-        """Return how many epochs of a training are asked for."""
-        return run.epochs if self.epochs is None else min(run.epochs, self.epochs)
-
-    def key(self, run: Declared) -> tuple[Any, ...]:
-        """Return what tells a training from others of the study."""
-        phases = tuple((phase.epochs, phase.period) for phase in run.phases)
-        return run.candidate.origin, run.candidate.spec.id, phases, run.repeat, self.length(run)
+    @property
+    def keys(self) -> list[TrainingKey]:
+        """The keys of the trainings, in their order."""
+        return [run.key(self.epochs) for run in self.runs]
 
     @property
     def notes(self) -> list[str]:
@@ -262,7 +238,7 @@ def _job(
     data = load_dataset(base.data)
     normalisation(data, recipe)  # a recipe for other images is told before anything trains
     runs = tuple(
-        Declared(candidate=counted(spec, name, data.shape), phases=phases, repeat=repeat)
+        Declaration(candidate=counted(spec, name, data.shape), phases=phases, repeat=repeat)
         for repeat in range(wishes.repeats or 1)
         for name, spec, phases in nets
     )

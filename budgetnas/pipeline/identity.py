@@ -14,6 +14,7 @@ from budgetnas.config.study import FREE_KEYS
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.runs.settings import CALIBRATION
+from budgetnas.trials.facts import RunFacts
 
 _TOLD = 4
 _RUNGS = "proxy.rungs"
@@ -86,7 +87,7 @@ def hold_identity(
     )
 
 
-def with_recorded(prepared: Prepared, facts: Mapping[str, Any], *, short_only: bool = False) -> Prepared:
+def with_recorded(prepared: Prepared, facts: RunFacts, *, short_only: bool = False) -> Prepared:
     """Return a study with the recipes and the first trials that a run was started with, where it names no others.
 
     Args:
@@ -94,7 +95,7 @@ def with_recorded(prepared: Prepared, facts: Mapping[str, Any], *, short_only: b
         facts: what was recorded of the run.
         short_only: whether the full trainings keep the recipe that is asked for.
     """
-    tried = facts.get("identity", {}).get(_MODELS)
+    tried = (facts.identity or {}).get(_MODELS)
     if prepared.has_auto_models and isinstance(tried, bool):
         prepared = prepared.with_paper_models(tried=tried)
     config, full = prepared.config, prepared.full
@@ -103,9 +104,9 @@ def with_recorded(prepared: Prepared, facts: Mapping[str, Any], *, short_only: b
     return replace(prepared, proxy=_resumed(prepared.proxy, config.proxy.recipe, facts, "proxy"), full=full)
 
 
-def _resumed(asked: Recipe, name: str, facts: Mapping[str, Any], stage: Literal["proxy", "full"]) -> Recipe:
-    recorded = recorded_recipe(facts.get("identity", {}), f"{stage}.recipe.")
-    study = facts.get("setup", {}).get("study", {})
+def _resumed(asked: Recipe, name: str, facts: RunFacts, stage: Literal["proxy", "full"]) -> Recipe:
+    recorded = recorded_recipe(facts.identity or {}, f"{stage}.recipe.")
+    study = (facts.setup or {}).get("study", {})
     return resumed_recipe(asked, name, recorded, recorded_name=study.get(stage, {}).get("recipe"))
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from budgetnas.pipeline.controls import controls
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.stages import Level
+from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import Storage
-from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.storage.study import StudyStore
 from budgetnas.trials.levels import CONTROLS, FULL, rung_name
 from budgetnas.trials.trial import Candidate
 

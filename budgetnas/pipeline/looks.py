@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from budgetnas.config.recipe import Recipe
 from budgetnas.engine.protocol import Engine, Failed, Finished
 from budgetnas.exceptions import BudgetNASError
-from budgetnas.storage.files import inside, read_bytes
+from budgetnas.storage.record import read_weights
 from budgetnas.storage.study import StudyStore
 from budgetnas.training.tasks import LookTask, Setting
-from budgetnas.trials.looks import Look, Looks, look_key
+from budgetnas.trials.facts import Look, RunFacts
+from budgetnas.trials.looks import Looks, look_key
 from budgetnas.trials.trial import Trial
 
 
@@ -42,14 +42,14 @@ def look(
     Raises:
         BudgetNASError: a network could not be tested.
     """
-    looks: dict[str, Any] = dict(store.facts.get("looks", {}))
+    looks = dict(store.facts.looks or {})
     todo = Looks(store.facts).lacking(runs, level)
     flying: dict[str, Trial] = {}
     while todo or flying:
         tick()
         while todo and len(flying) < engine.capacity:
             run = todo.pop(0)
-            weights = read_bytes(inside(folder, run.attrs["weights"]), run.attrs["weights_sha256"])
+            weights = read_weights(run, folder)
             key = look_key(run, level)
             flying[key] = run
             engine.submit(key, LookTask(setting=setting, spec=run.candidate.spec, recipe=recipe, weights=weights))
@@ -59,5 +59,5 @@ def look(
             if isinstance(event, Finished):
                 assert isinstance(event.result, Look)
                 del flying[event.key]
-                looks[event.key] = {"correct": event.result.correct, "images": event.result.images}
-                store.record("looks", looks)
+                looks[event.key] = event.result
+                store.record(RunFacts(looks=looks))

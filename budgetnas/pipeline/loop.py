@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
 
 from budgetnas.engine.protocol import Engine, EpochReport, Failed, Finished, Progressed
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.storage.study import StudyStore
 from budgetnas.training.tasks import Paused, Trained, TrainTask
+from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.trial import Trial, TrialState
 
 TICK_SECONDS = 0.25
@@ -65,9 +67,9 @@ class Stage(Protocol):
         """Tell whether to go on with a trial that an earlier driver left unfinished."""
         return True
 
-    def finished(self, trial: Trial, result: Trained) -> Mapping[str, Any]:
+    def finished(self, trial: Trial, result: Trained) -> TrialFacts:
         """Keep what the training gave; return what to record with the trial beside its scores."""
-        return {}
+        return TrialFacts()
 
     def ended(self, trial: Trial) -> None:
         """Tidy up after a trial that is COMPLETE or FAIL in the storage."""
@@ -139,18 +141,18 @@ def _end(stage: Stage, trial: Trial, event: Failed | Finished) -> None:
 
 def _keep(stage: Stage, trial: Trial, result: Trained) -> None:
     last = result.reports[-1]
-    attrs = {
-        "seconds": round(result.seconds, 3),
-        "images": result.images,
-        "epochs": last.epoch,
-        "train_loss": last.train_loss,
-        "loss": last.loss,
-        **({"notices": list(result.notices)} if result.notices else {}),
-        **stage.finished(trial, result),
-    }
+    facts = replace(
+        stage.finished(trial, result),
+        seconds=round(result.seconds, 3),
+        images=result.images,
+        epochs=last.epoch,
+        train_loss=last.train_loss,
+        loss=last.loss,
+        notices=tuple(result.notices) or None,
+    )
     # Epochs of an earlier driver may have been saved, but not reported.
     stage.store.fill(trial.number, {report.epoch: report.accuracy for report in result.reports})
-    stage.ended(stage.store.finish(trial.number, last.accuracy, attrs))
+    stage.ended(stage.store.finish(trial.number, last.accuracy, facts))
 
 
 def check_failures(trials: Sequence[Trial]) -> None:
@@ -172,7 +174,7 @@ def check_failures(trials: Sequence[Trial]) -> None:
         if trial.state is not TrialState.FAIL:
             continue
         failures += 1
-        reason = str(trial.attrs.get("reason"))
+        reason = str(trial.facts.reason)
         row = [*row, reason] if row and row[-1] == reason else [reason]
         advice = "remove the cause, and run the same command to resume"
         if len(row) == SAME_IN_A_ROW:

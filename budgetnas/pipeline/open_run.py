@@ -20,6 +20,7 @@ from budgetnas.storage.database import Storage, found_url, open_storage, sqlite_
 from budgetnas.storage.files import own, write_text
 from budgetnas.storage.lease import leased
 from budgetnas.storage.study import StudyStore
+from budgetnas.trials.facts import RunFacts, known
 from budgetnas.trials.levels import FULL
 
 
@@ -57,7 +58,7 @@ def opened(prepared: Prepared, *, kind: str) -> Iterator[Opened]:
     with own(folder):
         storage = elsewhere or open_storage(url)
         before = StudyStore(storage, full, ranges_of(prepared))
-        if "identity" in before.facts:  # a change is refused before anything is written
+        if before.facts.identity is not None:  # a change is refused before anything is written
             hold(prepared, before, names=study_names(storage), kind=kind)
         with leased(storage, full, what=prepared.name) as lease:
             fulls = StudyStore(storage, full, ranges_of(prepared), guard=lease.check)
@@ -65,7 +66,7 @@ def opened(prepared: Prepared, *, kind: str) -> Iterator[Opened]:
             if prepared.seeds != asked.seeds:  # those that the run was started with may be wider
                 fulls = StudyStore(storage, full, ranges_of(prepared), guard=lease.check)
             ladder = make_ladder(prepared, storage, fulls, guard=lease.check)
-            fulls.record("setup", setup_of(prepared, kind=kind).as_json())
+            fulls.record(RunFacts(setup=setup_of(prepared, kind=kind).as_json()))
             write_text(prepared.study_path, study_file(prepared, kind=kind))
             yield Opened(folder=folder, storage=storage, prepared=prepared, ladder=ladder, check=lease.check)
 
@@ -88,7 +89,7 @@ def _begun(prepared: Prepared, fulls: StudyStore, storage: Storage, *, kind: str
     names = study_names(storage)
     source = find_source(prepared, fulls, names=names)
     if source is not None:
-        prepared = source.prepared.with_bands(source.facts["bands"])
+        prepared = source.prepared.with_bands(known(source.facts.bands, "bands"))
     prepared = hold(prepared, fulls, names=names, kind=kind)
     if source is not None:
         take_over(source, prepared, fulls, storage)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from budgetnas.budget.caps import Caps
 from budgetnas.exceptions import BudgetNASError
@@ -13,6 +11,7 @@ from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.stages import Wanted
 from budgetnas.runs.result import trusted_scores
 from budgetnas.storage.study import StudyStore
+from budgetnas.trials.facts import Choice, Promotion, RunFacts
 from budgetnas.trials.levels import complete
 from budgetnas.trials.selection import Finalist, finalists, promote, within
 from budgetnas.trials.streams import Use, generator
@@ -33,55 +32,35 @@ def choose(fulls: StudyStore, caps: Sequence[Caps]) -> Finalist | None:
     failed = [trial for trial in fulls.trials if trial.state is TrialState.FAIL]
     if failed and not complete(fulls.trials):
         raise BudgetNASError(
-            f"all {len(failed)} full trainings failed (the last: {failed[-1].attrs.get('reason')}): remove the cause, "
+            f"all {len(failed)} full trainings failed (the last: {failed[-1].facts.reason}): remove the cause, "
             "and the same command tries them again."
         )
     if not ranked:
         return None
-    choice: dict[str, Any] = {
-        "winner": ranked[0].parent,
-        "spec": ranked[0].candidate.spec.id,
-        "score": ranked[0].score,
-        "repeats": len(ranked[0].runs),
-        "among": len(ranked),
-    }
-    if len(caps) > 1:
-        fitting = {tier: [one for one in ranked if tier.fits(one.candidate)] for tier in caps}
-        choice["tiers"] = {str(tier.max_params): found[0].candidate.spec.id for tier, found in fitting.items() if found}
-    choices = list(fulls.facts.get("choices", []))
+    fitting = {tier: [one for one in ranked if tier.fits(one.candidate)] for tier in caps}
+    tiers = {str(tier.max_params): found[0].candidate.spec.id for tier, found in fitting.items() if found}
+    choice = Choice(
+        winner=ranked[0].parent,
+        spec=ranked[0].candidate.spec.id,
+        score=ranked[0].score,
+        repeats=len(ranked[0].runs),
+        among=len(ranked),
+        tiers=tiers if len(caps) > 1 else None,
+    )
+    choices = fulls.facts.choices or ()
     if choice not in choices:
-        fulls.record("choices", [*choices, choice])
+        fulls.record(RunFacts(choices=(*choices, choice)))
     return ranked[0]
 
 
 KEPT = 3  # one in so many goes up from rung to rung
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rise:
-    """Who goes up from one rung, by number of the first-rung trial.
-
-    Attributes:
-        best: those that earned it, best first, tier by tier.
-        named: the `search.first_models`, whatever they scored: nothing wins that has not beaten them fully trained.
-        random: those that chance chose, whatever they scored; some may be among the best.
-    """
-
-    best: tuple[int, ...]
-    named: tuple[int, ...]
-    random: tuple[int, ...]
-
-    @property
-    def numbers(self) -> tuple[int, ...]:
-        """All of them, each once."""
-        return tuple(dict.fromkeys((*self.best, *self.named, *self.random)))
-
-
-def rise(prepared: Prepared, ladder: Ladder, rung: int) -> Rise:
+def promotion(prepared: Prepared, ladder: Ladder, rung: int) -> Promotion:
     """Return who goes up from a rung; what was decided once for the trials that are there stays decided."""
-    decided = ladder.fulls.facts.get("promotions", {}).get(_decision(prepared, ladder, rung))
+    decided = (ladder.fulls.facts.promotions or {}).get(_decision(prepared, ladder, rung))
     if decided is not None:
-        return Rise(best=tuple(decided["best"]), named=tuple(decided.get("named", ())), random=tuple(decided["random"]))
+        return decided
     rungs = [complete(level.store.trials) for level in ladder.rungs[: rung + 1]]
     found, trusted = rungs[-1], trusted_scores(prepared.space, *rungs)
     best, named = list[Trial](), {model.spec for model in prepared.named}
@@ -93,25 +72,24 @@ def rise(prepared: Prepared, ladder: Ladder, rung: int) -> Rise:
             number = max(number, -(-len(inside) // KEPT))
         best += promote(inside, [trusted[trial.root] for trial in inside], number)
     have = {trial.root for trial in found}
-    return Rise(
+    return Promotion(
+        to=ladder.levels[rung + 1].name,
         best=tuple(trial.root for trial in best),
         named=tuple(trial.root for trial in found if trial.candidate.spec in named),
         random=tuple(number for number in _random(prepared, ladder) if number in have),
     )
 
 
-def decide(prepared: Prepared, ladder: Ladder, rung: int) -> Rise:
+def decide(prepared: Prepared, ladder: Ladder, rung: int) -> Promotion:
     """Return who goes up from a rung, and record it."""
-    chosen, key = rise(prepared, ladder, rung), _decision(prepared, ladder, rung)
-    decisions: dict[str, Any] = ladder.fulls.facts.get("promotions", {})
-    if chosen.numbers and key not in decisions:
-        above = ladder.levels[rung + 1].name
-        decision = {"to": above, "best": list(chosen.best), "named": list(chosen.named), "random": list(chosen.random)}
-        ladder.fulls.record("promotions", {**decisions, key: decision})
+    chosen, key = promotion(prepared, ladder, rung), _decision(prepared, ladder, rung)
+    decided = ladder.fulls.facts.promotions or {}
+    if chosen.numbers and key not in decided:
+        ladder.fulls.record(RunFacts(promotions={**decided, key: chosen}))
     return chosen
 
 
-def wanted(prepared: Prepared, ladder: Ladder, rung: int, chosen: Rise) -> list[Wanted]:
+def wanted(prepared: Prepared, ladder: Ladder, rung: int, chosen: Promotion) -> list[Wanted]:
     """Return the trainings of the level above a rung, one repeat of all after the other."""
     repeats = prepared.config.full.repeats if rung == ladder.last else 1
     numbers = list(chosen.numbers)
@@ -121,20 +99,21 @@ def wanted(prepared: Prepared, ladder: Ladder, rung: int, chosen: Rise) -> list[
         Wanted(
             candidate=ladder.first.trials[number].candidate,
             repeat=repeat,
-            attrs={"parent": number, "lineage": _lineage(ladder, rung, number)},
+            parent=number,
+            lineage=_lineage(ladder, rung, number),
         )
         for repeat in range(repeats)
         for number in numbers
     ]
 
 
-def _lineage(ladder: Ladder, rung: int, number: int) -> list[str]:
+def _lineage(ladder: Ladder, rung: int, number: int) -> tuple[str, ...]:
     """Name the trials that a network has come up by: `r8/5`, `r24/3`."""
     found = []
     for level in ladder.rungs[: rung + 1]:
         here = [trial for trial in complete(level.store.trials) if trial.root == number]
         found += [f"{level.name}/{trial.number}" for trial in here]
-    return found
+    return tuple(found)
 
 
 def _tiers(prepared: Prepared) -> list[tuple[int, int]]:

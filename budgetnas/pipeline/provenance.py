@@ -18,6 +18,7 @@ from budgetnas.pipeline.describe import public
 from budgetnas.storage.database import public_url
 from budgetnas.storage.study import StudyStore
 from budgetnas.system import processor
+from budgetnas.trials.facts import RunFacts
 
 if TYPE_CHECKING:
     from budgetnas.pipeline.prepare import Prepared
@@ -58,7 +59,7 @@ def record_driver(
         "git_commit": git_commit(Path(budgetnas.__file__).parent),
         "study": study,
     }
-    store.record("drivers", [*store.facts.get("drivers", []), driver])
+    store.record(RunFacts(drivers=(*(store.facts.drivers or ()), driver)))
 
 
 def git_commit(folder: Path) -> str | None:

@@ -17,7 +17,7 @@ from budgetnas.pipeline.identity import recorded_recipe
 from budgetnas.runs.settings import TrainingsSetup, read_trainings_setup
 from budgetnas.storage.database import existing_storage, found_url, study_names
 from budgetnas.storage.study import read_study
-from budgetnas.training.tasks import Phase
+from budgetnas.trials.declaration import Declaration, Phase
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,14 +44,14 @@ class Record:
         values: keys of their recipe, as they were recorded.
         recipe: theirs, its precision decided.
         setup: how they were set up by the last driver.
-        asked: what each driver was asked for, the last one first.
+        asked: the trainings that each driver was asked for, the last one first.
     """
 
     shared: Shared
     values: Mapping[str, Any]
     recipe: Recipe
     setup: TrainingsSetup
-    asked: Sequence[Mapping[str, Any]]
+    asked: Sequence[Sequence[Declaration]]
 
     def recipe_as(self, name: str) -> Recipe:
         """Return the recipe that a name or path means for this run; one that says no precision has the run's."""
@@ -65,17 +65,17 @@ class Record:
 
     def last(self, network: str) -> tuple[int, int] | None:
         """Return the epochs and the number of seeds that a network was last asked for with; None if it never was."""
-        runs, phases = self._asked(network), self.phases(network)
-        return (sum(phase.epochs for phase in phases), 1 + max(run["repeat"] for run in runs)) if runs else None
+        runs = self._asked(network)
+        return (runs[0].epochs, 1 + max(run.repeat for run in runs)) if runs else None
 
     def phases(self, network: str) -> tuple[Phase, ...]:
         """Return the schedule that a network was last asked for with; nothing if it never was."""
         runs = self._asked(network)
-        return tuple(Phase(epochs=one["epochs"], period=one["period"]) for one in runs[0]["phases"]) if runs else ()
+        return runs[0].phases if runs else ()
 
-    def _asked(self, network: str) -> Sequence[Mapping[str, Any]]:
+    def _asked(self, network: str) -> Sequence[Declaration]:
         """Return the trainings of a network that the last driver with any was asked for."""
-        each = ([run for run in asked["runs"] if run["candidate"]["origin"] == network] for asked in self.asked)
+        each = ([run for run in asked if run.candidate.origin == network] for asked in self.asked)
         return next(filter(None, each), [])
 
 
@@ -90,9 +90,10 @@ def read_record(folder: Path) -> Record | None:
     if storage is None or folder.name not in study_names(storage):
         return None
     facts = read_study(storage, folder.name)[1]
-    if "identity" not in facts or "setup" not in facts:
+    identity = facts.identity
+    if identity is None or facts.setup is None:
         return None
-    identity, setup = facts["identity"], read_trainings_setup(facts["setup"], name=folder.name)
+    setup = read_trainings_setup(facts.setup, name=folder.name)
     try:
         values = recorded_recipe(identity, "recipe.")
         return Record(
@@ -100,7 +101,10 @@ def read_record(folder: Path) -> Record | None:
             values=values,
             recipe=build(Recipe, {**recipe_then(values), "description": setup.recipe.description}, "recipe"),
             setup=setup,
-            asked=[driver["study"] for driver in reversed(facts.get("drivers", []))],
+            asked=[
+                [Declaration.from_json(run) for run in driver["study"]["runs"]]
+                for driver in reversed(facts.drivers or ())
+            ],
         )
     except (UsageError, KeyError, TypeError) as error:
         raise StorageError(

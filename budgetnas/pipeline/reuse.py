@@ -6,7 +6,7 @@ Full trainings of another recipe or length then cost no short training again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from budgetnas.runs.settings import SEARCH
 from budgetnas.storage.copied import add_finished
 from budgetnas.storage.database import Storage, open_run, study_names
 from budgetnas.storage.study import StudyStore, read_study
+from budgetnas.trials.facts import RunFacts, Takeover
 from budgetnas.trials.levels import FULL, rung_name
 
 
@@ -34,7 +35,7 @@ class Source:
     name: str
     prepared: Prepared
     storage: Storage
-    facts: Mapping[str, Any]
+    facts: RunFacts
 
 
 def find_source(prepared: Prepared, fulls: StudyStore, *, names: list[str]) -> Source | None:
@@ -52,25 +53,25 @@ def find_source(prepared: Prepared, fulls: StudyStore, *, names: list[str]) -> S
     run = prepared.config.proxy.from_run
     if run is None:
         return None
-    folder, taken = Path(run), fulls.facts.get("taken")
+    folder, taken = Path(run), fulls.facts.taken
     name = folder.resolve().name
     if taken is None and f"{prepared.name}/{rung_name(prepared.rungs[0])}" in names:
         raise StudyMismatchError(
             f"`proxy.from_run` is {run!r}, but `{prepared.name}` has short trainings of its own: leave it out, or give "
             "another --name."
         )
-    if taken is not None and taken["from"] != name:
+    if taken is not None and taken.source != name:
         raise StudyMismatchError(
-            f"`proxy.from_run` is {run!r}, but `{prepared.name}` has its short trainings from `{taken['from']}`: give "
+            f"`proxy.from_run` is {run!r}, but `{prepared.name}` has its short trainings from `{taken.source}`: give "
             "that, or another --name."
         )
-    if taken is not None and taken["is_whole"]:
+    if taken is not None and taken.is_whole:
         return None
     is_here = (folder / "study.db").is_file()
     storage = open_run(folder, None if is_here else prepared.config.output.storage)
     facts = read_study(storage, f"{name}/{FULL}")[1]
     prepared = with_recorded(prepared, facts, short_only=True)
-    changed = changes(_short(facts.get("identity", {})), _short(identity_of(prepared, SEARCH)))
+    changed = changes(_short(facts.identity or {}), _short(identity_of(prepared, SEARCH)))
     if changed:
         raise StudyMismatchError(
             f"`proxy.from_run` is {run!r}, but that search was started with other settings ({told(changed)}): use the "
@@ -81,14 +82,14 @@ def find_source(prepared: Prepared, fulls: StudyStore, *, names: list[str]) -> S
 
 def take_over(source: Source, prepared: Prepared, fulls: StudyStore, storage: Storage) -> None:
     """Copy the finished short trainings; cut off, the next driver goes on with it."""
-    taken = {"from": source.name, "is_whole": False, "drivers": source.facts.get("drivers", []), "trainings": {}}
-    fulls.record("taken", taken)
-    known = study_names(source.storage)
+    taken = Takeover(source=source.name, is_whole=False, drivers=source.facts.drivers or (), trainings={})
+    fulls.record(RunFacts(taken=taken))
+    known, trainings = study_names(source.storage), {}
     for level in map(rung_name, prepared.rungs):
         before, after = f"{source.name}/{level}", f"{prepared.name}/{level}"
         if before in known:
-            taken["trainings"][level] = add_finished(source.storage, before, storage, after)
-    fulls.record("taken", {**taken, "is_whole": True})
+            trainings[level] = add_finished(source.storage, before, storage, after)
+    fulls.record(RunFacts(taken=replace(taken, is_whole=True, trainings=trainings)))
 
 
 def _short(identity: Mapping[str, Any]) -> dict[str, Any]:

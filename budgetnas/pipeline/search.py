@@ -30,6 +30,7 @@ from budgetnas.runs.settings import CUT_OFF, SEARCH
 from budgetnas.samplers.samplers import Sampler, make_sampler
 from budgetnas.samplers.tiers import TieredSampler
 from budgetnas.training.perform import perform
+from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.levels import complete
 
 
@@ -61,7 +62,7 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], w
         prepared, ladder, fulls = run.prepared, run.ladder, run.ladder.fulls
         is_resumed = bool(ladder.first.trials)
         if not is_done(prepared, ladder):
-            fulls.record("stopped", CUT_OFF)
+            fulls.record(RunFacts(stopped=CUT_OFF))
             with engine_of(prepared, work=work) as engine:
                 left, lines = work_left(prepared, ladder), search_lines(prepared)
                 plan = make_plan(prepared, engine, left=left, lines=lines, is_resumed=is_resumed)
@@ -71,7 +72,7 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], w
                 _run(plan, ladder, engine, run.folder, everyone, started=started)
         else:
             listener.told("This search was already finished; this is its result.")
-        fulls.record("stopped", why_stopped(prepared, ladder))
+        fulls.record(RunFacts(stopped=why_stopped(prepared, ladder)))
         result = read_result(run.storage, run.folder, prepared.name)
         if result.winner is not None:
             lacks = certify(result)

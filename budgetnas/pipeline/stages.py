@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from budgetnas.config.recipe import Recipe
 from budgetnas.engine.protocol import Engine
@@ -18,7 +17,9 @@ from budgetnas.samplers.samplers import Sampler
 from budgetnas.storage.files import digest, write_bytes
 from budgetnas.storage.study import StudyStore
 from budgetnas.training.checkpoint import Checkpoints
-from budgetnas.training.tasks import STATE_SECONDS, Setting, Trained, TrainTask, whole
+from budgetnas.training.tasks import STATE_SECONDS, Setting, Trained, TrainTask
+from budgetnas.trials.declaration import whole
+from budgetnas.trials.facts import RunFacts, TrialFacts
 from budgetnas.trials.levels import counted, key_of
 from budgetnas.trials.streams import derived_seed
 from budgetnas.trials.trial import Candidate, Trial, TrialState
@@ -51,7 +52,7 @@ class Level:
             spec=trial.candidate.spec,
             recipe=self.recipe,
             phases=whole(self.epochs),
-            seed=int(trial.attrs["seed"]),
+            seed=trial.seed,
             keep_weights=self.keeps_weights,
             subset=self.subset,
             checkpoint=str(self._states(trial, folder).absolute()),
@@ -63,7 +64,7 @@ class Level:
         Checkpoints(self._states(trial, folder)).clear()
 
     def _states(self, trial: Trial, folder: Path) -> Path:
-        return folder / "states" / f"{self.name}-{trial.candidate.spec.id}-{trial.attrs['seed']:d}"
+        return folder / "states" / f"{self.name}-{trial.candidate.spec.id}-{trial.seed}"
 
 
 class ProxyStage(Stage):
@@ -100,19 +101,19 @@ class ProxyStage(Stage):
                 point = self._sampler.propose(view)
                 if point is None:
                     self.exhausted = True
-                    store.record("exhausted", True)
+                    store.record(RunFacts(exhausted=True))
                     return None
                 candidate = prepared.candidate(prepared.space.decode(point), search.sampler)
             reason = prepared.caps.reason(candidate)
             trial = store.add(
                 candidate,
                 state=TrialState.PRUNED if reason else TrialState.RUNNING,
-                attrs={
-                    "seeded": seeded,
-                    "seed": training_seed(prepared, "proxy", number, 0),
-                    "utilisation": candidate.params / prepared.cap,
-                    **({"reason": reason} if reason else {}),
-                },
+                facts=TrialFacts(
+                    seeded=seeded,
+                    seed=training_seed(prepared, "proxy", number, 0),
+                    utilisation=candidate.params / prepared.cap,
+                    reason=reason or None,
+                ),
             )
             if not reason:
                 return trial
@@ -134,12 +135,14 @@ class Wanted:
     Attributes:
         candidate: the network.
         repeat: number of its seed, from 0.
-        attrs: what to record with the trial beside its seed.
+        parent: number of the first-rung trial that it was promoted from; None for a control or in a calibration.
+        lineage: with it, the trials below, such as `r8/5`.
     """
 
     candidate: Candidate
     repeat: int
-    attrs: Mapping[str, Any] = field(default_factory=dict)
+    parent: int | None = None
+    lineage: tuple[str, ...] | None = None
 
     @property
     def key(self) -> tuple[str, int]:
@@ -171,24 +174,26 @@ class ListedStage(Stage):
         wanted = self._todo.pop(0)
         attempt = [key_of(trial) for trial in self.store.trials if diverged(trial)].count(wanted.key)
         seed = training_seed(self._prepared, self.level.name, _number(wanted), wanted.repeat, attempt=attempt)
-        utilisation = wanted.candidate.params / self._prepared.cap
-        return self.store.add(
-            wanted.candidate,
-            state=TrialState.RUNNING,
-            attrs={"repeat": wanted.repeat, "seed": seed, "utilisation": utilisation, **wanted.attrs},
+        facts = TrialFacts(
+            repeat=wanted.repeat,
+            seed=seed,
+            utilisation=wanted.candidate.params / self._prepared.cap,
+            parent=wanted.parent,
+            lineage=wanted.lineage,
         )
+        return self.store.add(wanted.candidate, state=TrialState.RUNNING, facts=facts)
 
     def task(self, trial: Trial) -> TrainTask:
         """Return the training of a trial."""
         return self.level.task(trial, self._prepared.setting, self._folder)
 
-    def finished(self, trial: Trial, result: Trained) -> Mapping[str, Any]:
+    def finished(self, trial: Trial, result: Trained) -> TrialFacts:
         """Write the weights before the trial is COMPLETE, so that every COMPLETE trial has them."""
         if result.weights is None:
-            return {}
+            return TrialFacts()
         name = f"{self.level.name}/{trial.number}.safetensors"
         write_bytes(self._folder / name, result.weights)
-        return {"weights": name, "weights_sha256": digest(result.weights)}
+        return TrialFacts(weights=name, weights_sha256=digest(result.weights))
 
     def ended(self, trial: Trial) -> None:
         """Remove what only a training under way needs."""
@@ -212,7 +217,7 @@ def run_level(stage: ProxyStage | ListedStage, plan: Plan, engine: Engine, liste
 
 def diverged(trial: Trial) -> bool:
     """Tell whether a training failed because of its numbers, not of what it ran on."""
-    return trial.state is TrialState.FAIL and trial.attrs.get("diverged") is True
+    return trial.state is TrialState.FAIL and trial.facts.diverged is True
 
 
 def missing(store: StudyStore, wanted: Sequence[Wanted]) -> list[Wanted]:

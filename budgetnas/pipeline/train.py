@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from budgetnas.data.dataset import normalisation
 from budgetnas.engine.local import LocalEngine
@@ -22,14 +21,17 @@ from budgetnas.pipeline.loop import Clock, Stage, run_stage
 from budgetnas.pipeline.provenance import record_driver
 from budgetnas.pipeline.stages import diverged
 from budgetnas.runs.settings import TRAININGS, TrainingsSetup
+from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.files import digest, inside, own, write_bytes, write_text
-from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.storage.study import StudyStore
 from budgetnas.text import write_csv
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.perform import perform
-from budgetnas.training.tasks import STATE_SECONDS, Phase, Trained, TrainTask
-from budgetnas.trials.levels import complete, training_key
+from budgetnas.training.tasks import STATE_SECONDS, Trained, TrainTask
+from budgetnas.trials.declaration import Phase, training_key
+from budgetnas.trials.facts import RunFacts, TrialFacts, known
+from budgetnas.trials.levels import complete
 from budgetnas.trials.looks import Looks
 from budgetnas.trials.streams import derived_seed
 from budgetnas.trials.trial import Trial, TrialState
@@ -114,7 +116,7 @@ def run_job(job: Job, *, command: Sequence[str], heard: Heard, tick: Callable[[]
         store = _open(job)
         stage = DeclaredStage(job, store)
         if stage.is_needed or _untested(job, store):
-            study = {"runs": [asdict(run) for run in job.runs], "epochs": job.epochs, **job.identity()}
+            study = {"runs": [run.to_json() for run in job.runs], "epochs": job.epochs, **job.identity()}
             hardware = {"device": job.device_name, "workers": job.workers, "threads": job.setting.threads}
             record_driver(store, command, hardware=hardware, study=study)
             with closing(LocalEngine(perform, workers=job.workers, gpus=job.gpus)) as engine:
@@ -134,7 +136,7 @@ def _measured(job: Job, trial: Trial, looks: Looks) -> Measured:
     seen = looks.of(trial)
     return Measured(
         trial=trial,
-        curve=tuple(read_curve(inside(job.folder, trial.attrs["curve"]))),
+        curve=tuple(read_curve(inside(job.folder, known(trial.facts.curve, "curve")))),
         test_accuracy=seen.accuracy if seen else None,
     )
 
@@ -150,8 +152,8 @@ class DeclaredStage(Stage):
         self.store = store
         self._job = job
         self._stop_at = None if job.max_seconds is None else time.time() + job.max_seconds
-        known = [training_key(trial) for trial in store.trials if trial.state is not TrialState.FAIL]
-        self._todo = [run for run in job.runs if job.key(run) not in known]
+        done = [training_key(trial) for trial in store.trials if trial.state is not TrialState.FAIL]
+        self._todo = [run for run in job.runs if run.key(job.epochs) not in done]
 
     @property
     def is_needed(self) -> bool:
@@ -160,64 +162,65 @@ class DeclaredStage(Stage):
 
     def wants(self, trial: Trial) -> bool:
         """Go on with what this job asks for; another job's trainings wait for that job."""
-        return training_key(trial) in map(self._job.key, self._job.runs)
+        return training_key(trial) in self._job.keys
 
     def upcoming(self, running: int) -> Trial | None:
         """Create the next training's trial."""
         if not self._todo:
             return None
         run = self._todo.pop(0)
-        before = [trial for trial in self.store.trials if diverged(trial) and training_key(trial) == self._job.key(run)]
+        key = run.key(self._job.epochs)
+        before = [trial for trial in self.store.trials if diverged(trial) and training_key(trial) == key]
         name = int.from_bytes(run.candidate.origin.encode())
         seed = derived_seed(self._job.seed, name, run.repeat, len(before))
         return self.store.add(
             run.candidate,
             state=TrialState.RUNNING,
-            attrs={
-                "repeat": run.repeat,
-                "seed": seed,
-                "phases": [[phase.epochs, phase.period] for phase in run.phases],
-                "asked_epochs": self._job.length(run),
-                "declared_epochs": run.epochs,
-                "precision": self._job.recipe.precision,
-                "device": self._job.device_name,
-            },
+            facts=TrialFacts(
+                repeat=run.repeat,
+                seed=seed,
+                phases=key.phases,
+                asked_epochs=key.epochs,
+                declared_epochs=run.epochs,
+                precision=self._job.recipe.precision,
+                device=self._job.device_name,
+            ),
         )
 
     def task(self, trial: Trial) -> TrainTask:
         """Return the training of a trial."""
-        job = self._job
+        job, key = self._job, training_key(trial)
         return TrainTask(
             setting=job.setting,
             spec=trial.candidate.spec,
             recipe=job.recipe,
-            phases=tuple(Phase(epochs=epochs, period=period) for epochs, period in trial.attrs["phases"]),
-            seed=int(trial.attrs["seed"]),
+            phases=tuple(Phase(epochs=epochs, period=period) for epochs, period in key.phases),
+            seed=trial.seed,
             keep_weights=True,
             learns_from=job.learns_from,
             watches=job.watches,
-            epochs=int(trial.attrs["asked_epochs"]),
+            epochs=key.epochs,
             checkpoint=str(self._checkpoint(trial).absolute()),
             checkpoint_seconds=STATE_SECONDS,
             stop_at=self._stop_at,
         )
 
-    def finished(self, trial: Trial, result: Trained) -> Mapping[str, Any]:
+    def finished(self, trial: Trial, result: Trained) -> TrialFacts:
         """Write weights and curve before the trial is COMPLETE, so that every COMPLETE trial has them."""
         assert result.weights is not None
         weights, curve = f"weights/{trial.number}.safetensors", f"curves/{trial.number}.csv"
         write_bytes(self._job.folder / weights, result.weights)
         write_curve(self._job.folder / curve, result.reports)
-        return {"weights": weights, "weights_sha256": digest(result.weights), "curve": curve}
+        return TrialFacts(weights=weights, weights_sha256=digest(result.weights), curve=curve)
 
     def ended(self, trial: Trial) -> None:
         """Keep the state of a training that ended before its declared length: more epochs can go on from it."""
-        is_whole = trial.attrs["asked_epochs"] == trial.attrs["declared_epochs"]
+        is_whole = trial.facts.asked_epochs == trial.facts.declared_epochs
         if diverged(trial) or (is_whole and trial.state is TrialState.COMPLETE):
             Checkpoints(self._checkpoint(trial)).clear()
 
     def _checkpoint(self, trial: Trial) -> Path:
-        name = f"{trial.candidate.spec.id}-{trial.attrs['repeat']:d}-{trial.attrs['seed']:d}"  # numbers, and no path
+        name = f"{trial.candidate.spec.id}-{trial.repeat}-{trial.seed}"  # numbers, and no path
         return self._job.folder / "states" / name
 
 
@@ -226,11 +229,12 @@ def _open(job: Job) -> StudyStore:
     for run in job.runs:
         ranges = ranges.cover(run.candidate.spec)
     store = StudyStore(open_storage(sqlite_url(job.folder / "study.db")), job.folder.name, ranges)
-    if "identity" in store.facts:
-        hold_identity(store.facts["identity"], job.identity(), what=str(job.folder))
+    recorded = store.facts.identity
+    if recorded is None:
+        store.record(RunFacts(identity=job.identity()))
     else:
-        store.record("identity", job.identity())
-    store.record("setup", asdict(_setup(job)))
+        hold_identity(recorded, job.identity(), what=str(job.folder))
+    store.record(RunFacts(setup=asdict(_setup(job))))
     return store
 
 
@@ -251,7 +255,7 @@ def _setup(job: Job) -> TrainingsSetup:
 
 
 def _is_asked_for(trial: Trial, job: Job) -> bool:
-    return trial.state is TrialState.COMPLETE and training_key(trial) in map(job.key, job.runs)
+    return trial.state is TrialState.COMPLETE and training_key(trial) in job.keys
 
 
 def _untested(job: Job, store: StudyStore) -> list[Trial]:

@@ -15,6 +15,7 @@ from budgetnas.pipeline.train import COLUMNS, Measured
 from budgetnas.runs.headline import chance_warning
 from budgetnas.storage.files import write_text
 from budgetnas.text import write_csv, write_percent
+from budgetnas.trials.facts import known
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +92,7 @@ def _row(found: Sequence[Measured], watched: int, test: int) -> Row:
         name=found[0].name,
         params=trial.candidate.params,
         epochs=len(curves[0]),
-        declared=trial.attrs["declared_epochs"],
+        declared=known(trial.facts.declared_epochs, "declared_epochs"),
         seeds=len(found),
         best=_spread([epoch.accuracy for epoch in best]),
         best_epochs=tuple(epoch.epoch for epoch in best),
@@ -114,7 +115,7 @@ def warnings(job: Job, found: Sequence[Measured]) -> list[str]:
     """Name the trainings that ended at chance, in a line."""
     watched = job.data.test if job.watches == "test" else job.data.validation
     warning = chance_warning(
-        [(f"{one.name} #{one.trial.attrs['repeat']}", one.curve[-1].accuracy) for one in found],
+        [(f"{one.name} #{one.trial.repeat}", one.curve[-1].accuracy) for one in found],
         what="trainings",
         split=job.watches,
         images=len(watched),
@@ -134,10 +135,10 @@ def write_tables(job: Job, found: Sequence[Measured]) -> Path:
 
 def _epochs(job: Job, found: Sequence[Measured]) -> Iterator[tuple[Any, ...]]:
     for one in found:
-        attrs = one.trial.attrs
-        start = one.name, one.trial.candidate.params, attrs["repeat"], attrs["seed"], attrs["declared_epochs"]
-        images = attrs["images"] // attrs["epochs"]
-        end = job.watches, job.learns_from, job.data.name, images, attrs["precision"], attrs["device"]
+        trial, facts = one.trial, one.trial.facts
+        start = one.name, trial.candidate.params, trial.repeat, trial.seed, facts.declared_epochs
+        images = known(facts.images, "images") // known(facts.epochs, "epochs")
+        end = job.watches, job.learns_from, job.data.name, images, facts.precision, facts.device
         for epoch in one.curve:
             numbers = (f"{value:.6g}" if isinstance(value, float) else value for value in astuple(epoch))
             yield (*start, *numbers, *end)

@@ -9,10 +9,11 @@ from budgetnas.pipeline.controls import controls, wanted_controls
 from budgetnas.pipeline.identity import hold_identity, identity_of, with_recorded
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.prepare import Prepared
-from budgetnas.pipeline.promote import KEPT, rise, wanted
+from budgetnas.pipeline.promote import KEPT, promotion, wanted
 from budgetnas.pipeline.stages import Wanted, count_left, missing
 from budgetnas.runs.settings import ALL_DONE, RAN_OUT, SEARCH
 from budgetnas.storage.study import StudyStore
+from budgetnas.trials.facts import RunFacts, known
 from budgetnas.trials.levels import CONTROLS, FULL, complete, counted, in_words, key_of, rung_name
 from budgetnas.trials.looks import Looks
 from budgetnas.trials.selection import finalists, within
@@ -32,24 +33,24 @@ def hold(prepared: Prepared, fulls: StudyStore, *, names: Sequence[str], kind: s
         StudyMismatchError: something that proposals or scores depend on has changed.
     """
     facts = fulls.facts
-    if "identity" not in facts:
+    if facts.identity is None:
         if fulls.trials or any(name.startswith(f"{prepared.name}/r") for name in names):
             raise StudyMismatchError(
                 f"`{prepared.name}` holds trials of another program, or of another version of this one: give another "
                 "--name."
             )
-        fulls.record("bands", [[tier.band.low, tier.band.high] for tier in prepared.tiers])
-        fulls.record("identity", identity_of(prepared, kind))
+        fulls.record(RunFacts(bands=tuple((tier.band.low, tier.band.high) for tier in prepared.tiers)))
+        fulls.record(RunFacts(identity=identity_of(prepared, kind)))
         return prepared
     prepared = with_recorded(prepared, facts)
     hold_identity(
-        facts["identity"],
+        facts.identity,
         identity_of(prepared, kind),
         what=prepared.name,
         kept_in=prepared.study_path,
         has_rungs=kind == SEARCH,
     )
-    return prepared.with_bands(facts["bands"])
+    return prepared.with_bands(known(facts.bands, "bands"))
 
 
 def work_left(prepared: Prepared, ladder: Ladder) -> dict[str, int]:
@@ -78,7 +79,7 @@ def is_done(prepared: Prepared, ladder: Ladder) -> bool:
 def why_stopped(prepared: Prepared, ladder: Ladder) -> str:
     """Say why a search ended, from what it left."""
     if is_done(prepared, ladder):
-        return RAN_OUT if ladder.first.facts.get("exhausted") else ALL_DONE
+        return RAN_OUT if ladder.first.facts.exhausted else ALL_DONE
     level, number = next(((name, number) for name, number in work_left(prepared, ladder).items() if number), (None, 0))
     if level is not None and level != ladder.rungs[0].name:
         store = ladder.level(level).store
@@ -98,13 +99,13 @@ def _listed(prepared: Prepared, ladder: Ladder, level: str) -> list[Wanted]:
         ranked = finalists(within(ladder.fulls.trials, prepared.caps))
         return wanted_controls(prepared, ranked[0]) if ranked else []
     rung = ladder.levels.index(ladder.level(level)) - 1
-    return wanted(prepared, ladder, rung, rise(prepared, ladder, rung))
+    return wanted(prepared, ladder, rung, promotion(prepared, ladder, rung))
 
 
 def _first_left(prepared: Prepared, ladder: Ladder) -> int:
     trials, search = ladder.first.trials, prepared.config.search
     unfinished = sum(not trial.state.is_finished for trial in trials)
-    if ladder.first.facts.get("exhausted"):
+    if ladder.first.facts.exhausted:
         return unfinished
     return max(unfinished, search.trials - counted(trials, over_budget=search.over_budget))
 

@@ -49,7 +49,7 @@ def cost_figure(facts: ReportFacts, cost: str) -> go.Figure:
     scores = {trial.number: trial.score or 0.0 for trial in trials}
     full = {number: final.score for number, final in facts.finals.items()}
     for name, colour, seeded in (("short training", SHORT, False), ("short, models tried first", SEEDED, True)):
-        group = [trial for trial in trials if bool(trial.attrs.get("seeded")) is seeded]
+        group = [trial for trial in trials if bool(trial.facts.seeded) is seeded]
         _add_dots(figure, group, scores, cost=cost, name=name, axis=_SHORT, marker={"color": colour, "size": 7})
     _add_dots(
         figure,

@@ -76,7 +76,7 @@ class ReportFacts:
         trials: the first rung: short trainings and pruned candidates, by number.
         trusted: posterior mean at the first rung, by trial number.
         rungs: trials of every rung, the first included, by its name ("r8", "r24"); a trial of a later rung has its
-            first-rung trial's number as `attrs["parent"]`.
+            first-rung trial's number as `facts.parent`.
         finals: full trainings by the number of their first-rung trial, best first.
         winner: number of the first-rung trial that won; None before any full training is finished.
         tables: tables of finalists, tiers, costs, fidelity and controls, as far as they exist, in the page's order.

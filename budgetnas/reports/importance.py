@@ -17,6 +17,7 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.reports.palette import SHORT, dress
+from budgetnas.space.parameters import parameters
 from budgetnas.trials.trial import Trial
 
 FEWEST = 10  # trials, and networks with a dimension
@@ -83,10 +84,8 @@ def _values(trials: Sequence[Trial]) -> dict[str, list[int]]:
 
 
 def _dimensions(spec: ResNetSpec) -> dict[str, int]:
-    """Return a network's value of each dimension that it has."""
-    blocks = {f"blocks {i}": number for i, number in enumerate(spec.blocks, start=1)}
-    widths = {f"width {i}": width for i, width in enumerate(spec.widths, start=1)}
-    return {"stages": len(spec.blocks), **blocks, **widths}
+    """Return the dimensions that a network has, by their names in words."""
+    return {name.replace("_", " "): value for name, value in parameters(spec).items()}
 
 
 def _study(trials: Sequence[Trial], values: Mapping[str, Sequence[int]]) -> optuna.Study:

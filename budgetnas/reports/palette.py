@@ -28,7 +28,7 @@ def points(share: float) -> float:
 def label(trial: Trial, number: int | None = None) -> str:
     """Name a trial in a figure; the origins of seeded models are escaped, since plotly reads markup."""
     name = f"trial {trial.number if number is None else number}: {trial.candidate.spec.id}"
-    if not trial.attrs.get("seeded"):
+    if not trial.facts.seeded:
         return name
     return f"{name} ({escape(trial.candidate.origin[:_LONGEST_ORIGIN], quote=False)})"
 

@@ -29,8 +29,8 @@ def trials_table(facts: ReportFacts) -> pd.DataFrame:
             **_candidate(trial, facts),
             **{f"{name}_score": scores.get(trial.number) for name, scores in later.items()},
             **_final(facts.finals.get(trial.number)),
-            "seconds": trial.attrs.get("seconds"),
-            "reason": trial.attrs.get("reason"),
+            "seconds": trial.facts.seconds,
+            "reason": trial.facts.reason,
         }
         for trial in facts.trials
     ]

@@ -20,6 +20,7 @@ from budgetnas.storage.database import Storage
 from budgetnas.storage.files import write_json, write_text
 from budgetnas.storage.study import read_study
 from budgetnas.text import Table, plural, write_csv
+from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.levels import FULL, in_words, rung_name
 from budgetnas.trials.trial import Candidate
 
@@ -42,12 +43,12 @@ class Calibration:
     folder: Path
     setup: Setup
     drawn: Drawn
-    facts: Mapping[str, Any]
+    facts: RunFacts
 
     @property
     def drivers(self) -> Sequence[Mapping[str, Any]]:
         """Who trained it, first to last: command, versions, hardware, settings."""
-        return list(self.facts.get("drivers", []))
+        return self.facts.drivers or ()
 
     @property
     def nets(self) -> list[Candidate]:
@@ -99,7 +100,7 @@ def read_calibration(storage: Storage, folder: Path, name: str) -> Calibration:
         StorageError: the storage holds no calibration of this name.
     """
     fulls, facts = read_study(storage, f"{name}/{FULL}")
-    setup = read_setup(facts.get("setup"), name=name, kind=CALIBRATION)
+    setup = read_setup(facts.setup, name=name, kind=CALIBRATION)
     studies = {rung: read_study(storage, f"{name}/{rung}")[0] for rung in map(rung_name, setup.rungs)}
     return Calibration(folder=folder, setup=setup, drawn=drawn(setup, facts, {**studies, FULL: fulls}), facts=facts)
 

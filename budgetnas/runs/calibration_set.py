@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
-from typing import Any
 
 from budgetnas.exceptions import StorageError
 from budgetnas.runs.settings import Setup
+from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.levels import FULL, complete, key_of, rung_name
 from budgetnas.trials.trial import Candidate, Trial, TrialState
 
@@ -85,7 +85,7 @@ class Drawn:
         return {key_of(trial): trial.score or 0.0 for trial in complete(self.levels[level])}
 
 
-def drawn(setup: Setup, facts: Mapping[str, Any], studies: Mapping[str, Sequence[Trial]]) -> Drawn:
+def drawn(setup: Setup, facts: RunFacts, studies: Mapping[str, Sequence[Trial]]) -> Drawn:
     """Return what a calibration drew, as far as it is.
 
     Args:
@@ -96,11 +96,11 @@ def drawn(setup: Setup, facts: Mapping[str, Any], studies: Mapping[str, Sequence
     Raises:
         StorageError: it was begun by a version that did not record what it drew.
     """
-    if "drawn" not in facts and any(studies.values()):
+    if facts.drawn is None and any(studies.values()):
         raise StorageError(f"`{setup.name}` was started by an older version: resume it with its calibrate command.")
     levels = [*map(rung_name, setup.rungs), FULL]
     return Drawn(
-        specs=facts.get("drawn", ()),
+        specs=facts.drawn or (),
         seeds=setup.study.full.repeats,
         levels={level: studies.get(level, ()) for level in levels},
     )

@@ -15,10 +15,12 @@ from budgetnas.runs.result import SearchResult, reached, read_result
 from budgetnas.runs.settings import Setup, TrainingsSetup, read_trainings_setup
 from budgetnas.runs.verdict import compare, verdict
 from budgetnas.storage.database import open_run, study_names
-from budgetnas.storage.files import inside, read_bytes
+from budgetnas.storage.record import read_weights
 from budgetnas.storage.study import read_study
+from budgetnas.trials.declaration import training_key
+from budgetnas.trials.facts import Look, RunFacts
 from budgetnas.trials.levels import FULL, complete
-from budgetnas.trials.looks import Look, Looks
+from budgetnas.trials.looks import Looks
 from budgetnas.trials.selection import Finalist
 from budgetnas.trials.trial import Trial
 
@@ -96,7 +98,7 @@ def _certified(
         notice=setup.data.notice,
         mean=setup.mean,
         std=setup.std,
-        weights=read_bytes(inside(home, run.attrs["weights"]), run.attrs["weights_sha256"]),
+        weights=read_weights(run, home),
         recipe=setup.recipe,
         max_params=caps[0],
         max_macs=caps[1],
@@ -147,11 +149,9 @@ def _remarks(result: SearchResult, images: int) -> list[str]:
     return [verdict(result, compare(result)), *([tied] if tied else []), _LUCK]
 
 
-def _declared(
-    home: Path, name: str, trials: Sequence[Trial], facts: Mapping[str, Any], number: int | None
-) -> CertifiedNetwork:
+def _declared(home: Path, name: str, trials: Sequence[Trial], facts: RunFacts, number: int | None) -> CertifiedNetwork:
     """Return what is known of a network that was trained without a search."""
-    setup = read_trainings_setup(facts.get("setup"), name=name)
+    setup = read_trainings_setup(facts.setup, name=name)
     known = {trial.number: trial for trial in complete(trials)}
     if number is None and len(known) == 1:
         (number,) = known
@@ -160,7 +160,8 @@ def _declared(
         given = "missing" if number is None else f"{number}"
         raise UsageError(f"`--trial` is {given}, but must be the number of a finished training: one of {numbers}.")
     run = known[number]
-    alike = [trial for trial in known.values() if _alike(trial) == _alike(run)]
+    key = training_key(run)
+    alike = [trial for trial in known.values() if training_key(trial).is_repeat_of(key)]
     looks, data = Looks(facts), setup.data
     found, look = reached(alike, looks, images=data.validation), looks.of(run)
     images: int | None = data.validation
@@ -178,12 +179,7 @@ def _declared(
         "chosen": None,
         "remarks": [_WATCHED] if watched else [],
     }
-    return _certified(setup, run, home, caps=(None, None), results=results, drivers=facts["drivers"])
-
-
-def _alike(trial: Trial) -> tuple[Any, ...]:
-    """Return what trainings of one network over several seeds share."""
-    return trial.candidate.origin, trial.candidate.spec, str(trial.attrs["phases"]), trial.attrs["epochs"]
+    return _certified(setup, run, home, caps=(None, None), results=results, drivers=facts.drivers or ())
 
 
 def _own(run: Trial, number: int, images: int | None, look: Look | None) -> dict[str, Any]:
@@ -198,13 +194,13 @@ def _own(run: Trial, number: int, images: int | None, look: Look | None) -> dict
     score = run.score or 0.0
     return {
         "trial": number,
-        "lineage": run.attrs.get("lineage", []),
-        "seed": run.attrs["seed"],
-        "epochs": run.attrs["epochs"],
+        "lineage": list(run.facts.lineage or ()),
+        "seed": run.seed,
+        "epochs": run.facts.epochs,
         "validation_accuracy": None if images is None else run.score,
         "validation_images": images,
         "validation_interval": None if images is None else list(wilson(score * images, images)),
-        "loss": run.attrs.get("loss"),
+        "loss": run.facts.loss,
         "test_correct": look.correct if look else 0,
         "test_images": look.images if look else 0,
         "test_interval": list(wilson(look.correct, look.images)) if look else None,

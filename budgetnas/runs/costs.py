@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from budgetnas.text import Table
+from budgetnas.trials.facts import known
 from budgetnas.trials.levels import complete, in_words
 from budgetnas.trials.trial import Trial
 
@@ -31,13 +32,13 @@ class Cost:
 
 def measured(level: str, trials: Iterable[Trial]) -> Cost:
     """Sum up what the COMPLETE trainings of a level took."""
-    done = [trial.attrs for trial in complete(trials)]
+    done = [trial.facts for trial in complete(trials)]
     return Cost(
         level=level,
         trainings=len(done),
-        epochs=sum(int(attrs["epochs"]) for attrs in done),
-        images=sum(int(attrs["images"]) for attrs in done),
-        seconds=sum(float(attrs["seconds"]) for attrs in done),
+        epochs=sum(known(facts.epochs, "epochs") for facts in done),
+        images=sum(known(facts.images, "images") for facts in done),
+        seconds=sum((known(facts.seconds, "seconds") for facts in done), 0.0),
     )
 
 

@@ -19,6 +19,7 @@ from budgetnas.storage.database import Storage, open_run, study_names
 from budgetnas.storage.files import write_json, write_text
 from budgetnas.storage.study import read_study
 from budgetnas.text import write_csv
+from budgetnas.trials.facts import to_json
 from budgetnas.trials.levels import FULL, rung_name
 
 TRAININGS = (
@@ -59,12 +60,12 @@ def manifest(result: SearchResult) -> dict[str, Any]:
             "test": data.test,
         },
         "counts": result.counts(),
-        "bands": facts.get("bands", []),
-        "taken_over": facts.get("taken"),
-        "promotions": facts.get("promotions", {}),
-        "choices": facts.get("choices", []),
-        "controls": recorded_controls(facts),
-        "test_looks": {"count": len(result.looks), "looks": result.facts.get("looks", {})},
+        "bands": to_json(facts.bands or ()),
+        "taken_over": to_json(facts.taken),
+        "promotions": to_json(facts.promotions or {}),
+        "choices": to_json(facts.choices or ()),
+        "controls": to_json(recorded_controls(facts)),
+        "test_looks": {"count": len(result.looks), "looks": to_json(facts.looks or {})},
         "storage": setup.study.output.storage or "study.db in this folder",
     }
 
@@ -73,15 +74,15 @@ def _trainings(result: SearchResult) -> Iterator[Sequence[Any]]:
     """Return a row a training of any level."""
     for level, trials in result.levels.items():
         for trial in trials:
-            attrs, candidate = trial.attrs, trial.candidate
+            facts, candidate = trial.facts, trial.candidate
             seen = result.looks.of(trial, level)
             correct, images = (seen.correct, seen.images) if seen else (None, None)
             yield (
-                level, trial.number, trial.root if level == FULL or "parent" in attrs else "",
-                " ".join(attrs.get("lineage", [])), candidate.spec.id, candidate.params, candidate.macs, trial.state,
-                attrs.get("repeat"), attrs.get("seed"), trial.score, attrs.get("loss"), correct, images,
-                attrs.get("epochs"), attrs.get("images"), attrs.get("seconds"), attrs.get("weights"),
-                attrs.get("weights_sha256"), attrs.get("reason"),
+                level, trial.number, trial.root if level == FULL or facts.parent is not None else "",
+                " ".join(facts.lineage or ()), candidate.spec.id, candidate.params, candidate.macs, trial.state,
+                facts.repeat, facts.seed, trial.score, facts.loss, correct, images,
+                facts.epochs, facts.images, facts.seconds, facts.weights,
+                facts.weights_sha256, facts.reason,
             )  # fmt: skip
 
 
@@ -122,7 +123,7 @@ def rewrite(run: str, storage: str | None = None) -> Path:
     folder = Path(run)
     name, opened = folder.resolve().name, open_run(folder, storage)
     if f"{name}/{FULL}" in study_names(opened):
-        setup = read_study(opened, f"{name}/{FULL}")[1].get("setup") or {}
+        setup = read_study(opened, f"{name}/{FULL}")[1].setup or {}
         if setup.get("kind") == CALIBRATION:
             return write_calibration(read_calibration(opened, folder, name))
     return write_reports(read_result(opened, folder, name))

@@ -65,7 +65,7 @@ def level_warnings(levels: Mapping[str, Sequence[Trial]], data: DataFacts) -> li
 
 
 def _named(trial: Trial) -> str:
-    seed = f" #{trial.attrs['repeat']}" if "repeat" in trial.attrs else ""
+    seed = "" if trial.facts.repeat is None else f" #{trial.facts.repeat}"
     return trial.candidate.spec.id + seed
 
 
@@ -79,7 +79,7 @@ def headline(result: SearchResult) -> str:
     tested = "not tested yet" if found.test is None else f"test {found.test.write(' %')}"
     seeds = f"{plural(len(found.seeds), 'training seed')} ({', '.join(map(str, found.seeds))})"
     first = result.trials[winner.parent]
-    name = f" ({first.candidate.origin})" if first.attrs.get("seeded") else ""
+    name = f" ({first.candidate.origin})" if first.facts.seeded else ""
     return (
         f"{winner.candidate.spec.id}{name}: {winner.candidate.params:,} parameters "
         f"({winner.candidate.params / setup.cap:.2%} of {setup.cap:,}), validation {found.validation.write(' %')}, "

@@ -9,7 +9,6 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, Literal
 
-from budgetnas.arch.spec import ResNetSpec
 from budgetnas.evidence.accuracy import Interval
 from budgetnas.exceptions import BudgetNASError, StorageError
 from budgetnas.runs.best import AFTER_FULL, AFTER_LAST, after_fresh, best_in_full, best_of
@@ -18,7 +17,9 @@ from budgetnas.runs.settings import CALIBRATION, SEARCH, TrainingsSetup, is_fini
 from budgetnas.storage.files import holder, parse_json, read_file
 from budgetnas.storage.glance import Study, glance
 from budgetnas.text import one_line, plural
-from budgetnas.trials.levels import CONTROLS, FULL, WINNER, complete, counted, rung_name, training_key
+from budgetnas.trials.declaration import Declaration, training_key
+from budgetnas.trials.facts import RunFacts
+from budgetnas.trials.levels import CONTROLS, FULL, WINNER, complete, counted, rung_name
 from budgetnas.trials.looks import Looks
 from budgetnas.trials.selection import within
 
@@ -128,11 +129,11 @@ def _read(folder: Path, name: str) -> Run:
 def _study(name: str, studies: Mapping[str, Study]) -> Run:
     """Sum up a search or a calibration."""
     fulls, facts = studies[f"{name}/{FULL}"]
-    if "setup" not in facts:
+    if facts.setup is None:
         raise StorageError(f"`{name}` was cut off before its first training: run it again.")
-    kind = CALIBRATION if facts["setup"].get("kind") == CALIBRATION else SEARCH
-    setup = read_setup(facts["setup"], name=name, kind=kind)
-    rungs = {rung: studies.get(f"{name}/{rung}", ([], {}))[0] for rung in map(rung_name, setup.rungs)}
+    kind = CALIBRATION if facts.setup.get("kind") == CALIBRATION else SEARCH
+    setup = read_setup(facts.setup, name=name, kind=kind)
+    rungs = {rung: studies.get(f"{name}/{rung}", ([], RunFacts()))[0] for rung in map(rung_name, setup.rungs)}
     first = rungs[rung_name(setup.rungs[0])]
     data, looks = setup.data, Looks(facts)
     run = Run(
@@ -150,9 +151,9 @@ def _study(name: str, studies: Mapping[str, Study]) -> Run:
         run = replace(run, done=asked - made.left.get(FULL, 0), asked=asked)
         best = best_of(within(fulls, setup.caps), AFTER_FULL, looks, images=data.validation)
         return replace(run, state="finished" if made.is_done else "stopped", **best)
-    is_done = is_finished(str(facts.get("stopped", "")))
+    is_done = is_finished(facts.stopped or "")
     run = replace(run, done=counted(first, over_budget=setup.study.search.over_budget), asked=setup.study.search.trials)
-    controls = studies.get(f"{name}/{CONTROLS}", ([], {}))[0]
+    controls = studies.get(f"{name}/{CONTROLS}", ([], RunFacts()))[0]
     short = f"validation after {plural(setup.rungs[0], 'epoch')}"
     best = best_in_full(within(fulls, setup.caps), controls, looks, images=data.validation)
     best = best or best_of(within(first, setup.caps), short, looks, images=data.validation)
@@ -164,10 +165,10 @@ def _study(name: str, studies: Mapping[str, Study]) -> Run:
 def _trainings(name: str, study: Study) -> Run:
     """Sum up declared trainings: those that the last driver was asked for."""
     trials, facts = study
-    setup: TrainingsSetup = read_trainings_setup(facts.get("setup"), name=name)
+    setup: TrainingsSetup = read_trainings_setup(facts.setup, name=name)
     watches_test = setup.watches == "test"
-    last = facts["drivers"][-1]["study"] if facts.get("drivers") else {"runs": [], "epochs": None}
-    asked = {_asked(one, last["epochs"]) for one in last["runs"]}
+    last = facts.drivers[-1]["study"] if facts.drivers else {"runs": [], "epochs": None}
+    asked = {Declaration.from_json(run).key(last["epochs"]) for run in last["runs"]}
     done = [t for t in complete(trials) if training_key(t) in asked]
     looks = Looks(facts)
     untested = [] if watches_test else looks.lacking(done)
@@ -184,15 +185,6 @@ def _trainings(name: str, study: Study) -> Run:
         changed="",
         **best_of(done, score_of, looks, images=images),
     )
-
-
-def _asked(declared: Mapping[str, Any], epochs: int | None) -> tuple[Any, ...]:
-    """Return the `training_key` of a training as its driver declared it."""
-    phases = tuple((phase["epochs"], phase["period"]) for phase in declared["phases"])
-    length = sum(epochs for epochs, _ in phases)
-    candidate, shape = declared["candidate"], declared["candidate"]["spec"]
-    spec = ResNetSpec(blocks=tuple(shape["blocks"]), widths=tuple(shape["widths"]), stem_width=shape["stem_width"])
-    return candidate["origin"], spec.id, phases, declared["repeat"], length if epochs is None else min(length, epochs)
 
 
 def _from_results(folder: Path, name: str) -> Run:

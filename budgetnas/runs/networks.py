@@ -55,7 +55,7 @@ def read_networks(folder: Path) -> list[Network]:
             if trial.score is not None:
                 network.scores.setdefault(level, []).append(trial.score)
             elif trial.state is TrialState.FAIL:
-                network.failed[level] = str(trial.attrs.get("reason"))
+                network.failed[level] = str(trial.facts.reason)
             else:
                 network.under_way.append(level)
     return sorted(found.values(), key=lambda one: (_reached(one, levels), -one.params), reverse=True)

@@ -63,12 +63,8 @@ def _standing(result: SearchResult, trial: Trial) -> str:
 
 def _highest(result: SearchResult, trial: Trial) -> str | None:
     """Return the highest level that a decision gave to a short training; None where none did."""
-    decisions = result.facts.get("promotions", {}).values()
-    given = {
-        one.get("to", FULL)
-        for one in decisions
-        if trial.number in (*one["best"], *one.get("named", ()), *one["random"])
-    }
+    promotions = (result.facts.promotions or {}).values()
+    given = {one.to or FULL for one in promotions if trial.number in one.numbers}
     return next((level for level in (FULL, *reversed(result.rungs)) if level in given), None)
 
 

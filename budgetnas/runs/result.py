@@ -17,6 +17,7 @@ from budgetnas.space.resnet import ResNetSpace
 from budgetnas.storage.database import Storage, open_run, study_names
 from budgetnas.storage.study import read_study
 from budgetnas.text import plural
+from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.levels import CONTROLS, FULL, complete, rung_name
 from budgetnas.trials.looks import Looks
 from budgetnas.trials.selection import Finalist, finalists, within
@@ -39,15 +40,15 @@ def trusted_scores(space: ResNetSpace, first: Sequence[Trial], *above: Sequence[
     return {trial.number: float(mean) for trial, mean in zip(found, means, strict=True) if trial.number in scores[-1]}
 
 
-def drawn_at_random(facts: Mapping[str, Any]) -> frozenset[int]:
+def drawn_at_random(facts: RunFacts) -> frozenset[int]:
     """Return the numbers of all first-rung trials that chance ever sent up, from the facts of a search."""
-    return frozenset(number for decision in facts.get("promotions", {}).values() for number in decision["random"])
+    return frozenset(number for promotion in (facts.promotions or {}).values() for number in promotion.random)
 
 
-def promoted_for_scores(facts: Mapping[str, Any]) -> frozenset[int]:
+def promoted_for_scores(facts: RunFacts) -> frozenset[int]:
     """Return the numbers of all first-rung trials that ever got full training for their scores."""
-    decisions = [one for one in facts.get("promotions", {}).values() if one.get("to", FULL) == FULL]
-    return frozenset(number for decision in decisions for number in decision["best"])
+    to_full = [one for one in (facts.promotions or {}).values() if (one.to or FULL) == FULL]
+    return frozenset(number for promotion in to_full for number in promotion.best)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +68,7 @@ class Reached:
     @property
     def seeds(self) -> tuple[int, ...]:
         """Seeds of its trainings."""
-        return tuple(int(run.attrs["seed"]) for run in self.runs)
+        return tuple(run.seed for run in self.runs)
 
     def as_json(self) -> dict[str, Any]:
         """Return means over the seeds as shares in [0, 1], with their intervals over images."""
@@ -131,7 +132,7 @@ class SearchResult:
     folder: Path
     setup: Setup
     levels: Mapping[str, Sequence[Trial]]
-    facts: Mapping[str, Any]
+    facts: RunFacts
     trusted: Mapping[int, float]
     finalists: Sequence[Finalist]
 
@@ -148,12 +149,12 @@ class SearchResult:
     @property
     def stopped(self) -> str:
         """Why the search ended, or that it is still at work."""
-        return str(self.facts.get("stopped", CUT_OFF))
+        return self.facts.stopped or CUT_OFF
 
     @property
     def drivers(self) -> Sequence[Mapping[str, Any]]:
         """Who trained it, first to last: command, versions, hardware, settings."""
-        return list(self.facts.get("drivers", []))
+        return self.facts.drivers or ()
 
     @property
     def looks(self) -> Looks:
@@ -190,7 +191,7 @@ class SearchResult:
     def notices(self) -> list[str]:
         """Return what full trainings left to be told: saved states that could not be used."""
         runs = [run for level in (FULL, CONTROLS) for run in self.levels.get(level, ())]
-        return [f"{run.candidate.spec.id}: {notice}" for run in runs for notice in run.attrs.get("notices", [])]
+        return [f"{run.candidate.spec.id}: {notice}" for run in runs for notice in run.facts.notices or ()]
 
     def counts(self) -> dict[str, int]:
         """Return how many candidates were counted, pruned, trained and failed."""
@@ -235,7 +236,7 @@ def read_result(storage: Storage, folder: Path, name: str) -> SearchResult:
             f"`{name}` is no search in that storage, which holds {known or 'none'}: give the folder of a run."
         )
     fulls, facts = read_study(storage, f"{name}/{FULL}")
-    setup = read_setup(facts.get("setup"), name=name)
+    setup = read_setup(facts.setup, name=name)
     others = [*map(rung_name, setup.rungs), CONTROLS]
     levels = {level: read_study(storage, f"{name}/{level}")[0] for level in others if f"{name}/{level}" in names}
     first = levels.setdefault(rung_name(setup.rungs[0]), [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
@@ -162,7 +163,7 @@ class TrainingsSetup:
     source: DataConfig | None = None
 
 
-def read_setup(content: dict[str, Any] | None, *, name: str, kind: str = SEARCH) -> Setup:
+def read_setup(content: Mapping[str, Any] | None, *, name: str, kind: str = SEARCH) -> Setup:
     """Make a setup from its JSON values, as they come back from a storage.
 
     Raises:
@@ -171,7 +172,7 @@ def read_setup(content: dict[str, Any] | None, *, name: str, kind: str = SEARCH)
     return _read(Setup, content, name=name, kind=kind)
 
 
-def read_trainings_setup(content: dict[str, Any] | None, *, name: str) -> TrainingsSetup:
+def read_trainings_setup(content: Mapping[str, Any] | None, *, name: str) -> TrainingsSetup:
     """Make the setup of trainings from its JSON values.
 
     Raises:
@@ -180,7 +181,7 @@ def read_trainings_setup(content: dict[str, Any] | None, *, name: str) -> Traini
     return _read(TrainingsSetup, content, name=name, kind=TRAININGS)
 
 
-def _read(form: type[T], content: dict[str, Any] | None, *, name: str, kind: str) -> T:
+def _read(form: type[T], content: Mapping[str, Any] | None, *, name: str, kind: str) -> T:
     found = (content or {}).get("kind")
     if found in (SEARCH, CALIBRATION, TRAININGS) and found != kind:
         raise StorageError(f"`{name}` holds a {found}, not a {kind}: give the folder of a {kind}.")
@@ -190,7 +191,7 @@ def _read(form: type[T], content: dict[str, Any] | None, *, name: str, kind: str
         raise StorageError(f"`{name}` was made by another version of this program ({error}): run it again.") from error
 
 
-def _then(content: dict[str, Any]) -> dict[str, Any]:
+def _then(content: Mapping[str, Any]) -> dict[str, Any]:
     """Give its recipe and its study the keys that are younger than it."""
     fill = {"recipe": recipe_then, "study": study_then}
     return {

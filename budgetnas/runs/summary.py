@@ -36,9 +36,9 @@ def tried_first(seeds: Sequence[Seed]) -> str:
 def seeds_of(trials: Sequence[Trial]) -> list[Seed]:
     """Return the networks that were tried first, from the trials of the first rung."""
     return [
-        (trial.candidate, str(trial.attrs.get("reason")) if is_left_out(trial) else None)
+        (trial.candidate, str(trial.facts.reason) if is_left_out(trial) else None)
         for trial in trials
-        if trial.attrs.get("seeded")
+        if trial.facts.seeded
     ]
 
 
@@ -205,10 +205,10 @@ def _lines(result: SearchResult) -> list[tuple[str, str]]:
         for tier in setup.tiers
     ]
     fulls = sum(len(finalist.runs) for finalist in result.finalists)
-    taken, first = result.facts.get("taken"), tried_first(seeds_of(result.trials))
+    taken, first = result.facts.taken, tried_first(seeds_of(result.trials))
     if taken:
-        trainings = ", ".join(f"{number} {in_words(level)}" for level, number in taken["trainings"].items())
-        lines.append(("taken over", f"from {taken['from']}: {trainings}"))
+        trainings = ", ".join(f"{number} {in_words(level)}" for level, number in taken.trainings.items())
+        lines.append(("taken over", f"from {taken.source}: {trainings}"))
     return [
         *lines,
         *([("tried first", first)] if first else []),

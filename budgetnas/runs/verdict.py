@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from math import isnan
 from typing import Any
 
@@ -13,6 +13,7 @@ from budgetnas.evidence.fidelity import FEWEST_PAIRS, tau
 from budgetnas.evidence.welch import judge, welch
 from budgetnas.runs.result import Reached, SearchResult, drawn_at_random, promoted_for_scores, reached
 from budgetnas.text import Table, plural, write_macs
+from budgetnas.trials.facts import Control, RunFacts
 from budgetnas.trials.levels import CONTROLS, WINNER, complete, in_words, length_in_words
 from budgetnas.trials.trial import Trial
 
@@ -131,9 +132,9 @@ def _missed(result: SearchResult) -> str | None:
     )
 
 
-def recorded_controls(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the controls that were recorded of a search: name, spec, params and macs of each."""
-    return [{**net, "name": origin_now(str(net["name"]))} for net in facts.get("controls", [])]
+def recorded_controls(facts: RunFacts) -> list[Control]:
+    """Return the controls that were recorded of a search."""
+    return [replace(net, name=origin_now(net.name)) for net in facts.controls or ()]
 
 
 def compare(result: SearchResult) -> list[Compared]:
@@ -146,10 +147,10 @@ def compare(result: SearchResult) -> list[Compared]:
         return []
     candidate = winner.candidate
     nets = [
-        {"name": WINNER, "spec": candidate.spec.id, "params": candidate.params, "macs": candidate.macs},
+        Control(name=WINNER, spec=candidate.spec.id, params=candidate.params, macs=candidate.macs),
         *recorded_controls(result.facts),
     ]
-    return [_compared(result, net, runs[net["spec"]], own) for net in nets if net["spec"] in runs]
+    return [_compared(result, net, runs[net.spec], own) for net in nets if net.spec in runs]
 
 
 def controls_table(found: Sequence[Compared]) -> Table:
@@ -198,7 +199,7 @@ def verdict(result: SearchResult, found: Sequence[Compared]) -> str:
             shown.setdefault(one.verdict, []).append(f"{one.name} ({_signed(one.gain)})")
     same = [one.name for one in found[1:] if one.spec == found[0].spec]
     judged = {one.name for one in found if one.gain is not None} | set(same)
-    lacking = [net["name"] for net in recorded_controls(result.facts) if net["name"] not in judged]
+    lacking = [net.name for net in recorded_controls(result.facts) if net.name not in judged]
     if not shown and not same:
         if result.setup.study.evidence.controls:
             return f"Not tested: the controls are not trained and tested yet ({result.stopped})."
@@ -215,21 +216,21 @@ def verdict(result: SearchResult, found: Sequence[Compared]) -> str:
     return " ".join(told)
 
 
-def _compared(result: SearchResult, net: Mapping[str, Any], runs: Sequence[Trial], own: Sequence[Trial]) -> Compared:
+def _compared(result: SearchResult, net: Control, runs: Sequence[Trial], own: Sequence[Trial]) -> Compared:
     found, reference = (
         reached(them, result.looks, CONTROLS, images=result.setup.data.validation) for them in (runs, own)
     )
-    gain, told = None, "" if net["name"] == WINNER else "the winner itself"
+    gain, told = None, "" if net.name == WINNER else "the winner itself"
     if runs is not own:
         told = "not tested yet"
         if found.test and reference.test:
             gain = welch(*([100 * share for share in one.shares] for one in (reference.test, found.test)))
             told = judge(gain)
     return Compared(
-        name=str(net["name"]),
-        spec=str(net["spec"]),
-        params=int(net["params"]),
-        macs=int(net["macs"]),
+        name=net.name,
+        spec=net.spec,
+        params=net.params,
+        macs=net.macs,
         reached=found,
         gain=gain,
         verdict=told,

@@ -58,7 +58,7 @@ def history(trials: Sequence[Trial], number: int, batch: int, *, encode: Callabl
         points=np.array(points, dtype=np.int64).reshape(len(before), -1 if before else 0),
         scores=np.array(scores, dtype=np.float64),
         pruned=np.array([trial.state is TrialState.PRUNED for trial in before], dtype=bool),
-        seeded=sum(bool(trial.attrs.get("seeded")) for trial in before),
+        seeded=sum(bool(trial.facts.seeded) for trial in before),
     )
 
 

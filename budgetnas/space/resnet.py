@@ -12,6 +12,7 @@ from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.arrays import BoolArray, FloatArray, IntArray
 from budgetnas.exceptions import UsageError
 from budgetnas.space.chain import Chain
+from budgetnas.space.parameters import STAGES, blocks_name, width_name
 from budgetnas.space.protocol import Dimension, Space
 
 SMALLEST_SIDE = 2
@@ -93,9 +94,9 @@ class ResNetSpace(Space):
         fewest, most = self.depth_range
         blocks, widths = range(self.blocks[0], self.blocks[1] + 1), self.width_grid.tolist()
         return (
-            Dimension(name="stages", values=range(fewest, most + 1), ordered=False),
-            *(Dimension(name=f"blocks_{i + 1}", values=blocks if i < most else blocks[:1]) for i in range(SLOTS)),
-            *(Dimension(name=f"width_{i + 1}", values=widths if i < most else widths[:1]) for i in range(SLOTS)),
+            Dimension(name=STAGES, values=range(fewest, most + 1), ordered=False),
+            *(Dimension(name=blocks_name(i + 1), values=blocks if i < most else blocks[:1]) for i in range(SLOTS)),
+            *(Dimension(name=width_name(i + 1), values=widths if i < most else widths[:1]) for i in range(SLOTS)),
         )
 
     def params(self, points: IntArray) -> IntArray:

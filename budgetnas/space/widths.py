@@ -11,6 +11,7 @@ from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.arrays import IntArray
 from budgetnas.exceptions import InfeasibleBudgetError
+from budgetnas.space.parameters import width_name
 from budgetnas.space.protocol import Dimension, Space
 from budgetnas.space.repair import repair
 
@@ -34,7 +35,7 @@ class WidthSpace(Space):
     @property
     def dimensions(self) -> tuple[Dimension, ...]:
         """One width per stage."""
-        return tuple(Dimension(name=f"width_{i + 1}", values=self.widths) for i in range(len(self.blocks)))
+        return tuple(Dimension(name=width_name(i + 1), values=self.widths) for i in range(len(self.blocks)))
 
     def params(self, points: IntArray) -> IntArray:
         """Count the trainable parameters: [N]."""

@@ -6,7 +6,7 @@ import json
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,10 @@ from typing import Any
 from budgetnas.exceptions import StorageError
 from budgetnas.storage.record import read_trial
 from budgetnas.text import one_line
+from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.trial import Trial
 
-Study = tuple[Sequence[Trial], Mapping[str, Any]]
+Study = tuple[Sequence[Trial], RunFacts]
 _WAIT_SECONDS = 5.0
 _JOURNAL = "-journal"
 
@@ -55,9 +56,9 @@ def _read(path: Path, mode: str = "ro") -> dict[str, Study]:
         return {name: (_trials(connection, study), _facts(connection, study)) for study, name in names}
 
 
-def _facts(connection: sqlite3.Connection, study: int) -> dict[str, Any]:
+def _facts(connection: sqlite3.Connection, study: int) -> RunFacts:
     rows = connection.execute("SELECT key, value_json FROM study_user_attributes WHERE study_id = ?", (study,))
-    return {key: json.loads(value) for key, value in rows}
+    return RunFacts.from_json({key: json.loads(value) for key, value in rows})
 
 
 def _trials(connection: sqlite3.Connection, study: int) -> list[Trial]:

@@ -20,6 +20,7 @@ from sqlalchemy import column, exc, insert, table, update
 
 from budgetnas.exceptions import StorageError
 from budgetnas.storage.database import translated
+from budgetnas.trials.facts import RunFacts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -218,8 +219,10 @@ class Fact:
 
     def read(self) -> Sign | None:
         """Return what stands there."""
-        value = self._storage.get_study_user_attrs(self._study_id).get(LEASE)
-        return value and Sign(owner=Process(**value["owner"]), token=value["token"], heard=value["heard"])
+        value = RunFacts.from_json(self._storage.get_study_user_attrs(self._study_id)).lease
+        if value is None:
+            return None
+        return Sign(owner=Process(**value["owner"]), token=value["token"], heard=value["heard"])
 
     def swap(self, old: Sign | None, new: Sign | None) -> bool:
         """Put `new` in the place of `old`; tell whether `old` was what stood there."""

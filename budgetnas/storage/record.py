@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.recorded import origin_now
+from budgetnas.storage.files import inside, read_bytes
+from budgetnas.trials.facts import TrialFacts, known
 from budgetnas.trials.trial import Candidate, Trial, TrialState
 
 _RECORD = "budgetnas"
@@ -19,11 +22,7 @@ def write_candidate(candidate: Candidate) -> dict[str, Any]:
         "params": candidate.params,
         "macs": candidate.macs,
         "origin": candidate.origin,
-        _RECORD: {
-            "blocks": list(candidate.spec.blocks),
-            "widths": list(candidate.spec.widths),
-            "stem_width": candidate.spec.stem_width,
-        },
+        _RECORD: candidate.spec.to_json(),
     }
 
 
@@ -40,13 +39,13 @@ def read_trial(
         attrs: its user attributes.
 
     Raises:
-        ValueError: it was not made by this program.
+        ValueError: it was not made by this program, or a fact of it has another type.
     """
     rest = dict(attrs)
     record = rest.pop(_RECORD, None)
     if record is None:
         raise ValueError(f"trial {number} was not made by budgetnas")
-    spec = ResNetSpec(blocks=tuple(record["blocks"]), widths=tuple(record["widths"]), stem_width=record["stem_width"])
+    spec = ResNetSpec.from_json(record)
     rest.pop("spec")
     origin = origin_now(str(rest.pop("origin")))
     candidate = Candidate(spec=spec, params=rest.pop("params"), macs=rest.pop("macs"), origin=origin)
@@ -57,5 +56,15 @@ def read_trial(
         state=found,
         score=value if found is TrialState.COMPLETE else None,
         curve=dict(curve),
-        attrs=rest,
+        facts=TrialFacts.from_json(rest),
     )
+
+
+def read_weights(run: Trial, folder: Path) -> bytes:
+    """Read the weights that a training left in the folder of its run.
+
+    Raises:
+        StorageError: it left none, the file lies elsewhere, or it is damaged.
+    """
+    name, sha256 = known(run.facts.weights, "weights"), known(run.facts.weights_sha256, "weights_sha256")
+    return read_bytes(inside(folder, name), sha256)

@@ -7,52 +7,16 @@ trial or none. Over-budget candidates are PRUNED, never COMPLETE: the dashboard 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, IntDistribution
+from optuna.distributions import IntDistribution
 from optuna.storages import BaseStorage
 
-from budgetnas.arch.spec import ResNetSpec
+from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import translated
 from budgetnas.storage.record import read_trial, write_candidate
+from budgetnas.trials.facts import RunFacts, TrialFacts
 from budgetnas.trials.trial import Candidate, Trial, TrialState
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ranges:
-    """The fixed ranges of every parameter that trials of a study may have, proposals and seeded models alike."""
-
-    stages: tuple[int, int]
-    blocks: tuple[int, int]
-    widths: tuple[int, int]
-
-    def cover(self, spec: ResNetSpec) -> Ranges:
-        """Widen the ranges until they hold `spec`."""
-        return Ranges(
-            stages=(min(self.stages[0], len(spec.blocks)), max(self.stages[1], len(spec.blocks))),
-            blocks=(min(self.blocks[0], *spec.blocks), max(self.blocks[1], *spec.blocks)),
-            widths=(min(self.widths[0], *spec.widths), max(self.widths[1], *spec.widths)),
-        )
-
-    def distributions(self) -> dict[str, BaseDistribution]:
-        """Return Optuna's distributions: `stages`, `blocks_i`, `width_i`, all of step 1."""
-        numbers = range(1, self.stages[1] + 1)
-        return {
-            "stages": IntDistribution(*self.stages),
-            **{f"blocks_{i}": IntDistribution(*self.blocks) for i in numbers},
-            **{f"width_{i}": IntDistribution(*self.widths) for i in numbers},
-        }
-
-    def encode(self, spec: ResNetSpec) -> dict[str, int]:
-        """Return the parameters of `spec`; those of absent stages stand at their lowest value."""
-        params = {"stages": len(spec.blocks)}
-        for i in range(self.stages[1]):
-            present = i < len(spec.blocks)
-            params[f"blocks_{i + 1}"] = spec.blocks[i] if present else self.blocks[0]
-            params[f"width_{i + 1}"] = spec.widths[i] if present else self.widths[0]
-        return params
 
 
 class StudyStore:
@@ -85,25 +49,26 @@ class StudyStore:
         return self._trials
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> RunFacts:
         """What was recorded of the study as a whole."""
         with translated(self.name):
-            return dict(self._storage.get_study_user_attrs(self._study_id))
+            return RunFacts.from_json(self._storage.get_study_user_attrs(self._study_id))
 
-    def record(self, key: str, value: Any) -> None:
-        """Record a JSON value of the study as a whole."""
+    def record(self, change: RunFacts) -> None:
+        """Record facts of the study as a whole; those that `change` leaves out stay as they are."""
         self._guard()
         with translated(self.name):
-            self._storage.set_study_user_attr(self._study_id, key, value)
+            for key, value in change.to_json().items():
+                self._storage.set_study_user_attr(self._study_id, key, value)
 
-    def add(self, candidate: Candidate, *, state: TrialState, attrs: Mapping[str, Any]) -> Trial:
+    def add(self, candidate: Candidate, *, state: TrialState, facts: TrialFacts) -> Trial:
         """Create the next trial, whole, as RUNNING or already PRUNED."""
         self._guard()
         template = optuna.trial.create_trial(
             state=optuna.trial.TrialState[state.value],
-            params=self._ranges.encode(candidate.spec),
-            distributions=self._ranges.distributions(),
-            user_attrs={**write_candidate(candidate), **attrs},
+            params=self._ranges.values(candidate.spec),
+            distributions={name: IntDistribution(*limits) for name, limits in self._ranges.limits().items()},
+            user_attrs={**write_candidate(candidate), **facts.to_json()},
         )
         with translated(self.name):
             trial_id = self._storage.create_new_trial(self._study_id, template_trial=template)
@@ -134,25 +99,25 @@ class StudyStore:
         for epoch in sorted(set(curve) - set(known)):
             self.report(number, epoch, curve[epoch])
 
-    def finish(self, number: int, score: float, attrs: Mapping[str, Any]) -> Trial:
-        """End a trial as COMPLETE with its score."""
-        return self._change(number, TrialState.COMPLETE, [score], attrs)
+    def finish(self, number: int, score: float, facts: TrialFacts) -> Trial:
+        """End a trial as COMPLETE with its score and further facts."""
+        return self._change(number, TrialState.COMPLETE, [score], facts)
 
     def fail(self, number: int, reason: str, *, diverged: bool = False) -> Trial:
         """End a trial as FAIL with its reason, and whether its own numbers are why."""
-        return self._change(number, TrialState.FAIL, None, {"reason": reason, "diverged": diverged})
+        return self._change(number, TrialState.FAIL, None, TrialFacts(reason=reason, diverged=diverged))
 
     def _change(
         self,
         number: int,
         state: TrialState,
         values: list[float] | None = None,
-        attrs: Mapping[str, Any] | None = None,
+        facts: TrialFacts | None = None,
     ) -> Trial:
         self._guard()
         with translated(self.name):
             trial_id = self._trial_id(number)
-            for key, value in (attrs or {}).items():
+            for key, value in (facts.to_json() if facts else {}).items():
                 self._storage.set_trial_user_attr(trial_id, key, value)
             self._storage.set_trial_state_values(trial_id, optuna.trial.TrialState[state.value], values)
             return self._refresh(number)
@@ -166,7 +131,7 @@ class StudyStore:
         return trial
 
 
-def read_study(storage: BaseStorage, name: str) -> tuple[Sequence[Trial], dict[str, Any]]:
+def read_study(storage: BaseStorage, name: str) -> tuple[Sequence[Trial], RunFacts]:
     """Return the trials and the facts of a study that is there, and write nothing.
 
     Raises:
@@ -175,7 +140,7 @@ def read_study(storage: BaseStorage, name: str) -> tuple[Sequence[Trial], dict[s
     with translated(name):
         study_id = storage.get_study_id_from_name(name)
         trials = [_from_optuna(frozen) for frozen in storage.get_all_trials(study_id, deepcopy=False)]
-        return trials, dict(storage.get_study_user_attrs(study_id))
+        return trials, RunFacts.from_json(storage.get_study_user_attrs(study_id))
 
 
 def _from_optuna(frozen: optuna.trial.FrozenTrial) -> Trial:

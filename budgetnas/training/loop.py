@@ -28,7 +28,8 @@ from budgetnas.training.images import Normaliser, batch_bounds, learning_split, 
 from budgetnas.training.learner import Learner
 from budgetnas.training.optimise import lr_factor
 from budgetnas.training.score import Scorer
-from budgetnas.training.tasks import Paused, Phase, Timed, TimeTask, Trained, TrainTask
+from budgetnas.training.tasks import Paused, Timed, TimeTask, Trained, TrainTask
+from budgetnas.trials.declaration import Phase
 
 DIVERGED = 1e4  # a mean training loss from which no training recovers
 CPU_TIMING = 16_384  # pixels of a timed batch on a CPU, where batch size matters little; at most 64 images

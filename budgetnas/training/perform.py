@@ -19,7 +19,7 @@ from budgetnas.training.images import Normaliser, to_device
 from budgetnas.training.loop import time_steps, train
 from budgetnas.training.score import Scorer
 from budgetnas.training.tasks import LookTask, Paused, Setting, Timed, TimeTask, Trained, TrainTask
-from budgetnas.trials.looks import Look
+from budgetnas.trials.facts import Look
 
 Task = TrainTask | LookTask | TimeTask
 

@@ -12,6 +12,7 @@ from budgetnas.config.recipe import Recipe
 from budgetnas.config.recorded import as_then
 from budgetnas.config.study import DataConfig
 from budgetnas.engine.protocol import EpochReport
+from budgetnas.trials.declaration import Phase
 
 STATE_SECONDS = 30.0  # of training between two checkpoints: the cost of a kill, against 0.3 s to write 40 MB
 
@@ -31,24 +32,6 @@ class Setting:
     fingerprint: str
     device: str
     threads: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Phase:
-    """A part of a training with its own schedule.
-
-    Attributes:
-        epochs: its length.
-        period: epochs after which the learning rate would be 0.
-    """
-
-    epochs: int
-    period: int
-
-
-def whole(epochs: int) -> tuple[Phase, ...]:
-    """Return the phases of a training whose learning rate falls to 0 over all its epochs."""
-    return (Phase(epochs=epochs, period=epochs),)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

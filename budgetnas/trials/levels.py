@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
 
 from budgetnas.text import plural
+from budgetnas.trials.facts import known
 from budgetnas.trials.trial import Trial, TrialState
 
 FULL, CONTROLS = "full", "controls"
@@ -53,22 +53,15 @@ def counted(trials: Sequence[Trial], *, over_budget: str) -> int:
         trials: of the first rung.
         over_budget: "prune" where a sampler may waste some.
     """
-    wasted = [trial for trial in trials if trial.state is TrialState.PRUNED and not trial.attrs["seeded"]]
+    wasted = [trial for trial in trials if trial.state is TrialState.PRUNED and not known(trial.facts.seeded, "seeded")]
     return len(complete(trials)) + (len(wasted) if over_budget == "prune" else 0)
 
 
 def is_left_out(trial: Trial) -> bool:
     """Tell whether a trial only records that a network which was to be tried first is over a cap."""
-    return trial.state is TrialState.PRUNED and bool(trial.attrs.get("seeded"))
+    return trial.state is TrialState.PRUNED and bool(trial.facts.seeded)
 
 
 def key_of(trial: Trial) -> tuple[str, int]:
     """Return what tells a trial of a level whose trainings are decided on from the others: network and repeat."""
-    return trial.candidate.spec.id, int(trial.attrs["repeat"])
-
-
-def training_key(trial: Trial) -> tuple[Any, ...]:
-    """Return what tells a declared training from others of its study: name, network, phases, repeat and length."""
-    phases = tuple((epochs, period) for epochs, period in trial.attrs["phases"])
-    candidate, attrs = trial.candidate, trial.attrs
-    return candidate.origin, candidate.spec.id, phases, attrs["repeat"], attrs["asked_epochs"]
+    return trial.candidate.spec.id, trial.repeat

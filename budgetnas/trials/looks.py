@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
 
+from budgetnas.trials.facts import Look, RunFacts, known
 from budgetnas.trials.trial import Trial
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
-    """What a look at the test set gave: how many of `images` were right."""
-
-    correct: int
-    images: int
-
-    @property
-    def accuracy(self) -> float:
-        """The share that was right, in [0, 1]."""
-        return self.correct / self.images
 
 
 class Looks:
@@ -29,16 +15,15 @@ class Looks:
         facts: of the study.
     """
 
-    def __init__(self, facts: Mapping[str, Any]) -> None:
-        self._found: Mapping[str, Mapping[str, int]] = facts.get("looks", {})
+    def __init__(self, facts: RunFacts) -> None:
+        self._found = facts.looks or {}
 
     def __len__(self) -> int:
         return len(self._found)
 
     def of(self, run: Trial, level: str = "") -> Look | None:
         """Return the look with a training's weights; None before it, and where it left no weights."""
-        found = self._found.get(look_key(run, level)) if "weights_sha256" in run.attrs else None
-        return Look(correct=found["correct"], images=found["images"]) if found else None
+        return self._found.get(look_key(run, level)) if run.facts.weights_sha256 else None
 
     def accuracies(self, runs: Iterable[Trial], level: str = "") -> list[float]:
         """Return the test accuracy, in [0, 1], of those trainings that were tested."""
@@ -51,4 +36,4 @@ class Looks:
 
 def look_key(run: Trial, level: str = "") -> str:
     """Name a look: the level, where looks at several are kept together, the training, and the hash of its weights."""
-    return f"{level}{'/' if level else ''}{run.number}:{run.attrs['weights_sha256']}"
+    return f"{level}{'/' if level else ''}{run.number}:{known(run.facts.weights_sha256, 'weights_sha256')}"

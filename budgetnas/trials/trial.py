@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from budgetnas.arch.spec import ResNetSpec
+from budgetnas.trials.facts import TrialFacts, known
 
 
 class TrialState(StrEnum):
@@ -51,7 +51,7 @@ class Trial:
         state: how far it is.
         score: validation accuracy after the last epoch, in [0, 1]; None unless COMPLETE.
         curve: validation accuracy by epoch, from 1.
-        attrs: everything else that was recorded (seconds, reason, parent, seed, hashes), JSON values.
+        facts: everything else that was recorded.
     """
 
     number: int
@@ -59,9 +59,19 @@ class Trial:
     state: TrialState
     score: float | None = None
     curve: dict[int, float] = field(default_factory=dict)
-    attrs: dict[str, Any] = field(default_factory=dict)
+    facts: TrialFacts = field(default_factory=TrialFacts)
 
     @property
     def root(self) -> int:
         """Number of the first-rung trial that this one goes back to: its own on the first rung."""
-        return int(self.attrs.get("parent", self.number))
+        return self.number if self.facts.parent is None else self.facts.parent
+
+    @property
+    def seed(self) -> int:
+        """Seed of its training; StorageError where none was recorded."""
+        return known(self.facts.seed, "seed")
+
+    @property
+    def repeat(self) -> int:
+        """Number of its seed among those of the network, from 0; StorageError where none was recorded."""
+        return known(self.facts.repeat, "repeat")

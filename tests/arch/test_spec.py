@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,10 +56,11 @@ def test_shapes_of_data_are_checked():
 @given(
     st.lists(st.tuples(st.integers(1, 1000), st.integers(1, 65_536)), min_size=1, max_size=8), st.integers(0, 65_536)
 )
-def test_an_id_is_read_back(stages, stem):
+def test_an_id_and_json_are_read_back(stages, stem):
     blocks, widths = zip(*stages, strict=True)
     spec = ResNetSpec(blocks=blocks, widths=widths, stem_width=stem)
     assert ResNetSpec.from_id(spec.id) == spec
+    assert ResNetSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
 
 FORMLESS = ("", "x", "4x", "x64", "4x64-", "-4x64", "4x64 ", "4X64", "s-4x64", "s8", "4x\u0668")

@@ -19,7 +19,8 @@ from budgetnas.models import norm_triton
 from budgetnas.training.graphs import GraphedStep, shared_pool
 from budgetnas.training.learner import Learner
 from budgetnas.training.perform import perform
-from budgetnas.training.tasks import Setting, Trained, TrainTask, whole
+from budgetnas.training.tasks import Setting, Trained, TrainTask
+from budgetnas.trials.declaration import whole
 
 ALIKE = 0.02  # of the first epoch's loss, between fused norms and PyTorch's own
 

@@ -29,7 +29,8 @@ from budgetnas.config.study import DataConfig
 from budgetnas.data.load import load_dataset
 from budgetnas.engine.protocol import EpochReport
 from budgetnas.training.perform import perform
-from budgetnas.training.tasks import Paused, Setting, TrainTask, whole
+from budgetnas.training.tasks import Paused, Setting, TrainTask
+from budgetnas.trials.declaration import whole
 
 RECIPES = ("modern200", "paper200")
 LONGEST = 200  # epochs

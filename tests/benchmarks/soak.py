@@ -25,6 +25,8 @@ from pathlib import Path
 from counting import processor
 from optuna.storages import InMemoryStorage
 
+from budgetnas.trials.facts import TrialFacts
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 import fake
 
@@ -36,8 +38,9 @@ from budgetnas.pipeline.loop import Clock, run_stage
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.search import make_study_sampler
 from budgetnas.pipeline.stages import ProxyStage
+from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
-from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.storage.study import StudyStore
 from budgetnas.trials.trial import TrialState
 
 ON_DISK, IN_MEMORY = 1_000, 10_000
@@ -135,7 +138,7 @@ def soak(storage: object, engine: object, trials: int) -> None:
 
 def further_epoch(store: StudyStore) -> float:
     """Return the median milliseconds that one more epoch of a training takes to record."""
-    number = store.add(store.trials[0].candidate, state=TrialState.RUNNING, attrs={}).number
+    number = store.add(store.trials[0].candidate, state=TrialState.RUNNING, facts=TrialFacts()).number
     times = []
     for epoch in range(1, 101):
         started = time.perf_counter()

@@ -41,7 +41,8 @@ from budgetnas.data.load import load_dataset
 from budgetnas.models.build import build_model
 from budgetnas.training.device import resolve_precision
 from budgetnas.training.perform import perform
-from budgetnas.training.tasks import Setting, TrainTask, whole
+from budgetnas.training.tasks import Setting, TrainTask
+from budgetnas.trials.declaration import whole
 
 CIFAR = {"model 5": "4x64-5x128-3x256", "3,3,3 / 16,32,64": "3x16-3x32-3x64"}
 DIGITS = ("4x64-5x128-3x256", "2x128-4x256-1x336", "6x48-3x192-3x296", "3x160-1x160-1x496")

@@ -14,8 +14,10 @@ from ports import free_port
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.cli.dashboard import is_loopback
 from budgetnas.cli.main import main
+from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
-from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.storage.study import StudyStore
+from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.trial import Candidate, TrialState
 
 
@@ -25,8 +27,8 @@ def run(tmp_path):
         open_storage(sqlite_url(tmp_path / "study.db")), "mine/r3", Ranges(stages=(1, 4), blocks=(1, 8), widths=(1, 99))
     )
     candidate = Candidate(spec=ResNetSpec(blocks=(2,), widths=(16,)), params=10, macs=20, origin="random")
-    store.add(candidate, state=TrialState.PRUNED, attrs={"reason": "5 parameters over the cap"})
-    store.add(candidate, state=TrialState.RUNNING, attrs={})
+    store.add(candidate, state=TrialState.PRUNED, facts=TrialFacts(reason="5 parameters over the cap"))
+    store.add(candidate, state=TrialState.RUNNING, facts=TrialFacts())
     store.finish(1, 0.9, {})
     return tmp_path
 

@@ -17,7 +17,8 @@ from budgetnas.config.recorded import is_recorded, over, read_study_table
 from budgetnas.config.study import DataConfig, StudyConfig, flatten, load_study, named_keys
 from budgetnas.config.toml import build
 from budgetnas.exceptions import UsageError
-from budgetnas.training.tasks import Setting, TrainTask, whole
+from budgetnas.training.tasks import Setting, TrainTask
+from budgetnas.trials.declaration import whole
 
 MADE = Path(__file__).parents[1] / "fixtures" / "made-by-5c8fc35"
 

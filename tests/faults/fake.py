@@ -21,7 +21,7 @@ from budgetnas.arch.spec import DataShape
 from budgetnas.engine.protocol import EpochReport
 from budgetnas.exceptions import DivergenceError
 from budgetnas.training.tasks import LookTask, Timed, TimeTask, Trained
-from budgetnas.trials.looks import Look
+from budgetnas.trials.facts import Look
 
 SHAPE = DataShape(channels=1, height=8, width=8, classes=10)
 TEST_IMAGES = 359

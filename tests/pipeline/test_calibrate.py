@@ -14,6 +14,7 @@ from budgetnas.runs.calibration import as_json, fidelity_table, read_calibration
 from budgetnas.runs.listing import read_run
 from budgetnas.runs.settings import CALIBRATION
 from budgetnas.storage.database import open_storage, sqlite_url
+from budgetnas.trials.facts import RunFacts, TrialFacts
 from budgetnas.trials.trial import TrialState
 
 IMAGES = {"r1": 1, "r3": 3, "full": 10}
@@ -37,8 +38,8 @@ def test_a_band_with_fewer_networks_gives_all_of_them():
 def made(tmp_path):
     study = prepared(search__trials=12, proxy__rungs=[1, 3], full__repeats=2, full__promote=3)
     ladder = ladder_of(study, open_storage(sqlite_url(tmp_path / "study.db")))
-    ladder.fulls.record("drawn", [net.spec.id for net in networks(study)])
-    ladder.fulls.record("setup", setup_of(study, kind=CALIBRATION).as_json())
+    ladder.fulls.record(RunFacts(drawn=tuple(net.spec.id for net in networks(study))))
+    ladder.fulls.record(RunFacts(setup=setup_of(study, kind=CALIBRATION).as_json()))
     return study, ladder, tmp_path
 
 
@@ -101,7 +102,7 @@ def test_what_a_stopped_driver_had_begun_is_left_to_do(made):
     assert _left(levels) == {"r1": 0, "r3": 0, "full": 0}
     store = ladder.fulls
     for state in (TrialState.RUNNING, TrialState.WAITING):
-        store.add(net(study, 16), state=state, attrs={"repeat": 0, "seed": 7})
+        store.add(net(study, 16), state=state, facts=TrialFacts(repeat=0, seed=7))
     assert _left(levels) == {"r1": 0, "r3": 0, "full": 2}
 
 

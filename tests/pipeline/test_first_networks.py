@@ -11,6 +11,7 @@ from budgetnas.exceptions import StudyMismatchError, UsageError
 from budgetnas.pipeline.open_run import opened
 from budgetnas.pipeline.plan_lines import search_lines, seed_lines
 from budgetnas.runs.settings import SEARCH
+from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.trial import TrialState
 
 THEIRS = ["model1", "model2", "model3", "model4", "model5"]
@@ -52,7 +53,7 @@ def test_a_run_on_own_data_that_an_older_version_started_keeps_its_first_trials(
     with opened(prepared(**words, search__paper_models="auto"), kind=SEARCH) as run:
         assert [seed.origin for seed in run.prepared.seeds] == THEIRS
         for seed in run.prepared.seeds:  # wider than anything of this space
-            run.ladder.fulls.add(seed, state=TrialState.RUNNING, attrs={"repeat": 0})
+            run.ladder.fulls.add(seed, state=TrialState.RUNNING, facts=TrialFacts(repeat=0))
     assert path.read_text() == recorded
     refused = pytest.raises(StudyMismatchError, match=r"search\.paper_models was True, is False")
     with refused, opened(prepared(**words, search__paper_models=False), kind=SEARCH):

@@ -34,4 +34,4 @@ def test_a_signal_is_answered_while_the_test_set_is_read(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         look([run], fulls, Busy(), tmp_path, setting=study.setting, recipe=study.full, tick=tick)
-    assert "looks" not in fulls.facts
+    assert fulls.facts.looks is None

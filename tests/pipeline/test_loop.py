@@ -17,10 +17,12 @@ from budgetnas.pipeline.plan_lines import seed_lines
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.search import make_study_sampler
 from budgetnas.pipeline.stages import Level, ProxyStage
+from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
-from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.storage.study import StudyStore
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.tasks import Trained
+from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.trial import TrialState
 
 RANGES = Ranges(stages=(1, 4), blocks=(1, 8), widths=(16, 512))
@@ -103,7 +105,7 @@ def test_the_models_of_pei_et_al_obey_the_cap_on_macs_too(tmp_path):
     for trial in store.trials:
         is_over = trial.candidate.macs > 50_000_000
         assert trial.state is (TrialState.PRUNED if is_over else TrialState.COMPLETE)
-        assert str(trial.attrs.get("reason", "")).endswith("MACs over the cap") == is_over
+        assert str(trial.facts.reason or "").endswith("MACs over the cap") == is_over
     fitting = [net.origin for net in study.seeds if net.macs <= 50_000_000]
     assert [line.split()[0] for line in seed_lines(study)] == fitting
 
@@ -141,14 +143,14 @@ def test_the_plain_way_prunes_records_and_counts_what_is_over_the_budget(prepare
     roomy = replace(prepared.tiers[-1], cap=5_000_000)
     prepared = replace(prepared, tiers=(roomy,), macs_cap=200_000_000)
     store = run(prepared, tmp_path / "one.db", FakeEngine(1), **words)
-    proposed = [trial for trial in store.trials if not trial.attrs["seeded"]]
+    proposed = [trial for trial in store.trials if not trial.facts.seeded]
     caps = prepared.cap, prepared.macs_cap
     over = [trial for trial in proposed if trial.candidate.params > caps[0] or trial.candidate.macs > caps[1]]
-    seeded = [trial for trial in store.trials if trial.attrs["seeded"] and trial.state is TrialState.COMPLETE]
+    seeded = [trial for trial in store.trials if trial.facts.seeded and trial.state is TrialState.COMPLETE]
     assert len(proposed) + len(seeded) == 24
     assert 4 < len(over) < len(proposed)
     assert {trial.state for trial in over} == {TrialState.PRUNED}
-    assert all("over the cap" in trial.attrs["reason"] for trial in over)
+    assert all("over the cap" in trial.facts.reason for trial in over)
     path = tmp_path / "two.db"
     with pytest.raises(KeyboardInterrupt):
         run(prepared, path, FakeEngine(2, stop_after=1), **words)
@@ -196,7 +198,7 @@ def test_a_failed_training_is_kept_with_its_reason_and_replaced(prepared, tmp_pa
     states = [trial.state for trial in one.trials]
     assert states.count(TrialState.COMPLETE) == 24
     assert states.count(TrialState.FAIL) > 0
-    assert {t.attrs["reason"] for t in one.trials if t.state is TrialState.FAIL} == {"diverged"}
+    assert {t.facts.reason for t in one.trials if t.state is TrialState.FAIL} == {"diverged"}
     assert table(one) == table(two)
 
 
@@ -229,8 +231,8 @@ def test_many_different_failures_stop_the_search(prepared, tmp_path):
 
 
 def test_failures_are_judged_in_the_order_of_numbers():
-    fail = SimpleNamespace(state=TrialState.FAIL, attrs={"reason": "x"})
-    running = SimpleNamespace(state=TrialState.RUNNING, attrs={})
+    fail = SimpleNamespace(state=TrialState.FAIL, facts=TrialFacts(reason="x"))
+    running = SimpleNamespace(state=TrialState.RUNNING, facts=TrialFacts())
     check_failures([fail, running, fail, fail])
     with pytest.raises(BudgetNASError):
         check_failures([fail, fail, fail])

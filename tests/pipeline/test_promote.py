@@ -6,14 +6,15 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from small_studies import ATTRS, first, ladder_of, prepared, train
+from small_studies import FACTS, first, ladder_of, prepared, train
 
 from budgetnas.budget.caps import Caps
 from budgetnas.exceptions import BudgetNASError, UsageError
-from budgetnas.pipeline.promote import Rise, choose, decide, rise, wanted
+from budgetnas.pipeline.promote import choose, decide, promotion, wanted
 from budgetnas.pipeline.stages import missing
 from budgetnas.pipeline.work_left import expected, work_left
 from budgetnas.storage.database import open_storage, sqlite_url
+from budgetnas.trials.facts import Promotion, RunFacts, TrialFacts
 from budgetnas.trials.trial import TrialState
 
 
@@ -35,14 +36,14 @@ def test_the_best_are_promoted_once_and_a_larger_promotion_adds_to_them(storage)
     for score in (0.5, 0.9, 0.7, 0.8):
         first(study, ladder.first, score)
     assert decide(study, ladder, 0).best == (1, 3)
-    (key,) = ladder.fulls.facts["promotions"]
-    ladder.fulls.record("promotions", {key: {"best": [2, 0], "random": []}})
-    assert rise(study, ladder, 0).best == (2, 0)
+    (key,) = ladder.fulls.facts.promotions
+    ladder.fulls.record(RunFacts(promotions={key: Promotion(best=(2, 0), random=())}))
+    assert promotion(study, ladder, 0).best == (2, 0)
     larger = with_(study, full={"promote": 3})
-    assert rise(larger, ladder, 0).best == (1, 3, 2)
-    listed = wanted(larger, ladder, 0, rise(larger, ladder, 0))
+    assert promotion(larger, ladder, 0).best == (1, 3, 2)
+    listed = wanted(larger, ladder, 0, promotion(larger, ladder, 0))
     train(ladder.fulls, listed[0], 0.9)
-    assert [one.attrs["parent"] for one in missing(ladder.fulls, listed)] == [3, 2]
+    assert [one.parent for one in missing(ladder.fulls, listed)] == [3, 2]
 
 
 def test_a_failed_full_training_is_wanted_again_by_the_next_driver(storage):
@@ -53,7 +54,7 @@ def test_a_failed_full_training_is_wanted_again_by_the_next_driver(storage):
     listed = wanted(study, ladder, 0, decide(study, ladder, 0))
     train(ladder.fulls, listed[0], None)
     train(ladder.fulls, listed[1], 0.8)
-    assert [one.attrs["parent"] for one in missing(ladder.fulls, listed)] == [1]
+    assert [one.parent for one in missing(ladder.fulls, listed)] == [1]
 
 
 def test_the_best_third_goes_up_a_rung_and_the_promoted_carry_their_lineage(storage):
@@ -67,13 +68,13 @@ def test_the_best_third_goes_up_a_rung_and_the_promoted_carry_their_lineage(stor
     listed = wanted(study, ladder, 0, up)
     assert [one.repeat for one in listed] == [0, 0, 0]
     for one in listed:
-        train(ladder.rungs[1].store, one, 1 - one.attrs["parent"] / 10)  # the longer training turns them round
+        train(ladder.rungs[1].store, one, 1 - one.parent / 10)  # the longer training turns them round
     top = decide(study, ladder, 1)
     assert top.best == (6, 7)
     fulls = wanted(study, ladder, 1, top)
-    assert [(one.attrs["parent"], one.repeat) for one in fulls] == [(6, 0), (7, 0), (6, 1), (7, 1)]
-    place = {trial.attrs["parent"]: trial.number for trial in ladder.rungs[1].store.trials}
-    assert fulls[0].attrs["lineage"] == ["r1/6", f"r3/{place[6]}"]
+    assert [(one.parent, one.repeat) for one in fulls] == [(6, 0), (7, 0), (6, 1), (7, 1)]
+    place = {trial.facts.parent: trial.number for trial in ladder.rungs[1].store.trials}
+    assert fulls[0].lineage == ("r1/6", f"r3/{place[6]}")
 
 
 def test_a_rung_never_lets_fewer_up_than_are_promoted(storage):
@@ -81,7 +82,7 @@ def test_a_rung_never_lets_fewer_up_than_are_promoted(storage):
     ladder = ladder_of(study, storage)
     for i in range(4):
         first(study, ladder.first, 0.1 * i)
-    assert len(rise(study, ladder, 0).best) == 3
+    assert len(promotion(study, ladder, 0).best) == 3
 
 
 def test_chance_sends_up_nets_of_any_score_through_every_rung(storage):
@@ -91,10 +92,10 @@ def test_chance_sends_up_nets_of_any_score_through_every_rung(storage):
         first(study, ladder.first, 0.01 * i)
     up = decide(study, ladder, 0)
     assert len(set(up.random)) == 5
-    assert rise(study, ladder, 0) == up
+    assert promotion(study, ladder, 0) == up
     assert min(up.random) < 20, "the draw does not look at scores"
     for one in wanted(study, ladder, 0, up):
-        train(ladder.rungs[1].store, one, 0.5 + one.attrs["parent"] / 100)
+        train(ladder.rungs[1].store, one, 0.5 + one.parent / 100)
     top = decide(study, ladder, 1)
     assert set(top.random) == set(up.random)
     assert len(top.best) == 1
@@ -106,15 +107,15 @@ def test_what_is_to_be_beaten_goes_all_the_way_up_and_what_is_over_the_cap_does_
     )
     ladder = ladder_of(study, storage)
     assert [model.origin for model in study.named] == ["resnet20"]
-    baseline = ladder.first.add(study.named[0], state=TrialState.RUNNING, attrs={"seeded": True})
-    ladder.first.finish(baseline.number, 0.1, ATTRS)
+    baseline = ladder.first.add(study.named[0], state=TrialState.RUNNING, facts=TrialFacts(seeded=True))
+    ladder.first.finish(baseline.number, 0.1, FACTS)
     for i in range(6):
         first(study, ladder.first, 0.5 + 0.1 * i)
     up = decide(study, ladder, 0)
     assert (up.named, baseline.number in up.best) == ((baseline.number,), False)
-    assert rise(study, ladder, 0) == up
+    assert promotion(study, ladder, 0) == up
     for one in wanted(study, ladder, 0, up):
-        train(ladder.rungs[1].store, one, 0.5 + one.attrs["parent"] / 100)
+        train(ladder.rungs[1].store, one, 0.5 + one.parent / 100)
     top = decide(study, ladder, 1)
     assert (len(top.best), top.named) == (1, (baseline.number,))
     assert expected(study)["full"] == len(wanted(study, ladder, 1, top)) == 2
@@ -141,12 +142,12 @@ def test_a_rung_that_is_added_later_takes_up_what_is_there(storage):
     ladder = ladder_of(longer, storage)
     assert work_left(longer, ladder) == {"r3": 0, "r5": 3, "full": 0}
     up = wanted(longer, ladder, 0, decide(longer, ladder, 0))
-    assert [one.attrs["parent"] for one in up] == [8, 7, 6]
+    assert [one.parent for one in up] == [8, 7, 6]
     for one in up:
-        train(ladder.rungs[1].store, one, 1 - one.attrs["parent"] / 10)
+        train(ladder.rungs[1].store, one, 1 - one.parent / 10)
     fulls = wanted(longer, ladder, 1, decide(longer, ladder, 1))
-    assert [one.attrs["parent"] for one in fulls] == [6, 8], "the new finalist, and the old one to compete with"
-    assert [one.attrs["parent"] for one in missing(ladder.fulls, fulls)] == [6]
+    assert [one.parent for one in fulls] == [6, 8], "the new finalist, and the old one to compete with"
+    assert [one.parent for one in missing(ladder.fulls, fulls)] == [6]
 
 
 def test_more_trials_change_few_of_those_that_chance_sends_up(storage):
@@ -155,7 +156,7 @@ def test_more_trials_change_few_of_those_that_chance_sends_up(storage):
     drawn = []
     for i in range(30):
         first(study, ladder.first, 0.01 * i)
-        drawn.append(set(rise(study, ladder, 0).random))
+        drawn.append(set(promotion(study, ladder, 0).random))
     assert all(len(after - before) <= 1 for before, after in pairwise(drawn))
     assert drawn[9] == set(range(10))
     assert drawn[-1] != drawn[9]
@@ -170,7 +171,7 @@ def test_who_was_fully_trained_before_gets_as_many_repeats_as_the_newly_promoted
     first(study, ladder.first, 0.8)
     larger = with_(study, full={"repeats": 3})
     listed = missing(ladder.fulls, wanted(larger, ladder, 0, decide(larger, ladder, 0)))
-    assert sorted((one.attrs["parent"], one.repeat) for one in listed) == [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
+    assert sorted((one.parent, one.repeat) for one in listed) == [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
 
 
 def test_every_tier_promotes_its_own(storage):
@@ -180,7 +181,7 @@ def test_every_tier_promotes_its_own(storage):
         first(study, ladder.first, score, width)
     params = [trial.candidate.params for trial in ladder.first.trials]
     assert max(params[:2]) <= 6_000 < min(params[2:])
-    assert rise(study, ladder, 0).best == (0, 1, 2, 3)
+    assert promotion(study, ladder, 0).best == (0, 1, 2, 3)
 
 
 def test_what_failed_on_a_rung_goes_no_further(storage):
@@ -190,8 +191,8 @@ def test_what_failed_on_a_rung_goes_no_further(storage):
         first(study, ladder.first, 0.1 * i)
     listed = wanted(study, ladder, 0, decide(study, ladder, 0))
     for one in listed:
-        train(ladder.rungs[1].store, one, None if one.attrs["parent"] == 3 else 0.5)
-    assert 3 not in rise(study, ladder, 1).numbers
+        train(ladder.rungs[1].store, one, None if one.parent == 3 else 0.5)
+    assert 3 not in promotion(study, ladder, 1).numbers
 
 
 @pytest.mark.parametrize(("blocks", "width"), [((2, 2), 64), ((1,), 44)], ids=["params", "MACs"])
@@ -202,13 +203,11 @@ def test_what_is_over_a_cap_is_not_promoted_whoever_put_it_there(storage, blocks
         first(study, ladder.first, score)
     over = first(study, ladder.first, 0.9, width, blocks)
     assert not study.caps.fits(over.candidate)
-    chosen = rise(study, ladder, 0)
+    chosen = promotion(study, ladder, 0)
     assert set(chosen.numbers) == {0, 1, 2}
     assert chosen.best == (2, 1, 0)
-    train(
-        ladder.fulls, replace(wanted(study, ladder, 1, chosen)[0], candidate=over.candidate, attrs={"parent": 3}), 0.9
-    )
-    assert {one.attrs["parent"] for one in wanted(study, ladder, 1, chosen)} == {0, 1, 2}
+    train(ladder.fulls, replace(wanted(study, ladder, 1, chosen)[0], candidate=over.candidate, parent=3), 0.9)
+    assert {one.parent for one in wanted(study, ladder, 1, chosen)} == {0, 1, 2}
 
 
 CAPS = [Caps(max_params=60_000)]
@@ -228,12 +227,12 @@ def ladder(study, tmp_path):
 
 
 def runs(study, ladder, *numbers):
-    return wanted(study, ladder, 0, Rise(best=numbers, named=(), random=()))
+    return wanted(study, ladder, 0, Promotion(best=numbers, random=()))
 
 
 def test_when_all_full_trainings_fail_the_reason_is_told(study, ladder):
     assert choose(ladder.fulls, CAPS) is None
-    assert "choices" not in ladder.fulls.facts
+    assert ladder.fulls.facts.choices is None
     train(ladder.fulls, runs(study, ladder, 1)[0], None)
     with pytest.raises(BudgetNASError, match=r"all 1 full trainings failed \(the last: out of memory\)"):
         choose(ladder.fulls, CAPS)
@@ -245,7 +244,7 @@ def test_every_choice_is_recorded_once(study, ladder):
         train(ladder.fulls, listed, score)
         assert choose(ladder.fulls, CAPS) is not None
         choose(ladder.fulls, CAPS)
-    assert [choice["winner"] for choice in ladder.fulls.facts["choices"]] == [1, 1, 2]
+    assert [choice.winner for choice in ladder.fulls.facts.choices] == [1, 1, 2]
 
 
 def test_every_tier_has_its_own_choice(study, ladder):
@@ -253,8 +252,8 @@ def test_every_tier_has_its_own_choice(study, ladder):
     train(ladder.fulls, small, 0.7)
     train(ladder.fulls, large, 0.8)
     choose(ladder.fulls, [Caps(max_params=small.candidate.params), *CAPS])
-    (choice,) = ladder.fulls.facts["choices"]
-    assert choice["tiers"] == {str(small.candidate.params): "1x16", "60000": "1x40"}
+    (choice,) = ladder.fulls.facts.choices
+    assert choice.tiers == {str(small.candidate.params): "1x16", "60000": "1x40"}
 
 
 def test_what_is_over_a_cap_does_not_win(study, ladder):
@@ -262,7 +261,7 @@ def test_what_is_over_a_cap_does_not_win(study, ladder):
     train(ladder.fulls, large, 0.9)
     tight = Caps(max_params=large.candidate.params, max_macs=large.candidate.macs - 1)
     assert choose(ladder.fulls, [tight]) is None
-    assert "choices" not in ladder.fulls.facts
+    assert ladder.fulls.facts.choices is None
     train(ladder.fulls, small, 0.5)
     for caps in (tight, Caps(max_params=large.candidate.params - 1)):
         assert choose(ladder.fulls, [caps]).candidate == small.candidate

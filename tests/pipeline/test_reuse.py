@@ -11,6 +11,7 @@ from budgetnas.pipeline.promote import decide, wanted
 from budgetnas.runs.settings import CALIBRATION, SEARCH
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.study import StudyStore, read_study
+from budgetnas.trials.facts import RunFacts, TrialFacts
 from budgetnas.trials.trial import TrialState
 
 
@@ -28,7 +29,7 @@ def old(runs):
     """A search with all of its short trainings, one of the longer ones and a full one."""
     asked = study(runs, proxy__rungs=[1, 3], output__name="old")
     with opened(asked, kind=SEARCH) as run:
-        run.ladder.fulls.record("drivers", [{"command": "budgetnas search", "study": {}}])
+        run.ladder.fulls.record(RunFacts(drivers=({"command": "budgetnas search", "study": {}},)))
         for score in (0.5, 0.9, 0.7, 0.8):
             first(asked, run.ladder.first, score)
         longer = wanted(asked, run.ladder, 0, decide(asked, run.ladder, 0))
@@ -53,9 +54,9 @@ def test_short_trainings_come_with_their_numbers_and_full_ones_do_not(runs, old)
             assert run.ladder.rungs[1].store.trials == old.ladder.rungs[1].store.trials
             assert run.ladder.fulls.trials == []
             assert [tier.band.low for tier in run.prepared.tiers] == [tier.band.low for tier in old.prepared.tiers]
-            taken = run.ladder.fulls.facts["taken"]
-    assert (taken["from"], taken["is_whole"], taken["trainings"]) == ("old", True, {"r1": 4, "r3": 1})
-    assert taken["drivers"][0]["command"] == "budgetnas search"
+            taken = run.ladder.fulls.facts.taken
+    assert (taken.source, taken.is_whole, taken.trainings) == ("old", True, {"r1": 4, "r3": 1})
+    assert taken.drivers[0]["command"] == "budgetnas search"
     with opened(study(runs, proxy__rungs=[1, 3], output__name="new", full__epochs=20), kind=SEARCH) as run:
         assert len(run.ladder.first.trials) == 4, "it goes on without the key, too"
     assert (runs / "old" / "study.db").read_bytes() == before
@@ -83,7 +84,7 @@ def test_a_take_over_that_was_cut_off_goes_on(runs, old, monkeypatch):
 
 def test_what_is_not_finished_and_all_after_it_stays_there(runs, old):
     with opened(study(runs, proxy__rungs=[1, 3], output__name="old"), kind=SEARCH) as run:
-        run.ladder.first.add(net(old.prepared, 30), state=TrialState.RUNNING, attrs={})
+        run.ladder.first.add(net(old.prepared, 30), state=TrialState.RUNNING, facts=TrialFacts())
         first(old.prepared, run.ladder.first, 0.3)
     with opened(new(runs, old), kind=SEARCH) as run:
         assert len(run.ladder.first.trials) == 4
@@ -128,8 +129,8 @@ def test_a_run_with_short_trainings_of_its_own_takes_none(runs, old):
 def test_short_trainings_of_an_older_version_come_with_their_recipe(runs, old, monkeypatch):
     fulls = StudyStore(old.storage, "old/full", ranges_of(old.prepared))
     younger = ("proxy.recipe.ema", "full.recipe.ema")
-    recorded = {key: value for key, value in fulls.facts["identity"].items() if key not in younger}
-    fulls.record("identity", {**recorded, "full.recipe.lr": 0.3})
+    recorded = {key: value for key, value in fulls.facts.identity.items() if key not in younger}
+    fulls.record(RunFacts(identity={**recorded, "full.recipe.lr": 0.3}))
     monkeypatch.setattr(before, "BEFORE", {"recipe.ema": 0.9})
     for _ in range(2):
         with opened(new(runs, old), kind=SEARCH) as run:

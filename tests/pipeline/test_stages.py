@@ -14,7 +14,7 @@ def test_what_diverged_begins_anew_from_another_seed_and_other_failures_go_on_wi
     def seed_of_next(**failure):
         trial = ListedStage(study, ladder.full, wanted, tmp_path).upcoming(0)
         ladder.fulls.fail(trial.number, **failure)
-        return trial.attrs["seed"]
+        return trial.seed
 
     first = seed_of_next(reason="out of memory on cuda:0")
     assert seed_of_next(reason="diverged in epoch 2", diverged=True) == first

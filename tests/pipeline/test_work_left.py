@@ -13,8 +13,10 @@ from budgetnas.pipeline.controls import controls, wanted_controls
 from budgetnas.pipeline.describe import setup_of
 from budgetnas.pipeline.promote import decide, wanted
 from budgetnas.pipeline.work_left import expected, hold, is_done, why_stopped, work_left
+from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url, study_names
-from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.storage.study import StudyStore
+from budgetnas.trials.facts import Look, RunFacts
 from budgetnas.trials.selection import finalists
 
 RANGES = Ranges(stages=(1, 4), blocks=(1, 8), widths=(1, 512))
@@ -27,12 +29,12 @@ def storage(tmp_path):
 
 def look_at_everything(ladder):
     looks = {
-        f"{level.name}/{trial.number}:{trial.attrs['weights_sha256']}": {"correct": 1, "images": 2}
+        f"{level.name}/{trial.number}:{trial.facts.weights_sha256}": Look(correct=1, images=2)
         for level in ladder.tested
         for trial in level.store.trials
-        if "weights_sha256" in trial.attrs
+        if trial.facts.weights_sha256
     }
-    ladder.fulls.record("looks", looks)
+    ladder.fulls.record(RunFacts(looks=looks))
 
 
 def test_a_study_is_held_to_its_beginning_and_keeps_its_bands(storage):
@@ -44,7 +46,7 @@ def test_a_study_is_held_to_its_beginning_and_keeps_its_bands(storage):
     with pytest.raises(StudyMismatchError, match=r"search\.seed was 0, is 1"):
         hold(prepared(search__seed=1, **tiers), fulls, names=study_names(storage))
     hold(prepared(proxy__rungs=[3, 8], **tiers), fulls, names=study_names(storage))
-    fulls.record("identity", {**fulls.facts["identity"], "proxy.rungs": [3, 24]})  # as runs were begun before
+    fulls.record(RunFacts(identity={**fulls.facts.identity, "proxy.rungs": [3, 24]}))  # as runs were begun before
     hold(prepared(proxy__rungs=[3, 24], **tiers), fulls, names=study_names(storage))
     with pytest.raises(StudyMismatchError, match=r"proxy\.rungs was \[3\], is \[2\]"):
         hold(prepared(proxy__rungs=[2, 3], **tiers), fulls, names=study_names(storage))
@@ -56,10 +58,10 @@ def test_an_older_study_resumes_with_the_values_that_the_program_had_then(storag
     fulls = StudyStore(storage, "s/full", RANGES)
     study = prepared()
     hold(study, fulls, names=study_names(storage))
-    fulls.record("setup", setup_of(study).as_json())
+    fulls.record(RunFacts(setup=setup_of(study).as_json()))
     younger = ("space.width_step", "proxy.recipe.ema", "full.recipe.ema")
-    recorded = {key: value for key, value in fulls.facts["identity"].items() if key not in younger}
-    fulls.record("identity", {**recorded, "proxy.recipe.lr": 0.3, "full.recipe.momentum": 0.8})
+    recorded = {key: value for key, value in fulls.facts.identity.items() if key not in younger}
+    fulls.record(RunFacts(identity={**recorded, "proxy.recipe.lr": 0.3, "full.recipe.momentum": 0.8}))
     monkeypatch.setattr(before, "BEFORE", {"recipe.ema": 0.9, "space.width_step": 4})
     with pytest.raises(StudyMismatchError, match=r"other settings \(space.width_step was 4, is 8\): use the original"):
         hold(prepared(), fulls, names=study_names(storage))
@@ -173,7 +175,7 @@ def test_a_band_that_ran_out_leaves_nothing(storage):
     study = prepared(full__promote=1)
     ladder = ladder_of(study, storage)
     first(study, ladder.first, 0.5)
-    ladder.first.record("exhausted", True)
+    ladder.first.record(RunFacts(exhausted=True))
     assert work_left(study, ladder) == {"r3": 0, "full": 1}
     train(ladder.fulls, wanted(study, ladder, 0, decide(study, ladder, 0))[0], 0.9)
     look_at_everything(ladder)

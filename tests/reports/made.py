@@ -10,6 +10,7 @@ from budgetnas.config.models import paper_models
 from budgetnas.evidence.accuracy import Accuracy
 from budgetnas.reports.facts import FinalScore, Reference, ReportFacts
 from budgetnas.text import Table
+from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.trial import Candidate, Trial, TrialState
 
 CAP = 5_000_000
@@ -61,7 +62,7 @@ def made_facts(trials: int, *, finals: int = 5, seed: int = 0, tested: bool = Tr
     full = {trial.number: _final(rng, trial, i) for i, trial in enumerate(best[:finals])}
     full = dict(sorted(full.items(), key=lambda item: -item[1].score))
     rungs = {f"r{SHORT}": first, f"r{LONGER}": second}
-    scores = {name: {t.attrs.get("parent", t.number): t.score for t in rung} for name, rung in rungs.items()}
+    scores = {name: {t.root: t.score for t in rung} for name, rung in rungs.items()}
     winner = next(iter(full), None)
     return ReportFacts(
         title="cifar10-5M-s0",
@@ -123,8 +124,8 @@ def _seeded(rng: np.random.Generator) -> list[Trial]:
             found.append(_trained(rng, number, candidate, seeded=True))
         else:
             reason = f"{candidate.params - CAP:,} parameters over the cap"
-            attrs = {"seeded": True, "reason": reason}
-            found.append(Trial(number=number, candidate=candidate, state=TrialState.PRUNED, attrs=attrs))
+            facts = TrialFacts(seeded=True, reason=reason)
+            found.append(Trial(number=number, candidate=candidate, state=TrialState.PRUNED, facts=facts))
     return found
 
 
@@ -147,27 +148,27 @@ def _candidate(spec: ResNetSpec, origin: str) -> Candidate:
 
 def _trained(rng: np.random.Generator, number: int, candidate: Candidate, *, seeded: bool) -> Trial:
     curve = _curve(rng, SHORT, 0.865 + _merit(candidate) + rng.normal(0, 0.004))
-    attrs = {"seeded": seeded, "seconds": round(float(rng.uniform(60, 300)), 3)}
+    facts = TrialFacts(seeded=seeded, seconds=round(float(rng.uniform(60, 300)), 3))
     return Trial(
         number=number,
         candidate=candidate,
         state=TrialState.COMPLETE,
         score=curve[SHORT],
         curve=curve,
-        attrs=attrs,
+        facts=facts,
     )
 
 
 def _again(rng: np.random.Generator, number: int, trial: Trial) -> Trial:
     curve = _curve(rng, LONGER, 0.915 + 0.6 * _merit(trial.candidate) + rng.normal(0, 0.002))
-    attrs = {"parent": trial.number, "seconds": round(float(rng.uniform(200, 900)), 3)}
+    facts = TrialFacts(parent=trial.number, seconds=round(float(rng.uniform(200, 900)), 3))
     return Trial(
         number=number,
         candidate=trial.candidate,
         state=TrialState.COMPLETE,
         score=curve[LONGER],
         curve=curve,
-        attrs=attrs,
+        facts=facts,
     )
 
 

@@ -13,6 +13,7 @@ from budgetnas.reports.board import LARGEST, board_figures, note, thin
 from budgetnas.reports.cost import COSTS, cost_figure
 from budgetnas.reports.facts import complete
 from budgetnas.text import Table, escaped
+from budgetnas.trials.facts import TrialFacts
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def much(many):
     """As many trials with names as long as they get, a hundred of them trained in full over long."""
     spec = ResNetSpec(blocks=(1_000,) * 8, widths=tuple(range(65_529, 65_537)))
     trials = [replace(t, candidate=replace(t.candidate, spec=spec, origin="&" * 500)) for t in many.trials]
-    trials = [replace(trial, attrs={"seeded": True}) for trial in trials]
+    trials = [replace(trial, facts=TrialFacts(seeded=True)) for trial in trials]
     final = next(iter(many.finals.values()))
     final = replace(final, curves=[dict.fromkeys(range(1, 1_001), 0.12345)] * 9)
     finals = {trial.number: final for trial in complete(many)[:100]}

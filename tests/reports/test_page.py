@@ -13,6 +13,7 @@ from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.reports.facts import complete
 from budgetnas.reports.page import report_page
 from budgetnas.text import Table
+from budgetnas.trials.facts import TrialFacts
 
 FIGURES = ("params", "macs", "curves", "parallel", "importance", "fidelity")
 LARGEST = 8_000_000  # bytes of a page of 1,000 trials
@@ -128,7 +129,9 @@ def test_whatever_a_user_wrote_adds_no_element(facts, poison):
 
 @pytest.mark.parametrize("poison", ["<script>alert(1)</script>", "</script><b>"])
 def test_names_of_rungs_and_origins_are_text_in_figures_too(facts, poison):
-    trials = [replace(t, candidate=replace(t.candidate, origin=poison), attrs={"seeded": True}) for t in facts.trials]
+    trials = [
+        replace(t, candidate=replace(t.candidate, origin=poison), facts=TrialFacts(seeded=True)) for t in facts.trials
+    ]
     page = report_page(replace(facts, trials=trials, rungs={poison: trials}, pairs={poison: [(0.8, 0.9)]}))
     assert poison not in own(page)
     assert "&lt;" in own(page)
@@ -141,7 +144,7 @@ def test_the_paper_is_pei_et_al_and_the_report_is_this_page(page):
 
 
 def test_networks_to_be_tried_first_that_are_over_the_cap_have_no_row(facts, page):
-    left_out = [trial for trial in facts.trials if trial.attrs.get("reason")]
+    left_out = [trial for trial in facts.trials if trial.facts.reason]
     assert [trial.candidate.origin for trial in left_out] == ["model2"]
     rows = read(page.partition("All trials</h2>")[2].partition("</section>")[0]).tags
     assert sum(tag == "tr" for tag, _ in rows) == len(facts.trials)  # one of them is the head

@@ -38,7 +38,7 @@ def test_every_trial_is_a_row_that_reads_back(facts):
 
 def test_later_rungs_and_full_trainings_stand_in_the_row_that_they_came_from(facts):
     table = read(facts).set_index("trial")
-    again = {trial.attrs["parent"]: trial.score for trial in facts.rungs["r24"]}
+    again = {trial.facts.parent: trial.score for trial in facts.rungs["r24"]}
     assert table.r24_score.dropna().to_dict() == again
     final = facts.finals[facts.winner]
     row = table.loc[facts.winner]

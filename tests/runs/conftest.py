@@ -8,6 +8,8 @@ from budgetnas.pipeline.describe import setup_of
 from budgetnas.pipeline.promote import choose, decide, wanted
 from budgetnas.runs.result import read_result
 from budgetnas.storage.database import open_storage, sqlite_url
+from budgetnas.trials.facts import Look, RunFacts
+from budgetnas.trials.looks import look_key
 from budgetnas.trials.selection import finalists
 
 DRIVER = {"command": "budgetnas search --name 's'", "hardware": {"device": "cpu"}, "started": "now"}
@@ -21,14 +23,14 @@ class Made:
         self.study = prepared(**changes)
         self.storage = open_storage(sqlite_url(folder / "study.db"))
         self.ladder = ladder_of(self.study, self.storage)
-        self.ladder.fulls.record("setup", setup_of(self.study).as_json())
-        self.ladder.fulls.record("drivers", [DRIVER])
+        self.ladder.fulls.record(RunFacts(setup=setup_of(self.study).as_json()))
+        self.ladder.fulls.record(RunFacts(drivers=(DRIVER,)))
 
     def trained(self, scores):
         for i, score in enumerate(scores):
             first(self.study, self.ladder.first, score, width=20 + i % 24, blocks=(1 + i // 24,))
 
-    def promoted(self, score=lambda one: 0.5 + one.attrs["parent"] / 100 + one.repeat / 1000):
+    def promoted(self, score=lambda one: 0.5 + one.parent / 100 + one.repeat / 1000):
         for rung in range(len(self.ladder.rungs)):
             store = self.ladder.levels[rung + 1].store
             for one in wanted(self.study, self.ladder, rung, decide(self.study, self.ladder, rung)):
@@ -44,15 +46,12 @@ class Made:
     def tested(self, correct=lambda level, trial: round(1000 * trial.score)):
         """Look at the test set of 1,000 images: as many are right as validation says, unless told otherwise."""
         looks = {
-            f"{level.name}/{trial.number}:{trial.attrs['weights_sha256']}": {
-                "correct": correct(level.name, trial),
-                "images": 1000,
-            }
+            look_key(trial, level.name): Look(correct=correct(level.name, trial), images=1000)
             for level in self.ladder.tested
             for trial in level.store.trials
             if trial.score is not None
         }
-        self.ladder.fulls.record("looks", looks)
+        self.ladder.fulls.record(RunFacts(looks=looks))
 
     def result(self):
         return read_result(self.storage, self.folder, "s")

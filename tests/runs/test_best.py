@@ -4,6 +4,7 @@ import pytest
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.runs.best import AFTER_LAST, best_of
+from budgetnas.trials.facts import Look, RunFacts, TrialFacts
 from budgetnas.trials.looks import Looks
 from budgetnas.trials.trial import Candidate, Trial, TrialState
 
@@ -11,13 +12,13 @@ from budgetnas.trials.trial import Candidate, Trial, TrialState
 def training(number, width, right):
     """A finished training of 100 validation images, tested on 1,000 with as good a share."""
     candidate = Candidate(spec=ResNetSpec(blocks=(1,), widths=(width,)), params=width, macs=1, origin="own")
-    attrs = {"seed": number, "weights_sha256": "x"}
-    return Trial(number=number, candidate=candidate, state=TrialState.COMPLETE, score=right / 100, attrs=attrs)
+    facts = TrialFacts(seed=number, weights_sha256="x")
+    return Trial(number=number, candidate=candidate, state=TrialState.COMPLETE, score=right / 100, facts=facts)
 
 
 def best(*trainings):
-    looks = {f"{one.number}:x": {"correct": round(1_000 * one.score), "images": 1_000} for one in trainings}
-    return best_of(trainings, AFTER_LAST, Looks({"looks": looks}), images=100)
+    looks = {f"{one.number}:x": Look(correct=round(1_000 * one.score), images=1_000) for one in trainings}
+    return best_of(trainings, AFTER_LAST, Looks(RunFacts(looks=looks)), images=100)
 
 
 def test_the_mean_over_seeds_speaks_for_a_network_and_not_its_luckiest_seed():
@@ -30,7 +31,7 @@ def test_the_mean_over_seeds_speaks_for_a_network_and_not_its_luckiest_seed():
 
 def test_of_equal_networks_the_smaller_stands_with_its_own_test_accuracy():
     large, small = training(0, 16, 90), training(1, 8, 90)
-    looks = Looks({"looks": {"0:x": {"correct": 1, "images": 10}, "1:x": {"correct": 9, "images": 10}}})
+    looks = Looks(RunFacts(looks={"0:x": Look(correct=1, images=10), "1:x": Look(correct=9, images=10)}))
     found = best_of([large, small], AFTER_LAST, looks, images=100)
     assert (found["params"], found["test_accuracy"]) == (8, 0.9)
 

@@ -8,6 +8,7 @@ import pytest
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.exceptions import StorageError
 from budgetnas.runs.calibration_set import Drawn, drawn
+from budgetnas.trials.facts import RunFacts, TrialFacts
 from budgetnas.trials.trial import Candidate, Trial, TrialState
 
 COMPLETE, FAIL, RUNNING = TrialState.COMPLETE, TrialState.FAIL, TrialState.RUNNING
@@ -26,7 +27,7 @@ def trials(*rows):
             candidate=NETS[i],
             state=what if isinstance(what, TrialState) else COMPLETE,
             score=None if isinstance(what, TrialState) else what,
-            attrs={"repeat": seed},
+            facts=TrialFacts(repeat=seed),
         )
         for number, (i, seed, what) in enumerate(rows)
     ]
@@ -72,9 +73,9 @@ def test_a_later_seed_that_failed_takes_its_network_out_and_no_seed_from_the_oth
 
 def test_what_another_version_drew_is_not_taken_for_nothing():
     setup = SimpleNamespace(name="s", rungs=(1,), study=SimpleNamespace(full=SimpleNamespace(repeats=2)))
-    assert not drawn(setup, {}, {}).specs
+    assert not drawn(setup, RunFacts(), {}).specs
     with pytest.raises(StorageError, match="`s` was started by an older version: resume it with its calibrate command"):
-        drawn(setup, {"networks": 3}, {"r1": SHORT})
+        drawn(setup, RunFacts(others={"networks": 3}), {"r1": SHORT})
 
 
 def test_what_is_tried_again_has_not_failed():

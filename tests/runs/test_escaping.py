@@ -14,6 +14,7 @@ from budgetnas.data.load import load_dataset
 from budgetnas.reports.calibration import CalibrationFacts, calibration_page
 from budgetnas.runs.files import publish, write_reports
 from budgetnas.text import Table
+from budgetnas.trials.facts import RunFacts, TrialFacts
 from budgetnas.trials.trial import TrialState
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -32,15 +33,15 @@ def shown(make, tmp_path, make_npz):
         made.trained([0.3 + i / 100 for i in range(4)])
         net = made.study.candidate(made.ladder.first.trials[0].candidate.spec, word)
         first = made.ladder.first
-        first.add(net, state=TrialState.PRUNED, attrs={"seeded": True, "reason": word})
-        first.fail(first.add(net, state=TrialState.RUNNING, attrs={"seeded": True}).number, word)
-        done = first.add(net, state=TrialState.RUNNING, attrs={"seeded": True})
-        first.finish(done.number, 0.99, {"epochs": 1, "images": 10, "seconds": 1.0})
+        first.add(net, state=TrialState.PRUNED, facts=TrialFacts(seeded=True, reason=word))
+        first.fail(first.add(net, state=TrialState.RUNNING, facts=TrialFacts(seeded=True)).number, word)
+        done = first.add(net, state=TrialState.RUNNING, facts=TrialFacts(seeded=True))
+        first.finish(done.number, 0.99, TrialFacts(epochs=1, images=10, seconds=1.0))
         made.promoted()
         made.tested()
         driver = {"command": f"budgetnas search {word}", "hardware": {"device": word, "processor": word}}
-        made.ladder.fulls.record("drivers", [driver])
-        made.ladder.fulls.record("stopped", word)
+        made.ladder.fulls.record(RunFacts(drivers=(driver,)))
+        made.ladder.fulls.record(RunFacts(stopped=word))
         result = made.result()
         page = write_reports(result).read_text()
         publish(made.storage, result)

@@ -11,6 +11,7 @@ from optuna.artifacts import get_all_artifact_meta
 from optuna_dashboard import get_note, wsgi
 
 from budgetnas.runs.files import publish, write_reports
+from budgetnas.trials.facts import RunFacts, TrialFacts
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_note_figures_and_files_lie_with_the_study_of_the_first_rung(made, tmp_p
 
 def test_showing_it_again_replaces_what_was_shown(made, tmp_path):
     before = {meta.filename: meta.artifact_id for meta in get_all_artifact_meta(show(made))}
-    made.ladder.fulls.record("stopped", "a reason of its own")
+    made.ladder.fulls.record(RunFacts(stopped="a reason of its own"))
     study = show(made)
     assert {meta.filename: meta.artifact_id for meta in get_all_artifact_meta(study)} == before
     assert "a reason of its own" in (tmp_path / "artifacts" / before["report.html"]).read_text()
@@ -68,7 +69,7 @@ def test_an_over_budget_trial_is_pruned_there_and_never_best_and_costs_are_colum
     made = make()
     made.trained([0.5, 0.6])
     big = made.study.candidate(made.ladder.first.trials[0].candidate.spec, "model2")
-    made.ladder.first.add(big, state=TrialState.PRUNED, attrs={"utilisation": 1.2, "reason": "5 over the cap"})
+    made.ladder.first.add(big, state=TrialState.PRUNED, facts=TrialFacts(utilisation=1.2, reason="5 over the cap"))
     study = show(made)
     _, body = ask(made, f"/api/studies/{study._study_id}")
     content = json.loads(body)

@@ -24,7 +24,7 @@ def tying(make):
     """Make a search of which four of five finalists have 283 of 287 right."""
     found = make(full__promote=5)
     found.trained([0.5 + i / 100 for i in range(5)])
-    found.promoted(lambda one: RIGHT[one.attrs["parent"]] / IMAGES)
+    found.promoted(lambda one: RIGHT[one.parent] / IMAGES)
     found.tested()
     return found
 
@@ -46,7 +46,7 @@ def test_a_tie_is_told_wherever_the_result_is(tying):
 def test_what_no_other_reaches_is_no_tie(make):
     made = make(full__promote=3)
     made.trained([0.5, 0.6, 0.7])
-    made.promoted(lambda one: (280 + one.attrs["parent"]) / IMAGES)
+    made.promoted(lambda one: (280 + one.parent) / IMAGES)
     result = made.result()
     assert not any("tie" in remark.split() for remark in remarks(result))
     assert as_json(result)["tied"] == [2]
@@ -55,9 +55,7 @@ def test_what_no_other_reaches_is_no_tie(make):
 def test_over_seeds_a_tie_is_one_of_all_images_that_are_right(make):
     made = make(full__promote=2, full__repeats=2)
     made.trained([0.5, 0.6])
-    made.promoted(
-        lambda one: {(0, 0): 280, (0, 1): 284, (1, 0): 281, (1, 1): 283}[one.attrs["parent"], one.repeat] / IMAGES
-    )
+    made.promoted(lambda one: {(0, 0): 280, (0, 1): 284, (1, 0): 281, (1, 1): 283}[one.parent, one.repeat] / IMAGES)
     told = "2 of 2 networks tie at 98.26 % on validation, 564 of 574 right over 2 seeds each; the smallest was taken."
     assert remarks(made.result())[0] == told
 
@@ -96,7 +94,7 @@ def controlled(make):
     """Make a search whose winner scores 283 of 287, and 278 and 281 with fresh seeds."""
     found = make(full__promote=3, full__repeats=2, evidence__controls=True)
     found.trained([0.5, 0.6, 0.7])
-    found.promoted(lambda one: (281 + one.attrs["parent"]) / IMAGES)
+    found.promoted(lambda one: (281 + one.parent) / IMAGES)
     found.controlled(lambda one: (278 + 3 * one.repeat) / IMAGES)
     found.tested()
     return found

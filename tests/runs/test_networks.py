@@ -9,6 +9,7 @@ from budgetnas.cli.main import main
 from budgetnas.pipeline.stages import Wanted
 from budgetnas.runs.networks import read_networks
 from budgetnas.storage.files import own
+from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.trial import TrialState
 
 SCORES = (0.5, 0.7, 0.6)
@@ -35,7 +36,7 @@ def searched(make, tmp_path):
 def test_the_networks_of_a_run_stand_by_how_far_they_got_and_then_by_their_scores(searched):
     made, moved = searched(evidence__controls=True)
     made.trained(SCORES)
-    made.promoted(lambda one: {1: 0.8, 2: 0.9}[one.attrs["parent"]] + one.repeat / 100)
+    made.promoted(lambda one: {1: 0.8, 2: 0.9}[one.parent] + one.repeat / 100)
     made.controlled(lambda one: 0.75)
     specs = [trial.candidate.spec.id for trial in made.ladder.first.trials]
     controls = {trial.candidate.spec.id for trial in made.ladder.controls.store.trials} - set(specs)
@@ -53,11 +54,11 @@ def test_what_is_under_way_and_what_failed_is_told_and_what_was_pruned_is_not(se
     made, moved = searched()
     made.trained(SCORES)
     nets = [trial.candidate for trial in made.ladder.first.trials]
-    made.ladder.fulls.add(nets[1], state=TrialState.RUNNING, attrs={"parent": 1, "repeat": 0})
-    made.ladder.fulls.add(nets[1], state=TrialState.WAITING, attrs={"parent": 1, "repeat": 1})
-    train(made.ladder.fulls, Wanted(candidate=nets[2], repeat=0, attrs={"parent": 2}), None)
+    made.ladder.fulls.add(nets[1], state=TrialState.RUNNING, facts=TrialFacts(parent=1, repeat=0))
+    made.ladder.fulls.add(nets[1], state=TrialState.WAITING, facts=TrialFacts(parent=1, repeat=1))
+    train(made.ladder.fulls, Wanted(candidate=nets[2], repeat=0, parent=2), None)
     pruned = made.study.candidate(type(nets[0].spec)(blocks=(8,), widths=(64,)), "random")
-    made.ladder.first.add(pruned, state=TrialState.PRUNED, attrs={"seeded": True, "reason": "over"})
+    made.ladder.first.add(pruned, state=TrialState.PRUNED, facts=TrialFacts(seeded=True, reason="over"))
     folder = moved()
     best, second, _ = read_networks(folder)
     assert (best.under_way, best.failed) == (["full", "full"], {})

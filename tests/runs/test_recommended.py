@@ -6,6 +6,7 @@ import pytest
 
 from budgetnas.runs.recommended import recommendation, recommended
 from budgetnas.runs.settings import ALL_DONE
+from budgetnas.trials.facts import RunFacts
 
 SCORES = [0.5 + i / 100 for i in range(12)]
 
@@ -20,7 +21,7 @@ def trusting(make):
         if full is not None:
             made.promoted(full)
         if is_finished:
-            made.ladder.fulls.record("stopped", ALL_DONE)
+            made.ladder.fulls.record(RunFacts(stopped=ALL_DONE))
         found = made.result()
         return replace(found, trusted={i: means.get(i, score - 0.01) for i, score in enumerate(scores)})
 
@@ -42,7 +43,7 @@ def test_what_scored_highest_and_was_not_promoted_is_explained_with_both_numbers
 
 
 def test_the_trusted_network_is_told_apart_from_the_winner(trusting):
-    result = trusting({}, full=lambda one: 1 - one.attrs["parent"] / 100)
+    result = trusting({}, full=lambda one: 1 - one.parent / 100)
     winner, second = (result.finalists[place].parent for place in (0, 1))
     assert (winner, second) == (10, 11)
     assert recommendation(result) == (
@@ -52,12 +53,12 @@ def test_the_trusted_network_is_told_apart_from_the_winner(trusting):
 
 
 def test_the_trusted_network_may_be_the_winner(trusting):
-    told = recommendation(trusting({}, full=lambda one: one.attrs["parent"] / 100))
+    told = recommendation(trusting({}, full=lambda one: one.parent / 100))
     assert told.endswith("; after full training it is the winner")
 
 
 def test_what_went_up_a_rung_and_no_further_is_explained_after_that_rung(trusting):
-    result = trusting({11: 0.7}, full=lambda one: 0.9 - one.attrs["parent"] / 100, proxy__rungs=[1, 3])
+    result = trusting({11: 0.7}, full=lambda one: 0.9 - one.parent / 100, proxy__rungs=[1, 3])
     best = [one.parent for one in result.finalists]
     left = next(trial.root for trial in result.levels["r3"] if trial.root not in best)
     told = recommendation(replace(result, trusted={**result.trusted, left: 0.99}))
@@ -82,12 +83,12 @@ def test_before_promotion_is_decided_nobody_is_said_to_be_left_out(trusting):
 
 
 def test_a_promoted_network_whose_full_training_failed_is_not_said_to_be_left_out(trusting):
-    told = recommendation(trusting({}, full=lambda one: None if one.attrs["parent"] == 11 else 0.8))
+    told = recommendation(trusting({}, full=lambda one: None if one.parent == 11 else 0.8))
     assert told.endswith("61.00 %; its full training failed")
 
 
 def test_one_whose_training_of_a_higher_rung_failed_is_not_said_to_be_left_out(trusting):
-    fails = lambda one: None if one.attrs["parent"] == 11 else 0.8  # noqa: E731
+    fails = lambda one: None if one.parent == 11 else 0.8  # noqa: E731
     told = recommendation(trusting({}, full=fails, proxy__rungs=[1, 3]))
     assert told.endswith("61.00 %; its training of 3 epochs failed")
 

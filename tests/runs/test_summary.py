@@ -6,6 +6,7 @@ import pytest
 from small_studies import prepared
 
 from budgetnas.runs.summary import tried_first
+from budgetnas.trials.facts import TrialFacts
 
 
 def line(**changes):
@@ -48,7 +49,7 @@ def test_a_result_says_what_the_plan_said(make, cap):
     made = make(search__paper_models=True, budget__max_params=cap)
     for seed in made.study.seeds:
         reason = made.study.caps.reason(seed)
-        attrs = {"seeded": True, **({"reason": reason} if reason else {})}
-        made.ladder.first.add(seed, state=TrialState.PRUNED if reason else TrialState.RUNNING, attrs=attrs)
+        facts = TrialFacts(seeded=True, reason=reason)
+        made.ladder.first.add(seed, state=TrialState.PRUNED if reason else TrialState.RUNNING, facts=facts)
     planned, told = dict(search_lines(made.study)), dict(report_facts(made.result()).lines)
     assert told["tried first"] == planned["tried first"] != ""

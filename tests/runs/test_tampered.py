@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import optuna
 import pytest
 from optuna.artifacts import get_all_artifact_meta
@@ -29,10 +31,10 @@ def test_weights_are_read_in_the_folder_of_the_run_only(made, tmp_path, name):
     (tmp_path.parent / "secret").write_bytes(secret)
     (tmp_path / "link").symlink_to(tmp_path.parent / "secret")
     result = made.result()
-    for run in result.finalists[0].runs:
-        run.attrs.update(weights=name, weights_sha256=digest(secret))
+    (run,) = result.finalists[0].runs
+    tampered = replace(run, facts=replace(run.facts, weights=name, weights_sha256=digest(secret)))
     with pytest.raises(StorageError, match=r"lies elsewhere|is no file|cannot be read"):
-        certified(result, result.finalists[0])
+        certified(result, replace(result.finalists[0], runs=(tampered,)))
 
 
 @pytest.mark.parametrize("name", OUT)

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 from scipy.stats import kendalltau, ttest_ind
-from small_studies import ATTRS
+from small_studies import FACTS
 
 from budgetnas.pipeline.controls import controls, record_controls
 from budgetnas.runs.verdict import compare, controls_table, fidelity_table, pairs, verdict
+from budgetnas.trials.facts import RunFacts, TrialFacts
 from budgetnas.trials.trial import TrialState
 
 
@@ -34,7 +35,7 @@ def test_without_any_at_random_there_is_no_column_of_them(make):
 def test_fidelity_pairs_every_rung_with_the_mean_of_the_full_seeds(make):
     made = make(proxy__rungs=[1, 3], full__promote=6, full__repeats=2, evidence__control_promotions=12)
     made.trained([(i * 7 % 30) / 100 for i in range(30)])
-    made.promoted(lambda one: (one.attrs["parent"] * 11 % 30) / 100 + one.repeat / 10)
+    made.promoted(lambda one: (one.parent * 11 % 30) / 100 + one.repeat / 10)
     made.tested()
     result = made.result()
     found = pairs(result)
@@ -55,7 +56,7 @@ def test_fidelity_pairs_every_rung_with_the_mean_of_the_full_seeds(make):
 def test_a_winner_that_was_not_promoted_for_its_scores_is_told_with_its_places(make):
     made = make(full__promote=1, evidence__control_promotions=12)
     made.trained([i / 100 for i in range(12)])
-    made.promoted(lambda one: 0.9 - one.attrs["parent"] / 100)  # as if longer training turned the ranking round
+    made.promoted(lambda one: 0.9 - one.parent / 100)  # as if longer training turned the ranking round
     note = fidelity_table(made.result()).notes[-1]
     winner = made.result().winner
     assert winner.parent == 0
@@ -120,8 +121,8 @@ def test_one_repeat_has_no_interval(make):
 def test_a_winner_that_is_a_control_is_said_to_be_it(make):
     made = make(full__promote=1, evidence__controls=True)
     net = next(net for net in controls(made.study) if net.origin == "the most-MACs network")
-    trial = made.ladder.first.add(net, state=TrialState.RUNNING, attrs={})
-    made.ladder.first.finish(trial.number, 0.9, ATTRS)
+    trial = made.ladder.first.add(net, state=TrialState.RUNNING, facts=TrialFacts())
+    made.ladder.first.finish(trial.number, 0.9, FACTS)
     made.promoted()
     made.controlled(control_score)
     made.tested()
@@ -137,11 +138,11 @@ def test_only_the_winner_is_the_winner_itself_and_a_control_without_a_look_is_no
     made.promoted()
     made.controlled(control_score)
     made.tested()
-    looks = made.ladder.fulls.facts["looks"]
-    rival = next(net for net in made.result().facts["controls"] if net["name"] == "the most-MACs network")
-    numbers = [trial.number for trial in made.ladder.controls.store.trials if trial.candidate.spec.id == rival["spec"]]
+    looks = made.ladder.fulls.facts.looks
+    rival = next(net for net in made.result().facts.controls if net.name == "the most-MACs network")
+    numbers = [trial.number for trial in made.ladder.controls.store.trials if trial.candidate.spec.id == rival.spec]
     unread = tuple(f"controls/{number}:" for number in numbers)
-    made.ladder.fulls.record("looks", {key: look for key, look in looks.items() if not key.startswith(unread)})
+    made.ladder.fulls.record(RunFacts(looks={key: look for key, look in looks.items() if not key.startswith(unread)}))
     found = {one.name: one for one in compare(made.result())}
     assert (found["the most-MACs network"].gain, found["the most-MACs network"].verdict) == (None, "not tested yet")
     told = verdict(made.result(), compare(made.result()))
@@ -168,9 +169,9 @@ def test_a_control_that_an_older_version_named_is_one_with_what_it_is_called_now
     made.promoted()
     made.controlled(control_score)
     made.tested()
-    (control,) = made.result().facts["controls"]
-    assert control["name"] == "model5 of Pei et al."
-    made.ladder.fulls.record("controls", [{**control, "name": "model5 of the report"}])
+    (control,) = made.result().facts.controls
+    assert control.name == "model5 of Pei et al."
+    made.ladder.fulls.record(RunFacts(controls=(replace(control, name="model5 of the report"),)))
     record_controls(made.study, made.ladder.fulls, made.ladder.controls.store.trials)
     assert [one.name for one in compare(made.result())] == ["the winner", "model5 of Pei et al."]
     assert "model5 of Pei et al." in verdict(made.result(), compare(made.result()))

@@ -5,14 +5,14 @@ import numpy as np
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.samplers.history import history, is_ready
 from budgetnas.space.resnet import ResNetSpace
+from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.trial import Candidate, Trial, TrialState
 
 
-def trial(number: int, state: TrialState, **attrs: object) -> Trial:
+def trial(number: int, state: TrialState, **facts: object) -> Trial:
     candidate = Candidate(spec=ResNetSpec(blocks=(1,), widths=(number + 1,)), params=1, macs=1, origin="")
-    return Trial(
-        number=number, candidate=candidate, state=state, score=0.5 if state == "COMPLETE" else None, attrs=attrs
-    )
+    score = 0.5 if state == "COMPLETE" else None
+    return Trial(number=number, candidate=candidate, state=state, score=score, facts=TrialFacts(**facts))
 
 
 def test_a_proposal_knows_results_up_to_the_last_batch_but_one():

@@ -11,9 +11,11 @@ import pytest
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.exceptions import StorageError
+from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.glance import glance
-from budgetnas.storage.study import Ranges, StudyStore, read_study
+from budgetnas.storage.study import StudyStore, read_study
+from budgetnas.trials.facts import RunFacts, TrialFacts
 from budgetnas.trials.trial import Candidate, TrialState
 
 KILLED = """
@@ -35,14 +37,14 @@ def made(tmp_path_factory):
     storage = open_storage(sqlite_url(path))
     store = StudyStore(storage, "mine/r3", Ranges(stages=(1, 4), blocks=(1, 8), widths=(1, 99)))
     candidate = Candidate(spec=ResNetSpec(blocks=(2, 1), widths=(16, 32)), params=10, macs=20, origin="random")
-    store.add(candidate, state=TrialState.PRUNED, attrs={"reason": "5 parameters over the cap"})
+    store.add(candidate, state=TrialState.PRUNED, facts=TrialFacts(reason="5 parameters over the cap"))
     for score in (0.25, 0.9):
-        trial = store.add(candidate, state=TrialState.RUNNING, attrs={"seed": 7})
+        trial = store.add(candidate, state=TrialState.RUNNING, facts=TrialFacts(seed=7))
         store.report(trial.number, 1, 0.1)
-        store.finish(trial.number, score, {"seconds": 1.5, "notices": ["é"]})
-    store.fail(store.add(candidate, state=TrialState.RUNNING, attrs={}).number, "out of memory")
-    store.add(candidate, state=TrialState.RUNNING, attrs={})
-    store.record("setup", {"name": "mine", "rungs": [3]})
+        store.finish(trial.number, score, TrialFacts(seconds=1.5, notices=("é",)))
+    store.fail(store.add(candidate, state=TrialState.RUNNING, facts=TrialFacts()).number, "out of memory")
+    store.add(candidate, state=TrialState.RUNNING, facts=TrialFacts())
+    store.record(RunFacts(setup={"name": "mine", "rungs": [3]}))
     StudyStore(storage, "mine/full", Ranges(stages=(1, 4), blocks=(1, 8), widths=(1, 99)))
     return path
 
@@ -86,11 +88,11 @@ def test_what_a_killed_writer_left_is_seen_rolled_back_and_left_as_it_is(databas
     assert b"half" in before["study.db"]
     found = glance(database)
     assert list(found) == ["mine/r3", "mine/full"]
-    assert set(found["mine/r3"][1]) == {"setup"}
+    assert set(found["mine/r3"][1].to_json()) == {"setup"}
     assert content(database.parent) == before
 
 
-@pytest.mark.parametrize("damage", ["empty", "text", "cut", "foreign", "folder", "json", "record"])
+@pytest.mark.parametrize("damage", ["empty", "text", "cut", "foreign", "folder", "json", "record", "seed", "setup"])
 def test_what_is_no_study_is_told_in_one_line(database, damage):
     if damage == "empty":
         database.write_bytes(b"")
@@ -108,6 +110,8 @@ def test_what_is_no_study_is_told_in_one_line(database, damage):
                 "foreign": "ALTER TABLE studies RENAME TO notes",
                 "json": "UPDATE study_user_attributes SET value_json = '{'",
                 "record": "DELETE FROM trial_user_attributes WHERE key = 'budgetnas'",
+                "seed": "UPDATE trial_user_attributes SET value_json = '\"7\"' WHERE key = 'seed'",
+                "setup": "UPDATE study_user_attributes SET value_json = '[1]' WHERE key = 'setup'",
             }[damage]
         )
         connection.commit()

@@ -14,10 +14,12 @@ import pytest
 from optuna.storages import InMemoryStorage
 
 from budgetnas.exceptions import StorageError
+from budgetnas.space.parameters import Ranges
 from budgetnas.storage import lease as lease_module
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.lease import STALE_SECONDS, Fact, Process, Sign, leased, this_process
-from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.storage.study import StudyStore
+from budgetnas.trials.facts import RunFacts
 
 STUDY = "mine/full"
 RANGES = Ranges(stages=(1, 4), blocks=(1, 8), widths=(16, 512))
@@ -154,15 +156,19 @@ def test_a_host_whose_clock_is_wrong_keeps_its_study_while_it_beats(storage, fac
 def test_who_lost_its_study_writes_no_more_and_leaves_the_lease_to_the_new_owner(storage, fact):
     with leased(storage, STUDY, what="mine") as lease:
         store = StudyStore(storage, STUDY, RANGES, guard=lease.check)
-        store.record("mine", True)
+        store.record(RunFacts(others={"mine": True}))
         other = sign(ELSEWHERE)
         assert fact.swap(fact.read(), other)
         lease.beat()
-        for write in (lambda: store.record("mine", False), lambda: store.fail(0, "x"), lambda: store.report(0, 1, 0.5)):
+        for write in (
+            lambda: store.record(RunFacts(others={"mine": False})),
+            lambda: store.fail(0, "x"),
+            lambda: store.report(0, 1, 0.5),
+        ):
             with pytest.raises(StorageError, match="`mine` was taken over by process 12 on elsewhere"):
                 write()
     assert fact.read() == other
-    assert StudyStore(storage, STUDY, RANGES).facts["mine"] is True
+    assert StudyStore(storage, STUDY, RANGES).facts.others["mine"] is True
 
 
 def test_who_slept_asks_before_it_writes(storage, fact, monkeypatch):

@@ -19,10 +19,12 @@ import pytest
 from ports import free_port
 
 from budgetnas.exceptions import StorageError
+from budgetnas.space.parameters import Ranges
 from budgetnas.storage import database
 from budgetnas.storage.database import open_storage
 from budgetnas.storage.lease import leased
-from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.storage.study import StudyStore
+from budgetnas.trials.facts import RunFacts
 
 pytestmark = pytest.mark.services
 
@@ -168,25 +170,25 @@ def test_a_server_that_comes_back_is_waited_for_and_one_that_does_not_is_given_u
     with leased(storage, "waited/full", what="waited") as lease:
         store = StudyStore(storage, "waited/full", RANGES, guard=lease.check)
         server.control("restart", "-m", "immediate")
-        store.record("before", 1)
+        store.record(RunFacts(others={"before": 1}))
         server.control("stop", "-m", "immediate")
         starter = threading.Timer(2.0, server.control, ["start"])
         starter.start()
-        store.record("during", 2)
+        store.record(RunFacts(others={"during": 2}))
         starter.join()
         lease.beat()
         lease.check()
         assert [record.getMessage().startswith("The database does not answer") for record in caplog.records] == [True]
-        assert store.facts["before"] + store.facts["during"] == 3
+        assert store.facts.others == {"before": 1, "during": 2}
         monkeypatch.setattr(database, "PATIENCE_SECONDS", 0.5)
         server.control("stop", "-m", "immediate")
         try:
             with pytest.raises(StorageError, match="run the same command again"):
-                store.record("after", 3)
+                store.record(RunFacts(others={"after": 3}))
         finally:
             server.control("start")
-        store.record("after", 3)
-    assert store.facts["lease"] is None
+        store.record(RunFacts(others={"after": 3}))
+    assert store.facts.lease is None
 
 
 def test_drivers_that_find_an_empty_database_make_its_tables_once(server, storage):

@@ -8,8 +8,10 @@ import pytest
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.exceptions import StorageError
+from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
-from budgetnas.storage.study import Ranges, StudyStore
+from budgetnas.storage.study import StudyStore
+from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.trial import Candidate, TrialState
 
 RANGES = Ranges(stages=(1, 4), blocks=(1, 8), widths=(16, 512))
@@ -28,30 +30,30 @@ def store(url):
 
 
 def test_a_trial_goes_through_its_life_and_reads_back_whole(store, url):
-    trial = store.add(CANDIDATE, state=TrialState.RUNNING, attrs={"seeded": True})
+    trial = store.add(CANDIDATE, state=TrialState.RUNNING, facts=TrialFacts(seeded=True))
     assert (trial.number, trial.state, trial.candidate) == (0, TrialState.RUNNING, CANDIDATE)
     store.report(0, 1, 0.5)
     store.report(0, 2, 0.75)
-    store.finish(0, 0.75, {"seconds": 1.5})
+    store.finish(0, 0.75, TrialFacts(seconds=1.5))
     (again,) = StudyStore(open_storage(url), "mine/r3", RANGES).trials
     assert again == store.trials[0]
     assert (again.score, again.curve, again.state) == (0.75, {1: 0.5, 2: 0.75}, TrialState.COMPLETE)
-    assert again.attrs == {"seeded": True, "seconds": 1.5}
+    assert again.facts == TrialFacts(seeded=True, seconds=1.5)
 
 
 def test_the_origin_that_an_older_version_stored_reads_as_this_one_words_it(store, url):
     for origin in ("model5 of the report", "resnet20"):
         candidate = replace(CANDIDATE, origin=origin)
-        store.add(candidate, state=TrialState.RUNNING, attrs={})
+        store.add(candidate, state=TrialState.RUNNING, facts=TrialFacts())
     assert [trial.candidate.origin for trial in store.trials] == ["model5 of Pei et al.", "resnet20"]
     (first, _) = optuna.load_study(study_name="mine/r3", storage=url).trials
     assert first.user_attrs["origin"] == "model5 of the report", "what is stored stays"
 
 
 def test_optuna_reads_it_as_its_own(store, url):
-    store.add(CANDIDATE, state=TrialState.PRUNED, attrs={})
-    store.add(CANDIDATE, state=TrialState.RUNNING, attrs={})
-    store.finish(1, 0.9, {})
+    store.add(CANDIDATE, state=TrialState.PRUNED, facts=TrialFacts())
+    store.add(CANDIDATE, state=TrialState.RUNNING, facts=TrialFacts())
+    store.finish(1, 0.9, TrialFacts())
     study = optuna.load_study(study_name="mine/r3", storage=url)
     assert study.best_trial.number == 1
     assert study.best_params == {
@@ -63,20 +65,13 @@ def test_optuna_reads_it_as_its_own(store, url):
 
 
 def test_failures_keep_their_reason_and_unfinished_trials_can_be_handed_on(store):
-    store.add(CANDIDATE, state=TrialState.RUNNING, attrs={})
+    store.add(CANDIDATE, state=TrialState.RUNNING, facts=TrialFacts())
     store.release(0)
     assert store.trials[0].state is TrialState.WAITING
     store.restart(0)
     assert store.trials[0].state is TrialState.RUNNING
     store.fail(0, "diverged in epoch 2", diverged=True)
-    assert (store.trials[0].state, store.trials[0].attrs["reason"]) == (TrialState.FAIL, "diverged in epoch 2")
-
-
-def test_ranges_widen_to_hold_the_seeded_models():
-    narrow = Ranges(stages=(2, 3), blocks=(2, 3), widths=(64, 128))
-    assert narrow.cover(SPEC) == Ranges(stages=(2, 3), blocks=(2, 5), widths=(64, 250))
-    four = ResNetSpec(blocks=(1, 1, 1, 1), widths=(64, 128, 256, 512))
-    assert narrow.cover(four) == Ranges(stages=(2, 4), blocks=(1, 3), widths=(64, 512))
+    assert (store.trials[0].state, store.trials[0].facts.reason) == (TrialState.FAIL, "diverged in epoch 2")
 
 
 def test_files_that_are_no_optuna_database_are_refused_and_left_alone(tmp_path, url):

@@ -17,7 +17,8 @@ from budgetnas.training import perform as performing
 from budgetnas.training.graphs import WARM_STEPS, GraphedStep, own_stream
 from budgetnas.training.loop import _Run
 from budgetnas.training.perform import perform
-from budgetnas.training.tasks import Phase, Setting, TrainTask, whole
+from budgetnas.training.tasks import Setting, TrainTask
+from budgetnas.trials.declaration import Phase, whole
 
 needs_gpu = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 DIGITS = DataConfig(dataset="digits")

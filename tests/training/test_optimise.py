@@ -22,7 +22,8 @@ from budgetnas.training import perform as performing
 from budgetnas.training.loop import _Run
 from budgetnas.training.optimise import Lookahead, lr_factor, make_average, make_optimizer
 from budgetnas.training.perform import perform
-from budgetnas.training.tasks import Phase, Setting, TrainTask, whole
+from budgetnas.training.tasks import Setting, TrainTask
+from budgetnas.trials.declaration import Phase, whole
 
 SPEC = ResNetSpec(blocks=(1, 1), widths=(8, 16))
 

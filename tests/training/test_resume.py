@@ -22,7 +22,8 @@ from budgetnas.training import loop
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.loop import _Run
 from budgetnas.training.perform import perform
-from budgetnas.training.tasks import Paused, Phase, Setting, TrainTask, whole
+from budgetnas.training.tasks import Paused, Setting, TrainTask
+from budgetnas.trials.declaration import Phase, whole
 
 DIGITS = DataConfig(dataset="digits")
 CONTEXT = multiprocessing.get_context("forkserver")

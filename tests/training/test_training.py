@@ -20,8 +20,9 @@ from budgetnas.training.device import resolve_device, resolve_precision
 from budgetnas.training.images import Normaliser, batch_bounds, to_device
 from budgetnas.training.optimise import lr_factor
 from budgetnas.training.perform import perform
-from budgetnas.training.tasks import LookTask, Setting, Timed, TimeTask, Trained, TrainTask, whole
-from budgetnas.trials.looks import Look
+from budgetnas.training.tasks import LookTask, Setting, Timed, TimeTask, Trained, TrainTask
+from budgetnas.trials.declaration import whole
+from budgetnas.trials.facts import Look
 
 DIGITS = DataConfig(dataset="digits")
 SPEC = ResNetSpec(blocks=(1, 1), widths=(16, 32))

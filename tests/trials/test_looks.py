@@ -4,15 +4,16 @@ from types import SimpleNamespace
 
 import pytest
 
+from budgetnas.trials.facts import Look, RunFacts, TrialFacts
 from budgetnas.trials.looks import Looks
 
 
 def run(number, weights="ab"):
-    return SimpleNamespace(number=number, attrs={"weights_sha256": weights} if weights else {})
+    return SimpleNamespace(number=number, facts=TrialFacts(weights_sha256=weights))
 
 
 def test_a_look_is_of_a_training_its_level_and_its_weights():
-    looks = Looks({"looks": {"full/3:ab": {"correct": 9, "images": 10}, "controls/3:ab": {"correct": 1, "images": 4}}})
+    looks = Looks(RunFacts(looks={"full/3:ab": Look(correct=9, images=10), "controls/3:ab": Look(correct=1, images=4)}))
     assert len(looks) == 2
     assert looks.of(run(3), "full").accuracy == 0.9
     assert looks.of(run(3), "controls").accuracy == 0.25
@@ -21,7 +22,7 @@ def test_a_look_is_of_a_training_its_level_and_its_weights():
 
 
 def test_what_was_tested_and_what_lacks_a_look():
-    looks, runs = Looks({"looks": {"0:ab": {"correct": 1, "images": 2}}}), [run(0), run(1)]
+    looks, runs = Looks(RunFacts(looks={"0:ab": Look(correct=1, images=2)})), [run(0), run(1)]
     assert looks.accuracies(runs) == pytest.approx([0.5])
     assert looks.lacking(runs) == runs[1:]
-    assert Looks({}).lacking(runs) == runs
+    assert Looks(RunFacts()).lacking(runs) == runs

@@ -7,13 +7,14 @@ import pytest
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.budget.caps import Caps
+from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.selection import finalists, promote, tied, within
 from budgetnas.trials.trial import Candidate, Trial, TrialState
 
 
-def trial(number, *, params=100, score=0.5, state=TrialState.COMPLETE, **attrs):
+def trial(number, *, params=100, score=0.5, state=TrialState.COMPLETE, **facts):
     candidate = Candidate(spec=ResNetSpec(blocks=(1,), widths=(params,)), params=params, macs=1, origin="")
-    return Trial(number=number, candidate=candidate, state=state, score=score, attrs=attrs)
+    return Trial(number=number, candidate=candidate, state=state, score=score, facts=TrialFacts(**facts))
 
 
 def test_the_trusted_score_decides_and_of_equals_the_smaller_network():
