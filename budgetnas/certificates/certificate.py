@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.budget.gate import Budget
 from budgetnas.certificates.arch_json import ARCH, FORMAT, read_arch
 from budgetnas.certificates.card import card
 from budgetnas.certificates.ledger import ledger_csv
@@ -50,8 +51,7 @@ class Certified:
         std: per channel, likewise.
         weights: of the built network, as safetensors.
         recipe: how it was trained.
-        max_params: the cap that it was searched under, or None.
-        max_macs: the cap on MACs for one image, or None.
+        budget: that it was searched under, or None.
         results: every number, with seed, split and epoch, as JSON values.
         provenance: command, versions, hardware, commit, as JSON values.
     """
@@ -67,8 +67,7 @@ class Certified:
     std: tuple[float, ...]
     weights: bytes
     recipe: Recipe
-    max_params: int | None
-    max_macs: int | None
+    budget: Budget | None
     results: Mapping[str, Any]
     provenance: Mapping[str, Any]
 
@@ -90,8 +89,8 @@ class Certified:
                 "of": "raw pixels in [0, 255], per channel",
             },
             **asdict(cost),
-            "max_params": self.max_params,
-            "max_macs": self.max_macs,
+            "max_params": self.budget and self.budget.max_params,
+            "max_macs": self.budget and self.budget.max_macs,
         }
 
 

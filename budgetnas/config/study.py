@@ -9,6 +9,7 @@ from typing import Any, Literal
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
 from budgetnas.budget.cap import parse_cap, write_cap
+from budgetnas.budget.gate import Budget
 from budgetnas.config.engine import EngineConfig, RayConfig
 from budgetnas.config.models import NamedModel, find_model, model_names, paper_models, read_cap
 from budgetnas.config.recorded import read_study_table
@@ -301,6 +302,18 @@ class StudyConfig:
                 "`budget.tiers` do not go with `search.over_budget` = 'prune', since Optuna's own samplers know no "
                 "tiers: leave one of them out."
             )
+
+    def budgets(self, shape: DataShape) -> tuple[Budget, ...]:
+        """Return the budget of each tier, ascending; usually one.
+
+        Args:
+            shape: images and classes, which a share of a named network is counted for.
+
+        Raises:
+            UsageError: there is no cap on params, or a cap is malformed.
+        """
+        max_macs = self.space.macs_cap(shape)
+        return tuple(Budget(max_params=cap, max_macs=max_macs) for cap in self.budget.caps(shape))
 
 
 def _read_names(key: str, names: tuple[str, ...], *, others: tuple[str, ...]) -> tuple[str, ...]:

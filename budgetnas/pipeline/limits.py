@@ -66,7 +66,7 @@ def calibration_limits(prepared: Prepared, networks: int) -> Lines:
 def _few_trials(prepared: Prepared) -> Lines:
     """Say what so few short trainings do not show; the band may have fewer networks than a search asks for."""
     search = prepared.config.search
-    seeded = sum(map(prepared.caps.fits, prepared.seeds))
+    seeded = sum(map(prepared.budget.fits, prepared.seeds))
     trained = min(search.trials, seeded + sum(len(tier.band) for tier in prepared.tiers))
     lines, proposed, start = [], max(0, trained - seeded), _START.get(search.sampler, 0)
     lacks = [("posterior mean", FEWEST_SCORES), ("estimate of which dimensions matter", FEWEST_IMPORTANT)]

@@ -158,7 +158,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
 def search_lines(prepared: Prepared) -> tuple[tuple[str, str], ...]:
     """Say what a search will train, as (name, value) lines."""
     config = prepared.config
-    run, first = config.proxy.from_run, tried_first([(seed, prepared.caps.reason(seed)) for seed in prepared.seeds])
+    run, first = config.proxy.from_run, tried_first([(seed, prepared.budget.reason(seed)) for seed in prepared.seeds])
     return (
         *([("taken over", f"the finished short trainings of {run}")] if run else []),
         *([("tried first", first)] if first else []),
@@ -188,7 +188,7 @@ def seed_lines(prepared: Prepared) -> list[str]:
     return [
         f"{seed.origin}  {seed.spec.id:<28} {count(seed.spec, DataShape()).params:>10,}  {seed.params:>10,}"
         for seed in prepared.seeds
-        if prepared.caps.fits(seed)
+        if prepared.budget.fits(seed)
     ]
 
 
@@ -216,14 +216,15 @@ def _time(plan: Plan) -> str:
 
 
 def _budget_lines(prepared: Prepared) -> list[tuple[str, str]]:
-    macs = "" if prepared.macs_cap is None else f" and {write_macs(prepared.macs_cap)} MACs"
+    macs_cap = prepared.budget.max_macs
+    macs = "" if macs_cap is None else f" and {write_macs(macs_cap)} MACs"
     about = "" if prepared.index.is_exact else "about "  # too fine a grid to be counted exactly
     lines = []
     for tier in prepared.tiers:
         band = tier.band
         by_stages = ", ".join(f"{size:,} of {plural(stages, 'stage')}" for stages, size in band.counts.items())
         lines += [
-            ("budget", f"{tier.cap:,} parameters{macs}: {about}{plural(tier.fitting, 'network')} fit"),
+            ("budget", f"{tier.budget.max_params:,} parameters{macs}: {about}{plural(tier.fitting, 'network')} fit"),
             ("band", f"{band.low:,} to {band.high:,} parameters: {about}{plural(len(band), 'network')} ({by_stages})"),
         ]
     return lines

@@ -95,7 +95,7 @@ def why_stopped(prepared: Prepared, ladder: Ladder) -> str:
 def _listed(prepared: Prepared, ladder: Ladder, level: str) -> list[Wanted]:
     """Return the trainings that a level above the first asks for, now that the one below it is done."""
     if level == CONTROLS:
-        ranked = finalists(within(ladder.fulls.trials, prepared.caps))
+        ranked = finalists(within(ladder.fulls.trials, prepared.budget))
         return wanted_controls(prepared, ranked[0]) if ranked else []
     rung = ladder.levels.index(ladder.level(level)) - 1
     return wanted(prepared, ladder, rung, rise(prepared, ladder, rung))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from budgetnas.budget.gate import Budget
 from budgetnas.certificates.certificate import Certified, write_certificate
 from budgetnas.certificates.manifest import BEST
 from budgetnas.evidence.accuracy import Accuracy, wilson
@@ -70,7 +71,7 @@ def certified(result: SearchResult, finalist: Finalist) -> Certified:
         setup,
         run,
         result.folder,
-        caps=(setup.cap, setup.macs_cap),
+        budget=setup.budget,
         results=_results(result, finalist),
         drivers=result.drivers,
     )
@@ -81,7 +82,7 @@ def _certified(
     run: Trial,
     home: Path,
     *,
-    caps: tuple[int | None, int | None],
+    budget: Budget | None,
     results: Mapping[str, Any],
     drivers: Sequence[Mapping[str, Any]],
 ) -> Certified:
@@ -98,8 +99,7 @@ def _certified(
         std=setup.std,
         weights=read_bytes(inside(home, run.attrs["weights"]), run.attrs["weights_sha256"]),
         recipe=setup.recipe,
-        max_params=caps[0],
-        max_macs=caps[1],
+        budget=budget,
         results=results,
         provenance={key: drivers[-1].get(key) for key in _PROVENANCE},
     )
@@ -178,7 +178,7 @@ def _declared(
         "chosen": None,
         "remarks": [_WATCHED] if watched else [],
     }
-    return _certified(setup, run, home, caps=(None, None), results=results, drivers=facts["drivers"])
+    return _certified(setup, run, home, budget=None, results=results, drivers=facts["drivers"])
 
 
 def _alike(trial: Trial) -> tuple[Any, ...]:

@@ -200,7 +200,7 @@ def test_what_is_over_a_cap_is_not_promoted_whoever_put_it_there(storage, blocks
     for score in (0.1, 0.2, 0.3):
         first(study, ladder.first, score)
     over = first(study, ladder.first, 0.9, width, blocks)
-    assert not study.caps.fits(over.candidate)
+    assert not study.budget.fits(over.candidate)
     chosen = rise(study, ladder, 0)
     assert set(chosen.numbers) == {0, 1, 2}
     assert chosen.best == (2, 1, 0)

@@ -10,7 +10,7 @@ from budgetnas.runs.summary import tried_first
 
 def line(**changes):
     study = prepared(**{"search__paper_models": True, **changes})
-    return tried_first([(seed, study.caps.reason(seed)) for seed in study.seeds])
+    return tried_first([(seed, study.budget.reason(seed)) for seed in study.seeds])
 
 
 def test_those_that_fit_are_named_and_of_the_others_by_how_much_they_are_over():
@@ -47,7 +47,7 @@ def test_a_result_says_what_the_plan_said(make, cap):
 
     made = make(search__paper_models=True, budget__max_params=cap)
     for seed in made.study.seeds:
-        reason = made.study.caps.reason(seed)
+        reason = made.study.budget.reason(seed)
         attrs = {"seeded": True, **({"reason": reason} if reason else {})}
         made.ladder.first.add(seed, state=TrialState.PRUNED if reason else TrialState.RUNNING, attrs=attrs)
     planned, told = dict(search_lines(made.study)), dict(report_facts(made.result()).lines)
