@@ -128,7 +128,7 @@ def write_certificate(folder: Path, net: Certified, *, with_preprocessing: bool 
         folder.parent.mkdir(parents=True, exist_ok=True)
         new = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     except OSError as error:
-        raise StorageError(f"`{folder}` cannot be written ({error.strerror}): give another --out.") from error
+        raise StorageError(f"`{folder}` cannot be written ({error.strerror}): choose another folder.") from error
     try:
         for name, content in files.items():
             write_bytes(new / name, content)

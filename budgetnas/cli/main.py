@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from budgetnas import __version__
-from budgetnas.cli.options import as_typed
+from budgetnas.cli.options import spell
 from budgetnas.cli.signals import status_of
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.text import is_text, printable
@@ -79,7 +79,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.execute(arguments) or 0)
     except BudgetNASError as error:
-        print(f"budgetnas: {printable(' '.join(as_typed(str(error), arguments).split()))}", file=sys.stderr)
+        print(
+            f"budgetnas: {printable(' '.join(spell(str(error), arguments, argument=error.argument).split()))}",
+            file=sys.stderr,
+        )
         return error.exit_status
     except KeyboardInterrupt as interrupt:
         print("budgetnas: stopped", file=sys.stderr)

@@ -19,29 +19,29 @@ _SEEDS = 3  # to advise: two show large gains only (docs/evidence.md)
 
 
 def search_limits(prepared: Prepared) -> Lines:
-    """Say what a search will leave open, as (name, value) lines with the option that changes it."""
+    """Say what a search will leave open, as (name, value) lines with the key that changes it."""
     config, evidence = prepared.config, prepared.config.evidence
     lines = list(_few_trials(prepared))
     pairs = expected_above(prepared, len(prepared.rungs) - 1) // config.full.repeats
     if pairs < FEWEST_PAIRS:
         told = f"{plural(pairs, 'network')} get full training, and {FEWEST_PAIRS} are needed to say how short ones rank"
-        more = f"--trials {FEWEST_PAIRS} or more, " if config.search.trials < FEWEST_PAIRS else ""
-        lines.append(("no fidelity", f"{told}: {more}--set evidence.control_promotions={FEWEST_PAIRS}"))
+        more = f"`search.trials={FEWEST_PAIRS}` or more, " if config.search.trials < FEWEST_PAIRS else ""
+        lines.append(("no fidelity", f"{told}: {more}`evidence.control_promotions={FEWEST_PAIRS}`"))
     if config.full.repeats < FEWEST_REPEATS:
         lines.append(
             (
                 "no spread",
-                f"with one full training each, luck of the seed cannot be told from skill: --set full.repeats={_SEEDS}",
+                f"with one full training each, luck of the seed cannot be told from skill: `full.repeats={_SEEDS}`",
             )
         )
     if not evidence.controls:
         told = "without controls nothing says whether the search helped"
-        lines.append(("no verdict", f"{told}: --set evidence.controls=true"))
+        lines.append(("no verdict", f"{told}: `evidence.controls=true`"))
     elif not controls(prepared):
-        lines.append(("no verdict", "no control fits the caps: name others in evidence.control_networks"))
+        lines.append(("no verdict", "no control fits the caps: name others in `evidence.control_networks`"))
     elif prepared.control_repeats < FEWEST_REPEATS:
         told = f"one seed of the winner and each control, and {FEWEST_REPEATS} are needed for an interval"
-        lines.append(("no interval", f"{told}: --set evidence.control_repeats={_SEEDS}"))
+        lines.append(("no interval", f"{told}: `evidence.control_repeats={_SEEDS}`"))
     return tuple(lines)
 
 
@@ -51,14 +51,16 @@ def calibration_limits(prepared: Prepared, networks: int) -> Lines:
     if networks < FEWEST_PAIRS:
         is_all = networks < prepared.config.search.trials
         advice = (
-            "the band has no more: raise the cap or widen the space" if is_all else f"--networks {FEWEST_PAIRS} or more"
+            "the band has no more: raise the cap or widen the space"
+            if is_all
+            else f"`search.trials={FEWEST_PAIRS}` or more"
         )
         told = f"fidelity needs {FEWEST_PAIRS} networks; with {networks}, no interval and no recommendation"
         lines.append(("few networks", f"{told}: {advice}"))
     if len(prepared.rungs) == 1:
         (only,), full = prepared.rungs, prepared.full_epochs
         others = f"{only},{2 * only}" if 2 * only <= full else f"{only // 2},{only}"
-        advice = f": --lengths {others}" if full > 1 else ""
+        advice = f": `proxy.rungs=[{others}]`" if full > 1 else ""
         lines.append(("one length", f"nothing says whether a shorter or a longer one would do{advice}"))
     return tuple(lines)
 

@@ -230,7 +230,9 @@ def prepare(
 def _data(config: StudyConfig, *, is_plan: bool) -> tuple[StudyConfig, Dataset]:
     if config.data.dataset.startswith(SHAPES):
         name = config.data.dataset.removeprefix(SHAPES)
-        raise UsageError(f"`--dataset` is {config.data.dataset!r}, but only a plan has such a stand-in: give {name}.")
+        raise UsageError(
+            f"is {config.data.dataset!r}, but only a plan has such a stand-in: give {name}.", argument="data.dataset"
+        )
     try:
         return config, load_dataset(config.data)
     except MissingDataError:
@@ -247,8 +249,9 @@ def _workers(config: StudyConfig, hardware: Hardware) -> int:
     if hardware.gpus and workers > slots:
         share = engine.gpus_per_trial
         raise UsageError(
-            f"`--workers` is {workers}, but at `engine.gpus_per_trial` = {share:g} the GPUs have room for {slots}: "
-            f"give fewer, or --set engine.gpus_per_trial={1000 * hardware.gpus // workers / 1000:g}."
+            f"is {workers}, but at `engine.gpus_per_trial` = {share:g} the GPUs have room for {slots}: give fewer, or "
+            f"`engine.gpus_per_trial={1000 * hardware.gpus // workers / 1000:g}`.",
+            argument="engine.workers",
         )
     return workers
 

@@ -36,7 +36,7 @@ def hold(prepared: Prepared, fulls: StudyStore, *, names: Sequence[str], kind: s
         if fulls.trials or any(name.startswith(f"{prepared.name}/r") for name in names):
             raise StudyMismatchError(
                 f"`{prepared.name}` holds trials of another program, or of another version of this one: give another "
-                "--name."
+                "`output.name`."
             )
         fulls.record("bands", [[tier.band.low, tier.band.high] for tier in prepared.tiers])
         fulls.record("identity", identity_of(prepared, kind))
@@ -89,7 +89,7 @@ def why_stopped(prepared: Prepared, ladder: Ladder) -> str:
     hours = prepared.config.engine.max_hours
     if hours is None:
         return f"{in_words(level) if level else 'looks at the test set'} are left; the same command goes on"
-    return f"the {hours} hours of --max-hours were over; the same command with more goes on"
+    return f"the {hours} hours of `engine.max_hours` were over; the same command with more goes on"
 
 
 def _listed(prepared: Prepared, ladder: Ladder, level: str) -> list[Wanted]:

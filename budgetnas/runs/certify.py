@@ -116,8 +116,8 @@ def _chosen(result: SearchResult, trial: int | None) -> Finalist:
     if trial not in known:
         numbers = ", ".join(map(str, sorted(known))) or "none"
         raise UsageError(
-            f"`--trial` is {trial}, but weights are kept of full trainings only: give one of {numbers}, or promote "
-            "more."
+            f"is {trial}, but weights are kept of full trainings only: give one of {numbers}, or promote more.",
+            argument="trial",
         )
     return known[trial]
 
@@ -158,7 +158,9 @@ def _declared(
     if number not in known:
         numbers = ", ".join(f"{trial.number} ({trial.candidate.origin})" for trial in known.values()) or "none"
         given = "missing" if number is None else f"{number}"
-        raise UsageError(f"`--trial` is {given}, but must be the number of a finished training: one of {numbers}.")
+        raise UsageError(
+            f"is {given}, but must be the number of a finished training: one of {numbers}.", argument="trial"
+        )
     run = known[number]
     alike = [trial for trial in known.values() if _alike(trial) == _alike(run)]
     looks, data = Looks(facts), setup.data

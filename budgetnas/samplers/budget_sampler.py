@@ -222,7 +222,7 @@ class BudgetSampler(BaseSampler):
 
 def _check_objectives(study: optuna.Study) -> None:
     if len(study.directions) != 1:
-        raise UsageError(f"`directions` has {len(study.directions)} objectives, but BudgetSampler knows one.")
+        raise UsageError(f"has {len(study.directions)} objectives, but BudgetSampler knows one.", argument="directions")
 
 
 def _fixed(trial: FrozenTrial) -> dict[str, Any]:

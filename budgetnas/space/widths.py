@@ -72,8 +72,9 @@ def fit(given: ResNetSpec, shape: DataShape, budget: Budget, *, step: int = 1) -
         least = count(space.decode(np.full(len(given.blocks), step)), shape).params
         blocks = ",".join(map(str, given.blocks))
         raise InfeasibleBudgetError(
-            f"`--max-params` is {budget.max_params:,}, but with blocks {blocks} the narrowest network has {least:,} "
-            "parameters: raise the cap, take away blocks, or lower --step."
+            f"is {budget.max_params:,}, but with blocks {blocks} the narrowest network has {least:,} parameters: raise "
+            "the cap, take away blocks, or make the step of the widths smaller.",
+            argument="max_params",
         )
     return space.decode(found.point)
 
