@@ -1,18 +1,31 @@
-"""Errors that a person can cause: each says argument, value, rule and next step in one line."""
+"""Errors that a person can cause: each says argument, value, rule and next step in one line.
+
+A message writes in backticks an argument of Python (`max_params`), a key of a study file (`budget.max_params`), or a
+key with a value to give it (`full.repeats=3`). It names no option: `cli.options.spell` puts options in their place.
+"""
 
 
 class BudgetNASError(Exception):
     """Anything that stops a command for a reason that its user can act on.
 
+    Args:
+        message: one line; the rest of a sentence that begins with `argument`, where that is given.
+        argument: the argument or the key that is wrong, such as "max_params" or "budget.max_params".
+
     Attributes:
+        argument: the argument or the key that is wrong; None where the message is about something else.
         exit_status: what the command line returns, 1 unless the words of the command were wrong.
     """
 
     exit_status = 1
 
+    def __init__(self, message: str = "", *, argument: str | None = None) -> None:
+        super().__init__(message if argument is None else f"`{argument}` {message}")
+        self.argument = argument
+
 
 class UsageError(BudgetNASError):
-    """A value that was typed, in an option or a study file, breaks a rule."""
+    """A value that a person gave, as an argument, an option or a key of a study file, breaks a rule."""
 
     exit_status = 2
 

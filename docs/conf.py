@@ -46,7 +46,7 @@ doctest_global_setup = """
 import optuna
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget.cap import parse_cap, write_cap
-from budgetnas.budget.caps import Caps
+from budgetnas.budget.gate import Budget
 from budgetnas.arch.counter import count
 from budgetnas.evidence.fidelity import kendall
 from budgetnas.evidence.welch import judge, welch

@@ -15,7 +15,7 @@ CAP, MAX_MACS = 1_000_000, 300_000_000
 
 space = ResNetSpace(stages=(1, 3), widths=(16, 256))
 index = make_index(space, max_macs=MAX_MACS)
-atlas = make_atlas(index, CAP, max_macs=MAX_MACS)
+atlas = make_atlas(index, CAP)
 print(f"{atlas.size:,} networks in the space, {sum(atlas.fitting.values()):,} fit ({atlas.method})")
 print(f"the largest is {space.decode(atlas.largest.point)} with {atlas.largest.params:,} parameters")
 

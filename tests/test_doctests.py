@@ -8,6 +8,7 @@ import pytest
 SHOWN = (
     "arch.spec",
     "budget.cap",
+    "budget.gate",
     "complexity.counter",
     "evidence.accuracy",
     "evidence.fidelity",

@@ -38,7 +38,7 @@ class DataShape:
             ("width", 65_536),
             ("classes", 1_000_000),
         ):
-            _check(f"`{name}`", getattr(self, name), 1, high)
+            _check(name, getattr(self, name), 1, high)
 
     @property
     def values(self) -> int:
@@ -68,16 +68,17 @@ class ResNetSpec:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.blocks) <= MAX_STAGES:
-            raise UsageError(f"`blocks` has {len(self.blocks)} stages, but must have 1 to {MAX_STAGES}.")
+            raise UsageError(f"has {len(self.blocks)} stages, but must have 1 to {MAX_STAGES}.", argument="blocks")
         if len(self.widths) != len(self.blocks):
             raise UsageError(
-                f"`widths` has {len(self.widths)} values for {len(self.blocks)} stages: give one width per stage."
+                f"has {len(self.widths)} values for {len(self.blocks)} stages: give one width per stage.",
+                argument="widths",
             )
         for blocks, width in zip(self.blocks, self.widths, strict=True):
-            _check("`blocks`", blocks, 1, MAX_BLOCKS)
-            _check("`widths`", width, 1, MAX_WIDTH)
+            _check("blocks", blocks, 1, MAX_BLOCKS)
+            _check("widths", width, 1, MAX_WIDTH)
         object.__setattr__(self, "stem_width", self.stem_width or self.widths[0])
-        _check("`stem_width`", self.stem_width, 1, MAX_WIDTH)
+        _check("stem_width", self.stem_width, 1, MAX_WIDTH)
 
     @classmethod
     def from_stages(cls, blocks: Sequence[int], widths: Sequence[int], *, stem_width: int = 0) -> ResNetSpec:
@@ -95,18 +96,21 @@ class ResNetSpec:
             UsageError: every stage is empty, a value is out of range, or the number of widths fits neither form.
         """
         for count in blocks:
-            _check("`blocks`", count, 0, MAX_BLOCKS)
+            _check("blocks", count, 0, MAX_BLOCKS)
         filled = [i for i, count in enumerate(blocks) if count > 0]
         if not filled:
-            raise UsageError("`blocks` has no block in any stage: give at least one stage with 1 block or more.")
+            raise UsageError(
+                "has no block in any stage: give at least one stage with 1 block or more.", argument="blocks"
+            )
         if len(widths) == len(blocks):
             for width in widths:
-                _check("`widths`", width, 1, MAX_WIDTH)
+                _check("widths", width, 1, MAX_WIDTH)
             widths = [widths[i] for i in filled]
         elif len(widths) != len(filled):
             raise UsageError(
-                f"`widths` has {len(widths)} values, but `blocks` has {len(blocks)} stages, {len(filled)} of them "
-                "non-empty: give one width per stage or one per non-empty stage."
+                f"has {len(widths)} values, but `blocks` has {len(blocks)} stages, {len(filled)} of them "
+                "non-empty: give one width per stage or one per non-empty stage.",
+                argument="widths",
             )
         return cls(blocks=tuple(blocks[i] for i in filled), widths=tuple(widths), stem_width=stem_width)
 
@@ -163,4 +167,4 @@ class ResNetSpec:
 
 def _check(name: str, value: object, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise UsageError(f"{name} holds {value!r}, but must be a whole number from {low:,} to {high:,}.")
+        raise UsageError(f"holds {value!r}, but must be a whole number from {low:,} to {high:,}.", argument=name)

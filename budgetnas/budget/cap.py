@@ -38,8 +38,8 @@ def parse_cap(value: str | float, *, name: str = "max_params", reference: Callab
     if len(text) > _LONGEST or isinstance(value, bool) or (share is None and number is None):
         shares = " or 45%resnet18" if reference else ""
         raise UsageError(
-            f"`{name}` is {text[:_LONGEST]!r}, but must be a count above 0, written like 5e6, 5M, 272k, "
-            f"5_000_000{shares}."
+            f"is {text[:_LONGEST]!r}, but must be a count above 0, written like 5e6, 5M, 272k, 5_000_000{shares}.",
+            argument=name,
         )
     if share is not None and reference is not None:
         digits, unit = _digits(share)
@@ -50,7 +50,7 @@ def parse_cap(value: str | float, *, name: str = "max_params", reference: Callab
         scale: int = 10 ** int(number["power"] or 0) * _SUFFIX[number["suffix"] or ""]
         amount, rest = divmod(digits * scale, unit)
     if not 1 <= amount <= _LARGEST or rest:
-        raise UsageError(f"`{name}` is {text!r}, but must be a whole count from 1 to {_LARGEST:.0e}.")
+        raise UsageError(f"is {text!r}, but must be a whole count from 1 to {_LARGEST:.0e}.", argument=name)
     return amount
 
 

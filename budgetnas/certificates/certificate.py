@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.budget.gate import Budget
 from budgetnas.certificates.arch_json import ARCH, FORMAT, read_arch
 from budgetnas.certificates.card import card
 from budgetnas.certificates.ledger import ledger_csv
@@ -50,8 +51,7 @@ class CertifiedNetwork:
         std: standard deviation, likewise.
         weights: the built network's tensors as safetensors.
         recipe: the training recipe.
-        max_params: the search's cap on parameters, or None.
-        max_macs: the search's cap on MACs per image, or None.
+        budget: the search's budget, or None.
         results: every accuracy, with seed, split and epoch, as JSON values.
         provenance: command, versions, hardware, commit, as JSON values.
     """
@@ -67,8 +67,7 @@ class CertifiedNetwork:
     std: tuple[float, ...]
     weights: bytes
     recipe: Recipe
-    max_params: int | None
-    max_macs: int | None
+    budget: Budget | None
     results: Mapping[str, Any]
     provenance: Mapping[str, Any]
 
@@ -89,8 +88,8 @@ class CertifiedNetwork:
                 "of": "raw pixels in [0, 255], per channel",
             },
             **asdict(cost),
-            "max_params": self.max_params,
-            "max_macs": self.max_macs,
+            "max_params": self.budget and self.budget.max_params,
+            "max_macs": self.budget and self.budget.max_macs,
         }
 
 
@@ -128,7 +127,7 @@ def write_certificate(folder: Path, net: CertifiedNetwork, *, with_preprocessing
         folder.parent.mkdir(parents=True, exist_ok=True)
         new = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     except OSError as error:
-        raise StorageError(f"`{folder}` cannot be written ({error.strerror}): give another --out.") from error
+        raise StorageError(f"`{folder}` cannot be written ({error.strerror}): choose another folder.") from error
     try:
         for name, content in files.items():
             write_bytes(new / name, content)

@@ -41,10 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     lengths = None if arguments.lengths is None else sorted(parse_list(arguments.lengths, "--lengths"))
     keys = {"search.trials": arguments.networks, "proxy.rungs": lengths}
     keys |= {"search.paper_models": False, "search.first_models": []}  # only a search tries them
-    try:
-        asked = read_study_arguments(arguments, keys, own={"search.trials": NETWORKS}, suffix=f"-{CALIBRATION}")
-    except UsageError as error:
-        raise UsageError(str(error).replace("`proxy.rungs`", "`--lengths`") if lengths else str(error)) from error
+    asked = read_study_arguments(arguments, keys, own={"search.trials": NETWORKS}, suffix=f"-{CALIBRATION}")
 
     from budgetnas.pipeline.calibrate import calibrate, plan_calibration
     from budgetnas.runs.calibration import as_json

@@ -32,10 +32,13 @@ class Console(Listener):
     Args:
         as_json: whether standard output is kept for a program; people are told on standard error.
         tick: called with every progress.
+        spell: writes options in place of the keys that a line names.
     """
 
-    def __init__(self, *, as_json: bool, tick: Callable[[], None] = lambda: None) -> None:
-        self._tick = tick
+    def __init__(
+        self, *, as_json: bool, tick: Callable[[], None] = lambda: None, spell: Callable[[str], str] = str
+    ) -> None:
+        self._tick, self._spell = tick, spell
         self._out = open_console(stderr=as_json)
         self._bars: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
@@ -58,12 +61,12 @@ class Console(Listener):
 
     def noticed(self, notice: str) -> None:
         """Print what nobody may overlook."""
-        show_notice(self._out, notice)
+        show_notice(self._out, self._spell(notice))
 
     def warned(self, warnings: Iterable[str]) -> None:
         """Print what is wrong with trainings, a line each."""
         for warning in warnings:
-            show_notice(self._out, warning, word="WARNING")
+            show_notice(self._out, self._spell(warning), word="WARNING")
 
     def planned(self, plan: Plan) -> None:
         """Print the plan."""
@@ -82,9 +85,10 @@ class Console(Listener):
             self.noticed(note)
         fitting = too_long(plan)
         if fitting is not None:
-            options, time = fitting
+            keys, time = fitting
             words = [shlex.quote(word) for word in sys.argv[1:] if word not in ("--dry-run", "--json")]
-            command = " ".join(["budgetnas", *words, options])
+            options = self._spell("".join(f" `{key}={value}`" for key, value in keys.items()))
+            command = " ".join(["budgetnas", *words]) + options
             self.noticed(f"This takes about {write_time(plan.seconds)}. `{command}` takes about {time}.")
         what = "What is left, as expected" if plan.is_resumed else "What it will cost, as expected"
         self.show_table(cost_table(plan.costs, title=what, device=prepared.hardware.name))
@@ -108,7 +112,7 @@ class Console(Listener):
         show_table(self._out, table)
 
     def _print(self, line: str) -> None:
-        self._out.print(line, markup=False)
+        self._out.print(self._spell(line), markup=False)
 
     def _move_bar(self, progress: Done, facts: str) -> None:
         if self._bars is None:

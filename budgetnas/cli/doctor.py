@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from budgetnas.cli.options import KEYS, spell
+
 if TYPE_CHECKING:
     from budgetnas.system import Accelerator, Machine
 
@@ -39,8 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
     for name, value in _lines(machine):
         print(f"{name:<11} {value}")
     print("A search can run here." if can_search else "No search can run here yet.")
+    of_a_search = argparse.Namespace(**dict.fromkeys(KEYS))  # its advice is for the commands of a study
     for one in advice:
-        print(f"TO DO: {one.text}")
+        print(f"TO DO: {spell(one.text, of_a_search)}")
     return 0 if can_search else 1
 
 

@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the network."""
+    from budgetnas.budget.gate import Budget
     from budgetnas.space.widths import WIDEST, fit, widest
 
     shape = read_shape(arguments)
@@ -49,7 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
     step = read_whole("--step", arguments.step)
     if step > WIDEST:
         raise UsageError(f"`--step` is {step}, but must be from 1 to {WIDEST}.")
-    found = fit(given, shape, cap, step=step)
+    found = fit(given, shape, Budget(max_params=cap), step=step)
     params = count(found, shape).params
     following = _next_size(found, shape, cap, step)
     deeper = [

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from budgetnas import __version__
-from budgetnas.cli.options import as_typed
+from budgetnas.cli.options import spell
 from budgetnas.cli.signals import status_of
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.text import is_text, one_line, printable
@@ -79,7 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.execute(arguments) or 0)
     except BudgetNASError as error:
-        print(f"budgetnas: {printable(one_line(as_typed(str(error), arguments), most=None))}", file=sys.stderr)
+        said = one_line(spell(str(error), arguments, argument=error.argument), most=None)
+        print(f"budgetnas: {printable(said)}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt as interrupt:
         print("budgetnas: stopped", file=sys.stderr)

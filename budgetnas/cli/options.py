@@ -185,12 +185,54 @@ KEYS = {
 }
 
 
-def as_typed(message: str, arguments: argparse.Namespace) -> str:
-    """Name the option that was typed instead of the key that it sets."""
-    for option, key in KEYS.items():
-        if getattr(arguments, option, None) is not None:
-            message = message.replace(f"`{key}`", f"`--{option.replace('_', '-')}`")
-    return message
+# Options and what the rooms below call them: the key of a study file, or the argument of Python.
+_NAMES = (
+    *KEYS.items(),
+    ("networks", "search.trials"),
+    ("lengths", "proxy.rungs"),
+    ("set", "settings"),
+    ("trial", "trial"),
+    ("port", "port"),
+)
+_ARGUMENTS = {"max_params": "budget.max_params", "max_macs": "space.max_macs"}  # of Python, that a study has as keys
+_NAMED = re.compile(r"`([a-z_]+(?:\.[a-z_]+)?)(?:=([^`]*))?`")
+
+
+def spell(text: str, arguments: argparse.Namespace, *, argument: str | None = None) -> str:
+    """Return a message from the rooms below with the options of a command in place of the keys that they set.
+
+    A key that has no option stays; with a value it becomes `--set KEY=VALUE`. The name that opens a message is what is
+    wrong: it stays a key where the study file or `--set` gave its value.
+
+    >>> typed = argparse.Namespace(max_params="5", set=[])
+    >>> spell("`budget.max_params` is 5: raise it, or give `full.repeats=3`.", typed)
+    '`--max-params` is 5: raise it, or give --set full.repeats=3.'
+
+    Args:
+        text: names keys and arguments as `exceptions` says.
+        arguments: of the command.
+        argument: the one that an error carries.
+    """
+
+    def spelled(match: re.Match[str]) -> str:
+        name, value, opens = match[1], match[2], match.start() == 0
+        key = _ARGUMENTS.get(name, name) if name == argument else name
+        known = [option for option, named in _NAMES if named == key and hasattr(arguments, option)]
+        if ("." not in key and name != argument) or not known or (opens and _is_elsewhere(known[0], key, arguments)):
+            if value is None:
+                return f"`{key}`"
+            return f"--set {key}={value}" if "." in key and hasattr(arguments, "set") else match[0]
+        word = f"--{known[0].replace('_', '-')}" + ("" if value is None else f" {value.strip('[]')}")
+        return f"`{word}`" if opens else word
+
+    return _NAMED.sub(spelled, text)
+
+
+def _is_elsewhere(option: str, key: str, arguments: argparse.Namespace) -> bool:
+    """Tell whether a study file or `--set` may have given the value of a key, and its option did not."""
+    named = [setting.partition("=")[0].strip() for setting in getattr(arguments, "set", ())]
+    is_named = key in named or getattr(arguments, "study", None) is not None
+    return is_named and getattr(arguments, option) is None
 
 
 CAP_HELP = "cap on parameters, like 5e6, 5M, 272k or 45%%resnet18"

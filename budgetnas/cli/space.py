@@ -36,10 +36,10 @@ def run(arguments: argparse.Namespace) -> None:
 
     shape = read_shape(arguments)
     config = load_study(arguments.study, {"budget.max_params": arguments.max_params}, arguments.set)
-    cap, max_macs = config.budget.cap(shape), config.space.macs_cap(shape)
+    budget = config.budgets(shape)[-1]
     space = config.space.space(shape)
-    index = make_index(space, max_macs=max_macs)
-    atlas = make_atlas(index, cap, max_macs=max_macs)
+    index = make_index(space, max_macs=budget.max_macs)
+    atlas = make_atlas(index, budget.max_params)
     if arguments.html:
         from budgetnas.reports.atlas import atlas_page
         from budgetnas.storage.files import write_text
@@ -56,8 +56,9 @@ def run(arguments: argparse.Namespace) -> None:
 def _print(space: ResNetSpace, atlas: Atlas) -> None:
     stages = list(atlas.fitting)
     print(f"space      {atlas.size:,} networks")
-    macs = "" if atlas.max_macs is None else f" and {write_macs(atlas.max_macs)} MACs"
-    print(f"cap        {atlas.cap:,} parameters{macs}")
+    cap, macs_cap = atlas.budget.max_params, atlas.budget.max_macs
+    macs = "" if macs_cap is None else f" and {write_macs(macs_cap)} MACs"
+    print(f"cap        {cap:,} parameters{macs}")
     print(f"numbers    {atlas.method}")
     print()
     rows = []
@@ -90,8 +91,8 @@ def _as_json(space: ResNetSpace, atlas: Atlas) -> dict[str, Any]:
         )
 
     return {
-        "max_params": atlas.cap,
-        "max_macs": atlas.max_macs,
+        "max_params": atlas.budget.max_params,
+        "max_macs": atlas.budget.max_macs,
         "size": atlas.size,
         "exact": atlas.is_exact,
         "fitting": atlas.fitting,

@@ -7,9 +7,10 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from budgetnas.cli.options import KEYS, add_data_arguments, number, whole_number
+from budgetnas.cli.options import KEYS, add_data_arguments, number, spell, whole_number
 from budgetnas.cli.signals import Interruptions, status_of
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def carry_out(
 
     from budgetnas.cli.console import Console
 
-    console = Console(as_json=arguments.json, tick=interruptions.tick)
+    console = Console(as_json=arguments.json, tick=interruptions.tick, spell=partial(spell, arguments=arguments))
     if asked.note:
         console.noticed(asked.note)
     console.told("Reading the data, counting the space, timing a few steps ...")

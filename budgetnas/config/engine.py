@@ -39,13 +39,15 @@ class EngineConfig:
         within("engine.workers", self.workers, 1, 512)
         within("engine.threads", self.threads, 1, 512)
         if not 0.01 <= self.gpus_per_trial <= 1:
-            raise UsageError(f"`engine.gpus_per_trial` is {self.gpus_per_trial}, but must be from 0.01 to 1.")
+            raise UsageError(f"is {self.gpus_per_trial}, but must be from 0.01 to 1.", argument="engine.gpus_per_trial")
         if self.trial_timeout is not None and not 0 < self.trial_timeout < 10**7:
             raise UsageError(
-                f"`engine.trial_timeout` is {self.trial_timeout}, but must be seconds above 0, below 10^7."
+                f"is {self.trial_timeout}, but must be seconds above 0, below 10^7.", argument="engine.trial_timeout"
             )
         if self.max_hours is not None and not 0 < self.max_hours < 10**6:
-            raise UsageError(f"`engine.max_hours` is {self.max_hours}, but must be above 0 and below 1,000,000.")
+            raise UsageError(
+                f"is {self.max_hours}, but must be above 0 and below 1,000,000.", argument="engine.max_hours"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -126,7 +126,7 @@ def params_of(name: str, shape: DataShape) -> int:
     return count(model.spec, shape).params
 
 
-def read_cap(value: str | float, shape: DataShape, *, name: str = "--max-params") -> int:
+def read_cap(value: str | float, shape: DataShape, *, name: str = "max_params") -> int:
     """Read a cap as a whole number; a share of a shipped network is counted for `shape`.
 
     Raises:

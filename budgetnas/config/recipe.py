@@ -95,7 +95,7 @@ class Recipe:
             ("ema", 0 <= self.ema < 1, "in [0, 1)"),
         ):
             if not fits:
-                raise UsageError(f"`recipe.{name}` is {getattr(self, name)}, but must be {rule}.")
+                raise UsageError(f"is {getattr(self, name)}, but must be {rule}.", argument=f"recipe.{name}")
 
     def at(self, precision: Literal["fp32", "bf16"]) -> Recipe:
         """Return the recipe with its precision decided: this one, unless it says another."""

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
 from budgetnas.budget.cap import parse_cap, write_cap
+from budgetnas.budget.gate import Budget
 from budgetnas.config.engine import EngineConfig, RayConfig
 from budgetnas.config.models import NamedModel, find_model, model_names, paper_models, read_cap
 from budgetnas.config.recorded import read_study_table
@@ -35,7 +36,7 @@ class BudgetConfig:
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_utilisation <= 1:
-            raise UsageError(f"`budget.min_utilisation` is {self.min_utilisation}, but must be in [0, 1].")
+            raise UsageError(f"is {self.min_utilisation}, but must be in [0, 1].", argument="budget.min_utilisation")
 
     def caps(self, shape: DataShape) -> tuple[int, ...]:
         """Return the caps, ascending: the tiers, or the one; a share of a named network is counted for `shape`.
@@ -44,15 +45,16 @@ class BudgetConfig:
             UsageError: there is none, one is malformed, two are equal, or the largest is not `max_params`.
         """
         if self.max_params is None and not self.tiers:
-            raise UsageError("`--max-params` is missing: give the cap on parameters, for example 5e6.")
-        cap = None if self.max_params is None else read_cap(self.max_params, shape)
+            raise UsageError("is missing: give the cap on parameters, for example 5e6.", argument="budget.max_params")
+        cap = None if self.max_params is None else read_cap(self.max_params, shape, name="budget.max_params")
         tiers = tuple(sorted(read_cap(tier, shape, name="budget.tiers") for tier in self.tiers or ()))
         if len(set(tiers)) < len(tiers):
-            raise UsageError(f"`budget.tiers` holds {tiers}, but must hold different caps: leave one out.")
+            raise UsageError(f"holds {tiers}, but must hold different caps: leave one out.", argument="budget.tiers")
         if cap is not None and tiers and cap != tiers[-1]:
             raise UsageError(
-                f"`--max-params` is {cap:,}, but `budget.tiers` go up to {tiers[-1]:,}: leave one of them out, or make "
-                "the largest tier the cap."
+                f"is {cap:,}, but `budget.tiers` go up to {tiers[-1]:,}: leave one of them out, or make the largest "
+                "tier the cap.",
+                argument="budget.max_params",
             )
         return tiers or (cap or 0,)
 
@@ -132,7 +134,7 @@ class DataConfig:
         within("data.subset", self.subset, 2)
         within("data.image_size", self.image_size, 1, 4096)
         if self.test_share is not None and not 0 < self.test_share < 1:
-            raise UsageError(f"`data.test_share` is {self.test_share}, but must be above 0 and below 1.")
+            raise UsageError(f"is {self.test_share}, but must be above 0 and below 1.", argument="data.test_share")
         within("data.shift", self.shift, 0, 4096)
 
 
@@ -170,8 +172,9 @@ class SearchConfig:
             object.__setattr__(self, "first_models", names)
         if self.over_budget == "prune" and self.sampler not in ("tpe", "random"):
             raise UsageError(
-                f"`search.over_budget` is 'prune' and `search.sampler` is {self.sampler!r}, but only Optuna's own "
-                "'tpe' and 'random' propose freely: choose one, or leave `search.over_budget` out."
+                f"is 'prune' and `search.sampler` is {self.sampler!r}, but only Optuna's own "
+                "'tpe' and 'random' propose freely: choose one, or leave `search.over_budget` out.",
+                argument="search.over_budget",
             )
 
 
@@ -197,7 +200,9 @@ class ProxyConfig:
     def __post_init__(self) -> None:
         rungs = self.rungs
         if rungs is not None and not (rungs and rungs[0] >= 1 and list(rungs) == sorted(set(rungs))):
-            raise UsageError(f"`proxy.rungs` is {list(rungs)}, but must be epochs that rise, for example [8, 24].")
+            raise UsageError(
+                f"is {list(rungs)}, but must be epochs that rise, for example [8, 24].", argument="proxy.rungs"
+            )
         within("proxy.rungs", rungs[-1] if rungs else None, 1)
         within("proxy.subset", self.subset, 1)
 
@@ -272,7 +277,7 @@ class OutputConfig:
         name = self.name
         if name is not None and (not name or name.startswith(".") or not set(name) <= _NAME_LETTERS):
             raise UsageError(
-                f"`output.name` is {name!r}, but must be letters, digits, '.', '_' and '-', not led by a dot."
+                f"is {name!r}, but must be letters, digits, '.', '_' and '-', not led by a dot.", argument="output.name"
             )
 
 
@@ -298,9 +303,22 @@ class StudyConfig:
     def __post_init__(self) -> None:
         if self.budget.tiers and self.search.over_budget == "prune":
             raise UsageError(
-                "`budget.tiers` do not go with `search.over_budget` = 'prune', since Optuna's own samplers know no "
-                "tiers: leave one of them out."
+                "do not go with `search.over_budget` = 'prune', since Optuna's own samplers know no "
+                "tiers: leave one of them out.",
+                argument="budget.tiers",
             )
+
+    def budgets(self, shape: DataShape) -> tuple[Budget, ...]:
+        """Return the budget of each tier, ascending; usually one.
+
+        Args:
+            shape: images and classes, which a share of a named network is counted for.
+
+        Raises:
+            UsageError: there is no cap on params, or a cap is malformed.
+        """
+        max_macs = self.space.macs_cap(shape)
+        return tuple(Budget(max_params=cap, max_macs=max_macs) for cap in self.budget.caps(shape))
 
 
 def _read_names(key: str, names: tuple[str, ...], *, others: tuple[str, ...]) -> tuple[str, ...]:
@@ -312,12 +330,13 @@ def _read_names(key: str, names: tuple[str, ...], *, others: tuple[str, ...]) ->
     try:
         found = [name if name in others else find_model(name) for name in names]
     except UsageError as error:
-        raise UsageError(f"`{key}` is {list(names)}: {error}") from error
+        raise UsageError(f"is {list(names)}: {error}", argument=key) from error
     specs = [one.spec if isinstance(one, NamedModel) else one for one in found]
     if not specs or None in specs or len(set(specs)) < len(specs):
         raise UsageError(
-            f"`{key}` is {list(names)}, but must be different ones of {', '.join([*others, *model_names()])}, "
-            "or ids like 4x64-5x128-3x256."
+            f"is {list(names)}, but must be different ones of {', '.join([*others, *model_names()])}, "
+            "or ids like 4x64-5x128-3x256.",
+            argument=key,
         )
     return tuple(one.name if isinstance(one, NamedModel) else str(one) for one in found)
 
@@ -393,7 +412,9 @@ def named_keys(
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or key.count(".") != 1:
-            raise UsageError(f"`--set` is {setting!r}, but must be section.key=value, for example space.width_step=4.")
+            raise UsageError(
+                f"is {setting!r}, but must be section.key=value, for example space.width_step=4.", argument="settings"
+            )
         _put(table, key.strip(), read_value(text.strip()))
     return table
 
@@ -421,5 +442,5 @@ def _put(table: Table, key: str, value: Any) -> None:
     section, _, name = key.partition(".")
     inner = table.setdefault(section, {})
     if not isinstance(inner, dict):
-        raise UsageError(f"`{section}` is {shorten(inner)}, but must be a table with the key {name}.")
+        raise UsageError(f"is {shorten(inner)}, but must be a table with the key {name}.", argument=section)
     inner[name] = value

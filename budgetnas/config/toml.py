@@ -128,7 +128,7 @@ def build(kind: type[T], table: Table, where: str) -> T:
 
             close = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean `{close[0]}`?" if close else f"known keys: {', '.join(known)}."
-            raise UsageError(f"`{_join(where, key)}` is no key of {where or 'a study file'}: {hint}")
+            raise UsageError(f"is no key of {where or 'a study file'}: {hint}", argument=_join(where, key))
     return kind(**{key: _convert(hints[key], value, _join(where, key)) for key, value in table.items()})
 
 
@@ -139,7 +139,7 @@ def _join(where: str, key: str) -> str:
 def _convert(hint: Any, value: Any, where: str) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
     if isinstance(value, str) and "\0" in value:  # most strings are paths, and no path holds one
-        raise UsageError(f"`{where}` is {shorten(value)}, but must be a string without null characters.")
+        raise UsageError(f"is {shorten(value)}, but must be a string without null characters.", argument=where)
     if hasattr(hint, "__dataclass_fields__"):
         if isinstance(value, dict):
             return build(hint, value, where)
@@ -153,7 +153,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
             return tuple(_convert(h, v, where) for h, v in zip(inner, value, strict=True))
     elif _matches(hint, value):
         return value
-    raise UsageError(f"`{where}` is {shorten(value)}, but must be {_describe(hint)}.")
+    raise UsageError(f"is {shorten(value)}, but must be {_describe(hint)}.", argument=where)
 
 
 def _matches(hint: Any, value: Any) -> bool:
@@ -205,4 +205,4 @@ def within(name: str, value: int | None, low: int, high: int = 10**7) -> None:
         UsageError: it lies outside; says its `name`.
     """
     if value is not None and not low <= value <= high:
-        raise UsageError(f"`{name}` is {value}, but must be from {low} to {high:,}.")
+        raise UsageError(f"is {value}, but must be from {low} to {high:,}.", argument=name)

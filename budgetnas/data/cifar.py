@@ -149,12 +149,14 @@ def _torchvision_split(kind: Any, name: str, folder: Path, *, train: bool) -> An
         source = f"{kind.filename} from {kind.url.rsplit('/', 1)[0]}/"
         if damaged := damage(kind, folder):
             raise DataError(
-                f"`--dataset {name}`: {damaged}, and it cannot be downloaded again ({reason}): delete it, and put "
-                f"{source} into `{folder}`."
+                f"is {name}, but {damaged}, and it cannot be downloaded again ({reason}): delete it, and put {source} "
+                f"into `{folder}`.",
+                argument="data.dataset",
             ) from error
         raise MissingDataError(
-            f"`--dataset {name}` is not in `{folder}` and cannot be downloaded ({reason}): put {source} there, or give "
-            "--dataset PATH of an .npz or an image folder, or --dataset digits."
+            f"is {name}, which is not in `{folder}` and cannot be downloaded ({reason}): put {source} there, or give "
+            "`data.dataset=PATH` of an .npz or an image folder, or `data.dataset=digits`.",
+            argument="data.dataset",
         ) from error
     finally:
         socket.setdefaulttimeout(before)

@@ -85,7 +85,7 @@ def _one_size(root: Path, headers: Mapping[Path, Header]) -> Size:
         named = listed([f"`{path.relative_to(root)}` {width}x{height}" for path, (width, height) in odd])
         raise DataError(
             f"`{root}` has {plural(len(odd), 'image')} of another size than the usual {usual[0]}x{usual[1]} ({named}): "
-            "make all alike, or give --image-size N, which resizes them."
+            "make all alike, or give `data.image_size=N`, which resizes them."
         )
     return usual
 
@@ -115,7 +115,7 @@ def _picture(path: Path, *, shape: tuple[int, int, int], size: Size | None) -> P
     picture = read_picture(path, channels=shape[2], size=size)
     if picture.pixels.shape != shape:  # a PNG may hold its orientation after its pixels
         height, width, _ = picture.pixels.shape
-        step = "make all alike, or give --image-size N"
+        step = "make all alike, or give `data.image_size=N`"
         raise PictureError(path, f"is {width}x{height}, but others are {shape[1]}x{shape[0]}", step)
     return picture
 

@@ -49,7 +49,9 @@ def find_layout(root: Path, *, has_test_share: bool) -> Layout:
         if TRAIN not in named or (TEST not in named and not _names(named[TRAIN])):  # a class may be called "train"
             return _flat(root, folders, left_out)
         if has_test_split(root):
-            raise DataError(f"`data.test_share` is given, but `{root}` has a test split, {TEST}/: leave it out.")
+            raise DataError(
+                f"is given, but `{root}` has a test split, {TEST}/: leave it out.", argument="data.test_share"
+            )
     missing = [part for part in (TRAIN, TEST) if part not in named and not (part == TEST and has_test_share)]
     if missing:
         raise DataError(f"`{root}` has no folder {missing[0]}/: {folder_step(root)}.")

@@ -94,7 +94,9 @@ def load_dataset(config: DataConfig, channels: int | None = None) -> Dataset:
     _check_classes(config, raw.classes, train, fewest=FEWEST_PER_CLASS if validation is None else 1)
     side = min(train.images.shape[1:3])
     if config.shift is not None and config.shift >= side:
-        raise UsageError(f"`data.shift` is {config.shift}, but must be below the {side} pixels of an image's side.")
+        raise UsageError(
+            f"is {config.shift}, but must be below the {side} pixels of an image's side.", argument="data.shift"
+        )
     if validation is None:
         train, validation = hold_out(train, validation_share(len(train)))
     return Dataset(
@@ -121,9 +123,13 @@ def _load_raw(config: DataConfig, channels: int | None) -> RawData:
         is_folder = exists = False
     known = name in KNOWN
     if config.image_size is not None and (known or not is_folder):
-        raise UsageError(f"`data.image_size` is {config.image_size}, but only image folders are resized: leave it out.")
+        raise UsageError(
+            f"is {config.image_size}, but only image folders are resized: leave it out.", argument="data.image_size"
+        )
     if config.test_share is not None and known:
-        raise UsageError(f"`data.test_share` is {config.test_share:g}, but {name} has a test split: leave it out.")
+        raise UsageError(
+            f"is {config.test_share:g}, but {name} has a test split: leave it out.", argument="data.test_share"
+        )
     if name.startswith(SHAPES) and name.removeprefix(SHAPES) in ("cifar10", "cifar100"):
         return load_shapes(name.removeprefix(SHAPES))
     if name == "digits":
@@ -136,8 +142,9 @@ def _load_raw(config: DataConfig, channels: int | None) -> RawData:
         return load_folder(path, config.image_size, channels, has_test_share=config.test_share is not None)
     if not exists:
         raise DataError(
-            f"`--dataset` is {name[:200]!r}, but must be {', '.join(KNOWN)}, or the path of an .npz file "
-            "or an image folder that exists."
+            f"is {name[:200]!r}, but must be {', '.join(KNOWN)}, or the path of an .npz file or an image folder that "
+            "exists.",
+            argument="data.dataset",
         )
     return load_npz(path, has_test_share=config.test_share is not None)
 

@@ -116,7 +116,7 @@ def _members(path: Path, files: list[str], *, has_test_share: bool) -> _Members:
     if not has_test_share:
         splits["test"] = ("x_test", "y_test")
     elif there >= {"x_test", "y_test"}:
-        raise DataError(f"`data.test_share` is given, but `{path}` has a test split, x_test: leave it out.")
+        raise DataError(f"is given, but `{path}` has a test split, x_test: leave it out.", argument="data.test_share")
     missing = [name for keys in splits.values() for name in keys if name not in there]
     if missing:
         raise _missing(path, files, missing, validation=splits.get("validation"))

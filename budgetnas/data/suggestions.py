@@ -9,7 +9,7 @@ from budgetnas.data.dataset import VALIDATION
 from budgetnas.data.files import find_images, is_image, list_folder
 from budgetnas.text import listed, plural
 
-SHARE = "give --test-share 0.2, which takes a fifth of each class as the test split"
+SHARE = "give `data.test_share=0.2`, which takes a fifth of each class as the test split"
 _FORM = "an image folder must have train/CLASS/* and test/CLASS/*"
 _SORT = "sort the images into a folder per class, train/CLASS/* and test/CLASS/*"
 _SPLITS = {
@@ -39,11 +39,11 @@ def folder_step(root: Path) -> str:
     folders, others = list_folder(root)
     images = [path for path in others if is_image(path.name)]
     if len(folders) == 1 and not images and (inner := _inner(folders[0])) is not None:
-        return f"the data set seems to be in `{inner}`, so give --dataset {inner}"
+        return f"the data set seems to be in `{inner}`, so give `data.dataset={inner}`"
     if step := _by_names({folder.name for folder in folders}):
         return step
     if root.name == "train" and (root.resolve().parent / "test").is_dir():
-        return f"test/ is beside it, so give --dataset {root.parent}"
+        return f"test/ is beside it, so give `data.dataset={root.parent}`"
     if any({"train", "test"} <= {child.name for child in list_folder(folder)[0]} for folder in folders):
         return "classes must be in splits, not splits in classes, so move the images to train/CLASS/ and test/CLASS/"
     if sum(bool(find_images(folder).images) for folder in folders) > 1:
@@ -58,7 +58,7 @@ def split_step(split: Path) -> str:
     _, others = list_folder(split)
     step = f"sort the images into a folder per class, {split.name}/CLASS/*"
     if split.name == "test":
-        step += ", or, where their classes are not known, give --test-share 0.2, which tests on images of train/"
+        step += ", or, where their classes are not known, give `data.test_share=0.2`, which tests on images of train/"
     return step + _tables([*others, *list_folder(split.parent)[1]])
 
 
@@ -116,7 +116,7 @@ def _by_names(names: set[str]) -> str:
 def _by_files(others: list[Path]) -> str:
     for path in others:
         if path.suffix.lower() == ".npz":
-            return f"give --dataset {path}"
+            return f"give `data.dataset={path}`"
         if path.suffix.lower() in _ARCHIVES:
             return f"unpack {path.name} there"
     return ""

@@ -34,7 +34,9 @@ def wilson(correct: float, images: int) -> Interval:
         BudgetNASError: no such share can be; a study that was changed by hand may claim it.
     """
     if images < 1 or not 0 <= correct <= images:
-        raise BudgetNASError(f"`correct` is {correct:g} of {images:,} `images`, but must be from 0 to all of them.")
+        raise BudgetNASError(
+            f"is {correct:g} of {images:,} `images`, but must be from 0 to all of them.", argument="correct"
+        )
     z = NormalDist().inv_cdf((1 + LEVEL) / 2)
 
     def lowest(right: float) -> float:

@@ -41,9 +41,10 @@ def _stops(machine: Machine) -> Iterator[str]:
             f"GPU {PICK_TORCH}"
         )
     if machine.folder_error is not None:
-        yield f"`{machine.folder}` cannot be written ({machine.folder_error}): give another folder with --out"
+        yield f"`{machine.folder}` cannot be written ({machine.folder_error}): give another folder with `output.dir`"
     if machine.disk_free is not None and machine.disk_free < LEAST_DISK:
-        yield f"{_size(machine.disk_free)} are free at `{machine.folder}`: free some, or give another folder with --out"
+        where = f"{_size(machine.disk_free)} are free at `{machine.folder}`"
+        yield f"{where}: free some, or give another folder with `output.dir`"
 
 
 def _slows(machine: Machine) -> Iterator[str]:
@@ -52,7 +53,7 @@ def _slows(machine: Machine) -> Iterator[str]:
     if machine.disk_free is not None and LEAST_DISK <= machine.disk_free < LITTLE_DISK:
         yield f"{_size(machine.disk_free)} are free at `{machine.folder}`: free some before full trainings"
     if machine.memory_free is not None and machine.memory_free < LITTLE_MEMORY:
-        yield f"{_size(machine.memory_free)} of memory are free: end other programs, or give --workers 1"
+        yield f"{_size(machine.memory_free)} of memory are free: end other programs, or give `engine.workers=1`"
     for found in machine.data:
         if found.is_here is None and machine.torch_error is None:
             yield f"{found.name} cannot be loaded, since {found.told}: install the torchvision that goes with torch"
@@ -63,7 +64,7 @@ def _gpu(machine: Machine) -> Iterator[str]:
     driver, built = machine.driver_cuda, machine.torch_cuda
     has_gpu = any(device.kind == "cuda" for device in machine.devices)
     if not has_gpu and driver is None and machine.has_driver:
-        yield "an NVIDIA driver is loaded but out of reach: start the container with its GPUs (such as --gpus all)"
+        yield "an NVIDIA driver is loaded but out of reach: start the container with its GPUs (`docker run --gpus all`)"
     elif not has_gpu and driver is not None and built is None:
         yield (
             f"an NVIDIA driver for CUDA {_version(driver)} is here, but torch was built without CUDA: install one that "

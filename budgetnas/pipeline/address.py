@@ -110,6 +110,6 @@ def _read(path: Path) -> Table:
     except UsageError as error:
         raise StorageError(
             f"`{path}` was written by another version of this program ({error}): use that version, or choose another "
-            "--name."
+            "`output.name`."
         ) from error
     return table

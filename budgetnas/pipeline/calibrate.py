@@ -89,7 +89,7 @@ def _prepare(config: StudyConfig, hardware: Hardware, *, is_plan: bool = False) 
     if longest > full:
         raise UsageError(
             f"the longest short training has {plural(longest, 'epoch')}, but a full one on {prepared.data.name} has "
-            f"{full}: give shorter --lengths, or more --full-epochs."
+            f"{full}: give shorter `proxy.rungs`, or more `full.epochs`."
         )
     return prepared
 

@@ -69,7 +69,7 @@ def _shipped(prepared: Prepared, name: str) -> Iterator[Candidate]:
     model = find_model(name)
     assert model is not None
     candidate = prepared.candidate(model.spec, name)
-    if _has_room(prepared, model.spec) and prepared.caps.fits(candidate):
+    if _has_room(prepared, model.spec) and prepared.budget.fits(candidate):
         yield candidate
 
 
@@ -88,7 +88,7 @@ def _scaled(prepared: Prepared) -> Iterator[Candidate]:
     given = ResNetSpec(blocks=model.spec.blocks[:stages], widths=model.spec.widths[:stages])
     cut = f" of {stages} stages" if stages < len(model.spec.blocks) else ""
     try:
-        spec = fit(given, prepared.data.shape, prepared.cap, max_macs=prepared.macs_cap)
+        spec = fit(given, prepared.data.shape, prepared.budget)
     except InfeasibleBudgetError:
         return
     yield prepared.candidate(spec, f"scaled ResNet-18{cut}")

@@ -219,8 +219,9 @@ def _data(wishes: Wishes, record: Record | None, dataset: str) -> DataConfig:
     source = record.source() if record else DataConfig(dataset=dataset)
     if source is None and "dataset" not in wishes.data:
         raise UsageError(
-            f"`--dataset` is missing, and `{wishes.folder}` does not say where its images lie: give the path of "
-            f"{record.setup.data.name if record else dataset}."
+            f"is missing, and `{wishes.folder}` does not say where its images lie: give the path of "
+            f"{record.setup.data.name if record else dataset}.",
+            argument="data.dataset",
         )
     return build(DataConfig, {**asdict(source or DataConfig()), **wishes.data}, "data")
 

@@ -42,7 +42,7 @@ def setup_of(prepared: Prepared, *, kind: str = SEARCH) -> Setup:
         data=data_facts(data),
         tiers=tuple(
             TierFacts(
-                cap=tier.cap,
+                cap=tier.budget.max_params,
                 fitting=tier.fitting,
                 low=tier.band.low,
                 high=tier.band.high,
@@ -50,7 +50,7 @@ def setup_of(prepared: Prepared, *, kind: str = SEARCH) -> Setup:
             )
             for tier in prepared.tiers
         ),
-        macs_cap=prepared.macs_cap,
+        macs_cap=prepared.budget.max_macs,
         space_size=prepared.space_size,
         is_exact=prepared.index.is_exact,
         rungs=prepared.rungs,

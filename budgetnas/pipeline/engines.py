@@ -31,7 +31,7 @@ def connected(config: StudyConfig) -> Iterator[Hardware]:
         from budgetnas.engine import cluster
     except ImportError as error:
         raise UsageError(
-            "`engine.kind` is 'ray', but Ray is not installed: run pip install 'budgetnas[ray]'."
+            "is 'ray', but Ray is not installed: run pip install 'budgetnas[ray]'.", argument="engine.kind"
         ) from error
     with cluster.connection(config.ray.address):
         gpus, cores = cluster.resources()

@@ -41,8 +41,9 @@ def first_models(config: StudyConfig) -> list[NamedModel]:
         spec = model.spec
         if len(spec.blocks) > SLOTS or spec.stem_width != spec.widths[0]:
             raise UsageError(
-                f"`search.first_models` has {model.name}, but a search knows networks of up to {SLOTS} stages whose "
-                "stem is as wide as stage 1: leave it out."
+                f"has {model.name}, but a search knows networks of up to {SLOTS} stages whose "
+                "stem is as wide as stage 1: leave it out.",
+                argument="search.first_models",
             )
     return models
 

@@ -80,10 +80,10 @@ def hold_identity(
     if kept_in is not None:
         saved = f" (saved in `{kept_in}`)"
         if has_rungs and all(key.startswith("full.") for key in changed):
-            keep = f" with --set proxy.from_run={kept_in.parent}, which keeps the short trainings"
+            keep = f" with `proxy.from_run={kept_in.parent}`, which keeps the short trainings"
     raise StudyMismatchError(
         f"`{what}` was started with other settings ({told(changed)}{images}): use the original ones{saved}, or choose "
-        f"another --name{keep}."
+        f"another `output.name`{keep}."
     )
 
 

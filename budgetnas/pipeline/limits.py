@@ -46,17 +46,17 @@ def _few_trainings(prepared: Prepared) -> Iterator[Limit]:
     pairs = expected_above(prepared, len(prepared.rungs) - 1) // config.full.repeats
     if pairs < FEWEST_PAIRS:
         told = f"{plural(pairs, 'network')} get full training, and {FEWEST_PAIRS} are needed to say how short ones rank"
-        more = f"--trials {FEWEST_PAIRS} or more, " if config.search.trials < FEWEST_PAIRS else ""
+        more = f"`search.trials={FEWEST_PAIRS}` or more, " if config.search.trials < FEWEST_PAIRS else ""
         yield Limit(
             name="no fidelity",
-            text=f"{told}: {more}--set evidence.control_promotions={FEWEST_PAIRS}",
+            text=f"{told}: {more}`evidence.control_promotions={FEWEST_PAIRS}`",
             numbers={"networks": pairs, "needed": FEWEST_PAIRS},
         )
     if config.full.repeats < FEWEST_REPEATS:
         told = "with one full training each, luck of the seed cannot be told from skill"
         yield Limit(
             name="no spread",
-            text=f"{told}: --set full.repeats={_SEEDS}",
+            text=f"{told}: `full.repeats={_SEEDS}`",
             numbers={"seeds": config.full.repeats, "needed": FEWEST_REPEATS},
         )
 
@@ -64,16 +64,16 @@ def _few_trainings(prepared: Prepared) -> Iterator[Limit]:
 def _no_verdict(prepared: Prepared) -> Iterator[Limit]:
     """Yield why the winner will not be compared with anything, or not with an interval."""
     if not prepared.config.evidence.controls:
-        told = "without controls nothing says whether the search helped: --set evidence.controls=true"
+        told = "without controls nothing says whether the search helped: `evidence.controls=true`"
         yield Limit(name="no verdict", text=told, numbers={"controls": 0})
     elif not controls(prepared):
-        told = "no control fits the caps: name others in evidence.control_networks"
+        told = "no control fits the caps: name others in `evidence.control_networks`"
         yield Limit(name="no verdict", text=told, numbers={"controls": 0})
     elif prepared.control_repeats < FEWEST_REPEATS:
         told = f"one seed of the winner and each control, and {FEWEST_REPEATS} are needed for an interval"
         yield Limit(
             name="no interval",
-            text=f"{told}: --set evidence.control_repeats={_SEEDS}",
+            text=f"{told}: `evidence.control_repeats={_SEEDS}`",
             numbers={"seeds": prepared.control_repeats, "needed": FEWEST_REPEATS},
         )
 
@@ -84,7 +84,9 @@ def calibration_limits(prepared: Prepared, networks: int) -> list[Limit]:
     if networks < FEWEST_PAIRS:
         is_all = networks < prepared.config.search.trials
         advice = (
-            "the band has no more: raise the cap or widen the space" if is_all else f"--networks {FEWEST_PAIRS} or more"
+            "the band has no more: raise the cap or widen the space"
+            if is_all
+            else f"`search.trials={FEWEST_PAIRS}` or more"
         )
         told = f"fidelity needs {FEWEST_PAIRS} networks; with {networks}, no interval and no recommendation"
         numbers = {"networks": networks, "needed": FEWEST_PAIRS}
@@ -92,7 +94,7 @@ def calibration_limits(prepared: Prepared, networks: int) -> list[Limit]:
     if len(prepared.rungs) == 1:
         (only,), full = prepared.rungs, prepared.full_epochs
         others = f"{only},{2 * only}" if 2 * only <= full else f"{only // 2},{only}"
-        advice = f": --lengths {others}" if full > 1 else ""
+        advice = f": `proxy.rungs=[{others}]`" if full > 1 else ""
         told = f"nothing says whether a shorter or a longer one would do{advice}"
         found.append(Limit(name="one length", text=told, numbers={"lengths": 1}))
     return found
@@ -101,7 +103,7 @@ def calibration_limits(prepared: Prepared, networks: int) -> list[Limit]:
 def _few_trials(prepared: Prepared) -> Iterator[Limit]:
     """Yield what so few short trainings do not show; the band may have fewer networks than a search asks for."""
     search = prepared.config.search
-    seeded = sum(map(prepared.caps.fits, prepared.seeds))
+    seeded = sum(map(prepared.budget.fits, prepared.seeds))
     trained = min(search.trials, seeded + sum(len(tier.band) for tier in prepared.tiers))
     proposed, start = max(0, trained - seeded), _START.get(search.sampler, 0)
     told, numbers = [], {"trials": trained}

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from budgetnas.config.recorded import HEAD
 from budgetnas.config.toml import write_toml
+from budgetnas.pipeline.commands import resume_command
 from budgetnas.pipeline.describe import public, setup_of
 from budgetnas.pipeline.ladder import Ladder, make_ladder, ranges_of
 from budgetnas.pipeline.prepare import Prepared
 from budgetnas.pipeline.reuse import find_source, take_over
 from budgetnas.pipeline.work_left import hold
-from budgetnas.runs.settings import CALIBRATION
 from budgetnas.storage.copied import copied
 from budgetnas.storage.database import Storage, found_url, open_storage, sqlite_url, study_names
 from budgetnas.storage.files import own, write_text
@@ -98,12 +98,9 @@ def _begun(prepared: Prepared, fulls: StudyStore, storage: Storage, *, kind: str
 
 def study_file(prepared: Prepared, *, kind: str) -> str:
     """Write the study file that goes on with a run; an address with a password in it stays out of it."""
-    config = prepared.config
-    run = f"RUN/{prepared.study_path.name}"
-    command = f"calibrate {run} --networks {config.search.trials}"
-    if kind != CALIBRATION:
-        command = f"search {run}"
-    if public(config) != config:
+    config, name = prepared.config, f"RUN/{prepared.study_path.name}"
+    is_private = public(config) != config
+    command = resume_command(name, kind=kind, networks=config.search.trials, hides_storage=is_private)
+    if is_private:
         config = replace(config, output=replace(config.output, storage=None))
-        command += " --storage URL"
-    return write_toml(asdict(config), head=f"{HEAD}; `budgetnas {command}` goes on with it.")
+    return write_toml(asdict(config), head=f"{HEAD}; `{command}` goes on with it.")

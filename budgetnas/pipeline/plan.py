@@ -225,8 +225,9 @@ def _timed(prepared: Prepared, engine: Engine, specs: Sequence[ResNetSpec]) -> l
         for event in engine.wait(1.0):
             if isinstance(event, Failed):
                 raise BudgetNASError(
-                    f"`--device {prepared.setting.device}` could not train a network of the band ({event.reason}): "
-                    "try fewer --workers or another --device."
+                    f"is {prepared.setting.device}, but cannot train a network of the band ({event.reason}): try "
+                    "fewer `engine.workers` or another `engine.device`.",
+                    argument="engine.device",
                 )
             if isinstance(event, Finished):
                 assert isinstance(event.result, Timed)

@@ -83,8 +83,8 @@ def _space(prepared: Prepared) -> dict[str, Any]:
 def _tier(prepared: Prepared, tier: Tier) -> dict[str, Any]:
     band = tier.band
     return {
-        "max_params": tier.cap,
-        "max_macs": prepared.macs_cap,
+        "max_params": tier.budget.max_params,
+        "max_macs": tier.budget.max_macs,
         "fitting": tier.fitting,
         "band": {"low": band.low, "high": band.high, "size": len(band), "by_stages": band.counts},
     }
@@ -92,7 +92,7 @@ def _tier(prepared: Prepared, tier: Tier) -> dict[str, Any]:
 
 def _first(prepared: Prepared, net: Candidate) -> dict[str, Any]:
     on_cifar10 = count(net.spec, DataShape()).params
-    return {**_network(net), "params_on_cifar10": on_cifar10, "over": prepared.caps.excess(net)}
+    return {**_network(net), "params_on_cifar10": on_cifar10, "over": prepared.budget.excess(net)}
 
 
 def _network(net: Candidate) -> dict[str, Any]:

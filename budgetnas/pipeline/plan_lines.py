@@ -34,7 +34,7 @@ _HOURS = 24
 
 
 def bought(plan: Plan) -> list[tuple[str, int, int]]:
-    """Return what `--max-hours` buys: each level, its trainings that will start, and all of them."""
+    """Return what `engine.max_hours` buys: each level in words, its trainings that will start, and all of them."""
     hours = plan.prepared.config.engine.max_hours
     assert hours is not None
     elapsed, found = 0.0, []
@@ -47,43 +47,42 @@ def bought(plan: Plan) -> list[tuple[str, int, int]]:
     return found
 
 
-def shorter(plan: Plan) -> tuple[str, float]:
-    """Return options that bring a plan below 48 hours, and the seconds that it then takes.
+def shorter(plan: Plan) -> tuple[dict[str, int], float]:
+    """Return keys with values that bring a plan below 48 hours, and the seconds that it then takes.
 
     A study that has begun keeps what its numbers depend on, so its hours are all that can be less.
     """
-    words, seconds = list[str](), plan.seconds
+    keys = dict[str, int]()
     if not plan.is_resumed:
-        for option, changed, share in _fewer(plan):
-            words = [word for word in words if not word.startswith(f"{option.split()[0]} ")] + [option]
+        for key, value, changed, share in _fewer(plan):
+            keys[key] = value
             seconds = _seconds(plan, changed, share)
             if seconds <= LONGEST_SECONDS:
-                return " ".join(words), seconds
-    return " ".join([*words, f"--max-hours {_HOURS}"]), 3600.0 * _HOURS
+                return keys, seconds
+    return {**keys, "engine.max_hours": _HOURS}, 3600.0 * _HOURS
 
 
-def _fewer(plan: Plan) -> Iterator[tuple[str, Prepared, float]]:
-    """Yield options one after the other, each on top of those before, with the study and its share of the images."""
+def _fewer(plan: Plan) -> Iterator[tuple[str, int, Prepared, float]]:
+    """Yield keys with values, each on top of those before, with the study and its share of the images."""
     prepared = plan.prepared
-    is_calibration = plan.kind == CALIBRATION
     if prepared.full_epochs > max(_EPOCHS, prepared.rungs[-1]):
         config = prepared.config
         prepared = replace(prepared, config=replace(config, full=replace(config.full, epochs=_EPOCHS)))
-        yield f"--full-epochs {_EPOCHS}", prepared, 1.0
-    if prepared.config.full.promote > _PROMOTED and not is_calibration:
+        yield "full.epochs", _EPOCHS, prepared, 1.0
+    if prepared.config.full.promote > _PROMOTED and plan.kind != CALIBRATION:
         config = prepared.config
         prepared = replace(prepared, config=replace(config, full=replace(config.full, promote=_PROMOTED)))
-        yield f"--promote {_PROMOTED}", prepared, 1.0
+        yield "full.promote", _PROMOTED, prepared, 1.0
     for trials in _TRIALS:
         config = prepared.config
         if config.search.trials > trials:
             prepared = replace(prepared, config=replace(config, search=replace(config.search, trials=trials)))
-            yield f"{'--networks' if is_calibration else '--trials'} {trials}", prepared, 1.0
+            yield "search.trials", trials, prepared, 1.0
     data = prepared.data
     images = len(data.train) + len(data.validation)
     for subset in _SUBSETS:
         if subset * len(data.classes) < images:
-            yield f"--subset {subset}", prepared, subset * len(data.classes) / images
+            yield "data.subset", subset, prepared, subset * len(data.classes) / images
 
 
 def _seconds(plan: Plan, changed: Prepared, share: float) -> float:
@@ -96,7 +95,8 @@ def _seconds(plan: Plan, changed: Prepared, share: float) -> float:
 
 
 LONG_SECONDS = 2 * 3600
-_SHORTER = {SEARCH: "--trials, --promote", CALIBRATION: "--networks"}  # options that make a study of a kind shorter
+# The keys that make a study of a kind shorter.
+_SHORTER = {SEARCH: "`search.trials`, `full.promote`", CALIBRATION: "`search.trials`"}
 
 
 def plan_lines(plan: Plan) -> list[tuple[str, str]]:
@@ -130,12 +130,12 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
     ]
 
 
-def too_long(plan: Plan) -> tuple[str, str] | None:
-    """Return the options that bring a plan below two days, and how long it then takes; None for a shorter plan."""
+def too_long(plan: Plan) -> tuple[dict[str, int], str] | None:
+    """Return keys with values that bring a plan below two days, and how long it then takes; None for a shorter plan."""
     if not is_too_long(plan):
         return None
-    options, seconds = shorter(plan)
-    return options, write_time(seconds)
+    keys, seconds = shorter(plan)
+    return keys, write_time(seconds)
 
 
 def is_too_long(plan: Plan) -> bool:
@@ -146,7 +146,7 @@ def is_too_long(plan: Plan) -> bool:
 def search_lines(prepared: Prepared) -> tuple[tuple[str, str], ...]:
     """Say what a search will train, as (name, value) lines."""
     config = prepared.config
-    run, first = config.proxy.from_run, tried_first([(seed, prepared.caps.reason(seed)) for seed in prepared.seeds])
+    run, first = config.proxy.from_run, tried_first([(seed, prepared.budget.reason(seed)) for seed in prepared.seeds])
     return (
         *([("taken over", f"the finished short trainings of {run}")] if run else []),
         *([("tried first", first)] if first else []),
@@ -176,7 +176,7 @@ def seed_lines(prepared: Prepared) -> list[str]:
     return [
         f"{seed.origin}  {seed.spec.id:<28} {count(seed.spec, DataShape()).params:>10,}  {seed.params:>10,}"
         for seed in prepared.seeds
-        if prepared.caps.fits(seed)
+        if prepared.budget.fits(seed)
     ]
 
 
@@ -197,21 +197,23 @@ def _time(plan: Plan) -> str:
     hours = plan.prepared.config.engine.max_hours
     if plan.is_cut_off:
         parts = [f"{started:,} of {number:,} {in_words(level)}" for level, started, number in bought(plan) if number]
-        return f"{told}; --max-hours {hours:g} buys about {', '.join(parts)}"
+        return f"{told}; `engine.max_hours={hours:g}` buys about {', '.join(parts)}"
     if plan.seconds > LONG_SECONDS:
-        told += f"; shorter with a smaller {_SHORTER[plan.kind]}, --full-epochs or --subset, cut off by --max-hours"
+        told += f"; shorter with a smaller {_SHORTER[plan.kind]}, `full.epochs` or `data.subset`"
+        told += ", cut off by `engine.max_hours`"
     return told
 
 
 def _budget_lines(prepared: Prepared) -> list[tuple[str, str]]:
-    macs = "" if prepared.macs_cap is None else f" and {write_macs(prepared.macs_cap)} MACs"
+    macs_cap = prepared.budget.max_macs
+    macs = "" if macs_cap is None else f" and {write_macs(macs_cap)} MACs"
     about = "" if prepared.index.is_exact else "about "  # too fine a grid to be counted exactly
     lines = []
     for tier in prepared.tiers:
         band = tier.band
         by_stages = ", ".join(f"{size:,} of {plural(stages, 'stage')}" for stages, size in band.counts.items())
         lines += [
-            ("budget", f"{tier.cap:,} parameters{macs}: {about}{plural(tier.fitting, 'network')} fit"),
+            ("budget", f"{tier.budget.max_params:,} parameters{macs}: {about}{plural(tier.fitting, 'network')} fit"),
             ("band", f"{band.low:,} to {band.high:,} parameters: {about}{plural(len(band), 'network')} ({by_stages})"),
         ]
     return lines

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.budget.caps import Caps
+from budgetnas.budget.gate import Budget
 from budgetnas.config.recipe import Recipe, load_recipe
 from budgetnas.config.recorded import FILE
 from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten, run_name
@@ -32,15 +32,15 @@ FEWEST_IN_BAND = 1_000  # so that a study of few trials can be continued to 100 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tier:
-    """One cap of a study.
+    """One budget of a study.
 
     Attributes:
-        cap: on params.
+        budget: its caps.
         band: the members that proposals for it come from.
-        fitting: number of members of the space under both caps, exact if the index is.
+        fitting: number of members of the space within the budget, exact if the index is.
     """
 
-    cap: int
+    budget: Budget
     band: Band
     fitting: int
 
@@ -53,8 +53,7 @@ class Prepared:
         config: the study file, with data set, device, epochs, workers and name filled in.
         data: the data set.
         space: what may be proposed, budget aside.
-        tiers: the caps on params, ascending; usually one.
-        macs_cap: on MACs for one image, or None.
+        tiers: its budgets, by params ascending; usually one. Their cap on MACs is the same.
         space_size: architectures of the space, caps aside.
         index: of the whole space.
         seeds: the models that are tried first.
@@ -69,7 +68,6 @@ class Prepared:
     data: Dataset
     space: ResNetSpace
     tiers: tuple[Tier, ...]
-    macs_cap: int | None
     space_size: int
     index: SpaceIndex
     seeds: tuple[Candidate, ...]
@@ -82,23 +80,23 @@ class Prepared:
     @property
     def cap(self) -> int:
         """The largest cap on params."""
-        return self.tiers[-1].cap
+        return self.budget.max_params
 
     @property
-    def caps(self) -> Caps:
-        """The caps that every network of the study fits."""
-        return self.tier_caps[-1]
+    def budget(self) -> Budget:
+        """The budget that every network of the study fits: that of the largest tier."""
+        return self.budgets[-1]
 
     @property
-    def tier_caps(self) -> tuple[Caps, ...]:
-        """The caps of each tier, ascending."""
-        return tuple(Caps(max_params=tier.cap, max_macs=self.macs_cap) for tier in self.tiers)
+    def budgets(self) -> tuple[Budget, ...]:
+        """The budget of each tier, ascending."""
+        return tuple(tier.budget for tier in self.tiers)
 
     @property
     def named(self) -> tuple[Candidate, ...]:
-        """The `search.first_models` that are within both caps."""
+        """The `search.first_models` that fit the budget."""
         specs = {model.spec for model in first_models(self.config)}
-        return tuple(model for model in self.seeds if model.spec in specs and self.caps.fits(model))
+        return tuple(model for model in self.seeds if model.spec in specs and self.budget.fits(model))
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -180,7 +178,7 @@ def prepare(
         DataError: the data set cannot be had.
         InfeasibleBudgetError: nothing of the space fits the budget.
     """
-    config.budget.cap(DataShape())  # a wrong cap is told before anything is loaded
+    config.budgets(DataShape())  # a wrong cap is reported before anything is loaded
     for name in (config.proxy.recipe, config.full.recipe):
         load_recipe("proxy" if name == "auto" else name)  # a wrong name, too
     hardware = hardware or find_hardware(config.engine.device)
@@ -196,7 +194,8 @@ def prepare(
     recipes = [load_recipe(name).at(precision) for name in (config.proxy.recipe, config.full.recipe)]
     for recipe in recipes:
         normalisation(data, recipe)  # a recipe for other images is told before anything trains
-    caps = config.budget.caps(data.shape)
+    budgets = config.budgets(data.shape)
+    caps = tuple(budget.max_params for budget in budgets)
     config = replace(
         config,
         budget=replace(config.budget, max_params=caps[-1], tiers=config.budget.tiers and caps),
@@ -209,14 +208,12 @@ def prepare(
         ),
     )
     space = config.space.space(data.shape)
-    macs_cap = config.space.macs_cap(data.shape)
-    index = make_index(space, max_macs=macs_cap)
+    index = make_index(space, max_macs=budgets[-1].max_macs)
     return Prepared(
         config=config,
         data=data,
         space=space,
-        tiers=tuple(_tier(config, index, cap) for cap in caps),
-        macs_cap=macs_cap,
+        tiers=tuple(_tier(config, index, budget) for budget in budgets),
         space_size=index.size(),
         index=index,
         seeds=seeds(config, data.shape),
@@ -233,7 +230,9 @@ def prepare(
 def _data(config: StudyConfig, *, is_plan: bool) -> tuple[StudyConfig, Dataset]:
     if config.data.dataset.startswith(SHAPES):
         name = config.data.dataset.removeprefix(SHAPES)
-        raise UsageError(f"`--dataset` is {config.data.dataset!r}, but only a plan has such a stand-in: give {name}.")
+        raise UsageError(
+            f"is {config.data.dataset!r}, but only a plan has such a stand-in: give {name}.", argument="data.dataset"
+        )
     try:
         return config, load_dataset(config.data)
     except MissingDataError:
@@ -250,13 +249,15 @@ def _workers(config: StudyConfig, hardware: Hardware) -> int:
     if hardware.gpus and workers > slots:
         share = engine.gpus_per_trial
         raise UsageError(
-            f"`--workers` is {workers}, but at `engine.gpus_per_trial` = {share:g} the GPUs have room for {slots}: "
-            f"give fewer, or --set engine.gpus_per_trial={1000 * hardware.gpus // workers / 1000:g}."
+            f"is {workers}, but at `engine.gpus_per_trial` = {share:g} the GPUs have room for {slots}: give fewer, or "
+            f"`engine.gpus_per_trial={1000 * hardware.gpus // workers / 1000:g}`.",
+            argument="engine.workers",
         )
     return workers
 
 
-def _tier(config: StudyConfig, index: SpaceIndex, cap: int) -> Tier:
+def _tier(config: StudyConfig, index: SpaceIndex, budget: Budget) -> Tier:
     wanted = max(FEWEST_IN_BAND, BAND_FACTOR * config.search.trials)
+    cap = budget.max_params
     band = choose_band(index, cap, min_utilisation=config.budget.min_utilisation, wanted=wanted)
-    return Tier(cap=cap, band=band, fitting=fitting(index, cap))
+    return Tier(budget=budget, band=band, fitting=fitting(index, cap))

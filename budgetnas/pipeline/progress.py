@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from budgetnas.budget.caps import Caps
+from budgetnas.budget.gate import Budget
 from budgetnas.engine.protocol import EpochReport
 from budgetnas.trials.levels import complete
 from budgetnas.trials.selection import within
@@ -25,11 +25,11 @@ class Meter:
         listener: hears it.
         level: is measured.
         total: gives the trainings in all.
-        caps: that the best of them fits.
+        budget: that the best of them fits.
     """
 
-    def __init__(self, listener: Listener, level: Level, *, total: Callable[[], int], caps: Caps) -> None:
-        self._listener, self._level, self._total, self._caps = listener, level, total, caps
+    def __init__(self, listener: Listener, level: Level, *, total: Callable[[], int], budget: Budget) -> None:
+        self._listener, self._level, self._total, self._budget = listener, level, total, budget
         self._began = time.monotonic()
         self._seen = 0
         self._reached: dict[int, int] = {}
@@ -48,7 +48,7 @@ class Meter:
                 level=self._level.name,
                 done=done,
                 total=self._total(),
-                best=max((trial.score or 0.0 for trial in within(trials, self._caps)), default=None),
+                best=max((trial.score or 0.0 for trial in within(trials, self._budget)), default=None),
                 seconds_left=self._seconds_left(done),
             )
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from budgetnas.budget.caps import Caps
+from budgetnas.budget.gate import Budget
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.prepare import Prepared
@@ -18,17 +18,17 @@ from budgetnas.trials.streams import Use, generator
 from budgetnas.trials.trial import Trial, TrialState
 
 
-def choose(fulls: StudyStore, caps: Sequence[Caps]) -> Finalist | None:
+def choose(fulls: StudyStore, budgets: Sequence[Budget]) -> Finalist | None:
     """Record the winner, and each smaller tier's; return it, None before any full training of what fits ended.
 
     Args:
         fulls: the study of the full trainings.
-        caps: of each tier, ascending.
+        budgets: of each tier, ascending.
 
     Raises:
         BudgetNASError: full trainings were made and every one of them failed.
     """
-    ranked = finalists(within(fulls.trials, caps[-1]))
+    ranked = finalists(within(fulls.trials, budgets[-1]))
     failed = [trial for trial in fulls.trials if trial.state is TrialState.FAIL]
     if failed and not complete(fulls.trials):
         raise BudgetNASError(
@@ -37,7 +37,7 @@ def choose(fulls: StudyStore, caps: Sequence[Caps]) -> Finalist | None:
         )
     if not ranked:
         return None
-    fitting = {tier: [one for one in ranked if tier.fits(one.candidate)] for tier in caps}
+    fitting = {tier: [one for one in ranked if tier.fits(one.candidate)] for tier in budgets}
     tiers = {str(tier.max_params): found[0].candidate.spec.id for tier, found in fitting.items() if found}
     choice = Choice(
         winner=ranked[0].parent,
@@ -45,7 +45,7 @@ def choose(fulls: StudyStore, caps: Sequence[Caps]) -> Finalist | None:
         score=ranked[0].score,
         repeats=len(ranked[0].runs),
         among=len(ranked),
-        tiers=tiers if len(caps) > 1 else None,
+        tiers=tiers if len(budgets) > 1 else None,
     )
     choices = fulls.facts.choices or ()
     if choice not in choices:
@@ -64,7 +64,7 @@ def promotion(prepared: Prepared, ladder: Ladder, rung: int) -> Promotion:
     rungs = [complete(level.store.trials) for level in ladder.rungs[: rung + 1]]
     found, trusted = rungs[-1], trusted_scores(prepared.space, *rungs)
     best, named = list[Trial](), {model.spec for model in prepared.named}
-    fitting = within(found, prepared.caps)
+    fitting = within(found, prepared.budget)
     for low, high in _tiers(prepared):
         inside = [trial for trial in fitting if low < trial.candidate.params <= high]
         number = prepared.config.full.promote
@@ -94,7 +94,7 @@ def wanted(prepared: Prepared, ladder: Ladder, rung: int, chosen: Promotion) -> 
     repeats = prepared.config.full.repeats if rung == ladder.last else 1
     numbers = list(chosen.numbers)
     if rung == ladder.last:  # who was fully trained before competes with as many seeds as the others
-        numbers += sorted({trial.root for trial in within(ladder.fulls.trials, prepared.caps)} - set(numbers))
+        numbers += sorted({trial.root for trial in within(ladder.fulls.trials, prepared.budget)} - set(numbers))
     return [
         Wanted(
             candidate=ladder.first.trials[number].candidate,
@@ -118,13 +118,13 @@ def _lineage(ladder: Ladder, rung: int, number: int) -> tuple[str, ...]:
 
 def _tiers(prepared: Prepared) -> list[tuple[int, int]]:
     """Return the params of each tier's own networks, above the first number and up to the second."""
-    caps = [tier.cap for tier in prepared.tiers]
+    caps = [budget.max_params for budget in prepared.budgets]
     return list(zip([0, *caps[:-1]], caps, strict=True))
 
 
 def _random(prepared: Prepared, ladder: Ladder) -> list[int]:
     """Draw from all that the first rung trained and that fits, each network once, so that the draw stands for it."""
-    fitting = within(ladder.first.trials, prepared.caps)
+    fitting = within(ladder.first.trials, prepared.budget)
     found = list({trial.candidate.spec.id: trial.number for trial in reversed(fitting)}.values())
     seed, number = prepared.config.search.seed, prepared.config.evidence.control_promotions
     lots = {one: generator(seed, one, Use.PROMOTION).random() for one in found}  # fixed, so more trials change few

@@ -108,5 +108,5 @@ def read_record(folder: Path) -> Record | None:
         )
     except (UsageError, KeyError, TypeError) as error:
         raise StorageError(
-            f"`{folder.name}` was made by another version of this program ({error}): choose another --name."
+            f"`{folder.name}` was made by another version of this program ({error}): choose another `output.name`."
         ) from error

@@ -57,13 +57,15 @@ def find_source(prepared: Prepared, fulls: StudyStore, *, names: list[str]) -> S
     name = folder.resolve().name
     if taken is None and f"{prepared.name}/{rung_name(prepared.rungs[0])}" in names:
         raise StudyMismatchError(
-            f"`proxy.from_run` is {run!r}, but `{prepared.name}` has short trainings of its own: leave it out, or give "
-            "another --name."
+            f"is {run!r}, but `{prepared.name}` has short trainings of its own: leave it out, or give another "
+            "`output.name`.",
+            argument="proxy.from_run",
         )
     if taken is not None and taken.source != name:
         raise StudyMismatchError(
-            f"`proxy.from_run` is {run!r}, but `{prepared.name}` has its short trainings from `{taken.source}`: give "
-            "that, or another --name."
+            f"is {run!r}, but `{prepared.name}` has its short trainings from `{taken.source}`: give "
+            "that, or another `output.name`.",
+            argument="proxy.from_run",
         )
     if taken is not None and taken.is_whole:
         return None
@@ -74,8 +76,9 @@ def find_source(prepared: Prepared, fulls: StudyStore, *, names: list[str]) -> S
     changed = changes(_short(facts.identity or {}), _short(identity_of(prepared, SEARCH)))
     if changed:
         raise StudyMismatchError(
-            f"`proxy.from_run` is {run!r}, but that search was started with other settings ({told(changed)}): use the "
-            "original ones, [full] aside, or leave it out."
+            f"is {run!r}, but that search was started with other settings ({told(changed)}): use the "
+            "original ones, [full] aside, or leave it out.",
+            argument="proxy.from_run",
         )
     return Source(name=name, prepared=prepared, storage=storage, facts=facts)
 

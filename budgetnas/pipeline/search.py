@@ -96,13 +96,13 @@ def _run(plan: Plan, ladder: Ladder, engine: Engine, folder: Path, listener: Lis
         listener.told("The band holds no more architectures: the search ends early.")
     for rung, level in enumerate([*ladder.rungs[1:], ladder.full]):
         climb(level, wanted(prepared, ladder, rung, decide(prepared, ladder, rung)))
-    winner = choose(ladder.fulls, prepared.tier_caps)
+    winner = choose(ladder.fulls, prepared.budgets)
     if winner is not None and ladder.controls is not None:
         record_controls(prepared, ladder.fulls, ladder.controls.store.trials)
         climb(ladder.controls, wanted_controls(prepared, winner))
     for level in ladder.tested:
         trials, setting = level.store.trials, prepared.setting
-        tick = Meter(listener, level, total=partial(len, trials), caps=prepared.caps).tick
+        tick = Meter(listener, level, total=partial(len, trials), budget=prepared.budget).tick
         looked_at = complete(trials)
         look(looked_at, ladder.fulls, engine, folder, setting=setting, recipe=level.recipe, tick=tick, level=level.name)
 

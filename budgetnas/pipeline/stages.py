@@ -104,7 +104,7 @@ class ProxyStage(Stage):
                     store.record(RunFacts(exhausted=True))
                     return None
                 candidate = prepared.candidate(prepared.space.decode(point), search.sampler)
-            reason = prepared.caps.reason(candidate)
+            reason = prepared.budget.reason(candidate)
             trial = store.add(
                 candidate,
                 state=TrialState.PRUNED if reason else TrialState.RUNNING,
@@ -211,7 +211,7 @@ def run_level(stage: ProxyStage | ListedStage, plan: Plan, engine: Engine, liste
         listener: hears the progress.
         since: when the driver began, by `time.monotonic`.
     """
-    meter = Meter(listener, stage.level, total=stage.total, caps=plan.prepared.caps)
+    meter = Meter(listener, stage.level, total=stage.total, budget=plan.prepared.budget)
     run_stage(stage, engine, clock=plan.clock(stage.level.name, since=since), tick=meter.tick, heard=meter.heard)
 
 

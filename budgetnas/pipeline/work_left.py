@@ -37,7 +37,7 @@ def hold(prepared: Prepared, fulls: StudyStore, *, names: Sequence[str], kind: s
         if fulls.trials or any(name.startswith(f"{prepared.name}/r") for name in names):
             raise StudyMismatchError(
                 f"`{prepared.name}` holds trials of another program, or of another version of this one: give another "
-                "--name."
+                "`output.name`."
             )
         fulls.record(RunFacts(bands=tuple((tier.band.low, tier.band.high) for tier in prepared.tiers)))
         fulls.record(RunFacts(identity=identity_of(prepared, kind)))
@@ -90,13 +90,13 @@ def why_stopped(prepared: Prepared, ladder: Ladder) -> str:
     hours = prepared.config.engine.max_hours
     if hours is None:
         return f"{in_words(level) if level else 'looks at the test set'} are left; the same command goes on"
-    return f"the {hours} hours of --max-hours were over; the same command with more goes on"
+    return f"the {hours} hours of `engine.max_hours` were over; the same command with more goes on"
 
 
 def _listed(prepared: Prepared, ladder: Ladder, level: str) -> list[Wanted]:
     """Return the trainings that a level above the first asks for, now that the one below it is done."""
     if level == CONTROLS:
-        ranked = finalists(within(ladder.fulls.trials, prepared.caps))
+        ranked = finalists(within(ladder.fulls.trials, prepared.budget))
         return wanted_controls(prepared, ranked[0]) if ranked else []
     rung = ladder.levels.index(ladder.level(level)) - 1
     return wanted(prepared, ladder, rung, promotion(prepared, ladder, rung))

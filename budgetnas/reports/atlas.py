@@ -30,6 +30,6 @@ def atlas_page(atlas: Atlas) -> str:
     figure.update_xaxes(title_text="parameters", row=1, col=2)
     figure.update_yaxes(title_text="MACs for one image", row=1, col=2)
     legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"}
-    title = f"{sum(atlas.fitting.values()):,} of {atlas.size:,} networks fit {atlas.cap:,} parameters"
+    title = f"{sum(atlas.fitting.values()):,} of {atlas.size:,} networks fit {atlas.budget.max_params:,} parameters"
     figure.update_layout(title=title, template="plotly_white", barmode="group", legend=legend)
     return str(io.to_html(figure, include_plotlyjs="inline", config={"displayModeBar": False}))

@@ -60,15 +60,15 @@ def under_caps(result: SearchResult, caps: Sequence[int]) -> list[Tier]:
 
 
 def _under(result: SearchResult, cap: int) -> Tier:
-    caps = replace(result.setup.caps, max_params=cap)
-    fits = within(result.trials, caps)
+    budget = replace(result.setup.budget, max_params=cap)
+    fits = within(result.trials, budget)
     best = promote(fits, [result.trusted[trial.number] for trial in fits], 1)
     return Tier(
         cap=cap,
         trained=len({trial.candidate.spec.id for trial in fits}),
         near=len({trial.candidate.spec.id for trial in fits if trial.candidate.params >= NEAR * cap}),
         trusted=best[0] if best else None,
-        finalist=next((one for one in result.finalists if caps.fits(one.candidate)), None),
+        finalist=next((one for one in result.finalists if budget.fits(one.candidate)), None),
     )
 
 
@@ -109,8 +109,8 @@ def _fresh(result: SearchResult, found: Sequence[Tier]) -> Iterator[str]:
 
 
 def _tie(result: SearchResult, tier: Tier) -> str:
-    caps = replace(result.setup.caps, max_params=tier.cap)
-    fit = [one for one in result.finalists if caps.fits(one.candidate)]
+    budget = replace(result.setup.budget, max_params=tier.cap)
+    fit = [one for one in result.finalists if budget.fits(one.candidate)]
     return tie(fit, result.setup.data.validation)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from budgetnas.budget.gate import Budget
 from budgetnas.certificates.certificate import CertifiedNetwork, write_certificate
 from budgetnas.certificates.manifest import BEST
 from budgetnas.evidence.accuracy import Accuracy, wilson
@@ -72,7 +73,7 @@ def certified(result: SearchResult, finalist: Finalist) -> CertifiedNetwork:
         setup,
         run,
         result.folder,
-        caps=(setup.cap, setup.macs_cap),
+        budget=setup.budget,
         results=_results(result, finalist),
         drivers=result.drivers,
     )
@@ -83,7 +84,7 @@ def _certified(
     run: Trial,
     home: Path,
     *,
-    caps: tuple[int | None, int | None],
+    budget: Budget | None,
     results: Mapping[str, Any],
     drivers: Sequence[Mapping[str, Any]],
 ) -> CertifiedNetwork:
@@ -100,8 +101,7 @@ def _certified(
         std=setup.std,
         weights=read_weights(run, home),
         recipe=setup.recipe,
-        max_params=caps[0],
-        max_macs=caps[1],
+        budget=budget,
         results=results,
         provenance={key: drivers[-1].get(key) for key in _PROVENANCE},
     )
@@ -118,8 +118,8 @@ def _chosen(result: SearchResult, trial: int | None) -> Finalist:
     if trial not in known:
         numbers = ", ".join(map(str, sorted(known))) or "none"
         raise UsageError(
-            f"`--trial` is {trial}, but weights are kept of full trainings only: give one of {numbers}, or promote "
-            "more."
+            f"is {trial}, but weights are kept of full trainings only: give one of {numbers}, or promote more.",
+            argument="trial",
         )
     return known[trial]
 
@@ -158,7 +158,9 @@ def _declared(home: Path, name: str, trials: Sequence[Trial], facts: RunFacts, n
     if number not in known:
         numbers = ", ".join(f"{trial.number} ({trial.candidate.origin})" for trial in known.values()) or "none"
         given = "missing" if number is None else f"{number}"
-        raise UsageError(f"`--trial` is {given}, but must be the number of a finished training: one of {numbers}.")
+        raise UsageError(
+            f"is {given}, but must be the number of a finished training: one of {numbers}.", argument="trial"
+        )
     run = known[number]
     key = training_key(run)
     alike = [trial for trial in known.values() if training_key(trial).is_repeat_of(key)]
@@ -179,7 +181,7 @@ def _declared(home: Path, name: str, trials: Sequence[Trial], facts: RunFacts, n
         "chosen": None,
         "remarks": [_WATCHED] if watched else [],
     }
-    return _certified(setup, run, home, caps=(None, None), results=results, drivers=facts.drivers or ())
+    return _certified(setup, run, home, budget=None, results=results, drivers=facts.drivers or ())
 
 
 def _own(run: Trial, number: int, images: int | None, look: Look | None) -> dict[str, Any]:

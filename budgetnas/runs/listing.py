@@ -149,16 +149,16 @@ def _study(name: str, studies: Mapping[str, Study]) -> Run:
         made = drawn(setup, facts, {**rungs, FULL: fulls})
         asked = len(made.asked(FULL))
         run = replace(run, done=asked - made.left.get(FULL, 0), asked=asked)
-        best = best_of(within(fulls, setup.caps), AFTER_FULL, looks, images=data.validation)
+        best = best_of(within(fulls, setup.budget), AFTER_FULL, looks, images=data.validation)
         return replace(run, state="finished" if made.is_done else "stopped", **best)
     is_done = is_finished(facts.stopped or "")
     run = replace(run, done=counted(first, over_budget=setup.study.search.over_budget), asked=setup.study.search.trials)
     controls = studies.get(f"{name}/{CONTROLS}", ([], RunFacts()))[0]
     short = f"validation after {plural(setup.rungs[0], 'epoch')}"
-    best = best_in_full(within(fulls, setup.caps), controls, looks, images=data.validation)
-    best = best or best_of(within(first, setup.caps), short, looks, images=data.validation)
+    best = best_in_full(within(fulls, setup.budget), controls, looks, images=data.validation)
+    best = best or best_of(within(first, setup.budget), short, looks, images=data.validation)
     if not best and complete(first):
-        best = {"score_of": f"none, since nothing that was trained fits {setup.caps}"}
+        best = {"score_of": f"none, since nothing that was trained fits {setup.budget}"}
     return replace(run, state="finished" if is_done else "stopped", **best)
 
 

@@ -13,7 +13,7 @@ from budgetnas.trials.trial import Trial, TrialState
 
 def recommended(result: SearchResult) -> tuple[Trial, Trial] | None:
     """Return the short trainings of the highest posterior mean and of the highest score; None where none fits."""
-    found = within(result.trials, result.setup.caps)
+    found = within(result.trials, result.setup.budget)
     if not found:
         return None
     (trusted,) = promote(found, [result.trusted[trial.number] for trial in found], 1)
@@ -25,7 +25,7 @@ def recommendation(result: SearchResult) -> str:
     """Say which short training to trust, and why that is neither always the winner nor the one that scored highest."""
     found = recommended(result)
     if found is None:
-        return f"none fits {result.setup.caps}" if complete(result.trials) else "none yet"
+        return f"none fits {result.setup.budget}" if complete(result.trials) else "none yet"
     trusted, observed = found
     highest = f"scored highest, {_score(observed)}{_equals(result, observed)}"
     if len(complete(result.trials)) < FEWEST:

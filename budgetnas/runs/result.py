@@ -181,7 +181,7 @@ class SearchResult:
     def no_winner(self) -> str:
         """Say why there is no winner."""
         if complete(self.levels[FULL]):
-            return f"None of the fully trained networks fits {self.setup.caps}."
+            return f"None of the fully trained networks fits {self.setup.budget}."
         return f"No network has finished its full training yet ({self.stopped})."
 
     def looked(self) -> str:
@@ -246,5 +246,5 @@ def read_result(storage: Storage, folder: Path, name: str) -> SearchResult:
         levels={**levels, FULL: fulls},
         facts=facts,
         trusted=trusted_scores(setup.space, first) if complete(first) else {},
-        finalists=finalists(within(fulls, setup.caps)),
+        finalists=finalists(within(fulls, setup.budget)),
     )

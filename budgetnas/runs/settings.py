@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from budgetnas.arch.spec import DataShape
-from budgetnas.budget.caps import Caps
+from budgetnas.budget.gate import Budget
 from budgetnas.config.recipe import Recipe
 from budgetnas.config.recorded import recipe_then, study_then
 from budgetnas.config.study import DataConfig, StudyConfig
@@ -120,9 +120,9 @@ class Setup:
         return self.study.data
 
     @property
-    def caps(self) -> Caps:
-        """The caps that every network of the search fits."""
-        return Caps(max_params=self.cap, max_macs=self.macs_cap)
+    def budget(self) -> Budget:
+        """The budget that every network of the search fits."""
+        return Budget(max_params=self.cap, max_macs=self.macs_cap)
 
     @property
     def space(self) -> ResNetSpace:

@@ -15,7 +15,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from budgetnas.arrays import IntArray
-from budgetnas.budget.caps import Caps
+from budgetnas.budget.gate import Budget
 from budgetnas.exceptions import BudgetNASError, UsageError
 from budgetnas.samplers.belief import recommend
 from budgetnas.samplers.history import History
@@ -89,7 +89,7 @@ class BudgetSampler(BaseSampler):
     ) -> None:
         index = make_index(space, max_macs=max_macs)
         self.space, self.seed = space, seed
-        self.caps = Caps(max_params=max_params, max_macs=max_macs)
+        self.budget = Budget(max_params=max_params, max_macs=max_macs)
         self.band = choose_band(index, max_params, min_utilisation=min_utilisation, wanted=_WANTED)
         if callable(sampler):
             self._sampler: Any = RepairedSampler(space, self.band, sampler, seed=seed)
@@ -142,13 +142,13 @@ class BudgetSampler(BaseSampler):
             UsageError: an enqueued parameter was never suggested.
         """
         for member in self._networks([trial])[1]:
-            for cap, excess in self.caps.excess(member).items():
+            for cap, excess in self.budget.excess(member).items():
                 if cap not in trial.constraints:
                     optuna.Trial(study, trial._trial_id).set_constraint(cap, excess)
         points = np.unique(self.history(study).points, axis=0)
         if self.band.is_exact and len(points) >= len(self.band):
-            params, macs = self.space.params(points), self.space.macs(points)
-            inside = (params >= self.band.low) & (params <= self.band.high) & (macs <= self.band.max_macs)
+            members = Members(points=points, params=self.space.params(points), macs=self.space.macs(points))
+            inside = (members.params >= self.band.low) & self.band.budget.mask(members)
             if (inside & on_grid(self.space, points)).sum() >= len(self.band):
                 _stop(study)
         if (fixed := _fixed(trial)) and state is TrialState.COMPLETE:
@@ -163,7 +163,7 @@ class BudgetSampler(BaseSampler):
         _check_objectives(study)
         trials = [trial for trial in _trials(study) if trial.number != number]
         networks, members = self._networks(trials)
-        fits = np.array([self.caps.fits(member) for member in members], dtype=bool)
+        fits = self.budget.mask(members)
         scores = np.array([_score(study, trial) for trial in networks], dtype=np.float64)
         return History(
             number=len(trials) if number is None else number,
@@ -184,12 +184,13 @@ class BudgetSampler(BaseSampler):
         networks, members = self._networks(_trials(study))
         scores = np.array([_score(study, trial) for trial in networks], dtype=np.float64)
         finished = np.flatnonzero(~np.isnan(scores))
-        rows = [row for row in map(int, finished) if self.caps.fits(members.at(row))]
+        fits = self.budget.mask(members)
+        rows = [row for row in map(int, finished) if fits[row]]
         if not len(finished):
             raise UsageError(f"`{study.study_name}` has no finished trial of this space: train some networks first.")
         if not rows:
             raise UsageError(
-                f"`{study.study_name}` has {plural(len(finished), 'finished network')}, but none fits {self.caps}: "
+                f"`{study.study_name}` has {plural(len(finished), 'finished network')}, but none fits {self.budget}: "
                 "train some that do, or raise the cap."
             )
         trusted = recommend(self.space, members.points[rows], scores[rows])
@@ -221,7 +222,7 @@ class BudgetSampler(BaseSampler):
 
 def _check_objectives(study: optuna.Study) -> None:
     if len(study.directions) != 1:
-        raise UsageError(f"`directions` has {len(study.directions)} objectives, but BudgetSampler knows one.")
+        raise UsageError(f"has {len(study.directions)} objectives, but BudgetSampler knows one.", argument="directions")
 
 
 def _fixed(trial: FrozenTrial) -> dict[str, Any]:

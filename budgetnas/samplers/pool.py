@@ -58,8 +58,8 @@ class Pool:
     def fresh(self, members: Members, history: History) -> Members:
         """Return the distinct members of the band among `members` that are new to the history."""
         seen = set(row_keys(history.points))
-        inside = (members.params >= self.band.low) & (members.params <= self.band.high)
-        inside &= (members.macs <= self.band.max_macs) & on_grid(self.space, members.points)
+        inside = (members.params >= self.band.low) & self.band.budget.mask(members)
+        inside &= on_grid(self.space, members.points)
         keep = []
         for i, key in enumerate(row_keys(members.points)):
             if inside[i] and key not in seen:
@@ -73,8 +73,7 @@ class Pool:
 
     def mend(self, point: IntArray, history: History) -> IntArray | None:
         """Repair any point into the band; None where that fails, or gives what the history has seen."""
-        band = self.band
-        member = repair(self.space, point, max_params=band.high, min_params=band.low, max_macs=band.max_macs)
+        member = repair(self.space, point, self.band.budget, min_params=self.band.low)
         return None if member is None else first(self.fresh(self.cost(member.point[None]), history))
 
     def start(self, history: History) -> IntArray | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from budgetnas.budget.gate import Budget
 from budgetnas.space.band import largest_fitting
 from budgetnas.space.members import Member, SpaceIndex
 
@@ -19,8 +20,7 @@ class Atlas:
     """The atlas of a space under a cap.
 
     Attributes:
-        cap: on params.
-        max_macs: cap on MACs for one image, None for none.
+        budget: the caps.
         size: number of architectures without caps; exact unless the space has no chains and is too large to list.
         method: how the numbers below were found, in words.
         is_exact: whether they are exact, not estimates.
@@ -34,8 +34,7 @@ class Atlas:
         draws: (stratum, params, macs) of 2,000 uniform draws.
     """
 
-    cap: int
-    max_macs: int | None
+    budget: Budget
     size: int
     method: str
     is_exact: bool
@@ -54,8 +53,8 @@ class Atlas:
         return {q: int(np.quantile(macs, q)) for q in (0.05, 0.25, 0.5, 0.75, 0.95)}
 
 
-def make_atlas(index: SpaceIndex, cap: int, *, max_macs: int | None, seed: int = 0) -> Atlas:
-    """Survey a space.
+def make_atlas(index: SpaceIndex, cap: int, *, seed: int = 0) -> Atlas:
+    """Survey a space under a cap on params, and the cap on MACs of its index.
 
     Raises:
         InfeasibleBudgetError: nothing of the space fits.
@@ -75,8 +74,7 @@ def make_atlas(index: SpaceIndex, cap: int, *, max_macs: int | None, seed: int =
     drawn = (band if near_enough else index.band(0, cap)).draw(DRAWS, rng=np.random.default_rng(seed), law="uniform")
     strata = index.space.strata(drawn.points)
     return Atlas(
-        cap=cap,
-        max_macs=max_macs,
+        budget=Budget(max_params=cap, max_macs=index.max_macs),
         size=index.size(),
         method=index.method,
         is_exact=index.is_exact,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from budgetnas.budget.gate import cap_number
 from budgetnas.exceptions import InfeasibleBudgetError
 from budgetnas.space.members import Band, Member, SpaceIndex
 
@@ -50,16 +51,19 @@ def largest_fitting(index: SpaceIndex, cap: int) -> Member:
     smallest = index.smallest()
     if smallest is None:
         raise InfeasibleBudgetError(
-            f"`space.max_macs` is {index.max_macs:,}, but no architecture of the space has so few MACs: raise it."
+            f"is {cap_number(index.max_macs):,}, but no architecture of the space has so few MACs: raise it.",
+            argument="max_macs",
         )
     name = index.space.decode(smallest.point)
     if smallest.params <= cap:
         raise InfeasibleBudgetError(
-            f"`--max-params` is {cap:,}, which {name} fits, but no network that was drawn from so fine a grid does: "
-            "take a coarser `space.width_step` or narrower ranges, whose networks are found exactly."
+            f"is {cap:,}, which {name} fits, but no network that was drawn from so fine a grid does: take a coarser "
+            "`space.width_step` or narrower ranges, whose networks are found exactly.",
+            argument="max_params",
         )
     of = "of" if index.is_exact else "known of"
     raise InfeasibleBudgetError(
-        f"`--max-params` is {cap:,}, but the smallest architecture {of} the space has {smallest.params:,} parameters "
-        f"({name}): raise the cap, or lower the ranges of the space (`space.widths`)."
+        f"is {cap:,}, but the smallest architecture {of} the space has {smallest.params:,} parameters ({name}): raise "
+        "the cap, or lower the ranges of the space (`space.widths`).",
+        argument="max_params",
     )

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from budgetnas.arrays import IntArray
+from budgetnas.budget.gate import Budget, cap_number
 from budgetnas.space.chain import Chain, Half
 from budgetnas.space.dominance import DominanceCounter
 from budgetnas.space.members import Law, Member, Members, choose_strata
@@ -92,7 +93,8 @@ class ArchitectureIndex:
         chains = space.chains()
         assert chains is not None
         self.space = space
-        self.max_macs = np.iinfo(np.int64).max if max_macs is None else max_macs
+        self.max_macs = max_macs
+        self._macs_cap = cap_number(max_macs)
         self._chains = {stratum: _MetChain(chain) for stratum, chain in chains.items()}
 
     def size(self) -> int:
@@ -119,7 +121,7 @@ class ArchitectureIndex:
         for met, meeting in self._meetings():
             order = np.argsort(meeting.back_macs, kind="stable")
             lightest = _running_argmin(meeting.back_params[order])
-            last = np.searchsorted(meeting.back_macs[order], self.max_macs - meeting.front_macs, side="right") - 1
+            last = np.searchsorted(meeting.back_macs[order], self._macs_cap - meeting.front_macs, side="right") - 1
             fronts = np.flatnonzero(last >= 0)
             if len(fronts):
                 backs = order[lightest[last[fronts]]]
@@ -134,7 +136,7 @@ class ArchitectureIndex:
         best: Member | None = None
         for met, meeting in self._meetings():
             floor = -1 if best is None else best.params
-            room = self.max_macs - meeting.front_macs
+            room = self._macs_cap - meeting.front_macs
             upto = np.searchsorted(meeting.back_params, at_most - meeting.front_params, side="right")
             promising = np.flatnonzero(upto > 0)
             promising = promising[meeting.front_params[promising] + meeting.back_params[upto[promising] - 1] > floor]
@@ -153,7 +155,7 @@ class ArchitectureIndex:
         for met, meeting in self._meetings():
             first = np.searchsorted(meeting.back_params, low - meeting.front_params, side="left")
             last = np.searchsorted(meeting.back_params, high - meeting.front_params, side="right")
-            room = self.max_macs - meeting.front_macs
+            room = self._macs_cap - meeting.front_macs
             counter = meeting.counter
             fronts = np.flatnonzero(counter.count(last, room) > counter.count(first, room))
             if not len(fronts):
@@ -186,7 +188,7 @@ class ArchitectureIndex:
         """Count each front's partners up to each threshold: [F, T]."""
         room = at_most[None, :] - meeting.front_params[:, None]
         first = np.searchsorted(meeting.back_params, room.ravel(), side="right")
-        macs_room = self.max_macs - meeting.front_macs
+        macs_room = self._macs_cap - meeting.front_macs
         if macs_room.min() >= meeting.back_macs.max():
             return first.reshape(room.shape)
         return meeting.counter.count(first, np.repeat(macs_room, len(at_most))).reshape(room.shape)
@@ -198,6 +200,7 @@ class FeasibleSet:
     Attributes:
         low: fewest params of the band.
         high: most params of the band.
+        budget: the caps of its members.
         counts: exact number of members by stratum, empty ones left out.
     """
 
@@ -206,7 +209,8 @@ class FeasibleSet:
     def __init__(self, index: ArchitectureIndex, *, low: int, high: int) -> None:
         self.low, self.high = low, high
         self._index = index
-        self.max_macs = index.max_macs
+        self.budget = Budget(max_params=high, max_macs=index.max_macs)
+        self._macs_cap = index._macs_cap
         self._rooms: dict[int, list[tuple[_MetChain, _Meeting, IntArray]]] = {}
         thresholds = np.array([low - 1, high], dtype=np.int64)
         for stratum, met in index._chains.items():
@@ -260,7 +264,7 @@ class FeasibleSet:
     def _backs(self, meeting: _Meeting, fronts: IntArray, ranks: IntArray) -> IntArray:
         """Return, for each front, the back at the given rank among its partners in the band."""
         start = np.searchsorted(meeting.back_params, self.low - meeting.front_params[fronts], side="left")
-        room = self.max_macs - meeting.front_macs[fronts]
+        room = self._macs_cap - meeting.front_macs[fronts]
         backs = start + ranks
         tight = np.flatnonzero(room < meeting.back_macs.max())
         stop = np.searchsorted(meeting.back_params, self.high - meeting.front_params[fronts[tight]], side="right")

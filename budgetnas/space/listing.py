@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from budgetnas.arrays import IntArray
+from budgetnas.budget.gate import Budget, cap_number
 from budgetnas.space.members import Law, Member, Members, choose_strata
 from budgetnas.space.protocol import Space, grid_points, grid_size, is_member
 
@@ -90,7 +91,7 @@ class ListedIndex:
 
     def __init__(self, space: Space, *, max_macs: int | None) -> None:
         self.space = space
-        self.max_macs = int(np.iinfo(np.int64).max) if max_macs is None else max_macs
+        self.max_macs = max_macs
         total, kept, strata = grid_size(space), list[Members](), list[IntArray]()
         self._size = 0
         for start in range(0, total, _CHUNK):
@@ -98,7 +99,7 @@ class ListedIndex:
             points = points[is_member(space, points)]
             self._size += len(points)
             found = Members(points=points, params=space.params(points), macs=space.macs(points))
-            found = found.take(found.macs <= self.max_macs)
+            found = found.take(found.macs <= cap_number(max_macs))
             strata.append(space.strata(found.points))
             kept.append(replace(found, points=compact(found.points)))  # type: ignore[arg-type]  # until it is taken
         self.listing = Listing(Members.join(kept), np.concatenate(strata))
@@ -138,14 +139,15 @@ class ListedSet:
     Attributes:
         low: fewest params of the band.
         high: most params of the band.
-        max_macs: cap on MACs for one image.
+        budget: the caps of its members.
         counts: exact number of members by stratum, empty ones left out.
     """
 
     is_exact = True
 
     def __init__(self, index: ListedIndex, *, low: int, high: int) -> None:
-        self.low, self.high, self.max_macs = low, high, index.max_macs
+        self.low, self.high = low, high
+        self.budget = Budget(max_params=high, max_macs=index.max_macs)
         self._listing = index.listing
         start, end = index.listing.span(low, high)
         self._span = slice(start, end)

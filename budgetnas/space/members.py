@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from budgetnas.arrays import BoolArray, IntArray
+from budgetnas.budget.gate import Budget
 from budgetnas.space.protocol import Space
 
 Law = Literal["uniform", "strata"]
@@ -62,14 +63,14 @@ class Band(Protocol):
     Attributes:
         low: fewest params.
         high: most params.
-        max_macs: cap on MACs for one image.
+        budget: the caps of its members: `high` on params, that of the space on MACs.
         counts: number of members by stratum (for residual networks: by number of stages), empty ones left out.
         is_exact: whether the counts are exact, and the members can be listed.
     """
 
     low: int
     high: int
-    max_macs: int
+    budget: Budget
     counts: dict[int, int]
     is_exact: bool
 
@@ -103,13 +104,13 @@ class SpaceIndex(Protocol):
 
     Attributes:
         space: the space.
-        max_macs: the cap on MACs for one image.
+        max_macs: the cap on MACs for one image; None for no cap.
         method: how its answers are found, in a few words.
         is_exact: whether counts and extremes are exact.
     """
 
     space: Space
-    max_macs: int
+    max_macs: int | None
     method: str
     is_exact: bool
 

@@ -22,35 +22,34 @@ from typing import Any
 import numpy as np
 
 from budgetnas.arrays import BoolArray, FloatArray, IntArray
+from budgetnas.budget.gate import Budget
 from budgetnas.space.members import Member, Members
 from budgetnas.space.protocol import Dimension, Space, to_grid
 
 _MOST_EXCHANGES = 200_000
 
 
-def repair(
-    space: Space, point: IntArray, *, max_params: int, min_params: int = 0, max_macs: int | None = None
-) -> Member | None:
-    """Return the member that a point becomes under a cap, by the rule above.
+def repair(space: Space, point: IntArray, budget: Budget, *, min_params: int = 0) -> Member | None:
+    """Return the member that a point becomes under a budget, by the rule above.
 
     >>> from budgetnas.arch.spec import ResNetSpec
     >>> from budgetnas.space.resnet import ResNetSpace
     >>> space = ResNetSpace()
-    >>> found = repair(space, space.encode(ResNetSpec(blocks=(4, 5, 3), widths=(64, 128, 256))), max_params=1_000_000)
+    >>> given = space.encode(ResNetSpec(blocks=(4, 5, 3), widths=(64, 128, 256)))
+    >>> found = repair(space, given, Budget(max_params=1_000_000))
     >>> str(space.decode(found.point)), found.params
     ('2x40-3x72-2x144', 988610)
 
     Args:
         space: of the point.
         point: [D] of the grid, or near it.
-        max_params: the cap.
+        budget: what it must fit.
         min_params: fewest params where all dimensions are unordered: then the nearest point with as many is taken.
-        max_macs: cap on MACs for one image; None for no cap.
 
     Returns:
         The member, or None where nothing that fits was found.
     """
-    mender = _Mender(space, max_params=max_params, min_params=min_params, max_macs=max_macs)
+    mender = _Mender(space, budget, min_params=min_params)
     given = to_grid(space, point[None].astype(np.int64))[0]
     start = mender.exchange(given)
     if start is None:
@@ -61,19 +60,17 @@ def repair(
 
 
 class _Mender:
-    """The three steps of a repair under one cap."""
+    """The three steps of a repair under one budget."""
 
-    def __init__(self, space: Space, *, max_params: int, min_params: int, max_macs: int | None) -> None:
-        self.space, self.max_params, self.min_params = space, max_params, min_params
-        self.max_macs = np.iinfo(np.int64).max if max_macs is None else max_macs
+    def __init__(self, space: Space, budget: Budget, *, min_params: int) -> None:
+        self.space, self.budget, self.min_params = space, budget, min_params
         self.has_ordered = any(d.ordered and len(d.values) > 1 for d in space.dimensions)
 
     def cost(self, points: IntArray) -> Members:
         return Members(points=points, params=self.space.params(points), macs=self.space.macs(points))
 
     def fits(self, points: IntArray) -> BoolArray:
-        cost = self.cost(points)
-        return (cost.params <= self.max_params) & (cost.macs <= self.max_macs)
+        return self.budget.mask(self.cost(points))
 
     def exchange(self, point: IntArray) -> IntArray | None:
         """Return the point with fewest unordered values changed that can be made to fit, or None."""
@@ -84,7 +81,7 @@ class _Mender:
             if points is None:
                 return self._descend(point, unordered)
             cost = self.cost(self._lowest(self.space.canonical(points)))
-            able = (cost.params <= self.max_params) & (cost.macs <= self.max_macs)
+            able = self.budget.mask(cost)
             able &= self.has_ordered or cost.params >= self.min_params
             if able.any():
                 nearest: IntArray = points[int(np.where(able, cost.params, -1).argmax())]

@@ -53,15 +53,16 @@ class ResNetSpace(Space):
         ):
             if not 1 <= low <= high <= top:
                 raise UsageError(
-                    f"`space.{name}` is [{low}, {high}], but must be a range [low, high] within 1 to {top}."
+                    f"is [{low}, {high}], but must be a range [low, high] within 1 to {top}.", argument=f"space.{name}"
                 )
         if self.width_step < 1:
-            raise UsageError(f"`space.width_step` is {self.width_step}, but must be 1 or more channels.")
+            raise UsageError(f"is {self.width_step}, but must be 1 or more channels.", argument="space.width_step")
         if self.depth_range[0] > self.depth_range[1]:
             raise UsageError(
-                f"`space.stages` starts at {self.stages[0]}, but images of {self.shape.height}x{self.shape.width} "
+                f"starts at {self.stages[0]}, but images of {self.shape.height}x{self.shape.width} "
                 f"allow {self.depth_range[1]} stages at most before a stage works below "
-                f"{SMALLEST_SIDE}x{SMALLEST_SIDE} pixels: lower it or resize the images."
+                f"{SMALLEST_SIDE}x{SMALLEST_SIDE} pixels: lower it or resize the images.",
+                argument="space.stages",
             )
 
         deepest = self.depth_range[1]
@@ -70,8 +71,9 @@ class ResNetSpace(Space):
         table = grid * grid * (self.blocks[1] - self.blocks[0] + 1)
         if table > LARGEST_TABLE:
             raise UsageError(
-                f"`space.width_step` is {self.width_step}, which makes {table:,} pairs of a width and a next stage, "
-                f"but at most {LARGEST_TABLE:,} are searched: take a coarser step, or narrower widths or blocks."
+                f"is {self.width_step}, which makes {table:,} pairs of a width and a next stage, "
+                f"but at most {LARGEST_TABLE:,} are searched: take a coarser step, or narrower widths or blocks.",
+                argument="space.width_step",
             )
 
     @property

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from budgetnas.arrays import FloatArray, IntArray
+from budgetnas.budget.gate import Budget, cap_number
 from budgetnas.space.chain import Chain
 from budgetnas.space.listing import Listing
 from budgetnas.space.members import Law, Member, Members, choose_strata
@@ -131,10 +132,11 @@ class SampledIndex:
 
     def __init__(self, space: Space, *, max_macs: int | None, seed: int = 0) -> None:
         self.space = space
-        self.max_macs = int(np.iinfo(np.int64).max) if max_macs is None else max_macs
+        self.max_macs = max_macs
+        self._macs_cap = cap_number(max_macs)
         self.draws = _parts(space, seed)
         surveys = {s: draws.draw(SURVEY, np.random.default_rng(seed)) for s, draws in self.draws.items()}
-        fit = {s: members.take(members.macs <= self.max_macs) for s, members in surveys.items()}
+        fit = {s: members.take(members.macs <= self._macs_cap) for s, members in surveys.items()}
         self.survey = Listing(
             Members.join(list(fit.values())), np.repeat(list(fit), [len(members) for members in fit.values()])
         )
@@ -163,7 +165,7 @@ class SampledIndex:
         """Return the member of fewest params if it is known and within the cap on MACs, else the smallest drawn."""
         known = [member for draws in self.draws.values() if (member := draws.smallest()) is not None]
         best = min(known, key=lambda member: member.params, default=None)
-        return best if best is not None and best.macs <= self.max_macs else self.survey.smallest()
+        return best if best is not None and best.macs <= self._macs_cap else self.survey.smallest()
 
     def largest(self, at_most: int) -> Member | None:
         """Return the drawn member of most params up to `at_most` under the cap on MACs, or None."""
@@ -184,14 +186,15 @@ class SampledSet:
     Attributes:
         low: fewest params of the band.
         high: most params of the band.
-        max_macs: cap on MACs for one image.
+        budget: the caps of its members.
         counts: estimated number of members by stratum; strata without a draw are left out.
     """
 
     is_exact = False
 
     def __init__(self, index: SampledIndex, *, low: int, high: int) -> None:
-        self.low, self.high, self.max_macs = low, high, index.max_macs
+        self.low, self.high = low, high
+        self.budget = Budget(max_params=high, max_macs=index.max_macs)
         self._index = index
         counts = index.counts(np.array([low - 1, high]))
         self.counts = {stratum: int(upto - below) for stratum, (below, upto) in counts.items() if upto > below}
@@ -223,7 +226,7 @@ class SampledSet:
         found: list[Members] = []
         for _ in range(PATIENCE):
             fresh = self._index.draws[stratum].draw(BATCH, rng)
-            inside = (fresh.params >= self.low) & (fresh.params <= self.high) & (fresh.macs <= self.max_macs)
+            inside = (fresh.params >= self.low) & self.budget.mask(fresh)
             found.append(fresh.take(inside))
             if sum(map(len, found)) >= number:
                 return Members.join(found).take(np.arange(number))

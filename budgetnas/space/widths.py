@@ -10,6 +10,7 @@ from budgetnas.arch import pools
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.arrays import IntArray
+from budgetnas.budget.gate import Budget
 from budgetnas.exceptions import InfeasibleBudgetError
 from budgetnas.space.parameters import width_name
 from budgetnas.space.protocol import Dimension, Space
@@ -50,29 +51,30 @@ class WidthSpace(Space):
         return ResNetSpec(blocks=self.blocks, widths=tuple(int(width) for width in point))
 
 
-def fit(given: ResNetSpec, shape: DataShape, cap: int, *, step: int = 1, max_macs: int | None = None) -> ResNetSpec:
-    """Return the network with the blocks of `given` whose widths fill `cap`, by the rule of `space.repair`.
+def fit(given: ResNetSpec, shape: DataShape, budget: Budget, *, step: int = 1) -> ResNetSpec:
+    """Return the network of the blocks of `given` whose widths fill a budget, by the rule of `space.repair`.
 
-    >>> fit(ResNetSpec(blocks=(2, 2, 4), widths=(64, 128, 256)), DataShape(), 5_000_000).id
+    >>> fit(ResNetSpec(blocks=(2, 2, 4), widths=(64, 128, 256)), DataShape(), Budget(max_params=5_000_000)).id
     '2x64-2x127-4x252'
 
     Args:
         given: the blocks, and the widths whose ratios are kept as closely as the grid allows.
         shape: shape of images, and number of classes.
-        cap: on params.
+        budget: the caps that the network must fit.
         step: grid of the widths, in channels.
-        max_macs: cap on MACs for one image; None for no cap.
 
     Raises:
         InfeasibleBudgetError: not even the narrowest network of these blocks fits.
     """
     space = WidthSpace(blocks=given.blocks, widths=range(step, widest(given, step) + 1, step), shape=shape)
-    found = repair(space, np.array(given.widths), max_params=cap, max_macs=max_macs)
+    found = repair(space, np.array(given.widths), budget)
     if found is None:
         least = count(space.decode(np.full(len(given.blocks), step)), shape).params
+        blocks = ",".join(map(str, given.blocks))
         raise InfeasibleBudgetError(
-            f"`--max-params` is {cap:,}, but with blocks {','.join(map(str, given.blocks))} the narrowest network has "
-            f"{least:,} parameters: raise the cap, take away blocks, or lower --step."
+            f"is {budget.max_params:,}, but with blocks {blocks} the narrowest network has {least:,} parameters: raise "
+            "the cap, take away blocks, or make the step of the widths smaller.",
+            argument="max_params",
         )
     return space.decode(found.point)
 

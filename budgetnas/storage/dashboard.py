@@ -112,7 +112,9 @@ def serve(
         server = make_server(host, port, wsgi(storage, artifact_store=store), handler_class=Quiet)
     except (OSError, UnicodeError) as error:  # no host has a name that long
         reason = os.strerror(getattr(error, "errno", None) or errno.EINVAL)
-        raise StorageError(f"`--port {port}` on {host} cannot be used ({reason}): give another --port.") from error
+        raise StorageError(
+            f"is {port}, but cannot be used on {host} ({reason}): give another.", argument="port"
+        ) from error
     # In a thread of its own: wsgiref would swallow a Ctrl-C that arrives in the middle of a request.
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     with server:

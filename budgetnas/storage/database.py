@@ -138,7 +138,7 @@ def run_url(folder: Path, storage: str | None = None) -> str:
     url = found_url(folder, storage)
     if url is None and storage is not None:
         raise StorageError(
-            f"`{_sqlite_file(storage)}` does not exist: give the storage of a run, or leave --storage out."
+            f"`{_sqlite_file(storage)}` does not exist: give the storage of a run, or leave `output.storage` out."
         )
     if url is None:
         raise StorageError(f"`{folder / _DATABASE}` does not exist: give the folder of a run, such as runs/NAME.")
@@ -181,7 +181,9 @@ def sqlite_url(path: Path) -> str:
     """
     odd = sorted(_MISREAD & set(str(path)))
     if odd:
-        raise StorageError(f"`{path}` has `{odd[0]}` in it, which a database URL cannot carry: give another --out.")
+        raise StorageError(
+            f"`{path}` has `{odd[0]}` in it, which a database URL cannot carry: give another `output.dir`."
+        )
     return f"sqlite:///{path}"
 
 
@@ -214,7 +216,7 @@ def translated(where: str) -> Iterator[None]:
         elif isinstance(cause, ImportError):
             advice = "install its driver, for PostgreSQL with `pip install 'budgetnas[postgres]'`"
         else:
-            advice = "give another --name or --storage, or repair it"
+            advice = "give another `output.name` or `output.storage`, or repair it"
         raise StorageError(f"`{where}` is no usable Optuna study ({reason}): {advice}.") from error
 
 

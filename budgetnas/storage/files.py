@@ -144,7 +144,7 @@ def own(folder: Path) -> Iterator[None]:
             file.seek(0)
             owner = file.read().strip() or "unknown"
             raise StorageError(
-                f"`{folder}` is in use by process {owner}: wait for it, or give another --name."
+                f"`{folder}` is in use by process {owner}: wait for it, or give another `output.name`."
             ) from error
         try:
             file.truncate(0)
@@ -166,7 +166,9 @@ def own(folder: Path) -> Iterator[None]:
 
 
 def _unwritable(folder: Path, error: OSError) -> StorageError:
-    return StorageError(f"`{folder}` cannot be written ({error.strerror}): give another folder with --out or --name.")
+    return StorageError(
+        f"`{folder}` cannot be written ({error.strerror}): give another folder with `output.dir` or `output.name`."
+    )
 
 
 def holder(folder: Path) -> str | None:

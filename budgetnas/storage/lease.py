@@ -278,7 +278,7 @@ def _is_gone(sign: Sign, what: str) -> bool:
 
 def _refusal(what: str, sign: Sign) -> str:
     told = f"`{what}` is in use by {sign.owner}"
-    advice = "wait for it, or give another --name"
+    advice = "wait for it, or give another `output.name`"
     left = STALE_SECONDS - abs(sign.age)
     if sign.owner.is_near or left < 0:
         return f"{told}: {advice}."
@@ -288,4 +288,4 @@ def _refusal(what: str, sign: Sign) -> str:
 
 def _lost(what: str, sign: Sign | None) -> str:
     taken = f"taken over by {sign.owner}" if sign else "given back by another hand"
-    return f"`{what}` was {taken} while this driver was not heard: see how that goes on, or give another --name."
+    return f"`{what}` was {taken} while this driver was not heard: see how that goes on, or give another `output.name`."

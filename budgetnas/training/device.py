@@ -53,7 +53,9 @@ def resolve_device(wish: str) -> Device:
         return next(device for device, there in present.items() if there)
     if wish not in present or not present[wish]:
         have = ", ".join(device for device, there in present.items() if there)
-        raise UsageError(f"`--device` is {wish}, but this machine has {have}: give one of these, or auto.")
+        raise UsageError(
+            f"is {wish}, but this machine has {have}: give one of these, or auto.", argument="engine.device"
+        )
     return wish
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from budgetnas.budget.caps import Caps
+from budgetnas.budget.gate import Budget
 from budgetnas.trials.facts import known
 from budgetnas.trials.levels import complete
 from budgetnas.trials.trial import Candidate, Trial
@@ -42,9 +42,9 @@ class Finalist:
         return max(self.runs, key=lambda run: (run.score or 0.0, -run.number))
 
 
-def within(trials: Sequence[Trial], caps: Caps) -> list[Trial]:
-    """Return the COMPLETE trials whose networks fit both caps: no other is promoted, wins or is named as best."""
-    return [trial for trial in complete(trials) if caps.fits(trial.candidate)]
+def within(trials: Sequence[Trial], budget: Budget) -> list[Trial]:
+    """Return the COMPLETE trials whose networks fit a budget: no other is promoted, wins or is named as best."""
+    return [trial for trial in complete(trials) if budget.fits(trial.candidate)]
 
 
 def promote(trials: Sequence[Trial], trusted: Sequence[float], number: int) -> list[Trial]:

@@ -26,7 +26,8 @@ Row = tuple[int, str, str, str]
 def flow() -> list[Row]:
     """Return each step: how many networks are left, what they are, what leads there, and by what rule."""
     config, shape = load_study(None, {"budget.max_params": "5e6"}, []), DataShape()
-    cap, max_macs = config.budget.cap(shape), config.space.macs_cap(shape)
+    budget = config.budgets(shape)[-1]
+    cap, max_macs = budget.max_params, budget.max_macs
     index = make_index(config.space.space(shape), max_macs=max_macs)
     trials, promote = config.search.trials, config.full.promote
     wanted = max(FEWEST_IN_BAND, BAND_FACTOR * trials)

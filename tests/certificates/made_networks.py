@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.budget.gate import Budget
 from budgetnas.certificates.certificate import CertifiedNetwork
 from budgetnas.config.recipe import Recipe
 from budgetnas.config.study import DataConfig
@@ -85,8 +86,7 @@ def made(spec=None, shape=None, **changes):
         std=(60.0, 55.5, 50.25)[: shape.channels],
         weights=pack(trained(spec, shape)),
         recipe=Recipe(epochs=2, description='a "quoted" word and ö'),
-        max_params=10_000_000,
-        max_macs=None,
+        budget=Budget(max_params=10_000_000),
         results=results,
         provenance=PROVENANCE,
     )

@@ -69,7 +69,7 @@ def test_a_folder_is_read_as_recorded(certificate, draw):
     data = load_as_trained(certificate(image_size=6, subset=3), {"dataset": str(mixed)})
     assert data.test.images.shape == (6, 6, 6, 3)
     assert len(load_as_trained(certificate(image_size=6), {"dataset": str(mixed), "subset": 2}).test) == 4
-    with pytest.raises(DataError, match=r"make all alike, or give --image-size N"):
+    with pytest.raises(DataError, match=r"make all alike, or give `data.image_size=N`"):
         load_as_trained(certificate(), {"dataset": str(mixed)})
     assert load_as_trained(certificate(known=False), {"dataset": str(mixed), "image_size": 6}).shape == SHAPE
 

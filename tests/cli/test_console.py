@@ -42,8 +42,8 @@ def test_a_plan_of_hours_names_what_shortens_it(plan):
     assert dict(plan_lines(one))["time"] == "about 10 min for all of it"
     time = dict(plan_lines(replace(one, costs=costs(500, 9_000))))["time"]
     assert time.startswith("about 2.6 h")
-    for option in ("--trials", "--promote", "--full-epochs", "--subset", "--max-hours"):
-        assert option in time
+    for key in ("search.trials", "full.promote", "full.epochs", "data.subset", "engine.max_hours"):
+        assert f"`{key}`" in time
 
 
 def test_workers_share_the_time_and_the_last_round_may_leave_some_idle(plan):

@@ -166,7 +166,7 @@ def test_tiers_are_caps_in_rising_order_and_the_largest_is_the_cap():
         ({"budget.tiers": ["1M", "1e6"]}, "must hold different caps"),
         ({"budget.tiers": ["1M", "2M"], "budget.max_params": "3M"}, "go up to 2,000,000: leave one of them out"),
         ({"budget.tiers": ["x"]}, "`budget.tiers` is 'x'"),
-        ({"budget.tiers": []}, "`--max-params` is missing"),
+        ({"budget.tiers": []}, "`budget.max_params` is missing"),
         ({"budget.tiers": ["1M"], "search.over_budget": "prune", "search.sampler": "tpe"}, "know no tiers"),
         ({"proxy.rungs": []}, r"`proxy.rungs` is \[\], but must be epochs that rise"),
         ({"proxy.rungs": [8, 8]}, "must be epochs that rise"),

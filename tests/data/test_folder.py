@@ -171,21 +171,21 @@ def test_a_validation_split_of_ones_own_is_used(make_folder, name):
 
 
 TREES = {  # files of a folder, and what is said of it
-    "data/set/train/a data/set/test/a": "seems to be in `.*/data/set`, so give --dataset .*/data/set",
+    "data/set/train/a data/set/test/a": "seems to be in `.*/data/set`, so give `data.dataset=.*/data/set`",
     "images/cat images/dog": "seems to be in `.*/images`",
     "Train/a Train/b Test/a Test/b": "no folder train/: rename Train/ to train/ and Test/ to test/",
     "train/a train/b TEST/a TEST/b": "no folder test/: rename TEST/ to test/",
     "training/a training/b testing/a testing/b": "rename training/ to train/ and testing/ to test/",
     "train/a train/b Val/a test/a test/b": "has a folder Val/ beside .*: rename it to val/",
-    "train/a train/b val/a val/b": "no folder test/: rename val/ to test/, or give --test-share 0.2",
-    "train/a train/b": "no folder test/: give --test-share 0.2",
-    "cat dog": "looks like a folder per class, so give --test-share 0.2",
+    "train/a train/b val/a val/b": "no folder test/: rename val/ to test/, or give `data.test_share=0.2`",
+    "train/a train/b": "no folder test/: give `data.test_share=0.2`",
+    "cat dog": "looks like a folder per class, so give `data.test_share=0.2`",
     "test/a test/b": "put the class folders with the images to learn from into train/",
     "cat/train cat/test dog/train dog/test": "splits in classes",
     "train/images train/labels test/images test/labels": "no classes: it looks like a set for detection",
     "images/train labels/train images/test": "it looks like a set for detection",
-    "train/a train/b test": "`.*/test` has 1 image but no folder per class: .* not known, give --test-share 0.2",
-    "train/a train/b test/unknown": r"\(a, b, unknown\): .* not known, give --test-share 0.2",
+    "train/a train/b test": "`.*/test` has 1 image but no folder per class: .* not known, give `data.test_share=0.2`",
+    "train/a train/b test/unknown": r"\(a, b, unknown\): .* not known, give `data.test_share=0.2`",
     "train test": "`.*/train` has 1 image but no folder per class: sort the images .*, train/CLASS",
     ".": "it has 1 image but no folder per class, .*train/CLASS.*labels in labels.csv are not read",
     "train/a test/a": "has 1 class, but must have 2",
@@ -205,7 +205,7 @@ def test_another_layout_is_refused_with_the_likely_reason(tmp_path, tree):
 
 @pytest.mark.parametrize(
     ("file", "words"),
-    [("set.npz", "give --dataset .*set.npz"), ("set.zip", "unpack set.zip there"), ("x", "must have")],
+    [("set.npz", "give `data.dataset=.*set.npz`"), ("set.zip", "unpack set.zip there"), ("x", "must have")],
 )
 def test_a_folder_of_other_files_says_what_to_do_with_them(tmp_path, file, words):
     (tmp_path / file).touch()

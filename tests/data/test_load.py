@@ -131,7 +131,7 @@ def test_damaged_and_foreign_files_are_named(make_npz, tmp_path):
         path.write_bytes(content)
         with pytest.raises(DataError, match=r"damaged\.npz"):
             load_npz(path)
-    with pytest.raises(DataError, match=r"`--dataset` is '/no/such\.npz'"):
+    with pytest.raises(DataError, match=r"`data\.dataset` is '/no/such\.npz'"):
         load_dataset(DataConfig(dataset="/no/such.npz"))
 
 
@@ -154,7 +154,7 @@ def test_what_is_not_asked_for_in_vain_is_refused(make_npz):
     with pytest.raises(UsageError, match=r"`data\.shift` is 8, but must be below the 8 pixels"):
         load_dataset(DataConfig(dataset=str(make_npz()), shift=8))
     for name in ("x" * 5_000, "a\0b"):
-        with pytest.raises(DataError, match="`--dataset` is"):
+        with pytest.raises(DataError, match=r"`data\.dataset` is"):
             load_dataset(DataConfig(dataset=name))
     with pytest.raises(DataError, match="must be valid UTF-8"):
         load_dataset(DataConfig(dataset=str(make_npz(classes=np.array(["a", "b", "\udc80"])))))

@@ -58,7 +58,7 @@ def test_without_a_name_data_set_cap_and_seed_say_which(runs):
     assert find(**cap, data__dataset="digits", suffix="-calibration").folder.name == "digits-20k-s0-calibration"
     assert find(budget__max_params="21k", data__dataset="digits") is None
     assert find(budget__tiers=["10k", 2e4], data__dataset="digits").folder.name == "digits-20k-s0"
-    with pytest.raises(UsageError, match="`--max-params` is missing"):
+    with pytest.raises(UsageError, match=r"`budget\.max_params` is missing"):
         find(data__dataset="digits")
 
 

@@ -36,7 +36,7 @@ def test_at_the_cap_of_pei_et_al_model_5_is_the_best_that_fits(cifar_like):
     assert 0.99 * cifar_like.cap < scaled.params <= cifar_like.cap
     assert [round(width / scaled.spec.widths[0]) for width in scaled.spec.widths] == [1, 2, 4, 8]
     band = cifar_like.tiers[-1].band
-    assert macs.macs == cifar_like.index.most_macs(band.low, band.high).macs <= cifar_like.macs_cap
+    assert macs.macs == cifar_like.index.most_macs(band.low, band.high).macs <= cifar_like.budget.max_macs
     assert random.macs < macs.macs
     for net in (reported, scaled, macs, random):
         assert band.low <= net.params <= cifar_like.cap
@@ -49,7 +49,7 @@ def test_every_control_obeys_the_rules_of_the_space(cifar_like):
     for net in controls(small):
         assert len(net.spec.blocks) <= small.space.depth_range[1]
         assert net.params <= small.cap
-        assert net.macs <= small.macs_cap
+        assert net.macs <= small.budget.max_macs
 
 
 def test_no_proposal_is_always_the_random_control_or_the_first_network_of_a_calibration():

@@ -38,7 +38,7 @@ def texts(study):
 
 def test_six_networks_are_too_few_for_a_calibration(enough):
     study = with_(enough, search__trials=6)
-    told = "fidelity needs 10 networks; with 6, no interval and no recommendation: --networks 10 or more"
+    told = "fidelity needs 10 networks; with 6, no interval and no recommendation: `search.trials=10` or more"
     (limit,) = calibration_limits(study, 6)
     assert limit == Limit(name="few networks", text=told, numbers={"networks": 6, "needed": 10})
     assert ("few networks", told) in calibration_lines(study, 6)
@@ -53,7 +53,7 @@ def test_where_the_band_has_no_more_networks_more_are_not_asked_for(enough):
 
 def test_one_length_is_no_choice_of_lengths(enough):
     said = "nothing says whether a shorter or a longer one would do"
-    for rung, full, lengths in ((3, 10, ": --lengths 3,6"), (8, 10, ": --lengths 4,8"), (1, 1, "")):
+    for rung, full, lengths in ((3, 10, ": `proxy.rungs=[3,6]`"), (8, 10, ": `proxy.rungs=[4,8]`"), (1, 1, "")):
         (limit,) = calibration_limits(with_(enough, proxy__rungs=(rung,), full__epochs=full), 10)
         assert (limit.name, limit.text) == ("one length", said + lengths), "no advice that would be refused"
 
@@ -67,8 +67,8 @@ def test_a_search_with_everything_has_nothing_to_say(enough):
     [
         ({"evidence__control_promotions": 7}, "no fidelity", "9 networks get full training, and 10 are needed"),
         ({"evidence__control_promotions": 0}, "no fidelity", "2 networks get full training, and 10 are needed"),
-        ({"full__repeats": 1, "evidence__control_repeats": 2}, "no spread", "--set full.repeats=3"),
-        ({"evidence__controls": False}, "no verdict", "--set evidence.controls=true"),
+        ({"full__repeats": 1, "evidence__control_repeats": 2}, "no spread", "`full.repeats=3`"),
+        ({"evidence__controls": False}, "no verdict", "`evidence.controls=true`"),
         ({"evidence__control_repeats": 1}, "no interval", "and 2 are needed for an interval"),
         ({"evidence__control_networks": ("resnet18",)}, "no verdict", "no control fits the caps"),
         ({"search__trials": 10}, "few trials", "with 10 trials, thompson learns from scores only after its first 10"),
@@ -97,7 +97,7 @@ def test_three_trials_show_nearly_nothing(enough):
     assert found["few trials"].startswith(
         "with 3 trials, no posterior mean (6 are needed); no estimate of which dimensions matter (10 are needed);"
     )
-    assert found["no fidelity"].endswith(": --trials 10 or more, --set evidence.control_promotions=10")
+    assert found["no fidelity"].endswith(": `search.trials=10` or more, `evidence.control_promotions=10`")
     assert "random" not in texts(with_(enough, **few, search__sampler="random"))["few trials"]
 
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from budgetnas.budget.gate import Budget
 from budgetnas.config.study import load_study
 from budgetnas.engine.protocol import EpochReport, Failed, Finished, Progressed
 from budgetnas.exceptions import BudgetNASError
@@ -140,12 +141,11 @@ def test_every_sampler_gives_one_table_for_any_workers_and_stops(prepared, tmp_p
 
 def test_the_plain_way_prunes_records_and_counts_what_is_over_the_budget(prepared, tmp_path):
     words = {"sampler": "tpe", "over_budget": "prune"}
-    roomy = replace(prepared.tiers[-1], cap=5_000_000)
-    prepared = replace(prepared, tiers=(roomy,), macs_cap=200_000_000)
+    roomy = Budget(max_params=5_000_000, max_macs=200_000_000)
+    prepared = replace(prepared, tiers=(replace(prepared.tiers[-1], budget=roomy),))
     store = run(prepared, tmp_path / "one.db", FakeEngine(1), **words)
     proposed = [trial for trial in store.trials if not trial.facts.seeded]
-    caps = prepared.cap, prepared.macs_cap
-    over = [trial for trial in proposed if trial.candidate.params > caps[0] or trial.candidate.macs > caps[1]]
+    over = [trial for trial in proposed if trial.candidate.params > 5_000_000 or trial.candidate.macs > 200_000_000]
     seeded = [trial for trial in store.trials if trial.facts.seeded and trial.state is TrialState.COMPLETE]
     assert len(proposed) + len(seeded) == 24
     assert 4 < len(over) < len(proposed)
@@ -163,7 +163,8 @@ def test_tiers_share_the_trials_and_give_one_table_too(tmp_path, sampler):
     tiered = prepare(load_study(None, {**words, "engine.device": "cpu", "search.paper_models": False}, []))
     one = run(tiered, tmp_path / "one.db", FakeEngine(1), sampler=sampler)
     per_tier = [
-        sum(tier.band.low <= trial.candidate.params <= tier.cap for trial in one.trials) for tier in tiered.tiers
+        sum(tier.band.low <= trial.candidate.params <= tier.budget.max_params for trial in one.trials)
+        for tier in tiered.tiers
     ]
     assert sum(per_tier) >= 24
     assert min(per_tier) >= 8

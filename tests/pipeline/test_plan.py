@@ -91,9 +91,8 @@ def test_networks_from_all_over_the_band_are_timed_on_all_workers(capacity):
 
 def test_a_device_that_can_train_nothing_is_told():
     study = prepared()
-    with pytest.raises(
-        BudgetNASError, match=r"`--device cpu` could not train a network of the band \(no such device\)"
-    ):
+    told = r"`engine.device` is cpu, but cannot train a network of the band \(no such device\)"
+    with pytest.raises(BudgetNASError, match=told):
         make_plan(study, Stopwatch(study, 2, fails=True), left={"r3": 1})
 
 
@@ -133,11 +132,13 @@ def test_a_plan_notes_names_that_mean_other_networks_elsewhere_on_larger_images(
     assert "note" not in dict(search_lines(prepared(budget__max_params="12M", search__first_models=["resnet18"])))
 
 
-@pytest.mark.parametrize(("kind", "options"), [(SEARCH, "--trials, --promote,"), (CALIBRATION, "--networks,")])
-def test_a_long_plan_names_the_options_that_its_command_has(kind, options):
+@pytest.mark.parametrize(
+    ("kind", "keys"), [(SEARCH, "`search.trials`, `full.promote`"), (CALIBRATION, "`search.trials`")]
+)
+def test_a_long_plan_names_the_keys_that_shorten_it(kind, keys):
     cost = Cost(level="r3", trainings=1, epochs=3, images=30, seconds=3 * 3600)
     plan = Plan(prepared=prepared(), usual=PACE, large=PACE, costs=(cost,), kind=kind)
-    assert f"; shorter with a smaller {options} --full-epochs or --subset" in dict(plan_lines(plan))["time"]
+    assert f"; shorter with a smaller {keys}, `full.epochs` or `data.subset`" in dict(plan_lines(plan))["time"]
 
 
 def test_short_trainings_of_fewer_images_say_so():
@@ -155,19 +156,20 @@ def slow(kind=SEARCH, *, resumed=False, **changes):
     return Plan(prepared=study, usual=pace, large=pace, costs=costs, kind=kind, is_resumed=resumed)
 
 
-def test_a_month_is_told_in_days_with_options_that_fit_two(monkeypatch):
+def test_a_month_is_told_in_days_with_keys_that_fit_two():
     plan = slow()
     assert re.search(r"about \d+ days for all of it", dict(plan_lines(plan))["time"])
-    options, seconds = shorter(plan)
+    keys, seconds = shorter(plan)
     assert seconds <= LONGEST_SECONDS
-    assert options.startswith("--full-epochs 30 --promote 3 --trials 20 --subset ")
-    assert too_long(plan) == (options, write_time(seconds))
-    assert shorter(slow(CALIBRATION))[0].startswith("--full-epochs 30 --networks 20 --subset ")
+    assert list(keys)[:4] == ["full.epochs", "full.promote", "search.trials", "data.subset"]
+    assert (keys["full.epochs"], keys["full.promote"], keys["search.trials"]) == (30, 3, 20)
+    assert too_long(plan) == (keys, write_time(seconds))
+    assert list(shorter(slow(CALIBRATION))[0])[:3] == ["full.epochs", "search.trials", "data.subset"]
     assert too_long(replace(plan, costs=())) is None
 
 
 def test_a_study_that_has_begun_can_only_be_cut_off():
-    assert shorter(slow(resumed=True)) == ("--max-hours 24", 24 * 3600)
+    assert shorter(slow(resumed=True)) == ({"engine.max_hours": 24}, 24 * 3600)
     assert too_long(slow(engine__max_hours=24.0)) is None, "it is"
 
 
@@ -180,7 +182,7 @@ def test_hours_are_told_by_what_they_buy():
     assert promoted == 2
     told = dict(plan_lines(plan))["time"]
     assert told.endswith(
-        f"; --max-hours 24 buys about {started} of 100 short trainings of 3 epochs, 2 of 5 full trainings"
+        f"; `engine.max_hours=24` buys about {started} of 100 short trainings of 3 epochs, 2 of 5 full trainings"
     )
     enough = slow(engine__max_hours=24_000.0)
     assert bought(enough) == [("r3", 100, 100), ("full", 5, 5)]

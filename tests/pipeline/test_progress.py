@@ -33,7 +33,7 @@ def test_the_rest_of_a_level_is_told_by_the_epochs_that_this_driver_saw(tmp_path
     nets = [Wanted(candidate=net(study, 16), repeat=i) for i in range(3)]
     stage = ListedStage(study, ladder.full, nets, tmp_path)
     ear = Ear()
-    meter = Meter(ear, ladder.full, total=stage.total, caps=study.caps)
+    meter = Meter(ear, ladder.full, total=stage.total, budget=study.budget)
     meter.tick()
     assert (ear.progress.done, ear.progress.total, ear.progress.seconds_left) == (0, 3, None)
     first, second = stage.upcoming(0), stage.upcoming(1)
@@ -52,7 +52,7 @@ def test_the_best_so_far_is_of_what_fits(tmp_path):
     study = prepared()
     ladder = ladder_of(study, open_storage(sqlite_url(tmp_path / "study.db")))
     ear = Ear()
-    meter = Meter(ear, ladder.rungs[0], total=lambda: 3, caps=study.caps)
+    meter = Meter(ear, ladder.rungs[0], total=lambda: 3, budget=study.budget)
     first(study, ladder.first, 0.9, 64, (2, 2))
     meter.tick()
     assert (ear.progress.done, ear.progress.best) == (1, None)

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from small_studies import FACTS, first, ladder_of, prepared, train
 
-from budgetnas.budget.caps import Caps
+from budgetnas.budget.gate import Budget
 from budgetnas.exceptions import BudgetNASError, UsageError
 from budgetnas.pipeline.promote import choose, decide, promotion, wanted
 from budgetnas.pipeline.stages import missing
@@ -202,7 +202,7 @@ def test_what_is_over_a_cap_is_not_promoted_whoever_put_it_there(storage, blocks
     for score in (0.1, 0.2, 0.3):
         first(study, ladder.first, score)
     over = first(study, ladder.first, 0.9, width, blocks)
-    assert not study.caps.fits(over.candidate)
+    assert not study.budget.fits(over.candidate)
     chosen = promotion(study, ladder, 0)
     assert set(chosen.numbers) == {0, 1, 2}
     assert chosen.best == (2, 1, 0)
@@ -210,7 +210,7 @@ def test_what_is_over_a_cap_is_not_promoted_whoever_put_it_there(storage, blocks
     assert {one.parent for one in wanted(study, ladder, 1, chosen)} == {0, 1, 2}
 
 
-CAPS = [Caps(max_params=60_000)]
+BUDGETS = [Budget(max_params=60_000)]
 
 
 @pytest.fixture
@@ -231,19 +231,19 @@ def runs(study, ladder, *numbers):
 
 
 def test_when_all_full_trainings_fail_the_reason_is_told(study, ladder):
-    assert choose(ladder.fulls, CAPS) is None
+    assert choose(ladder.fulls, BUDGETS) is None
     assert ladder.fulls.facts.choices is None
     train(ladder.fulls, runs(study, ladder, 1)[0], None)
     with pytest.raises(BudgetNASError, match=r"all 1 full trainings failed \(the last: out of memory\)"):
-        choose(ladder.fulls, CAPS)
+        choose(ladder.fulls, BUDGETS)
 
 
 def test_every_choice_is_recorded_once(study, ladder):
     one, other, again = runs(study, ladder, 1)[0], *runs(study, ladder, 2)[:2]
     for listed, score in ((one, 0.7), (other, 0.6), (again, 0.9)):
         train(ladder.fulls, listed, score)
-        assert choose(ladder.fulls, CAPS) is not None
-        choose(ladder.fulls, CAPS)
+        assert choose(ladder.fulls, BUDGETS) is not None
+        choose(ladder.fulls, BUDGETS)
     assert [choice.winner for choice in ladder.fulls.facts.choices] == [1, 1, 2]
 
 
@@ -251,7 +251,7 @@ def test_every_tier_has_its_own_choice(study, ladder):
     small, large = runs(study, ladder, 0)[0], runs(study, ladder, 1)[0]
     train(ladder.fulls, small, 0.7)
     train(ladder.fulls, large, 0.8)
-    choose(ladder.fulls, [Caps(max_params=small.candidate.params), *CAPS])
+    choose(ladder.fulls, [Budget(max_params=small.candidate.params), *BUDGETS])
     (choice,) = ladder.fulls.facts.choices
     assert choice.tiers == {str(small.candidate.params): "1x16", "60000": "1x40"}
 
@@ -259,10 +259,10 @@ def test_every_tier_has_its_own_choice(study, ladder):
 def test_what_is_over_a_cap_does_not_win(study, ladder):
     small, large = runs(study, ladder, 0)[0], runs(study, ladder, 1)[0]
     train(ladder.fulls, large, 0.9)
-    tight = Caps(max_params=large.candidate.params, max_macs=large.candidate.macs - 1)
+    tight = Budget(max_params=large.candidate.params, max_macs=large.candidate.macs - 1)
     assert choose(ladder.fulls, [tight]) is None
     assert ladder.fulls.facts.choices is None
     train(ladder.fulls, small, 0.5)
-    for caps in (tight, Caps(max_params=large.candidate.params - 1)):
-        assert choose(ladder.fulls, [caps]).candidate == small.candidate
+    for budget in (tight, Budget(max_params=large.candidate.params - 1)):
+        assert choose(ladder.fulls, [budget]).candidate == small.candidate
     assert choose(ladder.fulls, [replace(tight, max_macs=None)]).candidate == large.candidate

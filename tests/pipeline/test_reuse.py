@@ -152,5 +152,5 @@ def test_other_full_trainings_are_told_how_to_keep_the_short_ones(runs, old):
         opened(study(runs, proxy__rungs=[1, 3], output__name="old", full__epochs=20), kind=SEARCH),
     ):
         pass
-    keep = f"or choose another --name with --set proxy.from_run={runs}/old, which keeps the short trainings."
+    keep = f"or choose another `output.name` with `proxy.from_run={runs}/old`, which keeps the short trainings."
     assert str(refused.value).endswith(keep)

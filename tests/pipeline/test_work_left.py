@@ -88,7 +88,10 @@ def test_what_is_left_is_counted_down_to_nothing(storage):
     assert why_stopped(study, ladder) == "short trainings of 3 epochs are left; the same command goes on"
     engine = replace(study.config.engine, max_hours=1.5)
     timed = replace(study, config=replace(study.config, engine=engine))
-    assert why_stopped(timed, ladder) == "the 1.5 hours of --max-hours were over; the same command with more goes on"
+    assert (
+        why_stopped(timed, ladder)
+        == "the 1.5 hours of `engine.max_hours` were over; the same command with more goes on"
+    )
     first(study, ladder.first, 0.8)
     assert work_left(study, ladder) == {"r3": 0, "full": 2}
     best, second = wanted(study, ladder, 0, decide(study, ladder, 0))

@@ -35,7 +35,7 @@ class Made:
             store = self.ladder.levels[rung + 1].store
             for one in wanted(self.study, self.ladder, rung, decide(self.study, self.ladder, rung)):
                 train(store, one, score(one))
-        choose(self.ladder.fulls, self.study.tier_caps)
+        choose(self.ladder.fulls, self.study.budgets)
 
     def controlled(self, score):
         winner = finalists(self.ladder.fulls.trials)[0]

@@ -11,7 +11,7 @@ from budgetnas.trials.facts import TrialFacts
 
 def line(**changes):
     study = prepared(**{"search__paper_models": True, **changes})
-    return tried_first([(seed, study.caps.reason(seed)) for seed in study.seeds])
+    return tried_first([(seed, study.budget.reason(seed)) for seed in study.seeds])
 
 
 def test_those_that_fit_are_named_and_of_the_others_by_how_much_they_are_over():
@@ -48,7 +48,7 @@ def test_a_result_says_what_the_plan_said(make, cap):
 
     made = make(search__paper_models=True, budget__max_params=cap)
     for seed in made.study.seeds:
-        reason = made.study.caps.reason(seed)
+        reason = made.study.budget.reason(seed)
         facts = TrialFacts(seeded=True, reason=reason)
         made.ladder.first.add(seed, state=TrialState.PRUNED if reason else TrialState.RUNNING, facts=facts)
     planned, told = dict(search_lines(made.study)), dict(report_facts(made.result()).lines)

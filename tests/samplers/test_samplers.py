@@ -30,7 +30,7 @@ def test_proposals_fit_and_never_repeat_and_the_seed_decides(name):
     assert distinct(first) == 25
     assert is_member(DEFAULT, first).all()
     params, macs = DEFAULT.params(first), DEFAULT.macs(first)
-    assert ((params >= BAND.low) & (params <= BAND.high) & (macs <= BAND.max_macs)).all()
+    assert ((params >= BAND.low) & (params <= BAND.high) & (macs <= BAND.budget.max_macs)).all()
     assert (search(make_sampler(name, DEFAULT, BAND, seed=1), 25, by_macs) == first).all()
     assert (search(make_sampler(name, DEFAULT, BAND, seed=2), 25, by_macs) != first).any()
 

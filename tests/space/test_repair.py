@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgetnas.arch.spec import DataShape
+from budgetnas.budget.gate import Budget
 from budgetnas.space.protocol import Dimension, Space, is_member
 from budgetnas.space.repair import repair
 from budgetnas.space.resnet import ResNetSpace
@@ -56,7 +57,7 @@ def assert_full(space, found, cap, max_macs=None):
 )
 def test_widths_of_one_depth_fill_the_cap(stages, cap, step):
     space = WidthSpace(blocks=tuple(b for b, _ in stages), widths=range(2, 91, step), shape=CIFAR)
-    found = repair(space, np.array([w for _, w in stages]), max_params=cap)
+    found = repair(space, np.array([w for _, w in stages]), Budget(max_params=cap))
     if found is None:
         assert space.params(np.full((1, len(stages)), 2))[0] > cap
     else:
@@ -79,7 +80,7 @@ def test_any_residual_network_fits_and_is_full(space, seed, digits, macs):
     rng = np.random.default_rng(seed)
     raw = np.array([rng.choice(np.asarray(d.values)) for d in space.dimensions])
     cap, max_macs = int(10**digits), None if macs is None else int(10**macs)
-    found = repair(space, raw, max_params=cap, max_macs=max_macs)
+    found = repair(space, raw, Budget(max_params=cap, max_macs=max_macs))
     fewest, most = space.depth_range
     lowest = space.canonical(np.array([[s, *[space.blocks[0]] * 4, *[space.widths[0]] * 4] for s in (fewest, most)]))
     if found is None:
@@ -105,7 +106,7 @@ def mixed(draw):
 @given(mixed(), st.integers(0, 150))
 def test_unordered_values_move_to_the_nearest_that_fits(space_and_point, cap):
     space, point = space_and_point
-    found = repair(space, point, max_params=cap)
+    found = repair(space, point, Budget(max_params=cap))
     every = np.array(list(product(*(d.values for d in space.dimensions))))
     fitting = every[space.params(every) <= cap]
     if found is None:
@@ -120,22 +121,22 @@ def test_unordered_values_move_to_the_nearest_that_fits(space_and_point, cap):
 def test_a_categorical_space_too_large_to_go_through_is_descended():
     dimensions = [Dimension(name=f"op{i}", values=range(1, 10), ordered=False) for i in range(12)]
     space = Weighted(dimensions, [1] * 12)
-    found = repair(space, np.full(12, 9), max_params=20)
+    found = repair(space, np.full(12, 9), Budget(max_params=20))
     assert found.params <= 20
-    assert repair(space, np.full(12, 9), max_params=11) is None
+    assert repair(space, np.full(12, 9), Budget(max_params=11)) is None
 
 
 def test_what_already_fills_the_cap_stays_as_it_is():
     space = WidthSpace(blocks=(4, 5, 3), widths=range(1, 1000), shape=CIFAR)
     point = np.array([64, 128, 256])
-    found = repair(space, point, max_params=int(space.params(point[None])[0]))
+    found = repair(space, point, Budget(max_params=int(space.params(point[None])[0])))
     assert found.point.tolist() == [64, 128, 256]
 
 
 @pytest.mark.parametrize("cap", [4_500_000, 5_000_000, 9_000_000])
 def test_ratios_stay_as_near_as_the_grid_allows(cap):
     space = WidthSpace(blocks=(2, 2, 4), widths=range(1, 8192), shape=CIFAR)
-    found = repair(space, np.array([64, 128, 256]), max_params=cap).point
+    found = repair(space, np.array([64, 128, 256]), Budget(max_params=cap)).point
     given = np.array([64, 128, 256])
     assert ((found - 1.5) / given).max() <= ((found + 1.5) / given).min()  # one factor explains all of them
 
@@ -148,15 +149,15 @@ def test_what_canonical_takes_back_down_is_no_growth():
 
     sizes = [Dimension(name="w", values=range(1, 5)), Dimension(name="h", values=range(1, 5))]
     for cap in range(2, 9):
-        found = repair(Divisible(sizes, [1, 1]), np.array([4, 2]), max_params=cap)
+        found = repair(Divisible(sizes, [1, 1]), np.array([4, 2]), Budget(max_params=cap))
         assert found.params <= cap
 
 
 def test_dimensions_of_one_value_cost_nothing():
     space = Weighted([Dimension(name=f"d{i}", values=(1,), ordered=False) for i in range(30)], [1] * 30)
-    assert repair(space, np.ones(30, dtype=int), max_params=29) is None
+    assert repair(space, np.ones(30, dtype=int), Budget(max_params=29)) is None
 
 
 def test_values_at_and_below_nothing_can_be_scaled():
     space = Weighted([Dimension(name="a", values=range(-3, 4)), Dimension(name="b", values=(0, 5, 50))], [1, 1])
-    assert_full(space, repair(space, np.array([3, 50]), max_params=20), 20)
+    assert_full(space, repair(space, np.array([3, 50]), Budget(max_params=20)), 20)

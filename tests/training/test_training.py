@@ -179,7 +179,7 @@ def test_devices_and_precisions_are_resolved():
     assert resolve_precision("fp32", "cpu") == "fp32"
     assert resolve_precision("auto", "mps") == "fp32"
     if not torch.cuda.is_available():
-        with pytest.raises(UsageError, match="`--device` is cuda"):
+        with pytest.raises(UsageError, match=r"`engine\.device` is cuda"):
             resolve_device("cuda")
 
 

@@ -6,7 +6,7 @@ from statistics import mean
 import pytest
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.budget.caps import Caps
+from budgetnas.budget.gate import Budget
 from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.selection import finalists, promote, tied, within
 from budgetnas.trials.trial import Candidate, Trial, TrialState
@@ -75,6 +75,6 @@ def test_a_tie_is_one_of_counts_whatever_the_last_bits_of_their_means_are():
 
 def test_only_what_is_complete_and_within_both_caps_is_chosen_among():
     trials = [trial(0), trial(1, params=101), trial(2, state=TrialState.FAIL, score=None)]
-    assert [one.number for one in within(trials, Caps(max_params=100, max_macs=1))] == [0]
-    assert [one.number for one in within(trials, Caps(max_params=101))] == [0, 1]
-    assert within(trials, Caps(max_params=101, max_macs=0)) == []
+    assert [one.number for one in within(trials, Budget(max_params=100, max_macs=1))] == [0]
+    assert [one.number for one in within(trials, Budget(max_params=101))] == [0, 1]
+    assert within(trials, Budget(max_params=101, max_macs=0)) == []

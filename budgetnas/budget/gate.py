@@ -1,0 +1,91 @@
+"""The gate: the caps that a network must fit, and the one place that says whether it does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+# Every cost that can be capped, in words. A network counts it as an attribute, and `Budget` caps it as `max_COST`.
+COSTS = {"params": "parameters", "macs": "MACs"}
+
+
+class Counted(Protocol):
+    """A network whose costs are known."""
+
+    @property
+    def params(self) -> int:
+        """Trainable parameters."""
+        ...
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for one image."""
+        ...
+
+
+class CountedArrays(Protocol):
+    """N networks whose costs are known."""
+
+    @property
+    def params(self) -> npt.NDArray[np.int64]:
+        """Trainable parameters, [N]."""
+        ...
+
+    @property
+    def macs(self) -> npt.NDArray[np.int64]:
+        """Multiply-accumulates for one image, [N]."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """The caps of a search. Whatever is proposed, trained or chosen fits all of them.
+
+    >>> budget = Budget(max_params=100_000, max_macs=20_000_000)
+    >>> print(budget)
+    100,000 parameters and 20,000,000 MACs
+
+    Attributes:
+        max_params: cap on trainable parameters.
+        max_macs: cap on multiply-accumulates for one image; None for no cap.
+    """
+
+    max_params: int
+    max_macs: int | None = None
+
+    def caps(self) -> dict[str, int]:
+        """Return every cap that there is, by its cost in `COSTS`."""
+        caps = {cost: getattr(self, f"max_{cost}") for cost in COSTS}
+        return {cost: cap for cost, cap in caps.items() if cap is not None}
+
+    def excess(self, network: Counted) -> dict[str, int]:
+        """Return by how much a network is over each cap that it does not fit, by the cap's name; empty if it fits."""
+        over = {f"max_{cost}": getattr(network, cost) - cap for cost, cap in self.caps().items()}
+        return {name: number for name, number in over.items() if number > 0}
+
+    def fits(self, network: Counted) -> bool:
+        """Tell whether a network is within all caps."""
+        return not self.excess(network)
+
+    def mask(self, networks: CountedArrays) -> npt.NDArray[np.bool_]:
+        """Tell which of N networks are within all caps, [N]."""
+        within = [np.asarray(getattr(networks, cost) <= cap) for cost, cap in self.caps().items()]
+        return reduce(and_, within)
+
+    def reason(self, network: Counted) -> str | None:
+        """Say by how much a network is over the first cap that it does not fit; None if it fits all."""
+        over = self.excess(network).items()
+        return next((f"{number:,} {COSTS[name.removeprefix('max_')]} over the cap" for name, number in over), None)
+
+    def __str__(self) -> str:
+        return " and ".join(f"{cap:,} {COSTS[cost]}" for cost, cap in self.caps().items())
+
+
+def cap_number(cap: int | None) -> int:
+    """Return a cap as a number to compute with: the largest 64-bit integer where there is no cap."""
+    return int(np.iinfo(np.int64).max) if cap is None else cap
