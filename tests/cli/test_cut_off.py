@@ -17,7 +17,7 @@ WORDS = (
     "--dataset", "digits", "--no-paper-models", "--set", "proxy.rungs=[1]", "--set", "evidence.control_repeats=2",
 )  # fmt: skip
 CONTROLS = (*WORDS, "--set", "evidence.controls=true")
-SAID = "the same command goes on from here"
+SAID = "run the same command to resume"
 
 
 def cut_off(words, cwd, number, *, when):
