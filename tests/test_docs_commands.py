@@ -97,7 +97,7 @@ def test_the_first_command_starts_as_shown_and_stops_when_told(tmp_path):
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
     assert process.returncode == 130
-    assert rest.endswith("the same command goes on from here.\n")
+    assert rest.endswith("run the same command to resume.\n")
     assert (tmp_path / "runs" / "digits-hard-5M-s0" / "study.db").exists()
 
 

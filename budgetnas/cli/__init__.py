@@ -1,1 +1,1 @@
-"""The command line: one module a command, heavy imports inside the command."""
+"""The command line: one module per command, with heavy imports inside the command."""

@@ -1,4 +1,4 @@
-"""`budgetnas best`: a search read again under other caps."""
+"""`budgetnas best`: the best networks of a search under other caps."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import argparse
 from budgetnas.cli.report import add_run_arguments
 from budgetnas.exceptions import UsageError
 
-DESCRIPTION = "Name the best network of a search under any caps, from what it has trained. Nothing trains."
+DESCRIPTION = "Print the best network of a search under each cap, from its finished trainings. Nothing is trained."
 EXAMPLE = "budgetnas best runs/digits-hard-5M-s0 --max-params 4.5M,5M"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_run_arguments(parser)
-    parser.add_argument("--max-params", metavar="N,N,..", help="caps on parameters (default: those of the search)")
+    parser.add_argument("--max-params", metavar="N,N,..", help="caps on parameters (default: the search's caps)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print a row a cap."""
+    """Print a row per cap."""
     import json
 
     from budgetnas.cli.output import open_console, show_notice, show_table

@@ -1,4 +1,4 @@
-"""`budgetnas calibrate`: how long a short training must be to rank networks."""
+"""`budgetnas calibrate`: finds the length of short training that ranks networks."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from budgetnas.runs.calibration import Calibration
 
 DESCRIPTION = (
-    "Train random networks of the band by short trainings of several lengths and by a full one, and report "
-    "which length ranks them, and whether it beats params or MACs alone. The same command resumes it, also with more "
-    "of both; what it does not name comes from the run."
+    "Train random networks of the band for several short lengths and for the full length. Report the length that "
+    "ranks them, and whether it beats params or MACs alone. Run the same command again to resume; --networks and "
+    "--lengths may grow. Options that are not given come from the run."
 )
 EXAMPLE = "budgetnas calibrate --max-params 5e6 --dataset cifar10 --networks 24 --lengths 4,8,24"
 NETWORKS = 24
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("study", nargs="?", metavar="STUDY.toml", help="a study file")
     add("--max-params", metavar="N", help="hard cap on trainable parameters, like 5e6 or 5M")
-    add("--networks", type=whole_number, metavar="N", help=f"how many (default {NETWORKS})")
+    add("--networks", type=whole_number, metavar="N", help=f"number of networks (default {NETWORKS})")
     add("--lengths", metavar="E,E,..", help="epochs of the short trainings (default: the study's rungs)")
     add_study_arguments(parser)
 
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def show(console: Console, result: Calibration) -> None:
-    """Print what a calibration found."""
+    """Print the result of a calibration."""
     from budgetnas.runs.calibration import PAGE, tables
 
     for table in tables(result):

@@ -1,4 +1,4 @@
-"""What a study says while it runs: on a terminal with progress bars, elsewhere in plain lines every ten seconds."""
+"""The output of a running study: progress bars on a terminal, elsewhere a plain line every ten seconds."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from budgetnas.pipeline.plan import Plan
     from budgetnas.pipeline.progress import Progress as Done
 
-LINE_SECONDS, QUIET_SECONDS = 10.0, 600.0  # between lines that tell news, and that only tell of life
+LINE_SECONDS, QUIET_SECONDS = 10.0, 600.0  # between lines with news, and between lines without
 
 
 class Console(Listener):
-    """Hears a search and tells a person.
+    """Prints the progress of a study.
 
     Args:
-        as_json: whether standard output is kept for a program; people are told on standard error.
-        tick: called with every progress.
+        as_json: whether standard output is reserved for JSON; lines for people then go to standard error.
+        tick: called at every progress.
         spell: writes options in place of the keys that a line names.
     """
 
@@ -60,11 +60,11 @@ class Console(Listener):
         self._print(line)
 
     def noticed(self, notice: str) -> None:
-        """Print what nobody may overlook."""
+        """Print an important notice."""
         show_notice(self._out, self._spell(notice))
 
     def warned(self, warnings: Iterable[str]) -> None:
-        """Print what is wrong with trainings, a line each."""
+        """Print warnings about trainings, a line each."""
         for warning in warnings:
             show_notice(self._out, self._spell(warning), word="WARNING")
 
@@ -90,16 +90,16 @@ class Console(Listener):
             options = self._spell("".join(f" `{key}={value}`" for key, value in keys.items()))
             command = " ".join(["budgetnas", *words]) + options
             self.noticed(f"This takes about {write_time(plan.seconds)}. `{command}` takes about {time}.")
-        what = "What is left, as expected" if plan.is_resumed else "What it will cost, as expected"
+        what = "What is left (estimate)" if plan.is_resumed else "What it will cost (estimate)"
         self.show_table(cost_table(plan.costs, title=what, device=prepared.hardware.name))
 
     def progressed(self, progress: Done) -> None:
-        """Move the bar, or print a line now and then."""
+        """Update the bar, or print a line now and then."""
         self._tick()
         facts = [] if progress.best is None else [f"best {100 * progress.best:.2f} %"]
         if progress.seconds_left:
             facts.append(f"about {write_time(progress.seconds_left)} left")
-        if self._out.is_terminal and not self._out.is_dumb_terminal:  # one that can move its cursor
+        if self._out.is_terminal and not self._out.is_dumb_terminal:  # a terminal that can move its cursor
             self._move_bar(progress, "  ".join(facts))
             return
         news, now = (progress.level, progress.done, progress.best), time.monotonic()
@@ -108,7 +108,7 @@ class Console(Listener):
             self._print("  ".join([f"{in_words(progress.level)}: {progress.done} of {progress.total}", *facts]))
 
     def show_table(self, table: Table) -> None:
-        """Print a table and what stands below it."""
+        """Print a table and its notes."""
         show_table(self._out, table)
 
     def _print(self, line: str) -> None:

@@ -1,4 +1,4 @@
-"""`budgetnas count`: exact parameters and MACs, at once, with nothing heavy loaded."""
+"""`budgetnas count`: exact parameters and MACs, without loading torch or optuna."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class _Counted:
 
     @property
     def note(self) -> str:
-        """What a reader must know, the network of the same name elsewhere included."""
+        """The model's note, with its difference from other networks of the same name."""
         return f"{self.model.note} {difference(self.model.namesake, self.spec, self.shape)}".strip()
 
     @property
@@ -129,7 +129,7 @@ def _models(arguments: argparse.Namespace) -> Sequence[NamedModel]:
 
 
 def _noted(model: NamedModel) -> NamedModel:
-    """Say so where a network without a name of its own is a shipped one."""
+    """Add a note where a network given by its numbers is a shipped model."""
     known = next((shipped for shipped in shipped_models() if shipped.spec == model.spec), None)
     if known is None or known.name == model.name:
         return model

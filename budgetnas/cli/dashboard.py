@@ -1,4 +1,4 @@
-"""`budgetnas dashboard`: optuna-dashboard on a run."""
+"""`budgetnas dashboard`: serves a run with optuna-dashboard."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DESCRIPTION = "Serve a run's study with optuna-dashboard. It has no password: ke
 LAST_PORT = 65_535
 LOOPBACK = "127.0.0.1"
 OPEN = (
-    "WARNING: {host} is not this machine alone: whoever reaches it can read and delete the study, without a password."
+    "WARNING: {host} is open to other machines: anyone who reaches it can read and delete the study without a password."
 )
 EXAMPLE = "budgetnas dashboard runs/digits-hard-5M-s0"
 
@@ -33,7 +33,7 @@ def _port(text: str) -> int:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether an address is this machine's own; of names only `localhost` is known to be."""
+    """Return whether an address is this machine's loopback; of host names only `localhost` counts."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""`budgetnas doctor`: what this machine has for a search, and what to do about it."""
+"""`budgetnas doctor`: checks whether this machine can run a search, and advises."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from budgetnas.cli.options import KEYS, spell
 if TYPE_CHECKING:
     from budgetnas.system import Accelerator, Machine
 
-DESCRIPTION = "Say what this machine has for a search and what to do about it. Exit status 1: no search can run."
+DESCRIPTION = "Check what this machine has for a search, and print what to do. Exit status 1: no search can run."
 EXAMPLE = "budgetnas doctor"
 SHOWN = ("python", "budgetnas", "torch", "torchvision", "optuna", "sqlite")
 
@@ -20,7 +20,7 @@ SHOWN = ("python", "budgetnas", "torch", "torchvision", "optuna", "sqlite")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--out", default="runs", metavar="DIR", help="folder of all runs (default runs)")
-    parser.add_argument("--data-dir", default="data", metavar="DIR", help="where data sets live (default data)")
+    parser.add_argument("--data-dir", default="data", metavar="DIR", help="folder of data sets (default data)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -69,12 +69,12 @@ def _lines(machine: Machine) -> Iterator[tuple[str, str]]:
 
 def _device(device: Accelerator, cores: int) -> str:
     bf16 = {True: "native", False: "not native, so fp32", None: "unknown"}[device.bf16]
-    told = f"{device.kind}: {device.name}"
+    line = f"{device.kind}: {device.name}"
     if device.kind == "cpu":
-        told += f", {cores} core{'s' * (cores != 1)} to use"
+        line += f", {cores} core{'s' * (cores != 1)} to use"
     if device.memory is not None and device.free is not None:
-        told += f", {_size(device.free)} free of {_size(device.memory)}"
-    return f"{told}; bf16 {bf16}"
+        line += f", {_size(device.free)} free of {_size(device.memory)}"
+    return f"{line}; bf16 {bf16}"
 
 
 def _size(size: int) -> str:

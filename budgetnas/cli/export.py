@@ -1,4 +1,4 @@
-"""`budgetnas export`: the certificate of any network that was trained in full."""
+"""`budgetnas export`: writes the certificate of a fully trained network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from budgetnas.cli.report import add_run_arguments
 from budgetnas.exceptions import UsageError
 
 DESCRIPTION = (
-    "Write a network with its weights, source, ONNX, ledger, results and manifest into a folder that proves itself."
+    "Export a trained network as a self-verifying folder: weights, source, ONNX, ledger, results and manifest."
 )
 EXAMPLE = "budgetnas export runs/digits-hard-5M-s0 --trial 42 --out mynet"
 
@@ -22,13 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--trial",
         type=whole_number,
         metavar="N",
-        help="of which fully trained trial (default: the winner, or the only one)",
+        help="number of the fully trained trial to export (default: the winner, or the only one)",
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write; must not exist, or be empty")
     parser.add_argument(
         "--with-preprocessing", action="store_true", help="model.onnx takes raw pixels and normalises them itself"
     )
-    parser.add_argument("--json", action="store_true", help="print where it is, and what it lacks, as JSON")
+    parser.add_argument("--json", action="store_true", help="print the folder, and what could not be made, as JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""`budgetnas fit`: the network of a given shape that fills a cap."""
+"""`budgetnas fit`: scales a network's widths to fill a cap."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from budgetnas.config.models import read_cap
 from budgetnas.exceptions import UsageError
 from budgetnas.text import write_macs
 
-DESCRIPTION = "Scale the widths of a network, ratios kept as near as the step allows, until they fill a cap."
+DESCRIPTION = "Scale the widths of a network until they fill a cap. Ratios are kept as closely as the step allows."
 EXAMPLE = "budgetnas fit --blocks 4,5,3,0 --widths 64,128,250 --max-params 5e6"
 
 

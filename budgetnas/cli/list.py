@@ -1,4 +1,4 @@
-"""`budgetnas list`: the runs of a folder, or the networks of one run, a row each."""
+"""`budgetnas list`: the runs of a folder, or the networks of one run, one per row."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from budgetnas.text import Table
 
 DESCRIPTION = (
-    "List the runs of a folder, newest first: state, trainings done of asked, the best; of one run also its networks, "
-    "with their scores after each length of training. Nothing is disturbed."
+    "List the runs of a folder, newest first, with state, finished trainings and best network. For a single run, also "
+    "list its networks with their scores at each training length. Running searches are not disturbed."
 )
 EXAMPLE = "budgetnas list"
 MOST = 20  # networks on a terminal
@@ -22,7 +22,7 @@ MOST = 20  # networks on a terminal
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "folder", nargs="?", default="runs", metavar="DIR", help="folder of runs, or of one (default runs)"
+        "folder", nargs="?", default="runs", metavar="DIR", help="folder of runs, or of one run (default runs)"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -87,13 +87,13 @@ def _row(one: Run) -> tuple[str, ...]:
 
 
 def _notes(one: Run) -> list[str]:
-    """Say what a row has no room for."""
+    """Return the facts for which a row has no room."""
     from budgetnas.runs.best import AFTER_FULL, AFTER_LAST
 
-    told = [(one.process and "running by process", one.process), (one.why and "unreadable:", one.why)]
+    notes = [(one.process and "running by process", one.process), (one.why and "unreadable:", one.why)]
     if one.score_of not in (None, AFTER_FULL, AFTER_LAST):
-        told.append(("best is", one.score_of))
-    return [f"{one.name}: {what} {value}" for what, value in told if value]
+        notes.append(("best is", one.score_of))
+    return [f"{one.name}: {what} {value}" for what, value in notes if value]
 
 
 def _networks_table(folder: str, networks: list[Network], images: int | None) -> Table:
@@ -134,7 +134,7 @@ def _scores(scores: list[float] | None, images: int | None) -> str:
 
 
 def _trainings_notes(one: Network) -> list[str]:
-    """Say what is not finished: trainings under way, or to go on with, and those that failed."""
+    """Name the trainings that are running, unfinished or failed."""
     from budgetnas.trials.levels import in_words
 
     under_way = [f"{one.spec}: {in_words(level)} not finished yet" for level in dict.fromkeys(one.under_way)]

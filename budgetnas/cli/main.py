@@ -1,4 +1,4 @@
-"""`budgetnas`: parse the words, run the command, turn errors into one line and an exit status."""
+"""`budgetnas`: parses the command line, runs the command, turns errors into one line and an exit status."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from budgetnas.cli.signals import status_of
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.text import is_text, one_line, printable
 
-# Name and summary of each command; its module is loaded when it is the one that was asked for.
+# Name and summary of each command; only the module of the given command is loaded.
 COMMANDS = {
     "count": "count parameters and MACs exactly, without building the network",
-    "space": "survey what fits a cap: exact numbers, extremes, the spread of MACs",
+    "space": "survey what fits a cap: exact counts, extremes, the distribution of MACs",
     "fit": "scale the widths of a network until they fill a cap",
-    "search": "search for the most accurate network under a cap, or go on with a stopped search",
+    "search": "search for the most accurate network under a cap, or resume a stopped search",
     "best": "name the best network of a finished search under other caps",
-    "report": "make the report of a run again",
-    "export": "write a trained network into a folder that proves itself",
-    "verify": "check such a folder: hashes, counts, source, weights, accuracy",
-    "predict": "print what its network sees in images",
+    "report": "regenerate the report of a run",
+    "export": "export a trained network as a self-verifying folder",
+    "verify": "check an exported folder: hashes, counts, source, weights, accuracy",
+    "predict": "classify image files with an exported network",
     "calibrate": "find out how long a short training must be to rank networks",
     "train": "train one network under a recipe, over some seeds",
-    "reproduce": "train the models of Pei et al. as they did, reported beside measured",
-    "list": "list the runs of a folder: state, progress, the best of each",
-    "doctor": "say whether a search can run here, and what to do about it",
+    "reproduce": "retrain the models of Pei et al. their way and compare with their numbers",
+    "list": "list the runs of a folder: state, progress, best network",
+    "doctor": "check whether a search can run here, and what to do",
     "dashboard": "serve a run's study with optuna-dashboard",
 }
 
-START = """To begin: budgetnas search --max-params 5e6 --trials 100
+START = """To start: budgetnas search --max-params 5e6 --trials 100
 What can run here: budgetnas doctor. Options of a command: budgetnas COMMAND --help"""
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with errors in one line that names the next step."""
+    """An argparse parser with errors in one line that names the next step."""
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with 2."""
@@ -47,7 +47,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def make_parser(command: str | None = None) -> argparse.ArgumentParser:
-    """Return the parser of the command line, with the options of one command, or of all."""
+    """Return the parser of the command line, with the options of one command or of all."""
     parser = Parser(
         prog="budgetnas",
         description="Find the most accurate residual network under a hard cap on parameters.",
@@ -85,6 +85,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         print("budgetnas: stopped", file=sys.stderr)
         return status_of(interrupt)
-    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+    except BrokenPipeError:  # the reader of our output has closed it, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

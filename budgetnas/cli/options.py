@@ -14,10 +14,10 @@ _NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
 def parse_list(text: str, name: str) -> tuple[int, ...]:
-    """Read `4,5,3,0`.
+    """Parse integers separated by commas, such as `4,5,3,0`.
 
     Raises:
-        UsageError: a part is no whole number.
+        UsageError: a part is no integer.
     """
     parts = [part.strip() for part in text.split(",")]
     if not all(_NUMBER.fullmatch(part) for part in parts):
@@ -26,7 +26,7 @@ def parse_list(text: str, name: str) -> tuple[int, ...]:
 
 
 def whole_number(text: str) -> int:
-    """Read a whole number, also as 1e2 or 1_000."""
+    """Parse an integer, also as 1e2 or 1_000."""
     try:
         value = float(text)
         if value != int(value):
@@ -37,7 +37,7 @@ def whole_number(text: str) -> int:
 
 
 def number(text: str) -> float:
-    """Read any number."""
+    """Parse a number."""
     try:
         return float(text)
     except ValueError:
@@ -48,21 +48,21 @@ def add_network_arguments(parser: argparse.ArgumentParser, *, named: str, has_st
     """Declare name, blocks, widths and stem.
 
     Args:
-        parser: of the command.
-        named: what a name may be.
-        has_stem: whether the stem may have a width of its own.
+        parser: the command's parser.
+        named: help on accepted names.
+        has_stem: whether the stem may have its own width.
     """
     parser.add_argument("network", nargs="?", metavar="NAME", help=named)
     parser.add_argument("--blocks", metavar="B,B,..", help="basic blocks per stage; 0 for an empty stage")
     parser.add_argument("--widths", metavar="W,W,..", help="channels, one per stage or one per non-empty stage")
     if has_stem:
-        parser.add_argument("--stem-width", metavar="W", help="channels of the stem (default: those of stage 1)")
+        parser.add_argument("--stem-width", metavar="W", help="channels of the stem (default: as in stage 1)")
     else:
         parser.set_defaults(stem_width=None)
 
 
 def is_named(arguments: argparse.Namespace) -> bool:
-    """Tell whether the network is given by a name, and not by its numbers.
+    """Return whether the network is given by a name, not by its numbers.
 
     Raises:
         UsageError: it is given by both, or by neither.
@@ -77,7 +77,7 @@ def is_named(arguments: argparse.Namespace) -> bool:
 
 
 def typed_network(arguments: argparse.Namespace) -> NamedModel:
-    """Read a network that is given by its numbers; it has no name.
+    """Read a network given by its numbers; it has no name.
 
     Raises:
         UsageError: a number is malformed.
@@ -88,10 +88,10 @@ def typed_network(arguments: argparse.Namespace) -> NamedModel:
 
 
 def read_network(arguments: argparse.Namespace) -> NamedModel:
-    """Read a network, given either way.
+    """Read a network, given by name or by numbers.
 
     Raises:
-        UsageError: there is none of its name, or a number is malformed.
+        UsageError: the name is unknown, or a number is malformed.
     """
     return named_network(arguments.network) if is_named(arguments) else typed_network(arguments)
 
@@ -100,12 +100,12 @@ def named_network(name: str, *, others: tuple[str, ...] = (), hint: str = "an id
     """Find a network by its name or id.
 
     Args:
-        name: as it was typed.
-        others: further names that could have been typed, for the error.
-        hint: what else could have been typed, for the error.
+        name: the name as typed.
+        others: further valid names, for the error.
+        hint: other valid forms, for the error.
 
     Raises:
-        UsageError: there is none of this name.
+        UsageError: the name is unknown.
     """
     model = find_model(name)
     if model is None:
@@ -117,7 +117,7 @@ def named_network(name: str, *, others: tuple[str, ...] = (), hint: str = "an id
 
 
 def _close(name: str, known: list[str]) -> str | None:
-    """Return the known name that a name has in it, as `resnet20.pytorch` has, or else the most similar one."""
+    """Return the known name that a name contains, such as `resnet20.pytorch`, or else the most similar one."""
     import difflib
 
     inside = [one for one in known if re.search(rf"{re.escape(squeezed(one))}(?!\d)", squeezed(name))]
@@ -136,19 +136,19 @@ DATA_KEYS = {
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, *, default: str | None = "auto") -> None:
-    """Declare the options of `DATA_KEYS`, and tell the data set that is read where none is named, if any is."""
+    """Declare the options of `DATA_KEYS`; the help names the default data set, if there is one."""
     add = parser.add_argument
     names = [name for name in ("auto", "cifar10", "cifar100", "digits", "digits-hard") if name != default]
     names = names[1:] if default is None else [f"{default} (default)", *names]
     add("--dataset", metavar="NAME|PATH", help=f"{', '.join(names)}, .npz or folder")
-    add("--data-dir", metavar="DIR", help="where downloaded data sets live (default data)")
+    add("--data-dir", metavar="DIR", help="folder of downloaded data sets (default data)")
     add("--subset", type=whole_number, metavar="N", help="images of each class to keep in each split")
     add("--image-size", type=whole_number, metavar="N", help="resize the images of a folder to NxN pixels")
     add("--test-share", type=number, metavar="S", help="share of own images to test on, where they have no test split")
 
 
 def read_data(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return what a command without a study names of the section `[data]`, by its options and by `--set`.
+    """Return the keys of `[data]` given to a command without a study, by its options and by `--set`.
 
     Raises:
         UsageError: a key is unknown, belongs to another section, or has a value that breaks its rule.
@@ -257,7 +257,7 @@ def read_shape(arguments: argparse.Namespace) -> DataShape:
 
 
 def read_whole(name: str, text: str) -> int:
-    """Read one whole number above 0."""
+    """Parse an integer above 0."""
     if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) == 0:
         raise UsageError(f"`{name}` is {text!r}, but must be a whole number above 0.")
     return int(text)

@@ -12,9 +12,9 @@ PLAIN_WIDTH = 160
 
 
 def open_console(*, stderr: bool = False) -> Console:
-    """Return the terminal, or the file or pipe in its place, where no line is broken or cut.
+    """Return a console on the terminal, or on a file or pipe, where lines are not wrapped.
 
-    Colours are rich's: none in files, with NO_COLOR, or where TERM is dumb.
+    Files, NO_COLOR and TERM=dumb turn colours off.
     """
     console = Console(stderr=stderr, highlight=False)
     if console.is_terminal:
@@ -38,7 +38,7 @@ def show_table(console: Console, table: Table) -> None:
 
 
 def show_notice(console: Console, notice: str, *, word: str = "NOTE") -> None:
-    """Print what nobody may overlook."""
+    """Print an important notice."""
     console.print(f"{word}: {notice}", style="bold black on yellow", markup=False)
 
 

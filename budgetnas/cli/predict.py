@@ -1,4 +1,4 @@
-"""`budgetnas predict`: the classes of images by the network of a certificate, printed or in a file."""
+"""`budgetnas predict`: classifies images with the network of a certificate, to the terminal or a file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _EXAMPLE = "`ID,Labels` for id and label, `id,label=class` for names of classes"
 
 
 class Column(NamedTuple):
-    """A column: what it is called, and the field that it holds."""
+    """A column: its name, and the field that it holds."""
 
     name: str
     field: str
@@ -37,11 +37,11 @@ def read_columns(text: str | None, *, top: int) -> list[Column]:
     """Read `--columns`: names in the order of `FIELDS`, except that NAME=FIELD, or the name of a field, has that field.
 
     Args:
-        text: as it was typed; None for all fields under their own names.
-        top: rows an image; a rank tells several apart.
+        text: the option as typed; None for all fields under their own names.
+        top: rows per image; with several, a rank is needed.
 
     Raises:
-        UsageError: there are too many, one has no name or an unknown field, or two hold the same field.
+        UsageError: there are too many columns, one has no name or an unknown field, or two hold the same field.
     """
     known = (*FIELDS, RANK)
     if text is None:
@@ -71,7 +71,7 @@ def read_columns(text: str | None, *, top: int) -> list[Column]:
 
 
 def to_csv(predictions: Iterable[Prediction], columns: Sequence[Column]) -> str:
-    """Return predictions as CSV: a head, then a row an image, or one each of its most likely classes, best first."""
+    """Return predictions as CSV: a header, then a row per image, or per image and class, best class first."""
     rows = (
         {"id": one.image.id, RANK: rank, "label": label, "class": name, "share": f"{share:.6f}"}
         for one in predictions
@@ -81,9 +81,9 @@ def to_csv(predictions: Iterable[Prediction], columns: Sequence[Column]) -> str:
 
 
 DESCRIPTION = (
-    "Classify images by the network of a run: image files, folders of them with the folders inside, .npz files (uint8 "
-    "images as x_test, x or the only such array; ids as ids). The id of FOLDER/1.png is 1, that of FOLDER/a/7.png is "
-    "a/7; where two would be alike, ids are paths. What cannot be read is listed at the end, with the status 1."
+    "Classify images with the network of a run: image files, folders (with their subfolders), .npz files (uint8 images "
+    "as x_test, x or the only such array; ids as ids). FOLDER/1.png has the id 1, FOLDER/a/7.png has a/7; if two "
+    "images would share an id, ids are paths. Unreadable files are listed at the end, with exit status 1."
 )
 EXAMPLE = "budgetnas predict runs/digits-hard-5M-s0 test/ --csv predictions.csv --columns ID,Labels"
 TOP = 3
@@ -95,14 +95,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("folder", metavar="RUN", help="folder of a run, or of a certificate")
     add("inputs", nargs="+", metavar="INPUT", help="an image, a folder of images, or an .npz")
-    add("--top", type=whole_number, metavar="K", help=f"classes of each image (default {TOP}, in a CSV 1)")
+    add("--top", type=whole_number, metavar="K", help=f"classes per image (default {TOP}; in a CSV 1)")
     add("--csv", metavar="FILE", help="write rows of id, label (from 0), class and share; - prints them")
     add("--columns", metavar="NAME,..", help="columns of the CSV: ID,Labels (id and label), or id,label=class")
     add("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the classes, a line an image, or write them; return 1 where something could not be read."""
+    """Print the classes, a line per image, or write them; return 1 where a file could not be read."""
     if arguments.top is not None and arguments.top < 1:
         raise UsageError(f"`--top` is {arguments.top}, but must be 1 or more.")
     top = arguments.top or (TOP if arguments.csv is None else 1)
@@ -120,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
     inputs = find_inputs(arguments.inputs, DataShape(**arch["shape"]))
     faults = list(inputs.faults)
     found = predict(model, arch, inputs.wanted, top=top, faults=faults)
-    notes = _tell(arguments, found, columns, resized)
+    notes = _print_or_write(arguments, found, columns, resized)
     out = sys.stderr if arguments.json or arguments.csv == STDOUT else sys.stdout
     for note in (*notes, *(f"NOTE: {note}" for note in (*inputs.notes, arch["notice"]) if note)):
         print(printable(note), file=out)
@@ -129,10 +129,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if faults else 0
 
 
-def _tell(
+def _print_or_write(
     arguments: argparse.Namespace, predictions: Iterator[Prediction], columns: list[Column], resized: str
 ) -> list[str]:
-    """Print predictions, as they are made if for a person, or write them; return what is to be said of them."""
+    """Print predictions (one by one, unless as JSON or CSV) or write them; return notes on them."""
     if not columns and not arguments.json:
         for one in predictions:
             print(printable(_line(one, resized)))
@@ -158,7 +158,7 @@ def _for_terminal(text: str) -> str:
 
 
 def _columns(arguments: argparse.Namespace, top: int) -> list[Column]:
-    """Read the columns of the CSV, none where none is asked for, and see early that its file can be one."""
+    """Read the columns of the CSV, none without a CSV, and check early that its file can be written."""
     name = arguments.csv
     if name is None:
         if arguments.columns is not None:
@@ -169,7 +169,7 @@ def _columns(arguments: argparse.Namespace, top: int) -> list[Column]:
             raise UsageError("`--csv -` and `--json` both print: leave one of them out, or give --csv a file.")
     else:
         path = Path(name)
-        with suppress(OSError):  # too long for a path, for one: writing it says so
+        with suppress(OSError):  # such as a path that is too long: writing it raises the error
             if path.is_dir() or not path.parent.is_dir():
                 raise UsageError(f"`--csv` is {name[:200]}, but must be a file in a folder that is there.")
             if path.exists() and any(path.samefile(word) for word in arguments.inputs if Path(word).exists()):
@@ -178,14 +178,14 @@ def _columns(arguments: argparse.Namespace, top: int) -> list[Column]:
 
 
 def _certificate(path: Path) -> Path:
-    """Return the folder of a certificate: the one that is given, or that of a run's winner.
+    """Return the folder of a certificate: the given one, or the certificate of a run's winner.
 
     Raises:
-        StorageError: a run has none; says what to do.
+        StorageError: the run has none; the message says what to do.
     """
     from budgetnas.certificates.manifest import BEST, MANIFEST
 
-    with suppress(OSError):  # too long for a path, for one: reading it says so
+    with suppress(OSError):  # such as a path that is too long: reading it raises the error
         for folder in (path, path / BEST):
             if (folder / MANIFEST).exists():
                 return folder
@@ -198,7 +198,7 @@ def _certificate(path: Path) -> Path:
 
 
 def _instead(run: Run, path: Path) -> str:
-    """Say why a run has no certificate, and what to do."""
+    """Return why a run has no certificate, and what to do."""
     export = f"`budgetnas export {path} --out DIR`"
     if run.why is not None:
         return f" ({run.why})."
@@ -216,18 +216,18 @@ def _line(one: Prediction, resized: str) -> str:
 
 
 def _named(columns: Sequence[Column]) -> list[str]:
-    """Say what columns of other names hold."""
+    """Return a note on columns whose names differ from their fields."""
     found = [f"{column.name} is {column.field}" for column in columns if column.name.lower() != column.field]
     return [f"columns      {', '.join(found)}"] if found else []
 
 
 def _changes(one: Prediction, resized: str) -> list[str]:
-    """Name what was done to an image, resizing only where the training did not resize."""
+    """Return the conversions of an image; resizing counts only if the training did not resize."""
     return [*([resized] if resized and one.resized else []), *one.done]
 
 
 def _changed(found: Sequence[Prediction], resized: str) -> list[str]:
-    """Count the images to which the same was done, a line each."""
+    """Return a line per conversion with the number of images."""
     times = Counter(change for one in found for change in _changes(one, resized))
     return [
         f"NOTE: {plural(number, 'image')} {'was' if number == 1 else 'were'} {what}." for what, number in times.items()

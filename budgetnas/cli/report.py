@@ -1,10 +1,10 @@
-"""`budgetnas report`: the files of a run, made again from its storage."""
+"""`budgetnas report`: regenerates the files of a run from its storage."""
 
 from __future__ import annotations
 
 import argparse
 
-DESCRIPTION = "Make the report of a run again from its storage, finished or not: page, CSV, JSON. Nothing trains."
+DESCRIPTION = "Regenerate the report of a run from its storage, finished or not: page, CSV, JSON. Nothing is trained."
 SUFFIXES = (".csv", ".json")
 EXAMPLE = "budgetnas report runs/digits-hard-5M-s0"
 
@@ -12,17 +12,17 @@ EXAMPLE = "budgetnas report runs/digits-hard-5M-s0"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_run_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="print where the files are as JSON")
+    parser.add_argument("--json", action="store_true", help="print the paths of the files as JSON")
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what says which run is meant."""
+    """Declare the options that name a run."""
     parser.add_argument("run", metavar="RUN", help="folder of a run")
     parser.add_argument("--storage", metavar="URL", help="Optuna storage of the run (default: study.db in its folder)")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write the files and say where they are."""
+    """Write the files and print their paths."""
     import json
 
     from budgetnas.runs.files import rewrite

@@ -1,4 +1,4 @@
-"""`budgetnas reproduce`: the models of Pei et al. as they trained them, reported beside measured."""
+"""`budgetnas reproduce`: retrains the models of Pei et al. their way and compares with their numbers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from budgetnas.pipeline.training_summary import Row
 
 DESCRIPTION = (
-    "Train models 1-5 of Pei et al. on all training images, watching the test set after every epoch as they did: on "
-    "CIFAR-10 by their recipe and beside their numbers, on other data as a full training there. Nothing is selected by "
-    "the test set, but where the second part of model 4's training begins, as they did. The same command resumes it; "
-    "data, recipe, device, threads and seed come from the run unless named."
+    "Train models 1-5 of Pei et al. on all training images and score the test set after every epoch, as they did. "
+    "CIFAR-10 uses their recipe and shows their numbers; other data use a full training's recipe. The test set selects "
+    "nothing, except (as in their report) the checkpoint from which model 4 restarts. Run the same command to resume; "
+    "data, recipe, device, threads and seed come from the run unless given."
 )
 RECIPE, OTHER_RECIPE = "paper200", "full"
 EXAMPLE = "budgetnas reproduce --models 1,5 --repeats 3"
@@ -29,9 +29,9 @@ CAP = 5_000_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--models", default="1,2,3,4,5", metavar="N,N,..", help="which (default 1,2,3,4,5)")
+    parser.add_argument("--models", default="1,2,3,4,5", metavar="N,N,..", help="models (default 1,2,3,4,5)")
     parser.add_argument(
-        "--epochs", type=whole_number, metavar="N", help="stop after so many; every number is then partial"
+        "--epochs", type=whole_number, metavar="N", help="stop after N epochs; all numbers are then partial"
     )
     recipe = f"{RECIPE} on {CIFAR10}, {OTHER_RECIPE} on other data"
     add_training_arguments(parser, recipe=recipe, name="paper", dataset=CIFAR10)
@@ -46,14 +46,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     job = reproduce_job(models, wishes, recipe=RECIPE, other_recipe=OTHER_RECIPE, dataset=CIFAR10)
     head = [
-        f"{job.data.name}: all {len(job.data.train) + len(job.data.validation):,} training images are learnt from; "
-        f"the {len(job.data.test):,} test images are watched every epoch",
+        f"{job.data.name}: all {len(job.data.train) + len(job.data.validation):,} training images are trained on; "
+        f"the {len(job.data.test):,} test images are scored every epoch",
         f"recipe {job.recipe_name or 'of the run'} in {job.recipe.precision}, {plural(len(job.runs), 'training')}, "
         f"{job.device_name}",
     ]
     if not _is_theirs(job):
         head.append(
-            f"note: Pei et al. report on CIFAR-10 alone, so none of their numbers is beside those of {job.data.name}"
+            f"note: Pei et al. report on CIFAR-10 only, so their numbers are not shown beside those of {job.data.name}"
         )
     head += [f"note: {model.name}: {model.note}" for model in models if model.note and _is_theirs(job)]
     head += data_lines(job.data)
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _is_theirs(job: Job) -> bool:
-    """Tell whether the data set is the one that Pei et al. report on."""
+    """Return whether the data set is CIFAR-10, on which Pei et al. report."""
     return job.setting.data.dataset == CIFAR10
 
 
@@ -87,7 +87,7 @@ def _show(models: Sequence[NamedModel]) -> Callable[[Job, list[Row]], None]:
 
     def show(job: Job, found: list[Row]) -> None:
         is_theirs = _is_theirs(job)
-        measured = ("best %", "in epoch", "last %", "lowest rate %", "epochs", "seeds")
+        measured = ("best %", "in epoch", "last %", "lowest lr %", "epochs", "seeds")
         if is_theirs:
             head = ("model", "reported params", "params", "reported %", *measured)
             print_table(head, [_beside(row, by_name[row.name]) for row in found])
@@ -96,8 +96,8 @@ def _show(models: Sequence[NamedModel]) -> Callable[[Job, list[Row]], None]:
                 ("model", "params", *measured), [(row.name, f"{row.params:,}", *_measured(row)) for row in found]
             )
         if any(row.is_partial for row in found):
-            told = "; no number here is to be compared with a reported one" if is_theirs else ""
-            print(f"PARTIAL: fewer epochs than declared{told}.")
+            caveat = "; do not compare these numbers with the reported ones" if is_theirs else ""
+            print(f"PARTIAL: fewer epochs than declared{caveat}.")
         if is_theirs:
             print("Reported is the best epoch on the test set (its number, counted from 0); best % is measured in the")
             print("same way (its epoch counted from 1).")

@@ -1,4 +1,4 @@
-"""`budgetnas search`: the main job, and its result printed."""
+"""`budgetnas search`: runs a search and prints its result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from budgetnas.runs.verdict import compare, verdict
 
 
 def show(console: Console, result: SearchResult) -> None:
-    """Print a search as far as it is."""
+    """Print the result of a search, finished or not."""
     counts, folder = result.counts(), result.folder
     console.told(
         f"{counts['counted']} counted, {counts['pruned']} pruned over the cap, {counts['trained']} trained"
@@ -43,8 +43,8 @@ def show(console: Console, result: SearchResult) -> None:
 
 
 DESCRIPTION = (
-    "Search for the most accurate network under a cap. The same command resumes a stopped search; what it does not "
-    "name comes from the run."
+    "Search for the most accurate network under a cap. Run the same command to resume a stopped search; options that "
+    "are not given come from the run."
 )
 EXAMPLE = "budgetnas search --max-params 5e6 --trials 100"
 
@@ -54,10 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("study", nargs="?", metavar="STUDY.toml", help="a study file")
     add("--max-params", metavar="N", help="hard cap on trainable parameters, like 5e6 or 5M")
-    add("--trials", type=whole_number, metavar="N", help="networks to train by proxy, in all (default 100)")
+    add("--trials", type=whole_number, metavar="N", help="total number of short trainings (default 100)")
     add("--sampler", metavar="NAME", help="thompson (default), evolution, tpe or random")
-    add("--promote", type=whole_number, metavar="N", help="how many of the best get full training (default 5)")
-    add("--no-paper-models", action="store_true", help="do not try the models 1-5 of Pei et al. first")
+    add("--promote", type=whole_number, metavar="N", help="number of networks to train in full (default 5)")
+    add("--no-paper-models", action="store_true", help="do not start with models 1-5 of Pei et al.")
     add_study_arguments(parser)
 
 

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: an exception between two steps of a driver, so that none of its writes is cut in half."""
+"""SIGINT and SIGTERM, raised between two steps of a driver so that no write is interrupted."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import signal
 import time
 from types import FrameType
 
-HOLD_SECONDS = 5.0  # a proposal among many finished trials takes a part of it
+HOLD_SECONDS = 5.0  # longer than a proposal among many finished trials
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, which ends a command as Ctrl-C does."""
+    """SIGTERM, which stops a command as Ctrl-C does."""
 
 
 class Interruptions:
-    """Holds a signal back while a driver ticks, and raises it at the next tick; a second one, or elsewhere, at once.
+    """Delays a signal to the driver's next tick; a second signal, or one without a ticking driver, is raised at once.
 
     An exception in the middle of a transaction would leave the database locked for the driver itself.
     """
@@ -24,13 +24,13 @@ class Interruptions:
         self._held: KeyboardInterrupt | None = None
 
     def listen(self) -> None:
-        """Answer both signals from now on; one that was ignored when the command began stays so."""
+        """Handle both signals from now on; a signal that was ignored at the start stays ignored."""
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._answer)
 
     def tick(self) -> None:
-        """Say that nothing is half-done just now.
+        """Mark a point between two steps.
 
         Raises:
             KeyboardInterrupt: a signal came since the last tick.
@@ -49,5 +49,5 @@ class Interruptions:
 
 
 def status_of(interrupt: KeyboardInterrupt) -> int:
-    """Return the exit status that shells give to a command that such a signal ended."""
+    """Return a shell's exit status for a command that this signal stopped."""
     return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)

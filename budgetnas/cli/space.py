@@ -1,4 +1,4 @@
-"""`budgetnas space`: the atlas of what fits, before any training."""
+"""`budgetnas space`: surveys what fits a cap, before any training."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def _print(space: ResNetSpace, atlas: Atlas) -> None:
             print(f"{name:<10} {space.decode(member.point)}: {cost}")
     where = "with 90-100% of the cap" if atlas.draws_low else "of all that fit"
     quantiles = atlas.macs_quantiles()
-    spread = ", ".join(f"{q:.0%} {write_macs(macs)}" for q, macs in quantiles.items())
-    print(f"MACs       {spread} (estimate: quantiles of {len(atlas.draws):,} uniform draws {where})")
+    written = ", ".join(f"{q:.0%} {write_macs(macs)}" for q, macs in quantiles.items())
+    print(f"MACs       {written} (estimate: quantiles of {len(atlas.draws):,} uniform draws {where})")
 
 
 def _as_json(space: ResNetSpace, atlas: Atlas) -> dict[str, Any]:

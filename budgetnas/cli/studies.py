@@ -1,4 +1,4 @@
-"""What `search` and `calibrate` share: the options of a study, and running one to its end or its interruption."""
+"""The options of `search` and `calibrate`, and running a study until it is finished or interrupted."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ Result = TypeVar("Result", covariant=True)
 
 
 class Work(Protocol[Result]):
-    """Trains what a study asks for."""
+    """Runs a study."""
 
     def __call__(self, config: StudyConfig, listener: Console, *, command: list[str]) -> Result:
-        """Do it, or go on with it."""
+        """Start or resume the study."""
         ...
 
 
 def add_study_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of every study; every other knob is a key of the study file."""
+    """Declare the options of every study; all other settings are keys of the study file."""
     add = parser.add_argument
     add_data_arguments(parser)
     add("--out", metavar="DIR", help="folder of all runs (default runs)")
     add("--name", help="name of this run (default: data set, cap and seed)")
-    add("--seed", type=whole_number, metavar="N", help="seed of everything random (default 0)")
+    add("--seed", type=whole_number, metavar="N", help="random seed (default 0)")
     add("--device", metavar="NAME", help="auto, cpu, cuda or mps")
     add(
         "--workers",
         type=whole_number,
         metavar="N",
-        help="trainings side by side (default: one per GPU or CPU core)",
+        help="parallel trainings (default: one per GPU or CPU core)",
     )
     add(
         "--full-epochs",
@@ -64,11 +64,11 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """What a command asks for.
+    """The study of a command.
 
     Attributes:
-        config: the study.
-        note: what its user may not expect of it; "" for nothing.
+        config: its settings.
+        note: a warning about them; "" for none.
     """
 
     config: StudyConfig
@@ -78,13 +78,13 @@ class Asked:
 def read_study_arguments(
     arguments: argparse.Namespace, others: Mapping[str, Any], *, own: Mapping[str, Any] | None = None, suffix: str = ""
 ) -> Asked:
-    """Read what a command names, over the study of the run that it means where that is there, else over the defaults.
+    """Read the study of a command: its options over the settings of an existing run, or over the defaults.
 
     Args:
-        arguments: of the command line.
+        arguments: the parsed command line.
         others: dotted keys and values that no option of `KEYS` sets; None values are left out.
-        own: defaults of the command, by dotted keys, which no study file changes.
-        suffix: of the run's name where none is given.
+        own: the command's defaults, by dotted keys, which no study file changes.
+        suffix: suffix of the run's name where none is given.
 
     Raises:
         UsageError: a key is unknown, or a value breaks its rule.
@@ -119,15 +119,15 @@ def carry_out(
     show: Callable[[Console, Result], None],
     as_json: Callable[[Result], Any],
 ) -> int:
-    """Run a study, or tell its plan only; return the exit status.
+    """Run a study, or only plan it; return the exit status.
 
     Args:
-        arguments: of the command line.
+        arguments: the parsed command line.
         asked: the study.
-        plan: tells the plan and writes nothing.
-        work: does it.
-        show: prints what was found.
-        as_json: gives the same to programs.
+        plan: returns the plan and writes nothing.
+        work: runs the study.
+        show: prints the result.
+        as_json: returns the result as JSON values.
     """
     interruptions = Interruptions()
     interruptions.listen()
@@ -149,7 +149,7 @@ def carry_out(
         with console:
             result = work(asked.config, console, command=["budgetnas", *sys.argv[1:]])
     except KeyboardInterrupt as interrupt:
-        console.told("Stopped. What was finished is kept: the same command goes on from here.")
+        console.told("Stopped. Finished trainings are kept; run the same command to resume.")
         return status_of(interrupt)
     if arguments.json:
         print(json.dumps(as_json(result), indent=2))

@@ -1,4 +1,4 @@
-"""`budgetnas train`: one network, under a recipe, over some seeds."""
+"""`budgetnas train`: trains one network by a recipe, over some seeds."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from budgetnas.pipeline.training_summary import Row
 
 DESCRIPTION = (
-    "Train one network on the train split, scored on validation after every epoch and tested once at its end. The same "
-    "command resumes a stopped training, bit for bit; what it does not name comes from the run."
+    "Train one network on the train split, score it on validation after every epoch, and test it once at the end. Run "
+    "the same command to resume a stopped training, bit for bit; options that are not given come from the run."
 )
 RECIPE, DATASET = "full", "auto"
 EXAMPLE = "budgetnas train 4x64-5x128-3x256 --dataset cifar10 --recipe modern200 --repeats 3"

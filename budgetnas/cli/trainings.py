@@ -1,4 +1,4 @@
-"""What `train` and `reproduce` share: their options, an epoch in a line, the end of both."""
+"""Options, progress lines and the end of `train` and `reproduce`."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ PRECISIONS = ("auto", "fp32", "bf16")
 
 
 def add_training_arguments(parser: argparse.ArgumentParser, *, recipe: str, name: str, dataset: str) -> None:
-    """Declare the options of both commands, and tell the defaults of one: those of a new run."""
+    """Declare the options of both commands; the help names one command's defaults for a new run."""
     add = parser.add_argument
     add("--recipe", metavar="NAME|PATH", help=f"a shipped recipe or a .toml file (default {recipe})")
     add("--precision", choices=PRECISIONS, metavar="NAME", help=f"{', '.join(PRECISIONS)}; instead of the recipe's")
     add("--repeats", type=whole_number, metavar="N", help="seeds of each network (default 1)")
     add_data_arguments(parser, default=dataset)
     add("--set", action="append", default=[], metavar="data.KEY=VALUE", help="any key of [data], like data.flip=false")
-    add("--seed", type=whole_number, metavar="N", help="seed of everything random (default 0)")
+    add("--seed", type=whole_number, metavar="N", help="random seed (default 0)")
     add("--device", metavar="NAME", help="auto, cpu, cuda or mps")
-    add("--workers", type=whole_number, metavar="N", help="trainings side by side (default: one per GPU or CPU core)")
+    add("--workers", type=whole_number, metavar="N", help="parallel trainings (default: one per GPU or CPU core)")
     add("--threads", type=whole_number, metavar="N", help="CPU threads per training (default 1)")
-    add("--max-minutes", type=number, metavar="M", help="start no epoch after this; the same command resumes")
+    add("--max-minutes", type=number, metavar="M", help="start no epoch after M minutes; the same command resumes")
     add("--out", default="runs", metavar="DIR", help="folder of all runs (default runs)")
     add("--name", default=name, help=f"name of this run (default: {name or 'network and seed'})")
     add("--json", action="store_true", help="print the result as JSON")
 
 
 def read_wishes(arguments: argparse.Namespace, *, name: str) -> Wishes:
-    """Read the options of `add_training_arguments`, and `--epochs`, as far as they are named.
+    """Read the given options of `add_training_arguments`, and `--epochs`.
 
     Raises:
         UsageError: a value breaks its rule.
@@ -83,14 +83,14 @@ def read_wishes(arguments: argparse.Namespace, *, name: str) -> Wishes:
 def carry_out(
     job: Job, *, as_json: bool, head: Sequence[str], show: Callable[[Job, list[Row]], None], extra: dict[str, Any]
 ) -> int:
-    """Run a job, a line an epoch, and show what is finished; return the exit status.
+    """Run a job with a line per epoch, and show the finished trainings; return the exit status.
 
     Args:
         job: the trainings.
-        as_json: whether standard output is kept for a program.
-        head: lines to begin with.
+        as_json: whether standard output is reserved for JSON.
+        head: lines to print first.
         show: prints the rows.
-        extra: what JSON says beside them.
+        extra: further keys of the JSON document.
     """
     interruptions = Interruptions()
     interruptions.listen()
@@ -125,16 +125,16 @@ def carry_out(
     at_chance = warnings(job, outcome.asked)
     unfinished = len(job.runs) - len(outcome.asked)
     if as_json:
-        told = [{**asdict(row), "partial": row.is_partial} for row in found]
+        found_rows = [{**asdict(row), "partial": row.is_partial} for row in found]
         facts = {"watched": job.watches, "learnt_from": job.learns_from, "unfinished": unfinished, "failed": failed}
         facts |= {"notes": job.notes, "warnings": at_chance}
-        print(json.dumps({**extra, **facts, "rows": told}, indent=2))
+        print(json.dumps({**extra, **facts, "rows": found_rows}, indent=2))
         return 1 if unfinished and failed else 0
     print()
     for line in (*_notices(outcome.asked), *(f"FAILED: {line}" for line in failed)):
         print(line)
     if unfinished:
-        print(f"{unfinished} of {plural(len(job.runs), 'training')} not finished: the same command goes on.")
+        print(f"{unfinished} of {plural(len(job.runs), 'training')} not finished: run the same command to resume.")
     if found:
         show(job, found)
     for warning in at_chance:
@@ -144,16 +144,16 @@ def carry_out(
 
 
 def epoch_line(job: Job, trial: Trial, report: EpochReport) -> str:
-    """Say what an epoch gave."""
+    """Return the progress line of an epoch."""
     return (
         f"{trial.candidate.origin} #{trial.repeat}  epoch {report.epoch}/{trial.facts.asked_epochs}  "
-        f"rate {report.lr:.4f}  train {100 * report.train_accuracy:.1f} %  "
+        f"lr {report.lr:.4f}  train {100 * report.train_accuracy:.1f} %  "
         f"{job.watches} {100 * report.accuracy:.2f} %  {report.seconds:.1f} s"
     )
 
 
 def data_lines(data: Dataset) -> list[str]:
-    """Say how a data set was read, and what its owner must know of any result on it."""
+    """Return lines on how a data set was read, and warnings about results on it."""
     from budgetnas.data.load import doubts
 
     read = [f"read: {'; '.join(data.notes)}"] if data.notes else []

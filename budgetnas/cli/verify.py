@@ -1,4 +1,4 @@
-"""`budgetnas verify`: a certificate checked, line by line."""
+"""`budgetnas verify`: checks a certificate and prints a line per check."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from budgetnas.exceptions import UsageError
 from budgetnas.text import printable
 
 DESCRIPTION = (
-    "Check a certificate: hashes, counts, cap, source, weights, ONNX, and with --dataset its test accuracy, on images "
-    "read as the certificate says unless named. It shows damage, not authorship: compare the digest with a "
-    "published one. No code of the folder runs."
+    "Check a certificate: hashes, counts, cap, source, weights, ONNX and, with --dataset, its test accuracy. Images "
+    "are read as in its training unless options say otherwise. It shows damage, not authorship: compare the digest "
+    "with a published one. No code from the folder runs."
 )
 EXAMPLE = "budgetnas verify runs/digits-hard-5M-s0/best --dataset digits-hard"
 
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a line a check; return 1 where one of them failed."""
+    """Print a line per check; return 1 if any failed."""
     import json
     from dataclasses import asdict
 
@@ -51,5 +51,5 @@ def run(arguments: argparse.Namespace) -> int:
     elif failed:
         print(f"This certificate does not hold: {printable(', '.join(failed))}.")
     else:
-        print("This certificate holds: it is whole and agrees with itself. Compare its digest with a published one.")
+        print("This certificate holds: it is complete and consistent. Compare its digest with a published one.")
     return 1 if failed else 0

@@ -18,7 +18,7 @@ WORDS = (
     "--set", "evidence.control_repeats=2",
 )  # fmt: skip
 CONTROLS = (*WORDS, "--set", "evidence.controls=true")
-SAID = "the same command goes on from here"
+SAID = "run the same command to resume"
 
 
 def cut_off(words, cwd, number, *, when):

@@ -69,7 +69,7 @@ def test_any_other_address_is_warned_of_in_a_line(run):
     with serving(run, "--host", "0.0.0.0") as (process, _):
         pass
     warning, stopped = process.told.splitlines()
-    assert warning.startswith("WARNING: 0.0.0.0 is not this machine alone")
+    assert warning.startswith("WARNING: 0.0.0.0 is open to other machines")
     assert "without a password" in warning
     assert stopped == "budgetnas: stopped"
 

@@ -96,7 +96,7 @@ def test_the_commands_fit_a_screen_too_and_nothing_at_all_is_no_command(capsys, 
     assert fits_a_screen(text)
     assert set(COMMANDS) <= set(text.split())
     if not words:
-        assert text.splitlines()[-2] == "To begin: budgetnas search --max-params 5e6 --trials 100"
+        assert text.splitlines()[-2] == "To start: budgetnas search --max-params 5e6 --trials 100"
 
 
 @pytest.mark.parametrize(

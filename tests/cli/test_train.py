@@ -164,7 +164,7 @@ def test_the_models_of_pei_et_al_stand_beside_what_they_reported(budgetnas, make
     words = ("--models", "2,4", "--dataset", path, "--device", "cpu")
     done = budgetnas("reproduce", *words, "--epochs", 1, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "all 36 training images are learnt from; the 36 test images are watched every epoch" in done.stdout
+    assert "all 36 training images are trained on; the 36 test images are scored every epoch" in done.stdout
     lines = {line.split("  ")[0]: line for line in done.stdout.splitlines()}
     assert "95.46 (197)" in lines["model2 (over 5M)"]
     assert "1 of 200" in lines["model2 (over 5M)"]
@@ -226,10 +226,10 @@ def test_on_other_data_they_train_by_what_fits_it_and_no_reported_number_stands_
     assert "recipe full in " in done.stdout
     head = next(line for line in done.stdout.splitlines() if line.startswith("model "))
     columns = re.split(r" {2,}", head)
-    assert columns == ["model", "params", "best %", "in epoch", "last %", "lowest rate %", "epochs", "seeds"]
+    assert columns == ["model", "params", "best %", "in epoch", "last %", "lowest lr %", "epochs", "seeds"]
     assert "PARTIAL: fewer epochs than declared.\n" in done.stdout
     assert "1 of 10" in done.stdout, "as long as a full training on digits"
-    assert "none of their numbers is beside those of digits" in done.stdout
+    assert "their numbers are not shown beside those of digits" in done.stdout
     assert "Reported is" not in done.stdout
     more = budgetnas("reproduce", "--models", "1", "--device", "cpu", "--epochs", 2, "--json", cwd=tmp_path)
     content = json.loads(more.stdout)

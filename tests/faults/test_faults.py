@@ -65,7 +65,7 @@ def test_stopped_politely_no_trial_is_left_running_and_the_way_on_is_told(undist
     process.terminate()
     assert process.wait(timeout=60) == 143
     assert set(scene.trials().state) == {"WAITING"}
-    assert "the same command goes on from here" in (tmp_path / "stdout").read_text()
+    assert "run the same command to resume" in (tmp_path / "stdout").read_text()
     assert scene.alive() == []
 
 
