@@ -11,8 +11,8 @@ from typing import NoReturn
 
 from budgetnas import __version__
 from budgetnas.cli.options import as_typed
-from budgetnas.cli.signals import status_of
 from budgetnas.exceptions import BudgetNASError
+from budgetnas.pipeline.signals import status_of
 from budgetnas.text import is_text, printable
 
 # Name and summary of each command; its module is loaded when it is the one that was asked for.

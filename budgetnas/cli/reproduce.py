@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from budgetnas.cli.options import whole_number
 from budgetnas.cli.trainings import add_training_arguments, carry_out, data_lines, print_table, read_wishes
-from budgetnas.config.models import CIFAR10, NamedModel, paper_models, squeezed
-from budgetnas.exceptions import UsageError
+from budgetnas.config.models import CIFAR10, NamedModel, reported_models
 from budgetnas.text import plural
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and compare; return the exit status."""
-    models = _chosen(arguments.models)
+    models = reported_models(arguments.models.split(","))
     wishes = read_wishes(arguments, name=arguments.name)
 
     from budgetnas.pipeline.declare import reproduce_job
@@ -69,17 +68,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _is_theirs(job: Job) -> bool:
     """Tell whether the data set is the one that Pei et al. report on."""
     return job.setting.data.dataset == CIFAR10
-
-
-def _chosen(text: str) -> list[NamedModel]:
-    known = {model.name: model for model in paper_models() if model.reported_params}
-    names = [word if word in known else f"model{word}" for word in map(squeezed, text.split(","))]
-    unknown = [name for name in names if name not in known]
-    if unknown or len(set(names)) < len(names):
-        raise UsageError(
-            f"`--models` is {text[:80]!r}, but must be different ones of 1, 2, 3, 4, 5 and resnet18, like 1,5."
-        )
-    return [known[name] for name in names]
 
 
 def _show(models: Sequence[NamedModel]) -> Callable[[Job, list[Row]], None]:

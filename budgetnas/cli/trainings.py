@@ -6,20 +6,19 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from budgetnas.cli.options import add_data_arguments, number, read_data, whole_number
-from budgetnas.cli.signals import Interruptions, status_of
-from budgetnas.exceptions import UsageError
+from budgetnas.cli.options import add_data_arguments, number, whole_number
+from budgetnas.pipeline.signals import Interruptions, status_of
 from budgetnas.text import Table, plural, trimmed
 
 if TYPE_CHECKING:
     from budgetnas.data.dataset import Dataset
     from budgetnas.engine.protocol import EpochReport
-    from budgetnas.pipeline.declare import Job, Wishes
+    from budgetnas.pipeline.declare import Job
     from budgetnas.pipeline.train import Measured
     from budgetnas.pipeline.training_summary import Row
+    from budgetnas.pipeline.wishes import Wishes
     from budgetnas.trials.trial import Trial
 
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -49,35 +48,9 @@ def read_wishes(arguments: argparse.Namespace, *, name: str) -> Wishes:
     Raises:
         UsageError: a value breaks its rule.
     """
-    from budgetnas.config.study import OutputConfig
-    from budgetnas.pipeline.declare import Wishes
+    from budgetnas.pipeline import wishes
 
-    for option, low, high in (
-        ("epochs", 1, 100_000),
-        ("repeats", 1, 1_000),
-        ("seed", 0, 2**31 - 1),
-        ("workers", 1, 512),
-        ("threads", 1, 512),
-    ):
-        value = getattr(arguments, option)
-        if value is not None and not low <= value <= high:
-            raise UsageError(f"`--{option}` is {value}, but must be from {low} to {high:,}.")
-    if arguments.max_minutes is not None and not 0 < arguments.max_minutes < 10**7:
-        raise UsageError(f"`--max-minutes` is {arguments.max_minutes}, but must be above 0 and below 10,000,000.")
-    OutputConfig(name=name)  # its rule
-    return Wishes(
-        recipe=arguments.recipe,
-        precision=arguments.precision,
-        repeats=arguments.repeats,
-        data=read_data(arguments),
-        epochs=arguments.epochs,
-        seed=arguments.seed,
-        device=arguments.device,
-        workers=arguments.workers,
-        threads=arguments.threads,
-        max_minutes=arguments.max_minutes,
-        folder=Path(arguments.out) / name,
-    )
+    return wishes.read_wishes(vars(arguments), name=name, settings=arguments.set)
 
 
 def carry_out(

@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
-from budgetnas.cli import signals
-from budgetnas.cli.signals import Interruptions, Terminated, status_of
+from budgetnas.pipeline import signals
+from budgetnas.pipeline.signals import Interruptions, Terminated, status_of
 
 
 @pytest.fixture
