@@ -13,7 +13,7 @@ from budgetnas.text import plural
 
 if TYPE_CHECKING:
     from budgetnas.pipeline.declare import Job
-    from budgetnas.pipeline.training_summary import Row
+    from budgetnas.runs.trainings import Row
 
 DESCRIPTION = (
     "Train models 1-5 of Pei et al. on all training images, watching the test set after every epoch as they did: on "

@@ -12,7 +12,7 @@ from budgetnas.text import plural, write_macs
 
 if TYPE_CHECKING:
     from budgetnas.pipeline.declare import Job
-    from budgetnas.pipeline.training_summary import Row
+    from budgetnas.runs.trainings import Row
 
 DESCRIPTION = (
     "Train one network on the train split, scored on validation after every epoch and tested once at its end. The same "

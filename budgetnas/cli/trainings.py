@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from budgetnas.data.dataset import Dataset
     from budgetnas.engine.protocol import EpochReport
     from budgetnas.pipeline.declare import Job
-    from budgetnas.pipeline.train import Measured
-    from budgetnas.pipeline.training_summary import Row
     from budgetnas.pipeline.wishes import Wishes
+    from budgetnas.runs.trainings import Measured, Row
     from budgetnas.trials.trial import Trial
 
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -70,8 +69,9 @@ def carry_out(
 
     from dataclasses import asdict
 
+    from budgetnas.data.dataset import largest_share
     from budgetnas.pipeline.train import run_job
-    from budgetnas.pipeline.training_summary import rows, warnings, write_tables
+    from budgetnas.runs.trainings import EPOCHS, rows, warnings
 
     out = sys.stderr if as_json else sys.stdout
 
@@ -86,16 +86,15 @@ def carry_out(
         lost = "At most half a minute and the running epoch are lost"
         print(f"Stopped. {lost}: run the same command to resume.", file=out)
         return status_of(interrupt)
-    images = {"validation": len(job.data.validation), "test": len(job.data.test)}
-    table = write_tables(job, outcome.study)
-    found = rows(outcome.asked, watched=images[job.watches], test=images["test"])
+    watched = job.watched
+    found = rows(outcome.asked, watched=len(watched), test=len(job.data.test))
     done = {(one.name, one.trial.attrs["repeat"]) for one in outcome.asked}
     failed = [
         f"{t.candidate.origin} #{t.attrs['repeat']}: {t.attrs.get('reason')}"
         + (" (tried again since, and finished)" if (t.candidate.origin, t.attrs["repeat"]) in done else "")
         for t in outcome.failed
     ]
-    at_chance = warnings(job, outcome.asked)
+    at_chance = warnings(outcome.asked, split=job.watches, images=len(watched), chance=largest_share(watched.labels))
     unfinished = len(job.runs) - len(outcome.asked)
     if as_json:
         told = [{**asdict(row), "partial": row.is_partial} for row in found]
@@ -112,7 +111,7 @@ def carry_out(
         show(job, found)
     for warning in at_chance:
         print(f"WARNING: {warning}")
-    print(f"epochs     {table}")
+    print(f"epochs     {job.folder / EPOCHS}")
     return 1 if unfinished and failed else 0
 
 

@@ -12,7 +12,7 @@ from budgetnas.config.models import NamedModel
 from budgetnas.config.recipe import Recipe, load_recipe
 from budgetnas.config.study import DataConfig
 from budgetnas.config.toml import build
-from budgetnas.data.dataset import Dataset, normalisation
+from budgetnas.data.dataset import Dataset, Split, normalisation
 from budgetnas.data.load import load_dataset, resolve
 from budgetnas.exceptions import UsageError
 from budgetnas.pipeline.first_networks import counted
@@ -88,6 +88,11 @@ class Job:
         """Return what tells a training from others of the study."""
         phases = tuple((phase.epochs, phase.period) for phase in run.phases)
         return run.candidate.origin, run.candidate.spec.id, phases, run.repeat, self.length(run)
+
+    @property
+    def watched(self) -> Split:
+        """The split that is scored after every epoch."""
+        return self.data.test if self.watches == "test" else self.data.validation
 
     @property
     def notes(self) -> list[str]:

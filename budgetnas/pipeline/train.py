@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from budgetnas.data.dataset import normalisation
 from budgetnas.engine.local import LocalEngine
 from budgetnas.engine.protocol import EpochReport
-from budgetnas.exceptions import StorageError
 from budgetnas.pipeline.declare import Job
 from budgetnas.pipeline.describe import data_facts
 from budgetnas.pipeline.identity import hold_identity
@@ -23,8 +20,9 @@ from budgetnas.pipeline.loop import Clock, Stage, run_stage
 from budgetnas.pipeline.provenance import record_driver
 from budgetnas.pipeline.stages import diverged
 from budgetnas.runs.settings import TRAININGS, TrainingsSetup
+from budgetnas.runs.trainings import Measured, measured, write_curve, write_epochs
 from budgetnas.storage.database import open_storage, sqlite_url
-from budgetnas.storage.files import digest, inside, own, write_bytes, write_text
+from budgetnas.storage.files import digest, own, write_bytes
 from budgetnas.storage.study import Ranges, StudyStore
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.perform import perform
@@ -34,57 +32,7 @@ from budgetnas.trials.looks import Looks
 from budgetnas.trials.streams import derived_seed
 from budgetnas.trials.trial import Trial, TrialState
 
-COLUMNS = tuple(field.name for field in fields(EpochReport))
-
-
-def write_curve(path: Path, reports: Iterable[EpochReport]) -> None:
-    """Write the reports of one training."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(astuple(report) for report in reports)
-    write_text(path, text.getvalue())
-
-
-def read_curve(path: Path) -> list[EpochReport]:
-    """Read the reports of one training.
-
-    Raises:
-        StorageError: the file is not there, or damaged.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        return [
-            EpochReport(epoch=int(row["epoch"]), **{name: float(row[name]) for name in COLUMNS[1:]}) for row in rows
-        ]
-    except OSError as error:
-        raise StorageError(f"`{path}` cannot be read ({error.strerror}): put it back from a copy.") from error
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise StorageError(f"`{path}` is damaged ({error}): put it back from a copy.") from error
-
-
 Heard = Callable[[Trial, EpochReport], None]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Measured:
-    """One finished training.
-
-    Attributes:
-        trial: its trial.
-        curve: a report per epoch.
-        test_accuracy: of the look at the test set after the last epoch, in [0, 1]; None where the test set was watched.
-    """
-
-    trial: Trial
-    curve: tuple[EpochReport, ...]
-    test_accuracy: float | None
-
-    @property
-    def name(self) -> str:
-        """Name of the network."""
-        return self.trial.candidate.origin
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,17 +41,15 @@ class Outcome:
 
     Attributes:
         asked: its finished trainings.
-        study: all finished trainings of its study, other jobs' too.
         failed: its failed trials, of this driver and earlier ones.
     """
 
     asked: tuple[Measured, ...]
-    study: tuple[Measured, ...]
     failed: tuple[Trial, ...]
 
 
 def run_job(job: Job, *, command: Sequence[str], heard: Heard, tick: Callable[[], None]) -> Outcome:
-    """Do what is left of a job, as far as its time allows.
+    """Do what is left of a job, as far as its time allows, and write `epochs.csv` of all that its study has finished.
 
     Args:
         job: the trainings.
@@ -115,7 +61,8 @@ def run_job(job: Job, *, command: Sequence[str], heard: Heard, tick: Callable[[]
         BudgetNASError: something that its user can act on; whatever was finished is kept.
     """
     with own(job.folder):
-        store = _open(job)
+        setup = _setup(job)
+        store = _open(job, setup)
         stage = DeclaredStage(job, store)
         if stage.is_needed or _untested(job, store):
             study = {"runs": [asdict(run) for run in job.runs], "epochs": job.epochs, **job.identity()}
@@ -127,20 +74,12 @@ def run_job(job: Job, *, command: Sequence[str], heard: Heard, tick: Callable[[]
                 look(untested, store, engine, job.folder, setting=job.setting, recipe=job.recipe, tick=tick)
         looks, done = Looks(store.facts), complete(store.trials)
         asked = [trial for trial in store.trials if stage.wants(trial)]
+        found = [measured(job.folder, trial, looks) for trial in done]
+        write_epochs(job.folder, found, setup)
         return Outcome(
-            asked=tuple(_measured(job, trial, looks) for trial in done if trial in asked),
-            study=tuple(_measured(job, trial, looks) for trial in done),
+            asked=tuple(one for one in found if one.trial in asked),
             failed=tuple(trial for trial in asked if trial.state is TrialState.FAIL),
         )
-
-
-def _measured(job: Job, trial: Trial, looks: Looks) -> Measured:
-    seen = looks.of(trial)
-    return Measured(
-        trial=trial,
-        curve=tuple(read_curve(inside(job.folder, trial.attrs["curve"]))),
-        test_accuracy=seen.accuracy if seen else None,
-    )
 
 
 class DeclaredStage(Stage):
@@ -225,7 +164,7 @@ class DeclaredStage(Stage):
         return self._job.folder / "states" / name
 
 
-def _open(job: Job) -> StudyStore:
+def _open(job: Job, setup: TrainingsSetup) -> StudyStore:
     ranges = Ranges(stages=(1, 4), blocks=(1, 1), widths=(1, 1))
     for run in job.runs:
         ranges = ranges.cover(run.candidate.spec)
@@ -234,7 +173,7 @@ def _open(job: Job) -> StudyStore:
         hold_identity(store.facts["identity"], job.identity(), what=str(job.folder))
     else:
         store.record("identity", job.identity())
-    store.record("setup", asdict(_setup(job)))
+    store.record("setup", asdict(setup))
     return store
 
 

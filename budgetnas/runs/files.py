@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from budgetnas.exceptions import UsageError
 from budgetnas.reports.board import board_figures, note
+from budgetnas.reports.facts import ReportFacts
 from budgetnas.reports.page import report_page
 from budgetnas.reports.table import trials_csv
 from budgetnas.runs.calibration import read_calibration, write_calibration
@@ -31,13 +35,38 @@ TRAININGS = (
 def write_reports(result: SearchResult) -> Path:
     """Write every report of a run, each file whole or not at all; return the page's path."""
     folder, found = result.folder, report_facts(result)
-    write_text(folder / "trials.csv", trials_csv(found))
-    write_text(folder / "trainings.csv", _csv(TRAININGS, _trainings(result)))
-    write_text(folder / "curves.csv", _csv(("level", "trial", "epoch", "accuracy"), _curves(result)))
+    for name, content in csv_tables(result, found).items():
+        write_text(folder / f"{name}.csv", content())
     write_json(folder / "results.json", {**as_json(result), "run": result.setup.name})  # wherever its folder is
     write_json(folder / "manifest.json", manifest(result))
     write_text(folder / "report.html", report_page(found))
     return folder / "report.html"
+
+
+def frame(result: SearchResult, table: str) -> pd.DataFrame:
+    """Return a CSV table of a run as a frame.
+
+    Raises:
+        UsageError: there is no such table.
+    """
+    tables = csv_tables(result)
+    if table not in tables:
+        raise UsageError(f"`table` is {table!r}, but must be one of {', '.join(tables)}.")
+    return pd.read_csv(io.StringIO(tables[table]()))
+
+
+def csv_tables(result: SearchResult, facts: ReportFacts | None = None) -> dict[str, Callable[[], str]]:
+    """Return what makes each CSV table of a run, by its name.
+
+    Args:
+        result: of the search.
+        facts: of its report, where they are at hand.
+    """
+    return {
+        "trials": lambda: trials_csv(facts or report_facts(result)),
+        "trainings": lambda: _csv(TRAININGS, _trainings(result)),
+        "curves": lambda: _csv(("level", "trial", "epoch", "accuracy"), _curves(result)),
+    }
 
 
 def manifest(result: SearchResult) -> dict[str, Any]:
