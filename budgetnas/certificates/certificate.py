@@ -156,7 +156,7 @@ def _swap(new: Path, folder: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def load_certificate(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
+def load_certificate(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     """Return the network of a certificate, in evaluation mode, and the content of its `arch.json`.
 
     The network takes normalised images [N, C, H, W] and returns logits [N, classes]. Both files are held to the hashes
@@ -165,6 +165,7 @@ def load_certificate(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     Raises:
         BudgetNASError: a file is missing, damaged, or does not belong to the others.
     """
+    folder = Path(folder)
     manifest = read_manifest(folder)
     arch, spec, shape = read_arch(read_member(folder, ARCH, manifest), where=folder / ARCH)
     weights = read_member(folder, WEIGHTS, manifest)

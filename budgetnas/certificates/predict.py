@@ -59,15 +59,21 @@ def load_as_trained(folder: Path, named: Mapping[str, Any]) -> Dataset | None:
 
     Args:
         folder: of the certificate.
-        named: keys and values of `[data]` that come before those of the certificate; `dataset` is among them.
+        named: keys and values of `[data]` that come before those of the certificate.
 
     Returns:
-        The data set; None where the certificate is damaged, of which `verify` says more.
+        The data set; None where none is named, or the certificate is damaged, of which `verify` says more.
 
     Raises:
         DataError: the data set cannot be had.
-        UsageError: a key that is named does not go with it.
+        UsageError: a key that is named does not go with it, or the data set is missing.
     """
+    if "dataset" not in named:
+        if {*named} <= {"dir"}:
+            return None
+        raise UsageError("`--dataset` is missing: give the data set to test on, or leave its other options out.")
+    if named["dataset"] == "auto":
+        raise UsageError("`--dataset` is auto, but must name the data set to test on.")
     try:
         manifest = read_manifest(folder)
         _, _, shape = read_arch(read_member(folder, ARCH, manifest), where=folder / ARCH)

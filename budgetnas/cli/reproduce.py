@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from budgetnas.cli.options import whole_number
 from budgetnas.cli.trainings import add_training_arguments, carry_out, data_lines, print_table, read_wishes
 from budgetnas.config.models import CIFAR10, NamedModel, reported_models
+from budgetnas.config.options import OTHER_RECIPE, PAPER_RECIPE
 from budgetnas.text import plural
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ DESCRIPTION = (
     "the test set, but where the second part of model 4's training begins, as they did. The same command resumes it; "
     "data, recipe, device, threads and seed come from the run unless named."
 )
-RECIPE, OTHER_RECIPE = "paper200", "full"
 EXAMPLE = "budgetnas reproduce --models 1,5 --repeats 3"
 CAP = 5_000_000
 
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--epochs", type=whole_number, metavar="N", help="stop after so many; every number is then partial"
     )
-    recipe = f"{RECIPE} on {CIFAR10}, {OTHER_RECIPE} on other data"
+    recipe = f"{PAPER_RECIPE} on {CIFAR10}, {OTHER_RECIPE} on other data"
     add_training_arguments(parser, recipe=recipe, name="paper", dataset=CIFAR10)
 
 
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from budgetnas.pipeline.declare import reproduce_job
 
-    job = reproduce_job(models, wishes, recipe=RECIPE, other_recipe=OTHER_RECIPE, dataset=CIFAR10)
+    job = reproduce_job(models, wishes, recipe=PAPER_RECIPE, other_recipe=OTHER_RECIPE, dataset=CIFAR10)
     head = [
         f"{job.data.name}: all {len(job.data.train) + len(job.data.validation):,} training images are learnt from; "
         f"the {len(job.data.test):,} test images are watched every epoch",

@@ -70,7 +70,7 @@ def carry_out(
     from dataclasses import asdict
 
     from budgetnas.data.dataset import largest_share
-    from budgetnas.pipeline.train import run_job
+    from budgetnas.pipeline.train import epoch_line, run_job
     from budgetnas.runs.trainings import EPOCHS, rows, warnings
 
     out = sys.stderr if as_json else sys.stdout
@@ -113,15 +113,6 @@ def carry_out(
         print(f"WARNING: {warning}")
     print(f"epochs     {job.folder / EPOCHS}")
     return 1 if unfinished and failed else 0
-
-
-def epoch_line(job: Job, trial: Trial, report: EpochReport) -> str:
-    """Say what an epoch gave."""
-    return (
-        f"{trial.candidate.origin} #{trial.attrs['repeat']}  epoch {report.epoch}/{trial.attrs['asked_epochs']}  "
-        f"rate {report.lr:.4f}  train {100 * report.train_accuracy:.1f} %  "
-        f"{job.watches} {100 * report.accuracy:.2f} %  {report.seconds:.1f} s"
-    )
 
 
 def data_lines(data: Dataset) -> list[str]:

@@ -29,7 +29,9 @@ KEYS = {
     "max_hours": "engine.max_hours",
     "storage": "output.storage",
 }
-NETWORKS = 24  # of a calibration, unless named
+# What is meant where nothing is named: networks of a calibration, recipes of declared trainings.
+NETWORKS = 24
+TRAIN_RECIPE, PAPER_RECIPE, OTHER_RECIPE = "full", "paper200", "full"
 
 
 def keys_of(options: Mapping[str, Any], table: Mapping[str, str] = KEYS) -> dict[str, Any]:

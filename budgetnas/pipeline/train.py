@@ -82,6 +82,15 @@ def run_job(job: Job, *, command: Sequence[str], heard: Heard, tick: Callable[[]
         )
 
 
+def epoch_line(job: Job, trial: Trial, report: EpochReport) -> str:
+    """Say what an epoch gave."""
+    return (
+        f"{trial.candidate.origin} #{trial.attrs['repeat']}  epoch {report.epoch}/{trial.attrs['asked_epochs']}  "
+        f"rate {report.lr:.4f}  train {100 * report.train_accuracy:.1f} %  "
+        f"{job.watches} {100 * report.accuracy:.2f} %  {report.seconds:.1f} s"
+    )
+
+
 class DeclaredStage(Stage):
     """Every declared training once; those finished, or started by an earlier driver, are not made again.
 

@@ -16,14 +16,13 @@ from budgetnas.reports.facts import ReportFacts
 from budgetnas.reports.page import report_page
 from budgetnas.reports.table import trials_csv
 from budgetnas.runs.calibration import read_calibration, write_calibration
+from budgetnas.runs.load import is_calibration
 from budgetnas.runs.result import SearchResult, read_result
-from budgetnas.runs.settings import CALIBRATION
 from budgetnas.runs.summary import as_json, report_facts
 from budgetnas.runs.verdict import recorded_controls
 from budgetnas.storage.dashboard import publish_figures, publish_files, publish_note
-from budgetnas.storage.database import Storage, open_run, study_names
+from budgetnas.storage.database import Storage, open_run
 from budgetnas.storage.files import write_json, write_text
-from budgetnas.storage.study import read_study
 from budgetnas.trials.levels import FULL, rung_name
 
 TRAININGS = (
@@ -159,8 +158,6 @@ def rewrite(run: str, storage: str | None = None) -> Path:
     """
     folder = Path(run)
     name, opened = folder.resolve().name, open_run(folder, storage)
-    if f"{name}/{FULL}" in study_names(opened):
-        setup = read_study(opened, f"{name}/{FULL}")[1].get("setup") or {}
-        if setup.get("kind") == CALIBRATION:
-            return write_calibration(read_calibration(opened, folder, name))
+    if is_calibration(opened, name):
+        return write_calibration(read_calibration(opened, folder, name))
     return write_reports(read_result(opened, folder, name))

@@ -15,7 +15,7 @@ from budgetnas.evidence.accuracy import Accuracy, Interval
 from budgetnas.exceptions import StorageError
 from budgetnas.runs.headline import chance_warning
 from budgetnas.runs.settings import TrainingsSetup, read_trainings_setup
-from budgetnas.storage.database import Storage
+from budgetnas.storage.database import Storage, open_run
 from budgetnas.storage.files import inside, write_text
 from budgetnas.storage.study import read_study
 from budgetnas.text import Shown
@@ -237,6 +237,15 @@ class TrainingsResult(Shown):
         import pandas as pd
 
         return pd.read_csv(io.StringIO(epochs_csv(self.trainings, self.setup)))
+
+
+def open_trainings(folder: Path) -> TrainingsResult:
+    """Read the trainings of a run's folder.
+
+    Raises:
+        StorageError: there are none, or they cannot be read.
+    """
+    return read_trainings(open_run(folder), folder, folder.resolve().name)
 
 
 def read_trainings(storage: Storage, folder: Path, name: str) -> TrainingsResult:

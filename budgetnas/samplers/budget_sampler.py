@@ -55,7 +55,7 @@ class BudgetSampler(BaseSampler):
     A network over a cap can only be enqueued. It is trained as asked, but nothing is learnt from it, `best` never names
     it, and Optuna knows it as infeasible, so that `study.best_trial` is none of them either.
 
-    >>> from budgetnas.space.resnet import ResNetSpace
+    >>> from budgetnas import ResNetSpace
     >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
     >>> space = ResNetSpace(stages=(1, 2), widths=(16, 64))
     >>> sampler = BudgetSampler(space, max_params=100_000, sampler="random")

@@ -35,8 +35,7 @@ def repair(
 ) -> Member | None:
     """Return the member that a point becomes under a cap, by the rule above.
 
-    >>> from budgetnas.arch.spec import ResNetSpec
-    >>> from budgetnas.space.resnet import ResNetSpace
+    >>> from budgetnas import ResNetSpace, ResNetSpec
     >>> space = ResNetSpace()
     >>> found = repair(space, space.encode(ResNetSpec(blocks=(4, 5, 3), widths=(64, 128, 256))), max_params=1_000_000)
     >>> str(space.decode(found.point)), found.params

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from budgetnas.arch import pools
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.exceptions import InfeasibleBudgetError
+from budgetnas.exceptions import InfeasibleBudgetError, UsageError
 from budgetnas.space.protocol import Dimension, Space
 from budgetnas.space.repair import repair
 
@@ -64,8 +64,16 @@ def fit(given: ResNetSpec, shape: DataShape, cap: int, *, step: int = 1, max_mac
         max_macs: cap on MACs for one image; None for no cap.
 
     Raises:
+        UsageError: the stem has a width of its own, or the step is out of range.
         InfeasibleBudgetError: not even the narrowest network of these blocks fits.
     """
+    if given.stem_width != given.widths[0]:
+        raise UsageError(
+            f"`{given.id}` has a stem of {given.stem_width}, but only stems as wide as stage 1 are scaled: "
+            "give it without its stem."
+        )
+    if not 1 <= step <= WIDEST:
+        raise UsageError(f"`--step` is {step}, but must be from 1 to {WIDEST}.")
     space = WidthSpace(blocks=given.blocks, widths=range(step, widest(given, step) + 1, step), shape=shape)
     found = repair(space, np.array(given.widths), max_params=cap, max_macs=max_macs)
     if found is None:
