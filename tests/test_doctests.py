@@ -8,11 +8,11 @@ import pytest
 SHOWN = (
     "arch.spec",
     "budget.cap",
-    "complexity.counter",
+    "arch.counter",
     "evidence.accuracy",
     "evidence.fidelity",
     "evidence.welch",
-    "search.budget_sampler",
+    "samplers.budget_sampler",
     "space.index",
     "space.repair",
     "space.widths",

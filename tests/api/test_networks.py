@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import doctest
+
 import pytest
 
 import budgetnas
@@ -21,3 +23,12 @@ def test_a_data_set_is_read_as_a_search_reads_it(make_npz):
     assert (len(data.classes), len(data.test), data.shape.channels) == (3, 30, 3)
     with pytest.raises(budgetnas.UsageError, match="`subset` is 1, but must be from 2"):
         budgetnas.load_dataset("digits", subset=1)
+
+
+@pytest.mark.parametrize("name", ["count", "fit"])
+def test_what_docstrings_show_is_so(name):
+    function = getattr(budgetnas, name)
+    (shown,) = doctest.DocTestFinder().find(function, name, module=False, globs={name: function})
+    done = doctest.DocTestRunner().run(shown)
+    assert done.attempted
+    assert not done.failed
