@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from unicodedata import combining, east_asian_width
@@ -168,3 +169,37 @@ def _padded(cells: Sequence[str], is_left: bool) -> list[str]:
 def terminal_width(text: str) -> int:
     """Count the cells of a terminal that a text takes: two for a wide letter (East Asia), none for an accent alone."""
     return sum(0 if combining(letter) else 2 if east_asian_width(letter) in "FW" else 1 for letter in text)
+
+
+class Shown(ABC):
+    """A result that shows itself: a line in a terminal, a small table in a notebook."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def brief(self) -> Mapping[str, str]:
+        """Return what a person wants to know first, by name."""
+
+    def __repr__(self) -> str:
+        """Write it in one line."""
+        return f"<{type(self).__name__}: {', '.join(f'{name} {value}' for name, value in self.brief().items())}>"
+
+    def _repr_html_(self) -> str:
+        """Write it for a notebook."""
+        return html_table(type(self).__name__, (), self.brief().items())
+
+
+def html_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table as HTML; every word is escaped.
+
+    Args:
+        title: above it.
+        columns: their names; none for a table of names and values.
+        rows: as many values as columns each.
+    """
+    head = _html_row("th", columns) if columns else ""
+    return f"<table><caption>{escape(title)}</caption>{head}{''.join(_html_row('td', row) for row in rows)}</table>"
+
+
+def _html_row(cell: str, values: Iterable[object]) -> str:
+    return f"<tr>{''.join(f'<{cell}>{escape(str(value))}</{cell}>' for value in values)}</tr>"

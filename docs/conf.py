@@ -41,19 +41,10 @@ python_maximum_signature_line_length = 88
 napoleon_google_docstring, napoleon_numpy_docstring = True, False
 napoleon_use_ivar = True  # attributes of a dataclass are described once
 
-# What a docstring's example may use without importing it: the names of its own module.
+# What an example in a docstring may use without importing it.
 doctest_global_setup = """
 import optuna
-from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.budget.cap import parse_cap, write_cap
-from budgetnas.budget.gate import Budget
-from budgetnas.arch.counter import count
-from budgetnas.evidence.fidelity import kendall
-from budgetnas.evidence.welch import judge, welch
-from budgetnas.samplers.budget_sampler import BudgetSampler, suggest
-from budgetnas.space.index import make_index
-from budgetnas.space.repair import repair
-from budgetnas.space.widths import fit
+from budgetnas import *
 """
 
 sphinx_gallery_conf = {

@@ -7,9 +7,7 @@ How many networks a cap leaves, exactly, and five of them drawn at random, befor
 
 import numpy as np
 
-from budgetnas.space.atlas import make_atlas
-from budgetnas.space.index import make_index
-from budgetnas.space.resnet import ResNetSpace
+from budgetnas import ResNetSpace, make_atlas, make_index
 
 CAP, MAX_MACS = 1_000_000, 300_000_000
 

@@ -11,10 +11,7 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.models.build import build_model
-from budgetnas.samplers.budget_sampler import BudgetSampler, suggest
-from budgetnas.space.resnet import ResNetSpace
+from budgetnas import BudgetSampler, DataShape, ResNetSpace, ResNetSpec, build_model, suggest
 
 torch.set_num_threads(1)  # networks this small gain nothing from more
 shape = DataShape(channels=1, height=8, width=8, classes=10)

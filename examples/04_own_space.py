@@ -12,9 +12,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
-from budgetnas.samplers.budget_sampler import BudgetSampler, suggest
-from budgetnas.space.index import make_index
-from budgetnas.space.protocol import Dimension, Space
+from budgetnas import BudgetSampler, Dimension, Space, make_index, suggest
 
 CAP = 5_000
 ACTIVATIONS = ("logistic", "tanh", "relu")

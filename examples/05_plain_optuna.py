@@ -10,10 +10,7 @@ fits. An enqueued network over the cap is trained to compare with, but never nam
 import optuna
 from optuna.samplers import TPESampler
 
-from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.samplers.budget_sampler import BudgetSampler, suggest
-from budgetnas.samplers.parameters import to_params
-from budgetnas.space.resnet import ResNetSpace
+from budgetnas import BudgetSampler, DataShape, ResNetSpace, ResNetSpec, suggest, to_params
 
 CAP = 300_000
 KNOWN = ResNetSpec(blocks=(3, 3, 3), widths=(16, 32, 64)), ResNetSpec(blocks=(8, 8, 8), widths=(64, 128, 128))

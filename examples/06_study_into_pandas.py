@@ -5,23 +5,28 @@ A study in pandas
 A tiny search on digits-hard, then its trials as tables. The numbers show the flow and no more.
 """
 
-import subprocess
-import sys
-
 import optuna
-import pandas as pd
 
-words = (
-    "search --max-params 60k --dataset digits-hard --trials 6 --promote 2 --full-epochs 3 --no-paper-models "
-    "--name tiny --device cpu --set proxy.rungs=[1] --set space.widths=[16,64]"
+import budgetnas
+
+result = budgetnas.search(
+    max_params="60k",
+    dataset="digits-hard",
+    trials=6,
+    promote=2,
+    full_epochs=3,
+    paper_models=False,
+    name="tiny",
+    device="cpu",
+    settings={"proxy.rungs": [1], "space.widths": [16, 64]},
 )
-subprocess.run([sys.executable, "-m", "budgetnas", *words.split()], check=True, capture_output=True)
 
 # %%
-# ``trials.csv`` has one row a network, with all that became of it; ``trainings.csv`` one a training, ``curves.csv`` one
-# an epoch.
+# The frame of ``trials`` has one row a network, with all that became of it; that of ``trainings`` one a training, that
+# of ``curves`` one an epoch. They are also ``trials.csv`` and so on in the folder of the run, and
+# ``budgetnas.load_run("runs/tiny")`` reads the result again.
 
-trials = pd.read_csv("runs/tiny/trials.csv")
+trials = result.to_dataframe()
 print(trials[["trial", "spec", "params", "score", "full_score", "test_accuracy"]].round(3).to_string(index=False))
 
 # %%

@@ -5,23 +5,27 @@ Load a certificate
 The winner of a search as a PyTorch module, held to the hashes of its manifest, without running any code of its folder.
 """
 
-import subprocess
-import sys
-from pathlib import Path
-
 import torch
 from sklearn.datasets import load_digits
 
-from budgetnas.certificates.certificate import load_certificate
+import budgetnas
 
-# The command of the example before this one: where that has run, it only shows the result again.
-words = (
-    "search --max-params 60k --dataset digits-hard --trials 6 --promote 2 --full-epochs 3 --no-paper-models "
-    "--name tiny --device cpu --set proxy.rungs=[1] --set space.widths=[16,64]"
+# The search of the example before this one: where that has run, it only gives the result again.
+result = budgetnas.search(
+    max_params="60k",
+    dataset="digits-hard",
+    trials=6,
+    promote=2,
+    full_epochs=3,
+    paper_models=False,
+    name="tiny",
+    device="cpu",
+    settings={"proxy.rungs": [1], "space.widths": [16, 64]},
 )
-subprocess.run([sys.executable, "-m", "budgetnas", *words.split()], check=True, capture_output=True)
 
-model, arch = load_certificate(Path("runs/tiny/best"))
+assert result.certificate is not None
+assert budgetnas.verify(result.certificate).passed
+model, arch = budgetnas.load_certificate(result.certificate)
 print(f"{arch['id']}: {arch['params']:,} of {arch['max_params']:,} parameters, {arch['macs']:,} MACs")
 
 # %%

@@ -2,7 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from budgetnas.text import Table, aligned, one_line, terminal_width, trimmed, write_csv, write_percent, write_shape
+from budgetnas.text import (
+    Shown,
+    Table,
+    aligned,
+    one_line,
+    terminal_width,
+    trimmed,
+    write_csv,
+    write_percent,
+    write_shape,
+)
 
 
 def table(*rows):
@@ -68,3 +78,14 @@ def test_a_csv_has_a_head_line_feeds_quotes_where_they_are_needed_and_nothing_fo
 
 def test_a_shape_is_its_sides():
     assert (write_shape((64, 32, 32)), write_shape([10])) == ("64x32x32", "10")
+
+
+def test_a_result_shows_itself_in_a_line_and_escaped_in_a_notebook():
+    class Result(Shown):
+        def brief(self):
+            return {"network": "1x8", "folder": "<b>"}
+
+    assert repr(Result()) == "<Result: network 1x8, folder <b>>"
+    row = "<tr><td>folder</td><td>&lt;b&gt;</td></tr>"
+    html = f"<table><caption>Result</caption><tr><td>network</td><td>1x8</td></tr>{row}</table>"
+    assert Result()._repr_html_() == html

@@ -154,7 +154,7 @@ def _swap(new: Path, folder: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def load_certificate(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
+def load_certificate(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     """Return the network of a certificate, in evaluation mode, and the content of its `arch.json`.
 
     The network takes normalised images [N, C, H, W] and returns logits [N, classes]. Both files are checked against
@@ -163,6 +163,7 @@ def load_certificate(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     Raises:
         BudgetNASError: a file is missing, damaged, or does not match the others.
     """
+    folder = Path(folder)
     manifest = read_manifest(folder)
     arch, spec, shape = read_arch(read_member(folder, ARCH, manifest), where=folder / ARCH)
     weights = read_member(folder, WEIGHTS, manifest)

@@ -62,12 +62,20 @@ def load_as_trained(folder: Path, named: Mapping[str, Any]) -> Dataset | None:
         named: keys of `[data]` that override the certificate's; `dataset` is among them.
 
     Returns:
-        The data set; None where the certificate is damaged, which `verify` reports.
+        The data set; None where none is named, or the certificate is damaged, which `verify` reports.
 
     Raises:
         DataError: the data set cannot be loaded.
-        UsageError: a key in `named` does not apply to it.
+        UsageError: a key in `named` does not apply to it, or the data set is missing.
     """
+    if "dataset" not in named:
+        if {*named} <= {"dir"}:
+            return None
+        raise UsageError(
+            "is missing: give the data set to test on, or leave its other options out.", argument="data.dataset"
+        )
+    if named["dataset"] == "auto":
+        raise UsageError("is auto, but must name the data set to test on.", argument="data.dataset")
     try:
         manifest = read_manifest(folder)
         _, _, shape = read_arch(read_member(folder, ARCH, manifest), where=folder / ARCH)

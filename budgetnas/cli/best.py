@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 from budgetnas.cli.report import add_run_arguments
-from budgetnas.exceptions import UsageError
 
 DESCRIPTION = "Print the best network of a search under each cap, from its finished trainings. Nothing is trained."
 EXAMPLE = "budgetnas best runs/digits-hard-5M-s0 --max-params 4.5M,5M"
@@ -23,25 +22,16 @@ def run(arguments: argparse.Namespace) -> None:
     import json
 
     from budgetnas.cli.output import open_console, show_notice, show_table
-    from budgetnas.config.models import read_cap
-    from budgetnas.runs.caps import as_json, tiers_table, under_caps
+    from budgetnas.runs.caps import as_json, best_under, tiers_table
     from budgetnas.runs.result import open_result
 
     result = open_result(arguments.run, arguments.storage)
-    setup = result.setup
-    caps = [tier.cap for tier in setup.tiers]
-    if arguments.max_params is not None:
-        caps = sorted({read_cap(part.strip(), setup.data.shape) for part in arguments.max_params.split(",")})
-    if caps[-1] > setup.cap:
-        raise UsageError(
-            f"`--max-params` is {caps[-1]:,}, but `{setup.name}` searched up to {setup.cap:,} parameters: give caps up "
-            "to that, or search under a larger one."
-        )
-    found = under_caps(result, caps)
+    caps = None if arguments.max_params is None else [part.strip() for part in arguments.max_params.split(",")]
+    found = best_under(result, caps)
     if arguments.json:
         print(json.dumps([as_json(result, tier) for tier in found], indent=2))
         return
     console = open_console()
     show_table(console, tiers_table(result, found))
-    if setup.data.notice:
-        show_notice(console, setup.data.notice)
+    if result.setup.data.notice:
+        show_notice(console, result.setup.data.notice)

@@ -6,8 +6,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from budgetnas.cli.options import parse_list, whole_number
-from budgetnas.cli.studies import add_study_arguments, carry_out, read_study_arguments
-from budgetnas.exceptions import UsageError
+from budgetnas.cli.studies import add_study_arguments, carry_out
+from budgetnas.config.options import NETWORKS, keys_of
 
 if TYPE_CHECKING:
     from budgetnas.cli.console import Console
@@ -19,7 +19,6 @@ DESCRIPTION = (
     "--lengths may grow. Options that are not given come from the run."
 )
 EXAMPLE = "budgetnas calibrate --max-params 5e6 --dataset cifar10 --networks 24 --lengths 4,8,24"
-NETWORKS = 24
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,14 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the calibration; return the exit status."""
-    if arguments.networks is not None and not 2 <= arguments.networks <= 10**6:  # one network has no rank
-        raise UsageError(f"`--networks` is {arguments.networks}, but must be from 2 to 1,000,000.")
-    from budgetnas.runs.settings import CALIBRATION
+    from budgetnas.pipeline.asked import asked_calibration
 
-    lengths = None if arguments.lengths is None else sorted(parse_list(arguments.lengths, "--lengths"))
-    keys = {"search.trials": arguments.networks, "proxy.rungs": lengths}
-    keys |= {"search.paper_models": False, "search.first_models": []}  # only a search tries them
-    asked = read_study_arguments(arguments, keys, own={"search.trials": NETWORKS}, suffix=f"-{CALIBRATION}")
+    lengths = None if arguments.lengths is None else parse_list(arguments.lengths, "--lengths")
+    asked = asked_calibration(
+        arguments.study, keys_of(vars(arguments)), arguments.set, networks=arguments.networks, lengths=lengths
+    )
 
     from budgetnas.pipeline.calibrate import calibrate, plan_calibration
     from budgetnas.runs.calibration import as_json

@@ -14,12 +14,19 @@ from budgetnas.cli.options import (
     add_network_arguments,
     add_shape_arguments,
     is_named,
-    named_network,
     read_shape,
     typed_network,
 )
 from budgetnas.config.known_networks import definition, difference
-from budgetnas.config.models import SHIPPED, NamedModel, load_models, paper_models, read_cap, shipped_models
+from budgetnas.config.models import (
+    SHIPPED,
+    NamedModel,
+    load_models,
+    named_network,
+    paper_models,
+    read_cap,
+    shipped_models,
+)
 from budgetnas.config.toml import locate
 from budgetnas.reports.breakdown import layers_of, layers_table
 from budgetnas.text import aligned, write_macs

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from budgetnas.cli.options import KEYS, spell
+from budgetnas.cli.options import spell
+from budgetnas.config.options import KEYS
 
 if TYPE_CHECKING:
     from budgetnas.system import Accelerator, Machine

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from budgetnas.cli.options import whole_number
 from budgetnas.cli.report import add_run_arguments
-from budgetnas.exceptions import UsageError
 
 DESCRIPTION = (
     "Export a trained network as a self-verifying folder: weights, source, ONNX, ledger, results and manifest."
@@ -33,18 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the certificate."""
-    out = Path(arguments.out)
-    try:
-        is_free = not out.exists() or (out.is_dir() and not any(out.iterdir()))
-    except OSError as error:
-        raise UsageError(f"`--out` is {arguments.out[:200]} ({error.strerror}): give another folder.") from error
-    if not is_free:
-        raise UsageError(f"`--out` is {arguments.out}, which exists and is not empty: give a new folder.")
-
     import json
 
     from budgetnas.runs.certify import export
 
+    out = Path(arguments.out)
     lacks = export(
         arguments.run,
         out,

@@ -17,7 +17,6 @@ from budgetnas.cli.options import (
 )
 from budgetnas.config.known_networks import difference, is_mistakable
 from budgetnas.config.models import read_cap
-from budgetnas.exceptions import UsageError
 from budgetnas.text import write_macs
 
 DESCRIPTION = "Scale the widths of a network until they fill a cap. Ratios are kept as closely as the step allows."
@@ -36,20 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Print the network."""
     from budgetnas.budget.gate import Budget
-    from budgetnas.space.widths import WIDEST, fit, widest
+    from budgetnas.space.widths import fit, widest
 
     shape = read_shape(arguments)
     cap = read_cap(arguments.max_params, shape)
     model = read_network(arguments)
-    given = model.spec
-    if given.stem_width != given.widths[0]:
-        raise UsageError(
-            f"`{given.id}` has a stem of {given.stem_width}, but only stems as wide as stage 1 are scaled: "
-            "give it without its stem."
-        )
-    step = read_whole("--step", arguments.step)
-    if step > WIDEST:
-        raise UsageError(f"`--step` is {step}, but must be from 1 to {WIDEST}.")
+    given, step = model.spec, read_whole("--step", arguments.step)
     found = fit(given, shape, Budget(max_params=cap), step=step)
     params = count(found, shape).params
     following = _next_size(found, shape, cap, step)

@@ -7,7 +7,9 @@ import re
 from typing import Any
 
 from budgetnas.arch.spec import DataShape
-from budgetnas.config.models import NamedModel, find_model, model_names, squeezed
+from budgetnas.config import options
+from budgetnas.config.models import NamedModel, named_network
+from budgetnas.config.options import DATA_KEYS, KEYS
 from budgetnas.exceptions import UsageError
 
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
@@ -96,45 +98,6 @@ def read_network(arguments: argparse.Namespace) -> NamedModel:
     return named_network(arguments.network) if is_named(arguments) else typed_network(arguments)
 
 
-def named_network(name: str, *, others: tuple[str, ...] = (), hint: str = "an id like 4x64-5x128-3x256") -> NamedModel:
-    """Find a network by its name or id.
-
-    Args:
-        name: the name as typed.
-        others: further valid names, for the error.
-        hint: other valid forms, for the error.
-
-    Raises:
-        UsageError: the name is unknown.
-    """
-    model = find_model(name)
-    if model is None:
-        known = [*model_names(), *others]
-        close = _close(name[:80], known)
-        meant = "give" if close is None else f"did you mean `{close}`? Or give"
-        raise UsageError(f"`{name[:80]}` is no shipped network: {meant} one of {', '.join(known)}, or {hint}.")
-    return model
-
-
-def _close(name: str, known: list[str]) -> str | None:
-    """Return the known name that a name contains, such as `resnet20.pytorch`, or else the most similar one."""
-    import difflib
-
-    inside = [one for one in known if re.search(rf"{re.escape(squeezed(one))}(?!\d)", squeezed(name))]
-    found = sorted(inside, key=len, reverse=True) or difflib.get_close_matches(name, known, n=1)
-    return found[0] if found else None
-
-
-# Options and the keys of a study file that they set.
-DATA_KEYS = {
-    "dataset": "data.dataset",
-    "data_dir": "data.dir",
-    "subset": "data.subset",
-    "image_size": "data.image_size",
-    "test_share": "data.test_share",
-}
-
-
 def add_data_arguments(parser: argparse.ArgumentParser, *, default: str | None = "auto") -> None:
     """Declare the options of `DATA_KEYS`; the help names the default data set, if there is one."""
     add = parser.add_argument
@@ -153,36 +116,7 @@ def read_data(arguments: argparse.Namespace) -> dict[str, Any]:
     Raises:
         UsageError: a key is unknown, belongs to another section, or has a value that breaks its rule.
     """
-    from budgetnas.config.study import DataConfig, named_keys
-    from budgetnas.config.toml import build
-
-    options = {key: getattr(arguments, option) for option, key in DATA_KEYS.items()}
-    named = named_keys(None, options, getattr(arguments, "set", ()))
-    others = sorted(set(named) - {"data"})
-    if others:
-        raise UsageError(
-            f"`--set` has a key of {others[0]}, but here it takes keys of data only, such as data.flip=false."
-        )
-    data = dict(named.get("data", {}))
-    build(DataConfig, data, "data")  # its rules
-    return data
-
-
-KEYS = {
-    **DATA_KEYS,
-    "max_params": "budget.max_params",
-    "trials": "search.trials",
-    "out": "output.dir",
-    "name": "output.name",
-    "seed": "search.seed",
-    "device": "engine.device",
-    "workers": "engine.workers",
-    "sampler": "search.sampler",
-    "promote": "full.promote",
-    "full_epochs": "full.epochs",
-    "max_hours": "engine.max_hours",
-    "storage": "output.storage",
-}
+    return options.read_data(options.keys_of(vars(arguments), DATA_KEYS), getattr(arguments, "set", ()))
 
 
 # Options and what the rooms below call them: the key of a study file, or the argument of Python.
@@ -191,8 +125,6 @@ _NAMES = (
     ("networks", "search.trials"),
     ("lengths", "proxy.rungs"),
     ("set", "settings"),
-    ("trial", "trial"),
-    ("port", "port"),
 )
 _ARGUMENTS = {"max_params": "budget.max_params", "max_macs": "space.max_macs"}  # of Python, that a study has as keys
 _NAMED = re.compile(r"`([a-z_]+(?:\.[a-z_]+)?)(?:=([^`]*))?`")
@@ -217,7 +149,8 @@ def spell(text: str, arguments: argparse.Namespace, *, argument: str | None = No
     def spelled(match: re.Match[str]) -> str:
         name, value, opens = match[1], match[2], match.start() == 0
         key = _ARGUMENTS.get(name, name) if name == argument else name
-        known = [option for option, named in _NAMES if named == key and hasattr(arguments, option)]
+        names = [option for option, named in _NAMES if named == key] or [name] * (name == argument)
+        known = [option for option in names if hasattr(arguments, option)]
         if ("." not in key and name != argument) or not known or (opens and _is_elsewhere(known[0], key, arguments)):
             if value is None:
                 return f"`{key}`"

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.cli.options import whole_number
-from budgetnas.exceptions import StorageError, UsageError
+from budgetnas.exceptions import UsageError
 from budgetnas.text import one_line, plural, printable, write_csv
 
 if TYPE_CHECKING:
     from budgetnas.certificates.predict import Prediction
-    from budgetnas.runs.listing import Run
 
 
 FIELDS = ("id", "label", "class", "share")  # of a row; where an image has several, also its `rank`
@@ -107,12 +106,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"`--top` is {arguments.top}, but must be 1 or more.")
     top = arguments.top or (TOP if arguments.csv is None else 1)
     columns = _columns(arguments, top)
-    folder = _certificate(Path(arguments.folder))
 
     from budgetnas.certificates.certificate import load_certificate
     from budgetnas.certificates.inputs import find_inputs
     from budgetnas.certificates.predict import predict, was_resized
+    from budgetnas.runs.certify import certificate_of
 
+    folder = certificate_of(Path(arguments.folder))
     model, arch = load_certificate(folder)
     if arguments.top is not None and top > len(arch["classes"]):
         raise UsageError(f"`--top` is {top}, but the network knows {len(arch['classes'])} classes.")
@@ -175,38 +175,6 @@ def _columns(arguments: argparse.Namespace, top: int) -> list[Column]:
             if path.exists() and any(path.samefile(word) for word in arguments.inputs if Path(word).exists()):
                 raise UsageError(f"`--csv` is {name[:200]}, which is to be classified itself: give another file.")
     return read_columns(arguments.columns, top=top)
-
-
-def _certificate(path: Path) -> Path:
-    """Return the folder of a certificate: the given one, or the certificate of a run's winner.
-
-    Raises:
-        StorageError: the run has none; the message says what to do.
-    """
-    from budgetnas.certificates.manifest import BEST, MANIFEST
-
-    with suppress(OSError):  # such as a path that is too long: reading it raises the error
-        for folder in (path, path / BEST):
-            if (folder / MANIFEST).exists():
-                return folder
-
-        from budgetnas.runs.listing import is_run, read_run
-
-        if is_run(path):
-            raise StorageError(f"`{path}` has no network to predict with{_instead(read_run(path), path)}")
-    return path
-
-
-def _instead(run: Run, path: Path) -> str:
-    """Return why a run has no certificate, and what to do."""
-    export = f"`budgetnas export {path} --out DIR`"
-    if run.why is not None:
-        return f" ({run.why})."
-    if run.kind == "search":
-        return f", since its search has not ended: resume it, or give DIR of {export}."
-    if run.kind == "calibration":
-        return ", since a calibration keeps none: train one with `budgetnas train`."
-    return f" yet: give DIR of {export}, which takes any finished training."
 
 
 def _line(one: Prediction, resized: str) -> str:

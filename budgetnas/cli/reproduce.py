@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from budgetnas.cli.options import whole_number
 from budgetnas.cli.trainings import add_training_arguments, carry_out, data_lines, print_table, read_wishes
-from budgetnas.config.models import CIFAR10, NamedModel, paper_models, squeezed
-from budgetnas.exceptions import UsageError
+from budgetnas.config.models import CIFAR10, NamedModel, reported_models
+from budgetnas.config.options import OTHER_RECIPE, PAPER_RECIPE
 from budgetnas.text import plural
 
 if TYPE_CHECKING:
     from budgetnas.pipeline.declare import Job
-    from budgetnas.pipeline.training_summary import Row
+    from budgetnas.runs.trainings import Row
 
 DESCRIPTION = (
     "Train models 1-5 of Pei et al. on all training images and score the test set after every epoch, as they did. "
@@ -22,7 +22,6 @@ DESCRIPTION = (
     "nothing, except (as in their report) the checkpoint from which model 4 restarts. Run the same command to resume; "
     "data, recipe, device, threads and seed come from the run unless given."
 )
-RECIPE, OTHER_RECIPE = "paper200", "full"
 EXAMPLE = "budgetnas reproduce --models 1,5 --repeats 3"
 CAP = 5_000_000
 
@@ -33,18 +32,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--epochs", type=whole_number, metavar="N", help="stop after N epochs; all numbers are then partial"
     )
-    recipe = f"{RECIPE} on {CIFAR10}, {OTHER_RECIPE} on other data"
+    recipe = f"{PAPER_RECIPE} on {CIFAR10}, {OTHER_RECIPE} on other data"
     add_training_arguments(parser, recipe=recipe, name="paper", dataset=CIFAR10)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and compare; return the exit status."""
-    models = _chosen(arguments.models)
+    models = reported_models(arguments.models.split(","))
     wishes = read_wishes(arguments, name=arguments.name)
 
     from budgetnas.pipeline.declare import reproduce_job
 
-    job = reproduce_job(models, wishes, recipe=RECIPE, other_recipe=OTHER_RECIPE, dataset=CIFAR10)
+    job = reproduce_job(models, wishes, recipe=PAPER_RECIPE, other_recipe=OTHER_RECIPE, dataset=CIFAR10)
     head = [
         f"{job.data.name}: all {len(job.data.train) + len(job.data.validation):,} training images are trained on; "
         f"the {len(job.data.test):,} test images are scored every epoch",
@@ -69,17 +68,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _is_theirs(job: Job) -> bool:
     """Return whether the data set is CIFAR-10, on which Pei et al. report."""
     return job.setting.data.dataset == CIFAR10
-
-
-def _chosen(text: str) -> list[NamedModel]:
-    known = {model.name: model for model in paper_models() if model.reported_params}
-    names = [word if word in known else f"model{word}" for word in map(squeezed, text.split(","))]
-    unknown = [name for name in names if name not in known]
-    if unknown or len(set(names)) < len(names):
-        raise UsageError(
-            f"`--models` is {text[:80]!r}, but must be different ones of 1, 2, 3, 4, 5 and resnet18, like 1,5."
-        )
-    return [known[name] for name in names]
 
 
 def _show(models: Sequence[NamedModel]) -> Callable[[Job, list[Row]], None]:

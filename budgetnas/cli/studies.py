@@ -6,16 +6,17 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from budgetnas.cli.options import KEYS, add_data_arguments, number, spell, whole_number
-from budgetnas.cli.signals import Interruptions, status_of
+from budgetnas.cli.options import add_data_arguments, number, spell, whole_number
+from budgetnas.config.options import keys_of
+from budgetnas.pipeline.signals import Interruptions, status_of
 
 if TYPE_CHECKING:
     from budgetnas.cli.console import Console
     from budgetnas.config.study import StudyConfig
+    from budgetnas.pipeline.asked import Asked
     from budgetnas.pipeline.plan import Plan
 
 Result = TypeVar("Result", covariant=True)
@@ -62,52 +63,20 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="print the result, or the plan, as JSON")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
-    """The study of a command.
-
-    Attributes:
-        config: its settings.
-        note: a warning about them; "" for none.
-    """
-
-    config: StudyConfig
-    note: str
-
-
-def read_study_arguments(
-    arguments: argparse.Namespace, others: Mapping[str, Any], *, own: Mapping[str, Any] | None = None, suffix: str = ""
-) -> Asked:
-    """Read the study of a command: its options over the settings of an existing run, or over the defaults.
+def read_study_arguments(arguments: argparse.Namespace, others: Mapping[str, Any]) -> Asked:
+    """Read what a command names, over the study of the run that it means where that is there, else over the defaults.
 
     Args:
         arguments: the parsed command line.
         others: dotted keys and values that no option of `KEYS` sets; None values are left out.
-        own: the command's defaults, by dotted keys, which no study file changes.
-        suffix: suffix of the run's name where none is given.
 
     Raises:
         UsageError: a key is unknown, or a value breaks its rule.
         StorageError: the run was made by another version of this program.
     """
-    from budgetnas.config.recorded import over
-    from budgetnas.config.study import StudyConfig, named_keys
-    from budgetnas.config.toml import build
-    from budgetnas.pipeline.address import find_recorded
+    from budgetnas.pipeline.asked import asked_study
 
-    own = own or {}
-    options = {key: getattr(arguments, option, None) for option, key in KEYS.items()}
-    named = named_keys(arguments.study, {**options, **others}, arguments.set, besides=tuple(own))
-    run = find_recorded(named, suffix=suffix)
-    base = named_keys(None, own) if run is None else run.table
-    config = build(StudyConfig, over(base, named), "")
-    note = ""
-    if run is not None and run.is_older:
-        note = (
-            f"An older version started `{run.folder}` with this command, so it is resumed. For a new run, give --name "
-            "or --dataset."
-        )
-    return Asked(config=config, note=note)
+    return asked_study(arguments.study, {**keys_of(vars(arguments)), **others}, arguments.set)
 
 
 def carry_out(

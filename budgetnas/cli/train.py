@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 from budgetnas.cli.options import add_network_arguments, read_network, whole_number
 from budgetnas.cli.trainings import add_training_arguments, carry_out, data_lines, print_table, read_wishes
 from budgetnas.config.known_networks import difference, is_mistakable
+from budgetnas.config.options import TRAIN_RECIPE
 from budgetnas.text import plural, write_macs
 
 if TYPE_CHECKING:
     from budgetnas.pipeline.declare import Job
-    from budgetnas.pipeline.training_summary import Row
+    from budgetnas.runs.trainings import Row
 
 DESCRIPTION = (
     "Train one network on the train split, score it on validation after every epoch, and test it once at the end. Run "
     "the same command to resume a stopped training, bit for bit; options that are not given come from the run."
 )
-RECIPE, DATASET = "full", "auto"
+DATASET = "auto"
 EXAMPLE = "budgetnas train 4x64-5x128-3x256 --dataset cifar10 --recipe modern200 --repeats 3"
 
 
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_network_arguments(parser, named="a network by name or id (resnet20, 4x64-5x128-3x256)")
     parser.add_argument("--epochs", type=whole_number, metavar="N", help="length (default: the recipe's)")
-    add_training_arguments(parser, recipe=RECIPE, name="", dataset=DATASET)
+    add_training_arguments(parser, recipe=TRAIN_RECIPE, name="", dataset=DATASET)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from budgetnas.pipeline.declare import train_job
 
-    job = train_job(spec, wishes, recipe=RECIPE, dataset=DATASET)
+    job = train_job(spec, wishes, recipe=TRAIN_RECIPE, dataset=DATASET)
     candidate, data = job.runs[0].candidate, job.data
     head = [
         f"{spec.id}: {candidate.params:,} parameters, {write_macs(candidate.macs)} MACs",

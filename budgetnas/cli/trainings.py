@@ -6,20 +6,18 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from budgetnas.cli.options import add_data_arguments, number, read_data, whole_number
-from budgetnas.cli.signals import Interruptions, status_of
-from budgetnas.exceptions import UsageError
+from budgetnas.cli.options import add_data_arguments, number, whole_number
+from budgetnas.pipeline.signals import Interruptions, status_of
 from budgetnas.text import Table, aligned, plural
 
 if TYPE_CHECKING:
     from budgetnas.data.dataset import Dataset
     from budgetnas.engine.protocol import EpochReport
-    from budgetnas.pipeline.declare import Job, Wishes
-    from budgetnas.pipeline.train import Measured
-    from budgetnas.pipeline.training_summary import Row
+    from budgetnas.pipeline.declare import Job
+    from budgetnas.pipeline.wishes import Wishes
+    from budgetnas.runs.trainings import Measured, Row
     from budgetnas.trials.trial import Trial
 
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -49,35 +47,9 @@ def read_wishes(arguments: argparse.Namespace, *, name: str) -> Wishes:
     Raises:
         UsageError: a value breaks its rule.
     """
-    from budgetnas.config.study import OutputConfig
-    from budgetnas.pipeline.declare import Wishes
+    from budgetnas.pipeline import wishes
 
-    for option, low, high in (
-        ("epochs", 1, 100_000),
-        ("repeats", 1, 1_000),
-        ("seed", 0, 2**31 - 1),
-        ("workers", 1, 512),
-        ("threads", 1, 512),
-    ):
-        value = getattr(arguments, option)
-        if value is not None and not low <= value <= high:
-            raise UsageError(f"`--{option}` is {value}, but must be from {low} to {high:,}.")
-    if arguments.max_minutes is not None and not 0 < arguments.max_minutes < 10**7:
-        raise UsageError(f"`--max-minutes` is {arguments.max_minutes}, but must be above 0 and below 10,000,000.")
-    OutputConfig(name=name)  # its rule
-    return Wishes(
-        recipe=arguments.recipe,
-        precision=arguments.precision,
-        repeats=arguments.repeats,
-        data=read_data(arguments),
-        epochs=arguments.epochs,
-        seed=arguments.seed,
-        device=arguments.device,
-        workers=arguments.workers,
-        threads=arguments.threads,
-        max_minutes=arguments.max_minutes,
-        folder=Path(arguments.out) / name,
-    )
+    return wishes.read_wishes(vars(arguments), name=name, settings=arguments.set)
 
 
 def carry_out(
@@ -97,8 +69,9 @@ def carry_out(
 
     from dataclasses import asdict
 
-    from budgetnas.pipeline.train import run_job
-    from budgetnas.pipeline.training_summary import rows, warnings, write_tables
+    from budgetnas.data.dataset import largest_share
+    from budgetnas.pipeline.train import epoch_line, run_job
+    from budgetnas.runs.trainings import EPOCHS, rows, warnings
 
     out = sys.stderr if as_json else sys.stdout
 
@@ -113,16 +86,15 @@ def carry_out(
         lost = "At most half a minute and the running epoch are lost"
         print(f"Stopped. {lost}: run the same command to resume.", file=out)
         return status_of(interrupt)
-    images = {"validation": len(job.data.validation), "test": len(job.data.test)}
-    table = write_tables(job, outcome.study)
-    found = rows(outcome.asked, watched=images[job.watches], test=images["test"])
+    watched = job.watched
+    found = rows(outcome.asked, watched=len(watched), test=len(job.data.test))
     done = {(one.name, one.trial.repeat) for one in outcome.asked}
     failed = [
         f"{t.candidate.origin} #{t.repeat}: {t.facts.reason}"
         + (" (tried again since, and finished)" if (t.candidate.origin, t.repeat) in done else "")
         for t in outcome.failed
     ]
-    at_chance = warnings(job, outcome.asked)
+    at_chance = warnings(outcome.asked, split=job.watches, images=len(watched), chance=largest_share(watched.labels))
     unfinished = len(job.runs) - len(outcome.asked)
     if as_json:
         found_rows = [{**asdict(row), "partial": row.is_partial} for row in found]
@@ -139,17 +111,8 @@ def carry_out(
         show(job, found)
     for warning in at_chance:
         print(f"WARNING: {warning}")
-    print(f"epochs     {table}")
+    print(f"epochs     {job.folder / EPOCHS}")
     return 1 if unfinished and failed else 0
-
-
-def epoch_line(job: Job, trial: Trial, report: EpochReport) -> str:
-    """Return the progress line of an epoch."""
-    return (
-        f"{trial.candidate.origin} #{trial.repeat}  epoch {report.epoch}/{trial.facts.asked_epochs}  "
-        f"lr {report.lr:.4f}  train {100 * report.train_accuracy:.1f} %  "
-        f"{job.watches} {100 * report.accuracy:.2f} %  {report.seconds:.1f} s"
-    )
 
 
 def data_lines(data: Dataset) -> list[str]:

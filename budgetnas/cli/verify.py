@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 from budgetnas.cli.options import add_data_arguments, read_data
-from budgetnas.exceptions import UsageError
 from budgetnas.text import printable
 
 DESCRIPTION = (
@@ -34,13 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     from budgetnas.certificates.verify import verify
 
     folder, named = Path(arguments.folder), read_data(arguments)
-    if not {*named} <= {"dir"} and "dataset" not in named:
-        raise UsageError("`--dataset` is missing: give the data set to test on, or leave its other options out.")
-    if named.get("dataset") == "auto":
-        raise UsageError("`--dataset` is auto, but must name the data set to test on.")
-    data = load_as_trained(folder, named) if "dataset" in named else None
     checks = []
-    for check in verify(folder, data):
+    for check in verify(folder, load_as_trained(folder, named)):
         checks.append(check)
         if not arguments.json:
             word = {True: "ok", False: "FAILED", None: "-"}[check.passed]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +76,22 @@ def paper_models() -> tuple[NamedModel, ...]:
     return load_models(shipped("paper.toml"))
 
 
+def reported_models(words: Sequence[str]) -> list[NamedModel]:
+    """Return those of the models of Pei et al. that have reported numbers, by number or name.
+
+    Raises:
+        UsageError: a word names none of them, or two name the same.
+    """
+    known = {model.name: model for model in paper_models() if model.reported_params}
+    names = [word if word in known else f"model{word}" for word in map(squeezed, words)]
+    if not names or not set(names) <= set(known) or len(set(names)) < len(names):
+        raise UsageError(
+            f"is {','.join(words)[:80]!r}, but must be different ones of 1, 2, 3, 4, 5 and resnet18, like 1,5.",
+            argument="models",
+        )
+    return [known[name] for name in names]
+
+
 def shipped_models() -> list[NamedModel]:
     """Return all shipped models."""
     return [model for study in SHIPPED for model in load_models(shipped(f"{study}.toml"))]
@@ -104,6 +121,35 @@ def find_model(name: str) -> NamedModel | None:
     if told is not None:
         raise UsageError(told)
     return None
+
+
+def named_network(name: str, *, others: tuple[str, ...] = (), hint: str = "an id like 4x64-5x128-3x256") -> NamedModel:
+    """Find a network by its name or id.
+
+    Args:
+        name: as it was typed.
+        others: further names that could have been typed, for the error.
+        hint: what else could have been typed, for the error.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    model = find_model(name)
+    if model is None:
+        known = [*model_names(), *others]
+        close = _close(name[:80], known)
+        meant = "give" if close is None else f"did you mean `{close}`? Or give"
+        raise UsageError(f"`{name[:80]}` is no shipped network: {meant} one of {', '.join(known)}, or {hint}.")
+    return model
+
+
+def _close(name: str, known: list[str]) -> str | None:
+    """Return the known name that a name has in it, as `resnet20.pytorch` has, or else the most similar one."""
+    import difflib
+
+    inside = [one for one in known if re.search(rf"{re.escape(squeezed(one))}(?!\d)", squeezed(name))]
+    found = sorted(inside, key=len, reverse=True) or difflib.get_close_matches(name, known, n=1)
+    return found[0] if found else None
 
 
 def squeezed(name: str) -> str:

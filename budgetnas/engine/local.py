@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -38,7 +38,8 @@ class LocalEngine:
     A worker that dies or hangs is replaced, and its task is tried again up to twice; then the task has failed.
 
     Args:
-        work: importable function of a task and a callback for epoch reports.
+        work: function of a task and a callback for epoch reports, importable from a module: workers do not import the
+            main script, so it needs no `if __name__ == "__main__"`.
         workers: how many processes.
         gpus: how many GPUs to share among them; 0 leaves the processes' devices alone.
         timeout: seconds that a task may go without an epoch, its start included, before its worker counts as hung;
@@ -123,7 +124,8 @@ class LocalEngine:
         resource_tracker.ensure_running()  # by the first `start` it would unblock what is blocked here
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            process.start()
+            with _without_main():
+                process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         theirs.close()
@@ -158,6 +160,21 @@ class LocalEngine:
             self.submit(key, task)
             return []
         return [Failed(key=key, reason=f"its worker {fate} {self._deaths[key]} times ({why})")]
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Hide the main script from the process that starts meanwhile, which would run it: a worker needs nothing of it."""
+    main = vars(sys.modules["__main__"])
+    names = ("__file__", "__spec__")  # by which `multiprocessing` finds it
+    before = {name: main[name] for name in names if name in main}
+    main |= dict.fromkeys(names)
+    try:
+        yield
+    finally:
+        for name in names:
+            del main[name]
+        main |= before
 
 
 def _exit(process: BaseProcess) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,12 +12,13 @@ from budgetnas.config.models import NamedModel
 from budgetnas.config.recipe import Recipe, load_recipe
 from budgetnas.config.study import DataConfig
 from budgetnas.config.toml import build
-from budgetnas.data.dataset import Dataset, normalisation
+from budgetnas.data.dataset import Dataset, Split, normalisation
 from budgetnas.data.load import load_dataset, resolve
 from budgetnas.exceptions import UsageError
 from budgetnas.pipeline.first_networks import counted
 from budgetnas.pipeline.length import length_notes
 from budgetnas.pipeline.recorded_trainings import Record, Shared, read_record
+from budgetnas.pipeline.wishes import Wishes
 from budgetnas.training.device import find_hardware
 from budgetnas.training.tasks import Setting
 from budgetnas.trials.declaration import Declaration, Phase, TrainingKey, whole
@@ -65,6 +66,11 @@ class Job:
         return [run.key(self.epochs) for run in self.runs]
 
     @property
+    def watched(self) -> Split:
+        """The split that is scored after every epoch."""
+        return self.data.test if self.watches == "test" else self.data.validation
+
+    @property
     def notes(self) -> list[str]:
         """What of the recipe does not fit the shortest part of a training, a line each."""
         part = min((phase for run in self.runs for phase in run.phases), key=lambda phase: phase.epochs)
@@ -89,37 +95,6 @@ class Job:
             "device": self.setting.device,
             "threads": self.setting.threads,
         }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wishes:
-    """What the two commands share; None for what their user does not name.
-
-    Attributes:
-        recipe: name or path.
-        precision: instead of the recipe's.
-        repeats: seeds of each network, from 0.
-        data: keys and values of `DataConfig`, those that are named.
-        epochs: length of a network's training, or where to stop those of Pei et al.
-        seed: of everything random.
-        device: "auto", "cpu", "cuda" or "mps".
-        workers: trainings side by side; one per GPU or CPU core unless given.
-        threads: CPU threads per training.
-        max_minutes: after which no epoch starts; no limit unless given.
-        folder: of the run.
-    """
-
-    recipe: str | None
-    precision: Literal["auto", "fp32", "bf16"] | None
-    repeats: int | None
-    data: Mapping[str, Any]
-    epochs: int | None
-    seed: int | None
-    device: str | None
-    workers: int | None
-    threads: int | None
-    max_minutes: float | None
-    folder: Path
 
 
 def train_job(spec: ResNetSpec, wishes: Wishes, *, recipe: str, dataset: str) -> Job:

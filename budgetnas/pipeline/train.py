@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from budgetnas.data.dataset import normalisation
 from budgetnas.engine.local import LocalEngine
 from budgetnas.engine.protocol import EpochReport
-from budgetnas.exceptions import StorageError
 from budgetnas.pipeline.declare import Job
 from budgetnas.pipeline.describe import data_facts
 from budgetnas.pipeline.identity import hold_identity
@@ -21,68 +19,22 @@ from budgetnas.pipeline.loop import Clock, Stage, run_stage
 from budgetnas.pipeline.provenance import record_driver
 from budgetnas.pipeline.stages import diverged
 from budgetnas.runs.settings import TRAININGS, TrainingsSetup
+from budgetnas.runs.trainings import Measured, measured, write_curve, write_epochs
 from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
-from budgetnas.storage.files import digest, inside, own, write_bytes, write_text
+from budgetnas.storage.files import digest, own, write_bytes
 from budgetnas.storage.study import StudyStore
-from budgetnas.text import write_csv
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.perform import perform
 from budgetnas.training.tasks import STATE_SECONDS, Trained, TrainTask
 from budgetnas.trials.declaration import Phase, training_key
-from budgetnas.trials.facts import RunFacts, TrialFacts, known
+from budgetnas.trials.facts import RunFacts, TrialFacts
 from budgetnas.trials.levels import complete
 from budgetnas.trials.looks import Looks
 from budgetnas.trials.streams import derived_seed
 from budgetnas.trials.trial import Trial, TrialState
 
-COLUMNS = tuple(field.name for field in fields(EpochReport))
-
-
-def write_curve(path: Path, reports: Iterable[EpochReport]) -> None:
-    """Write the reports of one training."""
-    write_text(path, write_csv(COLUMNS, map(astuple, reports)))
-
-
-def read_curve(path: Path) -> list[EpochReport]:
-    """Read the reports of one training.
-
-    Raises:
-        StorageError: the file is not there, or damaged.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        return [
-            EpochReport(epoch=int(row["epoch"]), **{name: float(row[name]) for name in COLUMNS[1:]}) for row in rows
-        ]
-    except OSError as error:
-        raise StorageError(f"`{path}` cannot be read ({error.strerror}): put it back from a copy.") from error
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise StorageError(f"`{path}` is damaged ({error}): put it back from a copy.") from error
-
-
 Heard = Callable[[Trial, EpochReport], None]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Measured:
-    """One finished training.
-
-    Attributes:
-        trial: its trial.
-        curve: a report per epoch.
-        test_accuracy: of the look at the test set after the last epoch, in [0, 1]; None where the test set was watched.
-    """
-
-    trial: Trial
-    curve: tuple[EpochReport, ...]
-    test_accuracy: float | None
-
-    @property
-    def name(self) -> str:
-        """Name of the network."""
-        return self.trial.candidate.origin
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,17 +43,15 @@ class Outcome:
 
     Attributes:
         asked: its finished trainings.
-        study: all finished trainings of its study, other jobs' too.
         failed: its failed trials, of this driver and earlier ones.
     """
 
     asked: tuple[Measured, ...]
-    study: tuple[Measured, ...]
     failed: tuple[Trial, ...]
 
 
 def run_job(job: Job, *, command: Sequence[str], heard: Heard, tick: Callable[[], None]) -> Outcome:
-    """Do what is left of a job, as far as its time allows.
+    """Do what is left of a job, as far as its time allows, and write `epochs.csv` of all that its study has finished.
 
     Args:
         job: the trainings.
@@ -113,7 +63,8 @@ def run_job(job: Job, *, command: Sequence[str], heard: Heard, tick: Callable[[]
         BudgetNASError: something that its user can act on; whatever was finished is kept.
     """
     with own(job.folder):
-        store = _open(job)
+        setup = _setup(job)
+        store = _open(job, setup)
         stage = DeclaredStage(job, store)
         if stage.is_needed or _untested(job, store):
             study = {"runs": [run.to_json() for run in job.runs], "epochs": job.epochs, **job.identity()}
@@ -125,19 +76,20 @@ def run_job(job: Job, *, command: Sequence[str], heard: Heard, tick: Callable[[]
                 look(untested, store, engine, job.folder, setting=job.setting, recipe=job.recipe, tick=tick)
         looks, done = Looks(store.facts), complete(store.trials)
         asked = [trial for trial in store.trials if stage.wants(trial)]
+        found = [measured(job.folder, trial, looks) for trial in done]
+        write_epochs(job.folder, found, setup)
         return Outcome(
-            asked=tuple(_measured(job, trial, looks) for trial in done if trial in asked),
-            study=tuple(_measured(job, trial, looks) for trial in done),
+            asked=tuple(one for one in found if one.trial in asked),
             failed=tuple(trial for trial in asked if trial.state is TrialState.FAIL),
         )
 
 
-def _measured(job: Job, trial: Trial, looks: Looks) -> Measured:
-    seen = looks.of(trial)
-    return Measured(
-        trial=trial,
-        curve=tuple(read_curve(inside(job.folder, known(trial.facts.curve, "curve")))),
-        test_accuracy=seen.accuracy if seen else None,
+def epoch_line(job: Job, trial: Trial, report: EpochReport) -> str:
+    """Return the progress line of an epoch."""
+    return (
+        f"{trial.candidate.origin} #{trial.repeat}  epoch {report.epoch}/{trial.facts.asked_epochs}  "
+        f"lr {report.lr:.4f}  train {100 * report.train_accuracy:.1f} %  "
+        f"{job.watches} {100 * report.accuracy:.2f} %  {report.seconds:.1f} s"
     )
 
 
@@ -224,7 +176,7 @@ class DeclaredStage(Stage):
         return self._job.folder / "states" / name
 
 
-def _open(job: Job) -> StudyStore:
+def _open(job: Job, setup: TrainingsSetup) -> StudyStore:
     ranges = Ranges(stages=(1, 4), blocks=(1, 1), widths=(1, 1))
     for run in job.runs:
         ranges = ranges.cover(run.candidate.spec)
@@ -234,7 +186,7 @@ def _open(job: Job) -> StudyStore:
         store.record(RunFacts(identity=job.identity()))
     else:
         hold_identity(recorded, job.identity(), what=str(job.folder))
-    store.record(RunFacts(setup=asdict(_setup(job))))
+    store.record(RunFacts(setup=asdict(setup)))
     return store
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from budgetnas.evidence.fidelity import FEWEST_PAIRS, Chance, Fidelity, by_chance, fidelity
 from budgetnas.evidence.lengths import Recommendation, recommend
@@ -19,18 +20,21 @@ from budgetnas.runs.settings import CALIBRATION, Setup, read_setup
 from budgetnas.storage.database import Storage
 from budgetnas.storage.files import write_json, write_text
 from budgetnas.storage.study import read_study
-from budgetnas.text import Table, plural, write_csv
+from budgetnas.text import Shown, Table, plural, write_csv
 from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.levels import FULL, in_words, rung_name
 from budgetnas.trials.trial import Candidate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PAGE = "calibration.html"
 _FEWEST = 2  # one network has no rank
 _LARGEST_K = 3  # one in so many networks counts as the best, at most
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Calibration:
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+class Calibration(Shown):
     """A calibration as far as it is.
 
     Attributes:
@@ -91,6 +95,23 @@ class Calibration:
         lengths = {epochs: proxies[plural(epochs, "epoch")] for epochs in self.setup.rungs}
         rivals = {"params": proxies["params alone"], "MACs": proxies["MACs alone"]}
         return recommend(lengths, full, rivals=rivals)
+
+    def brief(self) -> dict[str, str]:
+        """Return what a person wants to know first: how many networks are ranked, and the length to search with."""
+        epochs = self.recommendation().epochs
+        return {
+            "networks": f"{len(self.nets):,} of {self.setup.study.search.trials:,}",
+            "lengths": " and ".join(map(str, self.setup.rungs)),
+            "recommended": "none" if epochs is None else plural(epochs, "epoch"),
+            "data": self.setup.data.name,
+            "folder": str(self.folder),
+        }
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return the rows of `calibration.csv`: one a network, its scores of every length in percent."""
+        import pandas as pd
+
+        return pd.read_csv(io.StringIO(calibration_csv(self)))
 
 
 def read_calibration(storage: Storage, folder: Path, name: str) -> Calibration:
@@ -199,18 +220,25 @@ def _finite(content: Any) -> Any:
     return None if isinstance(content, float) and isnan(content) else content
 
 
-def write_calibration(result: Calibration) -> Path:
-    """Write page, CSV and JSON of a calibration, each file whole or not at all; return the page's path."""
-    setup, folder = result.setup, result.folder
+def calibration_csv(result: Calibration) -> str:
+    """Return a row a network as CSV, scores in percent."""
+    setup = result.setup
     proxies, full = result.columns()
     columns = ("spec", "params", "macs", *(f"score_{rung_name(epochs)}" for epochs in setup.rungs), "score_full")
-    lengths = {plural(epochs, "epoch"): epochs for epochs in setup.rungs}
-    scores = zip(*(proxies[length] for length in lengths), full, strict=True)
+    scores = zip(*(proxies[plural(epochs, "epoch")] for epochs in setup.rungs), full, strict=True)
     rows = (
         (net.spec.id, net.params, net.macs, *(f"{score:.4f}" for score in found))
         for net, found in zip(result.nets, scores, strict=True)
     )
-    write_text(folder / "calibration.csv", write_csv(columns, rows))
+    return write_csv(columns, rows)
+
+
+def write_calibration(result: Calibration) -> Path:
+    """Write page, CSV and JSON of a calibration, each file whole or not at all; return the page's path."""
+    setup, folder = result.setup, result.folder
+    proxies, full = result.columns()
+    lengths = {plural(epochs, "epoch"): epochs for epochs in setup.rungs}
+    write_text(folder / "calibration.csv", calibration_csv(result))
     write_json(folder / CALIBRATED, as_json(result))
     facts = CalibrationFacts(
         title=setup.name,

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from budgetnas.config.models import read_cap
 from budgetnas.evidence.accuracy import BRACKETS
+from budgetnas.exceptions import UsageError
 from budgetnas.runs.headline import tie
 from budgetnas.runs.result import SearchResult
 from budgetnas.text import Table, plural, write_macs, write_percent
@@ -52,6 +54,29 @@ class Tier:
         if self.trusted and self.finalist.candidate.params < NEAR * self.cap:
             return f"no network with at least {NEAR:.0%} of this cap had full training"
         return ""
+
+
+def best_under(result: SearchResult, caps: Sequence[str | float] | None = None) -> list[Tier]:
+    """Return what a search knows under each of several caps, ascending.
+
+    Args:
+        result: of the search.
+        caps: as people write them; those of the search unless given.
+
+    Raises:
+        UsageError: one is malformed, or larger than the search's own.
+    """
+    setup = result.setup
+    found = [tier.cap for tier in setup.tiers]
+    if caps is not None:
+        found = sorted({read_cap(cap, setup.data.shape) for cap in caps})
+    if found and found[-1] > setup.cap:
+        raise UsageError(
+            f"is {found[-1]:,}, but `{setup.name}` searched up to {setup.cap:,} parameters: give caps up to that, or "
+            "search under a larger one.",
+            argument="max_params",
+        )
+    return under_caps(result, found)
 
 
 def under_caps(result: SearchResult, caps: Sequence[int]) -> list[Tier]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from budgetnas.budget.gate import Budget
 from budgetnas.certificates.certificate import CertifiedNetwork, write_certificate
-from budgetnas.certificates.manifest import BEST
+from budgetnas.certificates.manifest import BEST, MANIFEST
 from budgetnas.evidence.accuracy import Accuracy, wilson
-from budgetnas.exceptions import UsageError
+from budgetnas.exceptions import StorageError, UsageError
 from budgetnas.runs.headline import tie
+from budgetnas.runs.listing import Run, is_run, read_run
 from budgetnas.runs.result import SearchResult, reached, read_result
 from budgetnas.runs.settings import Setup, TrainingsSetup, read_trainings_setup
 from budgetnas.runs.verdict import compare, verdict
@@ -41,15 +43,16 @@ def export(run: str, folder: Path, *, storage: str | None, trial: int | None, wi
 
     Args:
         run: path of the run's folder; its name is the study's.
-        folder: of the certificate.
+        folder: of the certificate, which must not exist, or be empty.
         storage: Optuna URL where the study is not in the run's folder.
         trial: number of its trial: in a search that of the first rung; the winner, or the only one, unless given.
         with_preprocessing: whether `model.onnx` takes raw pixels.
 
     Raises:
-        UsageError: the trial had no full training.
+        UsageError: the trial had no full training, or the folder is not free.
         StorageError: the run cannot be read, or the folder cannot be written.
     """
+    _check_free(folder)
     home = Path(run)
     name, opened = home.resolve().name, open_run(home, storage)
     if name in study_names(opened):
@@ -59,6 +62,42 @@ def export(run: str, folder: Path, *, storage: str | None, trial: int | None, wi
         result = read_result(opened, home, name)
         net = certified(result, _chosen(result, trial))
     return write_certificate(folder, net, with_preprocessing=with_preprocessing)
+
+
+def _check_free(folder: Path) -> None:
+    try:
+        is_free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    except OSError as error:
+        raise UsageError(f"is {str(folder)[:200]} ({error.strerror}): give another folder.", argument="out") from error
+    if not is_free:
+        raise UsageError(f"is {folder}, which exists and is not empty: give a new folder.", argument="out")
+
+
+def certificate_of(path: Path) -> Path:
+    """Return the folder of a certificate: the one that is given, or that of a run's winner.
+
+    Raises:
+        StorageError: a run has none; says what to do.
+    """
+    with suppress(OSError):  # too long for a path, for one: reading it says so
+        for folder in (path, path / BEST):
+            if (folder / MANIFEST).exists():
+                return folder
+        if is_run(path):
+            raise StorageError(f"`{path}` has no network to predict with{_instead(read_run(path), path)}")
+    return path
+
+
+def _instead(run: Run, path: Path) -> str:
+    """Return why a run has no certificate, and what to do."""
+    export = f"the folder that `budgetnas export {path}` writes"
+    if run.why is not None:
+        return f" ({run.why})."
+    if run.kind == "search":
+        return f", since its search has not ended: resume it, or give {export}."
+    if run.kind == "calibration":
+        return ", since a calibration keeps none: train one with `budgetnas train`."
+    return f" yet: give {export} of any finished training."
 
 
 def certify(result: SearchResult) -> str | None:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from budgetnas.exceptions import UsageError
 from budgetnas.reports.board import board_figures, note
+from budgetnas.reports.facts import ReportFacts
 from budgetnas.reports.page import report_page
 from budgetnas.reports.table import trials_csv
 from budgetnas.runs.calibration import read_calibration, write_calibration
+from budgetnas.runs.load import is_calibration
 from budgetnas.runs.result import SearchResult, read_result
-from budgetnas.runs.settings import CALIBRATION
 from budgetnas.runs.summary import as_json, report_facts
 from budgetnas.runs.verdict import recorded_controls
 from budgetnas.storage.dashboard import publish_figures, publish_files, publish_note
-from budgetnas.storage.database import Storage, open_run, study_names
+from budgetnas.storage.database import Storage, open_run
 from budgetnas.storage.files import write_json, write_text
-from budgetnas.storage.study import read_study
 from budgetnas.text import write_csv
 from budgetnas.trials.facts import to_json
 from budgetnas.trials.levels import FULL, rung_name
@@ -31,13 +35,38 @@ TRAININGS = (
 def write_reports(result: SearchResult) -> Path:
     """Write every report of a run, each file whole or not at all; return the page's path."""
     folder, found = result.folder, report_facts(result)
-    write_text(folder / "trials.csv", trials_csv(found))
-    write_text(folder / "trainings.csv", write_csv(TRAININGS, _trainings(result)))
-    write_text(folder / "curves.csv", write_csv(("level", "trial", "epoch", "accuracy"), _curves(result)))
+    for name, content in csv_tables(result, found).items():
+        write_text(folder / f"{name}.csv", content())
     write_json(folder / "results.json", {**as_json(result), "run": result.setup.name})  # wherever its folder is
     write_json(folder / "manifest.json", manifest(result))
     write_text(folder / "report.html", report_page(found))
     return folder / "report.html"
+
+
+def frame(result: SearchResult, table: str) -> pd.DataFrame:
+    """Return a CSV table of a run as a frame.
+
+    Raises:
+        UsageError: there is no such table.
+    """
+    tables = csv_tables(result)
+    if table not in tables:
+        raise UsageError(f"`table` is {table!r}, but must be one of {', '.join(tables)}.")
+    return pd.read_csv(io.StringIO(tables[table]()))
+
+
+def csv_tables(result: SearchResult, facts: ReportFacts | None = None) -> dict[str, Callable[[], str]]:
+    """Return what makes each CSV table of a run, by its name.
+
+    Args:
+        result: of the search.
+        facts: of its report, where they are at hand.
+    """
+    return {
+        "trials": lambda: trials_csv(facts or report_facts(result)),
+        "trainings": lambda: write_csv(TRAININGS, _trainings(result)),
+        "curves": lambda: write_csv(("level", "trial", "epoch", "accuracy"), _curves(result)),
+    }
 
 
 def manifest(result: SearchResult) -> dict[str, Any]:
@@ -122,8 +151,6 @@ def rewrite(run: str, storage: str | None = None) -> Path:
     """
     folder = Path(run)
     name, opened = folder.resolve().name, open_run(folder, storage)
-    if f"{name}/{FULL}" in study_names(opened):
-        setup = read_study(opened, f"{name}/{FULL}")[1].setup or {}
-        if setup.get("kind") == CALIBRATION:
-            return write_calibration(read_calibration(opened, folder, name))
+    if is_calibration(opened, name):
+        return write_calibration(read_calibration(opened, folder, name))
     return write_reports(read_result(opened, folder, name))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from budgetnas.arch.spec import ResNetSpec
+from budgetnas.certificates.manifest import BEST, MANIFEST
 from budgetnas.evidence.accuracy import Accuracy
 from budgetnas.exceptions import StorageError
 from budgetnas.runs.settings import CUT_OFF, Setup, read_setup
@@ -16,12 +18,15 @@ from budgetnas.samplers.belief import recommend
 from budgetnas.space.resnet import ResNetSpace
 from budgetnas.storage.database import Storage, open_run, study_names
 from budgetnas.storage.study import read_study
-from budgetnas.text import plural
+from budgetnas.text import Shown, plural
 from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.levels import CONTROLS, FULL, complete, rung_name
 from budgetnas.trials.looks import Looks
 from budgetnas.trials.selection import Finalist, finalists, within
 from budgetnas.trials.trial import Trial, TrialState
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def trusted_scores(space: ResNetSpace, first: Sequence[Trial], *above: Sequence[Trial]) -> dict[int, float]:
@@ -116,8 +121,8 @@ def reached_afresh(winner: Finalist, controls: Sequence[Trial], looks: Looks, *,
     return reached(runs, looks, CONTROLS, images=images) if runs else None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SearchResult:
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+class SearchResult(Shown):
     """A search as far as it is.
 
     Attributes:
@@ -202,6 +207,50 @@ class SearchResult:
             "trained": states.count(TrialState.COMPLETE),
             "failed": states.count(TrialState.FAIL),
         }
+
+    @property
+    def spec(self) -> ResNetSpec | None:
+        """The winner's architecture; None before any full training ended."""
+        return None if self.winner is None else self.winner.candidate.spec
+
+    @property
+    def accuracies(self) -> Reached | None:
+        """What the winner reached, with seeds that no choice has seen where there are any."""
+        return self.fresh or (None if self.winner is None else self.reached(self.winner))
+
+    @property
+    def validation_accuracy(self) -> float | None:
+        """Mean of `accuracies` on validation, in [0, 1]; None before any full training ended."""
+        return None if self.accuracies is None else self.accuracies.validation.mean
+
+    @property
+    def test_accuracy(self) -> float | None:
+        """Mean of `accuracies` on the test set, in [0, 1]; None before it was read."""
+        found = self.accuracies
+        return None if found is None or found.test is None else found.test.mean
+
+    @property
+    def certificate(self) -> Path | None:
+        """Folder of the winner's certificate; None before it was written."""
+        folder = self.folder / BEST
+        return folder if (folder / MANIFEST).is_file() else None
+
+    def brief(self) -> dict[str, str]:
+        """Return what a person wants to know first: the winner, and what it reached."""
+        winner, found, setup = self.winner, self.accuracies, self.setup
+        content = {"network": "none fully trained yet" if winner is None else winner.candidate.spec.id}
+        if winner is not None and found is not None:
+            content["parameters"] = f"{winner.candidate.params:,} of {setup.cap:,}"
+            content["validation"] = found.validation.write(" %")
+            content["test"] = "not read yet" if found.test is None else found.test.write(" %")
+        trials = f"{self.counts()['trained']:,} of {setup.study.search.trials:,}"
+        return {**content, "trials": trials, "data": setup.data.name, "folder": str(self.folder)}
+
+    def to_dataframe(self, table: Literal["trials", "trainings", "curves"] = "trials") -> pd.DataFrame:
+        """Return the rows of a CSV table of the run: one a network, a training of any length, or an epoch of one."""
+        from budgetnas.runs.files import frame
+
+        return frame(self, table)
 
 
 def open_result(run: str, storage: str | None = None) -> SearchResult:

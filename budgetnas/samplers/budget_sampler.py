@@ -54,7 +54,7 @@ class BudgetSampler(BaseSampler):
     A network over a cap can only be enqueued. It is trained as requested, but the sampler ignores its score, `best`
     never returns it, and Optuna treats it as infeasible, so `study.best_trial` does not return it either.
 
-    >>> from budgetnas.space.resnet import ResNetSpace
+    >>> from budgetnas import ResNetSpace
     >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
     >>> space = ResNetSpace(stages=(1, 2), widths=(16, 64))
     >>> sampler = BudgetSampler(space, max_params=100_000, sampler="random")

@@ -14,7 +14,7 @@ LARGEST = 10_000_000  # members listed or halves sorted, 40 to 100 bytes each
 def make_index(space: Space, *, max_macs: int | None) -> SpaceIndex:
     """Index a space under a cap on MACs for one image (None for no cap).
 
-    >>> from budgetnas.space.resnet import ResNetSpace
+    >>> from budgetnas import ResNetSpace
     >>> index = make_index(ResNetSpace(stages=(1, 3), widths=(16, 256)), max_macs=None)
     >>> index.size(), len(index.band(900_000, 1_000_000)), index.method
     (2825464, 26462, 'exact, by meeting in the middle')

@@ -32,8 +32,7 @@ _MOST_EXCHANGES = 200_000
 def repair(space: Space, point: IntArray, budget: Budget, *, min_params: int = 0) -> Member | None:
     """Return the member that a point becomes under a budget, by the rule above.
 
-    >>> from budgetnas.arch.spec import ResNetSpec
-    >>> from budgetnas.space.resnet import ResNetSpace
+    >>> from budgetnas import ResNetSpace, ResNetSpec
     >>> space = ResNetSpace()
     >>> given = space.encode(ResNetSpec(blocks=(4, 5, 3), widths=(64, 128, 256)))
     >>> found = repair(space, given, Budget(max_params=1_000_000))

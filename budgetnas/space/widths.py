@@ -11,7 +11,7 @@ from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.arrays import IntArray
 from budgetnas.budget.gate import Budget
-from budgetnas.exceptions import InfeasibleBudgetError
+from budgetnas.exceptions import InfeasibleBudgetError, UsageError
 from budgetnas.space.parameters import width_name
 from budgetnas.space.protocol import Dimension, Space
 from budgetnas.space.repair import repair
@@ -64,8 +64,16 @@ def fit(given: ResNetSpec, shape: DataShape, budget: Budget, *, step: int = 1) -
         step: grid of the widths, in channels.
 
     Raises:
+        UsageError: the stem has a width of its own, or the step is out of range.
         InfeasibleBudgetError: not even the narrowest network of these blocks fits.
     """
+    if given.stem_width != given.widths[0]:
+        raise UsageError(
+            f"`{given.id}` has a stem of {given.stem_width}, but only stems as wide as stage 1 are scaled: "
+            "give it without its stem."
+        )
+    if not 1 <= step <= WIDEST:
+        raise UsageError(f"is {step}, but must be from 1 to {WIDEST}.", argument="step")
     space = WidthSpace(blocks=given.blocks, widths=range(step, widest(given, step) + 1, step), shape=shape)
     found = repair(space, np.array(given.widths), budget)
     if found is None:

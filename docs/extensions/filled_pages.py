@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from api_reference import api_reference
 from command_reference import command_reference
 from flow_figure import FIGURE, draw_flow
 from reported_and_measured import reported_and_measured
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-FILLS = {"commands": command_reference, "reported and measured": reported_and_measured}
+FILLS = {"api": api_reference, "commands": command_reference, "reported and measured": reported_and_measured}
 MARK = re.compile(r"^<!-- filled: (.+) -->$", re.MULTILINE)
 EXAMPLE = re.compile(r"\]\((?:\.\./)+examples/(\w+)\.py\)")
 

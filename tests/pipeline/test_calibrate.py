@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from html import escape
 
+import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal
 from small_studies import ladder_of, net, prepared, train
 
 from budgetnas.exceptions import UsageError
@@ -12,6 +15,7 @@ from budgetnas.pipeline.calibrate import _left, _levels, _prepare, networks
 from budgetnas.pipeline.describe import setup_of
 from budgetnas.runs.calibration import as_json, fidelity_table, read_calibration, write_calibration
 from budgetnas.runs.listing import read_run
+from budgetnas.runs.load import load_run
 from budgetnas.runs.settings import CALIBRATION
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.trials.facts import RunFacts, TrialFacts
@@ -79,6 +83,13 @@ def test_a_length_that_ranks_as_the_full_training_is_recommended(made):
     assert escape(content["recommendation"]) in page
     assert f"Warning: {escape(first)}" in page
     assert (folder / "calibration.csv").read_text().splitlines()[0] == "spec,params,macs,score_r1,score_r3,score_full"
+    assert_frame_equal(result.to_dataframe(), pd.read_csv(folder / "calibration.csv"))
+    (folder / "s").mkdir()
+    shutil.copy(folder / "study.db", folder / "s")
+    again = repr(load_run(folder / "s"))
+    assert again.startswith(
+        "<Calibration: networks 12 of 12, lengths 1 and 3, recommended 3 epochs, data digits, folder"
+    )
 
 
 def test_networks_without_every_score_are_left_out_and_what_failed_is_told(made):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 HOLD_SECONDS = 5.0  # longer than a proposal among many finished trials
@@ -28,6 +31,25 @@ class Interruptions:
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._answer)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Answer both signals meanwhile, and no longer; in another thread than the main one none arrives.
+
+        Raises:
+            KeyboardInterrupt: a signal came since the last tick.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        self.listen()
+        try:
+            yield
+            self.tick()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def tick(self) -> None:
         """Mark a point between two steps.

@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
-from budgetnas.cli import signals
-from budgetnas.cli.signals import Interruptions, Terminated, status_of
+from budgetnas.pipeline import signals
+from budgetnas.pipeline.signals import Interruptions, Terminated, status_of
 
 
 @pytest.fixture
@@ -49,3 +49,16 @@ def test_a_signal_that_was_ignored_stays_ignored(listening):
     Interruptions().listen()
     os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_signals_are_answered_meanwhile_and_no_longer():
+    before = signal.getsignal(signal.SIGINT)
+
+    def step(interruptions):
+        with interruptions.listening():
+            interruptions.tick()
+            os.kill(os.getpid(), signal.SIGINT)  # held back to the end, where it is not lost
+
+    with pytest.raises(KeyboardInterrupt):
+        step(Interruptions())
+    assert signal.getsignal(signal.SIGINT) is before

@@ -1,0 +1,116 @@
+"""What the functions share: keyword arguments as keys of a study, networks and shapes, errors in Python's spelling."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.config.models import named_network
+from budgetnas.config.options import KEYS, keys_of
+from budgetnas.exceptions import BudgetNASError, UsageError
+
+Words = ParamSpec("Words")
+Result = TypeVar("Result")
+_KEYS = {**KEYS, "max_macs": "space.max_macs", "paper_models": "search.paper_models"}
+_NAMES = {**_KEYS, "networks": "search.trials", "lengths": "proxy.rungs"}  # with those of a calibration
+
+
+def spelled(function: Callable[Words, Result]) -> Callable[Words, Result]:
+    """Let the errors of a function name its arguments, where lower rooms name keys of a study file."""
+
+    @functools.wraps(function)
+    def call(*args: Words.args, **words: Words.kwargs) -> Result:
+        try:
+            return function(*args, **words)
+        except BudgetNASError as error:
+            text = str(error)
+            for name, key in _NAMES.items():
+                text = text.replace(f"`{key}`", f"`{name}`") if words.get(name) is not None else text
+            error.args = (text, *error.args[1:])
+            raise
+
+    return call
+
+
+def study_keys(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the dotted keys that keyword arguments name, and their values as a study file would give them.
+
+    Args:
+        arguments: of a function, by name; `settings` are keys and values themselves, and come before the others.
+
+    Raises:
+        UsageError: a setting is no `section.key`.
+    """
+    settings = arguments["settings"] or {}
+    for key in settings:
+        if key.count(".") != 1:
+            raise UsageError(f"`settings` has the key {key!r}, but must have section.key, for example 'full.epochs'.")
+    named = keys_of(arguments, _KEYS) | dict(settings)
+    return {key: plain(value) for key, value in named.items() if value is not None}
+
+
+def plain(value: Any) -> Any:
+    """Return a value as TOML gives it: lists for other sequences, strings for paths, Python's numbers for NumPy's."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [plain(one) for one in value]
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def command(name: str, arguments: Mapping[str, Any]) -> list[str]:
+    """Return the words of a command that makes the same call, for the manifest of a run."""
+    named = {key: plain(value) for key, value in arguments.items() if value is not None and key != "listener"}
+    words = ", ".join(f"{key}={_literal(value)}" for key, value in named.items())
+    return ["python", "-c", f"import budgetnas; budgetnas.{name}({words})"]
+
+
+def _literal(value: Any) -> str:
+    """Write a value for Python, strings in double quotes: a shell has the others."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_literal(key)}: {_literal(plain(one))}' for key, one in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+
+
+def network_of(
+    network: str | ResNetSpec | None,
+    blocks: Sequence[int] | None,
+    widths: Sequence[int] | None,
+    stem_width: int | None,
+) -> ResNetSpec:
+    """Return the network that is given by a name, an id, its spec, or its numbers.
+
+    Raises:
+        UsageError: it is given twice or not at all, there is none of its name, or a number is out of range.
+    """
+    if network is None:
+        if blocks is None or widths is None:
+            raise UsageError("`network` is missing: give a name like resnet18, or `blocks` and `widths`.")
+        return ResNetSpec.from_stages(plain(blocks), plain(widths), stem_width=stem_width or 0)
+    if any(numbers is not None for numbers in (blocks, widths, stem_width)):
+        raise UsageError("`network` is given with `blocks`, `widths` or `stem_width`: give one or the other.")
+    return network if isinstance(network, ResNetSpec) else named_network(network).spec
+
+
+def shape_of(
+    shape: DataShape | None, channels: int | None, image_size: int | tuple[int, int] | None, classes: int | None
+) -> DataShape:
+    """Return the shape of images and classes, that of CIFAR-10 as far as nothing is named.
+
+    Raises:
+        UsageError: it is given twice, or a number is out of range.
+    """
+    named = {"channels": channels, "classes": classes}
+    if image_size is not None:
+        height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
+        named |= {"height": height, "width": width}
+    given = {name: value for name, value in named.items() if value is not None}
+    if shape is not None and given:
+        raise UsageError("`shape` is given with `channels`, `image_size` or `classes`: give one or the other.")
+    return shape or DataShape(**given)

@@ -1,0 +1,157 @@
+"""Before any training: networks counted and fitted to a cap, data sets read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from budgetnas.api.arguments import network_of, plain, shape_of, spelled
+from budgetnas.arch import counter
+from budgetnas.arch.counter import Complexity, LedgerRow
+from budgetnas.arch.resnet import lower
+from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.config.models import read_cap
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from budgetnas.data.dataset import Dataset
+
+
+@spelled
+def count(
+    network: str | ResNetSpec | None = None,
+    shape: DataShape | None = None,
+    *,
+    blocks: Sequence[int] | None = None,
+    widths: Sequence[int] | None = None,
+    stem_width: int | None = None,
+    channels: int | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    classes: int | None = None,
+) -> Complexity:
+    """Count a network exactly, without building it and without loading torch.
+
+    >>> count(blocks=[4, 5, 3, 0], widths=[64, 128, 250])
+    Complexity(params=4848142, macs=864952004, activations=1062282)
+    >>> count("resnet20", classes=100).params
+    278324
+
+    Args:
+        network: a name (resnet18, model5), an id (4x64-5x128-3x256) or a spec; else give `blocks` and `widths`.
+        shape: images and classes, in place of the last three; those of CIFAR-10 unless given.
+        blocks: basic blocks of each stage; 0 for an empty one.
+        widths: channels of each stage.
+        stem_width: channels of the stem; those of the first stage unless given.
+        channels: of an image.
+        image_size: pixels of its side, or height and width.
+        classes: how many.
+
+    Returns:
+        Trainable parameters; multiply-accumulates (MACs) and activations for one image.
+
+    Raises:
+        UsageError: there is no such network, or a number is out of range.
+    """
+    spec = network_of(network, blocks, widths, stem_width)
+    return counter.count(spec, shape_of(shape, channels, image_size, classes))
+
+
+@spelled
+def ledger(
+    network: str | ResNetSpec,
+    shape: DataShape | None = None,
+    *,
+    channels: int | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    classes: int | None = None,
+) -> tuple[LedgerRow, ...]:
+    """List the layers of a network with their shares; `pandas.DataFrame` makes a table of them.
+
+    Args:
+        network: a name, an id or a spec.
+        shape: images and classes, in place of the last three; those of CIFAR-10 unless given.
+        channels: of an image.
+        image_size: pixels of its side, or height and width.
+        classes: how many.
+
+    Returns:
+        Name, layer, shapes, parameters, MACs and activations of each layer; they sum to what `count` returns.
+
+    Raises:
+        UsageError: there is no such network, or a number is out of range.
+    """
+    spec, found = network_of(network, None, None, None), shape_of(shape, channels, image_size, classes)
+    return counter.ledger(lower(spec, found), found)
+
+
+@spelled
+def fit(
+    network: str | ResNetSpec | None = None,
+    shape: DataShape | None = None,
+    *,
+    max_params: str | float,
+    blocks: Sequence[int] | None = None,
+    widths: Sequence[int] | None = None,
+    step: int = 1,
+    channels: int | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    classes: int | None = None,
+) -> ResNetSpec:
+    """Scale the widths of a network, their ratios kept as near as the step allows, until they fill a cap.
+
+    >>> fit("2x64-2x128-4x256", max_params="5M").id
+    '2x64-2x127-4x252'
+
+    Args:
+        network: a name, an id or a spec; else give `blocks` and `widths`.
+        shape: images and classes, in place of the last three; those of CIFAR-10 unless given.
+        max_params: cap on trainable parameters, as a number or like "5M" or "45%resnet18".
+        blocks: basic blocks of each stage; 0 for an empty one.
+        widths: channels of each stage.
+        step: grid of the widths, in channels.
+        channels: of an image.
+        image_size: pixels of its side, or height and width.
+        classes: how many.
+
+    Raises:
+        UsageError: there is no such network, or a number is out of range.
+        InfeasibleBudgetError: not even the narrowest network of these blocks fits.
+    """
+    from budgetnas.budget.gate import Budget
+    from budgetnas.space import widths as scaled
+
+    spec, found = network_of(network, blocks, widths, None), shape_of(shape, channels, image_size, classes)
+    budget = Budget(max_params=read_cap(plain(max_params), found))
+    return scaled.fit(spec, found, budget, step=step)
+
+
+@spelled
+def load_dataset(
+    dataset: str | PathLike[str],
+    *,
+    data_dir: str | PathLike[str] | None = None,
+    subset: int | None = None,
+    image_size: int | None = None,
+    test_share: float | None = None,
+) -> Dataset:
+    """Read a data set as a search reads it: checked, and split into training, validation and test images.
+
+    Args:
+        dataset: "cifar10", "cifar100", "digits", "digits-hard", or the path of an .npz file or an image folder.
+        data_dir: where downloaded data sets live; the folder `data` unless given.
+        subset: images of each class to keep in each split; all of them unless given.
+        image_size: side in pixels to resize an image folder to.
+        test_share: share of each class that becomes the test split, where there is none.
+
+    Raises:
+        DataError: it is not there, not whole, not of the right form, or too large.
+        UsageError: a value breaks its rule.
+    """
+    from budgetnas.config.options import DATA_KEYS, keys_of, read_data
+    from budgetnas.config.study import DataConfig
+    from budgetnas.data import load
+
+    named = {"dataset": dataset, "data_dir": data_dir, "subset": subset, "image_size": image_size}
+    keys = keys_of({**named, "test_share": test_share}, DATA_KEYS)
+    return load.load_dataset(DataConfig(**read_data({key: plain(value) for key, value in keys.items()})))

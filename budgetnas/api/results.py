@@ -1,0 +1,159 @@
+"""What becomes of a run: other caps, certificates, predictions."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from budgetnas.api.arguments import plain, spelled
+from budgetnas.api.rows import CapResults, Predictions, Verification
+from budgetnas.exceptions import UsageError
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+
+@spelled
+def best(
+    run: str | PathLike[str],
+    max_params: str | float | Sequence[str | float] | None = None,
+    *,
+    storage: str | None = None,
+) -> CapResults:
+    """Name the best network of a search under any caps, from what it has trained; nothing trains.
+
+    Args:
+        run: folder of the run.
+        max_params: a cap, or several; those of the search unless given.
+        storage: Optuna URL where the study is not in the folder.
+
+    Returns:
+        A row a cap, ascending: the fully trained network to take, the one to trust by short trainings, and remarks.
+
+    Raises:
+        UsageError: a cap is malformed, or larger than the search's own.
+        StorageError: there is no search, or it cannot be read.
+    """
+    from budgetnas.runs.caps import as_json, best_under
+    from budgetnas.runs.result import open_result
+
+    result = open_result(str(plain(run)), storage)
+    caps = plain(max_params)
+    found = best_under(result, caps if caps is None or isinstance(caps, list) else [caps])
+    return CapResults(found, [as_json(result, tier) for tier in found])
+
+
+@spelled
+def export(
+    run: str | PathLike[str],
+    out: str | PathLike[str],
+    *,
+    trial: int | None = None,
+    with_preprocessing: bool = False,
+    storage: str | None = None,
+) -> Path:
+    """Write the certificate of any network that was trained in full, into a folder of its own.
+
+    What could not be made, such as `model.onnx` where ONNX is not installed, is a warning.
+
+    Args:
+        run: folder of the run.
+        out: folder to write; must not exist, or be empty.
+        trial: number of the network's trial; the winner, or the only one, unless given.
+        with_preprocessing: whether `model.onnx` takes raw pixels.
+        storage: Optuna URL where the study is not in the folder.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UsageError: the trial had no full training, or the folder is not free.
+        StorageError: the run cannot be read, or the folder cannot be written.
+    """
+    from budgetnas.runs import certify
+
+    folder = Path(out)
+    lacks = certify.export(
+        str(plain(run)), folder, storage=storage, trial=plain(trial), with_preprocessing=with_preprocessing
+    )
+    if lacks:
+        warnings.warn(lacks, stacklevel=3)
+    return folder
+
+
+@spelled
+def verify(
+    folder: str | PathLike[str],
+    *,
+    dataset: str | PathLike[str] | None = None,
+    data_dir: str | PathLike[str] | None = None,
+    subset: int | None = None,
+    image_size: int | None = None,
+    test_share: float | None = None,
+) -> Verification:
+    """Check a certificate: hashes, counts, cap, source, weights, ONNX; no code of the folder runs.
+
+    Args:
+        folder: of the certificate.
+        dataset: the data set whose test accuracy is checked, too, on images read as the certificate says.
+        data_dir: where downloaded data sets live.
+        subset: images of each class to keep in each split, instead of the certificate's.
+        image_size: side in pixels to resize an image folder to, likewise.
+        test_share: share of each class that is the test split, likewise.
+
+    Returns:
+        The checks in order; `passed` tells whether the certificate holds.
+
+    Raises:
+        UsageError: a value breaks its rule.
+        DataError: the data set cannot be had.
+    """
+    from budgetnas.certificates.predict import load_as_trained
+    from budgetnas.certificates.verify import verify as checks
+    from budgetnas.config.options import DATA_KEYS, keys_of, read_data
+
+    named = {"dataset": dataset, "data_dir": data_dir, "subset": subset, "image_size": image_size}
+    keys = keys_of({**named, "test_share": test_share}, DATA_KEYS)
+    data = load_as_trained(Path(folder), read_data({key: plain(value) for key, value in keys.items()}))
+    found = list(checks(Path(folder), data))
+    return Verification(found, [{"check": one.name, "passed": one.passed, "told": one.told} for one in found])
+
+
+@spelled
+def predict(
+    folder: str | PathLike[str], images: str | PathLike[str] | Sequence[str | PathLike[str]], *, top: int = 1
+) -> Predictions:
+    """Classify images by the network of a run, read as its training read its own.
+
+    What cannot be read is left out and named in `faults`, with a warning.
+
+    Args:
+        folder: of a run, or of a certificate.
+        images: paths of image files, folders of them, or `.npz` files.
+        top: classes of each image, the most likely first.
+
+    Returns:
+        The predictions in order.
+
+    Raises:
+        UsageError: `top` is below 1.
+        StorageError: there is no network, or it is damaged.
+    """
+    if top < 1:
+        raise UsageError(f"`top` is {top}, but must be 1 or more.")
+    from budgetnas.arch.spec import DataShape
+    from budgetnas.certificates.certificate import load_certificate
+    from budgetnas.certificates.inputs import find_inputs
+    from budgetnas.certificates.predict import predict as classify
+    from budgetnas.runs.certify import certificate_of
+
+    words = plain(images)
+    model, arch = load_certificate(certificate_of(Path(folder)))
+    inputs = find_inputs(words if isinstance(words, list) else [words], DataShape(**arch["shape"]))
+    faults = list(inputs.faults)
+    found = list(classify(model, arch, inputs.wanted, top=top, faults=faults))
+    if faults:
+        warnings.warn(f"{len(faults):,} of the images cannot be read: {faults[0]}", stacklevel=3)
+    return Predictions(found, faults)

@@ -1,0 +1,170 @@
+"""Searches and calibrations: a run in a folder that exists is resumed, as by the command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from budgetnas.api.arguments import command, plain, spelled, study_keys
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from budgetnas.config.study import StudyConfig
+    from budgetnas.pipeline.asked import Asked
+    from budgetnas.pipeline.progress import Listener
+    from budgetnas.runs.calibration import Calibration
+    from budgetnas.runs.result import SearchResult
+
+Result = TypeVar("Result", covariant=True)
+
+
+@spelled
+def search(
+    *,
+    study: str | PathLike[str] | None = None,
+    max_params: str | float | None = None,
+    max_macs: str | float | None = None,
+    trials: int | None = None,
+    sampler: str | None = None,
+    promote: int | None = None,
+    full_epochs: int | None = None,
+    paper_models: bool | None = None,
+    dataset: str | PathLike[str] | None = None,
+    data_dir: str | PathLike[str] | None = None,
+    subset: int | None = None,
+    image_size: int | None = None,
+    test_share: float | None = None,
+    out: str | PathLike[str] | None = None,
+    name: str | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    workers: int | None = None,
+    max_hours: float | None = None,
+    storage: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    listener: Listener | None = None,
+) -> SearchResult:
+    """Search for the most accurate network under a cap, or resume a search that was stopped.
+
+    What is not named comes from the run where there is one, else from the study file or the defaults. A script needs
+    no `if __name__ == "__main__"` for it. An interruption stops it between two steps, and the same call resumes.
+
+    Args:
+        study: shipped name or path of a study file.
+        max_params: cap on trainable parameters, as a number or like "5M" or "45%resnet18".
+        max_macs: cap on multiply-accumulates for one image, as a number or like "1.75G"; "none" for no cap.
+        trials: networks that get a short training, in all; 100 unless given.
+        sampler: "thompson", "evolution", "tpe" or "random".
+        promote: how many of the best get a full training; 5 unless given.
+        full_epochs: length of a full training; decided by the data set unless given.
+        paper_models: whether the models 1-5 of Pei et al. are tried first; on data sets known by name unless given.
+        dataset: "auto", "cifar10", "cifar100", "digits", "digits-hard", or the path of an .npz file or an image folder.
+        data_dir: where downloaded data sets live; `data` unless given.
+        subset: images of each class to keep in each split.
+        image_size: side in pixels to resize an image folder to.
+        test_share: share of each class of own images that becomes the test split, where there is none.
+        out: folder of all runs; `runs` unless given.
+        name: of this run; made of data set, cap and seed unless given.
+        seed: of everything random; 0 unless given.
+        device: "auto", "cpu", "cuda" or "mps".
+        workers: trainings side by side; one per GPU or CPU core unless given.
+        max_hours: after which no training starts.
+        storage: Optuna URL of the study; a file in the run's folder unless given.
+        settings: any other keys of a study file with their values, such as {"space.widths": [16, 64]}.
+        listener: hears plan, progress and news; nothing is printed.
+
+    Raises:
+        BudgetNASError: something that its user can act on; whatever was finished is kept.
+    """
+    arguments = locals()
+    from budgetnas.pipeline.asked import asked_study
+    from budgetnas.pipeline.search import search as work
+
+    asked = asked_study(plain(study), study_keys(arguments))
+    return _driven(work, asked, command("search", arguments), listener)
+
+
+@spelled
+def calibrate(
+    *,
+    study: str | PathLike[str] | None = None,
+    max_params: str | float | None = None,
+    max_macs: str | float | None = None,
+    networks: int | None = None,
+    lengths: Sequence[int] | None = None,
+    full_epochs: int | None = None,
+    dataset: str | PathLike[str] | None = None,
+    data_dir: str | PathLike[str] | None = None,
+    subset: int | None = None,
+    image_size: int | None = None,
+    test_share: float | None = None,
+    out: str | PathLike[str] | None = None,
+    name: str | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    workers: int | None = None,
+    max_hours: float | None = None,
+    storage: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    listener: Listener | None = None,
+) -> Calibration:
+    """Find out how long a short training must be to rank networks, or resume a calibration with more of them.
+
+    Random networks of the band get short trainings of several lengths and a full one each.
+
+    Args:
+        study: shipped name or path of a study file.
+        max_params: cap on trainable parameters, as a number or like "5M" or "45%resnet18".
+        max_macs: cap on multiply-accumulates for one image, as a number or like "1.75G"; "none" for no cap.
+        networks: how many; 24 unless given.
+        lengths: of the short trainings, in epochs; the rungs of the study unless given.
+        full_epochs: length of a full training; decided by the data set unless given.
+        dataset: "auto", "cifar10", "cifar100", "digits", "digits-hard", or the path of an .npz file or an image folder.
+        data_dir: where downloaded data sets live; `data` unless given.
+        subset: images of each class to keep in each split.
+        image_size: side in pixels to resize an image folder to.
+        test_share: share of each class of own images that becomes the test split, where there is none.
+        out: folder of all runs; `runs` unless given.
+        name: of this run; made of data set, cap and seed unless given.
+        seed: of everything random; 0 unless given.
+        device: "auto", "cpu", "cuda" or "mps".
+        workers: trainings side by side; one per GPU or CPU core unless given.
+        max_hours: after which no training starts.
+        storage: Optuna URL of the study; a file in the run's folder unless given.
+        settings: any other keys of a study file with their values.
+        listener: hears plan, progress and news; nothing is printed.
+
+    Raises:
+        BudgetNASError: something that its user can act on; whatever was finished is kept.
+    """
+    arguments = locals()
+    from budgetnas.pipeline.asked import asked_calibration
+    from budgetnas.pipeline.calibrate import calibrate as work
+
+    asked = asked_calibration(
+        plain(study),
+        study_keys(arguments),
+        networks=plain(networks),
+        lengths=plain(lengths),
+    )
+    return _driven(work, asked, command("calibrate", arguments), listener)
+
+
+class _Work(Protocol[Result]):
+    """Trains what a study asks for."""
+
+    def __call__(self, config: StudyConfig, listener: Listener, *, command: Sequence[str]) -> Result: ...
+
+
+def _driven(work: _Work[Result], asked: Asked, words: Sequence[str], listener: Listener | None) -> Result:
+    """Do what is asked for, interrupted only where nothing is half-written."""
+    from budgetnas.pipeline.progress import Check, Everyone, Listener
+    from budgetnas.pipeline.signals import Interruptions
+
+    interruptions = Interruptions()
+    everyone = Everyone(Check(interruptions.tick), listener or Listener())
+    if asked.note:
+        everyone.told(asked.note)
+    with interruptions.listening():
+        return work(asked.config, everyone, command=words)

@@ -1,0 +1,69 @@
+"""Options by name, as the command line and Python spell them, and the keys of a study file that they set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from budgetnas.exceptions import UsageError
+
+DATA_KEYS = {
+    "dataset": "data.dataset",
+    "data_dir": "data.dir",
+    "subset": "data.subset",
+    "image_size": "data.image_size",
+    "test_share": "data.test_share",
+}
+KEYS = {
+    **DATA_KEYS,
+    "max_params": "budget.max_params",
+    "trials": "search.trials",
+    "out": "output.dir",
+    "name": "output.name",
+    "seed": "search.seed",
+    "device": "engine.device",
+    "workers": "engine.workers",
+    "sampler": "search.sampler",
+    "promote": "full.promote",
+    "full_epochs": "full.epochs",
+    "max_hours": "engine.max_hours",
+    "storage": "output.storage",
+}
+# What is meant where nothing is named: networks of a calibration, recipes of declared trainings.
+NETWORKS = 24
+TRAIN_RECIPE, PAPER_RECIPE, OTHER_RECIPE = "full", "paper200", "full"
+
+
+def keys_of(options: Mapping[str, Any], table: Mapping[str, str] = KEYS) -> dict[str, Any]:
+    """Return the keys that options set, None for an option that is not named.
+
+    Args:
+        options: values by name; those that are not in the table are left out.
+        table: keys by the names of options.
+    """
+    return {key: options.get(name) for name, key in table.items()}
+
+
+def read_data(keys: Mapping[str, Any], settings: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what a command without a study names of the section `[data]`.
+
+    Args:
+        keys: dotted keys and values; None values are left out.
+        settings: `section.key=value` words, values written as in TOML.
+
+    Raises:
+        UsageError: a key is unknown, belongs to another section, or has a value that breaks its rule.
+    """
+    from budgetnas.config.study import DataConfig, named_keys  # with NumPy, which `count` does without
+    from budgetnas.config.toml import build
+
+    named = named_keys(None, keys, settings)
+    others = sorted(set(named) - {"data"})
+    if others:
+        raise UsageError(
+            f"has a key of {others[0]}, but here it takes keys of data only, such as data.flip=false.",
+            argument="settings",
+        )
+    data = dict(named.get("data", {}))
+    build(DataConfig, data, "data")  # its rules
+    return data

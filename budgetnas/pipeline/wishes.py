@@ -1,0 +1,81 @@
+"""What a user names of declared trainings, each value held to its rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from budgetnas.config.options import DATA_KEYS, keys_of, read_data
+from budgetnas.config.study import OutputConfig
+from budgetnas.exceptions import UsageError
+
+_RANGES = (
+    ("epochs", 1, 100_000),
+    ("repeats", 1, 1_000),
+    ("seed", 0, 2**31 - 1),
+    ("workers", 1, 512),
+    ("threads", 1, 512),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wishes:
+    """What `train` and `reproduce` share; None for what their user does not name.
+
+    Attributes:
+        recipe: name or path.
+        precision: instead of the recipe's.
+        repeats: seeds of each network, from 0.
+        data: keys and values of `DataConfig`, those that are named.
+        epochs: length of a network's training, or where to stop those of Pei et al.
+        seed: of everything random.
+        device: "auto", "cpu", "cuda" or "mps".
+        workers: trainings side by side; one per GPU or CPU core unless given.
+        threads: CPU threads per training.
+        max_minutes: after which no epoch starts; no limit unless given.
+        folder: of the run.
+    """
+
+    recipe: str | None
+    precision: Literal["auto", "fp32", "bf16"] | None
+    repeats: int | None
+    data: Mapping[str, Any]
+    epochs: int | None
+    seed: int | None
+    device: str | None
+    workers: int | None
+    threads: int | None
+    max_minutes: float | None
+    folder: Path
+
+
+def read_wishes(
+    options: Mapping[str, Any], *, name: str, keys: Mapping[str, Any] | None = None, settings: Sequence[str] = ()
+) -> Wishes:
+    """Read the options of declared trainings as far as they are named.
+
+    Args:
+        options: values by name, None for what is not named; those of no training are left out.
+        name: of the run.
+        keys: dotted keys of `[data]` with their values.
+        settings: `data.key=value` words, values written as in TOML.
+
+    Raises:
+        UsageError: a value breaks its rule.
+    """
+    for option, low, high in _RANGES:
+        value = options[option]
+        if value is not None and not low <= value <= high:
+            raise UsageError(f"is {value}, but must be from {low} to {high:,}.", argument=option)
+    max_minutes = options["max_minutes"]
+    if max_minutes is not None and not 0 < max_minutes < 10**7:
+        raise UsageError(f"is {max_minutes}, but must be above 0 and below 10,000,000.", argument="max_minutes")
+    OutputConfig(name=name)  # its rule
+    return Wishes(
+        data=read_data({**keys_of(options, DATA_KEYS), **(keys or {})}, settings),
+        folder=Path(options["out"]) / name,
+        max_minutes=max_minutes,
+        **{key: options[key] for key in ("recipe", "precision", "device", *(option for option, *_ in _RANGES))},
+    )

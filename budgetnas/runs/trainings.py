@@ -1,0 +1,284 @@
+"""Declared trainings, read back from their storage: their curves, the table of their epochs, a row a network."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass, fields, replace
+from pathlib import Path
+from statistics import mean, stdev
+from typing import TYPE_CHECKING, Any
+
+from budgetnas.engine.protocol import EpochReport
+from budgetnas.evidence.accuracy import Accuracy, Interval
+from budgetnas.exceptions import StorageError
+from budgetnas.runs.headline import chance_warning
+from budgetnas.runs.settings import TrainingsSetup, read_trainings_setup
+from budgetnas.storage.database import Storage, open_run
+from budgetnas.storage.files import inside, write_text
+from budgetnas.storage.study import read_study
+from budgetnas.text import Shown, write_csv, write_percent
+from budgetnas.trials.declaration import training_key
+from budgetnas.trials.facts import known
+from budgetnas.trials.levels import complete
+from budgetnas.trials.looks import Looks
+from budgetnas.trials.trial import Trial, TrialState
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EPOCHS = "epochs.csv"
+COLUMNS = tuple(field.name for field in fields(EpochReport))
+
+
+def write_curve(path: Path, reports: Iterable[EpochReport]) -> None:
+    """Write the reports of one training."""
+    write_text(path, write_csv(COLUMNS, map(astuple, reports)))
+
+
+def read_curve(path: Path) -> list[EpochReport]:
+    """Read the reports of one training.
+
+    Raises:
+        StorageError: the file is not there, or damaged.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return [
+            EpochReport(epoch=int(row["epoch"]), **{name: float(row[name]) for name in COLUMNS[1:]}) for row in rows
+        ]
+    except OSError as error:
+        raise StorageError(f"`{path}` cannot be read ({error.strerror}): put it back from a copy.") from error
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise StorageError(f"`{path}` is damaged ({error}): put it back from a copy.") from error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """One finished training.
+
+    Attributes:
+        trial: its trial.
+        curve: a report per epoch.
+        test_accuracy: of the look at the test set after the last epoch, in [0, 1]; None where the test set was watched.
+    """
+
+    trial: Trial
+    curve: tuple[EpochReport, ...]
+    test_accuracy: float | None
+
+    @property
+    def name(self) -> str:
+        """Name of the network."""
+        return self.trial.candidate.origin
+
+
+def measured(folder: Path, trial: Trial, looks: Looks) -> Measured:
+    """Read a finished training back from the folder of its run."""
+    seen = looks.of(trial)
+    return Measured(
+        trial=trial,
+        curve=tuple(read_curve(inside(folder, known(trial.facts.curve, "curve")))),
+        test_accuracy=seen.accuracy if seen else None,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spread:
+    """An accuracy over the seeds, in percent.
+
+    Attributes:
+        mean: of it.
+        sd: standard deviation over seeds; None with one seed.
+        interval: of the mean, at 95 % over the images; None where the epoch was chosen by the accuracy itself.
+    """
+
+    mean: float
+    sd: float | None
+    interval: Interval | None = None
+
+    def __str__(self) -> str:
+        return write_percent(self.mean, self.sd, self.interval, scale=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """All seeds of one network, accuracies in percent of the watched split.
+
+    Attributes:
+        name: of the network.
+        params: trainable parameters.
+        epochs: that were trained.
+        declared: that were declared; more than `epochs` makes every number partial.
+        seeds: how many.
+        best: of the best epoch of each seed.
+        best_epochs: which those were.
+        last: of the last epoch.
+        lowest_rate: of the epoch of the lowest rate; None where that is the last.
+        test: of the look at the test set after the last epoch; None where the test set was watched.
+    """
+
+    name: str
+    params: int
+    epochs: int
+    declared: int
+    seeds: int
+    best: Spread
+    best_epochs: tuple[int, ...]
+    last: Spread
+    lowest_rate: Spread | None
+    test: Spread | None
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether fewer epochs were trained than declared."""
+        return self.epochs < self.declared
+
+
+def rows(found: Sequence[Measured], *, watched: int, test: int) -> list[Row]:
+    """Sum up trainings, a row a network and length of training, by name.
+
+    Args:
+        found: the trainings.
+        watched: images of the split that was watched.
+        test: images of the test split.
+    """
+    groups: dict[Any, list[Measured]] = {}
+    for one in found:
+        name, spec, phases, _, length = training_key(one.trial)
+        groups.setdefault((name, spec, length, phases), []).append(one)
+    return [_row(groups[key], watched, test) for key in sorted(groups)]
+
+
+def _row(found: Sequence[Measured], watched: int, test: int) -> Row:
+    trial, curves = found[0].trial, [one.curve for one in found]
+    best = [max(curve, key=lambda epoch: epoch.accuracy) for curve in curves]
+    # Of equally low rates the last epoch.
+    lowest = [min(reversed(curve), key=lambda epoch: epoch.lr) for curve in curves]
+    tests = [one.test_accuracy for one in found if one.test_accuracy is not None]
+    return Row(
+        name=found[0].name,
+        params=trial.candidate.params,
+        epochs=len(curves[0]),
+        declared=known(trial.facts.declared_epochs, "declared_epochs"),
+        seeds=len(found),
+        best=_spread([epoch.accuracy for epoch in best]),
+        best_epochs=tuple(epoch.epoch for epoch in best),
+        last=_spread([curve[-1].accuracy for curve in curves], watched),
+        lowest_rate=None if lowest[0].epoch == len(curves[0]) else _spread([one.accuracy for one in lowest], watched),
+        test=_spread(tests, test) if len(tests) == len(found) else None,
+    )
+
+
+def _spread(shares: Sequence[float], images: int | None = None) -> Spread:
+    percent = [100 * share for share in shares]
+    spread = Spread(mean=mean(percent), sd=stdev(percent) if len(percent) > 1 else None)
+    if images is None:
+        return spread
+    low, high = Accuracy(shares=shares, images=images).interval
+    return replace(spread, interval=(100 * low, 100 * high))
+
+
+def warnings(found: Sequence[Measured], *, split: str, images: int, chance: float) -> list[str]:
+    """Name the trainings that ended at chance, in a line.
+
+    Args:
+        found: the trainings.
+        split: that was watched.
+        images: of it.
+        chance: share of its most frequent class.
+    """
+    scores = [(f"{one.name} #{one.trial.repeat}", one.curve[-1].accuracy) for one in found]
+    warning = chance_warning(scores, what="trainings", split=split, images=images, chance=chance)
+    return [warning] if warning else []
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+class TrainingsResult(Shown):
+    """Declared trainings as far as they are: those of `train` and `reproduce`.
+
+    Attributes:
+        folder: their run directory.
+        setup: what they were set up with.
+        trainings: those that are finished, with a report per epoch.
+        failed: trials of trainings that failed, with their reasons.
+    """
+
+    folder: Path
+    setup: TrainingsSetup
+    trainings: tuple[Measured, ...]
+    failed: tuple[Trial, ...]
+
+    @property
+    def rows(self) -> list[Row]:
+        """A row a network and length of training: its accuracies in percent, over its seeds."""
+        data = self.setup.data
+        watched = data.test if self.setup.watches == "test" else data.validation
+        return rows(self.trainings, watched=watched, test=data.test)
+
+    def brief(self) -> dict[str, str]:
+        """Return what a person wants to know first: the network, or how many there are, and what it reached."""
+        rows = self.rows
+        failed = f", {len(self.failed):,} failed" if self.failed else ""
+        found = {"trainings": f"{len(self.trainings):,} finished{failed}", "data": self.setup.data.name}
+        if len(rows) == 1:
+            row = rows[0]
+            found |= {"network": row.name, "parameters": f"{row.params:,}", self.setup.watches: f"{row.last} %"}
+            found |= {"test": f"{row.test} %"} if row.test else {}
+        return {**found, "folder": str(self.folder)}
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return the rows of `epochs.csv`: one an epoch of every finished training."""
+        import pandas as pd
+
+        return pd.read_csv(io.StringIO(epochs_csv(self.trainings, self.setup)))
+
+
+def open_trainings(folder: Path) -> TrainingsResult:
+    """Read the trainings of a run's folder.
+
+    Raises:
+        StorageError: there are none, or they cannot be read.
+    """
+    return read_trainings(open_run(folder), folder, folder.resolve().name)
+
+
+def read_trainings(storage: Storage, folder: Path, name: str) -> TrainingsResult:
+    """Read declared trainings back, finished or not, without their data.
+
+    Raises:
+        StorageError: the storage holds none of this name, or those of another version of this program.
+    """
+    trials, facts = read_study(storage, name)
+    looks = Looks(facts)
+    return TrainingsResult(
+        folder=folder,
+        setup=read_trainings_setup(facts.setup, name=name),
+        trainings=tuple(measured(folder, trial, looks) for trial in complete(trials)),
+        failed=tuple(trial for trial in trials if trial.state is TrialState.FAIL),
+    )
+
+
+def write_epochs(folder: Path, found: Sequence[Measured], setup: TrainingsSetup) -> None:
+    """Write the table of epochs into the folder of a run."""
+    write_text(folder / EPOCHS, epochs_csv(found, setup))
+
+
+def epochs_csv(found: Sequence[Measured], setup: TrainingsSetup) -> str:
+    """Return a row per epoch of every training, as CSV."""
+    before = ("network", "params", "repeat", "seed", "declared_epochs")
+    after = ("watched", "learnt_from", "data", "images_per_epoch", "precision", "device")
+    return write_csv((*before, *COLUMNS, *after), _epochs(found, setup))
+
+
+def _epochs(found: Sequence[Measured], setup: TrainingsSetup) -> Iterator[tuple[Any, ...]]:
+    for one in found:
+        trial, facts = one.trial, one.trial.facts
+        start = one.name, trial.candidate.params, trial.repeat, trial.seed, facts.declared_epochs
+        images = known(facts.images, "images") // known(facts.epochs, "epochs")
+        end = setup.watches, setup.learns_from, setup.data.name, images, facts.precision, facts.device
+        for epoch in one.curve:
+            numbers = (f"{value:.6g}" if isinstance(value, float) else value for value in astuple(epoch))
+            yield (*start, *numbers, *end)

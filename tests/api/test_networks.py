@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import doctest
+
+import pytest
+
+import budgetnas
+
+
+def test_a_network_is_counted_however_it_is_given():
+    spec = budgetnas.ResNetSpec.from_stages([4, 5, 3, 0], [64, 128, 250])
+    params = {budgetnas.count(spec).params, budgetnas.count(spec.id).params}
+    params |= {budgetnas.count(blocks=(4, 5, 3, 0), widths=(64, 128, 250)).params}
+    params |= {sum(row.params for row in budgetnas.ledger(spec, channels=3, image_size=(32, 32), classes=10))}
+    assert params == {4_848_142}
+    digits = budgetnas.load_dataset("digits", subset=5)
+    assert budgetnas.count(spec, digits.shape) == budgetnas.count(spec, channels=1, image_size=8)
+    assert budgetnas.fit(blocks=[2, 2, 4], widths=[64, 128, 256], max_params=5e6).id == "2x64-2x127-4x252"
+
+
+def test_a_data_set_is_read_as_a_search_reads_it(make_npz):
+    data = budgetnas.load_dataset(make_npz(), subset=10)
+    assert (len(data.classes), len(data.test), data.shape.channels) == (3, 30, 3)
+    with pytest.raises(budgetnas.UsageError, match="`subset` is 1, but must be from 2"):
+        budgetnas.load_dataset("digits", subset=1)
+
+
+@pytest.mark.parametrize("name", ["count", "fit"])
+def test_what_docstrings_show_is_so(name):
+    function = getattr(budgetnas, name)
+    (shown,) = doctest.DocTestFinder().find(function, name, module=False, globs={name: function})
+    done = doctest.DocTestRunner().run(shown)
+    assert done.attempted
+    assert not done.failed
