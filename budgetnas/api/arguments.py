@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import os
 import re
@@ -22,6 +23,7 @@ _OPTION = re.compile(r"`--([a-z-]+)`")
 
 def spelled(function: Callable[Words, Result]) -> Callable[Words, Result]:
     """Let the errors of a function name its arguments, where lower rooms name options or keys of a study file."""
+    known = {name: key for name, key in _KEYS.items() if name in inspect.signature(function).parameters}
 
     @functools.wraps(function)
     def call(*args: Words.args, **words: Words.kwargs) -> Result:
@@ -29,8 +31,10 @@ def spelled(function: Callable[Words, Result]) -> Callable[Words, Result]:
             return function(*args, **words)
         except BudgetNASError as error:
             text = _OPTION.sub(lambda option: f"`{option[1].replace('-', '_')}`", str(error))
-            for name, key in _KEYS.items():
-                text = text.replace(f"`{key}`", f"`{name}`") if words.get(name) is not None else text
+            for name, key in known.items():
+                is_elsewhere = words.get("study") is not None or key in (words.get("settings") or {})
+                if words.get(name) is not None or not is_elsewhere:
+                    text = text.replace(f"`{key}`", f"`{name}`")
             error.args = (text.replace("`set`", "`settings`"), *error.args[1:])
             raise
 
