@@ -31,9 +31,10 @@ def spelled(function: Callable[Words, Result]) -> Callable[Words, Result]:
             return function(*args, **words)
         except BudgetNASError as error:
             text = _OPTION.sub(lambda option: f"`{option[1].replace('-', '_')}`", str(error))
+            named: Mapping[str, Any] = words
             for name, key in known.items():
-                is_elsewhere = words.get("study") is not None or key in (words.get("settings") or {})
-                if words.get(name) is not None or not is_elsewhere:
+                is_elsewhere = named.get("study") is not None or key in (named.get("settings") or {})
+                if named.get(name) is not None or not is_elsewhere:
                     text = text.replace(f"`{key}`", f"`{name}`")
             error.args = (text.replace("`set`", "`settings`"), *error.args[1:])
             raise

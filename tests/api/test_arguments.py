@@ -42,10 +42,10 @@ def test_an_error_names_the_argument_as_python_spells_it(call, said, tmp_path, m
 
 def test_an_error_names_the_key_that_a_study_file_or_the_settings_hold(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(budgetnas.UsageError, match="`search.trials` is 0"):
+    with pytest.raises(budgetnas.UsageError, match=r"`search\.trials` is 0"):
         budgetnas.search(max_params="5M", settings={"search.trials": 0})
     (tmp_path / "own.toml").write_text("[search]\ntrials = 0\n")
-    with pytest.raises(budgetnas.UsageError, match="`search.trials` is 0"):
+    with pytest.raises(budgetnas.UsageError, match=r"`search\.trials` is 0"):
         budgetnas.search(max_params="5M", study=tmp_path / "own.toml")
 
 
