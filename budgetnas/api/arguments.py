@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,7 @@ _NAMES = {**_KEYS, "networks": "search.trials", "lengths": "proxy.rungs"}  # wit
 
 def spelled(function: Callable[Words, Result]) -> Callable[Words, Result]:
     """Let the errors of a function name its arguments, where lower rooms name keys of a study file."""
+    known = {name: key for name, key in _NAMES.items() if name in inspect.signature(function).parameters}
 
     @functools.wraps(function)
     def call(*args: Words.args, **words: Words.kwargs) -> Result:
@@ -28,8 +30,11 @@ def spelled(function: Callable[Words, Result]) -> Callable[Words, Result]:
             return function(*args, **words)
         except BudgetNASError as error:
             text = str(error)
-            for name, key in _NAMES.items():
-                text = text.replace(f"`{key}`", f"`{name}`") if words.get(name) is not None else text
+            named: Mapping[str, Any] = words
+            for name, key in known.items():
+                is_elsewhere = named.get("study") is not None or key in (named.get("settings") or {})
+                if named.get(name) is not None or not is_elsewhere:
+                    text = text.replace(f"`{key}`", f"`{name}`")
             error.args = (text, *error.args[1:])
             raise
 

@@ -30,7 +30,7 @@ def best(
         storage: Optuna URL where the study is not in the folder.
 
     Returns:
-        A row a cap, ascending: the fully trained network to take, the one to trust by short trainings, and remarks.
+        The network to take under each cap, ascending, with what it reached and whether there is enough to trust it.
 
     Raises:
         UsageError: a cap is malformed, or larger than the search's own.

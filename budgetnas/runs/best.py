@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from budgetnas.runs.result import Reached, reached, reached_afresh, reached_in_full
+from budgetnas.runs.reached import Reached, reached, reached_afresh, reached_in_full
 from budgetnas.text import plural
 from budgetnas.trials.looks import Looks
 from budgetnas.trials.selection import finalists, ranking

@@ -14,7 +14,8 @@ from budgetnas.evidence.accuracy import Accuracy, wilson
 from budgetnas.exceptions import StorageError, UsageError
 from budgetnas.runs.headline import tie
 from budgetnas.runs.listing import Run, is_run, read_run
-from budgetnas.runs.result import SearchResult, reached, read_result
+from budgetnas.runs.reached import reached
+from budgetnas.runs.result import SearchResult, read_result
 from budgetnas.runs.settings import Setup, TrainingsSetup, read_trainings_setup
 from budgetnas.runs.verdict import compare, verdict
 from budgetnas.storage.database import open_run, study_names

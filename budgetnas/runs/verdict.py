@@ -11,7 +11,8 @@ from budgetnas.config.recorded import origin_now
 from budgetnas.evidence.estimate import Estimate
 from budgetnas.evidence.fidelity import FEWEST_PAIRS, tau
 from budgetnas.evidence.welch import judge, welch
-from budgetnas.runs.result import Reached, SearchResult, drawn_at_random, promoted_for_scores, reached
+from budgetnas.runs.reached import Reached, reached
+from budgetnas.runs.result import SearchResult, drawn_at_random, promoted_for_scores
 from budgetnas.text import Table, plural, write_macs
 from budgetnas.trials.facts import Control, RunFacts
 from budgetnas.trials.levels import CONTROLS, WINNER, complete, in_words, length_in_words

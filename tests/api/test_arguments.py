@@ -40,6 +40,15 @@ def test_an_error_names_the_argument_as_python_spells_it(call, said, tmp_path, m
     assert not list(tmp_path.iterdir())
 
 
+def test_an_error_names_the_key_that_a_study_file_or_the_settings_hold(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(budgetnas.UsageError, match=r"`search\.trials` is 0"):
+        budgetnas.search(max_params="5M", settings={"search.trials": 0})
+    (tmp_path / "own.toml").write_text("[search]\ntrials = 0\n")
+    with pytest.raises(budgetnas.UsageError, match=r"`search\.trials` is 0"):
+        budgetnas.search(max_params="5M", study=tmp_path / "own.toml")
+
+
 def test_values_are_those_of_a_study_file():
     assert plain(Path("a") / "b") == "a/b"
     assert plain((1, [2.5, Path("c")], range(2))) == [1, [2.5, "c"], [0, 1]]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-if __name__ == "__main__":  # a worker imports this file too, and must not wait for torch
-    import fake
+import fake
 
-    import budgetnas.pipeline.search as pipeline
-    from budgetnas.cli.main import main
+import budgetnas.pipeline.search as pipeline
+from budgetnas.cli.main import main
 
-    pipeline.search = partial(pipeline.search, work=fake.work)
-    sys.exit(main())
+pipeline.search = partial(pipeline.search, work=fake.work)
+sys.exit(main())
