@@ -1,4 +1,4 @@
-"""Weights as safetensors bytes: nothing read back can run code."""
+"""Weights as safetensors bytes, which cannot run code."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from budgetnas.exceptions import DataError
 
 
 def pack(model: nn.Module) -> bytes:
-    """Write a model's state."""
+    """Return a model's state as safetensors bytes."""
     state = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
     return safetensors.save(state)
 
 
 def read_state(weights: bytes) -> dict[str, Tensor]:
-    """Read safetensors bytes as tensors by name.
+    """Return the tensors of safetensors bytes, by name.
 
     Raises:
         DataError: the bytes are damaged.
@@ -25,12 +25,13 @@ def read_state(weights: bytes) -> dict[str, Tensor]:
         return dict(safetensors.load(weights))
     except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
-        told = f"the weights are no safetensors ({reason}): take the file that belongs to the network."
-        raise DataError(told) from error
+        raise DataError(
+            f"the weights are no safetensors ({reason}): take the file that belongs to the network."
+        ) from error
 
 
 def unpack(model: nn.Module, weights: bytes) -> nn.Module:
-    """Put weights into a model of the same architecture; return it.
+    """Load weights into a model of the same architecture; return the model.
 
     Raises:
         DataError: the bytes are damaged or belong to another architecture.
