@@ -18,7 +18,7 @@ Cost = tuple[IntArray, IntArray]
 
 
 def pixels(shape: DataShape, stage: int) -> int:
-    """Return the pixels of a feature map of `stage` (0 for the first); each later stage halves its sides, rounded up."""
+    """Return the pixels of a feature map of `stage` (0 for the first); each stage halves the sides, rounded up."""
     shrink: int = 2**stage
     return -(-shape.height // shrink) * -(-shape.width // shrink)
 
