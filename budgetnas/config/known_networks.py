@@ -44,9 +44,7 @@ def count_elsewhere(namesake: Namesake, spec: ResNetSpec, shape: DataShape) -> C
         rows = tuple(row for row in ledger(layers, shape) if ".shortcut." not in row.name)
     elif namesake == "torchvision":
         stem = Conv(in_channels=shape.channels, out_channels=spec.stem_width, kernel=7, stride=2)
-        pool = Conv(
-            in_channels=spec.stem_width, out_channels=spec.stem_width, kernel=3, stride=2
-        )  # halves alike
+        pool = Conv(in_channels=spec.stem_width, out_channels=spec.stem_width, kernel=3, stride=2)  # halves alike
         height, width = (pool.out_side(stem.out_side(side)) for side in (shape.height, shape.width))
         pooled = DataShape(channels=spec.stem_width, height=height, width=width, classes=shape.classes)
         rows = ledger((stem,), shape) + ledger(layers[1:], pooled)
@@ -134,9 +132,7 @@ def _basic(layers: int) -> ResNetSpec | None:
 
 
 def _wide(layers: int, factor: int, known: Mapping[ResNetSpec, str]) -> str:
-    """Return the answer for a wide ResNet (Zagoruyko and Komodakis, arXiv:1605.07146) of 6n + 4 layers, n blocks per
-    stage.
-    """
+    """Return the answer for a wide ResNet (Zagoruyko and Komodakis, arXiv:1605.07146), 6n + 4 layers in n blocks."""
     blocks, rest = divmod(layers - 4, 6)
     if rest:
         return _unlike("wide bottleneck blocks")

@@ -1,4 +1,4 @@
-"""Finished trainings in rows: what was reached by the best epoch, by the last, and where the rate was lowest."""
+"""Finished trainings in rows: accuracy at the best epoch, the last epoch, and the lowest learning rate."""
 
 from __future__ import annotations
 
