@@ -72,7 +72,7 @@ class Pool:
         """Count the params and MACs of points [N, D]."""
         return Members(points=points, params=self.space.params(points), macs=self.space.macs(points))
 
-    def mend(self, point: IntArray, history: History) -> IntArray | None:
+    def repaired(self, point: IntArray, history: History) -> IntArray | None:
         """Repair any point into the band; None where that fails, or gives what the history has seen."""
         band = self.band
         member = repair(self.space, point, max_params=band.high, min_params=band.low, max_macs=band.max_macs)

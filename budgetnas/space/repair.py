@@ -52,17 +52,17 @@ def repair(
     Returns:
         The member, or None where nothing that fits was found.
     """
-    mender = _Mender(space, max_params=max_params, min_params=min_params, max_macs=max_macs)
+    rule = _Repair(space, max_params=max_params, min_params=min_params, max_macs=max_macs)
     given = to_grid(space, point[None].astype(np.int64))[0]
-    start = mender.exchange(given)
+    start = rule.exchange(given)
     if start is None:
         return None
     ordered = [i for i, dimension in enumerate(space.dimensions) if dimension.ordered]
-    scaled = mender.scale(start, ordered)
-    return mender.cost(mender.fill(scaled, start, ordered)[None]).at(0)
+    scaled = rule.scale(start, ordered)
+    return rule.cost(rule.fill(scaled, start, ordered)[None]).at(0)
 
 
-class _Mender:
+class _Repair:
     """The three steps of a repair under one cap."""
 
     def __init__(self, space: Space, *, max_params: int, min_params: int, max_macs: int | None) -> None:
