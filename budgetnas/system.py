@@ -1,4 +1,4 @@
-"""What a machine has, as plain facts, and which of its cores and memory are ours to use."""
+"""The hardware and software of a machine as plain facts, and the cores and memory that this process may use."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CGROUP, PROC = Path("/sys/fs/cgroup"), Path("/proc")
-_MEMORY_FILES = (  # of a container's limit and use, in versions 2 and 1 of control groups
+_MEMORY_FILES = (  # a container's memory limit and use, in cgroup versions 2 and 1
     ("memory.max", "memory.current"),
     ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
 )
 
 
 def processor() -> str:
-    """Name the processor, as Linux does; its architecture elsewhere."""
+    """Return the CPU's name on Linux, its architecture elsewhere."""
     info = PROC / "cpuinfo"
     lines = info.read_text().splitlines() if info.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -25,7 +25,7 @@ def processor() -> str:
 
 
 def cores() -> int:
-    """Return how many cores of the processor are ours to use, a container's quota included; at least one."""
+    """Return the number of CPU cores that this process may use, within a container's quota; at least one."""
     here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = core_quota()
     if quota is not None:
@@ -34,17 +34,17 @@ def cores() -> int:
 
 
 def core_quota() -> tuple[int, int] | None:
-    """Return a container's quota of processor time and its period in microseconds; None without one."""
+    """Return a container's quota of CPU time and its period, in microseconds; None without a quota."""
     limit, _, period = _read(CGROUP / "cpu.max").partition(" ")
-    if not limit:  # version 1 of control groups
+    if not limit:  # cgroup version 1
         limit, period = _read(CGROUP / "cpu/cpu.cfs_quota_us"), _read(CGROUP / "cpu/cpu.cfs_period_us")
     return (int(limit), int(period)) if limit.isdigit() and period.isdigit() and int(period) else None
 
 
 def memory() -> tuple[int, int] | None:
-    """Return memory and what of it is free, in bytes, within a container's limit; None where that is unknown.
+    """Return total and free memory in bytes, within a container's limit; None where unknown.
 
-    What the system holds as cache counts as free.
+    Memory that the system uses as cache counts as free.
     """
     found = dict(line.split(":", 1) for line in _read(PROC / "meminfo").splitlines() if ":" in line)
     if not {"MemTotal", "MemAvailable"} <= set(found):
@@ -65,7 +65,7 @@ def _read(path: Path) -> str:
 
 
 def cuda_of_driver() -> tuple[int, int] | None:
-    """Return the highest version of CUDA that the NVIDIA driver knows, such as (12, 4); None without one in reach."""
+    """Return the highest CUDA version that the NVIDIA driver supports, such as (12, 4); None without one."""
     version = ctypes.c_int()
     try:
         if ctypes.CDLL("libcuda.so.1").cuDriverGetVersion(ctypes.byref(version)) != 0:
@@ -76,20 +76,20 @@ def cuda_of_driver() -> tuple[int, int] | None:
 
 
 def has_nvidia_driver() -> bool:
-    """Tell whether the system has loaded an NVIDIA driver, in reach or not."""
+    """Return whether the system has loaded an NVIDIA driver, usable from here or not."""
     return (PROC / "driver/nvidia/version").exists()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Accelerator:
-    """Something that trains.
+    """A device that can train.
 
     Attributes:
         kind: "cpu", "cuda" or "mps".
-        name: of the hardware.
-        bf16: whether it multiplies bf16 natively; None where torch could not say.
-        memory: of the device in bytes; None for that of the machine.
-        free: of it.
+        name: name of the hardware.
+        bf16: whether it multiplies bf16 natively; None where unknown.
+        memory: its memory in bytes; None where it uses the machine's.
+        free: its free memory in bytes; None likewise.
     """
 
     kind: str
@@ -101,13 +101,13 @@ class Accelerator:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Torch:
-    """What torch says of this machine.
+    """The devices that torch finds on this machine.
 
     Attributes:
-        cpu_bf16: whether the processor multiplies bf16 natively.
-        gpus: the devices beside the processor.
-        cuda: the version of CUDA that torch was built for; None for none.
-        notices: what torch warned of while it looked.
+        cpu_bf16: whether the CPU multiplies bf16 natively.
+        gpus: the other devices.
+        cuda: CUDA version of the torch build; None for a build without CUDA.
+        notices: torch's warnings during the search for devices.
     """
 
     cpu_bf16: bool
@@ -118,12 +118,12 @@ class Torch:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataSet:
-    """A data set that is known by name.
+    """A data set known by name.
 
     Attributes:
-        name: for `--dataset`.
-        is_here: whether it is there whole; None where that could not be found out.
-        told: where it is, or would come from.
+        name: its name for `--dataset`.
+        is_here: whether it is complete on this machine; None where unknown.
+        told: its place, or the source of its download.
     """
 
     name: str
@@ -136,10 +136,10 @@ class Extra:
     """A package that only some commands need.
 
     Attributes:
-        name: of the package.
-        version: that is installed, or None.
-        use: what it is for.
-        install: the line that gets it.
+        name: name of the package.
+        version: installed version, or None.
+        use: its purpose.
+        install: the command that installs it.
     """
 
     name: str
@@ -153,21 +153,21 @@ class Machine:
     """Everything that decides whether a search can run, and how.
 
     Attributes:
-        versions: of Python, SQLite, this program and the packages that it needs; None for a missing one.
-        extras: the packages that it can do without.
+        versions: versions of Python, SQLite, this program and the packages that it needs; None for a missing one.
+        extras: optional packages.
         torch_error: why torch cannot be imported; None where it can.
-        cores: of the processor that are ours to use.
-        devices: the processor, and what else trains.
-        torch_cuda: the version of CUDA that torch was built for.
-        driver_cuda: the highest version of CUDA that the NVIDIA driver knows, if there is one in reach.
-        has_driver: whether an NVIDIA driver is loaded, in reach or not.
-        notices: what torch warned of.
-        data: the data sets that are known by name.
-        folder: of all runs.
+        cores: CPU cores that this process may use.
+        devices: the CPU and all other devices that can train.
+        torch_cuda: CUDA version of the torch build.
+        driver_cuda: highest CUDA version that the NVIDIA driver supports, if there is a usable one.
+        has_driver: whether an NVIDIA driver is loaded, usable or not.
+        notices: torch's warnings.
+        data: the data sets known by name.
+        folder: folder of all runs.
         folder_error: why no run can be written there; None where one can.
-        disk_free: bytes where the runs are, None if unknown.
-        memory: of the machine in bytes, None if unknown.
-        memory_free: of it.
+        disk_free: free bytes on the runs' disk; None if unknown.
+        memory: the machine's memory in bytes; None if unknown.
+        memory_free: free memory in bytes; None if unknown.
     """
 
     versions: Mapping[str, str | None]

@@ -1,1 +1,1 @@
-"""Architectures: immutable specs, the vocabulary of layers that they lower to, and exact counts of both."""
+"""Architectures: immutable specs, the layers that they lower to, and exact counts of both."""

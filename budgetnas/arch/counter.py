@@ -1,4 +1,4 @@
-"""What a chain of layers costs, layer by layer, without building it."""
+"""The cost of a chain of layers, layer by layer, without building it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _LARGEST = 2**63 - 1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LedgerRow:
-    """One layer's share.
+    """The cost of one layer.
 
     Attributes:
         name: dotted path of the layer, the name of its module in the built network.
         layer: the layer itself.
-        in_shape: input channels, height, width (or features only, at the head).
-        out_shape: output channels, height, width (or classes only, behind the head).
+        in_shape: (channels, height, width) of the input; (features,) at the head.
+        out_shape: (channels, height, width) of the output; (classes,) after the head.
         params: trainable parameters.
         macs: multiply-accumulates of convolutions and linear layers for one image; 0 for the others.
         activations: output elements of convolutions and linear layers for one image (pycls's definition).
@@ -68,7 +68,7 @@ def count(spec: ResNetSpec, shape: DataShape) -> Complexity:
     Complexity(params=4848142, macs=864952004, activations=1062282)
 
     Raises:
-        UsageError: a total does not fit 64 bits, as the arrays of whole pools need.
+        UsageError: a total does not fit into 64 bits.
     """
     total = total_of(ledger(lower(spec, shape), shape))
     if max(total.params, total.macs, total.activations) > _LARGEST:
@@ -86,7 +86,7 @@ def total_of(rows: Sequence[LedgerRow]) -> Complexity:
 
 
 def ledger(layers: tuple[Layer, ...], shape: DataShape) -> tuple[LedgerRow, ...]:
-    """List every leaf layer of a chain with its share; the rows sum to the totals of `count`."""
+    """List every leaf layer of a chain with its cost; the rows sum to the totals of `count`."""
     return tuple(_walk(layers, "", (shape.channels, shape.height, shape.width)))
 
 

@@ -1,6 +1,6 @@
-"""The vocabulary: the frozen layers that every architecture is written in.
+"""The frozen layers in which every architecture is written.
 
-`complexity` counts these layers and `models` builds torch modules from them, so a count cannot drift from its network.
+`arch.counter` counts these layers and `models` builds torch modules from them, so count and network cannot diverge.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ class Conv:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Norm:
-    """Batch normalisation with a learnt scale and shift per channel."""
+    """Batch normalisation with a learned scale and shift per channel."""
 
     channels: int
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """The rectifier."""
+    """ReLU."""
 
 
 @dataclass(frozen=True, slots=True)

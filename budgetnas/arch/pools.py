@@ -1,7 +1,7 @@
-"""The array twin of the counter: parts of a residual network, counted for whole arrays of candidates at once.
+"""The counter for arrays of candidates: costs of the parts of many residual networks at once.
 
-A network's params and MACs are `stem + sum(stage) + head`, where a stage depends on its own width and blocks and on
-the width before it only. Every function takes int64 arrays (or ints) that broadcast, and returns `(params, macs)`.
+A network's params and MACs are `stem + sum(stage) + head`, and a stage depends only on its width, its blocks and the
+width before it. Every function takes int64 arrays (or ints) that broadcast, and returns `(params, macs)`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Cost = tuple[IntArray, IntArray]
 
 
 def pixels(shape: DataShape, stage: int) -> int:
-    """Return height x width that `stage` (0 for the first) works on; every later stage halves, rounding up."""
+    """Return the pixels of a feature map of `stage` (0 for the first); each stage halves the sides, rounded up."""
     shrink: int = 2**stage
     return -(-shape.height // shrink) * -(-shape.width // shrink)
 
@@ -45,10 +45,10 @@ def total(blocks: IntArray, widths: IntArray, shape: DataShape, *, stem_widths: 
     """Cost of whole networks.
 
     Args:
-        blocks: [N, S] basic blocks per stage; 0 marks the empty stages, which come last.
-        widths: [N, S] channels per stage; ignored where empty.
-        shape: images and classes.
-        stem_widths: [N] channels of the stems; those of stage 1 unless given.
+        blocks: [N, S] basic blocks per stage; 0 for empty stages, which come last.
+        widths: [N, S] channels per stage; ignored for empty stages.
+        shape: shape of images, and number of classes.
+        stem_widths: [N] channels of the stems; default: as in stage 1.
 
     Returns:
         params [N] and macs [N].
@@ -65,7 +65,7 @@ def total(blocks: IntArray, widths: IntArray, shape: DataShape, *, stem_widths: 
 
 
 def _total(blocks: IntArray, widths: IntArray, stems: IntArray, shape: DataShape) -> Cost:
-    """Cost of a chunk that stays in the processor's cache; blocks and widths [S, N], stems [N]."""
+    """Cost of a chunk that fits into the CPU's cache; blocks and widths [S, N], stems [N]."""
     before = stems
     params, macs = stem(before, shape)
     for index in range(len(blocks)):

@@ -1,4 +1,4 @@
-"""How a residual network is written in layers: the stem, the stages of basic blocks, the head."""
+"""The layers of a residual network: stem, stages of basic blocks, head."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from budgetnas.arch.spec import DataShape, ResNetSpec
 
 
 def lower(spec: ResNetSpec, shape: DataShape) -> tuple[Layer, ...]:
-    """Write `spec` as a chain of layers from image to logits.
+    """Return the chain of layers of `spec`, from image to logits.
 
-    Follows kuangliu/pytorch-cifar: 3x3 stem without max-pooling, stride 2 in the first block of every stage but the
+    Follows kuangliu/pytorch-cifar: 3x3 stem without max-pooling, stride 2 in the first block of every stage except the
     first, a projection (1x1 convolution and norm) where the stride is not 1 or the channels change.
     """
     layers: list[Layer] = [

@@ -1,4 +1,4 @@
-"""The immutable description of a residual network, and of the images that it sees."""
+"""Immutable descriptions of a residual network and of its images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ID = re.compile(r"(s(?P<stem>[0-9]{1,9})-)?(?P<stages>[0-9]{1,9}x[0-9]{1,9}(-[0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataShape:
-    """What an architecture must take in and give out.
+    """The input and output shape of an architecture.
 
     Attributes:
         channels: input channels, 1 for grey and 3 for colour.
@@ -42,7 +42,7 @@ class DataShape:
 
     @property
     def values(self) -> int:
-        """Values of an image: channels times pixels."""
+        """Number of values in an image: channels times pixels."""
         return self.channels * self.height * self.width
 
 
@@ -50,16 +50,16 @@ class DataShape:
 class ResNetSpec:
     """A residual network of basic blocks, as kuangliu/pytorch-cifar builds them (He et al., arXiv:1512.03385).
 
-    The first block of every stage but the first halves the image. Empty stages do not exist here: `from_stages`
-    drops them, so that no network has two specs.
+    The first block of every stage except the first halves the image. A spec has no empty stages: `from_stages` drops
+    them, so that no network has two specs.
 
     Attributes:
         blocks: basic blocks per stage, each at least 1.
         widths: channels per stage.
-        stem_width: channels of the 3x3 stem; the width of stage 1 unless given.
+        stem_width: channels of the 3x3 stem; default: as in stage 1.
 
     Raises:
-        UsageError: a number is out of range, or there is not one width per stage.
+        UsageError: a number is out of range, or the number of widths is not that of stages.
     """
 
     blocks: tuple[int, ...]
@@ -82,7 +82,7 @@ class ResNetSpec:
 
     @classmethod
     def from_stages(cls, blocks: Sequence[int], widths: Sequence[int], *, stem_width: int = 0) -> ResNetSpec:
-        """Make the canonical spec of `blocks` per stage, where 0 marks an empty stage.
+        """Return the canonical spec of `blocks` per stage, where 0 marks an empty stage.
 
         >>> ResNetSpec.from_stages([4, 0, 3, 0], [64, 128, 250, 512])
         ResNetSpec(blocks=(4, 3), widths=(64, 250), stem_width=64)
@@ -116,7 +116,7 @@ class ResNetSpec:
 
     @classmethod
     def from_id(cls, text: str) -> ResNetSpec | None:
-        """Read an `id` back; None for a text of any other form.
+        """Parse an `id`; return None for text of another form.
 
         >>> ResNetSpec.from_id("4x64-5x128-3x256").widths
         (64, 128, 256)
@@ -134,7 +134,7 @@ class ResNetSpec:
 
     @property
     def id(self) -> str:
-        """Name the architecture uniquely, led by `s32-` where the stem differs.
+        """The unique name of the architecture; it starts with `s32-` where a stem of 32 channels differs from stage 1.
 
         >>> ResNetSpec(blocks=(4, 5, 3), widths=(64, 128, 256)).id
         '4x64-5x128-3x256'

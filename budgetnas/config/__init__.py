@@ -1,1 +1,1 @@
-"""What a person declares, read from TOML into frozen dataclasses: studies, recipes, named models."""
+"""Studies, recipes and named models, read from TOML into frozen dataclasses."""

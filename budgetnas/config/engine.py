@@ -1,4 +1,4 @@
-"""Where trainings run: the sections `[engine]` and `[ray]` of a study file."""
+"""The sections `[engine]` and `[ray]` of a study file, which decide where trainings run."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class EngineConfig:
     Attributes:
         kind: "local" for processes on this machine, "ray" for a Ray cluster.
         device: "auto", "cpu", "cuda" or "mps".
-        precision: what "auto" in a recipe means: "fp32", "bf16", or "auto" for bf16 where the device has it. A run's
-            own study file holds what was decided, so that it goes on alike on another machine.
-        workers: trainings side by side; as many as the GPUs, or CPU cores, have room for unless given.
+        precision: meaning of "auto" in a recipe: "fp32", "bf16", or "auto" for bf16 where the device supports it. A
+            run's own study file has the resolved value, so that it resumes the same way on another machine.
+        workers: parallel trainings; default: as many as fit on the GPUs, or on the CPU cores.
         threads: CPU threads per training.
-        gpus_per_trial: share of a GPU that a training takes, in (0, 1]; at 0.5 two of them train on one.
-        trial_timeout: seconds that a training may go without finishing an epoch, loading included; then its process is
-            ended and the training tried again, twice at most. No limit unless given.
+        gpus_per_trial: share of a GPU per training, in (0, 1]; with 0.5 two trainings share a GPU.
+        trial_timeout: seconds that a training may run without finishing an epoch, loading included. Then its process
+            is killed and the training retried, at most twice. Default: no limit.
         max_hours: no training starts after this many hours.
     """
 
@@ -55,8 +55,8 @@ class RayConfig:
     """`[ray]`, for `engine.kind` = "ray".
 
     Attributes:
-        address: of the cluster's head, such as "10.0.0.1:6379", or "auto" for the cluster that this machine belongs to.
-            Unless given, what the variable RAY_ADDRESS says, else a Ray of this machine that ends with the command.
+        address: address of the cluster's head, such as "10.0.0.1:6379", or "auto" for this machine's cluster. Default:
+            the variable RAY_ADDRESS, or without it a new Ray on this machine that stops with the command.
     """
 
     address: str | None = None

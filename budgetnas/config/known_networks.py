@@ -1,4 +1,4 @@
-"""Networks with a well-known name: what a shipped name means elsewhere, and what comes nearest to the others."""
+"""Well-known networks: other definitions of shipped names, and the nearest network here for other names."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from budgetnas.arch.spec import MAX_BLOCKS, MAX_WIDTH, DataShape, ResNetSpec
 from budgetnas.text import write_macs
 
 Namesake = Literal["", "torchvision", "he"]
-LARGE_SIDE = 64  # pixels: torchvision's stem is made for images from about here on
+LARGE_SIDE = 64  # pixels: torchvision's stem suits images of about this size or more
 _DEFINITIONS = {
     "torchvision": "The network here is pytorch-cifar's: a 3x3 stem of stride 1, no max-pooling, and a projection (1x1 "
     "convolution and batch norm) where the stride or the channels change. torchvision's has a 7x7 stem of stride 2, "
     "3x3 max-pooling of stride 2, and the same blocks and projections",
-    "he": "The network here has a projection (1x1 convolution and batch norm) where the channels change. That of He et "
-    "al. (arXiv:1512.03385) pads with zeros instead, which takes no parameters",
+    "he": "The network here has a projection (1x1 convolution and batch norm) where the channels change. He et al.'s "
+    "(arXiv:1512.03385) pads with zeros instead, which takes no parameters",
 }
 
 
 def definition(namesake: Namesake) -> str:
-    """Say how a network is defined here, and how the one of the same name elsewhere is; "" where there is none."""
+    """Return how a network is defined here and how its namesake elsewhere differs; "" without a namesake."""
     return _DEFINITIONS.get(namesake, "")
 
 
 def difference(namesake: Namesake, spec: ResNetSpec, shape: DataShape) -> str:
-    """Say what `definition` does, with the counts of the network elsewhere for images and classes of `shape`."""
+    """Return `definition` with the namesake's params and MACs for images and classes of `shape`."""
     cost = count_elsewhere(namesake, spec, shape)
     if cost is None:
         return ""
@@ -38,13 +38,13 @@ def difference(namesake: Namesake, spec: ResNetSpec, shape: DataShape) -> str:
 
 
 def count_elsewhere(namesake: Namesake, spec: ResNetSpec, shape: DataShape) -> Complexity | None:
-    """Count the network that has the name of `spec` elsewhere; None where there is none."""
+    """Count the namesake of `spec`; None without one."""
     layers = lower(spec, shape)
     if namesake == "he":
         rows = tuple(row for row in ledger(layers, shape) if ".shortcut." not in row.name)
     elif namesake == "torchvision":
         stem = Conv(in_channels=shape.channels, out_channels=spec.stem_width, kernel=7, stride=2)
-        pool = Conv(in_channels=spec.stem_width, out_channels=spec.stem_width, kernel=3, stride=2)  # it halves alike
+        pool = Conv(in_channels=spec.stem_width, out_channels=spec.stem_width, kernel=3, stride=2)  # halves alike
         height, width = (pool.out_side(stem.out_side(side)) for side in (shape.height, shape.width))
         pooled = DataShape(channels=spec.stem_width, height=height, width=width, classes=shape.classes)
         rows = ledger((stem,), shape) + ledger(layers[1:], pooled)
@@ -58,7 +58,7 @@ def count_elsewhere(namesake: Namesake, spec: ResNetSpec, shape: DataShape) -> C
 
 
 def is_mistakable(namesake: Namesake, shape: DataShape) -> bool:
-    """Tell whether whoever names the network for such images may well mean the one elsewhere."""
+    """Return whether the namesake may be meant, given the size of the images."""
     return namesake == "torchvision" and min(shape.height, shape.width) >= LARGE_SIDE
 
 
@@ -67,13 +67,13 @@ _BASIC = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}  # blocks by lay
 _BOTTLENECKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3), 164: (), 200: (), 269: (), 1001: ()}
 _PRE_ACTIVATION = "pre-activation blocks (batch norm and ReLU before each convolution)"
 _ALL = "it has residual networks of basic blocks, such as `resnet18`, `resnet20` or `2x16-3x64`"
-# How names begin, and what those networks are built of.
+# Beginnings of names, and the parts of those networks that this package does not have.
 _FAMILIES = (
     (r"resnext|regnet|res2net|resnest|sk-?net|sk-?resnet", "grouped or split convolutions"),
     (r"i-?res-?net|res-?net-?\d+-?[dts](?![a-z0-9])", "a stem, shortcuts or blocks of another kind"),
     (r"se-?res|se-?net|cbam", "blocks with attention over channels"),
     (r"res-?net-?(9|12)(?!\d)", "convolutions and max-pooling between its shortcuts"),
-    (r"pyramidnet", "blocks that each have a width of their own"),
+    (r"pyramidnet", "blocks of different widths within a stage"),
     (r"shake", "blocks of two random branches"),
     (
         r"mobilenet|mnasnet|efficientnet|ghostnet|shufflenet|xception|convnext|fbnet|proxyless|mcunet|lcnet",
@@ -81,17 +81,17 @@ _FAMILIES = (
     ),
     (r"vgg|alexnet|lenet|nin(?![a-z])|all-?cnn|repvgg", "convolutions without shortcuts"),
     (r"densenet|condensenet|dpn", "concatenated feature maps"),
-    (r"squeezenet|googlenet|inception|dla|hrnet|nasnet|pnasnet|amoebanet|darts", "branches that run side by side"),
+    (r"squeezenet|googlenet|inception|dla|hrnet|nasnet|pnasnet|amoebanet|darts", "parallel branches"),
     (r"vit(?![a-z])|deit|swin|beit|cait|maxvit|coatnet|levit|pvt", "attention over patches"),
     (r"(mlp-?)?mixer|resmlp|gmlp|poolformer", "layers that mix patches"),
 )
 
 
 def about(name: str, known: Mapping[ResNetSpec, str]) -> str | None:
-    """Say how a network of a well-known name is written here, or why it cannot be; None for any other name.
+    """Return how to write a network of a well-known name here, or why that is impossible; None for other names.
 
     Args:
-        name: as it was typed.
+        name: the name as typed.
         known: names of shipped networks.
     """
     answer = next(_answers(re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-"), known), None)
@@ -99,7 +99,7 @@ def about(name: str, known: Mapping[ResNetSpec, str]) -> str | None:
 
 
 def _answers(plain: str, known: Mapping[ResNetSpec, str]) -> Iterator[str]:
-    """Yield what fits a name in small letters, digits and hyphens, the most exact first."""
+    """Yield answers for a name in lower-case letters, digits and hyphens, most exact first."""
     wide = re.search(r"(?:^|-)(?:wrn|wide-?resnet)-?(\d{1,3})[-xk]+(\d{1,3})(?!\d)", plain)
     if wide is not None:
         yield _wide(int(wide[1]), int(wide[2]), known)
@@ -122,7 +122,7 @@ def _answers(plain: str, known: Mapping[ResNetSpec, str]) -> Iterator[str]:
 
 
 def _basic(layers: int) -> ResNetSpec | None:
-    """Return the ResNet of He et al. with so many layers in basic blocks: for ImageNet, or 6n + 2 of them for CIFAR."""
+    """Return He et al.'s ResNet of basic blocks with this number of layers: for ImageNet, or with 6n + 2 for CIFAR."""
     if layers in _BASIC:
         return ResNetSpec(blocks=_BASIC[layers], widths=_IMAGENET_WIDTHS)
     blocks, rest = divmod(layers - 2, 6)
@@ -132,7 +132,7 @@ def _basic(layers: int) -> ResNetSpec | None:
 
 
 def _wide(layers: int, factor: int, known: Mapping[ResNetSpec, str]) -> str:
-    """Answer for a wide ResNet (Zagoruyko and Komodakis, arXiv:1605.07146), of 6n + 4 layers in n blocks a stage."""
+    """Return the answer for a wide ResNet (Zagoruyko and Komodakis, arXiv:1605.07146), 6n + 4 layers in n blocks."""
     blocks, rest = divmod(layers - 4, 6)
     if rest:
         return _unlike("wide bottleneck blocks")

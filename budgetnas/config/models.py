@@ -1,4 +1,4 @@
-"""The models that study files declare by name: those of Pei et al. in `studies/paper.toml`, the classics beside it."""
+"""Models declared by name in study files: Pei et al.'s in `studies/paper.toml`, the classics in other files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from budgetnas.config.toml import build, read_toml, shipped
 from budgetnas.exceptions import UsageError
 
 SHIPPED = ("paper", "classics")
-CIFAR10 = "cifar10"  # the data set that Pei et al. report on
+CIFAR10 = "cifar10"  # the data set of Pei et al.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,17 +23,17 @@ class NamedModel:
     """One `[[models]]` entry.
 
     Attributes:
-        name: how a person calls it.
-        blocks: basic blocks per stage; 0 marks an empty stage.
+        name: its name.
+        blocks: basic blocks per stage; 0 for an empty stage.
         widths: one width per stage, or per non-empty stage.
-        stem_width: channels of the stem; 0 for those of stage 1.
+        stem_width: channels of the stem; 0 for as many as in stage 1.
         seeded: whether searches try it before their own proposals.
         reported_params: parameters as its source reports them.
         reported_accuracy: test accuracy in percent as its source reports it.
-        reported_epoch: the epoch that it reports it of.
-        phases: (epochs, period of the schedule) of each part of its training, as its source did it.
-        note: what a reader must know.
-        namesake: whose network of the same name is another one: "torchvision" or "he" (He et al.'s for CIFAR).
+        reported_epoch: the epoch of the reported accuracy.
+        phases: (epochs, period of the schedule) of each part of its training, as in its source.
+        note: a caveat to show with it; "" for none.
+        namesake: source of another network of the same name: "torchvision" or "he" (He et al.'s for CIFAR).
     """
 
     name: str
@@ -103,12 +103,12 @@ def model_names() -> list[str]:
 
 
 def find_model(name: str) -> NamedModel | None:
-    """Return the network that goes by a name: a shipped one, or any by its id; None where there is none.
+    """Return the network of a name (shipped) or id (any); None where there is none.
 
-    Small and capital letters, spaces, hyphens and underscores in a name make no difference.
+    Case, spaces, hyphens and underscores do not matter.
 
     Raises:
-        UsageError: a number of an id is out of range, or the name is known for a network that has none here.
+        UsageError: a number of an id is out of range, or the name is well-known but not available here.
     """
     models = shipped_models()
     found = next((model for model in models if squeezed(model.name) == squeezed(name)), None)
@@ -153,15 +153,15 @@ def _close(name: str, known: list[str]) -> str | None:
 
 
 def squeezed(name: str) -> str:
-    """Return a name in the letters and digits that tell it from others: `ResNet-18` as `resnet18`."""
+    """Normalise a name to its letters and digits: `ResNet-18` to `resnet18`."""
     return re.sub(r"[\s_-]+", "", name.casefold())
 
 
 def params_of(name: str, shape: DataShape) -> int:
-    """Count the network of this name or id: what a cap like `45%resnet18` refers to.
+    """Count the parameters of a network by name or id, as for a cap like `45%resnet18`.
 
     Raises:
-        UsageError: there is no such model.
+        UsageError: there is no such network.
     """
     try:
         model = find_model(name)
@@ -173,9 +173,9 @@ def params_of(name: str, shape: DataShape) -> int:
 
 
 def read_cap(value: str | float, shape: DataShape, *, name: str = "max_params") -> int:
-    """Read a cap as a whole number; a share of a shipped network is counted for `shape`.
+    """Parse a cap to an integer; a share of a shipped network is counted for `shape`.
 
     Raises:
-        UsageError: it is malformed, or names no shipped network.
+        UsageError: the cap is malformed, or its network is unknown.
     """
     return parse_cap(value, name=name, reference=lambda known: params_of(known, shape))

@@ -1,4 +1,4 @@
-"""A training recipe: everything that decides how a network is trained, apart from the network and the data."""
+"""A training recipe: all settings of a training, except the network and the data."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ SMALLEST_BATCH = 32
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
-    """How to train with stochastic gradient descent. `docs/recipes.md` gives sources.
+    """The settings of a training by stochastic gradient descent. `docs/recipes.md` gives sources.
 
     Attributes:
-        description: one sentence for the reader of the file.
-        epochs: length of a training, unless `--epochs`, the study, or in a search the data set says otherwise.
+        description: one sentence for readers of the file.
+        epochs: length of a training; `--epochs`, the study and, in a search, the data set can override it.
         batch_size: images per step.
         lr: highest learning rate, for `batch_size` images.
-        momentum: of the gradient, in [0, 1).
-        nesterov: whether the momentum looks ahead.
-        weight_decay: of the weights, per step, in units of the learning rate.
-        decay_norm_and_bias: whether batch-norm parameters and biases decay like the weights.
-        lookahead: steps between two pulls of the slow weights; 0 for none.
-        lookahead_pull: share of the way that the slow weights go, in (0, 1].
+        momentum: momentum in [0, 1).
+        nesterov: whether to use Nesterov momentum.
+        weight_decay: decay of the weights per step, times the learning rate.
+        decay_norm_and_bias: whether batch-norm parameters and biases decay too.
+        lookahead: steps between two updates of Lookahead's slow weights; 0 for none.
+        lookahead_pull: share of the distance that the slow weights move towards the fast ones, in (0, 1].
         schedule: "linear" or "cosine", from `lr` to 0 at the end of the last epoch.
-        step: whether the rate changes with every step or with every epoch.
-        warmup: share of the training, in [0, 1), over which the rate rises linearly from 0.
-        label_smoothing: share of the target spread over all classes, in [0, 1).
-        mean: what is subtracted from each channel of raw pixels in [0, 1]; that of the training images unless given.
-        std: what each channel is divided by; that of the training images unless given.
+        step: "batch" or "epoch": how often the learning rate changes.
+        warmup: share of the training, in [0, 1), over which the learning rate rises linearly from 0.
+        label_smoothing: share of the target that is distributed over all classes, in [0, 1).
+        mean: mean of each channel in [0, 1], for normalisation; default: of the training images.
+        std: standard deviation of each channel, likewise.
         policy: "none", "auto_augment" (the CIFAR-10 policy) or "trivial_augment" (wide).
         cutout: side in pixels of a square that is blanked in every image; 0 for none.
-        random_erasing: probability, in [0, 1], with which a rectangle of an image is blanked.
-        mixup: strength alpha of mixup; 0 for none.
-        cutmix: strength alpha of CutMix; 0 for none. With both, each batch takes one of them by chance.
-        ema: decay per step of the running mean of weights and batch-norm statistics, in [0, 1); 0 for none. With it the
-            mean is what is scored and kept.
-        ema_rule: "fixed": every step has the decay `ema`; "steps": step n has min(ema, (1 + n) / (10 + n)), as in
-            TensorFlow's ExponentialMovingAverage, so that a training of any length leaves its first weights behind.
-        precision: "fp32", "bf16" (autocast, master weights fp32), or "auto": bf16 where the device has it.
+        random_erasing: probability, in [0, 1], that a rectangle of an image is blanked.
+        mixup: alpha of mixup; 0 for none.
+        cutmix: alpha of CutMix; 0 for none. With both, each batch uses one of them at random.
+        ema: decay per step of the moving average of weights and batch-norm statistics, in [0, 1); 0 for none. With it
+            the average is scored and kept.
+        ema_rule: "fixed": every step has decay `ema`; "steps": step n has min(ema, (1 + n) / (10 + n)), as in
+            TensorFlow's ExponentialMovingAverage, so that the initial weights drop out in a training of any length.
+        precision: "fp32", "bf16" (autocast with fp32 master weights), or "auto": bf16 where the device supports it.
         compile: whether a GPU runs the network through torch.compile.
     """
 
@@ -98,13 +98,13 @@ class Recipe:
                 raise UsageError(f"is {getattr(self, name)}, but must be {rule}.", argument=f"recipe.{name}")
 
     def at(self, precision: Literal["fp32", "bf16"]) -> Recipe:
-        """Return the recipe with its precision decided: this one, unless it says another."""
+        """Return the recipe with `precision` in place of "auto"."""
         return replace(self, precision=precision) if self.precision == "auto" else self
 
     def for_images(self, images: int) -> Recipe:
         """Halve batch size and learning rate together until an epoch over `images` has at least 16 steps.
 
-        A batch never falls below 32 images. The linear rule is Goyal et al.'s (arXiv:1706.02677).
+        The batch size stays at 32 or more. The linear scaling rule is Goyal et al.'s (arXiv:1706.02677).
         """
         recipe = self
         while recipe.batch_size * FEWEST_STEPS > images and recipe.batch_size // 2 >= SMALLEST_BATCH:
@@ -113,7 +113,7 @@ class Recipe:
 
 
 def write_recipe(recipe: Recipe, *, without: Collection[str] = ()) -> str:
-    """Write a recipe as TOML that `load_recipe` reads back; what is None, and the keys `without`, are left out."""
+    """Write a recipe as TOML for `load_recipe`, without the keys `without` and keys that are None."""
     return write_toml({key: value for key, value in asdict(recipe).items() if key not in without})
 
 
@@ -123,16 +123,16 @@ def load_recipe(name: str) -> Recipe:
 
 
 def resumed_recipe(asked: Recipe, name: str, recorded: Mapping[str, Any], *, recorded_name: str | None) -> Recipe:
-    """Return the recipe that a run resumes with, its precision aside, which is decided elsewhere.
+    """Return the recipe with which a run resumes; its precision is decided elsewhere.
 
-    A shipped name that the run was started with means the values that it had then. Of any other recipe only those keys
-    have their value of then that the record lacks, being younger, and that the file itself does not name.
+    If the run was started with the same shipped name, its recorded values are used. In any other recipe only keys that
+    are newer than the record, and not in the file, get the value that they had when the run was started.
 
     Args:
         asked: the recipe as it reads now.
         name: its shipped name or path.
         recorded: the keys of the run's recipe, as JSON values.
-        recorded_name: the name that the run recorded for it; None where it recorded none.
+        recorded_name: the recorded name of the run's recipe; None where none was recorded.
     """
     is_path = is_toml(name)
     if name == recorded_name and not is_path:
@@ -142,7 +142,7 @@ def resumed_recipe(asked: Recipe, name: str, recorded: Mapping[str, Any], *, rec
         then = {key: value for key, value in younger(recorded).items() if key not in own}
     try:
         found = build(Recipe, then, "recipe")
-    except UsageError:  # of another version: whoever compares them names the difference
+    except UsageError:  # from another version: the comparison of settings will name the difference
         return asked
     values = {key: getattr(found, key) for key in then if key not in ("description", "precision")}
     return replace(asked, **values)

@@ -1,4 +1,4 @@
-"""Records of runs: the study file that a run keeps in its folder, and the values of keys that older records lack."""
+"""Records of runs: the study file in a run's folder, and the values of keys that are newer than a record."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any
 
 from budgetnas.config.toml import Table, read_toml
 
-# By `recipe.KEY` or `SECTION.KEY`, as JSON values. A key whose value may be None has no place here: a TOML file leaves
-# None out, so a missing line would have two meanings.
+# By `recipe.KEY` or `SECTION.KEY`, as JSON values. Keys that may be None cannot be listed: TOML omits None, so a
+# missing line would be ambiguous.
 BEFORE: dict[str, Any] = {"recipe.ema_rule": "fixed"}
 
-# The data sets that `data.dataset = "auto"` has meant without and with a GPU, newest first.
+# Past meanings of `data.dataset = "auto"` without and with a GPU, newest first.
 AUTO_BEFORE: dict[bool, tuple[str, ...]] = {False: ("digits",), True: ("cifar10",)}
 
-_OWNER_BEFORE, _OWNER = " of the report", " of Pei et al."  # in the name of a control
+_OWNER_BEFORE, _OWNER = " of the report", " of Pei et al."  # suffixes in the name of a control
 
 _RECIPE = "recipe"
-_STAGES = ("", "proxy.", "full.")  # what stands before `recipe.KEY` in an identity
+_STAGES = ("", "proxy.", "full.")  # prefixes of `recipe.KEY` in an identity
 
 
 def recipe_then(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keys of a recorded recipe, those of younger keys with it."""
+    """Return the keys of a recorded recipe, completed by newer keys."""
     return {**younger(recorded), **recorded}
 
 
 def study_then(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the sections of a recorded study, younger keys with them."""
+    """Return the sections of a recorded study, completed by newer keys."""
     filled = dict(recorded)
     for name, value in BEFORE.items():
         section, _, key = name.partition(".")
@@ -38,24 +38,24 @@ def study_then(recorded: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def identity_then(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recorded identity, by dotted keys, younger keys with it."""
+    """Return a recorded identity by dotted keys, completed by newer keys."""
     return {**{name: value for key, value in BEFORE.items() for name in _places(key, recorded)}, **recorded}
 
 
 def younger(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keys that a recorded recipe lacks because they are younger, with their values of then."""
+    """Return the keys that are newer than a recorded recipe, with the values of its time."""
     named = {name.partition("."): value for name, value in BEFORE.items()}
     return {key: value for (section, _, key), value in named.items() if section == _RECIPE and key not in recorded}
 
 
 def as_then(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keys of a recipe but those that mean what the program did before them: an older version's record."""
+    """Return the keys of a recipe as an older version recorded them: without newer keys that change nothing."""
     absent = younger({})
     return {key: value for key, value in recipe.items() if key not in absent or _json(value) != absent[key]}
 
 
 def origin_now(recorded: str) -> str:
-    """Return the recorded origin of a network as this version words it."""
+    """Return the recorded origin of a network in this version's words."""
     before = recorded.removesuffix(_OWNER_BEFORE)
     return recorded if before == recorded else before + _OWNER
 
@@ -65,19 +65,19 @@ def _json(value: Any) -> Any:
 
 
 def _places(key: str, identity: Mapping[str, Any]) -> list[str]:
-    """Return the names that a key of the table has in an identity: a recipe's for each recipe there."""
+    """Return the names of a key in an identity; a recipe's key has one for each recipe."""
     if not key.startswith(f"{_RECIPE}."):
         return [key] if "kind" in identity else []  # trainings without a study have no sections
     return [stage + key for stage in _STAGES if any(name.startswith(f"{stage}{_RECIPE}.") for name in identity)]
 
 
 FILE = "study.toml"
-HEAD = "This run with every default decided"  # runs of all versions begin their file with it
-_LONGEST = 200  # letters of a first line that are read
+HEAD = "This run with every default decided"  # the first words of the file, in all versions
+_LONGEST = 200  # characters of the first line that are read
 
 
 def is_recorded(path: Path) -> bool:
-    """Tell whether a run wrote this file; what cannot be read is none."""
+    """Return whether a run wrote this file; False for an unreadable file."""
     try:
         if not path.is_file():
             return False
@@ -88,7 +88,7 @@ def is_recorded(path: Path) -> bool:
 
 
 def read_study_table(path: Path) -> Table:
-    """Read the keys of a study file; those of a run with the values of its time, and the folder that it lies in now.
+    """Read the keys of a study file; a run's file is completed by the values of its time and its present folder.
 
     Raises:
         UsageError: the file cannot be read or is no TOML.
@@ -104,7 +104,7 @@ def read_study_table(path: Path) -> Table:
 
 
 def over(base: Mapping[str, Any], named: Mapping[str, Any]) -> Table:
-    """Lay the keys of one study over those of another, section by section."""
+    """Merge two studies section by section; the second one takes precedence."""
     merged = dict(base)
     for section, value in named.items():
         below = base.get(section)

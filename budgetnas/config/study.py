@@ -1,4 +1,4 @@
-"""A study file: every knob of a search, in sections, with its default."""
+"""A study file: all settings of a search, in sections, with their defaults."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ class BudgetConfig:
     """`[budget]`.
 
     Attributes:
-        max_params: cap on trainable parameters, as a number or written like "5M" or "45%resnet18"; the largest tier
-            unless given.
-        tiers: several such caps that share the trials, each with a band of its own; none unless given.
-        min_utilisation: lower end of the band that proposals come from, as a share in [0, 1] of the largest network
-            that fits.
+        max_params: cap on trainable parameters, as a number or text like "5M" or "45%resnet18"; default: the largest
+            tier.
+        tiers: several caps that share the trials, each with its own band; default: none.
+        min_utilisation: lower end of the band of proposals, as a share in [0, 1] of the largest network that fits.
     """
 
     max_params: str | float | None = None
@@ -39,10 +38,10 @@ class BudgetConfig:
             raise UsageError(f"is {self.min_utilisation}, but must be in [0, 1].", argument="budget.min_utilisation")
 
     def caps(self, shape: DataShape) -> tuple[int, ...]:
-        """Return the caps, ascending: the tiers, or the one; a share of a named network is counted for `shape`.
+        """Return the caps, ascending: the tiers, or `max_params`; a share of a network is counted for `shape`.
 
         Raises:
-            UsageError: there is none, one is malformed, two are equal, or the largest is not `max_params`.
+            UsageError: no cap is given, one is malformed, two are equal, or the largest is not `max_params`.
         """
         if self.max_params is None and not self.tiers:
             raise UsageError("is missing: give the cap on parameters, for example 5e6.", argument="budget.max_params")
@@ -85,7 +84,7 @@ class SpaceConfig:
     max_macs: str | float = "auto"
 
     def space(self, shape: DataShape) -> ResNetSpace:
-        """Make the space for images and classes of `shape`."""
+        """Return the space for images and classes of `shape`."""
         return ResNetSpace(
             stages=self.stages,
             blocks=self.blocks,
@@ -113,13 +112,13 @@ class DataConfig:
 
     Attributes:
         dataset: "auto", "digits-hard", "digits", "cifar10", "cifar100", or the path of an .npz file or an image folder.
-        dir: where downloaded data sets live.
-        subset: images of each class to keep in each split; all of them unless given.
-        image_size: side in pixels to resize an image folder to.
-        test_share: share of each class of a person's own images that become the test split, always the same ones; only
-            where they have none.
-        flip: whether training mirrors images at random; decided by the data set unless given.
-        shift: how many pixels training moves images by at random; decided by the data set unless given.
+        dir: folder of downloaded data sets.
+        subset: images of each class to keep in each split; default: all.
+        image_size: side in pixels to which the images of a folder are resized.
+        test_share: share of each class of the user's own images that becomes the test split, always the same images;
+            only for data without a test split.
+        flip: whether training images are flipped horizontally at random; default: by the data set.
+        shift: largest shift in pixels of random crops of training images; default: by the data set.
     """
 
     dataset: str = "auto"
@@ -143,16 +142,16 @@ class SearchConfig:
     """`[search]`.
 
     Attributes:
-        trials: how many networks are trained by proxy, in all.
-        seed: of everything random.
-        sampler: who proposes: "thompson" (a Gaussian process), "evolution" (regularised) and "tpe" (Optuna's, repaired
-            to fit) learn from finished trials, "random" does not.
-        over_budget: "exclude" proposes nothing over the budget; "prune" lets Optuna's own "tpe" or "random" propose
-            freely and prunes what is over the budget, which counts as a trial: the plain way, for comparison.
-        batch: trials per batch; a proposal knows the results of all batches but the running and the last one.
-        paper_models: whether the models 1-5 of Pei et al. are the first trials; "auto" for a data set known by name.
-        first_models: networks by name or id that are the next trials: what a search is to beat. Those that fit get
-            full training whatever the short ones say, so that no network wins that has not beaten them.
+        trials: total number of short trainings.
+        seed: seed of all random numbers.
+        sampler: "thompson" (a Gaussian process), "evolution" (regularised) or "tpe" (Optuna's, repaired to fit), which
+            learn from finished trials, or "random", which does not.
+        over_budget: "exclude" proposes only networks that fit; "prune" lets Optuna's own "tpe" or "random" propose
+            freely and prunes networks over the budget, which count as trials: the plain method, for comparison.
+        batch: trials per batch; a proposal uses the results of all batches except the running and the last one.
+        paper_models: whether models 1-5 of Pei et al. are the first trials; "auto" for a data set known by name.
+        first_models: networks, by name or id, that are tried next as baselines of the search. Those that fit are
+            trained in full whatever their short trainings score, so a winner must beat them.
     """
 
     trials: int = 100
@@ -183,13 +182,13 @@ class ProxyConfig:
     """`[proxy]`: the short trainings.
 
     Attributes:
-        recipe: name or path of their recipe; "auto" for that of the data set: "proxy", or "proxy16" on digits-hard.
-        rungs: their lengths in epochs, rising. Every candidate gets the first, the best third of a rung the next, each
-            time from scratch; those above the first may change later. One rung of a length that the data set decides
-            unless given.
-        subset: training images of each class that they learn from, always the same ones; all of them unless given.
-        from_run: folder of a search that a new one takes its finished short trainings from, where nothing but the full
-            trainings differs.
+        recipe: name or path of their recipe; "auto" for the data set's: "proxy", or "proxy16" on digits-hard.
+        rungs: their lengths in epochs, rising. Every candidate is trained for the first length, the best third of a
+            rung for the next, each time from scratch. Lengths above the first may change later. Default: one rung, of a
+            length that the data set decides.
+        subset: training images of each class that they use, always the same ones; default: all.
+        from_run: folder of a search whose finished short trainings a new search reuses, if only the full trainings
+            differ.
     """
 
     recipe: str = "auto"
@@ -209,13 +208,13 @@ class ProxyConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FullConfig:
-    """`[full]`: the training of the promoted.
+    """`[full]`: the full trainings of promoted candidates.
 
     Attributes:
-        recipe: name or path of its recipe.
-        epochs: its length; decided by the data set unless given.
-        promote: how many of the best candidates get it.
-        repeats: how many seeds each of them gets.
+        recipe: name or path of their recipe.
+        epochs: their length; default: by the data set.
+        promote: number of candidates to promote.
+        repeats: number of seeds per candidate.
     """
 
     recipe: str = "full"
@@ -234,16 +233,16 @@ FOUND_CONTROLS = ("report", "scaled", "most_macs", "random")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EvidenceConfig:
-    """`[evidence]`: trainings that tell what the result is worth.
+    """`[evidence]`: trainings that test the result of a search.
 
     Attributes:
-        controls: whether the winner and its controls are trained anew, alike, with fresh seeds.
-        control_networks: the controls: "report" (the best model of Pei et al. that fits), "scaled" (ResNet-18, to the
-            cap), "most_macs", "random", and networks by name or id. Those four unless given; on a person's own data
+        controls: whether the winner and its controls are trained again, the same way, with fresh seeds.
+        control_networks: the controls: "report" (the best model of Pei et al. that fits), "scaled" (ResNet-18, scaled
+            to the cap), "most_macs", "random", and networks by name or id. Default: these four; on the user's own data
             without the first, unless `search.paper_models` is true.
-        control_repeats: how many seeds the winner and each control get; those of the full trainings unless given.
-        control_promotions: how many random networks get full training too, whatever they scored, so that the estimate
-            of fidelity is not made on winners only.
+        control_repeats: number of seeds for the winner and each control; default: as in the full trainings.
+        control_promotions: number of random networks that are trained in full too, whatever their score, so that
+            fidelity is not estimated on winners only.
     """
 
     controls: bool = False
@@ -265,8 +264,8 @@ class OutputConfig:
 
     Attributes:
         dir: folder of all runs.
-        name: folder of this run; made from data set, cap and seed unless given.
-        storage: Optuna URL of the study database; an SQLite file in the run's folder unless given.
+        name: folder of this run; default: made from data set, cap and seed.
+        storage: Optuna URL of the study database; default: an SQLite file in the run's folder.
     """
 
     dir: str = "runs"
@@ -322,10 +321,10 @@ class StudyConfig:
 
 
 def _read_names(key: str, names: tuple[str, ...], *, others: tuple[str, ...]) -> tuple[str, ...]:
-    """Return names of networks as this program writes them, `others` as they are.
+    """Return network names in canonical form; names in `others` are unchanged.
 
     Raises:
-        UsageError: one is no name, or two mean one network.
+        UsageError: a name is unknown, or two names mean the same network.
     """
     try:
         found = [name if name in others else find_model(name) for name in names]
@@ -341,7 +340,7 @@ def _read_names(key: str, names: tuple[str, ...], *, others: tuple[str, ...]) ->
     return tuple(one.name if isinstance(one, NamedModel) else str(one) for one in found)
 
 
-# What a finished or stopped study may be resumed with anew: no proposal and no score depends on it.
+# Keys that may change when a study is resumed: no proposal and no score depends on them.
 FREE_KEYS = frozenset(
     {
         "description",
@@ -354,14 +353,14 @@ FREE_KEYS = frozenset(
         "evidence.control_promotions",
         "engine.kind",
         "engine.workers",
-        "engine.precision",  # that of the recipes is held instead
+        "engine.precision",  # the recipes' precision is compared instead
         "engine.gpus_per_trial",
         "engine.trial_timeout",
         "engine.max_hours",
         "ray.address",
-        "data.dataset",  # its fingerprint is held instead
+        "data.dataset",  # its fingerprint is compared instead
         "proxy.from_run",
-        "proxy.recipe",  # its values are held instead
+        "proxy.recipe",  # its values are compared instead
         "full.recipe",
         "data.dir",
         "output.dir",
@@ -388,16 +387,16 @@ def load_study(name: str | None, overrides: Mapping[str, Any], settings: Sequenc
 def named_keys(
     name: str | None, overrides: Mapping[str, Any], settings: Sequence[str] = (), *, besides: Sequence[str] = ()
 ) -> Table:
-    """Return the keys that a study file and the command line name, section by section.
+    """Return the keys that a study file and the command line set, section by section.
 
     Args:
         name: shipped name or path of a study file; None for none.
         overrides: dotted keys and values; None values are left out.
         settings: `section.key=value` words, values written as in TOML.
-        besides: dotted keys of the study file to pass over.
+        besides: dotted keys of the study file to ignore.
 
     Raises:
-        UsageError: the file is no study file, or a setting is none.
+        UsageError: the file is no study file, or a setting is malformed.
     """
     table = {} if name is None else read_study_table(locate(name))
     if "models" in table:
@@ -420,7 +419,7 @@ def named_keys(
 
 
 def run_name(data: str, cap: int, seed: int, *, suffix: str = "") -> str:
-    """Return the name of a run that is given none: its data set, its largest cap and its seed."""
+    """Return the default name of a run: data set, largest cap and seed."""
     plain = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in data).lstrip(".") or "data"
     return f"{plain}-{write_cap(cap)}-s{seed}{suffix}"
 

@@ -1,4 +1,4 @@
-"""From TOML to frozen dataclasses and back; an error names the key, the value, the rule and the nearest name."""
+"""TOML to frozen dataclasses and back; errors name the key, the value, the rule and the nearest name."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Scalar = str | int | float | bool
 
 
 def write_toml(table: Mapping[str, Any], *, head: str = "") -> str:
-    """Write plain values first, then a section for each inner table; None is left out.
+    """Return TOML: plain values first, then a section for each inner table; None is left out.
 
     Args:
         table: strings, numbers, booleans, sequences of them, None, and tables of these.
-        head: lines of comment above it.
+        head: comment lines at the top.
     """
     comment = "".join(f"# {line}\n" for line in head.splitlines())
     plain = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
@@ -41,11 +41,11 @@ def _value(value: Scalar | list[Scalar] | tuple[Scalar, ...]) -> str:
         return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, str):
         return _string(value)
-    return json.dumps(value)  # true, false and numbers are written alike in both
+    return json.dumps(value)  # JSON and TOML write true, false and numbers the same way
 
 
 def _string(text: str) -> str:
-    """Write a string as JSON does; TOML also wants DEL escaped, and cannot hold half of a letter, which becomes `?`."""
+    """Write a string as in JSON; TOML also needs DEL escaped, and cannot hold surrogates, which become `?`."""
     whole = text.encode("utf-8", "replace").decode()
     return json.dumps(whole, ensure_ascii=False).replace("\x7f", "\\u007f")
 
@@ -56,14 +56,14 @@ Table = dict[str, Any]
 
 
 def shipped(*parts: str) -> Path:
-    """Return the path of a file below `studies/`, in the installed package or beside it in a checkout."""
+    """Return the path of a file below `studies/`, in the installed package or in a checkout."""
     package = Path(__file__).parent.parent
     inside = package / "studies"
     return (inside if inside.is_dir() else package.parent / "studies").joinpath(*parts)
 
 
 def is_toml(name: str) -> bool:
-    """Tell whether `name` is the path of a TOML file, and not a shipped name."""
+    """Return whether `name` is the path of a TOML file, not a shipped name."""
     return Path(name).suffix == ".toml"
 
 
@@ -75,7 +75,7 @@ def locate(name: str, *folder: str) -> Path:
     """
     path = Path(name)
     if is_toml(name):
-        with contextlib.suppress(OSError, ValueError):  # too long for a path, or with a null character in it
+        with contextlib.suppress(OSError, ValueError):  # too long for a path, or with a null character
             if path.is_file():
                 return path
         raise UsageError(f"`{name}` is no file: give the path of a TOML file, or a shipped name.")
@@ -102,7 +102,7 @@ def read_toml(path: Path) -> Table:
 
 
 def read_value(text: str) -> Any:
-    """Read one TOML value; what is no TOML is taken as a plain string."""
+    """Parse one TOML value; text that is not TOML is a plain string."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):
@@ -110,7 +110,7 @@ def read_value(text: str) -> Any:
 
 
 def build(kind: type[T], table: Table, where: str) -> T:
-    """Make a dataclass of `kind` from a TOML table.
+    """Return a dataclass of `kind` from a TOML table.
 
     Args:
         kind: a dataclass whose fields are plain values, tuples, literals or other such dataclasses.
@@ -138,7 +138,7 @@ def _join(where: str, key: str) -> str:
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
-    if isinstance(value, str) and "\0" in value:  # most strings are paths, and no path holds one
+    if isinstance(value, str) and "\0" in value:  # most strings are paths, which cannot hold one
         raise UsageError(f"is {shorten(value)}, but must be a string without null characters.", argument=where)
     if hasattr(hint, "__dataclass_fields__"):
         if isinstance(value, dict):
@@ -176,7 +176,7 @@ def shorten(value: Any) -> str:
     """Write a value for an error, at most 80 characters of it."""
     try:
         return repr(value)[:80]
-    except ValueError:  # Python writes out no integer of thousands of digits
+    except ValueError:  # Python refuses to write integers of thousands of digits
         return "a number of thousands of digits"
 
 
@@ -199,10 +199,10 @@ def _describe(hint: Any) -> str:
 
 
 def within(name: str, value: int | None, low: int, high: int = 10**7) -> None:
-    """Hold a whole number, where there is one, to its range, ends included.
+    """Check that an integer, unless it is None, is in its range, ends included.
 
     Raises:
-        UsageError: it lies outside; says its `name`.
+        UsageError: it is outside; the message has its `name`.
     """
     if value is not None and not low <= value <= high:
         raise UsageError(f"is {value}, but must be from {low} to {high:,}.", argument=name)

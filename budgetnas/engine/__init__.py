@@ -1,1 +1,1 @@
-"""Where tasks run: processes on this machine, or a Ray cluster."""
+"""Engines, which run tasks in processes on this machine or on a Ray cluster."""

@@ -1,4 +1,4 @@
-"""Ray places tasks on a cluster: fractions of GPUs, another try after a crash, the work's data once on each node."""
+"""Tasks on a Ray cluster: fractions of GPUs, retries after a crash, data sent once to each node."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from typing import Any
 
 from budgetnas.text import one_line
 
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
-os.environ.setdefault("RAY_task_oom_retries", "2")  # it would try for ever what does not fit a node's memory
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # its coming default, of which it would warn
-os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # it would print among what a program reads from us
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # otherwise Ray sends usage reports
+os.environ.setdefault("RAY_task_oom_retries", "2")  # otherwise Ray retries forever if memory is too small
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray's future default; otherwise it warns
+os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # otherwise Ray prints to our standard output
 if {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ) or (Path.home() / ".ray" / "auth_token").is_file():
     os.environ.setdefault("RAY_AUTH_MODE", "token")  # as `ray start` does where there is a token
 
@@ -29,7 +29,7 @@ from budgetnas.engine.protocol import RETRIES, Broken, EpochReport, Event, Faile
 from budgetnas.exceptions import EngineError
 
 _REACH_SECONDS = 10.0
-_is_unsound = False  # whether a task of this worker process met what nobody foresaw
+_is_unsound = False  # whether a task of this worker process failed unexpectedly
 
 
 @contextlib.contextmanager
@@ -37,11 +37,11 @@ def connection(address: str | None) -> Iterator[None]:
     """Connect to a Ray cluster, and leave it at the end.
 
     Args:
-        address: of its head, such as "10.0.0.1:6379" or "auto"; None for what `RAY_ADDRESS` says, else a Ray of this
-            machine that starts now and ends with the connection.
+        address: address of its head, such as "10.0.0.1:6379", or "auto"; None for `RAY_ADDRESS`, or without it for a
+            new Ray on this machine that stops with the connection.
 
     Raises:
-        EngineError: there is no cluster there.
+        EngineError: no cluster answers.
     """
     _reach(address)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -59,7 +59,7 @@ def connection(address: str | None) -> Iterator[None]:
 
 
 def _reach(address: str | None) -> None:
-    """Refuse an address where nothing listens: Ray itself would try for minutes."""
+    """Refuse an address where nothing listens; Ray would try for minutes."""
     host, _, port = (address or "").removeprefix("ray://").rpartition(":")
     if host and port.isdigit():
         try:
@@ -69,15 +69,15 @@ def _reach(address: str | None) -> None:
 
 
 def _silent(address: str | None, error: Exception) -> EngineError:
-    told = one_line(error)
+    reason = one_line(error)
     return EngineError(
-        f"`ray.address` is {address or 'this machine'!r}, but no Ray answers there ({told}): start one with "
+        f"`ray.address` is {address or 'this machine'!r}, but no Ray answers there ({reason}): start one with "
         "`ray start --head`, or leave the address out."
     )
 
 
 def resources() -> tuple[int, int]:
-    """Return how many GPUs and CPU cores the cluster has."""
+    """Return the number of GPUs and CPU cores of the cluster."""
     found: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     return int(found.get("GPU", 0)), int(found.get("CPU", 0))
 
@@ -86,33 +86,34 @@ def call(function: Callable[..., Any], *arguments: object, gpus: float) -> Any:
     """Call a function once in a worker that has `gpus` GPUs; return what it returns, raise what it raises."""
     try:
         return ray.get(ray.remote(function).options(num_cpus=1, num_gpus=gpus).remote(*arguments))
-    except ray.exceptions.RayTaskError as error:  # whose words are a traceback
+    except ray.exceptions.RayTaskError as error:  # its message is a traceback
         raise error.cause from None
 
 
 class RayEngine:
-    """Performs tasks in Ray's worker processes, wherever in the cluster there is room.
+    """Runs tasks in Ray's worker processes, anywhere in the cluster.
 
-    Ray tries a task whose process or node died again up to twice; one that hangs is ended and handed in anew as often.
+    Ray retries a task whose process or node died up to twice. A task that hangs is killed and submitted again up to
+    twice.
 
     Args:
-        work: picklable function of a task and a callback for epoch reports; large arrays bound to it are put into the
+        work: picklable function of a task and a callback for epoch reports. Large arrays bound to it are put into the
             cluster's object store once and shared by the workers of a node.
-        workers: how many tasks side by side.
-        threads: CPU cores of each task.
-        gpus: GPUs of each task, a fraction of one where several share it.
-        timeout: seconds that a task may go without an epoch, its start included; None for no limit.
+        workers: number of parallel tasks.
+        threads: CPU cores per task.
+        gpus: GPUs per task; a fraction where several share one.
+        timeout: seconds that a task may run without finishing an epoch, its start included; None for no limit.
     """
 
     def __init__(self, work: Work, *, workers: int, threads: int, gpus: float, timeout: float | None = None) -> None:
-        self._work = [ray.put(work)]  # in a list Ray hands on the reference, not the work anew with every task
+        self._work = [ray.put(work)]  # inside a list Ray passes the reference, instead of the work with every task
         self._workers = workers
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
         mailbox: Any = ray.remote(_Mailbox)
         self._mailbox = mailbox.options(num_cpus=0, scheduling_strategy=here).remote()
         self._opened = 0
         self._post = self._mailbox.wait.remote(self._opened)
-        # Without `max_calls` a worker with a GPU would end after each task, and the next one import torch anew.
+        # Without `max_calls` a worker with a GPU would exit after each task, and the next one import torch again.
         self._run = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=RETRIES, max_calls=0)(_run)
         self._keys: dict[Any, str] = {}
         self._tasks: dict[str, object] = {}
@@ -121,19 +122,19 @@ class RayEngine:
 
     @property
     def capacity(self) -> int:
-        """How many tasks run side by side."""
+        """Number of parallel tasks."""
         return self._workers
 
     def submit(self, key: str, task: object) -> None:
-        """Hand `task` to Ray."""
+        """Submit `task` to Ray."""
         self._tasks[key] = task
         self._keys[self._run.remote(self._work, self._mailbox, key, task)] = key
 
     def wait(self, timeout: float) -> Sequence[Event]:
-        """Return what happened, in order, as soon as anything did; nothing after `timeout` seconds."""
+        """Return events in order, as soon as there are any; none after `timeout` seconds."""
         ray.wait([self._post, *self._keys], timeout=timeout)
         done, _ = ray.wait(list(self._keys), num_returns=len(self._keys), timeout=0) if self._keys else ([], [])
-        events = self._open()  # what a finished task posted was delivered before it finished
+        events = self._open()  # a finished task's reports were delivered before it finished
         for reference in done:
             key = self._keys.pop(reference)
             event = _outcome(reference, key)
@@ -152,12 +153,12 @@ class RayEngine:
         ray.kill(self._mailbox)
 
     def _open(self) -> list[Event]:
-        """Return the epochs in new letters of tasks under way; a letter without one says that its task has begun."""
+        """Return the epochs in new letters of running tasks; a letter without an epoch marks the start of its task."""
         try:
             letters: list[tuple[str, EpochReport | None]] = ray.get(self._mailbox.read.remote(self._opened))
         except ray.exceptions.RayError as error:
             raise EngineError(
-                f"Ray lost the process that passes on reports ({type(error).__name__}): see that this node is well,"
+                f"Ray lost the process that passes on reports ({type(error).__name__}): check this node,"
                 " and run the same command again."
             ) from error
         if letters:
@@ -178,7 +179,7 @@ class RayEngine:
         return events
 
     def _again(self, key: str, task: object, fate: str, why: str) -> list[Event]:
-        """Hand a task in again; after two retries it has failed."""
+        """Submit a task again; after two retries it has failed."""
         self._watch.forget(key)
         self._lost[key] = self._lost.get(key, 0) + 1
         if self._lost[key] <= RETRIES:
@@ -195,7 +196,7 @@ class RayEngine:
 
 
 class _Mailbox:
-    """Holds what tasks report until the driver reads it: an actor of Ray."""
+    """A Ray actor that holds the reports of tasks until the driver reads them."""
 
     def __init__(self) -> None:
         self._letters: list[tuple[str, EpochReport | None]] = []
@@ -209,12 +210,12 @@ class _Mailbox:
             self._arrived.notify_all()
 
     async def wait(self, opened: int) -> None:
-        """Return as soon as there are letters after the first `opened`."""
+        """Return once there are letters after the first `opened`."""
         async with self._arrived:
             await self._arrived.wait_for(lambda: self._read + len(self._letters) > opened)
 
     async def read(self, opened: int) -> list[tuple[str, EpochReport | None]]:
-        """Hand out all letters after the first `opened`, and drop those."""
+        """Return all letters after the first `opened`, and drop the first ones."""
         del self._letters[: opened - self._read]
         self._read = opened
         return self._letters
@@ -222,15 +223,15 @@ class _Mailbox:
 
 @lru_cache(maxsize=1)
 def _fetched(work: Any) -> Work:
-    """Return the work, unpacked once in a worker process, so that what it keeps of its data is kept."""
+    """Return the work, unpickled once per worker process so that its caches persist."""
     found: Work = ray.get(work)
     return found
 
 
 def _run(work: list[Any], mailbox: Any, key: str, task: object) -> Event | Broken:
-    """Perform a task in a worker process of Ray's."""
+    """Perform a task in one of Ray's worker processes."""
     global _is_unsound
-    if _is_unsound:  # a fresh process takes over: Ray tries the task again
+    if _is_unsound:  # Ray retries the task in a fresh process
         os._exit(1)
     posted = [mailbox.post.remote(key, None)]
     event, is_sound = attempt(

@@ -1,4 +1,4 @@
-"""Worker processes on this machine: each performs one task at a time, and its death is an event like any other."""
+"""Worker processes on this machine. Each performs one task at a time, and its death is an event like any other."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from multiprocessing.process import BaseProcess
 
 from budgetnas.engine.protocol import RETRIES, Broken, EpochReport, Event, Failed, Progressed, Watch, Work, attempt
 
-# A forked driver could not use CUDA. Workers fork from a server that has imported torch and done nothing with it, so
-# that all but the first start at once. Elsewhere than on Linux, system libraries do not survive a fork.
+# A forked driver could not use CUDA. Workers fork from a server that has imported torch but not used it, so that all
+# but the first start at once. Outside Linux, system libraries do not survive a fork.
 _CONTEXT = (
     multiprocessing.get_context("forkserver") if sys.platform == "linux" else multiprocessing.get_context("spawn")
 )
@@ -33,17 +33,17 @@ class _Worker:
 
 
 class LocalEngine:
-    """Performs tasks in `workers` processes, each started once and reused.
+    """Runs tasks in `workers` processes, each started once and reused.
 
-    A worker that dies or hangs is replaced, and its task is tried again up to twice; then the task has failed.
+    A worker that dies or hangs is replaced, and its task is retried up to twice; then the task has failed.
 
     Args:
-        work: function of a task and a callback for epoch reports, importable from a module: workers do not import the
-            main script, so it needs no `if __name__ == "__main__"`.
-        workers: how many processes.
-        gpus: how many GPUs to share among them; 0 leaves the processes' devices alone.
-        timeout: seconds that a task may go without an epoch, its start included, before its worker counts as hung;
-            None for no limit.
+        work: importable function of a task and a callback for epoch reports. Workers do not import the main script, so
+            it needs no `if __name__ == "__main__"`.
+        workers: number of processes.
+        gpus: number of GPUs to share among them; 0 does not assign devices.
+        timeout: seconds that a task may run without finishing an epoch, its start included, before its worker counts
+            as hung; None for no limit.
     """
 
     def __init__(self, work: Work, *, workers: int, gpus: int = 0, timeout: float | None = None) -> None:
@@ -55,24 +55,24 @@ class LocalEngine:
 
     @property
     def capacity(self) -> int:
-        """How many tasks run side by side."""
+        """Number of parallel tasks."""
         return len(self._workers)
 
     def submit(self, key: str, task: object) -> None:
         """Start `task` in a free worker; there must be one."""
         slot = next(i for i, worker in enumerate(self._workers) if worker is None or worker.key is None)
         worker = self._workers[slot]
-        if worker is None or worker.pipe.poll():  # an idle worker has nothing to say unless it has gone
+        if worker is None or worker.pipe.poll():  # an idle worker's pipe has data only if the worker died
             self._stop(slot)
             worker = self._start(slot)
         self._workers[slot] = worker
         worker.key, worker.task = key, task
         self._watch.hear(key)
-        with contextlib.suppress(BrokenPipeError):  # it has just died; `wait` will see that
+        with contextlib.suppress(BrokenPipeError):  # the worker has just died; `wait` will notice
             worker.pipe.send((key, task))
 
     def wait(self, timeout: float) -> Sequence[Event]:
-        """Return what happened, in order, as soon as anything did; nothing after `timeout` seconds."""
+        """Return events in order, as soon as there are any; none after `timeout` seconds."""
         busy = {worker.pipe: slot for slot, worker in enumerate(self._workers) if worker and worker.key is not None}
         events: list[Event] = []
         for pipe in wait(list(busy), timeout):
@@ -92,7 +92,7 @@ class LocalEngine:
                 continue
             if isinstance(event, Progressed):
                 self._watch.hear(event.key)
-                self._deaths.pop(event.key, None)  # it gets on: a later death is no sign of a task that cannot be done
+                self._deaths.pop(event.key, None)  # progress: a later death does not mean that the task cannot be done
             else:
                 self._watch.forget(event.key)
                 worker.key = worker.task = None
@@ -119,9 +119,9 @@ class LocalEngine:
             name=f"budgetnas-worker-{slot}",
             daemon=True,
         )
-        # Ctrl-C is the driver's to answer, also while a worker is still starting: it inherits the mask.
+        # Only the driver handles Ctrl-C, even while a worker is starting: the worker inherits the mask.
         _CONTEXT.set_forkserver_preload(_PRELOADED)
-        resource_tracker.ensure_running()  # by the first `start` it would unblock what is blocked here
+        resource_tracker.ensure_running()  # otherwise the first `start` runs it, which unblocks our signals
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             with _without_main():
@@ -132,7 +132,7 @@ class LocalEngine:
         return _Worker(process=process, pipe=ours)
 
     def _environment(self, slot: int) -> dict[str, str]:
-        """Return the variables of a worker: those of this process now, and the GPU that is its own."""
+        """Return the environment of a worker: this process's variables, and its own GPU."""
         environment = dict(os.environ)
         if self._gpus:
             visible = environment.get("CUDA_VISIBLE_DEVICES")
@@ -183,8 +183,8 @@ def _exit(process: BaseProcess) -> str:
 
 
 def _serve(work: Work, pipe: Connection, environment: dict[str, str]) -> None:
-    """Perform tasks from `pipe` until it closes: what runs in a worker process."""
-    os.environ.clear()  # those of the time when the server was started
+    """Perform tasks from `pipe` until it closes; runs in a worker process."""
+    os.environ.clear()  # the server's, from its start
     os.environ.update(environment)
     _end_with_driver()
     while True:
@@ -198,12 +198,12 @@ def _serve(work: Work, pipe: Connection, environment: dict[str, str]) -> None:
 
         event, is_sound = attempt(work, key, task, report)
         pipe.send(event)
-        if not is_sound:  # what nobody foresaw may have broken the device's context: a fresh process takes over
+        if not is_sound:  # an unexpected error may have broken the device's context: a fresh process takes over
             return
 
 
 def _end_with_driver() -> None:
-    """End this process when the driver has gone, even in mid-task; the server that it forked from would live on."""
+    """Exit this process when the driver has died, even during a task; the fork server would keep it alive."""
     driver = multiprocessing.parent_process()
     assert driver is not None, "a worker has a driver"
 

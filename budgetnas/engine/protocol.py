@@ -1,4 +1,4 @@
-"""The protocol of an engine: hand in tasks, wait for events. Errors and silence of a task become events, too."""
+"""The protocol of an engine: submit tasks, wait for events. Errors and timeouts of tasks are events too."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class EpochReport:
         epoch: number of the epoch, from 1.
         lr: learning rate of its last step.
         train_loss: mean training loss over the epoch, as the recipe defines it.
-        train_accuracy: share of the epoch's images, as augmented, that were right when they were trained on, in [0, 1].
-        accuracy: of the watched split (validation unless the task says otherwise) after the epoch, in [0, 1].
+        train_accuracy: share of the epoch's augmented images that were classified correctly in their step, in [0, 1].
+        accuracy: accuracy on the watched split (by default validation) after the epoch, in [0, 1].
         loss: mean cross-entropy on the watched split.
         seconds: wall time of the epoch.
     """
@@ -44,7 +44,7 @@ class Progressed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finished:
-    """A task has ended well, with what its function returned."""
+    """A task has finished, with the value that its function returned."""
 
     key: str
     result: Any
@@ -52,13 +52,13 @@ class Finished:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failed:
-    """A task has ended badly.
+    """A task has failed.
 
     Attributes:
-        key: the task's.
-        reason: one line.
-        fatal: whether nothing else may go on either (our own mistake, or the data changed).
-        diverged: whether the task's own numbers are why, so that the same task would fail again.
+        key: key of the task.
+        reason: the reason, in one line.
+        fatal: whether all other tasks must stop too (a bug of this program, or changed data).
+        diverged: whether the training diverged, so that the same task would fail again.
     """
 
     key: str
@@ -69,7 +69,7 @@ class Failed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Broken:
-    """A task has broken what it ran on; engines try `task` in a fresh process, and tell nobody."""
+    """A task has broken its device; engines retry `task` in a fresh process and do not report this event."""
 
     key: str
     task: object
@@ -80,17 +80,17 @@ Work = Callable[[Any, Callable[[EpochReport], None]], Any]
 
 
 class Engine(Protocol):
-    """Performs tasks, at most `capacity` at a time."""
+    """Runs tasks, at most `capacity` in parallel."""
 
     @property
     def capacity(self) -> int:
-        """How many tasks run side by side."""
+        """Number of parallel tasks."""
 
     def submit(self, key: str, task: object) -> None:
         """Start `task` under a name that no unfinished task has."""
 
     def wait(self, timeout: float) -> Sequence[Event]:
-        """Return what happened, in order, as soon as anything did; nothing after `timeout` seconds."""
+        """Return events in order, as soon as there are any; none after `timeout` seconds."""
 
     def close(self) -> None:
         """Stop everything at once; unfinished tasks are dropped."""
@@ -102,7 +102,7 @@ RETRIES = 2  # of a task whose process died or hung
 def attempt(
     work: Work, key: str, task: object, report: Callable[[EpochReport], None]
 ) -> tuple[Finished | Failed | Broken, bool]:
-    """Perform `task`; return what happened, and whether this process is fit for another task."""
+    """Perform `task`; return its event, and whether this process can perform another task."""
     try:
         return Finished(key=key, result=work(task, report)), True
     except TrainingError as error:
@@ -113,15 +113,15 @@ def attempt(
         return Failed(key=key, reason=str(error), fatal=True), True
     except MemoryError as error:
         return Failed(key=key, reason=f"out of memory: {error}"), False
-    except Exception as error:  # a trial's failure, whatever it is, must reach the study with its reason
+    except Exception as error:  # every failure of a trial must reach the study with its reason
         return Failed(key=key, reason=one_line(f"{type(error).__name__}: {error}", most=None)), False
 
 
 class Watch:
-    """Remembers when each task was last heard of.
+    """Remembers the last sign of life of each task.
 
     Args:
-        seconds: after which a silent task is overdue; None for never.
+        seconds: time after which a silent task is overdue; None for never.
     """
 
     def __init__(self, seconds: float | None) -> None:
@@ -129,7 +129,7 @@ class Watch:
         self._heard: dict[str, float] = {}
 
     def hear(self, key: str) -> None:
-        """Note a sign of life: a start, a finished epoch."""
+        """Record a sign of life: a start or a finished epoch."""
         self._heard[key] = time.monotonic()
 
     def forget(self, key: str) -> None:
@@ -138,7 +138,7 @@ class Watch:
 
     @property
     def overdue(self) -> list[str]:
-        """The tasks that have been silent for too long."""
+        """Tasks that have been silent for too long."""
         if self._seconds is None:
             return []
         now = time.monotonic()

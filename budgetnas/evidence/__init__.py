@@ -1,1 +1,1 @@
-"""What a result is worth: statistics as pure functions of numbers."""
+"""Statistics that test a result, as pure functions of numbers."""

@@ -1,4 +1,4 @@
-"""The share of images that a network classifies correctly, its interval, and whether luck alone explains it."""
+"""Accuracy: the share of correctly classified images, its interval, and a test against guessing."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def wilson(correct: float, images: int) -> Interval:
     [0.0624, 0.1605]
 
     Wilson, "Probable inference, the law of succession, and statistical inference" (Journal of the American Statistical
-    Association 22, 1927). It has a width also where none or all of the images are right.
+    Association 22, 1927). Its width is above 0 even if no image or every image is correct.
 
     Args:
-        correct: images that are right, from 0 to `images`; a mean over seeds need not be whole.
-        images: of the split, at least 1.
+        correct: number of correct images, from 0 to `images`; a mean over seeds need not be an integer.
+        images: number of images, at least 1.
 
     Raises:
-        BudgetNASError: no such share can be; a study that was changed by hand may claim it.
+        BudgetNASError: `correct` is out of range, as in a study that was edited by hand.
     """
     if images < 1 or not 0 <= correct <= images:
         raise BudgetNASError(
@@ -48,11 +48,11 @@ def wilson(correct: float, images: int) -> Interval:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Accuracy:
-    """What a network reached on a split, over its training seeds.
+    """The accuracy of a network on a split, over its training seeds.
 
     Attributes:
-        shares: of the images that are right, in [0, 1], one a seed, at least one.
-        images: of the split, the same for all seeds.
+        shares: share of correct images per seed, in [0, 1]; at least one.
+        images: number of images, the same for all seeds.
     """
 
     shares: Sequence[float]
@@ -60,24 +60,24 @@ class Accuracy:
 
     @property
     def mean(self) -> float:
-        """Mean over the seeds."""
+        """Mean over seeds."""
         return mean(self.shares)
 
     @property
     def spread(self) -> float | None:
-        """Standard deviation over the seeds; None with one."""
+        """Standard deviation over seeds; None with one seed."""
         return stdev(self.shares) if len(self.shares) > 1 else None
 
     @property
     def interval(self) -> Interval:
-        """Wilson's interval of the mean over the images: more seeds are not more images."""
+        """Wilson's interval of the mean over the images; more seeds do not narrow it."""
         return wilson(self.mean * self.images, self.images)
 
     def write(self, unit: str = "") -> str:
         """Write it in percent: `98.33 [96.1, 99.3]`, over seeds `98.33 +- 0.12 [96.1, 99.3]`.
 
         Args:
-            unit: what stands between the number and its interval.
+            unit: text between the number and its interval.
         """
         return write_percent(self.mean, self.spread, self.interval, unit=unit)
 
@@ -85,18 +85,18 @@ class Accuracy:
         return self.write()
 
 
-RARE = 0.0005  # once in 2,000: a search has a hundred scores, and the answers for alike images are not independent
+RARE = 0.0005  # once in 2,000: a search has a hundred scores, and predictions for similar images are not independent
 
 
 def is_luck(right: int, images: int, *, chance: float) -> bool:
-    """Tell whether guesses are as often right by luck: a one-sided binomial test at the level `RARE`.
+    """Return whether guessing explains a number of correct images: a one-sided binomial test at the level `RARE`.
 
     >>> is_luck(560, 5000, chance=0.1), is_luck(600, 5000, chance=0.1)
     (True, False)
 
     Args:
-        right: images that were right.
-        images: of the split.
-        chance: that one of them is right, in (0, 1].
+        right: number of correct images.
+        images: number of images.
+        chance: probability that a guess is correct, in (0, 1].
     """
     return float(binom.sf(right - 1, images, chance)) > RARE

@@ -1,4 +1,4 @@
-"""A number with its interval, and the bootstrap over nets that makes one."""
+"""An estimate with its interval, and the bootstrap over networks."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ RESAMPLES = 2_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Estimate:
-    """A number that was estimated.
+    """An estimated number.
 
     Attributes:
-        value: of it; NaN where it is undefined.
-        low: lower end of its interval at `LEVEL`; None where there is no interval.
-        high: upper end; None with `low`.
-        n: how many nets or repeats it is made from.
+        value: the estimate; NaN where undefined.
+        low: lower end of its interval at `LEVEL`; None without an interval.
+        high: upper end; None without an interval.
+        n: number of networks or repeats behind it.
     """
 
     value: float
@@ -32,16 +32,16 @@ class Estimate:
 
     @property
     def is_above_zero(self) -> bool:
-        """Whether the whole interval lies above 0; False without one."""
+        """Whether the whole interval is above 0; False without an interval."""
         return self.low is not None and self.low > 0
 
     @property
     def is_below_zero(self) -> bool:
-        """Whether the whole interval lies below 0; False without one."""
+        """Whether the whole interval is below 0; False without an interval."""
         return self.high is not None and self.high < 0
 
     def write(self, places: int = 2) -> str:
-        """Write it with its interval: `0.62 [0.31, 0.84]`, or `0.62` without one or with one of no width."""
+        """Write the estimate: `0.62 [0.31, 0.84]`, or `0.62` without an interval or with one of width 0."""
         if np.isnan(self.value):
             return "undefined"
         value = f"{self.value:z.{places}f}"
@@ -54,21 +54,21 @@ class Estimate:
 def bootstrap(
     statistic: Callable[..., npt.ArrayLike], *columns: npt.ArrayLike, seed: int = 0, resamples: int = RESAMPLES
 ) -> Interval:
-    """Return the percentile interval of a statistic at `LEVEL`, nets drawn with replacement.
+    """Return the percentile interval of a statistic at `LEVEL`, with networks drawn with replacement.
 
-    Efron, "Bootstrap methods: another look at the jackknife" (Annals of Statistics 7, 1979). A net's values in all
-    columns are drawn together, so what is compared on one call is compared on the same resamples.
+    Efron, "Bootstrap methods: another look at the jackknife" (Annals of Statistics 7, 1979). A network's values in all
+    columns are drawn together, so comparisons within one call use the same resamples.
 
     Args:
-        statistic: of as many arrays [R, N] as there are columns, one resample a row; returns [R]. In a resample the
-            nets keep the order that they have in the columns.
-        columns: [N] each, one value a net.
-        seed: of the resamples.
+        statistic: function of one array [R, N] per column, a resample per row, to [R]. Within a resample the networks
+            keep their order in the columns.
+        columns: [N] each, one value per network.
+        seed: seed of the resamples.
         resamples: R.
 
     Returns:
-        Low and high. Resamples in which the statistic is not finite (all nets alike) are left out; (None, None) where
-        none is left. Where all resamples agree the interval has no width, which says only that.
+        Low and high. Resamples in which the statistic is not finite (all networks alike) are left out; (None, None)
+        where none is left. An interval of width 0 shows only that all resamples agree.
     """
     arrays = [np.asarray(column) for column in columns]
     n = len(arrays[0])

@@ -1,12 +1,12 @@
-"""Whether a short training ranks networks as their full training does.
+"""Fidelity: how well a short training ranks networks, compared with their full training.
 
-Intervals are percentile bootstraps over nets. Measured on pairs from a normal distribution
-(`studies/results/intervals.txt`: 10 to 60 nets, a true tau of 0 to 0.85, k of 1 and 3, 500 repeats a case), that of
-tau held the truth in 94 to 99 % of repeats. Fieller's interval on the scale of atanh, with 0.437 / (n - 4) for its
-variance, is narrower, but up to 30 nets it held a tau of 0.85 in only 81 to 92 %. Recall and regret hang on the few
-best nets, so their intervals are rough: they held the expected recall in 96 to 100 % and the expected regret in 77 to
-100 %. Where it would have no width, since at least 95 % of resamples agree, there is none: nets that agree cannot
-show by how much others would not. `tests/evidence/test_coverage.py` shows the same in small.
+Intervals are percentile bootstraps over networks. Their coverage was measured on pairs from a normal distribution
+(`studies/results/intervals.txt`: 10 to 60 networks, a true tau of 0 to 0.85, k of 1 and 3, 500 repeats per case). The
+interval of tau contained the truth in 94 to 99 % of repeats. Fieller's interval on the atanh scale, with variance
+0.437 / (n - 4), is narrower, but with up to 30 networks it contained a tau of 0.85 in only 81 to 92 %. Recall and
+regret depend on the few best networks, so their intervals are rough: they contained the expected recall in 96 to 100 %
+and the expected regret in 77 to 100 %. Where at least 95 % of resamples agree, no interval is given: its width would be
+0, which says nothing about other networks. `tests/evidence/test_coverage.py` repeats this on a small scale.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ FEWEST_PAIRS = 10
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fidelity:
-    """How well a proxy stands for the full training; there are no intervals below `FEWEST_PAIRS` nets.
+    """The ranking quality of a proxy; without intervals below `FEWEST_PAIRS` networks.
 
     Attributes:
-        name: of the proxy.
-        n: nets that have both scores.
-        k: how many nets would be promoted.
+        name: name of the proxy.
+        n: number of networks with both scores.
+        k: number of networks that would be promoted.
         tau: Kendall's tau-b of proxy and full scores.
-        recall: share of the k best nets that are among the k best by proxy.
-        regret: what is lost by promoting the k best by proxy, in the unit of the full scores.
+        recall: share of the k best networks that are among the k best by proxy.
+        regret: loss by promoting the k best by proxy, in the unit of the full scores.
     """
 
     name: str
@@ -48,11 +48,11 @@ class Fidelity:
 
 
 class Chance(NamedTuple):
-    """What is expected of k nets drawn at random.
+    """Expected recall and regret of k networks drawn at random.
 
     Attributes:
-        recall: share of the k best nets among them.
-        regret: the best full score minus the best of theirs.
+        recall: share of the k best networks among them.
+        regret: the best full score minus their best full score.
     """
 
     recall: float
@@ -60,18 +60,18 @@ class Chance(NamedTuple):
 
 
 def fidelity(name: str, proxy: npt.ArrayLike, full: npt.ArrayLike, *, k: int, seed: int = 0) -> Fidelity:
-    """Judge a proxy by the nets that were trained both ways.
+    """Estimate the fidelity of a proxy from networks with both scores.
 
     Args:
-        name: of the proxy.
-        proxy: [N] what ranks the nets, higher is better: scores of short trainings, or params, or MACs.
+        name: name of the proxy.
+        proxy: [N] values that rank the networks, higher is better: scores of short trainings, params or MACs.
         full: [N] scores of full trainings.
-        k: how many nets would be promoted, 1 or more.
-        seed: of the bootstrap.
+        k: number of networks that would be promoted, 1 or more.
+        seed: seed of the bootstrap.
 
     Returns:
-        Recall and regret are NaN where the proxy is the same for all nets, as tau is, and have no interval where it
-        would have no width: k nets of a sample that happen to be the right ones are no proof that others would be.
+        Tau, recall and regret; all NaN where the proxy is the same for all networks. Recall and regret have no interval
+        where its width would be 0: that k networks of one sample were the best does not show that others would be.
     """
     short, long = _columns(proxy, full)
     return Fidelity(
@@ -85,16 +85,16 @@ def fidelity(name: str, proxy: npt.ArrayLike, full: npt.ArrayLike, *, k: int, se
 
 
 def by_chance(full: npt.ArrayLike, *, k: int) -> Chance:
-    """Return the recall and the regret that k nets drawn at random are expected to have.
+    """Return the expected recall and regret of k networks drawn at random.
 
     Args:
         full: [N] scores of full trainings, N at least 1.
-        k: how many are drawn, 1 or more; all where there are fewer.
+        k: number of draws, 1 or more; at most all networks.
     """
     (scores,) = _columns(full)
     n = len(scores)
     drawn = min(k, n)
-    chances = [comb(below, drawn - 1) / comb(n, drawn) for below in range(n)]  # that the best drawn has so many below
+    chances = [comb(below, drawn - 1) / comb(n, drawn) for below in range(n)]  # of this many below the best drawn
     return Chance(recall=drawn / n, regret=float(scores.max() - np.sort(scores) @ chances))
 
 
@@ -105,7 +105,7 @@ def tau(proxy: npt.ArrayLike, full: npt.ArrayLike, *, seed: int = 0) -> Estimate
 
 
 def difference(first: npt.ArrayLike, second: npt.ArrayLike, full: npt.ArrayLike, *, seed: int = 0) -> Estimate:
-    """Estimate tau(first, full) - tau(second, full), both on the same resamples: [N] each."""
+    """Estimate tau(first, full) - tau(second, full) of columns [N], both on the same resamples."""
     left, right, long = _columns(first, second, full)
     one, other = _tau_by_rows(left, long), _tau_by_rows(right, long)
     return _estimate(lambda rows: one(rows) - other(rows), np.arange(len(long)), seed=seed)
@@ -124,12 +124,12 @@ def kendall(left: npt.ArrayLike, right: npt.ArrayLike) -> float:
 
 
 def top_tau(proxy: npt.ArrayLike, full: npt.ArrayLike, share: float) -> float:
-    """Return Kendall's tau-b among the best share of nets by full score.
+    """Return Kendall's tau-b among the best share of networks by full score.
 
     Args:
-        proxy: [N] what ranks the nets, higher is better.
+        proxy: [N] values that rank the networks, higher is better.
         full: [N] scores of full trainings.
-        share: in (0, 1], rounded to whole nets, at least one; all nets that tie with the last of them belong to it.
+        share: in (0, 1], rounded to at least one network; networks that tie with the last one are included.
     """
     assert 0 < share <= 1, "the share must be in (0, 1]"
     short, long = _columns(proxy, full)
@@ -138,24 +138,24 @@ def top_tau(proxy: npt.ArrayLike, full: npt.ArrayLike, share: float) -> float:
 
 
 def recall(proxy: npt.ArrayLike, full: npt.ArrayLike, k: int) -> float:
-    """Return the share of the k best nets by full score that are among the k best by proxy, in [0, 1].
+    """Return the share of the k best networks by full score that are among the k best by proxy, in [0, 1].
 
-    Of ties the earlier net comes first, in both orders. All nets are the k best where there are fewer than k.
+    Ties go to the earlier network, in both orders. With fewer than k networks, all are the k best.
     """
     short, long = _columns(proxy, full)
     return float(_recall(short, long, k))
 
 
 def keeps_best(proxy: npt.ArrayLike, full: npt.ArrayLike, k: int) -> bool:
-    """Tell whether the best net by full score is among the k best by proxy; of ties the earlier net comes first."""
+    """Return whether the best network by full score is among the k best by proxy; ties go to the earlier network."""
     short, long = _columns(proxy, full)
     return bool(_best(short, k)[long.argmax()])
 
 
 def regret(proxy: npt.ArrayLike, full: npt.ArrayLike, k: int) -> float:
-    """Return the best full score minus the best full score among the k best nets by proxy, at least 0.
+    """Return the best full score minus the best full score among the k best networks by proxy, at least 0.
 
-    Of ties the earlier net comes first.
+    Ties go to the earlier network.
     """
     short, long = _columns(proxy, full)
     return float(_regret(short, long, k))
@@ -175,7 +175,7 @@ def _regret(proxy: FloatArray, full: FloatArray, k: int) -> FloatArray:
 
 
 def _best(scores: FloatArray, k: int) -> BoolArray:
-    """Mark the k highest of each row, of ties the earlier: [.., N] to [.., N]."""
+    """Mark the k highest of each row, ties to the earlier: [.., N] to [.., N]."""
     assert k >= 1, "nothing is promoted"
     marks = np.zeros(scores.shape, dtype=bool)
     np.put_along_axis(marks, np.argsort(-scores, axis=-1, kind="stable")[..., :k], True, axis=-1)
@@ -183,10 +183,10 @@ def _best(scores: FloatArray, k: int) -> BoolArray:
 
 
 def _tau_by_rows(left: FloatArray, right: FloatArray) -> Callable[[IntArray], FloatArray]:
-    """Return tau-b as a function of resamples: rows [R, N] that say which nets were drawn, to [R].
+    """Return tau-b as a function of resamples: from rows [R, N] of drawn networks to [R].
 
-    A net drawn w times counts w times in every pair, so the pairs that agree minus those that do not are w' S w / 2,
-    with S the products of the signs: one matrix product for all resamples, exact because all its numbers are whole.
+    A network drawn w times counts w times in every pair, so concordant minus discordant pairs are w' S w / 2, with S
+    the products of signs. That is one matrix product for all resamples, and exact, since all numbers are integers.
     """
     n = len(left)
     ranks = [np.unique(column, return_inverse=True)[1] for column in (left, right)]
@@ -205,7 +205,7 @@ def _tau_by_rows(left: FloatArray, right: FloatArray) -> Callable[[IntArray], Fl
 
 
 def _untied(drawn: FloatArray, rank: IntArray) -> FloatArray:
-    """Count the pairs of each resample that differ in rank: how often each net was drawn [R, N] to [R]."""
+    """Count the pairs of each resample that differ in rank: from the counts of draws [R, N] to [R]."""
     order = np.argsort(rank, kind="stable")
     starts = np.flatnonzero(np.diff(rank[order], prepend=-1))
     sizes = np.add.reduceat(drawn[:, order], starts, axis=1)
@@ -214,7 +214,7 @@ def _untied(drawn: FloatArray, rank: IntArray) -> FloatArray:
 
 
 def _estimate(statistic: Callable[..., FloatArray], *columns: npt.NDArray[np.generic], seed: int) -> Estimate:
-    """Return a statistic of the columns, with its interval where there are nets enough."""
+    """Return a statistic of the columns, with its interval if there are enough networks."""
     n = len(columns[0])
     if n == 0:
         return Estimate(value=float("nan"), n=0)
@@ -224,7 +224,7 @@ def _estimate(statistic: Callable[..., FloatArray], *columns: npt.NDArray[np.gen
 
 
 def _of_the_best(statistic: Callable[..., FloatArray], proxy: FloatArray, full: FloatArray, *, seed: int) -> Estimate:
-    """Estimate what depends on the k best by proxy, where the proxy tells nets apart."""
+    """Estimate a statistic of the k best by proxy; NaN where the proxy is the same for all networks."""
     if len(proxy) > 1 and np.ptp(proxy) == 0:
         return Estimate(value=float("nan"), n=len(proxy))
     found = _estimate(statistic, proxy, full, seed=seed)

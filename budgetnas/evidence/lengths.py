@@ -1,4 +1,4 @@
-"""How long a proxy training must be: the shortest that no longer one is shown to beat."""
+"""The recommended length of a proxy: the shortest that is not shown to rank worse than any longer one."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from budgetnas.text import plural
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recommendation:
-    """What to train proxies for.
+    """A recommended length.
 
     Attributes:
-        epochs: of a proxy; None where no length can be recommended.
-        text: the same for a person, with its reasons, in one or two sentences.
+        epochs: length of a proxy; None where no length can be recommended.
+        text: the recommendation with its reasons, in one or two sentences.
     """
 
     epochs: int | None
@@ -33,17 +33,17 @@ def recommend(
     rivals: Mapping[str, npt.ArrayLike] | None = None,
     seed: int = 0,
 ) -> Recommendation:
-    """Choose a proxy length by how proxies rank nets that were fully trained too.
+    """Choose a proxy length by how proxies rank networks that were also fully trained.
 
-    Only a length whose interval of tau lies above 0 counts. Of those it is the shortest that no rival is shown to beat,
-    and that no longer one is: for none the paired interval of tau(longer) - tau(it) lies above 0. Every interval stands
-    for itself: with many lengths some difference will look real by chance.
+    Only lengths whose interval of tau is above 0 count. The shortest is chosen that is not shown to be worse than a
+    longer one (no paired interval of tau(longer) - tau(shorter) is above 0), nor than a rival. Intervals are not
+    corrected for multiple comparisons: with many lengths some difference will look real by chance.
 
     Args:
-        lengths: epochs of a proxy to its scores [N], at least one.
+        lengths: from the epochs of a proxy to its scores [N], at least one.
         full: [N] scores of full trainings.
-        rivals: what ranks nets without any training ("params", "MACs") to its values [N]; the best of them is compared.
-        seed: of the bootstrap.
+        rivals: from the name of a ranking without training ("params", "MACs") to its values [N]; the best is compared.
+        seed: seed of the bootstrap.
     """
     assert lengths, "no length was tried"
     n = len(np.asarray(full))
@@ -88,12 +88,11 @@ def _ranks(
     *,
     seed: int,
 ) -> str:
-    """Say how proxies of a length rank, and how far the best longer one is ahead."""
+    """Return how well proxies of a length rank, and by how much the best longer one is ahead."""
     n = taus[epochs].n
-    reason = "no longer one was tried" if epochs == max(taus) else "no longer one is shown to rank better"
-    text = (
-        f"Proxies of {plural(epochs, 'epoch')} rank {n} networks with a Kendall's tau of {taus[epochs]}, and {reason}."
-    )
+    longest = epochs == max(taus)
+    reason = "longer ones were not tried" if longest else "longer ones are not shown to rank better"
+    text = f"Proxies of {plural(epochs, 'epoch')} rank {n} networks with a Kendall's tau of {taus[epochs]}; {reason}."
     known = [one for one in taus if one > epochs and not np.isnan(taus[one].value)]
     longer = max(known, key=lambda one: taus[one].value, default=None)
     if longer is not None and taus[longer].value > taus[epochs].value:
@@ -105,13 +104,13 @@ def _ranks(
 def _is_beaten(
     short: int, ranking: Sequence[int], lengths: Mapping[int, npt.ArrayLike], full: npt.ArrayLike, *, seed: int
 ) -> bool:
-    """Tell whether a longer proxy is better beyond noise."""
+    """Return whether a longer proxy is shown to be better."""
     longer = (epochs for epochs in ranking if epochs > short)
     return any(difference(lengths[epochs], lengths[short], full, seed=seed).is_above_zero for epochs in longer)
 
 
 def _best_rival(rivals: Mapping[str, npt.ArrayLike], full: npt.ArrayLike) -> tuple[str, float] | None:
-    """Return the name and the tau of the best rival; None where there is none that varies."""
+    """Return the name and the tau of the best rival; None if none varies."""
     taus = [(kendall(values, full), name) for name, values in rivals.items()]
     known = [(value, name) for value, name in taus if not np.isnan(value)]
     if not known:
@@ -121,7 +120,7 @@ def _best_rival(rivals: Mapping[str, npt.ArrayLike], full: npt.ArrayLike) -> tup
 
 
 def _none_ranks(taus: Mapping[int, Estimate], rivals: Mapping[str, Estimate], n: int) -> str:
-    text = f"No proxy length is shown to rank these {n} networks: no interval of Kendall's tau lies above 0"
+    text = f"No proxy length is shown to rank these {n} networks: no interval of Kendall's tau is above 0"
     known = [epochs for epochs, found in taus.items() if not np.isnan(found.value)]
     if known:
         best = max(known, key=lambda epochs: taus[epochs].value)

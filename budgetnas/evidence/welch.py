@@ -1,4 +1,4 @@
-"""Whether one set of repeats is better than another: the difference of two means with Welch's interval."""
+"""The comparison of two sets of repeats: the difference of their means with Welch's interval."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.stats import t as student
 
 from budgetnas.evidence.estimate import LEVEL, Estimate
 
-FEWEST_REPEATS = 2  # of each, for an interval
+FEWEST_REPEATS = 2  # on each side, for an interval
 
 
 def welch(left: Sequence[float], right: Sequence[float]) -> Estimate:
@@ -23,12 +23,12 @@ def welch(left: Sequence[float], right: Sequence[float]) -> Estimate:
     (Biometrika 34, 1947).
 
     Args:
-        left: scores of the repeats of one, at least one.
-        right: of the other, at least one.
+        left: scores of the first side's repeats, at least one.
+        right: scores of the second side's repeats, at least one.
 
     Returns:
-        The difference; its `n` is the smaller number of repeats. It has no interval where that is 1, nor where the
-        repeats do not differ on either side: an interval of no width would claim certainty.
+        The difference; its `n` is the smaller number of repeats. It has no interval if that is 1, or if the repeats do
+        not differ on either side, since an interval of width 0 would claim certainty.
     """
     assert len(left), "the first has no repeats"
     assert len(right), "the second has no repeats"
@@ -44,7 +44,7 @@ def welch(left: Sequence[float], right: Sequence[float]) -> Estimate:
 
 
 def judge(difference: Estimate) -> str:
-    """Say in a few words what a difference of `welch` shows: a gain or a loss of the first, or why neither.
+    """Return in a few words what a difference of `welch` shows: a gain or a loss of the first side, or neither.
 
     >>> judge(welch([0.953, 0.956, 0.955], [0.951, 0.949, 0.952]))
     'gain shown'

@@ -1,1 +1,1 @@
-"""What this machine has for a search, and advice about it."""
+"""The state of this machine for a search, and advice."""

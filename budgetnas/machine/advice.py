@@ -1,4 +1,4 @@
-"""What should be done about a machine before it searches: from its facts to lines that can be acted on."""
+"""Advice about a machine before it runs a search."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from budgetnas.system import Machine
 
-LEAST_DISK, LITTLE_DISK = 100 * 10**6, 2 * 10**9  # bytes: nothing could be kept; a run of full trainings might not fit
+LEAST_DISK, LITTLE_DISK = 100 * 10**6, 2 * 10**9  # bytes: no run fits; a run of full trainings might not fit
 LITTLE_MEMORY = 2 * 10**9  # bytes: CIFAR-10 and one training
-PICK_TORCH = "https://pytorch.org/get-started/locally/ names the line"
+PICK_TORCH = "https://pytorch.org/get-started/locally/ shows the command"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,8 +17,8 @@ class Advice:
     """One thing to do.
 
     Attributes:
-        text: what is wrong, and what to do.
-        stops: whether no search can run before.
+        text: the problem and its fix.
+        stops: whether no search can run before it is done.
     """
 
     text: str
@@ -26,7 +26,7 @@ class Advice:
 
 
 def advise(machine: Machine) -> list[Advice]:
-    """Return what should be done, first what stops a search; nothing where all is well."""
+    """Return the things to do; those that stop a search come first."""
     stops = [Advice(text=text, stops=True) for text in _stops(machine)]
     return stops + [Advice(text=text, stops=False) for text in _slows(machine)]
 
@@ -53,14 +53,14 @@ def _slows(machine: Machine) -> Iterator[str]:
     if machine.disk_free is not None and LEAST_DISK <= machine.disk_free < LITTLE_DISK:
         yield f"{_size(machine.disk_free)} are free at `{machine.folder}`: free some before full trainings"
     if machine.memory_free is not None and machine.memory_free < LITTLE_MEMORY:
-        yield f"{_size(machine.memory_free)} of memory are free: end other programs, or give `engine.workers=1`"
+        yield f"{_size(machine.memory_free)} of memory are free: close other programs, or give `engine.workers=1`"
     for found in machine.data:
         if found.is_here is None and machine.torch_error is None:
             yield f"{found.name} cannot be loaded, since {found.told}: install the torchvision that goes with torch"
 
 
 def _gpu(machine: Machine) -> Iterator[str]:
-    """Say why a GPU that seems to be there does not train."""
+    """Yield the reasons why an installed GPU cannot be used."""
     driver, built = machine.driver_cuda, machine.torch_cuda
     has_gpu = any(device.kind == "cuda" for device in machine.devices)
     if not has_gpu and driver is None and machine.has_driver:

@@ -1,4 +1,4 @@
-"""The facts of this machine gathered, one broken part not hiding the others."""
+"""The facts of this machine; a broken part does not hide the others."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ OPTIONAL = {
     "ray": "workers on several machines",
     "psycopg": "studies in PostgreSQL",
 }
-NEEDED = ["torch", "torchvision", "optuna"]  # what is asked for where nobody installed this one, so that it names none
+NEEDED = ["torch", "torchvision", "optuna"]  # checked where this package is not installed, so has no metadata
 _REQUIREMENT = re.compile(r"""(?P<name>[\w.-]+)[^;]*(;.*extra == ['"](?P<extra>[\w.-]+)['"])?""")
 
 
 def examine(folder: Path, data_dir: Path) -> Machine:
-    """Gather the facts; nothing is left behind, and the network is not asked.
+    """Gather the facts, without leaving files and without network access.
 
     Args:
-        folder: of all runs.
-        data_dir: where downloaded data sets live.
+        folder: folder of all runs.
+        data_dir: folder of downloaded data sets.
     """
     torch, torch_error = _torch()
     there = _existing(folder)
@@ -71,7 +71,7 @@ def _torch() -> tuple[Torch | None, str | None]:
         from budgetnas.training.device import survey
 
         return survey(), None
-    except Exception as error:  # a torch that is cut off, or built for another machine, fails in many ways
+    except Exception as error:  # a damaged torch, or one built for another machine, fails in many ways
         return None, one_line(f"{type(error).__name__}: {error}", most=300)
 
 
@@ -86,17 +86,17 @@ def _versions() -> dict[str, str | None]:
 
 
 def _extra(name: str, use: str) -> Extra:
-    """Say how to get a package: by the extra of this one that names it, or else by its own name."""
+    """Return a package with its install command: by the extra that requires it, else by its own name."""
     extras = [extra for package, extra in _requirements() if package == name and extra]
     install = f"pip install 'budgetnas[{extras[0]}]'" if extras else f"pip install {name}"
     return Extra(name=name, version=_version(name), use=use, install=install)
 
 
 def _requirements() -> list[tuple[str, str | None]]:
-    """Return the packages that this one names, with the extra that each belongs to."""
+    """Return the packages that this one requires, with the extra of each."""
     try:
         lines = metadata.requires("budgetnas") or []
-    except metadata.PackageNotFoundError:  # run from a folder that nobody installed
+    except metadata.PackageNotFoundError:  # run from a folder without installation
         lines = []
     found = [_REQUIREMENT.match(line) for line in lines]
     return [(match["name"], match["extra"]) for match in found if match]
@@ -110,13 +110,13 @@ def _version(package: str) -> str | None:
 
 
 def _existing(folder: Path) -> Path | None:
-    """Return the folder, or the nearest one above it that exists."""
+    """Return the folder, or its nearest existing parent."""
     path = folder.absolute()
     return next((one for one in (path, *path.parents) if one.exists()), None)
 
 
 def _write_error(folder: Path) -> str | None:
-    """Say why no run could be written and held below a folder, which is not made for that."""
+    """Return why no run could be written and locked below a folder, without making it; None where one could."""
     there = _existing(folder)
     if there is None or not there.is_dir():
         return "Not a directory"

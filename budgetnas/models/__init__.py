@@ -1,1 +1,1 @@
-"""Torch modules, built from the vocabulary of layers."""
+"""Torch modules built from the layers of an architecture."""

@@ -1,4 +1,4 @@
-"""From layers to a torch module, one `match`."""
+"""Torch modules from layers, by one `match`."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class ResidualSum(nn.Module):
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation that counts no batches: one kernel less a step; `count_batches` counts them by the epoch."""
+    """Batch normalisation that does not count batches, which saves a kernel per step; `count_batches` counts them."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Normalise [N, C, H, W] by the batch's statistics in training, else by the running ones."""
+        """Normalise [N, C, H, W] by the batch's statistics in training, else by the running statistics."""
         assert self.running_mean is not None
         assert self.running_var is not None
         return functional.batch_norm(
@@ -57,16 +57,16 @@ class GlobalMean(nn.Module):
 
 
 def build_layers(layers: Sequence[Layer]) -> nn.Sequential:
-    """Build a chain of layers, initialised as PyTorch does by default."""
+    """Build a chain of layers with PyTorch's default initialisation."""
     return nn.Sequential(*(_build(layer) for layer in layers))
 
 
 def build_model(spec: ResNetSpec, shape: DataShape) -> nn.Sequential:
-    """Build the network of `spec`: normalised images [N, C, H, W] in, logits [N, classes] out.
+    """Build the network of `spec`, which maps normalised images [N, C, H, W] to logits [N, classes].
 
     Raises:
-        CountMismatchError: a layer of the built network has another number of parameters than the ledger says; both
-            ledgers are told where they differ.
+        CountMismatchError: a layer of the built network has another number of parameters than in the ledger; the
+            message names the layers.
     """
     layers = lower(spec, shape)
     model = build_layers(layers)
@@ -89,7 +89,7 @@ def build_model(spec: ResNetSpec, shape: DataShape) -> nn.Sequential:
 
 
 def count_batches(model: nn.Module, steps: int) -> None:
-    """Let every batch norm of a model know of `steps` more batches."""
+    """Add `steps` to the batch counter of every batch norm."""
     for module in model.modules():
         if isinstance(module, BatchNorm) and module.num_batches_tracked is not None:
             module.num_batches_tracked += steps

@@ -1,4 +1,4 @@
-"""A convolution that trains faster on a CPU: on small maps it is a few large matrix products."""
+"""A convolution that trains faster on a CPU: on small maps it is computed as a few large matrix products."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 FEWEST_CHANNELS = 48  # with fewer, oneDNN is as fast (measured on AVX2)
-ROWS = 256  # tiles that are worked on at a time, so that their factors stay in the cache
+ROWS = 256  # tiles per step, so that their factors stay in the cache
 
 
 class Convolution(nn.Conv2d):
-    """A square convolution without bias, padded by half its kernel: an `nn.Conv2d` in all that is kept of it.
+    """A square convolution without bias, padded by half its kernel; its state is that of an `nn.Conv2d`.
 
-    oneDNN's weight gradient takes 2 to 10 times as long as its forward pass on maps of 4x4 and less. Shape and dtype
-    alone choose the formula of a training step on a CPU, so the same step gives the same bits:
+    oneDNN's weight gradient takes 2 to 10 times as long as its forward pass on maps of 4x4 and less. The formula of a
+    training step on a CPU depends only on shape and dtype, so the same step gives the same bits:
 
     * 3x3 of stride 1 on sides of 1, 2 or a multiple of 4, in float32 and float64: `_Transformed`.
-    * otherwise a kernel above 1x1 whose outputs are at most 4x4: `_Patches`.
-    * otherwise, without gradients, and with few channels: `functional.conv2d`.
+    * otherwise, kernels above 1x1 with outputs of at most 4x4: `_Patches`.
+    * otherwise, and without gradients or with few channels: `functional.conv2d`.
 
-    In float32 the second half of the first, Winograd's, errs by about 1e-5 of the largest value, oneDNN by 2e-6.
+    In float32 Winograd's transform, used for multiples of 4, errs by about 1e-5 of the largest value, oneDNN by 2e-6.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, *, stride: int = 1) -> None:
@@ -53,7 +53,7 @@ def _formula(x: Tensor, weight: Tensor, stride: int) -> type[torch.autograd.Func
         return None
     precise = x.dtype != torch.bfloat16 or max(sides) == 1
     if kernel == 3 and stride == 1 and precise and all(side <= 2 or side % 4 == 0 for side in sides):
-        # A transform costs the same for every channel, and more on larger maps; a product saves more with each channel.
+        # Transforms cost the same per channel, and more on larger maps; products save more the more channels there are.
         return _Transformed if max(sides) <= 4 or channels >= 8 * max(sides) else None
     return _Patches if all(_outputs(side, stride) <= 4 for side in sides) else None
 
@@ -63,12 +63,12 @@ def _outputs(side: int, stride: int) -> int:
 
 
 class _Line(NamedTuple):
-    """Three taps over a zero-padded line of S values, by R products: `out @ ((kernel @ taps) * (into @ values))`.
+    """A 1-d convolution with 3 taps over a zero-padded line of S values: `out @ ((kernel @ taps) * (into @ values))`.
 
     Attributes:
-        into: [T, R, S], from the line to the factors of each of its T tiles.
-        kernel: [R, 3], from the taps to factors.
-        out: [S / T, R], from products to the outputs of a tile.
+        into: [T, R, S], maps the line to R factors for each of its T tiles.
+        kernel: [R, 3], maps the taps to R factors.
+        out: [S / T, R], maps the R products to the outputs of a tile.
     """
 
     into: Tensor
@@ -110,9 +110,9 @@ def _line(side: int, dtype: torch.dtype) -> _Line:
 
 
 class _Plane:
-    """A 3x3 kernel over maps [N, H, W, C], by P products for each tile.
+    """A 3x3 convolution over maps [N, H, W, C], by P products per tile.
 
-    Factors of maps are [B, P, C]: the B tiles are ordered by column, image and row.
+    Factors of maps are [B, P, C]; the B tiles are ordered by column, image and row.
     """
 
     def __init__(self, height: int, width: int, dtype: torch.dtype) -> None:
@@ -135,7 +135,7 @@ class _Plane:
         return factors.view(-1, len(self.kernel), c)
 
     def into_transposed(self, factors: Tensor, dx: Tensor) -> None:
-        """Fill `dx` [N, H, W, C] with the gradients of maps, given those of their factors [B, P, C]."""
+        """Fill `dx` [N, H, W, C] with the gradients of maps, given the gradients of their factors [B, P, C]."""
         n, h, w, c = dx.shape
         if self._single is not None:
             torch.bmm(self._single.t().expand(n, -1, -1), factors, out=dx.view(n, h * w, c))
@@ -146,7 +146,7 @@ class _Plane:
             dx.baddbmm_(across.t().expand(n * h, -1, -1), _times(self._rows.t(), part).view(n * h, -1, c))
 
     def tiles(self, y: Tensor) -> Tensor:
-        """Show maps [N, H, W, C] as [columns, N, rows, height of a tile, width of a tile, C]."""
+        """View maps [N, H, W, C] as [columns, N, rows, tile height, tile width, C]."""
         n, h, w, c = y.shape
         return y.view(n, self._tall, h // self._tall, self._wide, w // self._wide, c).permute(3, 0, 1, 2, 4, 5)
 
@@ -160,10 +160,10 @@ def _times(matrix: Tensor, items: Tensor) -> Tensor:
 
 
 class _Transformed(torch.autograd.Function):
-    """Maps and kernels become P factors each; the convolution and both gradients are P matrix products of these.
+    """The convolution and both gradients as P matrix products of P factors of maps and kernels.
 
     A 2x2 map needs 9 products per pair of channels instead of 36, a tile of 4x4 outputs 36 instead of 144. The factors
-    of the maps, kept for the weight gradient, are 2.25 times the maps.
+    of the maps, kept for the weight gradient, take 2.25 times the memory of the maps.
     """
 
     @staticmethod
@@ -204,7 +204,7 @@ class _Transformed(torch.autograd.Function):
 
 
 class _Patches(torch.autograd.Function):
-    """The weight gradient, and at most 2x2 outputs, are one matrix product each with what every output sees."""
+    """The weight gradient, and the outputs if at most 2x2, as one matrix product each with the patches of the input."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int) -> Tensor:
@@ -232,7 +232,7 @@ class _Patches(torch.autograd.Function):
 
 
 def _patches(x: Tensor, kernel: int, stride: int) -> Tensor:
-    """Return what each output sees of [N, C, H, W]: [N * H' * W', kernel * kernel * C]."""
+    """Return the input patch of each output of [N, C, H, W]: [N * H' * W', kernel * kernel * C]."""
     (n, c, h, w), edge = x.shape, kernel // 2
     padded = functional.pad(x.permute(0, 2, 3, 1), (0, 0, edge, edge, edge, edge)).contiguous()
     image, row, column, _ = padded.stride()

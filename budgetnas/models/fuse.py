@@ -1,4 +1,4 @@
-"""Networks whose norms take along the residual sum and the rectifier behind them: the same layers in fewer kernels."""
+"""Fused networks: norm, residual sum and ReLU of the same layers in fewer kernels."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from budgetnas.models.norm_triton import norm_act
 
 
 def fuse_norms(model: nn.Sequential) -> FusedSequential:
-    """Return a network of the same layers whose norms take along the sum and the rectifier behind them.
+    """Return a network of the same layers whose norms also compute the sum and the ReLU after them.
 
-    Layers, names and their order stay, so either network reads the other's state, and they share all tensors. A CPU
-    computes the same bits. Two things differ: `num_batches_tracked` stands still, as `momentum` does not need it, and
-    hooks of a fused layer do not run.
+    Layers, names and order stay: each network can load the other's state, and they share all tensors. A CPU computes
+    the same bits. Two things differ: `num_batches_tracked` is not updated, since `momentum` does not need it, and hooks
+    of fused layers do not run.
 
     Args:
         model: a network from `build_model`, or any other chain.
@@ -28,17 +28,17 @@ def fuse_norms(model: nn.Sequential) -> FusedSequential:
 
 
 class Step(NamedTuple):
-    """A layer of a chain by its name, and whether it does the work of the rectifier behind it."""
+    """The name of a layer in a chain, and whether it also computes the ReLU after it."""
 
     name: str
     relu: bool
 
 
 class FusedSequential(nn.Sequential):
-    """A chain whose norms and residual sums take along the rectifier behind them.
+    """A chain whose norms and residual sums also compute the ReLU after them.
 
     Attributes:
-        plan: what runs in turn.
+        plan: the steps, in order.
     """
 
     def __init__(self, layers: OrderedDict[str, nn.Module]) -> None:
@@ -46,11 +46,11 @@ class FusedSequential(nn.Sequential):
         self.plan = _plan(layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map [N, C, H, W] as the layers one by one would."""
+        """Map [N, C, H, W] as the unfused layers do."""
         return self.run(x, self.plan)
 
     def run(self, x: Tensor, steps: tuple[Step, ...]) -> Tensor:
-        """Do some of the plan."""
+        """Run the given steps."""
         for name, relu in steps:
             layer = self._modules[name]
             assert layer is not None
@@ -62,7 +62,7 @@ class FusedSequential(nn.Sequential):
 
 
 class FusedSum(ResidualSum):
-    """The sum of a body and a shortcut, done by the norm that ends the body."""
+    """The sum of a body and a shortcut, computed by the last norm of the body."""
 
     def forward(self, x: Tensor, *, relu: bool = False) -> Tensor:
         """Map [N, C, H, W] to [N, C', H', W'], rectified if `relu`."""
@@ -73,7 +73,7 @@ class FusedSum(ResidualSum):
 
 
 def is_fusible(layer: nn.Module) -> bool:
-    """Say whether `norm_act` can stand in for a layer: a batch norm with all that PyTorch gives it by default."""
+    """Return whether `norm_act` can replace a layer: a batch norm with PyTorch's default settings."""
     if not isinstance(layer, nn.BatchNorm2d):
         return False
     return layer.affine and layer.track_running_stats and layer.momentum is not None
@@ -93,7 +93,7 @@ def _fuse(layer: nn.Module) -> nn.Module:
 
 def _plan(layers: OrderedDict[str, nn.Module]) -> tuple[Step, ...]:
     steps: list[Step] = []
-    takes = False  # whether the layer before could take along a rectifier
+    takes = False  # whether the layer before can compute a ReLU
     for name, layer in layers.items():
         if takes and isinstance(layer, nn.ReLU):
             steps[-1] = Step(steps[-1].name, relu=True)

@@ -1,6 +1,6 @@
-"""The four Triton kernels behind `norm_triton`: maps are matrices of pixels by channels, sums have a fixed order.
+"""The four Triton kernels of `norm_triton`. Maps are matrices of pixels by channels, and sums have a fixed order.
 
-Sizes are arguments, not constants, so a new architecture compiles nothing.
+Sizes are arguments, not constants, so a new architecture needs no compilation.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 try:
     import triton
     import triton.language as tl
-    from triton.language import constexpr, tensor  # Triton reads the annotations below as these very words
-except ImportError:  # there are wheels of PyTorch without it
+    from triton.language import constexpr, tensor  # Triton reads the annotations below by these names
+except ImportError:  # some wheels of PyTorch come without Triton
     triton = None
 
 HAS_TRITON = triton is not None
@@ -20,7 +20,7 @@ SIZES = ("count", "units", "each", "splits", "per", "total")
 
 
 def _jit(kernel: Callable[..., Any]) -> Any:
-    """Compile a kernel when it is first started, once for all sizes."""
+    """Compile a kernel at its first launch, once for all sizes."""
     return kernel if triton is None else triton.jit(kernel, do_not_specialize=SIZES)
 
 
@@ -33,14 +33,14 @@ def _channels(units: tensor, align: constexpr, width: constexpr) -> Any:
 
 @_jit
 def _rows(count: tensor, units: tensor, each: tensor, align: constexpr) -> Any:
-    """Return how many rows this program has, and where they start."""
+    """Return the number of this program's rows, and their start."""
     first = tl.program_id(1) * each
     return tl.minimum(each, count - first), first.to(tl.int64) * (units * align)
 
 
 @_jit
 def _tile(start: tensor, rows: tensor, units: tensor, align: constexpr, height: constexpr, width: constexpr) -> Any:
-    """Return the places of a tile behind the program's first row, and which of them exist."""
+    """Return the offsets of a tile from the program's first row, and which of them exist."""
     column, inside = _channels(units, align, width)
     row = start + tl.arange(0, height)
     return row[:, None] * (units * align) + column[None, :], (row < rows)[:, None] & inside[None, :]
@@ -48,13 +48,13 @@ def _tile(start: tensor, rows: tensor, units: tensor, align: constexpr, height: 
 
 @_jit
 def _read(pointer: tensor, place: tensor, kept: tensor) -> Any:
-    """Read float32, and 0 where nothing exists."""
+    """Read as float32; 0 where nothing exists."""
     return tl.load(pointer + place, mask=kept, other=0.0).to(tl.float32)
 
 
 @_jit
 def _scaled(apart: tensor, scale: tensor, shift: tensor) -> Any:
-    """Return `apart * scale + shift` rounded once: the same bits forwards and backwards."""
+    """Return `apart * scale + shift`, rounded once, with the same bits in the forward and backward pass."""
     return tl.fma(apart, tl.broadcast_to(scale[None, :], apart.shape), tl.broadcast_to(shift[None, :], apart.shape))
 
 
@@ -72,7 +72,7 @@ def moments(
 ) -> None:
     """Write mean and sum of squared deviations of each split, [splits, channels].
 
-    The sums are those of deviations from the split's first row, so a large mean costs no digits.
+    The sums are of deviations from the split's first row, so a large mean costs no precision.
     """
     column, inside = _channels(units, align, width)
     rows, origin = _rows(count, units, each, align)
@@ -122,7 +122,7 @@ def apply(
 ) -> None:
     """Merge `splits` parts of `per` rows, `total` rows in all; write the statistics and the output.
 
-    No output is below `floor`: 0 rectifies, minus infinity does nothing. A NaN stays one.
+    Outputs are clamped below at `floor`: 0 for a ReLU, minus infinity for none. A NaN stays a NaN.
     """
     column, inside = _channels(units, align, width)
     place, kept = _tile(0, splits, units, align, height, width)
@@ -132,7 +132,7 @@ def apply(
     mean = tl.sum(part_mean * size, axis=0) / total
     apart = part_mean - mean[None, :]
     square = tl.sum(_read(squares, place, kept) + apart * apart * size, axis=0)
-    var = tl.where(square < 0.0, 0.0, square) / total  # rounding can bring it below 0
+    var = tl.where(square < 0.0, 0.0, square) / total  # rounding can make it negative
     invstd = 1.0 / tl.sqrt(var + eps)
 
     writes = inside & (tl.program_id(1) == 0)
@@ -178,8 +178,8 @@ def sums(
 ) -> None:
     """Sum the gradient of each split, and its product with the normalised input, [splits, channels].
 
-    If `reads`, the output `y` says where a gradient passes, and what passes is written: it is the residual's gradient.
-    Otherwise the output is computed anew.
+    If `reads`, the output `y` decides where the gradient passes, and the passed gradient, which is the residual's, is
+    written. Otherwise the output is recomputed.
     """
     column, inside = _channels(units, align, width)
     center, inverse = _read(mean, column, inside), _read(invstd, column, inside)
@@ -230,7 +230,7 @@ def gradients(
 ) -> None:
     """Merge the sums; write the gradients of weight, bias and input (Ioffe & Szegedy, arXiv:1502.03167, section 3).
 
-    `share` is what one row has in the statistics: 1 / count, or 0 where they are the running ones.
+    `share` is the weight of one row in the statistics: 1 / count, or 0 with running statistics.
     """
     column, inside = _channels(units, align, width)
     place, kept = _tile(0, splits, units, align, height, width)

@@ -1,22 +1,22 @@
-"""Batch norm, residual sum and rectifier in one function: two kernels forwards, two backwards, written in Triton.
+"""Batch norm, residual sum and ReLU in one function: two Triton kernels forward, two backward.
 
-It is off unless a training asks for it (`models.fuse`), because it has neither run nor been measured on a GPU. Its
-results agree with float64 in Triton's interpreter, and its kernels compile for an H100 (Triton 3.6 and 3.8).
+It is off by default (`models.fuse` turns it on), because it has neither run nor been measured on a GPU. Its results
+agree with float64 in Triton's interpreter, and its kernels compile for an H100 (Triton 3.6 and 3.8).
 
 PyTorch trains bfloat16 with its own kernels (cuDNN's refuse it, see `_select_batch_norm_backend` in ATen's
-`Normalization.cpp`), and norm, sum and rectifier each read and write the whole map. Here a map is a matrix of `count`
-pixels by `channels`, as it lies in memory in channels-last order. A program of a kernel has `width` channels and one
-split of the rows:
+`Normalization.cpp`), and norm, sum and ReLU each read and write the whole map. Here a map is a matrix of `count`
+pixels by `channels`, which is its channels-last memory layout. A program of a kernel has `width` channels and one split
+of the rows:
 
 1. `moments`: mean and sum of squared deviations of every split;
 2. `apply`: merge them (Chan, Golub & LeVeque 1983), update the running statistics, write the output;
 3. `sums`: sums of the gradient, and of the gradient times the normalised input, of every split;
 4. `gradients`: merge them, write the gradients.
 
-Every program merges for itself: that reads some kilobytes from the cache, where a kernel of its own costs a launch.
+Every program merges by itself: this reads some kilobytes from the cache, while a separate kernel would cost a launch.
 Each sum has a fixed order and there are no atomics, so the same input gives the same bits. Sizes are arguments, not
-constants, so a new architecture compiles nothing: there are 18 kernels for a type, and 18 more where 8 does not divide
-the channels. Nothing waits for the device, so a CUDA graph can record it.
+constants, so a new architecture needs no compilation: there are 18 kernels per dtype, and 18 more where 8 does not
+divide the channels. Nothing waits for the device, so a CUDA graph can record it.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from torch.nn import functional
 
 from budgetnas.models.norm_kernels import HAS_TRITON, apply, gradients, moments, sums
 
-TILE = 4096  # numbers that a program reads at once: 16 for each thread
+TILE = 4096  # numbers that a program reads at once, 16 per thread
 WARPS = 8
-PROGRAMS = 256  # about two for each multiprocessor of an H100, and few enough to keep merging cheap
-TILES_EACH = 4  # fewer tiles make a split too short to be worth a merge
+PROGRAMS = 256  # about two per multiprocessor of an H100, and few enough to merge cheaply
+TILES_EACH = 4  # a split of fewer tiles is not worth a merge
 TYPES = (torch.bfloat16, torch.float16, torch.float32)
 
 
 def is_available() -> bool:
-    """Say whether `norm_act` has kernels to run: Triton and a CUDA device are here."""
+    """Return whether `norm_act` can run its kernels: Triton and a CUDA device are present."""
     return HAS_TRITON and torch.cuda.is_available()
 
 
@@ -57,27 +57,27 @@ def norm_act(
     momentum: float,
     eps: float,
 ) -> Tensor:
-    """Normalise each channel, add the residual and rectify.
+    """Normalise each channel, add the residual and apply ReLU.
 
-    On a CUDA device the kernels of this module do it, elsewhere PyTorch's functions do it one after the other.
+    A CUDA device runs this module's kernels; other devices run PyTorch's functions one after the other.
 
     Args:
-        x: [N, C, H, W] in bfloat16, float16 or float32; another memory format than channels-last costs a copy.
-        weight: learnt scale, [C] float32.
-        bias: learnt shift, [C] float32.
-        running_mean: [C] float32; moved in place towards the mean of this batch in training, used instead elsewhere.
-        running_var: [C] float32; likewise, towards the unbiased variance.
-        residual: shape and type of `x`; None adds nothing.
-        relu: whether to rectify.
+        x: [N, C, H, W] in bfloat16, float16 or float32; a memory format other than channels-last costs a copy.
+        weight: learned scale, [C] float32.
+        bias: learned shift, [C] float32.
+        running_mean: [C] float32; updated in place towards the batch mean in training, used as the mean otherwise.
+        running_var: [C] float32; likewise, with the unbiased variance.
+        residual: same shape and dtype as `x`; None for no residual.
+        relu: whether to apply ReLU.
         training: whether to normalise by the statistics of this batch.
-        momentum: how far the running statistics move, in [0, 1].
-        eps: is added to the variance.
+        momentum: weight of the batch in the running statistics, in [0, 1].
+        eps: added to the variance.
 
     Returns:
-        Shape and type of `x`. Sums and statistics are float32, and only the result is rounded.
+        A tensor of the shape and dtype of `x`. Sums and statistics are float32; only the result is rounded.
 
     Raises:
-        ValueError: a type or shape is not as above, or there is one value per channel in training.
+        ValueError: a dtype or shape is not as above, or training has only one value per channel.
     """
     if not (HAS_TRITON and x.is_cuda):
         y = functional.batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
@@ -109,15 +109,15 @@ def _described(tensor: Tensor) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Cut:
-    """How a map is shared out among programs.
+    """The division of a map among programs.
 
     Attributes:
-        count: rows, which are the pixels of all images.
+        count: rows, the pixels of all images.
         units: channels in multiples of `align`.
         align: 8 where it divides the channels, so that a thread reads 16 bytes at once; else 1.
-        each: rows of a split; the last may be shorter.
-        height: rows of a tile, and the most splits there may be.
-        width: channels of a tile, few enough to keep merging cheap.
+        each: rows per split; the last split may be shorter.
+        height: rows per tile, and the largest number of splits.
+        width: channels per tile, few enough to merge cheaply.
     """
 
     count: int
@@ -129,7 +129,7 @@ class _Cut:
 
     @classmethod
     def of(cls, x: Tensor) -> _Cut:
-        """Choose for a map [N, C, H, W]."""
+        """Return the division for a map [N, C, H, W]."""
         channels = x.shape[1]
         count = x.numel() // channels
         width = 16 if channels <= 16 else 32 if channels <= 128 else 64
@@ -144,11 +144,11 @@ class _Cut:
 
     @property
     def splits(self) -> int:
-        """How many there are."""
+        """Number of splits."""
         return -(-self.count // self.each)
 
     def launch(self, kernel: Any, *tensors: Tensor, **numbers: float) -> None:
-        """Start one program for each block of channels and each split."""
+        """Launch one program per block of channels and split."""
         grid = -(-self.units * self.align // self.width), self.splits
         kernel[grid](
             *tensors,
@@ -163,7 +163,7 @@ class _Cut:
         )
 
     def partials(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Make room for two numbers per split and channel; each tensor starts where 16 bytes can be read at once."""
+        """Allocate two numbers per split and channel, as two tensors aligned to 16 bytes."""
         shape = self.splits, self.units * self.align
         first, second = (torch.empty(shape, dtype=torch.float32, device=like.device) for _ in range(2))
         return first, second
@@ -172,7 +172,7 @@ class _Cut:
 class _NormAct(torch.autograd.Function):
     """`norm_act` by the kernels.
 
-    With a residual, the backward pass reads from the output where it was rectified; without, it knows from `x`.
+    With a residual, the backward pass reads from the output where the ReLU passes; without, it computes this from `x`.
     """
 
     @staticmethod
@@ -196,7 +196,7 @@ class _NormAct(torch.autograd.Function):
             parts = cut.partials(x)
             cut.launch(moments, x, *parts)
             merge = {"splits": cut.splits, "per": cut.each, "total": cut.count, "momentum": momentum}
-        else:  # one part of one row, whose mean and squared deviation are the running mean and variance
+        else:  # one split of one row, with the running mean and variance
             parts = running_mean, running_var
             merge = {"splits": 1, "per": 1, "total": 1, "momentum": 0.0}
         y, mean, invstd = torch.empty_like(x), torch.empty_like(running_mean), torch.empty_like(running_mean)
@@ -218,7 +218,7 @@ class _NormAct(torch.autograd.Function):
         passed, output = (torch.empty_like(given), y) if reads else (given, given)
         cut.launch(sums, given, x, output, passed, *fixed, *parts, floor=floor, reads=reads)
         if reads:
-            floor = -math.inf  # `passed` is rectified already
+            floor = -math.inf  # `passed` already has the ReLU's mask
         dx, dweight, dbias = torch.empty_like(x), torch.empty_like(weight), torch.empty_like(bias)
         tensors = passed, x, dx, *fixed, *parts, dweight, dbias
         cut.launch(gradients, *tensors, splits=cut.splits, share=ctx.share, floor=floor)

@@ -1,4 +1,4 @@
-"""Weights as safetensors bytes: nothing read back can run code."""
+"""Weights as safetensors bytes, which cannot run code."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from budgetnas.text import one_line
 
 
 def pack(model: nn.Module) -> bytes:
-    """Write a model's state."""
+    """Return a model's state as safetensors bytes."""
     state = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
     return safetensors.save(state)
 
 
 def read_state(weights: bytes) -> dict[str, Tensor]:
-    """Read safetensors bytes as tensors by name.
+    """Return the tensors of safetensors bytes, by name.
 
     Raises:
         DataError: the bytes are damaged.
@@ -31,7 +31,7 @@ def read_state(weights: bytes) -> dict[str, Tensor]:
 
 
 def unpack(model: nn.Module, weights: bytes) -> nn.Module:
-    """Put weights into a model of the same architecture; return it.
+    """Load weights into a model of the same architecture; return the model.
 
     Raises:
         DataError: the bytes are damaged or belong to another architecture.

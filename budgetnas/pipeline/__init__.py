@@ -1,1 +1,1 @@
-"""The driver: prepare, plan, train, promote, report; for searches, calibrations and declared trainings."""
+"""The driver of searches, calibrations and declared trainings: prepare, plan, train, promote, report."""

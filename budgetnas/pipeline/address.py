@@ -1,4 +1,4 @@
-"""Which run a command means: that of its name, or of the name that data set, cap and seed make."""
+"""The run that a command means, by its name or by data set, cap and seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The note of a running search on optuna-dashboard: its plan, and how far every level is."""
+"""The note of a running search on optuna-dashboard: its plan and the progress of each level."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fidelity on purpose: random networks of the band, each by short trainings of several lengths and by a full one."""
+"""Calibration: random networks of the band, trained for several short lengths and the full length."""
 
 from __future__ import annotations
 

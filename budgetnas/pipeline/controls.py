@@ -1,4 +1,4 @@
-"""The networks that a winner is held against: each trained like it, with fresh seeds, and so is the winner."""
+"""The controls of a winner; they and the winner are trained the same way, with fresh seeds."""
 
 from __future__ import annotations
 

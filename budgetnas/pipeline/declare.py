@@ -1,4 +1,4 @@
-"""Declared trainings: one network under a recipe, or the models of Pei et al. as they trained them."""
+"""Declared trainings: one network by a recipe, or the models of Pei et al. as they trained them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A prepared study as it is stored: everything that a later reading needs without the data, without any password."""
+"""A prepared study as it is stored: everything that reading it needs without the data, and no password."""
 
 from __future__ import annotations
 

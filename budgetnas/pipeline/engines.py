@@ -1,4 +1,4 @@
-"""Where trainings run: what is there, before a study is prepared, and the engine that a prepared one asks for."""
+"""The choice of an engine: the available hardware, and the engine of a prepared study."""
 
 from __future__ import annotations
 

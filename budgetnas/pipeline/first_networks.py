@@ -1,4 +1,4 @@
-"""The networks that a search tries before its own proposals: models of Pei et al., and those that the study names."""
+"""The networks that a search tries before its own proposals: models of Pei et al., and the study's own list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a study's numbers depend on, as it was started, held against what is asked for now."""
+"""The settings that results depend on, and the check that a resume does not change them."""
 
 from __future__ import annotations
 

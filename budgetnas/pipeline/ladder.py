@@ -1,6 +1,6 @@
 """The ladder of a search: its levels from the first rung to the controls, with their studies.
 
-Each is an Optuna study of its own in the one storage, since results of different lengths must not mix.
+Each level is its own Optuna study in the same storage, since results of different lengths must not mix.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether a recipe fits the length of a training: the keys that assume a number of steps, held against those it has."""
+"""The check that a recipe fits the length of a training: some keys assume a number of steps."""
 
 from __future__ import annotations
 

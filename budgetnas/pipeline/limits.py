@@ -1,4 +1,4 @@
-"""What a study of this size will not be able to show, said before it starts, by the constants that judge its result."""
+"""The limits of a study of this size, stated before it starts: what its result will not be able to show."""
 
 from __future__ import annotations
 

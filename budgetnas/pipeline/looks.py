@@ -1,4 +1,4 @@
-"""Reading the test set: once for each set of weights, recorded at once."""
+"""Reading the test set: once per set of weights, recorded at once."""
 
 from __future__ import annotations
 

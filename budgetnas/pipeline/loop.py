@@ -1,4 +1,4 @@
-"""The loop of every stage: start trials while there is room, record what comes back, stop in good order."""
+"""The loop of every stage: start trials while there is room, record results, stop in good order."""
 
 from __future__ import annotations
 

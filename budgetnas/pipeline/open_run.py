@@ -1,4 +1,4 @@
-"""A run opened for one driver, or looked at: the study held to what it was started with, its levels at hand."""
+"""A run opened by one driver, or read: its settings are checked, its levels loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a search or a calibration is about to do, and how long it will take, from what a few networks were timed at."""
+"""The plan of a search or a calibration, with its duration estimated from a few timed networks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plan in words, for the terminal and for the dashboard; and shorter alternatives where it is too long."""
+"""A plan in words, for the terminal and the dashboard, with shorter alternatives where it takes too long."""
 
 from __future__ import annotations
 

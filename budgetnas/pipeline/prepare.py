@@ -1,4 +1,4 @@
-"""Everything that must be known, and right, before a study is touched: device, data, space, budget, recipes."""
+"""The preparation of a study, with all checks before anything is written: device, data, space, budget, recipes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress of a driver: how far each level is, how long the rest will take, and who listens."""
+"""The progress of a driver: the state of each level, the time left, and listeners."""
 
 from __future__ import annotations
 

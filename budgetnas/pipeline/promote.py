@@ -1,4 +1,4 @@
-"""Promotion from each rung, and the choice of the winner: by validation alone, recorded before the test set is read."""
+"""Promotion from each rung, and the choice of the winner: by validation only, before the test set is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who trained what: every driver of a study leaves its command, versions and hardware in the study."""
+"""The provenance of trainings: every driver records its command, versions and hardware in the study."""
 
 from __future__ import annotations
 

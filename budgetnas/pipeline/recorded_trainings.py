@@ -1,4 +1,4 @@
-"""What a run of trainings has recorded: what a command that names less than all resumes it with."""
+"""The recorded settings of a run of trainings, with which a shorter command resumes it."""
 
 from __future__ import annotations
 

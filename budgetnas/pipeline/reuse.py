@@ -1,6 +1,6 @@
-"""Short trainings taken over from another search: those that a new one would propose, and score, the same way.
+"""Short trainings reused from another search, if a new one would propose and score them the same way.
 
-Full trainings of another recipe or length then cost no short training again.
+A search with another recipe or length of full training then needs no new short trainings.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The main job: plan, seeded models and proposals, promotion, the winner, the test set, the report."""
+"""A search: plan, seeded models and proposals, promotion, the winner, the test set, the report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Declared trainings done: trials of a study, each with its curve, weights and look at the test set."""
+"""Running declared trainings: trials of a study, each with its curve, weights and look at the test set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a study was started with, held against what is asked for now; and what is left to do."""
+"""The check of a study's settings at a resume, the work that is left, and the reason why a search stopped."""
 
 from __future__ import annotations
 

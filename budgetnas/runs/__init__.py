@@ -1,1 +1,1 @@
-"""A run on disk, read back without its data: settings, result, verdict, files."""
+"""A run on disk, read without its data: settings, result, verdict, files."""

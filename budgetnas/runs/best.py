@@ -1,4 +1,4 @@
-"""The best network of a run as far as it is, with the accuracies that speak for it."""
+"""The best network of a run so far, and its accuracies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a calibration found, read from its storage: how proxies of every length rank, beside params and MACs alone."""
+"""The result of a calibration, read from its storage: how proxies of each length, params and MACs rank."""
 
 from __future__ import annotations
 

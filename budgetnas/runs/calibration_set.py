@@ -1,4 +1,4 @@
-"""The networks that a calibration drew: which have all their scores, and which trainings are left."""
+"""The networks of a calibration: those with all scores, and the trainings that are left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A finished search read again under other caps, without training."""
+"""The result of a finished search under other caps, without training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The certificate of any network that was trained in full: by a search, or by a declared training."""
+"""The certificate of a fully trained network, from a search or from a declared training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each level of a search costs: expected before it, measured after it, in the same table."""
+"""The cost of each level of a search, expected and measured, in the same table."""
 
 from __future__ import annotations
 

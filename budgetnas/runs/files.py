@@ -1,4 +1,4 @@
-"""The files of a run, written from its result: page, tables and JSON, and what the dashboard shows."""
+"""The files of a run, written from its result: page, tables and JSON, and the dashboard's note and figures."""
 
 from __future__ import annotations
 

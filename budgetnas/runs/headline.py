@@ -1,4 +1,4 @@
-"""The result of a search in one sentence, and the warnings that belong beside it."""
+"""The result of a search in one sentence, and its caveats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The runs of a folder, a row each: what they are, how far, the best that they found; nothing is written or held."""
+"""The runs of a folder, one per row: kind, state, progress, best network; read without writing or locking."""
 
 from __future__ import annotations
 

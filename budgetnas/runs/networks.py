@@ -1,4 +1,4 @@
-"""The networks of one run, a row each: what every length of training has said of them; nothing is written or held."""
+"""The networks of one run, one per row, with their scores at each length; read without writing or locking."""
 
 from __future__ import annotations
 

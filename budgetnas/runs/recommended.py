@@ -1,4 +1,4 @@
-"""Which short training to trust, which one scored highest, and what became of both."""
+"""The short trainings with the best posterior mean and the best score, and their full trainings."""
 
 from __future__ import annotations
 

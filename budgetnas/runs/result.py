@@ -1,4 +1,4 @@
-"""The result of a search, read from its storage: facts for the terminal, the report, the dashboard and programs."""
+"""The result of a search, read from its storage: facts for the terminal, the report, the dashboard and JSON."""
 
 from __future__ import annotations
 

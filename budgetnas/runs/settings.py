@@ -1,4 +1,4 @@
-"""The settings that a study was started with, kept in its storage, so that a result needs no data to be read again."""
+"""The settings with which a study was started, kept in its storage so that results can be read without data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A result in words and in JSON: the same for the terminal, the page, the dashboard and programs."""
+"""A result in words and in JSON, the same for the terminal, the page, the dashboard and programs."""
 
 from __future__ import annotations
 

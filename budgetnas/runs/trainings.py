@@ -1,4 +1,4 @@
-"""Declared trainings, read back from their storage: their curves, the table of their epochs, a row a network."""
+"""Declared trainings, read back from their storage: curves, the table of epochs, and a row per network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a search's result is worth: how its short trainings ranked, and how its winner stands beside the controls."""
+"""The verdict on a search: how well its short trainings rank, and how its winner compares with controls."""
 
 from __future__ import annotations
 

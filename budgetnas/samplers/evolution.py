@@ -40,7 +40,7 @@ class EvolutionSampler:
         for _ in range(_TRIES):
             rivals = rng.choice(len(points), size=min(TOURNAMENT, len(points)), replace=False)
             child = self._mutate(points[rivals[scores[rivals].argmax()]], rng)
-            if (found := self._pool.mend(child, history)) is not None:
+            if (found := self._pool.repaired(child, history)) is not None:
                 return found
         return first(self._pool.unseen(history, 1))
 

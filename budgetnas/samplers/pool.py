@@ -71,7 +71,7 @@ class Pool:
         """Count the params and MACs of points [N, D]."""
         return Members(points=points, params=self.space.params(points), macs=self.space.macs(points))
 
-    def mend(self, point: IntArray, history: History) -> IntArray | None:
+    def repaired(self, point: IntArray, history: History) -> IntArray | None:
         """Repair any point into the band; None where that fails, or gives what the history has seen."""
         member = repair(self.space, point, self.band.budget, min_params=self.band.low)
         return None if member is None else first(self.fresh(self.cost(member.point[None]), history))

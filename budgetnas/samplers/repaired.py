@@ -46,7 +46,7 @@ class RepairedSampler:
 
     def propose(self, history: History) -> IntArray | None:
         """Return the repaired proposal."""
-        found = self._pool.mend(self._mirror.ask(history), history)
+        found = self._pool.repaired(self._mirror.ask(history), history)
         return found if found is not None else first(self._pool.unseen(history, 1))
 
 

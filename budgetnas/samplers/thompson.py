@@ -98,7 +98,7 @@ class ThompsonSampler:
     @cached_property
     def _many_macs(self) -> float:
         """The MACs that 5 % of the band exceed, from uniform draws."""
-        draws = self._band.draw(TAIL_DRAWS, rng=np.random.default_rng(0), law="uniform")
+        draws = self._band.draw(TAIL_DRAWS, rng=np.random.default_rng(0), stratified=False)
         return float(np.quantile(draws.macs, 0.95))
 
     def _hyperparameters(self, features: FloatArray, scores: FloatArray) -> Hyperparameters:

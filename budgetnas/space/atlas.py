@@ -71,7 +71,7 @@ def make_atlas(index: SpaceIndex, cap: int, *, seed: int = 0) -> Atlas:
     }
     band = index.band(floors[0], cap)
     near_enough = len(band) > 0
-    drawn = (band if near_enough else index.band(0, cap)).draw(DRAWS, rng=np.random.default_rng(seed), law="uniform")
+    drawn = (band if near_enough else index.band(0, cap)).draw(DRAWS, rng=np.random.default_rng(seed), stratified=False)
     strata = index.space.strata(drawn.points)
     return Atlas(
         budget=Budget(max_params=cap, max_macs=index.max_macs),

@@ -17,7 +17,7 @@ from budgetnas.arrays import IntArray
 from budgetnas.budget.gate import Budget, cap_number
 from budgetnas.space.chain import Chain, Half
 from budgetnas.space.dominance import DominanceCounter
-from budgetnas.space.members import Law, Member, Members, choose_strata
+from budgetnas.space.members import Member, Members, choose_strata
 from budgetnas.space.protocol import Space
 
 
@@ -234,10 +234,12 @@ class FeasibleSet:
         return self._pick(strata, ranks)
 
     def draw(
-        self, number: int, *, rng: np.random.Generator, law: Law = "strata", stratum: int | None = None
+        self, number: int, *, rng: np.random.Generator, stratified: bool = True, stratum: int | None = None
     ) -> Members:
         """Draw members independently, with replacement, as `Band.draw` defines."""
-        strata = np.full(number, stratum) if stratum is not None else choose_strata(self.counts, number, law, rng)
+        strata = (
+            np.full(number, stratum) if stratum is not None else choose_strata(self.counts, number, stratified, rng)
+        )
         return self._pick(strata, rng.integers([self.counts[int(s)] for s in strata]))
 
     def _pick(self, strata: IntArray, ranks: IntArray) -> Members:

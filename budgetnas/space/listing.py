@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from budgetnas.arrays import IntArray
 from budgetnas.budget.gate import Budget, cap_number
-from budgetnas.space.members import Law, Member, Members, choose_strata
+from budgetnas.space.members import Member, Members, choose_strata
 from budgetnas.space.protocol import Space, grid_points, grid_size, is_member
 
 _CHUNK = 100_000
@@ -163,10 +163,12 @@ class ListedSet:
         return self._listing.take(self._span)
 
     def draw(
-        self, number: int, *, rng: np.random.Generator, law: Law = "strata", stratum: int | None = None
+        self, number: int, *, rng: np.random.Generator, stratified: bool = True, stratum: int | None = None
     ) -> Members:
         """Draw members independently, with replacement, as `Band.draw` defines."""
-        strata = np.full(number, stratum) if stratum is not None else choose_strata(self.counts, number, law, rng)
+        strata = (
+            np.full(number, stratum) if stratum is not None else choose_strata(self.counts, number, stratified, rng)
+        )
         ranks = rng.integers([self.counts[int(s)] for s in strata])
         chosen = [self._rows[int(s)][rank] for s, rank in zip(strata, ranks, strict=True)]
         return self._listing.take(np.array(chosen, dtype=np.int64))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,6 @@ import numpy.typing as npt
 from budgetnas.arrays import BoolArray, IntArray
 from budgetnas.budget.gate import Budget
 from budgetnas.space.protocol import Space
-
-Law = Literal["uniform", "strata"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,15 +81,15 @@ class Band(Protocol):
         ...
 
     def draw(
-        self, number: int, *, rng: np.random.Generator, law: Law = "strata", stratum: int | None = None
+        self, number: int, *, rng: np.random.Generator, stratified: bool = True, stratum: int | None = None
     ) -> Members:
         """Draw members independently, with replacement.
 
         Args:
             number: number of draws.
             rng: source of random numbers.
-            law: "uniform" over all members, or "strata": a stratum uniformly, then a member of it uniformly.
-            stratum: draw uniformly from this stratum only; overrides `law`.
+            stratified: whether to draw a stratum uniformly, then a member of it; else uniformly over all members.
+            stratum: draw uniformly from this stratum only; overrides `stratified`.
 
         Returns:
             `number` members; their order is part of the draw.
@@ -143,11 +141,11 @@ class SpaceIndex(Protocol):
         ...
 
 
-def choose_strata(counts: Mapping[int, int], number: int, law: Law, rng: np.random.Generator) -> IntArray:
+def choose_strata(counts: Mapping[int, int], number: int, stratified: bool, rng: np.random.Generator) -> IntArray:
     """Draw a stratum for each of `number` draws."""
     if not counts:
         raise ValueError("cannot draw from an empty set")
     sizes = np.array([float(size) for size in counts.values()])
-    weights = sizes / sizes.sum() if law == "uniform" else np.full(len(sizes), 1 / len(sizes))
+    weights = np.full(len(sizes), 1 / len(sizes)) if stratified else sizes / sizes.sum()
     chosen: IntArray = rng.choice(list(counts), size=number, p=weights)
     return chosen

@@ -48,17 +48,17 @@ def repair(space: Space, point: IntArray, budget: Budget, *, min_params: int = 0
     Returns:
         The member, or None where nothing that fits was found.
     """
-    mender = _Mender(space, budget, min_params=min_params)
+    rule = _Repair(space, budget, min_params=min_params)
     given = to_grid(space, point[None].astype(np.int64))[0]
-    start = mender.exchange(given)
+    start = rule.exchange(given)
     if start is None:
         return None
     ordered = [i for i, dimension in enumerate(space.dimensions) if dimension.ordered]
-    scaled = mender.scale(start, ordered)
-    return mender.cost(mender.fill(scaled, start, ordered)[None]).at(0)
+    scaled = rule.scale(start, ordered)
+    return rule.cost(rule.fill(scaled, start, ordered)[None]).at(0)
 
 
-class _Mender:
+class _Repair:
     """The three steps of a repair under one budget."""
 
     def __init__(self, space: Space, budget: Budget, *, min_params: int) -> None:

@@ -17,7 +17,7 @@ from budgetnas.arrays import FloatArray, IntArray
 from budgetnas.budget.gate import Budget, cap_number
 from budgetnas.space.chain import Chain
 from budgetnas.space.listing import Listing
-from budgetnas.space.members import Law, Member, Members, choose_strata
+from budgetnas.space.members import Member, Members, choose_strata
 from budgetnas.space.protocol import Space, grid_size, is_member
 
 SURVEY = 200_000
@@ -207,13 +207,15 @@ class SampledSet:
         return self._index.survey.take(np.arange(0))
 
     def draw(
-        self, number: int, *, rng: np.random.Generator, law: Law = "strata", stratum: int | None = None
+        self, number: int, *, rng: np.random.Generator, stratified: bool = True, stratum: int | None = None
     ) -> Members:
         """Draw members as `Band.draw` defines, with estimated counts for the strata.
 
         Members repeat where the band is so rare that 200,000 fresh draws do not give enough of them.
         """
-        strata = np.full(number, stratum) if stratum is not None else choose_strata(self.counts, number, law, rng)
+        strata = (
+            np.full(number, stratum) if stratum is not None else choose_strata(self.counts, number, stratified, rng)
+        )
         points = np.empty((number, len(self._index.space.dimensions)), dtype=np.int64)
         params, macs = np.empty(number, np.int64), np.empty(number, np.int64)
         for chosen in np.unique(strata):

@@ -1,1 +1,1 @@
-"""What survives a run: Optuna studies, and files that are whole or not there."""
+"""Optuna studies, and files that are whole or absent."""

@@ -1,4 +1,4 @@
-"""A run's studies copied: into memory, for whoever must leave them alone, and from one run to another."""
+"""Copies of a run's studies: into memory, to read them without side effects, and into another run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""optuna-dashboard: what a study shows there beside its trials, and serving it."""
+"""optuna-dashboard: notes and figures of a study, and serving them."""
 
 from __future__ import annotations
 

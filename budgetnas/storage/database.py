@@ -1,4 +1,4 @@
-"""Study databases: their addresses, opening them without harm, waiting for them, and what their faults mean."""
+"""Study databases: addresses, opening without harm, retries, and the meaning of their errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and the lock of a run directory."""
+"""Files that are whole or absent, and the lock of a run directory."""
 
 from __future__ import annotations
 

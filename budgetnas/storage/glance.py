@@ -1,4 +1,4 @@
-"""A study database at a glance: read with plain SQL, fast, without Optuna and without writing a byte of it."""
+"""Fast reading of a study database with plain SQL, without Optuna and without writing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lease of a study: one driver at a time, on any host, kept in the storage as a fact of the study itself."""
+"""The lease of a study: one driver at a time, on any host, recorded in the study's storage."""
 
 from __future__ import annotations
 

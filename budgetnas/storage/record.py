@@ -1,4 +1,4 @@
-"""How a trial is kept as user attributes of Optuna, and read back from them."""
+"""Trials as user attributes of Optuna trials, written and read back."""
 
 from __future__ import annotations
 

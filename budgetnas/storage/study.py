@@ -1,7 +1,7 @@
 """A study in an Optuna storage: trials in, frozen facts out. Only the driver writes here.
 
-Every trial is created in one transaction with all its parameters and facts, so a killed driver leaves either a whole
-trial or none. Over-budget candidates are PRUNED, never COMPLETE: the dashboard picks its best among those.
+Every trial is created in one transaction with all its parameters and facts, so a killed driver leaves a whole trial or
+none. Over-budget candidates are PRUNED, because the dashboard picks its best trial among all that are COMPLETE.
 """
 
 from __future__ import annotations

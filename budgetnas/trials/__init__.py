@@ -1,1 +1,1 @@
-"""A trial: what is trained, at which level, with which seed, and what is known of it."""
+"""Trials: their facts, levels, looks at the test set, random streams, and selection."""

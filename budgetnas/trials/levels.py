@@ -1,4 +1,4 @@
-"""The levels of training by name: rungs of short ones, the full one, the controls."""
+"""The names of training levels: rungs of short trainings, full trainings, controls."""
 
 from __future__ import annotations
 

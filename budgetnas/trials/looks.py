@@ -1,4 +1,4 @@
-"""Looks at the test set as a study keeps them: by training and hash of the weights, so that each counts once."""
+"""Looks at the test set, recorded by training and hash of the weights, so that each counts once."""
 
 from __future__ import annotations
 

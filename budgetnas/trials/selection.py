@@ -1,4 +1,4 @@
-"""Choose the trials that get full training, and the winner among the fully trained."""
+"""The selection of trials for full training, and of the winner among the fully trained."""
 
 from __future__ import annotations
 

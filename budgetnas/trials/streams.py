@@ -1,4 +1,4 @@
-"""Streams of random numbers: each use of a study's seed has a number of its own, so that no two draw alike."""
+"""Streams of random numbers: each use of a study's seed has its own number, so no two share draws."""
 
 from __future__ import annotations
 

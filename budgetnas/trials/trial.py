@@ -1,4 +1,4 @@
-"""A trial as everybody but Optuna sees it: a frozen fact."""
+"""A trial as frozen facts, independent of Optuna."""
 
 from __future__ import annotations
 

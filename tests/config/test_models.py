@@ -103,7 +103,7 @@ def test_pre_activation_is_named(typed):
         ("vgg16_bn", "convolutions without shortcuts"),
         ("LeNet-5", "convolutions without shortcuts"),
         ("densenet121", "concatenated feature maps"),
-        ("googlenet", "branches that run side by side"),
+        ("googlenet", "parallel branches"),
         ("vit_b_16", "attention over patches"),
         ("wide_resnet50_2", "wide bottleneck blocks"),
         ("resnet9", "max-pooling between its shortcuts"),

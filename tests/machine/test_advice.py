@@ -62,7 +62,7 @@ def test_what_stops_a_search_is_said_to_stop_it(changes, said):
     ("changes", "said"),
     [
         ({"disk_free": GB}, "1.0 GB are free at `runs`: free some before full trainings"),
-        ({"memory_free": GB}, "1.0 GB of memory are free: end other programs, or give `engine.workers=1`"),
+        ({"memory_free": GB}, "1.0 GB of memory are free: close other programs, or give `engine.workers=1`"),
         ({"has_driver": True}, "an NVIDIA driver is loaded but out of reach: start the container"),
         (
             {"driver_cuda": (12, 4), "torch_cuda": None},

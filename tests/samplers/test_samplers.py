@@ -138,7 +138,7 @@ def test_the_start_is_spread_over_stages_and_macs():
 def test_the_first_thirty_neither_share_one_depth_nor_crowd_the_most_macs(score, seed):
     points = search(make_sampler("thompson", DEFAULT, BAND, seed=seed), 30, score)
     assert max(Counter(points[:, 0].tolist()).values()) <= 15
-    macs = BAND.draw(4_000, rng=np.random.default_rng(1), law="uniform").macs
+    macs = BAND.draw(4_000, rng=np.random.default_rng(1), stratified=False).macs
     assert (DEFAULT.macs(points) > np.quantile(macs, 0.96)).sum() <= 11
 
 

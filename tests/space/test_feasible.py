@@ -69,18 +69,18 @@ def test_counts_extremes_and_members_equal_brute_force(space, one, other, macs_s
     assert (largest.params if largest else None) == max((p for p in fits.values() if p <= high), default=None)
 
 
-@pytest.mark.parametrize("law", ["uniform", "strata"])
-def test_draws_follow_their_law(law):
+@pytest.mark.parametrize("stratified", [False, True])
+def test_draws_follow_their_distribution(stratified):
     space = ResNetSpace(stages=(1, 3), blocks=(1, 2), widths=(4, 10), width_step=2)
     index = ArchitectureIndex(space, max_macs=1_500_000)
     band = index.band(2_000, 8_000)
     names = [space.decode(member.point).id for member in band.members()]
-    draws = band.draw(20_000, rng=np.random.default_rng(1), law=law)
+    draws = band.draw(20_000, rng=np.random.default_rng(1), stratified=stratified)
     drawn = [space.decode(member.point).id for member in draws]
     observed = np.array([drawn.count(name) for name in names])
     assert len(band.counts) > 1
     weight = {stages: 1 / size / len(band.counts) for stages, size in band.counts.items()}
-    share = [1 / len(band) if law == "uniform" else weight[name.count("-") + 1] for name in names]
+    share = [1 / len(band) if not stratified else weight[name.count("-") + 1] for name in names]
     assert stats.chisquare(observed, 20_000 * np.array(share)).pvalue > 1e-3
 
 

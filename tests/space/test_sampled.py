@@ -41,14 +41,14 @@ def test_extremes_of_a_small_space_are_all_drawn(exact, sampled):
     assert sampled.largest(10) is None
 
 
-@pytest.mark.parametrize("law", ["uniform", "strata"])
-def test_draws_by_rejection_follow_their_law(exact, sampled, law):
+@pytest.mark.parametrize("stratified", [False, True])
+def test_draws_by_rejection_follow_their_distribution(exact, sampled, stratified):
     names = {SPACE.decode(member.point).id: int(member.point[0]) for member in exact.band(LOW, HIGH).members()}
-    draws = sampled.band(LOW, HIGH).draw(20_000, rng=np.random.default_rng(3), law=law)
+    draws = sampled.band(LOW, HIGH).draw(20_000, rng=np.random.default_rng(3), stratified=stratified)
     drawn = [SPACE.decode(member.point).id for member in draws]
     assert set(drawn) <= set(names)
     counts = exact.band(LOW, HIGH).counts
-    share = [1 / len(names) if law == "uniform" else 1 / counts[s] / len(counts) for s in names.values()]
+    share = [1 / len(names) if not stratified else 1 / counts[s] / len(counts) for s in names.values()]
     observed = [drawn.count(name) for name in names]
     assert stats.chisquare(observed, 20_000 * np.array(share)).pvalue > 1e-3
 
