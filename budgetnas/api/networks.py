@@ -149,7 +149,7 @@ def load_dataset(
         UsageError: a value breaks its rule.
     """
     from budgetnas.config.options import DATA_KEYS, keys_of, read_data
-    from budgetnas.config.study import DataConfig
+    from budgetnas.config.sections import DataConfig
     from budgetnas.data import load
 
     named = {"dataset": dataset, "data_dir": data_dir, "subset": subset, "image_size": image_size}

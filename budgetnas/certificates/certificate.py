@@ -25,7 +25,7 @@ from budgetnas.certificates.onnx_graph import MISSING, onnx_bytes
 from budgetnas.certificates.predict import write_reading
 from budgetnas.certificates.source import model_source
 from budgetnas.config.recipe import Recipe, write_recipe
-from budgetnas.config.study import DataConfig
+from budgetnas.config.sections import DataConfig
 from budgetnas.exceptions import DataError, StorageError
 from budgetnas.models.build import build_model
 from budgetnas.models.weights import read_state, unpack

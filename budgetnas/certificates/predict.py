@@ -16,7 +16,7 @@ from budgetnas.arch.spec import DataShape
 from budgetnas.certificates.arch_json import ARCH, read_arch
 from budgetnas.certificates.inputs import InputImage
 from budgetnas.certificates.manifest import MANIFEST, read_manifest, read_member
-from budgetnas.config.study import DataConfig
+from budgetnas.config.sections import DataConfig
 from budgetnas.config.toml import build
 from budgetnas.data.builtin import KNOWN
 from budgetnas.data.dataset import Dataset, Images

@@ -54,7 +54,8 @@ def read_data(keys: Mapping[str, Any], settings: Sequence[str] = ()) -> dict[str
     Raises:
         UsageError: a key is unknown, belongs to another section, or has a value that breaks its rule.
     """
-    from budgetnas.config.study import DataConfig, named_keys  # with NumPy, which `count` does without
+    from budgetnas.config.sections import DataConfig  # with NumPy, which `count` does without
+    from budgetnas.config.study import named_keys
     from budgetnas.config.toml import build
 
     named = named_keys(None, keys, settings)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from budgetnas.config.study import DataConfig
+from budgetnas.config.sections import DataConfig
 from budgetnas.data.builtin import KNOWN, load_digits, load_digits_hard
 from budgetnas.data.cifar import load_cifar, load_shapes
 from budgetnas.data.dataset import Dataset, RawData, Split, hold_out, subset, validation_share

@@ -9,7 +9,8 @@ from typing import Any
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.config.recorded import AUTO_BEFORE, FILE, is_recorded, over, read_study_table
-from budgetnas.config.study import DataConfig, StudyConfig, run_name
+from budgetnas.config.sections import DataConfig
+from budgetnas.config.study import StudyConfig, run_name
 from budgetnas.config.toml import Table, build
 from budgetnas.data.load import load_dataset, resolve
 from budgetnas.exceptions import StorageError, UsageError

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from budgetnas.config.study import EvidenceConfig, StudyConfig
+from budgetnas.config.sections import EvidenceConfig
+from budgetnas.config.study import StudyConfig
 from budgetnas.engine.protocol import Engine
 from budgetnas.exceptions import UsageError
 from budgetnas.pipeline.engines import connected, engine_of

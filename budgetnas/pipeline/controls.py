@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.models import find_model, paper_models
-from budgetnas.config.study import FOUND_CONTROLS
+from budgetnas.config.sections import FOUND_CONTROLS
 from budgetnas.data.load import is_known
 from budgetnas.exceptions import InfeasibleBudgetError
 from budgetnas.pipeline.prepare import Prepared

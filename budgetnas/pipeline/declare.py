@@ -10,7 +10,7 @@ from typing import Any, Literal
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.models import NamedModel
 from budgetnas.config.recipe import Recipe, load_recipe
-from budgetnas.config.study import DataConfig
+from budgetnas.config.sections import DataConfig
 from budgetnas.config.toml import build
 from budgetnas.data.dataset import Dataset, Split, normalisation
 from budgetnas.data.load import load_dataset, resolve

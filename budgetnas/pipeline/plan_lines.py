@@ -11,7 +11,7 @@ from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
 from budgetnas.config.known_networks import definition, is_mistakable
 from budgetnas.config.models import find_model
-from budgetnas.config.study import FOUND_CONTROLS
+from budgetnas.config.sections import FOUND_CONTROLS
 from budgetnas.pipeline.controls import controls
 from budgetnas.pipeline.limits import calibration_limits, search_limits
 from budgetnas.pipeline.loop import end_of_level

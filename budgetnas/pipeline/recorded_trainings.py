@@ -9,7 +9,7 @@ from typing import Any
 
 from budgetnas.config.recipe import Recipe, load_recipe, resumed_recipe
 from budgetnas.config.recorded import recipe_then
-from budgetnas.config.study import DataConfig
+from budgetnas.config.sections import DataConfig
 from budgetnas.config.toml import build
 from budgetnas.data.builtin import KNOWN
 from budgetnas.exceptions import StorageError, UsageError

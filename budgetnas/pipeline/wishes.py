@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from budgetnas.config.options import DATA_KEYS, keys_of, read_data
-from budgetnas.config.study import OutputConfig
+from budgetnas.config.sections import OutputConfig
 from budgetnas.exceptions import UsageError
 
 _RANGES = (

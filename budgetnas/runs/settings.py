@@ -10,7 +10,8 @@ from budgetnas.arch.spec import DataShape
 from budgetnas.budget.gate import Budget
 from budgetnas.config.recipe import Recipe
 from budgetnas.config.recorded import recipe_then, study_then
-from budgetnas.config.study import DataConfig, StudyConfig
+from budgetnas.config.sections import DataConfig
+from budgetnas.config.study import StudyConfig
 from budgetnas.config.toml import build
 from budgetnas.exceptions import StorageError, UsageError
 from budgetnas.space.resnet import ResNetSpace

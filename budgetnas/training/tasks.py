@@ -10,7 +10,7 @@ from typing import Literal
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.recipe import Recipe
 from budgetnas.config.recorded import as_then
-from budgetnas.config.study import DataConfig
+from budgetnas.config.sections import DataConfig
 from budgetnas.engine.protocol import EpochReport
 from budgetnas.trials.declaration import Phase
 

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.config.models import paper_models
 from budgetnas.config.recipe import Recipe, load_recipe
-from budgetnas.config.study import DataConfig
+from budgetnas.config.sections import DataConfig
 from budgetnas.models.build import ResidualSum, build_model
 from budgetnas.training.graphs import WARM_STEPS
 from budgetnas.training.loop import new_model

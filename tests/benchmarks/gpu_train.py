@@ -25,7 +25,7 @@ from gpu_common import MODEL_5, described, first_line, nets, read_facts
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.recipe import load_recipe
-from budgetnas.config.study import DataConfig
+from budgetnas.config.sections import DataConfig
 from budgetnas.data.load import load_dataset
 from budgetnas.engine.protocol import EpochReport
 from budgetnas.training.perform import perform

@@ -36,7 +36,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.config.recipe import Recipe, load_recipe
-from budgetnas.config.study import DataConfig
+from budgetnas.config.sections import DataConfig
 from budgetnas.data.load import load_dataset
 from budgetnas.models.build import build_model
 from budgetnas.training.device import resolve_precision

@@ -12,7 +12,7 @@ from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget.gate import Budget
 from budgetnas.certificates.certificate import CertifiedNetwork
 from budgetnas.config.recipe import Recipe
-from budgetnas.config.study import DataConfig
+from budgetnas.config.sections import DataConfig
 from budgetnas.models.build import build_model
 from budgetnas.models.weights import pack
 

@@ -14,7 +14,7 @@ from budgetnas.certificates.certificate import write_certificate
 from budgetnas.certificates.manifest import own_digest
 from budgetnas.certificates.predict import load_as_trained, was_resized
 from budgetnas.certificates.verify import verify
-from budgetnas.config.study import DataConfig
+from budgetnas.config.sections import DataConfig
 from budgetnas.exceptions import DataError, UsageError
 
 SHAPE = DataShape(channels=3, height=6, width=6, classes=2)

@@ -14,7 +14,7 @@ from budgetnas.certificates.certificate import load_certificate
 from budgetnas.certificates.onnx_check import run_onnx
 from budgetnas.certificates.predict import logits, normalised
 from budgetnas.cli.main import main
-from budgetnas.config.study import DataConfig
+from budgetnas.config.sections import DataConfig
 from budgetnas.data.load import load_dataset
 
 WORDS = (

@@ -18,7 +18,7 @@ from budgetnas.cli.main import main, make_parser
 from budgetnas.cli.options import DATA_KEYS, read_data
 from budgetnas.cli.studies import read_study_arguments
 from budgetnas.cli.trainings import read_wishes
-from budgetnas.config.study import DataConfig
+from budgetnas.config.sections import DataConfig
 
 NAMED = ("--dataset", "own", "--data-dir", "there", "--subset", "7", "--image-size", "24", "--test-share", "0.25")
 CONFIG = DataConfig(dataset="own", dir="there", subset=7, image_size=24, test_share=0.25)

@@ -19,7 +19,7 @@ from PIL import Image
 from budgetnas.certificates.certificate import load_certificate, write_certificate
 from budgetnas.certificates.predict import logits, normalised
 from budgetnas.cli.main import main
-from budgetnas.config.study import DataConfig
+from budgetnas.config.sections import DataConfig
 from budgetnas.models.weights import pack
 
 CLASSES = ["cat", "dog", "fox", "owl"]

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from budgetnas.certificates.certificate import load_certificate
-from budgetnas.config.study import DataConfig
+from budgetnas.config.sections import DataConfig
 from budgetnas.data.load import load_dataset
 from budgetnas.training.images import Normaliser, to_device
 

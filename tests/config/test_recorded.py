@@ -14,7 +14,8 @@ from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config import recorded as before
 from budgetnas.config.recipe import Recipe, load_recipe, resumed_recipe, write_recipe
 from budgetnas.config.recorded import is_recorded, over, read_study_table
-from budgetnas.config.study import DataConfig, StudyConfig, flatten, load_study, named_keys
+from budgetnas.config.sections import DataConfig
+from budgetnas.config.study import StudyConfig, flatten, load_study, named_keys
 from budgetnas.config.toml import build
 from budgetnas.exceptions import UsageError
 from budgetnas.training.tasks import Setting, TrainTask

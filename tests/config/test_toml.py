@@ -7,19 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetnas.config.study import (
+from budgetnas.config.sections import (
     BudgetConfig,
     DataConfig,
-    EngineConfig,
     EvidenceConfig,
     FullConfig,
     OutputConfig,
     ProxyConfig,
     SearchConfig,
     SpaceConfig,
-    StudyConfig,
-    load_study,
 )
+from budgetnas.config.study import EngineConfig, StudyConfig, load_study
 from budgetnas.config.toml import build, write_toml
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)  # no halves of letters

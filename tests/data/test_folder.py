@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from budgetnas.config.study import DataConfig
+from budgetnas.config.sections import DataConfig
 from budgetnas.data.folder import load_folder
 from budgetnas.data.load import load_dataset
 from budgetnas.exceptions import DataError

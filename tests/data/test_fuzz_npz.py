@@ -11,7 +11,7 @@ from hostile import damaged, fuzz, only_ours
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from budgetnas.config.study import DataConfig
+from budgetnas.config.sections import DataConfig
 from budgetnas.data.load import load_dataset
 from budgetnas.data.npz import load_npz
 from budgetnas.exceptions import DataError

@@ -8,7 +8,7 @@ import pytest
 from sklearn import datasets
 
 from budgetnas.arch.spec import DataShape
-from budgetnas.config.study import DataConfig
+from budgetnas.config.sections import DataConfig
 from budgetnas.data.builtin import _all_digits
 from budgetnas.data.load import SHAPES, doubts, load_dataset, resolve
 from budgetnas.data.npz import load_npz

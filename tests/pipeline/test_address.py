@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from budgetnas.config.study import DataConfig
+from budgetnas.config.sections import DataConfig
 from budgetnas.data.load import load_dataset
 from budgetnas.exceptions import StorageError, UsageError
 from budgetnas.pipeline import address as addressed

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from small_studies import prepared
 
-from budgetnas.config.study import EvidenceConfig, load_study
+from budgetnas.config.sections import EvidenceConfig
+from budgetnas.config.study import load_study
 from budgetnas.pipeline.calibrate import networks
 from budgetnas.pipeline.controls import controls, wanted_controls
 from budgetnas.pipeline.prepare import prepare

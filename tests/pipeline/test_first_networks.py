@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from small_studies import prepared
 
-from budgetnas.config.study import DataConfig, load_study
+from budgetnas.config.sections import DataConfig
+from budgetnas.config.study import load_study
 from budgetnas.data.load import SHAPES, is_known
 from budgetnas.exceptions import StudyMismatchError, UsageError
 from budgetnas.pipeline.open_run import opened

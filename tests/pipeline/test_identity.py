@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from budgetnas.config.study import ProxyConfig, StudyConfig, flatten
+from budgetnas.config.sections import ProxyConfig
+from budgetnas.config.study import StudyConfig, flatten
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.pipeline.identity import changes, hold_identity
 

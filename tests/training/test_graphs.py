@@ -9,7 +9,7 @@ import torch
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.recipe import load_recipe
-from budgetnas.config.study import DataConfig
+from budgetnas.config.sections import DataConfig
 from budgetnas.data.load import load_dataset
 from budgetnas.exceptions import BrokenDeviceError
 from budgetnas.training import graphs

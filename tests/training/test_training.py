@@ -9,7 +9,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.recipe import Recipe, load_recipe
-from budgetnas.config.study import DataConfig
+from budgetnas.config.sections import DataConfig
 from budgetnas.data.dataset import Traits, statistics
 from budgetnas.data.load import load_dataset
 from budgetnas.exceptions import DataError, TrainingError, UsageError

@@ -1,0 +1,299 @@
+"""The sections of a study file, those of the engine aside: every setting, with its default and its rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from budgetnas.arch.counter import count
+from budgetnas.arch.spec import DataShape
+from budgetnas.budget.cap import parse_cap
+from budgetnas.config.models import NamedModel, find_model, model_names, paper_models, read_cap
+from budgetnas.config.toml import within
+from budgetnas.exceptions import UsageError
+from budgetnas.space.resnet import ResNetSpace
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BudgetConfig:
+    """`[budget]`.
+
+    Attributes:
+        max_params: cap on trainable parameters, as a number or text like "5M" or "45%resnet18"; default: the largest
+            tier.
+        tiers: several caps that share the trials, each with its own band; default: none.
+        min_utilisation: lower end of the band of proposals, as a share in [0, 1] of the largest network that fits.
+    """
+
+    max_params: str | float | None = None
+    tiers: tuple[str | float, ...] | None = None
+    min_utilisation: float = 0.8
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_utilisation <= 1:
+            raise UsageError(f"is {self.min_utilisation}, but must be in [0, 1].", argument="budget.min_utilisation")
+
+    def caps(self, shape: DataShape) -> tuple[int, ...]:
+        """Return the caps, ascending: the tiers, or `max_params`; a share of a network is counted for `shape`.
+
+        Raises:
+            UsageError: no cap is given, one is malformed, two are equal, or the largest is not `max_params`.
+        """
+        if self.max_params is None and not self.tiers:
+            raise UsageError("is missing: give the cap on parameters, for example 5e6.", argument="budget.max_params")
+        cap = None if self.max_params is None else read_cap(self.max_params, shape, name="budget.max_params")
+        tiers = tuple(sorted(read_cap(tier, shape, name="budget.tiers") for tier in self.tiers or ()))
+        if len(set(tiers)) < len(tiers):
+            raise UsageError(f"holds {tiers}, but must hold different caps: leave one out.", argument="budget.tiers")
+        if cap is not None and tiers and cap != tiers[-1]:
+            raise UsageError(
+                f"is {cap:,}, but `budget.tiers` go up to {tiers[-1]:,}: leave one of them out, or make the largest "
+                "tier the cap.",
+                argument="budget.max_params",
+            )
+        return tiers or (cap or 0,)
+
+    def cap(self, shape: DataShape) -> int:
+        """Return the largest cap."""
+        return self.caps(shape)[-1]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpaceConfig:
+    """`[space]`.
+
+    Attributes:
+        stages: fewest and most stages, within 1 to 4.
+        blocks: fewest and most basic blocks per stage.
+        widths: narrowest and widest stage in channels.
+        width_step: grid of the proposed widths in channels.
+        monotone: whether widths may not fall from stage to stage.
+        max_macs: cap on MACs for one image, as a number or like "1.75G"; "auto" for twice model 5's, scaled with
+            the image area; "none" for no cap.
+    """
+
+    stages: tuple[int, int] = (1, 4)
+    blocks: tuple[int, int] = (1, 8)
+    widths: tuple[int, int] = (16, 512)
+    width_step: int = 8
+    monotone: bool = True
+    max_macs: str | float = "auto"
+
+    def space(self, shape: DataShape) -> ResNetSpace:
+        """Return the space for images and classes of `shape`."""
+        return ResNetSpace(
+            stages=self.stages,
+            blocks=self.blocks,
+            widths=self.widths,
+            width_step=self.width_step,
+            monotone=self.monotone,
+            shape=shape,
+        )
+
+    def macs_cap(self, shape: DataShape) -> int | None:
+        """Return the cap on MACs for one image of `shape`."""
+        if self.max_macs == "none":
+            return None
+        if self.max_macs != "auto":
+            return parse_cap(self.max_macs, name="space.max_macs")
+        cifar = DataShape()
+        model5 = next(model.spec for model in paper_models() if model.name == "model5")
+        area = shape.height * shape.width
+        return 2 * count(model5, cifar).macs * area // (cifar.height * cifar.width)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataConfig:
+    """`[data]`.
+
+    Attributes:
+        dataset: "auto", "digits-hard", "digits", "cifar10", "cifar100", or the path of an .npz file or an image folder.
+        dir: folder of downloaded data sets.
+        subset: images of each class to keep in each split; default: all.
+        image_size: side in pixels to which the images of a folder are resized.
+        test_share: share of each class of the user's own images that becomes the test split, always the same images;
+            only for data without a test split.
+        flip: whether training images are flipped horizontally at random; default: by the data set.
+        shift: largest shift in pixels of random crops of training images; default: by the data set.
+    """
+
+    dataset: str = "auto"
+    dir: str = "data"
+    subset: int | None = None
+    image_size: int | None = None
+    test_share: float | None = None
+    flip: bool | None = None
+    shift: int | None = None
+
+    def __post_init__(self) -> None:
+        within("data.subset", self.subset, 2)
+        within("data.image_size", self.image_size, 1, 4096)
+        if self.test_share is not None and not 0 < self.test_share < 1:
+            raise UsageError(f"is {self.test_share}, but must be above 0 and below 1.", argument="data.test_share")
+        within("data.shift", self.shift, 0, 4096)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchConfig:
+    """`[search]`.
+
+    Attributes:
+        trials: total number of short trainings.
+        seed: seed of all random numbers.
+        sampler: "thompson" (a Gaussian process), "evolution" (regularised) or "tpe" (Optuna's, repaired to fit), which
+            learn from finished trials, or "random", which does not.
+        over_budget: "exclude" proposes only networks that fit; "prune" lets Optuna's own "tpe" or "random" propose
+            freely and prunes networks over the budget, which count as trials: the plain method, for comparison.
+        batch: trials per batch; a proposal uses the results of all batches except the running and the last one.
+        paper_models: whether models 1-5 of Pei et al. are the first trials; "auto" for a data set known by name.
+        first_models: networks, by name or id, that are tried next as baselines of the search. Those that fit are
+            trained in full whatever their short trainings score, so a winner must beat them.
+    """
+
+    trials: int = 100
+    seed: int = 0
+    sampler: Literal["thompson", "evolution", "random", "tpe"] = "thompson"
+    over_budget: Literal["exclude", "prune"] = "exclude"
+    batch: int = 4
+    paper_models: bool | Literal["auto"] = "auto"
+    first_models: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        within("search.trials", self.trials, 1)
+        within("search.batch", self.batch, 1)
+        within("search.seed", self.seed, 0, 2**31 - 1)
+        if self.first_models:
+            names = _read_names("search.first_models", self.first_models, others=())
+            object.__setattr__(self, "first_models", names)
+        if self.over_budget == "prune" and self.sampler not in ("tpe", "random"):
+            raise UsageError(
+                f"is 'prune' and `search.sampler` is {self.sampler!r}, but only Optuna's own "
+                "'tpe' and 'random' propose freely: choose one, or leave `search.over_budget` out.",
+                argument="search.over_budget",
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProxyConfig:
+    """`[proxy]`: the short trainings.
+
+    Attributes:
+        recipe: name or path of their recipe; "auto" for the data set's: "proxy", or "proxy16" on digits-hard.
+        rungs: their lengths in epochs, rising. Every candidate is trained for the first length, the best third of a
+            rung for the next, each time from scratch. Lengths above the first may change later. Default: one rung, of a
+            length that the data set decides.
+        subset: training images of each class that they use, always the same ones; default: all.
+        from_run: folder of a search whose finished short trainings a new search reuses, if only the full trainings
+            differ.
+    """
+
+    recipe: str = "auto"
+    rungs: tuple[int, ...] | None = None
+    subset: int | None = None
+    from_run: str | None = None
+
+    def __post_init__(self) -> None:
+        rungs = self.rungs
+        if rungs is not None and not (rungs and rungs[0] >= 1 and list(rungs) == sorted(set(rungs))):
+            raise UsageError(
+                f"is {list(rungs)}, but must be epochs that rise, for example [8, 24].", argument="proxy.rungs"
+            )
+        within("proxy.rungs", rungs[-1] if rungs else None, 1)
+        within("proxy.subset", self.subset, 1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FullConfig:
+    """`[full]`: the full trainings of promoted candidates.
+
+    Attributes:
+        recipe: name or path of their recipe.
+        epochs: their length; default: by the data set.
+        promote: number of candidates to promote.
+        repeats: number of seeds per candidate.
+    """
+
+    recipe: str = "full"
+    epochs: int | None = None
+    promote: int = 5
+    repeats: int = 1
+
+    def __post_init__(self) -> None:
+        within("full.epochs", self.epochs, 1)
+        within("full.promote", self.promote, 1)
+        within("full.repeats", self.repeats, 1)
+
+
+FOUND_CONTROLS = ("report", "scaled", "most_macs", "random")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvidenceConfig:
+    """`[evidence]`: trainings that test the result of a search.
+
+    Attributes:
+        controls: whether the winner and its controls are trained again, the same way, with fresh seeds.
+        control_networks: the controls: "report" (the best model of Pei et al. that fits), "scaled" (ResNet-18, scaled
+            to the cap), "most_macs", "random", and networks by name or id. Default: these four; on the user's own data
+            without the first, unless `search.paper_models` is true.
+        control_repeats: number of seeds for the winner and each control; default: as in the full trainings.
+        control_promotions: number of random networks that are trained in full too, whatever their score, so that
+            fidelity is not estimated on winners only.
+    """
+
+    controls: bool = False
+    control_networks: tuple[str, ...] | None = None
+    control_repeats: int | None = None
+    control_promotions: int = 0
+
+    def __post_init__(self) -> None:
+        if self.control_networks is not None:
+            names = _read_names("evidence.control_networks", self.control_networks, others=FOUND_CONTROLS)
+            object.__setattr__(self, "control_networks", names)
+        within("evidence.control_repeats", self.control_repeats, 1)
+        within("evidence.control_promotions", self.control_promotions, 0, 10_000)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutputConfig:
+    """`[output]`.
+
+    Attributes:
+        dir: folder of all runs.
+        name: folder of this run; default: made from data set, cap and seed.
+        storage: Optuna URL of the study database; default: an SQLite file in the run's folder.
+    """
+
+    dir: str = "runs"
+    name: str | None = None
+    storage: str | None = None
+
+    def __post_init__(self) -> None:
+        name = self.name
+        if name is not None and (not name or name.startswith(".") or not set(name) <= _NAME_LETTERS):
+            raise UsageError(
+                f"is {name!r}, but must be letters, digits, '.', '_' and '-', not led by a dot.", argument="output.name"
+            )
+
+
+_NAME_LETTERS = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+
+
+def _read_names(key: str, names: tuple[str, ...], *, others: tuple[str, ...]) -> tuple[str, ...]:
+    """Return network names in canonical form; names in `others` are unchanged.
+
+    Raises:
+        UsageError: a name is unknown, or two names mean the same network.
+    """
+    try:
+        found = [name if name in others else find_model(name) for name in names]
+    except UsageError as error:
+        raise UsageError(f"is {list(names)}: {error}", argument=key) from error
+    specs = [one.spec if isinstance(one, NamedModel) else one for one in found]
+    if not specs or None in specs or len(set(specs)) < len(specs):
+        raise UsageError(
+            f"is {list(names)}, but must be different ones of {', '.join([*others, *model_names()])}, "
+            "or ids like 4x64-5x128-3x256.",
+            argument=key,
+        )
+    return tuple(one.name if isinstance(one, NamedModel) else str(one) for one in found)
