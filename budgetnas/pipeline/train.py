@@ -30,7 +30,7 @@ from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.perform import perform
 from budgetnas.training.tasks import STATE_SECONDS, Trained, TrainTask
 from budgetnas.trials.declaration import Phase, training_key
-from budgetnas.trials.facts import RunFacts, TrialFacts, known
+from budgetnas.trials.facts import RunFacts, TrialFacts, required
 from budgetnas.trials.levels import complete
 from budgetnas.trials.looks import Looks
 from budgetnas.trials.streams import derived_seed
@@ -140,7 +140,7 @@ def _measured(job: Job, trial: Trial, looks: Looks) -> Measured:
     seen = looks.of(trial)
     return Measured(
         trial=trial,
-        curve=tuple(read_curve(inside(job.folder, known(trial.facts.curve, "curve")))),
+        curve=tuple(read_curve(inside(job.folder, required(trial.facts.curve, "curve")))),
         test_accuracy=seen.accuracy if seen else None,
     )
 

@@ -15,7 +15,7 @@ from budgetnas.pipeline.declare import Job
 from budgetnas.pipeline.train import COLUMNS, Measured
 from budgetnas.runs.headline import chance_warning
 from budgetnas.storage.files import write_text
-from budgetnas.trials.facts import known
+from budgetnas.trials.facts import required
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +93,7 @@ def _row(found: Sequence[Measured], watched: int, test: int) -> Row:
         name=found[0].name,
         params=trial.candidate.params,
         epochs=len(curves[0]),
-        declared=known(trial.facts.declared_epochs, "declared_epochs"),
+        declared=required(trial.facts.declared_epochs, "declared_epochs"),
         seeds=len(found),
         best=_spread([epoch.accuracy for epoch in best]),
         best_epochs=tuple(epoch.epoch for epoch in best),
@@ -135,7 +135,7 @@ def write_tables(job: Job, found: Sequence[Measured]) -> Path:
     for one in found:
         trial, facts = one.trial, one.trial.facts
         start = one.name, trial.candidate.params, trial.repeat, trial.seed, facts.declared_epochs
-        images = known(facts.images, "images") // known(facts.epochs, "epochs")
+        images = required(facts.images, "images") // required(facts.epochs, "epochs")
         end = job.watches, job.learns_from, job.data.name, images, facts.precision, facts.device
         for epoch in one.curve:
             numbers = (f"{value:.6g}" if isinstance(value, float) else value for value in astuple(epoch))
