@@ -14,6 +14,7 @@ SHOWN = (
     "evidence.welch",
     "search.budget_sampler",
     "space.index",
+    "space.parameters",
     "space.repair",
     "space.widths",
 )

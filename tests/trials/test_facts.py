@@ -52,6 +52,18 @@ def test_each_way_to_do_so_would_be_found(source):
     assert BY_NAME.search(source)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "home"),
+    [
+        (r"""["']stem_width["']:""", "arch/spec.py"),
+        (r"""f["'](blocks|width)_\{""", "space/parameters.py"),
+        (r"\bTrainingKey\(\w", "trials/declaration.py"),
+    ],
+)
+def test_specs_their_parameters_and_keys_of_trainings_are_made_in_one_module_each(pattern, home):
+    assert {path for path, source in SOURCES.items() if re.search(pattern, source)} == {home}
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
