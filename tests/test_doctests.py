@@ -15,6 +15,7 @@ SHOWN = (
     "evidence.welch",
     "samplers.budget_sampler",
     "space.index",
+    "space.parameters",
     "space.repair",
     "space.widths",
 )

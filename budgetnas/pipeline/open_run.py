@@ -20,7 +20,7 @@ from budgetnas.storage.database import Storage, found_url, open_storage, sqlite_
 from budgetnas.storage.files import own, write_text
 from budgetnas.storage.lease import leased
 from budgetnas.storage.study import StudyStore
-from budgetnas.trials.facts import RunFacts, known
+from budgetnas.trials.facts import RunFacts, required
 from budgetnas.trials.levels import FULL
 
 
@@ -89,7 +89,7 @@ def _begun(prepared: Prepared, fulls: StudyStore, storage: Storage, *, kind: str
     names = study_names(storage)
     source = find_source(prepared, fulls, names=names)
     if source is not None:
-        prepared = source.prepared.with_bands(known(source.facts.bands, "bands"))
+        prepared = source.prepared.with_bands(required(source.facts.bands, "bands"))
     prepared = hold(prepared, fulls, names=names, kind=kind)
     if source is not None:
         take_over(source, prepared, fulls, storage)

@@ -13,7 +13,7 @@ from budgetnas.pipeline.promote import KEPT, promotion, wanted
 from budgetnas.pipeline.stages import Wanted, count_left, missing
 from budgetnas.runs.settings import ALL_DONE, RAN_OUT, SEARCH
 from budgetnas.storage.study import StudyStore
-from budgetnas.trials.facts import RunFacts, known
+from budgetnas.trials.facts import RunFacts, required
 from budgetnas.trials.levels import CONTROLS, FULL, complete, counted, in_words, key_of, rung_name
 from budgetnas.trials.looks import Looks
 from budgetnas.trials.selection import finalists, within
@@ -50,7 +50,7 @@ def hold(prepared: Prepared, fulls: StudyStore, *, names: Sequence[str], kind: s
         kept_in=prepared.study_path,
         has_rungs=kind == SEARCH,
     )
-    return prepared.with_bands(known(facts.bands, "bands"))
+    return prepared.with_bands(required(facts.bands, "bands"))
 
 
 def work_left(prepared: Prepared, ladder: Ladder) -> dict[str, int]:

@@ -22,7 +22,7 @@ from budgetnas.storage.database import open_run, study_names
 from budgetnas.storage.record import read_weights
 from budgetnas.storage.study import read_study
 from budgetnas.trials.declaration import training_key
-from budgetnas.trials.facts import Look, RunFacts
+from budgetnas.trials.facts import Look, RunFacts, required
 from budgetnas.trials.levels import FULL, complete
 from budgetnas.trials.looks import Looks
 from budgetnas.trials.selection import Finalist
@@ -221,7 +221,7 @@ def _declared(home: Path, name: str, trials: Sequence[Trial], facts: RunFacts, n
         "chosen": None,
         "remarks": [_WATCHED] if watched else [],
     }
-    return _certified(setup, run, home, budget=None, results=results, drivers=facts.drivers or ())
+    return _certified(setup, run, home, budget=None, results=results, drivers=required(facts.drivers, "drivers"))
 
 
 def _own(run: Trial, number: int, images: int | None, look: Look | None) -> dict[str, Any]:

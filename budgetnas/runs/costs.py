@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from budgetnas.text import Table
-from budgetnas.trials.facts import known
+from budgetnas.trials.facts import required
 from budgetnas.trials.levels import complete, in_words
 from budgetnas.trials.trial import Trial
 
@@ -36,9 +36,9 @@ def measured(level: str, trials: Iterable[Trial]) -> Cost:
     return Cost(
         level=level,
         trainings=len(done),
-        epochs=sum(known(facts.epochs, "epochs") for facts in done),
-        images=sum(known(facts.images, "images") for facts in done),
-        seconds=sum((known(facts.seconds, "seconds") for facts in done), 0.0),
+        epochs=sum(required(facts.epochs, "epochs") for facts in done),
+        images=sum(required(facts.images, "images") for facts in done),
+        seconds=sum(float(required(facts.seconds, "seconds")) for facts in done),
     )
 
 

@@ -20,7 +20,7 @@ from budgetnas.storage.files import inside, write_text
 from budgetnas.storage.study import read_study
 from budgetnas.text import Shown, write_csv, write_percent
 from budgetnas.trials.declaration import training_key
-from budgetnas.trials.facts import known
+from budgetnas.trials.facts import required
 from budgetnas.trials.levels import complete
 from budgetnas.trials.looks import Looks
 from budgetnas.trials.trial import Trial, TrialState
@@ -80,7 +80,7 @@ def measured(folder: Path, trial: Trial, looks: Looks) -> Measured:
     seen = looks.of(trial)
     return Measured(
         trial=trial,
-        curve=tuple(read_curve(inside(folder, known(trial.facts.curve, "curve")))),
+        curve=tuple(read_curve(inside(folder, required(trial.facts.curve, "curve")))),
         test_accuracy=seen.accuracy if seen else None,
     )
 
@@ -162,7 +162,7 @@ def _row(found: Sequence[Measured], watched: int, test: int) -> Row:
         name=found[0].name,
         params=trial.candidate.params,
         epochs=len(curves[0]),
-        declared=known(trial.facts.declared_epochs, "declared_epochs"),
+        declared=required(trial.facts.declared_epochs, "declared_epochs"),
         seeds=len(found),
         best=_spread([epoch.accuracy for epoch in best]),
         best_epochs=tuple(epoch.epoch for epoch in best),
@@ -277,7 +277,7 @@ def _epochs(found: Sequence[Measured], setup: TrainingsSetup) -> Iterator[tuple[
     for one in found:
         trial, facts = one.trial, one.trial.facts
         start = one.name, trial.candidate.params, trial.repeat, trial.seed, facts.declared_epochs
-        images = known(facts.images, "images") // known(facts.epochs, "epochs")
+        images = required(facts.images, "images") // required(facts.epochs, "epochs")
         end = setup.watches, setup.learns_from, setup.data.name, images, facts.precision, facts.device
         for epoch in one.curve:
             numbers = (f"{value:.6g}" if isinstance(value, float) else value for value in astuple(epoch))

@@ -9,7 +9,7 @@ from typing import Any
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.recorded import origin_now
 from budgetnas.storage.files import inside, read_bytes
-from budgetnas.trials.facts import TrialFacts, known
+from budgetnas.trials.facts import TrialFacts, required
 from budgetnas.trials.trial import Candidate, Trial, TrialState
 
 _RECORD = "budgetnas"
@@ -66,5 +66,5 @@ def read_weights(run: Trial, folder: Path) -> bytes:
     Raises:
         StorageError: it left none, the file lies elsewhere, or it is damaged.
     """
-    name, sha256 = known(run.facts.weights, "weights"), known(run.facts.weights_sha256, "weights_sha256")
+    name, sha256 = required(run.facts.weights, "weights"), required(run.facts.weights_sha256, "weights_sha256")
     return read_bytes(inside(folder, name), sha256)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.trials.facts import known
+from budgetnas.trials.facts import required
 from budgetnas.trials.trial import Candidate, Trial
 
 
@@ -54,7 +54,7 @@ class TrainingKey(NamedTuple):
 def training_key(trial: Trial) -> TrainingKey:
     """Return the key of a declared training by its trial."""
     facts = trial.facts
-    phases, epochs = known(facts.phases, "phases"), known(facts.asked_epochs, "asked_epochs")
+    phases, epochs = required(facts.phases, "phases"), required(facts.asked_epochs, "asked_epochs")
     return TrainingKey(trial.candidate.origin, trial.candidate.spec.id, phases, trial.repeat, epochs)
 
 

@@ -66,7 +66,7 @@ def to_json(value: Any) -> Any:
     return list(map(to_json, value)) if isinstance(value, tuple | list) else value
 
 
-def known(value: T | None, key: str) -> T:
+def required(value: T | None, key: str) -> T:
     """Return a fact that every version of this program records.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from budgetnas.text import plural
-from budgetnas.trials.facts import known
+from budgetnas.trials.facts import required
 from budgetnas.trials.trial import Trial, TrialState
 
 FULL, CONTROLS = "full", "controls"
@@ -53,7 +53,9 @@ def counted(trials: Sequence[Trial], *, over_budget: str) -> int:
         trials: of the first rung.
         over_budget: "prune" where a sampler may waste some.
     """
-    wasted = [trial for trial in trials if trial.state is TrialState.PRUNED and not known(trial.facts.seeded, "seeded")]
+    wasted = [
+        trial for trial in trials if trial.state is TrialState.PRUNED and not required(trial.facts.seeded, "seeded")
+    ]
     return len(complete(trials)) + (len(wasted) if over_budget == "prune" else 0)
 
 

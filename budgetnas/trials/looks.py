@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from budgetnas.trials.facts import Look, RunFacts, known
+from budgetnas.trials.facts import Look, RunFacts, required
 from budgetnas.trials.trial import Trial
 
 
@@ -36,4 +36,4 @@ class Looks:
 
 def look_key(run: Trial, level: str = "") -> str:
     """Name a look: the level, where looks at several are kept together, the training, and the hash of its weights."""
-    return f"{level}{'/' if level else ''}{run.number}:{known(run.facts.weights_sha256, 'weights_sha256')}"
+    return f"{level}{'/' if level else ''}{run.number}:{required(run.facts.weights_sha256, 'weights_sha256')}"

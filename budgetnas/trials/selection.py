@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import mean
 
 from budgetnas.budget.gate import Budget
-from budgetnas.trials.facts import known
+from budgetnas.trials.facts import required
 from budgetnas.trials.levels import complete
 from budgetnas.trials.trial import Candidate, Trial
 
@@ -76,7 +76,7 @@ def finalists(full_trials: Sequence[Trial]) -> list[Finalist]:
     """
     groups: dict[int, list[Trial]] = {}
     for trial in complete(full_trials):
-        groups.setdefault(known(trial.facts.parent, "parent"), []).append(trial)
+        groups.setdefault(required(trial.facts.parent, "parent"), []).append(trial)
     found = [Finalist(parent=parent, candidate=runs[0].candidate, runs=tuple(runs)) for parent, runs in groups.items()]
     return sorted(found, key=lambda one: (-ranking(one.score), one.candidate.params, one.parent))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.trials.facts import TrialFacts, known
+from budgetnas.trials.facts import TrialFacts, required
 
 
 class TrialState(StrEnum):
@@ -68,10 +68,18 @@ class Trial:
 
     @property
     def seed(self) -> int:
-        """Seed of its training; StorageError where none was recorded."""
-        return known(self.facts.seed, "seed")
+        """Seed of its training.
+
+        Raises:
+            StorageError: none was recorded.
+        """
+        return required(self.facts.seed, "seed")
 
     @property
     def repeat(self) -> int:
-        """Number of its seed among those of the network, from 0; StorageError where none was recorded."""
-        return known(self.facts.repeat, "repeat")
+        """Number of its seed among those of the network, from 0.
+
+        Raises:
+            StorageError: none was recorded.
+        """
+        return required(self.facts.repeat, "repeat")

@@ -25,8 +25,6 @@ from pathlib import Path
 from counting import processor
 from optuna.storages import InMemoryStorage
 
-from budgetnas.trials.facts import TrialFacts
-
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 import fake
 
@@ -41,6 +39,7 @@ from budgetnas.pipeline.stages import ProxyStage
 from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.study import StudyStore
+from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.trial import TrialState
 
 ON_DISK, IN_MEMORY = 1_000, 10_000

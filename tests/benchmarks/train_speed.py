@@ -41,8 +41,7 @@ from budgetnas.data.load import load_dataset
 from budgetnas.models.build import build_model
 from budgetnas.training.device import resolve_precision
 from budgetnas.training.perform import perform
-from budgetnas.training.tasks import Setting, TrainTask
-from budgetnas.trials.declaration import whole
+from budgetnas.training.tasks import Phase, Setting, TrainTask  # where older checkouts have them
 
 CIFAR = {"model 5": "4x64-5x128-3x256", "3,3,3 / 16,32,64": "3x16-3x32-3x64"}
 DIGITS = ("4x64-5x128-3x256", "2x128-4x256-1x336", "6x48-3x192-3x296", "3x160-1x160-1x496")
@@ -262,7 +261,7 @@ def serve() -> None:
             setting=setting,
             spec=ResNetSpec.from_id(asked["spec"]),
             recipe=recipe_for(asked["channels"], asked["precision"], batch=asked["batch"]),
-            phases=whole(asked["epochs"]),
+            phases=(Phase(epochs=asked["epochs"], period=asked["epochs"]),),
             seed=0,
             keep_weights=False,
             learns_from="all",

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import budgetnas
 from budgetnas.exceptions import StorageError
-from budgetnas.trials.facts import Promotion, RunFacts, Takeover, TrialFacts, known
+from budgetnas.trials.facts import Promotion, RunFacts, Takeover, TrialFacts, required
 
 PACKAGE = Path(budgetnas.__file__).parent
 SOURCES = {path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")}
@@ -50,6 +50,18 @@ def test_no_other_room_reads_or_writes_a_fact_by_its_name(path):
 )
 def test_each_way_to_do_so_would_be_found(source):
     assert BY_NAME.search(source)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "home"),
+    [
+        (r"""["']stem_width["']:""", "arch/spec.py"),
+        (r"""f["'](blocks|width)_\{""", "space/parameters.py"),
+        (r"\bTrainingKey\(\w", "trials/declaration.py"),
+    ],
+)
+def test_specs_their_parameters_and_keys_of_trainings_are_made_in_one_module_each(pattern, home):
+    assert {path for path, source in SOURCES.items() if re.search(pattern, source)} == {home}
 
 
 JSON = st.recursive(
@@ -193,6 +205,6 @@ def test_who_goes_up_for_two_reasons_goes_up_once():
 
 
 def test_a_fact_that_must_be_there_is_named_where_it_is_not():
-    assert known(0, "seed") == 0
+    assert required(0, "seed") == 0
     with pytest.raises(StorageError, match=r"^`seed` was not recorded, .*: restore a copy, or run it again"):
-        known(None, "seed")
+        required(None, "seed")
