@@ -62,7 +62,7 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class StudyRequest:
     """The study of a command.
 
     Attributes:
@@ -76,7 +76,7 @@ class Asked:
 
 def read_study_arguments(
     arguments: argparse.Namespace, others: Mapping[str, Any], *, own: Mapping[str, Any] | None = None, suffix: str = ""
-) -> Asked:
+) -> StudyRequest:
     """Read the study of a command: its options over the settings of an existing run, or over the defaults.
 
     Args:
@@ -106,12 +106,12 @@ def read_study_arguments(
             f"An older version started `{run.folder}` with this command, so it is resumed. For a new run, give --name "
             "or --dataset."
         )
-    return Asked(config=config, note=note)
+    return StudyRequest(config=config, note=note)
 
 
 def carry_out(
     arguments: argparse.Namespace,
-    asked: Asked,
+    asked: StudyRequest,
     *,
     plan: Callable[[StudyConfig, Console], Plan],
     work: Work[Result],
