@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from budgetnas.config.study import StudyConfig
-    from budgetnas.pipeline.asked import Asked
     from budgetnas.pipeline.progress import Listener
+    from budgetnas.pipeline.request import StudyRequest
     from budgetnas.runs.calibration import Calibration
     from budgetnas.runs.result import SearchResult
 
@@ -78,10 +78,10 @@ def search(
         BudgetNASError: something that its user can act on; whatever was finished is kept.
     """
     arguments = locals()
-    from budgetnas.pipeline.asked import asked_study
+    from budgetnas.pipeline.request import read_study_request
     from budgetnas.pipeline.search import search as work
 
-    asked = asked_study(plain(study), study_keys(arguments))
+    asked = read_study_request(plain(study), study_keys(arguments))
     return _driven(work, asked, command("search", arguments), listener)
 
 
@@ -139,10 +139,10 @@ def calibrate(
         BudgetNASError: something that its user can act on; whatever was finished is kept.
     """
     arguments = locals()
-    from budgetnas.pipeline.asked import asked_calibration
     from budgetnas.pipeline.calibrate import calibrate as work
+    from budgetnas.pipeline.request import read_calibration_request
 
-    asked = asked_calibration(
+    asked = read_calibration_request(
         plain(study),
         study_keys(arguments),
         networks=plain(networks),
@@ -157,7 +157,7 @@ class _Work(Protocol[Result]):
     def __call__(self, config: StudyConfig, listener: Listener, *, command: Sequence[str]) -> Result: ...
 
 
-def _driven(work: _Work[Result], asked: Asked, words: Sequence[str], listener: Listener | None) -> Result:
+def _driven(work: _Work[Result], asked: StudyRequest, words: Sequence[str], listener: Listener | None) -> Result:
     """Do what is asked for, interrupted only where nothing is half-written."""
     from budgetnas.pipeline.progress import Check, Everyone, Listener
     from budgetnas.pipeline.signals import Interruptions

@@ -33,10 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the calibration; return the exit status."""
-    from budgetnas.pipeline.asked import asked_calibration
+    from budgetnas.pipeline.request import read_calibration_request
 
     lengths = None if arguments.lengths is None else parse_list(arguments.lengths, "--lengths")
-    asked = asked_calibration(
+    asked = read_calibration_request(
         arguments.study, keys_of(vars(arguments)), arguments.set, networks=arguments.networks, lengths=lengths
     )
 

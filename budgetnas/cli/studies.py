@@ -16,8 +16,8 @@ from budgetnas.pipeline.signals import Interruptions, status_of
 if TYPE_CHECKING:
     from budgetnas.cli.console import Console
     from budgetnas.config.study import StudyConfig
-    from budgetnas.pipeline.asked import Asked
     from budgetnas.pipeline.plan import Plan
+    from budgetnas.pipeline.request import StudyRequest
 
 Result = TypeVar("Result", covariant=True)
 
@@ -63,7 +63,7 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="print the result, or the plan, as JSON")
 
 
-def read_study_arguments(arguments: argparse.Namespace, others: Mapping[str, Any]) -> Asked:
+def read_study_arguments(arguments: argparse.Namespace, others: Mapping[str, Any]) -> StudyRequest:
     """Read what a command names, over the study of the run that it means where that is there, else over the defaults.
 
     Args:
@@ -74,14 +74,14 @@ def read_study_arguments(arguments: argparse.Namespace, others: Mapping[str, Any
         UsageError: a key is unknown, or a value breaks its rule.
         StorageError: the run was made by another version of this program.
     """
-    from budgetnas.pipeline.asked import asked_study
+    from budgetnas.pipeline.request import read_study_request
 
-    return asked_study(arguments.study, {**keys_of(vars(arguments)), **others}, arguments.set)
+    return read_study_request(arguments.study, {**keys_of(vars(arguments)), **others}, arguments.set)
 
 
 def carry_out(
     arguments: argparse.Namespace,
-    asked: Asked,
+    asked: StudyRequest,
     *,
     plan: Callable[[StudyConfig, Console], Plan],
     work: Work[Result],

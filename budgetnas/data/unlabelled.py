@@ -21,7 +21,7 @@ FORM = "it must hold uint8 images, NHWC or NHW, as x_test, as x, or as its only 
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Unlabelled:
+class UnlabelledImages:
     """Unlabelled images of an `.npz`.
 
     Attributes:
@@ -35,7 +35,7 @@ class Unlabelled:
     ids: tuple[str, ...]
 
 
-def read_unlabelled(path: Path) -> Unlabelled:
+def read_unlabelled(path: Path) -> UnlabelledImages:
     """Read unlabelled images and their ids.
 
     Raises:
@@ -56,7 +56,7 @@ def read_unlabelled(path: Path) -> Unlabelled:
         raise DataError(f"`{path}` cannot be read as .npz ({reason}): {FORM}.") from error
     array = arrays[key]
     images = read_images(path, key, array, np.empty(array.shape[:1]))
-    return Unlabelled(key=key, images=images, ids=_ids(path, key, len(images), arrays.get(IDS)))
+    return UnlabelledImages(key=key, images=images, ids=_ids(path, key, len(images), arrays.get(IDS)))
 
 
 def _only_uint8(path: Path, pack: zipfile.ZipFile, names: Sequence[str]) -> str:

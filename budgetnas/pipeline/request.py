@@ -16,7 +16,7 @@ from budgetnas.runs.settings import CALIBRATION
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class StudyRequest:
     """What is asked for.
 
     Attributes:
@@ -28,14 +28,14 @@ class Asked:
     note: str
 
 
-def asked_study(
+def read_study_request(
     study: str | None,
     keys: Mapping[str, Any],
     settings: Sequence[str] = (),
     *,
     own: Mapping[str, Any] | None = None,
     suffix: str = "",
-) -> Asked:
+) -> StudyRequest:
     """Read what is named, over the study of the run that it means where that is there, else over the defaults.
 
     Args:
@@ -60,17 +60,17 @@ def asked_study(
             f"An older version started `{run.folder}` with this command, so it is resumed. For a new run, give "
             "another `output.name` or `data.dataset`."
         )
-    return Asked(config=config, note=note)
+    return StudyRequest(config=config, note=note)
 
 
-def asked_calibration(
+def read_calibration_request(
     study: str | None,
     keys: Mapping[str, Any],
     settings: Sequence[str] = (),
     *,
     networks: int | None,
     lengths: Sequence[int] | None,
-) -> Asked:
+) -> StudyRequest:
     """Read what is named of a calibration.
 
     Args:
@@ -88,4 +88,6 @@ def asked_calibration(
         raise UsageError(f"is {networks}, but must be from 2 to 1,000,000.", argument="networks")
     own = {"search.trials": networks, "proxy.rungs": None if lengths is None else sorted(lengths)}
     own |= {"search.paper_models": False, "search.first_models": []}  # only a search tries them
-    return asked_study(study, {**keys, **own}, settings, own={"search.trials": NETWORKS}, suffix=f"-{CALIBRATION}")
+    return read_study_request(
+        study, {**keys, **own}, settings, own={"search.trials": NETWORKS}, suffix=f"-{CALIBRATION}"
+    )
