@@ -84,7 +84,7 @@ def train(
     spec = network_of(network, blocks, widths, stem_width)
     wishes = _wishes(arguments, name=name or f"train-{spec.id}-s{seed or 0}")
     job = train_job(spec, wishes, recipe=TRAIN_RECIPE, dataset="auto")
-    named = {**arguments, "network": spec.id, "blocks": None, "widths": None, "stem_width": None}
+    named = dict(arguments, network=spec.id, blocks=None, widths=None, stem_width=None)
     return _done(job, command("train", named), listener)
 
 

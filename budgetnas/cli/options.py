@@ -151,6 +151,8 @@ def spell(text: str, arguments: argparse.Namespace, *, argument: str | None = No
         key = _ARGUMENTS.get(name, name) if name == argument else name
         names = [option for option, named in _NAMES if named == key] or [name] * (name == argument)
         known = [option for option in names if hasattr(arguments, option)]
+        if name in ("blocks", "widths") and known and getattr(arguments, name) is None:
+            known = []  # the id of a network has them too
         if ("." not in key and name != argument) or not known or (opens and _is_elsewhere(known[0], key, arguments)):
             if value is None:
                 return f"`{key}`"

@@ -124,8 +124,8 @@ def _bought(plan: Plan) -> list[dict[str, Any]] | None:
 
 
 def _shorter(plan: Plan) -> dict[str, Any] | None:
-    """Return options that bring a plan below two days; None where it is."""
+    """Return keys of the study that bring a plan below two days, with their values; None where it is."""
     if not is_too_long(plan):
         return None
-    options, seconds = shorter(plan)
-    return {"options": options, "seconds": seconds}
+    keys, seconds = shorter(plan)
+    return {"keys": keys, "seconds": seconds}

@@ -257,7 +257,7 @@ def test_a_named_network_that_is_another_one_elsewhere_has_a_note_on_larger_imag
         (("train", *NET, "--max-minutes", "0"), "`--max-minutes` is 0"),
         (("train", *NET, "--recipe", "paper2000"), "not among the shipped names"),
         (("train", *NET[:-2], "--name", "../up"), "`--name` is '../up'"),
-        (("train", "--blocks", "1", "--widths", "8,8,8"), "`widths` has 3 values"),
+        (("train", "--blocks", "1", "--widths", "8,8,8"), "`--widths` has 3 values"),
         (("train", *NET, "--recipe", "paper200"), "`recipe.mean` and `recipe.std` have 3 and 3 values"),
         (("train", *NET, "--device", "cuda:9"), "`--device` is cuda:9"),
     ],

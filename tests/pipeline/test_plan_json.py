@@ -158,7 +158,7 @@ def test_a_calibration_says_how_many_networks_it_draws_and_what_they_do_not_show
     assert (found["max_hours_buy"], found["shorter"]) == (None, None)
 
 
-def test_a_plan_of_weeks_has_the_options_and_the_seconds_of_a_shorter_one():
+def test_a_plan_of_weeks_has_the_keys_and_the_seconds_of_a_shorter_one():
     found = as_json(a_search(search__trials=1000, full__epochs=100_000))
-    assert found["shorter"]["options"].startswith("--full-epochs 30")
+    assert found["shorter"]["keys"]["full.epochs"] == 30
     assert found["shorter"]["seconds"] <= 48 * 3600 < found["seconds"]
