@@ -10,6 +10,7 @@ SHOWN = (
     "budget.cap",
     "budget.gate",
     "arch.counter",
+    "cli.options",
     "evidence.accuracy",
     "evidence.fidelity",
     "evidence.welch",

@@ -271,8 +271,7 @@ class FeasibleSet:
         tight = np.flatnonzero(room < meeting.back_macs.max())
         stop = np.searchsorted(meeting.back_params, self.high - meeting.front_params[fronts[tight]], side="right")
         for i, end in zip(tight, stop, strict=True):
-            fits = meeting.back_macs[start[i] : end] <= room[i]
-            backs[i] = start[i] + np.flatnonzero(fits)[ranks[i]]
+            backs[i] = start[i] + np.flatnonzero(meeting.back_macs[start[i] : end] <= room[i])[ranks[i]]
         return backs
 
 
