@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from budgetnas.api.trainings import reproduce, train
     from budgetnas.arch.counter import Complexity
     from budgetnas.arch.spec import DataShape, ResNetSpec
+    from budgetnas.budget.gate import Budget
     from budgetnas.certificates.certificate import load_certificate
     from budgetnas.data.dataset import Dataset
     from budgetnas.exceptions import (
@@ -38,6 +39,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BandExhaustedError",
+    "Budget",
     "BudgetNASError",
     "BudgetSampler",
     "Calibration",
@@ -80,6 +82,7 @@ __all__ = [
 
 _HOMES = {  # the module of each name, imported when the name is asked for
     "BandExhaustedError": "samplers.budget_sampler",
+    "Budget": "budget.gate",
     "BudgetNASError": "exceptions",
     "BudgetSampler": "samplers.budget_sampler",
     "Calibration": "runs.calibration",

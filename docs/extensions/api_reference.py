@@ -11,7 +11,7 @@ SUBJECTS = {
     "Searching": "search load_run best calibrate SearchResult Calibration Listener",
     "Training": "train reproduce TrainingsResult load_dataset Dataset",
     "Counting and fitting": "count ledger fit build_model ResNetSpec DataShape Complexity",
-    "Spaces": "ResNetSpace Space Dimension make_index make_atlas repair",
+    "Spaces": "ResNetSpace Space Dimension Budget make_index make_atlas repair",
     "Sampling in an Optuna study": "BudgetSampler suggest to_params",
     "Certificates": "load_certificate export verify predict",
     "Errors": (
