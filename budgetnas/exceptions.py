@@ -59,7 +59,7 @@ class EngineError(BudgetNASError):
 
 
 class TrainingError(BudgetNASError):
-    """One training failed: its trial is recorded with the reason and the search goes on."""
+    """One training failed: its trial is recorded with the reason, and the search continues."""
 
 
 class BrokenDeviceError(Exception):

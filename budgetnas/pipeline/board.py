@@ -39,7 +39,7 @@ class Board(Listener):
         self._write()
 
     def progressed(self, progress: Progress) -> None:
-        """Keep it in mind, and write it if the note is old or a level has begun."""
+        """Keep it in mind, and write it if the note is old or a level has started."""
         is_new = progress.level not in self._levels
         self._levels[progress.level] = progress
         if is_new or time.monotonic() - self._written >= EVERY_SECONDS:

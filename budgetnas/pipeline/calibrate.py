@@ -46,7 +46,7 @@ def plan_calibration(config: StudyConfig, listener: Listener) -> Plan:
 
 
 def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]) -> Calibration:
-    """Run a calibration to its end, or go on with one that was stopped.
+    """Run a calibration to its end, or resume one that was stopped.
 
     Args:
         config: the study: `search.trials` networks, short trainings of all lengths in `proxy.rungs`.

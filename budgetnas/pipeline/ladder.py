@@ -65,7 +65,7 @@ class Ladder:
 def make_ladder(
     prepared: Prepared, storage: Storage, fulls: StudyStore, *, guard: Callable[[], None] = lambda: None
 ) -> Ladder:
-    """Open the studies of a search, those that are not there yet anew; `guard` is called before every write."""
+    """Open the studies of a search, and create those that do not exist; `guard` is called before every write."""
 
     def store(name: str, *others: Candidate) -> StudyStore:
         return StudyStore(storage, f"{prepared.name}/{name}", ranges_of(prepared, *others), guard=guard)

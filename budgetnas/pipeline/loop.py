@@ -20,7 +20,7 @@ FEW_FAILURES = 10
 
 
 class Clock:
-    """The time that a driver may go on starting trainings.
+    """The time in which a driver may start trainings.
 
     Args:
         seconds: how long; None for ever.
@@ -64,7 +64,7 @@ class Stage(Protocol):
         ...
 
     def wants(self, trial: Trial) -> bool:
-        """Tell whether to go on with a trial that an earlier driver left unfinished."""
+        """Return whether to resume a trial that an earlier driver left unfinished."""
         return True
 
     def finished(self, trial: Trial, result: Trained) -> TrialFacts:
@@ -91,7 +91,7 @@ def run_stage(
     driver runs them again under their numbers.
 
     Raises:
-        BudgetNASError: nothing may go on: the data changed, the counter is wrong, or too many trainings failed.
+        BudgetNASError: the driver must stop: the data changed, the counter is wrong, or too many trainings failed.
     """
     store = stage.store
     for finished in (trial for trial in store.trials if trial.state.is_finished):

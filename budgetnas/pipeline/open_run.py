@@ -62,7 +62,7 @@ def opened(prepared: Prepared, *, kind: str) -> Iterator[Opened]:
             hold(prepared, before, names=study_names(storage), kind=kind)
         with leased(storage, full, what=prepared.name) as lease:
             fulls = StudyStore(storage, full, ranges_of(prepared), guard=lease.check)
-            asked, prepared = prepared, _begun(prepared, fulls, storage, kind=kind)
+            asked, prepared = prepared, _started(prepared, fulls, storage, kind=kind)
             if prepared.seeds != asked.seeds:  # those that the run was started with may be wider
                 fulls = StudyStore(storage, full, ranges_of(prepared), guard=lease.check)
             ladder = make_ladder(prepared, storage, fulls, guard=lease.check)
@@ -80,12 +80,12 @@ def rehearsed(prepared: Prepared, *, kind: str) -> tuple[Prepared, Ladder]:
     """
     storage = copied(found_url(prepared.folder, prepared.config.output.storage), prepared.name)
     fulls = StudyStore(storage, f"{prepared.name}/{FULL}", ranges_of(prepared))
-    prepared = _begun(prepared, fulls, storage, kind=kind)
+    prepared = _started(prepared, fulls, storage, kind=kind)
     return prepared, make_ladder(prepared, storage, fulls)
 
 
-def _begun(prepared: Prepared, fulls: StudyStore, storage: Storage, *, kind: str) -> Prepared:
-    """Hold a study to its beginning, or begin it, with the short trainings of another where it names one."""
+def _started(prepared: Prepared, fulls: StudyStore, storage: Storage, *, kind: str) -> Prepared:
+    """Check a study against its start, or start it, with the short trainings of another where it names one."""
     names = study_names(storage)
     source = find_source(prepared, fulls, names=names)
     if source is not None:
@@ -97,7 +97,7 @@ def _begun(prepared: Prepared, fulls: StudyStore, storage: Storage, *, kind: str
 
 
 def study_file(prepared: Prepared, *, kind: str) -> str:
-    """Write the study file that goes on with a run; an address with a password in it stays out of it."""
+    """Return the study file that resumes a run; an address with a password in it stays out of it."""
     config, name = prepared.config, f"RUN/{prepared.study_path.name}"
     is_private = public(config) != config
     command = resume_command(name, kind=kind, networks=config.search.trials, hides_storage=is_private)

@@ -50,7 +50,7 @@ def bought(plan: Plan) -> list[tuple[str, int, int]]:
 def shorter(plan: Plan) -> tuple[dict[str, int], float]:
     """Return keys with values that bring a plan below 48 hours, and the seconds that it then takes.
 
-    A study that has begun keeps what its numbers depend on, so its hours are all that can be less.
+    A study that has started keeps what its numbers depend on, so its hours are all that can be less.
     """
     keys = dict[str, int]()
     if not plan.is_resumed:

@@ -136,11 +136,11 @@ class Prepared:
 
     @property
     def study_path(self) -> Path:
-        """The file in its folder that goes on with it: the study with every default decided."""
+        """The file in its folder that resumes it: the study with every default decided."""
         return self.folder / FILE
 
     def with_bands(self, bands: Sequence[Sequence[int]]) -> Prepared:
-        """Return it with the bands that a study was begun with: lowest and highest params, a tier each."""
+        """Return it with the bands that a study was started with: lowest and highest params, a tier each."""
         members = [self.index.band(low, high) for low, high in bands]
         tiers = tuple(replace(tier, band=band) for tier, band in zip(self.tiers, members, strict=True))
         return replace(self, tiers=tiers)

@@ -35,7 +35,7 @@ class Meter:
         self._reached: dict[int, int] = {}
 
     def heard(self, trial: Trial, report: EpochReport) -> None:
-        """Count an epoch of a training, which an earlier driver may have begun."""
+        """Count an epoch of a training, which an earlier driver may have started."""
         self._seen += 1
         self._reached[trial.number] = report.epoch
 
@@ -124,7 +124,7 @@ class Everyone(Listener):
 
 
 class Check(Listener):
-    """Hears nothing, but ends what may not go on.
+    """Hears nothing, but stops a driver that must not continue.
 
     Args:
         check: raises if so.

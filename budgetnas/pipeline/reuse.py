@@ -84,7 +84,7 @@ def find_source(prepared: Prepared, fulls: StudyStore, *, names: list[str]) -> S
 
 
 def take_over(source: Source, prepared: Prepared, fulls: StudyStore, storage: Storage) -> None:
-    """Copy the finished short trainings; cut off, the next driver goes on with it."""
+    """Copy the finished short trainings; after an interruption the next driver resumes the copying."""
     taken = Takeover(source=source.name, is_whole=False, drivers=source.facts.drivers or (), trainings={})
     fulls.record(RunFacts(taken=taken))
     known, trainings = study_names(source.storage), {}

@@ -46,7 +46,7 @@ def dry_run(config: StudyConfig, listener: Listener) -> Plan:
 
 
 def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], work: Work = perform) -> SearchResult:
-    """Run a search to its end, or go on with one that was stopped.
+    """Run a search to its end, or resume one that was stopped.
 
     Args:
         config: the study.

@@ -223,14 +223,14 @@ def diverged(trial: Trial) -> bool:
 def missing(store: StudyStore, wanted: Sequence[Wanted]) -> list[Wanted]:
     """Return those that are neither COMPLETE nor under way, each network and repeat once.
 
-    A training that failed is missing again for the next driver: what made it fail may be mended.
+    A training that failed is missing again for the next driver: the cause may be fixed by then.
     """
     have = {key_of(trial) for trial in store.trials if trial.state is not TrialState.FAIL}
     return list({one.key: one for one in wanted if one.key not in have}.values())
 
 
 def count_left(store: StudyStore, wanted: Sequence[Wanted]) -> int:
-    """Count the trainings of a level that are still to be done: missing, or begun by a driver that was stopped."""
+    """Count the trainings of a level that are still to be done: missing, or started by a driver that was stopped."""
     return sum(not trial.state.is_finished for trial in store.trials) + len(missing(store, wanted))
 
 

@@ -166,7 +166,7 @@ class DeclaredStage(Stage):
         return TrialFacts(weights=weights, weights_sha256=digest(result.weights), curve=curve)
 
     def ended(self, trial: Trial) -> None:
-        """Keep the state of a training that ended before its declared length: more epochs can go on from it."""
+        """Keep the state of a training that ended before its declared length: more epochs can resume from it."""
         is_whole = trial.facts.asked_epochs == trial.facts.declared_epochs
         if diverged(trial) or (is_whole and trial.state is TrialState.COMPLETE):
             Checkpoints(self._checkpoint(trial)).clear()

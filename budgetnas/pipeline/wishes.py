@@ -1,4 +1,4 @@
-"""What a user names of declared trainings, each value held to its rule."""
+"""The options of declared trainings, each value checked by its rule."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Drawn:
     def seeds_done(self) -> int:
         """How many seeds full scores are the mean of, at least 1: those that all networks have, but for what failed.
 
-        A network whose training failed has no score until it is mended, so that it takes no seed from the others.
+        A network whose training failed has no score until it is trained again: it takes no seed from the others.
         """
         done, failed = self._complete(FULL), self._failed(FULL)
         each = [next((i for i in range(self.seeds) if (spec, i) not in done), self.seeds) for spec in self.specs]
@@ -94,7 +94,7 @@ def drawn(setup: Setup, facts: RunFacts, studies: Mapping[str, Sequence[Trial]])
         studies: trials of its levels by name; a level that is not there has none yet.
 
     Raises:
-        StorageError: it was begun by a version that did not record what it drew.
+        StorageError: it was started by a version that did not record what it drew.
     """
     if facts.drawn is None and any(studies.values()):
         raise StorageError(f"`{setup.name}` was started by an older version: resume it with its calibrate command.")

@@ -33,7 +33,7 @@ class Run:
 
     Attributes:
         name: of its folder.
-        state: "stopped" means that the same command goes on with it.
+        state: "stopped" means that the same command resumes it.
         kind: "search", "calibration", "train" or "reproduce".
         data: name of the data set.
         max_params: the largest cap on params.

@@ -22,7 +22,7 @@ class Network:
         params: trainable parameters.
         macs: multiply-accumulates for one image.
         scores: validation accuracies after the last epoch in [0, 1], of each level that finished some, shortest first.
-        under_way: levels of the trainings that are begun and not finished.
+        under_way: levels of the trainings that are started and not finished.
         failed: why trainings failed, by level: the last of each.
     """
 

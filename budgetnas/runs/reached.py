@@ -73,7 +73,7 @@ def reached_afresh(winner: Finalist, controls: Sequence[Trial], looks: Looks, *,
 
     Args:
         winner: of the search.
-        controls: trainings of the winner and of what it is held against.
+        controls: trainings of the winner and of its controls.
         looks: at the test set.
         images: of the validation split.
     """

@@ -24,7 +24,7 @@ NOT_TESTED = "Not tested: no controls were trained, so nothing here says that th
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Compared:
-    """The winner beside one control, both trained anew.
+    """The winner beside one control, both trained again with fresh seeds.
 
     Attributes:
         name: of the control.

@@ -34,7 +34,7 @@ def publish_note(storage: BaseStorage, name: str, text: str) -> None:
 
 
 def publish_figures(storage: BaseStorage, name: str, figures: Mapping[str, Any]) -> None:
-    """Save plotly figures with a study, each under its id; the dashboard sends all of them anew with every poll.
+    """Save plotly figures with a study, each under its id; the dashboard sends all of them again at every poll.
 
     Raises:
         StorageError: the storage cannot be written.

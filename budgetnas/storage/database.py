@@ -47,7 +47,7 @@ _logger = logging.getLogger(__name__)
 def open_storage(url: str) -> BaseStorage:
     """Open an Optuna storage, creating its tables where there are none.
 
-    A server that answered once and goes away, as in a restart, is waited for whenever a connection to it is made anew.
+    A server that answered once and goes away, as in a restart, is waited for whenever a new connection to it is made.
 
     Raises:
         StorageError: the address is malformed, cannot be reached, or holds another kind of database.

@@ -64,7 +64,7 @@ def read_weights(run: Trial, folder: Path) -> bytes:
     """Read the weights that a training left in the folder of its run.
 
     Raises:
-        StorageError: it left none, the file lies elsewhere, or it is damaged.
+        StorageError: it left none, the file is outside the folder, or it is damaged.
     """
     name, sha256 = required(run.facts.weights, "weights"), required(run.facts.weights_sha256, "weights_sha256")
     return read_bytes(inside(folder, name), sha256)

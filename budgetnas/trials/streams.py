@@ -9,7 +9,7 @@ import numpy as np
 
 @unique
 class Use(IntEnum):
-    """What random numbers are for; a number here never changes, or finished studies would go on differently."""
+    """What random numbers are for; a number here never changes, or studies would resume differently."""
 
     UNSEEN = 0
     FRESH = 1
