@@ -171,7 +171,7 @@ def terminal_width(text: str) -> int:
     return sum(0 if combining(letter) else 2 if east_asian_width(letter) in "FW" else 1 for letter in text)
 
 
-class Shown(ABC):
+class Display(ABC):
     """A result that shows itself: a line in a terminal, a small table in a notebook."""
 
     __slots__ = ()

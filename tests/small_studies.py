@@ -8,8 +8,8 @@ from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.study import load_study
 from budgetnas.pipeline.ladder import make_ladder, ranges_of
 from budgetnas.pipeline.plan import Pace
-from budgetnas.pipeline.prepare import Prepared, prepare
-from budgetnas.pipeline.stages import Wanted
+from budgetnas.pipeline.prepare import PreparedStudy, prepare
+from budgetnas.pipeline.stages import PlannedTraining
 from budgetnas.storage.study import StudyStore
 from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.trial import TrialState
@@ -17,7 +17,7 @@ from budgetnas.trials.trial import TrialState
 FACTS = TrialFacts(epochs=1, images=10, seconds=0.5)
 
 
-def prepared(**changes: object) -> Prepared:
+def prepared(**changes: object) -> PreparedStudy:
     words = {
         "budget.max_params": "60k",
         "data.dataset": "digits",
@@ -51,7 +51,7 @@ def first(study, store, score, width=None, blocks=(1,)):
     return store.finish(trial.number, score, FACTS)
 
 
-def train(store, wanted: Wanted, score, **facts):
+def train(store, wanted: PlannedTraining, score, **facts):
     """Do a wanted training, or fail it where there is no score."""
     known = TrialFacts(repeat=wanted.repeat, seed=7, parent=wanted.parent, lineage=wanted.lineage)
     trial = store.add(wanted.candidate, state=TrialState.RUNNING, facts=known)

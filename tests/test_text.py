@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from budgetnas.text import (
-    Shown,
+    Display,
     Table,
     aligned,
     one_line,
@@ -81,7 +81,7 @@ def test_a_shape_is_its_sides():
 
 
 def test_a_result_shows_itself_in_a_line_and_escaped_in_a_notebook():
-    class Result(Shown):
+    class Result(Display):
         def brief(self):
             return {"network": "1x8", "folder": "<b>"}
 

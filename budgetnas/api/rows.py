@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from budgetnas.text import Shown, html_table
+from budgetnas.text import Display, html_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _SHOWN = 20  # rows in a notebook
 
 
-class Rows(Shown, Sequence[Any]):
+class Rows(Display, Sequence[Any]):
     """Several results of one kind, a row each.
 
     Args:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from budgetnas.engine.protocol import EpochReport
     from budgetnas.pipeline.declare import Job
     from budgetnas.pipeline.progress import Listener
-    from budgetnas.pipeline.wishes import Wishes
+    from budgetnas.pipeline.wishes import TrainOptions
     from budgetnas.runs.trainings import TrainingsResult
     from budgetnas.trials.trial import Trial
 
@@ -145,7 +145,7 @@ def reproduce(
     return _done(job, command("reproduce", arguments), listener)
 
 
-def _wishes(arguments: Mapping[str, Any], *, name: str) -> Wishes:
+def _wishes(arguments: Mapping[str, Any], *, name: str) -> TrainOptions:
     from budgetnas.pipeline.wishes import read_wishes
 
     plainly = {key: plain(value) for key, value in arguments.items()}

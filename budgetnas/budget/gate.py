@@ -14,7 +14,7 @@ import numpy.typing as npt
 COSTS = {"params": "parameters", "macs": "MACs"}
 
 
-class Counted(Protocol):
+class CountedNetwork(Protocol):
     """A network whose costs are known."""
 
     @property
@@ -63,12 +63,12 @@ class Budget:
         caps = {cost: getattr(self, f"max_{cost}") for cost in COSTS}
         return {cost: cap for cost, cap in caps.items() if cap is not None}
 
-    def excess(self, network: Counted) -> dict[str, int]:
+    def excess(self, network: CountedNetwork) -> dict[str, int]:
         """Return by how much a network is over each cap that it does not fit, by the cap's name; empty if it fits."""
         over = {f"max_{cost}": getattr(network, cost) - cap for cost, cap in self.caps().items()}
         return {name: number for name, number in over.items() if number > 0}
 
-    def fits(self, network: Counted) -> bool:
+    def fits(self, network: CountedNetwork) -> bool:
         """Tell whether a network is within all caps."""
         return not self.excess(network)
 
@@ -77,7 +77,7 @@ class Budget:
         within = [np.asarray(getattr(networks, cost) <= cap) for cost, cap in self.caps().items()]
         return reduce(and_, within)
 
-    def reason(self, network: Counted) -> str | None:
+    def reason(self, network: CountedNetwork) -> str | None:
         """Say by how much a network is over the first cap that it does not fit; None if it fits all."""
         over = self.excess(network).items()
         return next((f"{number:,} {COSTS[name.removeprefix('max_')]} over the cap" for name, number in over), None)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from budgetnas.data.dataset import Dataset
     from budgetnas.engine.protocol import EpochReport
     from budgetnas.pipeline.declare import Job
-    from budgetnas.pipeline.wishes import Wishes
-    from budgetnas.runs.trainings import Measured, Row
+    from budgetnas.pipeline.wishes import TrainOptions
+    from budgetnas.runs.trainings import Row, TrainingRecord
     from budgetnas.trials.trial import Trial
 
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -41,7 +41,7 @@ def add_training_arguments(parser: argparse.ArgumentParser, *, recipe: str, name
     add("--json", action="store_true", help="print the result as JSON")
 
 
-def read_wishes(arguments: argparse.Namespace, *, name: str) -> Wishes:
+def read_wishes(arguments: argparse.Namespace, *, name: str) -> TrainOptions:
     """Read the given options of `add_training_arguments`, and `--epochs`.
 
     Raises:
@@ -128,6 +128,6 @@ def print_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> None:
     print("\n".join(aligned(Table(title="", columns=head, rows=body))))
 
 
-def _notices(found: Sequence[Measured]) -> list[str]:
+def _notices(found: Sequence[TrainingRecord]) -> list[str]:
     trials = [one.trial for one in found]
     return [f"NOTE: {t.candidate.origin} #{t.repeat}: {n}" for t in trials for n in t.facts.notices or ()]

@@ -16,10 +16,10 @@ from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.open_run import opened, rehearsed
 from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.plan_lines import calibration_lines
-from budgetnas.pipeline.prepare import Prepared, prepare
+from budgetnas.pipeline.prepare import PreparedStudy, prepare
 from budgetnas.pipeline.progress import Check, Everyone, Listener
 from budgetnas.pipeline.provenance import add_driver
-from budgetnas.pipeline.stages import Level, ListedStage, Wanted, count_left, run_level
+from budgetnas.pipeline.stages import Level, ListedTrials, PlannedTraining, count_left, run_level
 from budgetnas.runs.calibration import Calibration, read_calibration, write_calibration
 from budgetnas.runs.settings import CALIBRATION
 from budgetnas.samplers.pool import row_keys
@@ -27,11 +27,11 @@ from budgetnas.text import plural
 from budgetnas.training.device import Hardware
 from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.levels import FULL, rung_name
-from budgetnas.trials.streams import Use, generator
+from budgetnas.trials.streams import Stream, generator
 from budgetnas.trials.trial import Candidate
 
 _DRAWS, _MOST_DRAWS = 64, 200
-_Listed = tuple[Level, list[Wanted]]  # a level with its trainings
+_Listed = tuple[Level, list[PlannedTraining]]  # a level with its trainings
 
 
 def plan_calibration(config: StudyConfig, listener: Listener) -> Plan:
@@ -69,7 +69,7 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
                 add_driver(ladder.fulls, prepared, command)
                 everyone = Everyone(Check(run.check), listener)
                 for level, listed in levels:
-                    run_level(ListedStage(prepared, level, listed, run.folder), plan, engine, everyone, since=started)
+                    run_level(ListedTrials(prepared, level, listed, run.folder), plan, engine, everyone, since=started)
         else:
             listener.told("This calibration was already finished; this is its result.")
         result = read_calibration(run.storage, run.folder, prepared.name)
@@ -77,7 +77,7 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
     return result
 
 
-def _prepare(config: StudyConfig, hardware: Hardware, *, is_plan: bool = False) -> Prepared:
+def _prepare(config: StudyConfig, hardware: Hardware, *, is_plan: bool = False) -> PreparedStudy:
     """Prepare a study without the trainings that only a search makes.
 
     Raises:
@@ -95,22 +95,22 @@ def _prepare(config: StudyConfig, hardware: Hardware, *, is_plan: bool = False) 
     return prepared
 
 
-def _levels(prepared: Prepared, ladder: Ladder, nets: Sequence[Candidate]) -> list[_Listed]:
+def _levels(prepared: PreparedStudy, ladder: Ladder, nets: Sequence[Candidate]) -> list[_Listed]:
     """Return every level with its study and its trainings: all networks, one repeat of all after the other."""
     repeats = prepared.config.full.repeats
-    short = [Wanted(candidate=net, repeat=0) for net in nets]
-    full = [Wanted(candidate=net, repeat=repeat) for repeat in range(repeats) for net in nets]
+    short = [PlannedTraining(candidate=net, repeat=0) for net in nets]
+    full = [PlannedTraining(candidate=net, repeat=repeat) for repeat in range(repeats) for net in nets]
     return [*((level, short) for level in ladder.rungs), (ladder.full, full)]
 
 
-def networks(prepared: Prepared) -> list[Candidate]:
+def networks(prepared: PreparedStudy) -> list[Candidate]:
     """Draw the networks: a number of stages, each alike, then uniformly in the band, all different.
 
     More of them begin with the same ones.
     """
     band, wanted = prepared.tiers[-1].band, prepared.config.search.trials
     points: dict[bytes, Any] = {}
-    rng = generator(prepared.config.search.seed, 0, Use.CALIBRATION)
+    rng = generator(prepared.config.search.seed, 0, Stream.CALIBRATION)
     for _ in range(_MOST_DRAWS):
         drawn = band.draw(_DRAWS, rng=rng).points
         points |= {key: point for key, point in zip(row_keys(drawn), drawn, strict=True) if key not in points}
@@ -124,7 +124,7 @@ def _left(levels: Sequence[_Listed]) -> dict[str, int]:
     return {level.name: count_left(level.store, listed) for level, listed in levels}
 
 
-def _plan(prepared: Prepared, engine: Engine, nets: Sequence[Candidate], left: Mapping[str, int]) -> Plan:
+def _plan(prepared: PreparedStudy, engine: Engine, nets: Sequence[Candidate], left: Mapping[str, int]) -> Plan:
     every = {**dict.fromkeys(map(rung_name, prepared.rungs), len(nets)), FULL: len(nets) * prepared.config.full.repeats}
     lines = calibration_lines(prepared, len(nets))
     return make_plan(

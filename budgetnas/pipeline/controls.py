@@ -10,21 +10,21 @@ from budgetnas.config.models import find_model, paper_models
 from budgetnas.config.sections import FOUND_CONTROLS
 from budgetnas.data.load import is_known
 from budgetnas.exceptions import InfeasibleBudgetError
-from budgetnas.pipeline.prepare import Prepared
-from budgetnas.pipeline.stages import Wanted
+from budgetnas.pipeline.prepare import PreparedStudy
+from budgetnas.pipeline.stages import PlannedTraining
 from budgetnas.runs.verdict import recorded_controls
 from budgetnas.space.widths import fit
 from budgetnas.storage.study import StudyStore
 from budgetnas.trials.facts import Control, RunFacts
 from budgetnas.trials.levels import WINNER, complete
 from budgetnas.trials.selection import Finalist
-from budgetnas.trials.streams import Use, generator
+from budgetnas.trials.streams import Stream, generator
 from budgetnas.trials.trial import Candidate, Trial
 
 THEIRS = "report"  # the stored word for the best model of Pei et al. that fits
 
 
-def controls(prepared: Prepared) -> list[Candidate]:
+def controls(prepared: PreparedStudy) -> list[Candidate]:
     """Return the controls of a study's largest cap, each under the name that it goes by.
 
     The model of Pei et al. with the highest reported accuracy among those that fit; ResNet-18 with all widths scaled to
@@ -40,13 +40,13 @@ def controls(prepared: Prepared) -> list[Candidate]:
     return [candidate for name in names for candidate in _find(prepared, name)]
 
 
-def wanted_controls(prepared: Prepared, winner: Finalist) -> list[Wanted]:
+def wanted_controls(prepared: PreparedStudy, winner: Finalist) -> list[PlannedTraining]:
     """Return the trainings of the winner and of all controls, one repeat of all after the other."""
     nets = [replace(winner.candidate, origin=WINNER), *controls(prepared)]
-    return [Wanted(candidate=net, repeat=i) for i in range(prepared.control_repeats) for net in nets]
+    return [PlannedTraining(candidate=net, repeat=i) for i in range(prepared.control_repeats) for net in nets]
 
 
-def record_controls(prepared: Prepared, fulls: StudyStore, trained: Sequence[Trial]) -> None:
+def record_controls(prepared: PreparedStudy, fulls: StudyStore, trained: Sequence[Trial]) -> None:
     """Record which networks are the controls: two of them may be one network, or the winner.
 
     An earlier control of which a training is COMPLETE stays, so that no choice of controls can take one out of the
@@ -59,13 +59,13 @@ def record_controls(prepared: Prepared, fulls: StudyStore, trained: Sequence[Tri
         fulls.record(RunFacts(controls=tuple(found)))
 
 
-def _find(prepared: Prepared, name: str) -> Iterator[Candidate]:
-    finders: dict[str, Callable[[Prepared], Iterator[Candidate]]]
+def _find(prepared: PreparedStudy, name: str) -> Iterator[Candidate]:
+    finders: dict[str, Callable[[PreparedStudy], Iterator[Candidate]]]
     finders = {THEIRS: _reported, "scaled": _scaled, "most_macs": _most_macs, "random": _random}
     return finders[name](prepared) if name in FOUND_CONTROLS else _shipped(prepared, name)
 
 
-def _shipped(prepared: Prepared, name: str) -> Iterator[Candidate]:
+def _shipped(prepared: PreparedStudy, name: str) -> Iterator[Candidate]:
     model = find_model(name)
     assert model is not None
     candidate = prepared.candidate(model.spec, name)
@@ -73,7 +73,7 @@ def _shipped(prepared: Prepared, name: str) -> Iterator[Candidate]:
         yield candidate
 
 
-def _reported(prepared: Prepared) -> Iterator[Candidate]:
+def _reported(prepared: PreparedStudy) -> Iterator[Candidate]:
     models = [model for model in paper_models() if model.seeded and model.reported_accuracy is not None]
     for model in sorted(models, key=lambda model: -(model.reported_accuracy or 0)):
         for candidate in _shipped(prepared, model.name):
@@ -81,7 +81,7 @@ def _reported(prepared: Prepared) -> Iterator[Candidate]:
             return
 
 
-def _scaled(prepared: Prepared) -> Iterator[Candidate]:
+def _scaled(prepared: PreparedStudy) -> Iterator[Candidate]:
     model = find_model("resnet18")
     assert model is not None
     stages = min(len(model.spec.blocks), prepared.space.depth_range[1])
@@ -94,19 +94,19 @@ def _scaled(prepared: Prepared) -> Iterator[Candidate]:
     yield prepared.candidate(spec, f"scaled ResNet-18{cut}")
 
 
-def _most_macs(prepared: Prepared) -> Iterator[Candidate]:
+def _most_macs(prepared: PreparedStudy) -> Iterator[Candidate]:
     band = prepared.tiers[-1].band
     member = prepared.index.most_macs(band.low, band.high)
     if member is not None:
         yield prepared.candidate(prepared.space.decode(member.point), "the most-MACs network")
 
 
-def _random(prepared: Prepared) -> Iterator[Candidate]:
-    rng = generator(prepared.config.search.seed, 0, Use.CONTROL)
+def _random(prepared: PreparedStudy) -> Iterator[Candidate]:
+    rng = generator(prepared.config.search.seed, 0, Stream.CONTROL)
     member = prepared.tiers[-1].band.draw(1, rng=rng).at(0)
     yield prepared.candidate(prepared.space.decode(member.point), "a random network")
 
 
-def _has_room(prepared: Prepared, spec: ResNetSpec) -> bool:
+def _has_room(prepared: PreparedStudy, spec: ResNetSpec) -> bool:
     """Tell whether the images leave room for all stages."""
     return len(spec.blocks) <= prepared.space.depth_range[1]

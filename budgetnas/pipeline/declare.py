@@ -17,8 +17,8 @@ from budgetnas.data.load import load_dataset, resolve
 from budgetnas.exceptions import UsageError
 from budgetnas.pipeline.first_networks import counted
 from budgetnas.pipeline.length import length_notes
-from budgetnas.pipeline.recorded_trainings import Record, Shared, read_record
-from budgetnas.pipeline.wishes import Wishes
+from budgetnas.pipeline.recorded_trainings import RecordedTrainings, SharedSettings, read_record
+from budgetnas.pipeline.wishes import TrainOptions
 from budgetnas.training.device import find_hardware
 from budgetnas.training.tasks import Setting
 from budgetnas.trials.declaration import Declaration, Phase, TrainingKey, whole
@@ -97,7 +97,7 @@ class Job:
         }
 
 
-def train_job(spec: ResNetSpec, wishes: Wishes, *, recipe: str, dataset: str) -> Job:
+def train_job(spec: ResNetSpec, wishes: TrainOptions, *, recipe: str, dataset: str) -> Job:
     """Declare the training of one network: on the train split, scored on validation, its rate falling to 0 at the end.
 
     What is not named comes from the run where there is one; its length and its number of seeds, too, where the run has
@@ -124,7 +124,9 @@ def train_job(spec: ResNetSpec, wishes: Wishes, *, recipe: str, dataset: str) ->
     return _job(base, [(spec.id, spec, phases)], learns_from="train", watches="validation", epochs=None)
 
 
-def reproduce_job(models: Sequence[NamedModel], wishes: Wishes, *, recipe: str, other_recipe: str, dataset: str) -> Job:
+def reproduce_job(
+    models: Sequence[NamedModel], wishes: TrainOptions, *, recipe: str, other_recipe: str, dataset: str
+) -> Job:
     """Declare the models of Pei et al.: on all training images, the test set watched after every epoch as they did.
 
     On their data set they train by their recipe and schedules, on any other as a full training there does. Fewer epochs
@@ -156,7 +158,7 @@ def _theirs(model: NamedModel) -> tuple[Phase, ...]:
     return tuple(Phase(epochs=epochs, period=period) for epochs, period in model.phases)
 
 
-def _fitting(model: NamedModel, base: _Base, record: Record | None) -> tuple[Phase, ...]:
+def _fitting(model: NamedModel, base: _Base, record: RecordedTrainings | None) -> tuple[Phase, ...]:
     """Return the schedule that the run has of a model, or else that of a full training on its data set."""
     recorded = () if record is None else record.phases(model.name)
     return recorded or whole(load_dataset(base.data).traits.full_epochs or base.recipe.epochs)
@@ -166,9 +168,15 @@ class _Base:
     """What is named, over what the run has recorded, over the values of a new run."""
 
     def __init__(
-        self, wishes: Wishes, record: Record | None, *, recipe: str, dataset: str, other_recipe: str | None = None
+        self,
+        wishes: TrainOptions,
+        record: RecordedTrainings | None,
+        *,
+        recipe: str,
+        dataset: str,
+        other_recipe: str | None = None,
     ) -> None:
-        shared = record.shared if record else Shared(seed=0, device="auto", threads=1)
+        shared = record.shared if record else SharedSettings(seed=0, device="auto", threads=1)
         self.wishes = wishes
         self.seed = shared.seed if wishes.seed is None else wishes.seed
         self.device = shared.device if wishes.device is None else wishes.device
@@ -180,7 +188,7 @@ class _Base:
         self.recipe = _recipe(wishes, record, self.recipe_name)
 
 
-def _recipe(wishes: Wishes, record: Record | None, name: str) -> Recipe:
+def _recipe(wishes: TrainOptions, record: RecordedTrainings | None, name: str) -> Recipe:
     if record is None:
         recipe = load_recipe(name)
     elif wishes.recipe is None:
@@ -190,7 +198,7 @@ def _recipe(wishes: Wishes, record: Record | None, name: str) -> Recipe:
     return recipe if wishes.precision is None else replace(recipe, precision=wishes.precision)
 
 
-def _data(wishes: Wishes, record: Record | None, dataset: str) -> DataConfig:
+def _data(wishes: TrainOptions, record: RecordedTrainings | None, dataset: str) -> DataConfig:
     source = record.source() if record else DataConfig(dataset=dataset)
     if source is None and "dataset" not in wishes.data:
         raise UsageError(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from budgetnas.config.study import StudyConfig
 from budgetnas.data.dataset import Dataset, largest_share, normalisation
-from budgetnas.pipeline.prepare import Prepared
+from budgetnas.pipeline.prepare import PreparedStudy
 from budgetnas.runs.settings import SEARCH, DataFacts, Setup, TierFacts
 from budgetnas.storage.database import public_url
 
@@ -32,7 +32,7 @@ def data_facts(data: Dataset) -> DataFacts:
     )
 
 
-def setup_of(prepared: Prepared, *, kind: str = SEARCH) -> Setup:
+def setup_of(prepared: PreparedStudy, *, kind: str = SEARCH) -> Setup:
     """Sum up a prepared search; no password of its storage's address stays in it."""
     data, config = prepared.data, prepared.config
     mean, std = normalisation(data, prepared.full)

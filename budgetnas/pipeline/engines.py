@@ -11,7 +11,7 @@ from budgetnas.config.study import StudyConfig
 from budgetnas.engine.local import LocalEngine
 from budgetnas.engine.protocol import Engine, Work
 from budgetnas.exceptions import UsageError
-from budgetnas.pipeline.prepare import Prepared
+from budgetnas.pipeline.prepare import PreparedStudy
 from budgetnas.training.device import Hardware, find_hardware
 from budgetnas.training.perform import perform, perform_on
 
@@ -42,7 +42,7 @@ def connected(config: StudyConfig) -> Iterator[Hardware]:
 
 
 @contextlib.contextmanager
-def engine_of(prepared: Prepared, *, work: Work = perform) -> Iterator[Engine]:
+def engine_of(prepared: PreparedStudy, *, work: Work = perform) -> Iterator[Engine]:
     """Start the engine of a study, and stop it at the end.
 
     Args:

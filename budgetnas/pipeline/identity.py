@@ -12,7 +12,7 @@ from budgetnas.config.recipe import Recipe, resumed_recipe
 from budgetnas.config.recorded import identity_then
 from budgetnas.config.study import FREE_KEYS
 from budgetnas.exceptions import StudyMismatchError
-from budgetnas.pipeline.prepare import Prepared
+from budgetnas.pipeline.prepare import PreparedStudy
 from budgetnas.runs.settings import CALIBRATION
 from budgetnas.trials.facts import RunFacts
 
@@ -22,7 +22,7 @@ _IMAGES = "data.fingerprint"
 _MODELS = "search.paper_models"
 
 
-def identity_of(prepared: Prepared, kind: str) -> dict[str, Any]:
+def identity_of(prepared: PreparedStudy, kind: str) -> dict[str, Any]:
     """Return what the numbers of a search or a calibration depend on, by dotted keys.
 
     Lengths are studies of their own, and another one changes none of them; but a search learns from its first one.
@@ -87,7 +87,7 @@ def hold_identity(
     )
 
 
-def with_recorded(prepared: Prepared, facts: RunFacts, *, short_only: bool = False) -> Prepared:
+def with_recorded(prepared: PreparedStudy, facts: RunFacts, *, short_only: bool = False) -> PreparedStudy:
     """Return a study with the recipes and the first trials that a run was started with, where it names no others.
 
     Args:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from budgetnas.pipeline.controls import controls
-from budgetnas.pipeline.prepare import Prepared
+from budgetnas.pipeline.prepare import PreparedStudy
 from budgetnas.pipeline.stages import Level
 from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import Storage
@@ -63,7 +63,7 @@ class Ladder:
 
 
 def make_ladder(
-    prepared: Prepared, storage: Storage, fulls: StudyStore, *, guard: Callable[[], None] = lambda: None
+    prepared: PreparedStudy, storage: Storage, fulls: StudyStore, *, guard: Callable[[], None] = lambda: None
 ) -> Ladder:
     """Open the studies of a search, and create those that do not exist; `guard` is called before every write."""
 
@@ -91,7 +91,7 @@ def make_ladder(
     )
 
 
-def ranges_of(prepared: Prepared, *others: Candidate) -> Ranges:
+def ranges_of(prepared: PreparedStudy, *others: Candidate) -> Ranges:
     """Return the fixed ranges of every parameter, wide enough for the seeded models and for `others`."""
     space = prepared.space
     ranges = Ranges(stages=space.stages, blocks=space.blocks, widths=space.widths)

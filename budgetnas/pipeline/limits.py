@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from budgetnas.evidence.fidelity import FEWEST_PAIRS
 from budgetnas.evidence.welch import FEWEST_REPEATS
 from budgetnas.pipeline.controls import controls
-from budgetnas.pipeline.prepare import Prepared
+from budgetnas.pipeline.prepare import PreparedStudy
 from budgetnas.pipeline.work_left import expected_above
 from budgetnas.reports.importance import FEWEST as FEWEST_IMPORTANT
 from budgetnas.runs.caps import FEWEST as FEWEST_NEAR
@@ -35,12 +35,12 @@ class Limit:
     numbers: Mapping[str, int]
 
 
-def search_limits(prepared: Prepared) -> list[Limit]:
+def search_limits(prepared: PreparedStudy) -> list[Limit]:
     """Return what a search will leave open."""
     return [*_few_trials(prepared), *_few_trainings(prepared), *_no_verdict(prepared)]
 
 
-def _few_trainings(prepared: Prepared) -> Iterator[Limit]:
+def _few_trainings(prepared: PreparedStudy) -> Iterator[Limit]:
     """Yield what so few full trainings do not show."""
     config = prepared.config
     pairs = expected_above(prepared, len(prepared.rungs) - 1) // config.full.repeats
@@ -61,7 +61,7 @@ def _few_trainings(prepared: Prepared) -> Iterator[Limit]:
         )
 
 
-def _no_verdict(prepared: Prepared) -> Iterator[Limit]:
+def _no_verdict(prepared: PreparedStudy) -> Iterator[Limit]:
     """Yield why the winner will not be compared with anything, or not with an interval."""
     if not prepared.config.evidence.controls:
         told = "without controls nothing says whether the search helped: `evidence.controls=true`"
@@ -78,7 +78,7 @@ def _no_verdict(prepared: Prepared) -> Iterator[Limit]:
         )
 
 
-def calibration_limits(prepared: Prepared, networks: int) -> list[Limit]:
+def calibration_limits(prepared: PreparedStudy, networks: int) -> list[Limit]:
     """Return what a calibration of so many networks will leave open."""
     found = []
     if networks < FEWEST_PAIRS:
@@ -100,7 +100,7 @@ def calibration_limits(prepared: Prepared, networks: int) -> list[Limit]:
     return found
 
 
-def _few_trials(prepared: Prepared) -> Iterator[Limit]:
+def _few_trials(prepared: PreparedStudy) -> Iterator[Limit]:
     """Yield what so few short trainings do not show; the band may have fewer networks than a search asks for."""
     search = prepared.config.search
     seeded = sum(map(prepared.budget.fits, prepared.seeds))

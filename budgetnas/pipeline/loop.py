@@ -10,7 +10,7 @@ from typing import Protocol
 from budgetnas.engine.protocol import Engine, EpochReport, Failed, Finished, Progressed
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.storage.study import StudyStore
-from budgetnas.training.tasks import Paused, Trained, TrainTask
+from budgetnas.training.tasks import FinishedTraining, PausedTraining, TrainTask
 from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.trial import Trial, TrialState
 
@@ -50,7 +50,7 @@ def end_of_level(seconds: float, *, elapsed: float, after: float) -> float:
     return elapsed + max(rest / 2, rest - after)
 
 
-class Stage(Protocol):
+class TrialSource(Protocol):
     """One study's own part of the loop. Subclasses give `upcoming` and `task`; everything else has a default."""
 
     store: StudyStore
@@ -67,7 +67,7 @@ class Stage(Protocol):
         """Return whether to resume a trial that an earlier driver left unfinished."""
         return True
 
-    def finished(self, trial: Trial, result: Trained) -> TrialFacts:
+    def finished(self, trial: Trial, result: FinishedTraining) -> TrialFacts:
         """Keep what the training gave; return what to record with the trial beside its scores."""
         return TrialFacts()
 
@@ -77,7 +77,7 @@ class Stage(Protocol):
 
 
 def run_stage(
-    stage: Stage,
+    stage: TrialSource,
     engine: Engine,
     *,
     clock: Clock,
@@ -127,19 +127,19 @@ def run_stage(
             store.release(trial.number)
 
 
-def _end(stage: Stage, trial: Trial, event: Failed | Finished) -> None:
+def _end(stage: TrialSource, trial: Trial, event: Failed | Finished) -> None:
     """Record how a training ended: badly, cut off by its time, or well."""
     if isinstance(event, Failed):
         if event.fatal:
             raise BudgetNASError(event.reason)
         stage.ended(stage.store.fail(trial.number, event.reason, diverged=event.diverged))
-    elif isinstance(event.result, Paused):
+    elif isinstance(event.result, PausedTraining):
         stage.store.release(trial.number)
     else:
         _keep(stage, trial, event.result)
 
 
-def _keep(stage: Stage, trial: Trial, result: Trained) -> None:
+def _keep(stage: TrialSource, trial: Trial, result: FinishedTraining) -> None:
     last = result.reports[-1]
     facts = replace(
         stage.finished(trial, result),

@@ -12,7 +12,7 @@ from budgetnas.config.toml import write_toml
 from budgetnas.pipeline.commands import resume_command
 from budgetnas.pipeline.describe import public, setup_of
 from budgetnas.pipeline.ladder import Ladder, make_ladder, ranges_of
-from budgetnas.pipeline.prepare import Prepared
+from budgetnas.pipeline.prepare import PreparedStudy
 from budgetnas.pipeline.reuse import find_source, take_over
 from budgetnas.pipeline.work_left import hold
 from budgetnas.storage.copied import copied
@@ -25,7 +25,7 @@ from budgetnas.trials.levels import FULL
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Opened:
+class OpenRun:
     """A run that this driver alone may write.
 
     Attributes:
@@ -38,13 +38,13 @@ class Opened:
 
     folder: Path
     storage: Storage
-    prepared: Prepared
+    prepared: PreparedStudy
     ladder: Ladder
     check: Callable[[], None]
 
 
 @contextlib.contextmanager
-def opened(prepared: Prepared, *, kind: str) -> Iterator[Opened]:
+def opened(prepared: PreparedStudy, *, kind: str) -> Iterator[OpenRun]:
     """Hold the run of a study, made if need be, and record what it is set up with now.
 
     Raises:
@@ -68,10 +68,10 @@ def opened(prepared: Prepared, *, kind: str) -> Iterator[Opened]:
             ladder = make_ladder(prepared, storage, fulls, guard=lease.check)
             fulls.record(RunFacts(setup=setup_of(prepared, kind=kind).as_json()))
             write_text(prepared.study_path, study_file(prepared, kind=kind))
-            yield Opened(folder=folder, storage=storage, prepared=prepared, ladder=ladder, check=lease.check)
+            yield OpenRun(folder=folder, storage=storage, prepared=prepared, ladder=ladder, check=lease.check)
 
 
-def rehearsed(prepared: Prepared, *, kind: str) -> tuple[Prepared, Ladder]:
+def rehearsed(prepared: PreparedStudy, *, kind: str) -> tuple[PreparedStudy, Ladder]:
     """Return what a driver of a study would find: the study with its bands, and its levels, copied into memory.
 
     Raises:
@@ -84,7 +84,7 @@ def rehearsed(prepared: Prepared, *, kind: str) -> tuple[Prepared, Ladder]:
     return prepared, make_ladder(prepared, storage, fulls)
 
 
-def _started(prepared: Prepared, fulls: StudyStore, storage: Storage, *, kind: str) -> Prepared:
+def _started(prepared: PreparedStudy, fulls: StudyStore, storage: Storage, *, kind: str) -> PreparedStudy:
     """Check a study against its start, or start it, with the short trainings of another where it names one."""
     names = study_names(storage)
     source = find_source(prepared, fulls, names=names)
@@ -96,7 +96,7 @@ def _started(prepared: Prepared, fulls: StudyStore, storage: Storage, *, kind: s
     return prepared
 
 
-def study_file(prepared: Prepared, *, kind: str) -> str:
+def study_file(prepared: PreparedStudy, *, kind: str) -> str:
     """Return the study file that resumes a run; an address with a password in it stays out of it."""
     config, name = prepared.config, f"RUN/{prepared.study_path.name}"
     is_private = public(config) != config

@@ -14,10 +14,10 @@ from budgetnas.engine.protocol import Engine, Failed, Finished
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.length import length_notes
 from budgetnas.pipeline.loop import Clock, end_of_level
-from budgetnas.pipeline.prepare import Prepared
+from budgetnas.pipeline.prepare import PreparedStudy
 from budgetnas.runs.costs import Cost
 from budgetnas.runs.settings import CALIBRATION, SEARCH
-from budgetnas.training.tasks import STATE_SECONDS, Timed, TimeTask
+from budgetnas.training.tasks import STATE_SECONDS, TimeTask, Timing
 from budgetnas.trials.levels import CONTROLS, FULL, in_words, rung_name
 
 TIMED_NETWORKS = 8
@@ -66,7 +66,7 @@ class Plan:
         is_resumed: whether some of it was already done.
     """
 
-    prepared: Prepared
+    prepared: PreparedStudy
     usual: Pace
     large: Pace
     costs: tuple[Cost, ...]
@@ -128,7 +128,7 @@ class Plan:
 
 
 def make_plan(
-    prepared: Prepared,
+    prepared: PreparedStudy,
     engine: Engine,
     *,
     left: Mapping[str, int],
@@ -170,7 +170,7 @@ def make_plan(
 
 
 def expected_costs(
-    prepared: Prepared, left: Mapping[str, int], *, usual: Pace, large: Pace, kind: str, share: float = 1.0
+    prepared: PreparedStudy, left: Mapping[str, int], *, usual: Pace, large: Pace, kind: str, share: float = 1.0
 ) -> tuple[Cost, ...]:
     """Return what each level will cost.
 
@@ -188,7 +188,7 @@ def expected_costs(
     )
 
 
-def _pace(timed: Sequence[Timed], params: int) -> Pace:
+def _pace(timed: Sequence[Timing], params: int) -> Pace:
     return Pace(
         step=mean(one.seconds_per_image for one in timed),
         validation=mean(one.validation_seconds_per_image for one in timed),
@@ -197,7 +197,7 @@ def _pace(timed: Sequence[Timed], params: int) -> Pace:
     )
 
 
-def _spread(prepared: Prepared) -> list[ResNetSpec]:
+def _spread(prepared: PreparedStudy) -> list[ResNetSpec]:
     """Return networks of the bands in turn, from those of few MACs in a band to those of many."""
     rng = np.random.default_rng(0)
     draws = [tier.band.draw(_SAMPLE, rng=rng) for tier in prepared.tiers]
@@ -209,11 +209,11 @@ def _spread(prepared: Prepared) -> list[ResNetSpec]:
     return found
 
 
-def _timed(prepared: Prepared, engine: Engine, specs: Sequence[ResNetSpec]) -> list[Timed]:
+def _timed(prepared: PreparedStudy, engine: Engine, specs: Sequence[ResNetSpec]) -> list[Timing]:
     """Return what each network takes, all workers at it."""
     rounds = -(-len(specs) // engine.capacity)
     waiting = [i % len(specs) for i in range(rounds * engine.capacity)]
-    timed: list[list[Timed]] = [[] for _ in specs]
+    timed: list[list[Timing]] = [[] for _ in specs]
     running: dict[str, int] = {}
     while waiting or running:
         while waiting and len(running) < engine.capacity:
@@ -230,20 +230,20 @@ def _timed(prepared: Prepared, engine: Engine, specs: Sequence[ResNetSpec]) -> l
                     argument="engine.device",
                 )
             if isinstance(event, Finished):
-                assert isinstance(event.result, Timed)
+                assert isinstance(event.result, Timing)
                 timed[running.pop(event.key)].append(event.result)
     return [_mean(each) for each in timed]
 
 
-def _mean(timed: Sequence[Timed]) -> Timed:
-    return Timed(
+def _mean(timed: Sequence[Timing]) -> Timing:
+    return Timing(
         seconds_per_image=mean(one.seconds_per_image for one in timed),
         validation_seconds_per_image=mean(one.validation_seconds_per_image for one in timed),
         start_seconds=mean(one.start_seconds for one in timed),
     )
 
 
-def _cost(prepared: Prepared, level: str, trainings: int, pace: Pace, share: float) -> Cost:
+def _cost(prepared: PreparedStudy, level: str, trainings: int, pace: Pace, share: float) -> Cost:
     lengths = {rung_name(epochs): epochs for epochs in prepared.rungs}
     epochs = lengths.get(level, prepared.full_epochs)
     train = round(share * (prepared.short_images if level in lengths else len(prepared.data.train)))

@@ -14,7 +14,7 @@ from budgetnas.pipeline.describe import public
 from budgetnas.pipeline.limits import Limit, calibration_limits, search_limits
 from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.plan_lines import bought, is_too_long, plan_lines, shorter
-from budgetnas.pipeline.prepare import Prepared, Tier
+from budgetnas.pipeline.prepare import PreparedStudy, Tier
 from budgetnas.runs.settings import SEARCH
 from budgetnas.trials.trial import Candidate
 
@@ -53,7 +53,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _data(prepared: Prepared) -> dict[str, Any]:
+def _data(prepared: PreparedStudy) -> dict[str, Any]:
     data = prepared.data
     return {
         "name": data.name,
@@ -67,7 +67,7 @@ def _data(prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _space(prepared: Prepared) -> dict[str, Any]:
+def _space(prepared: PreparedStudy) -> dict[str, Any]:
     space = prepared.space
     return {
         "size": prepared.space_size,
@@ -80,7 +80,7 @@ def _space(prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _tier(prepared: Prepared, tier: Tier) -> dict[str, Any]:
+def _tier(prepared: PreparedStudy, tier: Tier) -> dict[str, Any]:
     band = tier.band
     return {
         "max_params": tier.budget.max_params,
@@ -90,7 +90,7 @@ def _tier(prepared: Prepared, tier: Tier) -> dict[str, Any]:
     }
 
 
-def _first(prepared: Prepared, net: Candidate) -> dict[str, Any]:
+def _first(prepared: PreparedStudy, net: Candidate) -> dict[str, Any]:
     on_cifar10 = count(net.spec, DataShape()).params
     return {**_network(net), "params_on_cifar10": on_cifar10, "over": prepared.budget.excess(net)}
 
@@ -99,7 +99,7 @@ def _network(net: Candidate) -> dict[str, Any]:
     return {"name": net.origin, "id": net.spec.id, "params": net.params, "macs": net.macs}
 
 
-def _controls(prepared: Prepared) -> dict[str, Any] | None:
+def _controls(prepared: PreparedStudy) -> dict[str, Any] | None:
     """Return the networks that the winner is compared with; None without controls."""
     if not prepared.config.evidence.controls:
         return None

@@ -16,7 +16,7 @@ from budgetnas.pipeline.controls import controls
 from budgetnas.pipeline.limits import calibration_limits, search_limits
 from budgetnas.pipeline.loop import end_of_level
 from budgetnas.pipeline.plan import Plan, expected_costs
-from budgetnas.pipeline.prepare import Prepared
+from budgetnas.pipeline.prepare import PreparedStudy
 from budgetnas.pipeline.work_left import expected
 from budgetnas.runs.settings import CALIBRATION, SEARCH
 from budgetnas.runs.summary import tried_first
@@ -25,7 +25,7 @@ from budgetnas.trials.levels import FULL, in_words, rung_name
 
 if TYPE_CHECKING:
     from budgetnas.pipeline.plan import Plan
-    from budgetnas.pipeline.prepare import Prepared
+    from budgetnas.pipeline.prepare import PreparedStudy
 
 
 LONGEST_SECONDS = 48 * 3600
@@ -62,7 +62,7 @@ def shorter(plan: Plan) -> tuple[dict[str, int], float]:
     return {**keys, "engine.max_hours": _HOURS}, 3600.0 * _HOURS
 
 
-def _fewer(plan: Plan) -> Iterator[tuple[str, int, Prepared, float]]:
+def _fewer(plan: Plan) -> Iterator[tuple[str, int, PreparedStudy, float]]:
     """Yield keys with values, each on top of those before, with the study and its share of the images."""
     prepared = plan.prepared
     if prepared.full_epochs > max(_EPOCHS, prepared.rungs[-1]):
@@ -85,7 +85,7 @@ def _fewer(plan: Plan) -> Iterator[tuple[str, int, Prepared, float]]:
             yield "data.subset", subset, prepared, subset * len(data.classes) / images
 
 
-def _seconds(plan: Plan, changed: Prepared, share: float) -> float:
+def _seconds(plan: Plan, changed: PreparedStudy, share: float) -> float:
     left = expected(changed)
     if plan.kind == CALIBRATION:
         number = changed.config.search.trials
@@ -143,7 +143,7 @@ def is_too_long(plan: Plan) -> bool:
     return min(plan.seconds, 3600 * (plan.prepared.config.engine.max_hours or float("inf"))) > LONGEST_SECONDS
 
 
-def search_lines(prepared: Prepared) -> tuple[tuple[str, str], ...]:
+def search_lines(prepared: PreparedStudy) -> tuple[tuple[str, str], ...]:
     """Say what a search will train, as (name, value) lines."""
     config = prepared.config
     run, first = config.proxy.from_run, tried_first([(seed, prepared.budget.reason(seed)) for seed in prepared.seeds])
@@ -158,7 +158,7 @@ def search_lines(prepared: Prepared) -> tuple[tuple[str, str], ...]:
     )
 
 
-def calibration_lines(prepared: Prepared, networks: int) -> tuple[tuple[str, str], ...]:
+def calibration_lines(prepared: PreparedStudy, networks: int) -> tuple[tuple[str, str], ...]:
     """Say what a calibration of so many networks will train, as (name, value) lines."""
     config = prepared.config
     lengths = ", ".join(plural(epochs, "epoch") for epochs in prepared.rungs)
@@ -171,7 +171,7 @@ def calibration_lines(prepared: Prepared, networks: int) -> tuple[tuple[str, str
     )
 
 
-def seed_lines(prepared: Prepared) -> list[str]:
+def seed_lines(prepared: PreparedStudy) -> list[str]:
     """Return a line per model that is tried first: its count at CIFAR-10's channels and classes, and here."""
     return [
         f"{seed.origin}  {seed.spec.id:<28} {count(seed.spec, DataShape()).params:>10,}  {seed.params:>10,}"
@@ -180,7 +180,7 @@ def seed_lines(prepared: Prepared) -> list[str]:
     ]
 
 
-def _mistakable(prepared: Prepared) -> str:
+def _mistakable(prepared: PreparedStudy) -> str:
     """Say how networks that the study names differ from those that a person may mean; "" where none does."""
     config, shape = prepared.config, prepared.data.shape
     controls = config.evidence.control_networks if config.evidence.controls else None
@@ -204,7 +204,7 @@ def _time(plan: Plan) -> str:
     return told
 
 
-def _budget_lines(prepared: Prepared) -> list[tuple[str, str]]:
+def _budget_lines(prepared: PreparedStudy) -> list[tuple[str, str]]:
     macs_cap = prepared.budget.max_macs
     macs = "" if macs_cap is None else f" and {write_macs(macs_cap)} MACs"
     about = "" if prepared.index.is_exact else "about "  # too fine a grid to be counted exactly
@@ -219,12 +219,12 @@ def _budget_lines(prepared: Prepared) -> list[tuple[str, str]]:
     return lines
 
 
-def _on_fewer_images(prepared: Prepared) -> str:
+def _on_fewer_images(prepared: PreparedStudy) -> str:
     fewer = prepared.short_images < len(prepared.data.train)
     return f" on {prepared.short_images:,} images" if fewer else ""
 
 
-def _rungs(prepared: Prepared) -> str:
+def _rungs(prepared: PreparedStudy) -> str:
     first, *others = prepared.rungs
     told = f"short trainings of {plural(first, 'epoch')}{_on_fewer_images(prepared)}"
     for epochs in others:
@@ -232,7 +232,7 @@ def _rungs(prepared: Prepared) -> str:
     return told + (f", shared by {len(prepared.tiers)} caps" if len(prepared.tiers) > 1 else "")
 
 
-def _promotion(prepared: Prepared) -> str:
+def _promotion(prepared: PreparedStudy) -> str:
     config = prepared.config
     told = f"best {config.full.promote}" + (" of each cap" if len(prepared.tiers) > 1 else "")
     if prepared.named:
@@ -243,7 +243,7 @@ def _promotion(prepared: Prepared) -> str:
     return f"{told}, {plural(prepared.full_epochs, 'epoch')}{fewer}, {plural(config.full.repeats, 'seed')} each"
 
 
-def _controls(prepared: Prepared) -> str:
+def _controls(prepared: PreparedStudy) -> str:
     seeds = plural(prepared.control_repeats, "fresh seed")
     names = [control.origin for control in controls(prepared)]
     asked = prepared.config.evidence.control_networks or ()

@@ -46,7 +46,7 @@ class Tier:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Prepared:
+class PreparedStudy:
     """A study that is ready to run, all defaults decided.
 
     Attributes:
@@ -139,13 +139,13 @@ class Prepared:
         """The file in its folder that resumes it: the study with every default decided."""
         return self.folder / FILE
 
-    def with_bands(self, bands: Sequence[Sequence[int]]) -> Prepared:
+    def with_bands(self, bands: Sequence[Sequence[int]]) -> PreparedStudy:
         """Return it with the bands that a study was started with: lowest and highest params, a tier each."""
         members = [self.index.band(low, high) for low, high in bands]
         tiers = tuple(replace(tier, band=band) for tier, band in zip(self.tiers, members, strict=True))
         return replace(self, tiers=tiers)
 
-    def with_paper_models(self, *, tried: bool) -> Prepared:
+    def with_paper_models(self, *, tried: bool) -> PreparedStudy:
         """Return it with the models of Pei et al. as the first trials, or without them."""
         config = replace(self.config, search=replace(self.config.search, paper_models=tried))
         return replace(self, config=config, seeds=seeds(config, self.data.shape))
@@ -164,7 +164,7 @@ class Prepared:
 
 def prepare(
     config: StudyConfig, hardware: Hardware | None = None, *, suffix: str = "", is_plan: bool = False
-) -> Prepared:
+) -> PreparedStudy:
     """Decide every default and check every rule, writing nothing.
 
     Args:
@@ -209,7 +209,7 @@ def prepare(
     )
     space = config.space.space(data.shape)
     index = make_index(space, max_macs=budgets[-1].max_macs)
-    return Prepared(
+    return PreparedStudy(
         config=config,
         data=data,
         space=space,

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from budgetnas.budget.gate import Budget
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.ladder import Ladder
-from budgetnas.pipeline.prepare import Prepared
-from budgetnas.pipeline.stages import Wanted
+from budgetnas.pipeline.prepare import PreparedStudy
+from budgetnas.pipeline.stages import PlannedTraining
 from budgetnas.runs.result import trusted_scores
 from budgetnas.storage.study import StudyStore
 from budgetnas.trials.facts import Choice, Promotion, RunFacts
 from budgetnas.trials.levels import complete
 from budgetnas.trials.selection import Finalist, finalists, promote, within
-from budgetnas.trials.streams import Use, generator
+from budgetnas.trials.streams import Stream, generator
 from budgetnas.trials.trial import Trial, TrialState
 
 
@@ -56,7 +56,7 @@ def choose(fulls: StudyStore, budgets: Sequence[Budget]) -> Finalist | None:
 KEPT = 3  # one in so many goes up from rung to rung
 
 
-def promotion(prepared: Prepared, ladder: Ladder, rung: int) -> Promotion:
+def promotion(prepared: PreparedStudy, ladder: Ladder, rung: int) -> Promotion:
     """Return who goes up from a rung; what was decided once for the trials that are there stays decided."""
     decided = (ladder.fulls.facts.promotions or {}).get(_decision(prepared, ladder, rung))
     if decided is not None:
@@ -80,7 +80,7 @@ def promotion(prepared: Prepared, ladder: Ladder, rung: int) -> Promotion:
     )
 
 
-def decide(prepared: Prepared, ladder: Ladder, rung: int) -> Promotion:
+def decide(prepared: PreparedStudy, ladder: Ladder, rung: int) -> Promotion:
     """Return who goes up from a rung, and record it."""
     chosen, key = promotion(prepared, ladder, rung), _decision(prepared, ladder, rung)
     decided = ladder.fulls.facts.promotions or {}
@@ -89,14 +89,14 @@ def decide(prepared: Prepared, ladder: Ladder, rung: int) -> Promotion:
     return chosen
 
 
-def wanted(prepared: Prepared, ladder: Ladder, rung: int, chosen: Promotion) -> list[Wanted]:
+def wanted(prepared: PreparedStudy, ladder: Ladder, rung: int, chosen: Promotion) -> list[PlannedTraining]:
     """Return the trainings of the level above a rung, one repeat of all after the other."""
     repeats = prepared.config.full.repeats if rung == ladder.last else 1
     numbers = list(chosen.numbers)
     if rung == ladder.last:  # who was fully trained before competes with as many seeds as the others
         numbers += sorted({trial.root for trial in within(ladder.fulls.trials, prepared.budget)} - set(numbers))
     return [
-        Wanted(
+        PlannedTraining(
             candidate=ladder.first.trials[number].candidate,
             repeat=repeat,
             parent=number,
@@ -116,22 +116,22 @@ def _lineage(ladder: Ladder, rung: int, number: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _tiers(prepared: Prepared) -> list[tuple[int, int]]:
+def _tiers(prepared: PreparedStudy) -> list[tuple[int, int]]:
     """Return the params of each tier's own networks, above the first number and up to the second."""
     caps = [budget.max_params for budget in prepared.budgets]
     return list(zip([0, *caps[:-1]], caps, strict=True))
 
 
-def _random(prepared: Prepared, ladder: Ladder) -> list[int]:
+def _random(prepared: PreparedStudy, ladder: Ladder) -> list[int]:
     """Draw from all that the first rung trained and that fits, each network once, so that the draw stands for it."""
     fitting = within(ladder.first.trials, prepared.budget)
     found = list({trial.candidate.spec.id: trial.number for trial in reversed(fitting)}.values())
     seed, number = prepared.config.search.seed, prepared.config.evidence.control_promotions
-    lots = {one: generator(seed, one, Use.PROMOTION).random() for one in found}  # fixed, so more trials change few
+    lots = {one: generator(seed, one, Stream.PROMOTION).random() for one in found}  # fixed, so more trials change few
     return sorted(found, key=lots.__getitem__)[:number]
 
 
-def _decision(prepared: Prepared, ladder: Ladder, rung: int) -> str:
+def _decision(prepared: PreparedStudy, ladder: Ladder, rung: int) -> str:
     promoted, drawn = prepared.config.full.promote, prepared.config.evidence.control_promotions
     trained = " and ".join(f"{len(complete(level.store.trials))} of {level.name}" for level in ladder.rungs[: rung + 1])
     above = "" if rung == ladder.last else f" to {ladder.rungs[rung + 1].name}"

@@ -21,12 +21,12 @@ from budgetnas.system import processor
 from budgetnas.trials.facts import RunFacts
 
 if TYPE_CHECKING:
-    from budgetnas.pipeline.prepare import Prepared
+    from budgetnas.pipeline.prepare import PreparedStudy
 
 PACKAGES = ("torch", "torchvision", "optuna", "numpy", "scikit-learn", "safetensors")
 
 
-def add_driver(fulls: StudyStore, prepared: Prepared, command: Sequence[str]) -> None:
+def add_driver(fulls: StudyStore, prepared: PreparedStudy, command: Sequence[str]) -> None:
     """Record the driver that is about to train for a search or a calibration."""
     study = flatten(public(prepared.config))
     words = [_public(word, prepared.config.output.storage) for word in command]

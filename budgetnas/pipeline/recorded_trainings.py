@@ -21,7 +21,7 @@ from budgetnas.trials.declaration import Declaration, Phase
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Shared:
+class SharedSettings:
     """What all trainings of a run share, beside recipe and data.
 
     Attributes:
@@ -36,7 +36,7 @@ class Shared:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Record:
+class RecordedTrainings:
     """What a run has recorded.
 
     Attributes:
@@ -47,7 +47,7 @@ class Record:
         asked: the trainings that each driver was asked for, the last one first.
     """
 
-    shared: Shared
+    shared: SharedSettings
     values: Mapping[str, Any]
     recipe: Recipe
     setup: TrainingsSetup
@@ -79,7 +79,7 @@ class Record:
         return next(filter(None, each), [])
 
 
-def read_record(folder: Path) -> Record | None:
+def read_record(folder: Path) -> RecordedTrainings | None:
     """Read what the run in a folder has recorded, and write nothing; None where there are no trainings.
 
     Raises:
@@ -96,8 +96,8 @@ def read_record(folder: Path) -> Record | None:
     setup = read_trainings_setup(facts.setup, name=folder.name)
     try:
         values = recorded_recipe(identity, "recipe.")
-        return Record(
-            shared=build(Shared, {key: identity[key] for key in ("seed", "device", "threads")}, "identity"),
+        return RecordedTrainings(
+            shared=build(SharedSettings, {key: identity[key] for key in ("seed", "device", "threads")}, "identity"),
             values=values,
             recipe=build(Recipe, {**recipe_then(values), "description": setup.recipe.description}, "recipe"),
             setup=setup,

@@ -12,7 +12,7 @@ from typing import Any
 
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.pipeline.identity import changes, identity_of, told, with_recorded
-from budgetnas.pipeline.prepare import Prepared
+from budgetnas.pipeline.prepare import PreparedStudy
 from budgetnas.runs.settings import SEARCH
 from budgetnas.storage.copied import add_finished
 from budgetnas.storage.database import Storage, open_run, study_names
@@ -33,12 +33,12 @@ class Source:
     """
 
     name: str
-    prepared: Prepared
+    prepared: PreparedStudy
     storage: Storage
     facts: RunFacts
 
 
-def find_source(prepared: Prepared, fulls: StudyStore, *, names: list[str]) -> Source | None:
+def find_source(prepared: PreparedStudy, fulls: StudyStore, *, names: list[str]) -> Source | None:
     """Return the search that short trainings are still to be taken over from, None where there is none.
 
     Args:
@@ -83,7 +83,7 @@ def find_source(prepared: Prepared, fulls: StudyStore, *, names: list[str]) -> S
     return Source(name=name, prepared=prepared, storage=storage, facts=facts)
 
 
-def take_over(source: Source, prepared: Prepared, fulls: StudyStore, storage: Storage) -> None:
+def take_over(source: Source, prepared: PreparedStudy, fulls: StudyStore, storage: Storage) -> None:
     """Copy the finished short trainings; after an interruption the next driver resumes the copying."""
     taken = Takeover(source=source.name, is_whole=False, drivers=source.facts.drivers or (), trainings={})
     fulls.record(RunFacts(taken=taken))

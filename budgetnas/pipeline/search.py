@@ -17,11 +17,11 @@ from budgetnas.pipeline.looks import look
 from budgetnas.pipeline.open_run import opened, rehearsed
 from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.plan_lines import search_lines
-from budgetnas.pipeline.prepare import Prepared, prepare
+from budgetnas.pipeline.prepare import PreparedStudy, prepare
 from budgetnas.pipeline.progress import Check, Everyone, Listener, Meter
 from budgetnas.pipeline.promote import choose, decide, wanted
 from budgetnas.pipeline.provenance import add_driver
-from budgetnas.pipeline.stages import Level, ListedStage, ProxyStage, Wanted, run_level
+from budgetnas.pipeline.stages import Level, ListedTrials, PlannedTraining, ProposedTrials, run_level
 from budgetnas.pipeline.work_left import is_done, why_stopped, work_left
 from budgetnas.runs.certify import certify
 from budgetnas.runs.files import publish, write_reports
@@ -87,10 +87,10 @@ def _run(plan: Plan, ladder: Ladder, engine: Engine, folder: Path, listener: Lis
     """Do what is left of a search, as far as its hours allow."""
     prepared = plan.prepared
 
-    def climb(level: Level, listed: Sequence[Wanted]) -> None:
-        run_level(ListedStage(prepared, level, listed, folder), plan, engine, listener, since=started)
+    def climb(level: Level, listed: Sequence[PlannedTraining]) -> None:
+        run_level(ListedTrials(prepared, level, listed, folder), plan, engine, listener, since=started)
 
-    first = ProxyStage(prepared, ladder.rungs[0], make_study_sampler(prepared), folder)
+    first = ProposedTrials(prepared, ladder.rungs[0], make_study_sampler(prepared), folder)
     run_level(first, plan, engine, listener, since=started)
     if first.exhausted:
         listener.told("The band holds no more architectures: the search ends early.")
@@ -107,7 +107,7 @@ def _run(plan: Plan, ladder: Ladder, engine: Engine, folder: Path, listener: Lis
         look(looked_at, ladder.fulls, engine, folder, setting=setting, recipe=level.recipe, tick=tick, level=level.name)
 
 
-def make_study_sampler(prepared: Prepared) -> Sampler:
+def make_study_sampler(prepared: PreparedStudy) -> Sampler:
     """Make the sampler of a study, one for each of its tiers where it has several."""
     config = prepared.config.search
     samplers = [

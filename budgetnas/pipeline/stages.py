@@ -8,16 +8,16 @@ from pathlib import Path
 
 from budgetnas.config.recipe import Recipe
 from budgetnas.engine.protocol import Engine
-from budgetnas.pipeline.loop import Stage, run_stage
+from budgetnas.pipeline.loop import TrialSource, run_stage
 from budgetnas.pipeline.plan import Plan
-from budgetnas.pipeline.prepare import Prepared
+from budgetnas.pipeline.prepare import PreparedStudy
 from budgetnas.pipeline.progress import Listener, Meter
 from budgetnas.samplers.history import history, is_ready
 from budgetnas.samplers.samplers import Sampler
 from budgetnas.storage.files import digest, write_bytes
 from budgetnas.storage.study import StudyStore
 from budgetnas.training.checkpoint import Checkpoints
-from budgetnas.training.tasks import STATE_SECONDS, Setting, Trained, TrainTask
+from budgetnas.training.tasks import STATE_SECONDS, FinishedTraining, Setting, TrainTask
 from budgetnas.trials.declaration import whole
 from budgetnas.trials.facts import RunFacts, TrialFacts
 from budgetnas.trials.levels import counted, key_of
@@ -67,7 +67,7 @@ class Level:
         return folder / "states" / f"{self.name}-{trial.candidate.spec.id}-{trial.seed}"
 
 
-class ProxyStage(Stage):
+class ProposedTrials(TrialSource):
     """Seeded models first, then proposals: over-budget candidates are pruned, the others trained shortly.
 
     Attributes:
@@ -76,7 +76,7 @@ class ProxyStage(Stage):
         exhausted: whether the sampler had nothing left to propose.
     """
 
-    def __init__(self, prepared: Prepared, level: Level, sampler: Sampler, folder: Path) -> None:
+    def __init__(self, prepared: PreparedStudy, level: Level, sampler: Sampler, folder: Path) -> None:
         self.level, self.store = level, level.store
         self.exhausted = False
         self._prepared, self._sampler, self._folder = prepared, sampler, folder
@@ -129,7 +129,7 @@ class ProxyStage(Stage):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
+class PlannedTraining:
     """A training that was decided on.
 
     Attributes:
@@ -150,7 +150,7 @@ class Wanted:
         return self.candidate.spec.id, self.repeat
 
 
-class ListedStage(Stage):
+class ListedTrials(TrialSource):
     """Trainings of a level that were decided on beforehand; finished ones are kept and not run again.
 
     Attributes:
@@ -158,7 +158,7 @@ class ListedStage(Stage):
         store: its study.
     """
 
-    def __init__(self, prepared: Prepared, level: Level, wanted: Sequence[Wanted], folder: Path) -> None:
+    def __init__(self, prepared: PreparedStudy, level: Level, wanted: Sequence[PlannedTraining], folder: Path) -> None:
         self.level, self.store = level, level.store
         self._prepared, self._folder = prepared, folder
         self._todo = missing(self.store, wanted)
@@ -187,7 +187,7 @@ class ListedStage(Stage):
         """Return the training of a trial."""
         return self.level.task(trial, self._prepared.setting, self._folder)
 
-    def finished(self, trial: Trial, result: Trained) -> TrialFacts:
+    def finished(self, trial: Trial, result: FinishedTraining) -> TrialFacts:
         """Write the weights before the trial is COMPLETE, so that every COMPLETE trial has them."""
         if result.weights is None:
             return TrialFacts()
@@ -201,7 +201,9 @@ class ListedStage(Stage):
             self.level.clear(trial, self._folder)
 
 
-def run_level(stage: ProxyStage | ListedStage, plan: Plan, engine: Engine, listener: Listener, *, since: float) -> None:
+def run_level(
+    stage: ProposedTrials | ListedTrials, plan: Plan, engine: Engine, listener: Listener, *, since: float
+) -> None:
     """Run all trainings of a level, as far as its share of the driver's hours allows, and tell a listener of them.
 
     Args:
@@ -220,7 +222,7 @@ def diverged(trial: Trial) -> bool:
     return trial.state is TrialState.FAIL and trial.facts.diverged is True
 
 
-def missing(store: StudyStore, wanted: Sequence[Wanted]) -> list[Wanted]:
+def missing(store: StudyStore, wanted: Sequence[PlannedTraining]) -> list[PlannedTraining]:
     """Return those that are neither COMPLETE nor under way, each network and repeat once.
 
     A training that failed is missing again for the next driver: the cause may be fixed by then.
@@ -229,15 +231,15 @@ def missing(store: StudyStore, wanted: Sequence[Wanted]) -> list[Wanted]:
     return list({one.key: one for one in wanted if one.key not in have}.values())
 
 
-def count_left(store: StudyStore, wanted: Sequence[Wanted]) -> int:
+def count_left(store: StudyStore, wanted: Sequence[PlannedTraining]) -> int:
     """Count the trainings of a level that are still to be done: missing, or started by a driver that was stopped."""
     return sum(not trial.state.is_finished for trial in store.trials) + len(missing(store, wanted))
 
 
-def training_seed(prepared: Prepared, stage: str, number: int, repeat: int, *, attempt: int = 0) -> int:
+def training_seed(prepared: PreparedStudy, stage: str, number: int, repeat: int, *, attempt: int = 0) -> int:
     """Derive a training's seed from the study's seed, its stage, a number for its network, its repeat and attempt."""
     return derived_seed(prepared.config.search.seed, int.from_bytes(stage.encode()), number, repeat, attempt)
 
 
-def _number(wanted: Wanted) -> int:
+def _number(wanted: PlannedTraining) -> int:
     return int(digest(wanted.candidate.spec.id.encode())[:12], 16)

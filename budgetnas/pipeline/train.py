@@ -15,18 +15,18 @@ from budgetnas.pipeline.declare import Job
 from budgetnas.pipeline.describe import data_facts
 from budgetnas.pipeline.identity import hold_identity
 from budgetnas.pipeline.looks import look
-from budgetnas.pipeline.loop import Clock, Stage, run_stage
+from budgetnas.pipeline.loop import Clock, TrialSource, run_stage
 from budgetnas.pipeline.provenance import record_driver
 from budgetnas.pipeline.stages import diverged
 from budgetnas.runs.settings import TRAININGS, TrainingsSetup
-from budgetnas.runs.trainings import Measured, measured, write_curve, write_epochs
+from budgetnas.runs.trainings import TrainingRecord, measured, write_curve, write_epochs
 from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.files import digest, own, write_bytes
 from budgetnas.storage.study import StudyStore
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.perform import perform
-from budgetnas.training.tasks import STATE_SECONDS, Trained, TrainTask
+from budgetnas.training.tasks import STATE_SECONDS, FinishedTraining, TrainTask
 from budgetnas.trials.declaration import Phase, training_key
 from budgetnas.trials.facts import RunFacts, TrialFacts
 from budgetnas.trials.levels import complete
@@ -38,7 +38,7 @@ Heard = Callable[[Trial, EpochReport], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class JobResult:
     """How far a job is.
 
     Attributes:
@@ -46,11 +46,11 @@ class Outcome:
         failed: its failed trials, of this driver and earlier ones.
     """
 
-    asked: tuple[Measured, ...]
+    asked: tuple[TrainingRecord, ...]
     failed: tuple[Trial, ...]
 
 
-def run_job(job: Job, *, command: Sequence[str], heard: Heard, tick: Callable[[], None]) -> Outcome:
+def run_job(job: Job, *, command: Sequence[str], heard: Heard, tick: Callable[[], None]) -> JobResult:
     """Do what is left of a job, as far as its time allows, and write `epochs.csv` of all that its study has finished.
 
     Args:
@@ -65,7 +65,7 @@ def run_job(job: Job, *, command: Sequence[str], heard: Heard, tick: Callable[[]
     with own(job.folder):
         setup = _setup(job)
         store = _open(job, setup)
-        stage = DeclaredStage(job, store)
+        stage = DeclaredTrials(job, store)
         if stage.is_needed or _untested(job, store):
             study = {"runs": [run.to_json() for run in job.runs], "epochs": job.epochs, **job.identity()}
             hardware = {"device": job.device_name, "workers": job.workers, "threads": job.setting.threads}
@@ -78,7 +78,7 @@ def run_job(job: Job, *, command: Sequence[str], heard: Heard, tick: Callable[[]
         asked = [trial for trial in store.trials if stage.wants(trial)]
         found = [measured(job.folder, trial, looks) for trial in done]
         write_epochs(job.folder, found, setup)
-        return Outcome(
+        return JobResult(
             asked=tuple(one for one in found if one.trial in asked),
             failed=tuple(trial for trial in asked if trial.state is TrialState.FAIL),
         )
@@ -93,7 +93,7 @@ def epoch_line(job: Job, trial: Trial, report: EpochReport) -> str:
     )
 
 
-class DeclaredStage(Stage):
+class DeclaredTrials(TrialSource):
     """Every declared training once; those finished, or started by an earlier driver, are not made again.
 
     Attributes:
@@ -157,7 +157,7 @@ class DeclaredStage(Stage):
             stop_at=self._stop_at,
         )
 
-    def finished(self, trial: Trial, result: Trained) -> TrialFacts:
+    def finished(self, trial: Trial, result: FinishedTraining) -> TrialFacts:
         """Write weights and curve before the trial is COMPLETE, so that every COMPLETE trial has them."""
         assert result.weights is not None
         weights, curve = f"weights/{trial.number}.safetensors", f"curves/{trial.number}.csv"

@@ -21,7 +21,7 @@ _RANGES = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wishes:
+class TrainOptions:
     """What `train` and `reproduce` share; None for what their user does not name.
 
     Attributes:
@@ -53,7 +53,7 @@ class Wishes:
 
 def read_wishes(
     options: Mapping[str, Any], *, name: str, keys: Mapping[str, Any] | None = None, settings: Sequence[str] = ()
-) -> Wishes:
+) -> TrainOptions:
     """Read the options of declared trainings as far as they are named.
 
     Args:
@@ -73,7 +73,7 @@ def read_wishes(
     if max_minutes is not None and not 0 < max_minutes < 10**7:
         raise UsageError(f"is {max_minutes}, but must be above 0 and below 10,000,000.", argument="max_minutes")
     OutputConfig(name=name)  # its rule
-    return Wishes(
+    return TrainOptions(
         data=read_data({**keys_of(options, DATA_KEYS), **(keys or {})}, settings),
         folder=Path(options["out"]) / name,
         max_minutes=max_minutes,

@@ -8,9 +8,9 @@ from budgetnas.exceptions import StudyMismatchError
 from budgetnas.pipeline.controls import controls, wanted_controls
 from budgetnas.pipeline.identity import hold_identity, identity_of, with_recorded
 from budgetnas.pipeline.ladder import Ladder
-from budgetnas.pipeline.prepare import Prepared
+from budgetnas.pipeline.prepare import PreparedStudy
 from budgetnas.pipeline.promote import KEPT, promotion, wanted
-from budgetnas.pipeline.stages import Wanted, count_left, missing
+from budgetnas.pipeline.stages import PlannedTraining, count_left, missing
 from budgetnas.runs.settings import ALL_DONE, RAN_OUT, SEARCH
 from budgetnas.storage.study import StudyStore
 from budgetnas.trials.facts import RunFacts, required
@@ -20,7 +20,7 @@ from budgetnas.trials.selection import finalists, within
 from budgetnas.trials.trial import TrialState
 
 
-def hold(prepared: Prepared, fulls: StudyStore, *, names: Sequence[str], kind: str = SEARCH) -> Prepared:
+def hold(prepared: PreparedStudy, fulls: StudyStore, *, names: Sequence[str], kind: str = SEARCH) -> PreparedStudy:
     """Hold a study to what it was started with; a new one is marked with it. Its recipes and bands come back with it.
 
     Args:
@@ -53,7 +53,7 @@ def hold(prepared: Prepared, fulls: StudyStore, *, names: Sequence[str], kind: s
     return prepared.with_bands(required(facts.bands, "bands"))
 
 
-def work_left(prepared: Prepared, ladder: Ladder) -> dict[str, int]:
+def work_left(prepared: PreparedStudy, ladder: Ladder) -> dict[str, int]:
     """Return how many trainings each level still asks for, by its name: expected numbers where the level below is open.
 
     Levels are in their order; that of the controls is there only if they were asked for.
@@ -68,7 +68,7 @@ def work_left(prepared: Prepared, ladder: Ladder) -> dict[str, int]:
     return left
 
 
-def is_done(prepared: Prepared, ladder: Ladder) -> bool:
+def is_done(prepared: PreparedStudy, ladder: Ladder) -> bool:
     """Tell whether every training and every look that the study asks for is there."""
     if any(work_left(prepared, ladder).values()):
         return False
@@ -76,7 +76,7 @@ def is_done(prepared: Prepared, ladder: Ladder) -> bool:
     return not any(looks.lacking(complete(level.store.trials), level.name) for level in ladder.tested)
 
 
-def why_stopped(prepared: Prepared, ladder: Ladder) -> str:
+def why_stopped(prepared: PreparedStudy, ladder: Ladder) -> str:
     """Say why a search ended, from what it left."""
     if is_done(prepared, ladder):
         return RAN_OUT if ladder.first.facts.exhausted else ALL_DONE
@@ -93,7 +93,7 @@ def why_stopped(prepared: Prepared, ladder: Ladder) -> str:
     return f"the {hours} hours of `engine.max_hours` were over; the same command with more goes on"
 
 
-def _listed(prepared: Prepared, ladder: Ladder, level: str) -> list[Wanted]:
+def _listed(prepared: PreparedStudy, ladder: Ladder, level: str) -> list[PlannedTraining]:
     """Return the trainings that a level above the first asks for, now that the one below it is done."""
     if level == CONTROLS:
         ranked = finalists(within(ladder.fulls.trials, prepared.budget))
@@ -102,7 +102,7 @@ def _listed(prepared: Prepared, ladder: Ladder, level: str) -> list[Wanted]:
     return wanted(prepared, ladder, rung, promotion(prepared, ladder, rung))
 
 
-def _first_left(prepared: Prepared, ladder: Ladder) -> int:
+def _first_left(prepared: PreparedStudy, ladder: Ladder) -> int:
     trials, search = ladder.first.trials, prepared.config.search
     unfinished = sum(not trial.state.is_finished for trial in trials)
     if ladder.first.facts.exhausted:
@@ -110,7 +110,7 @@ def _first_left(prepared: Prepared, ladder: Ladder) -> int:
     return max(unfinished, search.trials - counted(trials, over_budget=search.over_budget))
 
 
-def expected(prepared: Prepared) -> dict[str, int]:
+def expected(prepared: PreparedStudy) -> dict[str, int]:
     """Return how many trainings each level of a new study will make, if every one ends well."""
     names = [*map(rung_name, prepared.rungs), FULL]
     numbers = {names[0]: prepared.config.search.trials}
@@ -120,7 +120,7 @@ def expected(prepared: Prepared) -> dict[str, int]:
     return numbers
 
 
-def expected_above(prepared: Prepared, rung: int) -> int:
+def expected_above(prepared: PreparedStudy, rung: int) -> int:
     """Return how many trainings the level above a rung will make."""
     config, number = prepared.config, prepared.config.search.trials
     best = config.full.promote * len(prepared.tiers)
@@ -132,5 +132,5 @@ def expected_above(prepared: Prepared, rung: int) -> int:
     return config.full.repeats * min(number, best + others)
 
 
-def _expected_controls(prepared: Prepared) -> int:
+def _expected_controls(prepared: PreparedStudy) -> int:
     return (1 + len(controls(prepared))) * prepared.control_repeats

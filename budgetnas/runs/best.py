@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from budgetnas.runs.reached import Reached, reached, reached_afresh, reached_in_full
+from budgetnas.runs.reached import Accuracies, reached, reached_afresh, reached_in_full
 from budgetnas.text import plural
 from budgetnas.trials.looks import Looks
 from budgetnas.trials.selection import finalists, ranking
@@ -45,7 +45,7 @@ def best_of(trials: Sequence[Trial], score_of: str, looks: Looks, *, images: int
     return _row(candidate, found, score_of)
 
 
-def _row(candidate: Candidate, found: Reached, score_of: str) -> dict[str, Any]:
+def _row(candidate: Candidate, found: Accuracies, score_of: str) -> dict[str, Any]:
     test = found.test
     return {
         "score": found.validation.mean,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from budgetnas.evidence.fidelity import FEWEST_PAIRS, Chance, Fidelity, by_chance, fidelity
 from budgetnas.evidence.lengths import Recommendation, recommend
 from budgetnas.reports.calibration import CalibrationFacts, calibration_page
-from budgetnas.runs.calibration_set import Drawn, drawn
+from budgetnas.runs.calibration_set import CalibrationSet, drawn
 from budgetnas.runs.costs import Cost, cost_table, measured
 from budgetnas.runs.headline import level_warnings
 from budgetnas.runs.listing import CALIBRATED
@@ -20,7 +20,7 @@ from budgetnas.runs.settings import CALIBRATION, Setup, read_setup
 from budgetnas.storage.database import Storage
 from budgetnas.storage.files import write_json, write_text
 from budgetnas.storage.study import read_study
-from budgetnas.text import Shown, Table, plural, write_csv
+from budgetnas.text import Display, Table, plural, write_csv
 from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.levels import FULL, in_words, rung_name
 from budgetnas.trials.trial import Candidate
@@ -34,7 +34,7 @@ _LARGEST_K = 3  # one in so many networks counts as the best, at most
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
-class Calibration(Shown):
+class Calibration(Display):
     """A calibration as far as it is.
 
     Attributes:
@@ -46,7 +46,7 @@ class Calibration(Shown):
 
     folder: Path
     setup: Setup
-    drawn: Drawn
+    drawn: CalibrationSet
     facts: RunFacts
 
     @property
@@ -166,7 +166,7 @@ def _shares(result: Calibration) -> dict[str, str]:
     return {plural(epochs, "epoch"): f"{found:.1%}" for epochs, found in share.items()}
 
 
-def _unfinished(made: Drawn) -> list[str]:
+def _unfinished(made: CalibrationSet) -> list[str]:
     """Say what is left to train, and what of it failed."""
     if not made.left:
         return []

@@ -16,7 +16,7 @@ Key = tuple[str, int]  # a training: id of the network, number of its seed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Drawn:
+class CalibrationSet:
     """The networks that the last driver asked for, and their trainings; earlier ones may have asked for others.
 
     Attributes:
@@ -85,7 +85,7 @@ class Drawn:
         return {key_of(trial): trial.score or 0.0 for trial in complete(self.levels[level])}
 
 
-def drawn(setup: Setup, facts: RunFacts, studies: Mapping[str, Sequence[Trial]]) -> Drawn:
+def drawn(setup: Setup, facts: RunFacts, studies: Mapping[str, Sequence[Trial]]) -> CalibrationSet:
     """Return what a calibration drew, as far as it is.
 
     Args:
@@ -99,7 +99,7 @@ def drawn(setup: Setup, facts: RunFacts, studies: Mapping[str, Sequence[Trial]])
     if facts.drawn is None and any(studies.values()):
         raise StorageError(f"`{setup.name}` was started by an older version: resume it with its calibrate command.")
     levels = [*map(rung_name, setup.rungs), FULL]
-    return Drawn(
+    return CalibrationSet(
         specs=facts.drawn or (),
         seeds=setup.study.full.repeats,
         levels={level: studies.get(level, ()) for level in levels},

@@ -25,7 +25,7 @@ _CHOSEN = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tier:
+class CapResult:
     """What a search knows under one cap.
 
     Attributes:
@@ -56,7 +56,7 @@ class Tier:
         return ""
 
 
-def best_under(result: SearchResult, caps: Sequence[str | float] | None = None) -> list[Tier]:
+def best_under(result: SearchResult, caps: Sequence[str | float] | None = None) -> list[CapResult]:
     """Return what a search knows under each of several caps, ascending.
 
     Args:
@@ -79,16 +79,16 @@ def best_under(result: SearchResult, caps: Sequence[str | float] | None = None) 
     return under_caps(result, found)
 
 
-def under_caps(result: SearchResult, caps: Sequence[int]) -> list[Tier]:
+def under_caps(result: SearchResult, caps: Sequence[int]) -> list[CapResult]:
     """Return what a search knows under each cap, in their order."""
     return [_under(result, cap) for cap in caps]
 
 
-def _under(result: SearchResult, cap: int) -> Tier:
+def _under(result: SearchResult, cap: int) -> CapResult:
     budget = replace(result.setup.budget, max_params=cap)
     fits = within(result.trials, budget)
     best = promote(fits, [result.trusted[trial.number] for trial in fits], 1)
-    return Tier(
+    return CapResult(
         cap=cap,
         trained=len({trial.candidate.spec.id for trial in fits}),
         near=len({trial.candidate.spec.id for trial in fits if trial.candidate.params >= NEAR * cap}),
@@ -97,7 +97,7 @@ def _under(result: SearchResult, cap: int) -> Tier:
     )
 
 
-def tiers_table(result: SearchResult, found: Sequence[Tier]) -> Table:
+def tiers_table(result: SearchResult, found: Sequence[CapResult]) -> Table:
     """Return a row a cap: the fully trained network to take, or the one to trust where none was fully trained."""
     return Table(
         title="The best under each cap",
@@ -122,7 +122,7 @@ def tiers_table(result: SearchResult, found: Sequence[Tier]) -> Table:
     )
 
 
-def _fresh(result: SearchResult, found: Sequence[Tier]) -> Iterator[str]:
+def _fresh(result: SearchResult, found: Sequence[CapResult]) -> Iterator[str]:
     """Say what the winner reached with seeds that no choice has seen, where it was trained again and is in a row."""
     winner, fresh = result.winner, result.fresh
     if winner and fresh and any(tier.finalist and tier.finalist.parent == winner.parent for tier in found):
@@ -133,13 +133,13 @@ def _fresh(result: SearchResult, found: Sequence[Tier]) -> Iterator[str]:
         )
 
 
-def _tie(result: SearchResult, tier: Tier) -> str:
+def _tie(result: SearchResult, tier: CapResult) -> str:
     budget = replace(result.setup.budget, max_params=tier.cap)
     fit = [one for one in result.finalists if budget.fits(one.candidate)]
     return tie(fit, result.setup.data.validation)
 
 
-def as_json(result: SearchResult, tier: Tier) -> dict[str, Any]:
+def as_json(result: SearchResult, tier: CapResult) -> dict[str, Any]:
     """Return a tier for programs; accuracies are shares in [0, 1]."""
     finalist, trusted = tier.finalist, tier.trusted
     candidate = finalist.candidate if finalist else (trusted.candidate if trusted else None)
@@ -160,7 +160,7 @@ def as_json(result: SearchResult, tier: Tier) -> dict[str, Any]:
     }
 
 
-def _row(result: SearchResult, tier: Tier) -> tuple[str, ...]:
+def _row(result: SearchResult, tier: CapResult) -> tuple[str, ...]:
     finalist, cap = tier.finalist, f"{tier.cap:,}"
     candidate = finalist.candidate if finalist else (tier.trusted.candidate if tier.trusted else None)
     if candidate is None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reached:
+class Accuracies:
     """Accuracies of one network after the last epoch.
 
     Attributes:
@@ -46,7 +46,7 @@ class Reached:
         }
 
 
-def reached(runs: Sequence[Trial], looks: Looks, level: str = "", *, images: int) -> Reached:
+def reached(runs: Sequence[Trial], looks: Looks, level: str = "", *, images: int) -> Accuracies:
     """Return what COMPLETE trainings of one network reached.
 
     Args:
@@ -56,19 +56,19 @@ def reached(runs: Sequence[Trial], looks: Looks, level: str = "", *, images: int
         images: of the split that scored them.
     """
     found = [look for run in runs if (look := looks.of(run, level))]
-    return Reached(
+    return Accuracies(
         runs=tuple(runs),
         validation=Accuracy(shares=[run.score or 0.0 for run in runs], images=images),
         test=Accuracy(shares=[look.accuracy for look in found], images=found[0].images) if found else None,
     )
 
 
-def reached_in_full(finalist: Finalist, looks: Looks, *, images: int) -> Reached:
+def reached_in_full(finalist: Finalist, looks: Looks, *, images: int) -> Accuracies:
     """Return what the full trainings reached that a finalist competed with."""
     return reached(finalist.runs, looks, FULL, images=images)
 
 
-def reached_afresh(winner: Finalist, controls: Sequence[Trial], looks: Looks, *, images: int) -> Reached | None:
+def reached_afresh(winner: Finalist, controls: Sequence[Trial], looks: Looks, *, images: int) -> Accuracies | None:
     """Return what the winner reached with seeds that no choice has seen; None where it was not trained again.
 
     Args:

@@ -17,7 +17,7 @@ from budgetnas.samplers.belief import recommend
 from budgetnas.space.resnet import ResNetSpace
 from budgetnas.storage.database import Storage, open_run, study_names
 from budgetnas.storage.study import read_study
-from budgetnas.text import Shown, plural
+from budgetnas.text import Display, plural
 from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.levels import CONTROLS, FULL, complete, rung_name
 from budgetnas.trials.looks import Looks
@@ -26,7 +26,7 @@ from budgetnas.trials.trial import Trial, TrialState
 
 if TYPE_CHECKING:
     import pandas as pd
-from budgetnas.runs.reached import Reached, reached_afresh, reached_in_full
+from budgetnas.runs.reached import Accuracies, reached_afresh, reached_in_full
 
 
 def trusted_scores(space: ResNetSpace, first: Sequence[Trial], *above: Sequence[Trial]) -> dict[int, float]:
@@ -57,7 +57,7 @@ def promoted_for_scores(facts: RunFacts) -> frozenset[int]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
-class SearchResult(Shown):
+class SearchResult(Display):
     """A search as far as it is.
 
     Attributes:
@@ -107,14 +107,14 @@ class SearchResult(Shown):
         return self.finalists[0] if self.finalists else None
 
     @property
-    def fresh(self) -> Reached | None:
+    def fresh(self) -> Accuracies | None:
         """What the winner reached with seeds that no choice has seen; None without controls."""
         if self.winner is None:
             return None
         controls, images = self.levels.get(CONTROLS, ()), self.setup.data.validation
         return reached_afresh(self.winner, controls, self.looks, images=images)
 
-    def reached(self, finalist: Finalist) -> Reached:
+    def reached(self, finalist: Finalist) -> Accuracies:
         """Return what a finalist reached in the full trainings that it competed with."""
         return reached_in_full(finalist, self.looks, images=self.setup.data.validation)
 
@@ -149,7 +149,7 @@ class SearchResult(Shown):
         return None if self.winner is None else self.winner.candidate.spec
 
     @property
-    def accuracies(self) -> Reached | None:
+    def accuracies(self) -> Accuracies | None:
         """What the winner reached, with seeds that no choice has seen where there are any."""
         return self.fresh or (None if self.winner is None else self.reached(self.winner))
 

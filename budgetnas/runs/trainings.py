@@ -18,7 +18,7 @@ from budgetnas.runs.settings import TrainingsSetup, read_trainings_setup
 from budgetnas.storage.database import Storage, open_run
 from budgetnas.storage.files import inside, write_text
 from budgetnas.storage.study import read_study
-from budgetnas.text import Shown, write_csv, write_percent
+from budgetnas.text import Display, write_csv, write_percent
 from budgetnas.trials.declaration import training_key
 from budgetnas.trials.facts import required
 from budgetnas.trials.levels import complete
@@ -56,7 +56,7 @@ def read_curve(path: Path) -> list[EpochReport]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Measured:
+class TrainingRecord:
     """One finished training.
 
     Attributes:
@@ -75,10 +75,10 @@ class Measured:
         return self.trial.candidate.origin
 
 
-def measured(folder: Path, trial: Trial, looks: Looks) -> Measured:
+def measured(folder: Path, trial: Trial, looks: Looks) -> TrainingRecord:
     """Read a finished training back from the folder of its run."""
     seen = looks.of(trial)
-    return Measured(
+    return TrainingRecord(
         trial=trial,
         curve=tuple(read_curve(inside(folder, required(trial.facts.curve, "curve")))),
         test_accuracy=seen.accuracy if seen else None,
@@ -137,7 +137,7 @@ class Row:
         return self.epochs < self.declared
 
 
-def rows(found: Sequence[Measured], *, watched: int, test: int) -> list[Row]:
+def rows(found: Sequence[TrainingRecord], *, watched: int, test: int) -> list[Row]:
     """Sum up trainings, a row a network and length of training, by name.
 
     Args:
@@ -145,14 +145,14 @@ def rows(found: Sequence[Measured], *, watched: int, test: int) -> list[Row]:
         watched: images of the split that was watched.
         test: images of the test split.
     """
-    groups: dict[Any, list[Measured]] = {}
+    groups: dict[Any, list[TrainingRecord]] = {}
     for one in found:
         name, spec, phases, _, length = training_key(one.trial)
         groups.setdefault((name, spec, length, phases), []).append(one)
     return [_row(groups[key], watched, test) for key in sorted(groups)]
 
 
-def _row(found: Sequence[Measured], watched: int, test: int) -> Row:
+def _row(found: Sequence[TrainingRecord], watched: int, test: int) -> Row:
     trial, curves = found[0].trial, [one.curve for one in found]
     best = [max(curve, key=lambda epoch: epoch.accuracy) for curve in curves]
     # Of equally low rates the last epoch.
@@ -181,7 +181,7 @@ def _spread(shares: Sequence[float], images: int | None = None) -> Spread:
     return replace(spread, interval=(100 * low, 100 * high))
 
 
-def warnings(found: Sequence[Measured], *, split: str, images: int, chance: float) -> list[str]:
+def warnings(found: Sequence[TrainingRecord], *, split: str, images: int, chance: float) -> list[str]:
     """Name the trainings that ended at chance, in a line.
 
     Args:
@@ -196,7 +196,7 @@ def warnings(found: Sequence[Measured], *, split: str, images: int, chance: floa
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
-class TrainingsResult(Shown):
+class TrainingsResult(Display):
     """Declared trainings as far as they are: those of `train` and `reproduce`.
 
     Attributes:
@@ -208,7 +208,7 @@ class TrainingsResult(Shown):
 
     folder: Path
     setup: TrainingsSetup
-    trainings: tuple[Measured, ...]
+    trainings: tuple[TrainingRecord, ...]
     failed: tuple[Trial, ...]
 
     @property
@@ -261,19 +261,19 @@ def read_trainings(storage: Storage, folder: Path, name: str) -> TrainingsResult
     )
 
 
-def write_epochs(folder: Path, found: Sequence[Measured], setup: TrainingsSetup) -> None:
+def write_epochs(folder: Path, found: Sequence[TrainingRecord], setup: TrainingsSetup) -> None:
     """Write the table of epochs into the folder of a run."""
     write_text(folder / EPOCHS, epochs_csv(found, setup))
 
 
-def epochs_csv(found: Sequence[Measured], setup: TrainingsSetup) -> str:
+def epochs_csv(found: Sequence[TrainingRecord], setup: TrainingsSetup) -> str:
     """Return a row per epoch of every training, as CSV."""
     before = ("network", "params", "repeat", "seed", "declared_epochs")
     after = ("watched", "learnt_from", "data", "images_per_epoch", "precision", "device")
     return write_csv((*before, *COLUMNS, *after), _epochs(found, setup))
 
 
-def _epochs(found: Sequence[Measured], setup: TrainingsSetup) -> Iterator[tuple[Any, ...]]:
+def _epochs(found: Sequence[TrainingRecord], setup: TrainingsSetup) -> Iterator[tuple[Any, ...]]:
     for one in found:
         trial, facts = one.trial, one.trial.facts
         start = one.name, trial.candidate.params, trial.repeat, trial.seed, facts.declared_epochs

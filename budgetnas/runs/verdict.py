@@ -11,7 +11,7 @@ from budgetnas.config.recorded import origin_now
 from budgetnas.evidence.estimate import Estimate
 from budgetnas.evidence.fidelity import FEWEST_PAIRS, tau
 from budgetnas.evidence.welch import judge, welch
-from budgetnas.runs.reached import Reached, reached
+from budgetnas.runs.reached import Accuracies, reached
 from budgetnas.runs.result import SearchResult, drawn_at_random, promoted_for_scores
 from budgetnas.text import Table, plural, write_macs
 from budgetnas.trials.facts import Control, RunFacts
@@ -23,7 +23,7 @@ NOT_TESTED = "Not tested: no controls were trained, so nothing here says that th
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Compared:
+class Comparison:
     """The winner beside one control, both trained again with fresh seeds.
 
     Attributes:
@@ -40,7 +40,7 @@ class Compared:
     spec: str
     params: int
     macs: int
-    reached: Reached
+    reached: Accuracies
     gain: Estimate | None
     verdict: str
 
@@ -138,7 +138,7 @@ def recorded_controls(facts: RunFacts) -> list[Control]:
     return [replace(net, name=origin_now(net.name)) for net in facts.controls or ()]
 
 
-def compare(result: SearchResult) -> list[Compared]:
+def compare(result: SearchResult) -> list[Comparison]:
     """Return the winner beside every control that has been trained and tested, in the order of the controls."""
     winner = result.winner
     runs: dict[str, list[Trial]] = {}
@@ -154,7 +154,7 @@ def compare(result: SearchResult) -> list[Compared]:
     return [_compared(result, net, runs[net.spec], own) for net in nets if net.spec in runs]
 
 
-def controls_table(found: Sequence[Compared]) -> Table:
+def controls_table(found: Sequence[Comparison]) -> Table:
     """Return a row a network: what it is, what it scored, and what the winner has over it."""
     rows = [
         (
@@ -192,7 +192,7 @@ def controls_table(found: Sequence[Compared]) -> Table:
     )
 
 
-def verdict(result: SearchResult, found: Sequence[Compared]) -> str:
+def verdict(result: SearchResult, found: Sequence[Comparison]) -> str:
     """Say in a sentence or two what the result is worth."""
     shown: dict[str, list[str]] = {}
     for one in found:
@@ -217,7 +217,7 @@ def verdict(result: SearchResult, found: Sequence[Compared]) -> str:
     return " ".join(told)
 
 
-def _compared(result: SearchResult, net: Control, runs: Sequence[Trial], own: Sequence[Trial]) -> Compared:
+def _compared(result: SearchResult, net: Control, runs: Sequence[Trial], own: Sequence[Trial]) -> Comparison:
     found, reference = (
         reached(them, result.looks, CONTROLS, images=result.setup.data.validation) for them in (runs, own)
     )
@@ -227,7 +227,7 @@ def _compared(result: SearchResult, net: Control, runs: Sequence[Trial], own: Se
         if found.test and reference.test:
             gain = welch(*([100 * share for share in one.shares] for one in (reference.test, found.test)))
             told = judge(gain)
-    return Compared(
+    return Comparison(
         name=net.name,
         spec=net.spec,
         params=net.params,

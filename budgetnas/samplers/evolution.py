@@ -12,7 +12,7 @@ from budgetnas.samplers.history import History
 from budgetnas.samplers.pool import Pool, first
 from budgetnas.space.members import Band
 from budgetnas.space.protocol import Space
-from budgetnas.trials.streams import Use
+from budgetnas.trials.streams import Stream
 
 POPULATION = 40
 TOURNAMENT = 10
@@ -35,7 +35,7 @@ class EvolutionSampler:
         points, scores = history.observed
         if history.number - history.seeded < START or not len(points) or not self._free:
             return self._pool.start(history)
-        rng = self._pool.rng(history, Use.PROPOSAL)
+        rng = self._pool.rng(history, Stream.PROPOSAL)
         points, scores = points[-POPULATION:], scores[-POPULATION:]
         for _ in range(_TRIES):
             rivals = rng.choice(len(points), size=min(TOURNAMENT, len(points)), replace=False)

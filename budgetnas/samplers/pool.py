@@ -11,7 +11,7 @@ from budgetnas.samplers.history import History
 from budgetnas.space.members import Band, Members
 from budgetnas.space.protocol import Space, on_grid
 from budgetnas.space.repair import repair
-from budgetnas.trials.streams import Use, generator
+from budgetnas.trials.streams import Stream, generator
 
 LISTABLE = 20_000
 QUARTILES = 4
@@ -27,7 +27,7 @@ class Pool:
         self.listed = band.members() if band.is_exact and len(band) <= LISTABLE else None
         self._rows = {} if self.listed is None else {key: i for i, key in enumerate(row_keys(self.listed.points))}
 
-    def rng(self, history: History, use: Use) -> np.random.Generator:
+    def rng(self, history: History, use: Stream) -> np.random.Generator:
         """Return the random generator for one use in one proposal."""
         return generator(self._seed, history.number, use)
 
@@ -40,7 +40,7 @@ class Pool:
 
     def unseen(self, history: History, number: int) -> Members:
         """Return `number` distinct new members, or all of fewer, in random order; strata have equal weight."""
-        rng = self.rng(history, Use.UNSEEN)
+        rng = self.rng(history, Stream.UNSEEN)
         if self.listed is not None:
             found = self.listed.take(self.unseen_rows(history))
             strata = self.space.strata(found.points)
@@ -86,7 +86,7 @@ class Pool:
         strata = sorted(self.band.counts)
         if not strata:
             return None
-        rng = self.rng(history, Use.FRESH)
+        rng = self.rng(history, Stream.FRESH)
         draws = self.band.draw(_DRAWS_PER_QUARTILE * QUARTILES, rng=rng, stratum=strata[turn % len(strata)])
         quartile = (turn % len(strata) + turn // len(strata)) % QUARTILES
         order = np.lexsort((draws.params, draws.macs))

@@ -22,7 +22,7 @@ from budgetnas.samplers.parameters import distributions, to_params, to_point
 from budgetnas.samplers.pool import Pool, first
 from budgetnas.space.members import Band
 from budgetnas.space.protocol import Space, to_grid
-from budgetnas.trials.streams import Use, derived_seed
+from budgetnas.trials.streams import Stream, derived_seed
 
 MakeSampler = Callable[[int], BaseSampler]
 _NAME = "mirror"
@@ -86,7 +86,7 @@ class _Mirror:
     def ask(self, history: History) -> IntArray:
         """Return the sampler's proposal after this history, on the grid."""
         self._follow(history)
-        sampler = self._make(derived_seed(self._seed, history.number, Use.OPTUNA))
+        sampler = self._make(derived_seed(self._seed, history.number, Stream.OPTUNA))
         trial = optuna.load_study(study_name=_NAME, storage=self._storage, sampler=sampler).ask(self._distributions)
         # A failed trial is invisible to samplers; the proposal's result comes with the next history.
         self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)

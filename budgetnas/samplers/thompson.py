@@ -15,7 +15,7 @@ from budgetnas.samplers.pool import Pool
 from budgetnas.samplers.surrogate import FEWEST, Hyperparameters, Surrogate, fit_hyperparameters, one_thread
 from budgetnas.space.members import Band, Members
 from budgetnas.space.protocol import Space, neighbours
-from budgetnas.trials.streams import Use
+from budgetnas.trials.streams import Stream
 
 START = 10
 CAUTION = 0.5  # of the posterior's standard deviation: a hundred trials are too few for full exploration
@@ -48,7 +48,7 @@ class ThompsonSampler:
         points, scores = history.observed
         if history.number - history.seeded < START or len(points) < FEWEST:
             return self._pool.start(history)
-        rng = self._pool.rng(history, Use.PROPOSAL)
+        rng = self._pool.rng(history, Stream.PROPOSAL)
         features = self._space.features(points)
         with one_thread():
             surrogate = Surrogate(features, scores, self._hyperparameters(features, scores))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from budgetnas.arrays import IntArray
 from budgetnas.samplers.history import History
 from budgetnas.samplers.samplers import Sampler
-from budgetnas.trials.streams import Use, generator
+from budgetnas.trials.streams import Stream, generator
 
 
 class TieredSampler:
@@ -20,7 +20,7 @@ class TieredSampler:
         """Return the proposal of the tier in turn, or of the next tier that has one left."""
         tiers = len(self._samplers)
         played, place = divmod(history.number - history.seeded, tiers)
-        order = generator(self._seed, played, Use.TIERS).permutation(tiers)
+        order = generator(self._seed, played, Stream.TIERS).permutation(tiers)
         for i in range(tiers):
             point: IntArray | None = self._samplers[order[(place + i) % tiers]].propose(history)
             if point is not None:

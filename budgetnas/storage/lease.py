@@ -102,7 +102,7 @@ _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sign:
+class Heartbeat:
     """A sign of life of a driver, as it stands in the storage.
 
     Attributes:
@@ -130,9 +130,9 @@ class Lease:
         what: to call the study in errors.
     """
 
-    def __init__(self, fact: Fact, sign: Sign, *, what: str) -> None:
+    def __init__(self, fact: Fact, sign: Heartbeat, *, what: str) -> None:
         self._fact, self._what = fact, what
-        self._sign: Sign | None = sign
+        self._sign: Heartbeat | None = sign
         self._lost: str | None = None
         self._lock, self._over = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._keep, name="budgetnas-lease", daemon=True)
@@ -217,14 +217,14 @@ class Fact:
     def __init__(self, storage: BaseStorage, study_id: int) -> None:
         self._storage, self._study_id = storage, study_id
 
-    def read(self) -> Sign | None:
+    def read(self) -> Heartbeat | None:
         """Return what stands there."""
         value = RunFacts.from_json(self._storage.get_study_user_attrs(self._study_id)).lease
         if value is None:
             return None
-        return Sign(owner=Process(**value["owner"]), token=value["token"], heard=value["heard"])
+        return Heartbeat(owner=Process(**value["owner"]), token=value["token"], heard=value["heard"])
 
-    def swap(self, old: Sign | None, new: Sign | None) -> bool:
+    def swap(self, old: Heartbeat | None, new: Heartbeat | None) -> bool:
         """Put `new` in the place of `old`; tell whether `old` was what stood there."""
         value = None if new is None else asdict(new)
         if isinstance(self._storage, RDBStorage):
@@ -235,7 +235,7 @@ class Fact:
         time.sleep(SETTLE_SECONDS)  # there are no locks: who wrote last of those that write at once has it
         return self.read() == new
 
-    def _swap_row(self, storage: RDBStorage, old: Sign | None, new: str) -> bool:
+    def _swap_row(self, storage: RDBStorage, old: Heartbeat | None, new: str) -> bool:
         """Let the database compare and swap: Optuna itself has no such call."""
         rows, before = _ATTRIBUTES.c, json.dumps(None if old is None else asdict(old))
         here = (rows.study_id == self._study_id, rows.key == LEASE, rows.value_json == before)
@@ -253,18 +253,18 @@ class Fact:
         return True
 
 
-def _take(fact: Fact, what: str) -> Sign:
+def _take(fact: Fact, what: str) -> Heartbeat:
     """Take a lease that is free, or whose owner is gone."""
     found = fact.read()
     if found is None or _is_gone(found, what):
-        mine = Sign(owner=this_process(), token=secrets.token_hex(8), heard=time.time())
+        mine = Heartbeat(owner=this_process(), token=secrets.token_hex(8), heard=time.time())
         if fact.swap(found, mine):
             return mine
         found = fact.read() or found or mine
     raise StorageError(_refusal(what, found))
 
 
-def _is_gone(sign: Sign, what: str) -> bool:
+def _is_gone(sign: Heartbeat, what: str) -> bool:
     """Tell whether an owner seems to be gone; if it is not, its next beat will spoil the swap."""
     if sign.owner.is_near:
         return sign.owner.has_ended
@@ -276,7 +276,7 @@ def _is_gone(sign: Sign, what: str) -> bool:
     return True
 
 
-def _refusal(what: str, sign: Sign) -> str:
+def _refusal(what: str, sign: Heartbeat) -> str:
     told = f"`{what}` is in use by {sign.owner}"
     advice = "wait for it, or give another `output.name`"
     left = STALE_SECONDS - abs(sign.age)
@@ -286,6 +286,6 @@ def _refusal(what: str, sign: Sign) -> str:
     return f"{told}, {heard}: {advice}; if it is dead, the same command takes over in {left:.0f} s."
 
 
-def _lost(what: str, sign: Sign | None) -> str:
+def _lost(what: str, sign: Heartbeat | None) -> str:
     taken = f"taken over by {sign.owner}" if sign else "given back by another hand"
     return f"`{what}` was {taken} while this driver was not heard: see how that goes on, or give another `output.name`."

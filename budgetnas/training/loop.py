@@ -28,7 +28,7 @@ from budgetnas.training.images import Normaliser, batch_bounds, learning_split, 
 from budgetnas.training.learner import Learner
 from budgetnas.training.optimise import lr_factor
 from budgetnas.training.score import Scorer
-from budgetnas.training.tasks import Paused, Timed, TimeTask, Trained, TrainTask
+from budgetnas.training.tasks import FinishedTraining, PausedTraining, TimeTask, Timing, TrainTask
 from budgetnas.trials.declaration import Phase
 
 DIVERGED = 1e4  # a mean training loss from which no training recovers
@@ -37,7 +37,7 @@ FIRST_STEPS = {False: 1, True: WARM_STEPS + 1}  # before all later steps take th
 TIMED_TOGETHER = {False: 1, True: 20}  # steps between two waits for the device
 
 
-def train(task: TrainTask, data: Dataset, report: Callable[[EpochReport], None]) -> Trained | Paused:
+def train(task: TrainTask, data: Dataset, report: Callable[[EpochReport], None]) -> FinishedTraining | PausedTraining:
     """Train a network to the end, or until its time is over.
 
     The same task with the same thread count on the same CPU gives the same numbers, bit for bit, resumed or not.
@@ -50,7 +50,7 @@ def train(task: TrainTask, data: Dataset, report: Callable[[EpochReport], None])
         return _train(task, data, report)
 
 
-def _train(task: TrainTask, data: Dataset, report: Callable[[EpochReport], None]) -> Trained | Paused:
+def _train(task: TrainTask, data: Dataset, report: Callable[[EpochReport], None]) -> FinishedTraining | PausedTraining:
     run = _Run(task, data)
     checkpoints = _checkpoints(task)
     found = checkpoints.load(at_most=task.last_epoch) if checkpoints else None
@@ -63,14 +63,14 @@ def _train(task: TrainTask, data: Dataset, report: Callable[[EpochReport], None]
         if task.stop_at is not None and time.time() >= task.stop_at:
             if checkpoints and kept_epoch < run.epoch:
                 checkpoints.save(run.epoch, run.state())
-            return Paused(epoch=run.epoch)
+            return PausedTraining(epoch=run.epoch)
         latest = run.advance()
         is_due = time.monotonic() - kept >= task.checkpoint_seconds
         if checkpoints and (is_due or (run.epoch == task.last_epoch and task.keep_weights)):
             checkpoints.save(run.epoch, run.state())
             kept, kept_epoch = time.monotonic(), run.epoch
         report(latest)
-    return Trained(
+    return FinishedTraining(
         reports=tuple(run.reports),
         seconds=sum(epoch.seconds for epoch in run.reports),
         images=run.epoch * run.images,
@@ -233,7 +233,7 @@ def new_model(spec: ResNetSpec, data: Dataset, device: str, *, fuses: bool = Fal
     return fuse_norms(model)
 
 
-def time_steps(task: TimeTask, data: Dataset) -> Timed:
+def time_steps(task: TimeTask, data: Dataset) -> Timing:
     """Time the start, the steps and the validation of one network's training."""
     device, recipe = task.setting.device, task.recipe.for_images(len(data.train))
     size = min(recipe.batch_size, len(data.train))
@@ -263,7 +263,7 @@ def time_steps(task: TimeTask, data: Dataset) -> Timed:
         began = time.perf_counter()
         score()
         validation = time.perf_counter() - began
-    return Timed(
+    return Timing(
         seconds_per_image=statistics.median(steps) / size,
         validation_seconds_per_image=validation / size,
         start_seconds=start,

@@ -18,19 +18,21 @@ from budgetnas.training.device import is_broken
 from budgetnas.training.images import Normaliser, to_device
 from budgetnas.training.loop import time_steps, train
 from budgetnas.training.score import Scorer
-from budgetnas.training.tasks import LookTask, Paused, Setting, Timed, TimeTask, Trained, TrainTask
+from budgetnas.training.tasks import FinishedTraining, LookTask, PausedTraining, Setting, TimeTask, Timing, TrainTask
 from budgetnas.trials.facts import Look
 
 Task = TrainTask | LookTask | TimeTask
 
 
-def perform_on(data: Dataset, task: Task, report: Callable[[EpochReport], None]) -> Trained | Paused | Look | Timed:
+def perform_on(
+    data: Dataset, task: Task, report: Callable[[EpochReport], None]
+) -> FinishedTraining | PausedTraining | Look | Timing:
     """Perform `task` like `perform`, with data that was sent with it instead of read from disk."""
     torch.set_num_threads(task.setting.threads)
     return _perform(task, data, report)
 
 
-def perform(task: Task, report: Callable[[EpochReport], None]) -> Trained | Paused | Look | Timed:
+def perform(task: Task, report: Callable[[EpochReport], None]) -> FinishedTraining | PausedTraining | Look | Timing:
     """Perform `task` in this process, calling `report` after every epoch of a training.
 
     Raises:
@@ -43,7 +45,9 @@ def perform(task: Task, report: Callable[[EpochReport], None]) -> Trained | Paus
     return _perform(task, _load(task.setting), report)
 
 
-def _perform(task: Task, data: Dataset, report: Callable[[EpochReport], None]) -> Trained | Paused | Look | Timed:
+def _perform(
+    task: Task, data: Dataset, report: Callable[[EpochReport], None]
+) -> FinishedTraining | PausedTraining | Look | Timing:
     try:
         match task:
             case TrainTask():

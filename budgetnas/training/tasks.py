@@ -93,7 +93,7 @@ class TrainTask:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Trained:
+class FinishedTraining:
     """The result of a training.
 
     Attributes:
@@ -112,7 +112,7 @@ class Trained:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Paused:
+class PausedTraining:
     """A training that ran out of time after `epoch` epochs; it resumes from its checkpoint."""
 
     epoch: int
@@ -139,7 +139,7 @@ class TimeTask:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Timed:
+class Timing:
     """The measured speed of one network's training.
 
     Attributes:

@@ -8,7 +8,7 @@ import numpy as np
 
 
 @unique
-class Use(IntEnum):
+class Stream(IntEnum):
     """What random numbers are for; a number here never changes, or studies would resume differently."""
 
     UNSEEN = 0
@@ -21,7 +21,7 @@ class Use(IntEnum):
     TIERS = 7
 
 
-def generator(seed: int, number: int, use: Use) -> np.random.Generator:
+def generator(seed: int, number: int, use: Stream) -> np.random.Generator:
     """Return the generator of one use, for a trial or round of that number.
 
     All three always stand in the key: shorter ones are filled with zeros, and would be those of another use.

@@ -19,7 +19,7 @@ from budgetnas.models import norm_triton
 from budgetnas.training.graphs import GraphedStep, shared_pool
 from budgetnas.training.learner import Learner
 from budgetnas.training.perform import perform
-from budgetnas.training.tasks import Setting, Trained, TrainTask
+from budgetnas.training.tasks import FinishedTraining, Setting, TrainTask
 from budgetnas.trials.declaration import whole
 
 ALIKE = 0.02  # of the first epoch's loss, between fused norms and PyTorch's own
@@ -113,23 +113,23 @@ def _length(task: TrainTask) -> str:
     return f"{task.last_epoch} epochs of whole batches, a smaller one and a test"
 
 
-def _train(task: TrainTask) -> Trained:
+def _train(task: TrainTask) -> FinishedTraining:
     trained = perform(task, lambda report: None)
-    assert isinstance(trained, Trained)
+    assert isinstance(trained, FinishedTraining)
     return trained
 
 
-def _same(one: Trained, other: Trained) -> bool:
+def _same(one: FinishedTraining, other: FinishedTraining) -> bool:
     return one.weights == other.weights and one.reports == other.reports
 
 
-def _recorded_equals(bench: Bench, name: str, task: TrainTask, eager: Trained) -> bool:
+def _recorded_equals(bench: Bench, name: str, task: TrainTask, eager: FinishedTraining) -> bool:
     recorded = _train(task)
     note = "; ".join(recorded.notices) or ("" if bench.on_gpu else "needs CUDA to be recorded")
     return bench.check(name, _same(recorded, eager) and not recorded.notices, note)
 
 
-def _is_alike(bench: Bench, fused: Trained, own: Trained) -> bool:
+def _is_alike(bench: Bench, fused: FinishedTraining, own: FinishedTraining) -> bool:
     one, other = fused.reports[0].train_loss, own.reports[0].train_loss
     holds = abs(one - other) <= ALIKE * other
     return bench.check("fused norms learn as PyTorch's own", holds, f"first epoch's loss {one:.4f}, {other:.4f}")

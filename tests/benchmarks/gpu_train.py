@@ -29,7 +29,7 @@ from budgetnas.config.sections import DataConfig
 from budgetnas.data.load import load_dataset
 from budgetnas.engine.protocol import EpochReport
 from budgetnas.training.perform import perform
-from budgetnas.training.tasks import Paused, Setting, TrainTask
+from budgetnas.training.tasks import PausedTraining, Setting, TrainTask
 from budgetnas.trials.declaration import whole
 
 RECIPES = ("modern200", "paper200")
@@ -141,7 +141,7 @@ class Session:
         done = perform(task, Curve(stem.with_suffix(".csv")))
         wall = time.monotonic() - started
         lines = [*self._about(name, epochs), f"measured before: {probed}", f"wall time: {wall:.1f} s"]
-        if isinstance(done, Paused):
+        if isinstance(done, PausedTraining):
             lines.append(f"CUT OFF after epoch {done.epoch}: no number of it is to be compared; its state is {states}")
         else:
             assert done.weights is not None

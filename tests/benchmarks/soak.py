@@ -35,7 +35,7 @@ from budgetnas.pipeline.ladder import make_ladder, ranges_of
 from budgetnas.pipeline.loop import Clock, run_stage
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.search import make_study_sampler
-from budgetnas.pipeline.stages import ProxyStage
+from budgetnas.pipeline.stages import ProposedTrials
 from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.study import StudyStore
@@ -68,7 +68,7 @@ class Inline:
         """Do nothing."""
 
 
-class Timed:
+class Timing:
     """Calls through to an object, adding up the seconds that its methods take."""
 
     def __init__(self, inner: object, *names: str) -> None:
@@ -98,10 +98,10 @@ def soak(storage: object, engine: object, trials: int) -> None:
     }  # fmt: skip
     prepared = prepare(load_study(None, words, []))
     ladder = make_ladder(prepared, storage, StudyStore(storage, "soak/full", ranges_of(prepared)))
-    sampler = Timed(make_study_sampler(prepared), "propose")
-    store = Timed(ladder.first, "restart", "report", "fill", "finish")
-    stage = ProxyStage(prepared, replace(ladder.rungs[0], store=store), sampler, Path("nowhere"))
-    asking = Timed(stage, "upcoming")
+    sampler = Timing(make_study_sampler(prepared), "propose")
+    store = Timing(ladder.first, "restart", "report", "fill", "finish")
+    stage = ProposedTrials(prepared, replace(ladder.rungs[0], store=store), sampler, Path("nowhere"))
+    asking = Timing(stage, "upcoming")
     books, proposing = array("d"), array("d")  # a list of pairs would be memory of ours, not of the driver
     before = [0.0, 0.0]
 

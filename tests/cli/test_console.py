@@ -61,7 +61,7 @@ def with_workers(prepared, workers):
 def test_a_plan_says_what_every_level_costs_and_a_resumed_one_what_is_left(plan, capsys):
     from budgetnas.engine.protocol import Finished
     from budgetnas.pipeline.plan import make_plan
-    from budgetnas.training.tasks import Timed
+    from budgetnas.training.tasks import Timing
 
     class Timer:
         capacity = 1
@@ -70,7 +70,7 @@ def test_a_plan_says_what_every_level_costs_and_a_resumed_one_what_is_left(plan,
             self.key = key
 
         def wait(self, timeout):
-            timed = Timed(seconds_per_image=0.01, validation_seconds_per_image=0.003, start_seconds=0.0)
+            timed = Timing(seconds_per_image=0.01, validation_seconds_per_image=0.003, start_seconds=0.0)
             return [Finished(key=self.key, result=timed)]
 
     whole = make_plan(plan.prepared, Timer(), left={"r3": 100, "full": 5})

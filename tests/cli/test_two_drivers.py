@@ -12,7 +12,7 @@ import optuna
 import pytest
 
 from budgetnas.storage.database import open_storage
-from budgetnas.storage.lease import Fact, Process, Sign
+from budgetnas.storage.lease import Fact, Heartbeat, Process
 
 pytestmark = pytest.mark.faults
 
@@ -80,7 +80,7 @@ def test_a_driver_that_was_taken_over_stops_in_one_line_and_writes_no_more(start
     wait_for_a_trial(first, url)
     study = optuna.load_study(study_name="mine/full", storage=url)
     fact = Fact(open_storage(url), study._study_id)
-    other = Sign(owner=Process(host="gpu7", namespace="", pid=12, started="7"), token="another", heard=time.time())
+    other = Heartbeat(owner=Process(host="gpu7", namespace="", pid=12, started="7"), token="another", heard=time.time())
     while not fact.swap(fact.read(), other):
         pass
     _, err = first.communicate(timeout=60)

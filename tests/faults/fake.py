@@ -20,7 +20,7 @@ from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape
 from budgetnas.engine.protocol import EpochReport
 from budgetnas.exceptions import DivergenceError
-from budgetnas.training.tasks import LookTask, Timed, TimeTask, Trained
+from budgetnas.training.tasks import FinishedTraining, LookTask, TimeTask, Timing
 from budgetnas.trials.facts import Look
 
 SHAPE = DataShape(channels=1, height=8, width=8, classes=10)
@@ -29,7 +29,7 @@ TEST_IMAGES = 359
 
 def work(task, report):
     if isinstance(task, TimeTask):
-        return Timed(seconds_per_image=1e-5, validation_seconds_per_image=0.0, start_seconds=0.0)
+        return Timing(seconds_per_image=1e-5, validation_seconds_per_image=0.0, start_seconds=0.0)
     if isinstance(task, LookTask):
         return Look(correct=int(TEST_IMAGES * (0.5 + 0.4 * chance(task.weights))), images=TEST_IMAGES)
     meet_trouble()
@@ -45,7 +45,7 @@ def work(task, report):
         )  # fmt: skip
         report(reports[-1])
     weights = weights_of(task.spec, task.seed) if task.keep_weights else None
-    return Trained(reports=tuple(reports), seconds=0.1, images=100 * len(reports), weights=weights)
+    return FinishedTraining(reports=tuple(reports), seconds=0.1, images=100 * len(reports), weights=weights)
 
 
 def chance(*facts):

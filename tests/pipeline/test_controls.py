@@ -15,7 +15,7 @@ from budgetnas.pipeline.prepare import prepare
 from budgetnas.samplers.history import History
 from budgetnas.samplers.pool import Pool
 from budgetnas.trials.selection import Finalist
-from budgetnas.trials.streams import Use
+from budgetnas.trials.streams import Stream
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_no_proposal_is_always_the_random_control_or_the_first_network_of_a_cali
         for number in range(8):
             none = np.empty((0, 9), dtype=np.int64)
             history = History(number=number, points=none, scores=np.empty(0), pruned=np.empty(0, dtype=bool))
-            proposed = study.space.decode(band.draw(1, rng=pool.rng(history, Use.UNSEEN)).at(0).point)
+            proposed = study.space.decode(band.draw(1, rng=pool.rng(history, Stream.UNSEEN)).at(0).point)
             same.update((what, number) for what, spec in others.items() if spec == proposed)
     assert max(same.values(), default=0) < 3
 

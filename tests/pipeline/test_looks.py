@@ -5,7 +5,7 @@ from optuna.storages import InMemoryStorage
 from small_studies import ladder_of, net, prepared, train
 
 from budgetnas.pipeline.looks import look
-from budgetnas.pipeline.stages import Wanted
+from budgetnas.pipeline.stages import PlannedTraining
 from budgetnas.storage.files import digest
 
 
@@ -25,7 +25,9 @@ def test_a_signal_is_answered_while_the_test_set_is_read(tmp_path):
     study = prepared()
     fulls = ladder_of(study, InMemoryStorage()).fulls
     (tmp_path / "0").write_bytes(b"weights")
-    run = train(fulls, Wanted(candidate=net(study, 16), repeat=0), 0.5, weights="0", weights_sha256=digest(b"weights"))
+    run = train(
+        fulls, PlannedTraining(candidate=net(study, 16), repeat=0), 0.5, weights="0", weights_sha256=digest(b"weights")
+    )
     ticks = iter([None, None, KeyboardInterrupt])
 
     def tick():

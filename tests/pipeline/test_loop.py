@@ -17,12 +17,12 @@ from budgetnas.pipeline.loop import Clock, check_failures, end_of_level, run_sta
 from budgetnas.pipeline.plan_lines import seed_lines
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.search import make_study_sampler
-from budgetnas.pipeline.stages import Level, ProxyStage
+from budgetnas.pipeline.stages import Level, ProposedTrials
 from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.study import StudyStore
 from budgetnas.training.checkpoint import Checkpoints
-from budgetnas.training.tasks import Trained
+from budgetnas.training.tasks import FinishedTraining
 from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.trial import TrialState
 
@@ -56,7 +56,7 @@ class FakeEngine:
         report = EpochReport(epoch=1, lr=0.1, train_loss=1.0, train_accuracy=0.5, accuracy=score, loss=1.0, seconds=0.1)
         return [
             Progressed(key=key, report=report),
-            Finished(key=key, result=Trained(reports=(report,), seconds=0.1, images=10, weights=None)),
+            Finished(key=key, result=FinishedTraining(reports=(report,), seconds=0.1, images=10, weights=None)),
         ]
 
     def close(self):
@@ -74,7 +74,7 @@ def stage(prepared, store, *, folder=Path("nowhere"), **changes):
     search = replace(prepared.config.search, **words)
     view = replace(prepared, config=replace(prepared.config, search=search))
     level = Level(name="r3", store=store, epochs=3, recipe=view.proxy, keeps_weights=False)
-    return ProxyStage(view, level, make_study_sampler(view), folder)
+    return ProposedTrials(view, level, make_study_sampler(view), folder)
 
 
 def table(store):

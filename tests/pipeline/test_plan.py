@@ -24,7 +24,7 @@ from budgetnas.pipeline.plan_lines import (
 from budgetnas.runs.costs import Cost
 from budgetnas.runs.settings import CALIBRATION, SEARCH
 from budgetnas.text import write_time
-from budgetnas.training.tasks import Timed
+from budgetnas.training.tasks import Timing
 
 PACE = Pace(step=0.001, validation=0.0003, start=0.5)
 
@@ -67,7 +67,7 @@ class Stopwatch:
             return [Failed(key=key, reason="no such device")]
         self.seen.append(self._study.candidate(task.spec, "random"))
         seconds = self.seen[-1].macs / 1e9
-        timed = Timed(seconds_per_image=seconds, validation_seconds_per_image=seconds / 4, start_seconds=0.5)
+        timed = Timing(seconds_per_image=seconds, validation_seconds_per_image=seconds / 4, start_seconds=0.5)
         return [Finished(key=key, result=timed)]
 
 

@@ -6,7 +6,7 @@ from small_studies import first, ladder_of, net, prepared
 from budgetnas.engine.protocol import EpochReport
 from budgetnas.pipeline import progress as module
 from budgetnas.pipeline.progress import Meter
-from budgetnas.pipeline.stages import ListedStage, Wanted
+from budgetnas.pipeline.stages import ListedTrials, PlannedTraining
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.trials.trial import TrialState
 
@@ -30,8 +30,8 @@ def report(epoch):
 def test_the_rest_of_a_level_is_told_by_the_epochs_that_this_driver_saw(tmp_path, now):
     study = prepared()
     ladder = ladder_of(study, open_storage(sqlite_url(tmp_path / "study.db")))
-    nets = [Wanted(candidate=net(study, 16), repeat=i) for i in range(3)]
-    stage = ListedStage(study, ladder.full, nets, tmp_path)
+    nets = [PlannedTraining(candidate=net(study, 16), repeat=i) for i in range(3)]
+    stage = ListedTrials(study, ladder.full, nets, tmp_path)
     ear = Ear()
     meter = Meter(ear, ladder.full, total=stage.total, budget=study.budget)
     meter.tick()

@@ -2,17 +2,17 @@ from __future__ import annotations
 
 from small_studies import ladder_of, net, prepared
 
-from budgetnas.pipeline.stages import ListedStage, Wanted
+from budgetnas.pipeline.stages import ListedTrials, PlannedTraining
 from budgetnas.storage.database import open_storage, sqlite_url
 
 
 def test_what_diverged_begins_anew_from_another_seed_and_other_failures_go_on_with_theirs(tmp_path):
     study = prepared()
     ladder = ladder_of(study, open_storage(sqlite_url(tmp_path / "study.db")))
-    wanted = [Wanted(candidate=net(study, 16), repeat=0)]
+    wanted = [PlannedTraining(candidate=net(study, 16), repeat=0)]
 
     def seed_of_next(**failure):
-        trial = ListedStage(study, ladder.full, wanted, tmp_path).upcoming(0)
+        trial = ListedTrials(study, ladder.full, wanted, tmp_path).upcoming(0)
         ladder.fulls.fail(trial.number, **failure)
         return trial.seed
 

@@ -7,7 +7,7 @@ import pytest
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.exceptions import StorageError
-from budgetnas.runs.calibration_set import Drawn, drawn
+from budgetnas.runs.calibration_set import CalibrationSet, drawn
 from budgetnas.trials.facts import RunFacts, TrialFacts
 from budgetnas.trials.trial import Candidate, Trial, TrialState
 
@@ -38,7 +38,7 @@ FULLS = [(0, 0, 0.5), (1, 0, 0.6), (2, 0, 0.7), (0, 1, 0.9), (1, 1, 0.8), (2, 1,
 
 
 def made(*fulls, short=SHORT, specs=SPECS, seeds=2):
-    return Drawn(specs=specs, seeds=seeds, levels={"r1": short, "full": trials(*fulls)})
+    return CalibrationSet(specs=specs, seeds=seeds, levels={"r1": short, "full": trials(*fulls)})
 
 
 def test_a_full_score_is_the_mean_of_the_seeds_that_were_asked_for():

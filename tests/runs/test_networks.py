@@ -6,7 +6,7 @@ import pytest
 from small_studies import train
 
 from budgetnas.cli.main import main
-from budgetnas.pipeline.stages import Wanted
+from budgetnas.pipeline.stages import PlannedTraining
 from budgetnas.runs.networks import read_networks
 from budgetnas.storage.files import own
 from budgetnas.trials.facts import TrialFacts
@@ -56,7 +56,7 @@ def test_what_is_under_way_and_what_failed_is_told_and_what_was_pruned_is_not(se
     nets = [trial.candidate for trial in made.ladder.first.trials]
     made.ladder.fulls.add(nets[1], state=TrialState.RUNNING, facts=TrialFacts(parent=1, repeat=0))
     made.ladder.fulls.add(nets[1], state=TrialState.WAITING, facts=TrialFacts(parent=1, repeat=1))
-    train(made.ladder.fulls, Wanted(candidate=nets[2], repeat=0, parent=2), None)
+    train(made.ladder.fulls, PlannedTraining(candidate=nets[2], repeat=0, parent=2), None)
     pruned = made.study.candidate(type(nets[0].spec)(blocks=(8,), widths=(64,)), "random")
     made.ladder.first.add(pruned, state=TrialState.PRUNED, facts=TrialFacts(seeded=True, reason="over"))
     folder = moved()

@@ -13,7 +13,7 @@ from small_studies import first, train
 from budgetnas.config import recorded as before
 from budgetnas.exceptions import StorageError
 from budgetnas.pipeline.describe import setup_of
-from budgetnas.pipeline.stages import Wanted
+from budgetnas.pipeline.stages import PlannedTraining
 from budgetnas.runs.caps import under_caps
 from budgetnas.runs.files import rewrite, write_reports
 from budgetnas.runs.listing import read_run
@@ -151,7 +151,7 @@ def test_what_pei_et_al_report_on_cifar10_is_shown_on_cifar10_alone(make):
 def test_what_is_over_a_cap_is_named_as_best_nowhere(make, tmp_path, blocks, width):
     made = make(space__max_macs="2M")
     over = first(made.study, made.ladder.first, 0.9, width, blocks)
-    train(made.ladder.fulls, Wanted(candidate=over.candidate, repeat=0, parent=over.number), 0.9)
+    train(made.ladder.fulls, PlannedTraining(candidate=over.candidate, repeat=0, parent=over.number), 0.9)
     result = made.result()
     assert recommendation(result) == "none fits 60,000 parameters and 2,000,000 MACs"
     assert (result.winner, result.finalists) == (None, [])

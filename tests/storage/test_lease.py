@@ -17,7 +17,7 @@ from budgetnas.exceptions import StorageError
 from budgetnas.space.parameters import Ranges
 from budgetnas.storage import lease as lease_module
 from budgetnas.storage.database import open_storage, sqlite_url
-from budgetnas.storage.lease import STALE_SECONDS, Fact, Process, Sign, leased, this_process
+from budgetnas.storage.lease import STALE_SECONDS, Fact, Heartbeat, Process, leased, this_process
 from budgetnas.storage.study import StudyStore
 from budgetnas.trials.facts import RunFacts
 
@@ -76,7 +76,7 @@ def fact(storage):
 
 
 def sign(owner, *, age=0.0):
-    return Sign(owner=owner, token="another", heard=time.time() - age)
+    return Heartbeat(owner=owner, token="another", heard=time.time() - age)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])

@@ -24,7 +24,7 @@ needs_gpu = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), 
 DIGITS = DataConfig(dataset="digits")
 
 
-class Counted:
+class CountedNetwork:
     """A step that adds its inputs up, and counts how often Python ran it."""
 
     def __init__(self):
@@ -49,7 +49,7 @@ def recorded(monkeypatch):
 
 
 def test_elsewhere_it_is_the_step(recorded):
-    counted = Counted()
+    counted = CountedNetwork()
     step = GraphedStep(counted, records=False)
     for _ in range(10):
         step(torch.ones(3))
@@ -57,7 +57,7 @@ def test_elsewhere_it_is_the_step(recorded):
 
 
 def test_the_first_runs_of_each_shape_are_real_steps_and_one_recording_follows(recorded):
-    counted = Counted()
+    counted = CountedNetwork()
     step = GraphedStep(counted, records=True)
     for number in range(WARM_STEPS):
         step(torch.full((4,), float(number)))
@@ -73,7 +73,7 @@ def test_the_first_runs_of_each_shape_are_real_steps_and_one_recording_follows(r
 
 
 def test_an_input_may_change_its_values_but_not_the_recording(recorded):
-    counted = Counted()
+    counted = CountedNetwork()
     step, mine = GraphedStep(counted, records=True), torch.ones(3)
     for _ in range(WARM_STEPS + 2):
         step(mine)
@@ -89,7 +89,7 @@ def test_a_step_that_cannot_be_recorded_runs_on_without(monkeypatch, error):
         raise error or torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(graphs, "record", refuse)
-    counted = Counted()
+    counted = CountedNetwork()
     step = GraphedStep(counted, records=True)
     for _ in range(10):
         step(torch.ones(1))

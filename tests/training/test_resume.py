@@ -22,7 +22,7 @@ from budgetnas.training import loop
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.loop import _Run
 from budgetnas.training.perform import perform
-from budgetnas.training.tasks import Paused, Setting, TrainTask
+from budgetnas.training.tasks import PausedTraining, Setting, TrainTask
 from budgetnas.trials.declaration import Phase, whole
 
 DIGITS = DataConfig(dataset="digits")
@@ -75,12 +75,12 @@ def test_a_training_that_its_time_cuts_off_stops_between_epochs(task, undisturbe
     heard = []
     for tries in itertools.count(1):  # ever longer: before its first epoch a slow machine takes any time
         result = perform(replace(kept, stop_at=time.time() + 0.3 * tries), heard.append)
-        if not isinstance(result, Paused):
+        if not isinstance(result, PausedTraining):
             break
         assert result.epoch == len(heard)
     assert [report.epoch for report in heard] == list(range(1, 11))
     assert digest(result.weights) == digest(undisturbed.weights)
-    assert isinstance(perform(replace(task, stop_at=0.0), heard.append), Paused)
+    assert isinstance(perform(replace(task, stop_at=0.0), heard.append), PausedTraining)
 
 
 def test_a_state_is_kept_when_so_many_seconds_have_gone_by(task, undisturbed, tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ from budgetnas.training.device import resolve_device, resolve_precision
 from budgetnas.training.images import Normaliser, batch_bounds, to_device
 from budgetnas.training.optimise import lr_factor
 from budgetnas.training.perform import perform
-from budgetnas.training.tasks import LookTask, Setting, Timed, TimeTask, Trained, TrainTask
+from budgetnas.training.tasks import FinishedTraining, LookTask, Setting, TimeTask, Timing, TrainTask
 from budgetnas.trials.declaration import whole
 from budgetnas.trials.facts import Look
 
@@ -45,7 +45,7 @@ def test_a_short_training_learns_and_the_same_seed_gives_the_same_bits(task):
     first = perform(task, heard.append)
     again = perform(task, lambda report: None)
     other = perform(replace(task, seed=4), lambda report: None)
-    assert isinstance(first, Trained)
+    assert isinstance(first, FinishedTraining)
     assert first.reports == tuple(heard)
     assert [report.epoch for report in first.reports] == [1, 2, 3, 4]
     assert first.reports[-1].accuracy > 0.8
@@ -78,7 +78,7 @@ def test_weights_are_tested_as_they_were_trained(task):
 
 def test_steps_are_timed(setting):
     timed = perform(TimeTask(setting=setting, spec=SPEC, recipe=Recipe(), steps=2), lambda report: None)
-    assert isinstance(timed, Timed)
+    assert isinstance(timed, Timing)
     assert 0 < timed.seconds_per_image < 1
 
 
