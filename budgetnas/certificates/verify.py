@@ -83,8 +83,8 @@ def verify(folder: Path, data: Dataset | None = None) -> Iterator[Check]:
         return
     steps: list[tuple[str, Callable[[], str | None]]] = [
         ("cost and cap", lambda: _cost(arch, spec, shape)),
-        (SOURCE, lambda: _same(files[SOURCE], model_source(spec, shape).encode(), "as arch.json gives it")),
-        (LEDGER, lambda: _same(files[LEDGER], ledger_csv(spec, shape).encode(), "as arch.json gives it")),
+        (SOURCE, lambda: _same(files[SOURCE], model_source(spec, shape).encode(), ARCH)),
+        (LEDGER, lambda: _same(files[LEDGER], ledger_csv(spec, shape).encode(), ARCH)),
         (WEIGHTS, lambda: _weights(files[WEIGHTS], spec, shape)),
         (RECIPE, lambda: _recipe(files[RECIPE], folder / RECIPE)),
         (CARD, lambda: _card(files, arch, manifest)),
@@ -144,10 +144,11 @@ def _cost(arch: Mapping[str, Any], spec: ResNetSpec, shape: DataShape) -> str:
     return f"{cost.params:,} parameters {cap}, {cost.macs:,} MACs"
 
 
-def _same(found: bytes, expected: bytes, how: str) -> str:
+def _same(found: bytes, expected: bytes, sources: str) -> str:
+    written = f"what this version writes from {sources}"
     if found != expected:
-        raise StorageError(f"is not what this version {how}: it was changed, or another version made it")
-    return f"byte for byte as {how}"
+        raise StorageError(f"differs from {written}: it was changed, or another version made it")
+    return f"byte for byte {written}"
 
 
 def _weights(content: bytes, spec: ResNetSpec, shape: DataShape) -> str:
@@ -184,7 +185,7 @@ def _card(files: Mapping[str, bytes], arch: Mapping[str, Any], manifest: Mapping
         expected = card(arch, results, manifest, has_onnx=ONNX in files)
     except Exception as error:
         raise StorageError(f"cannot be compared, since {RESULTS} or {MANIFEST} is incomplete ({error})") from error
-    return _same(files[CARD], expected.encode(), "written from arch.json, results.json and the manifest")
+    return _same(files[CARD], expected.encode(), f"{ARCH}, {RESULTS} and the manifest")
 
 
 def _onnx(files: Mapping[str, bytes], arch: dict[str, Any], spec: ResNetSpec, shape: DataShape) -> str:

@@ -1,4 +1,8 @@
-"""Records of runs: the study file in a run's folder, and the values of keys that are newer than a record."""
+"""Records of runs: the study file in a run's folder, and the values of keys that are newer than a record.
+
+A record is anything that a run or a certificate stores: identity, setup, `study.toml`, `recipe.toml`, states of
+trainings. In a file that a person wrote, a missing key has its documented default instead.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The protocol of an engine: submit tasks, wait for events. Errors and timeouts of tasks are events too."""
+"""The protocol of an engine: submit tasks, wait for events. Errors and timeouts of tasks are events too.
+
+An engine knows nothing of what it runs: a task is any picklable value, and the engine receives the function that
+performs it when it is created.
+"""
 
 from __future__ import annotations
 

@@ -35,10 +35,8 @@ def identity_of(prepared: PreparedStudy, kind: str) -> dict[str, Any]:
 
 def changes(recorded: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[str, str]:
     """Tell which keys have changed since a study was started, and how; one that is younger had its value of then."""
-    before, now = (
-        _held(identity_then(recorded)),
-        _held(json.loads(json.dumps(identity))),
-    )  # a tuple comes back as a list
+    before = _held(identity_then(recorded))
+    now = _held(json.loads(json.dumps(identity)))  # a tuple comes back as a list
     return {
         key: f"{key} was {before.get(key)!r}, is {now.get(key)!r}"
         for key in sorted({*before, *now})

@@ -26,7 +26,7 @@ class Limit:
 
     Attributes:
         name: of it, in two words.
-        text: what is missing, and the option that changes it.
+        text: what is missing, and the key that changes it.
         numbers: of the text, by what they count.
     """
 

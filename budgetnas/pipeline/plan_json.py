@@ -117,7 +117,7 @@ def _limits(plan: Plan) -> list[Limit]:
 
 
 def _bought(plan: Plan) -> list[dict[str, Any]] | None:
-    """Return what `--max-hours` buys of each level; None where it is long enough, or not given."""
+    """Return what `engine.max_hours` buys of each level; None where it is long enough, or not given."""
     if not plan.is_cut_off:
         return None
     return [{"level": level, "trainings": started, "of": number} for level, started, number in bought(plan) if number]

@@ -34,7 +34,7 @@ _HOURS = 24
 
 
 def bought(plan: Plan) -> list[tuple[str, int, int]]:
-    """Return what `engine.max_hours` buys: each level in words, its trainings that will start, and all of them."""
+    """Return what `engine.max_hours` buys: each level by its name, its trainings that will start, and all of them."""
     hours = plan.prepared.config.engine.max_hours
     assert hours is not None
     elapsed, found = 0.0, []

@@ -1,4 +1,8 @@
-"""The note and small figures of a study on optuna-dashboard; all foreign text is escaped."""
+"""The note and small figures of a study on optuna-dashboard; all foreign text is escaped.
+
+The dashboard sends every figure again at each poll, so these are the figures of the page with fewer trials: `thin`
+leaves out trials that are neither good nor on a front.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The figure of accuracy against cost: short trainings below, full ones above, each with its Pareto front."""
+"""The figure of accuracy against cost: short trainings below, full ones above, each with its Pareto front.
+
+Short and full trainings are different fidelities, so neither a front nor an axis may hold both.
+"""
 
 from __future__ import annotations
 

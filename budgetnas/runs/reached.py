@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from budgetnas.evidence.accuracy import Accuracy
 from budgetnas.trials.levels import CONTROLS, FULL, complete
 from budgetnas.trials.looks import Looks
 from budgetnas.trials.selection import Finalist
 from budgetnas.trials.trial import Trial
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

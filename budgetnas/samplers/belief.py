@@ -1,4 +1,12 @@
-"""The posterior of scores over rungs: a Gaussian, updated from the shortest training to the longest."""
+"""The posterior of scores over rungs: a Gaussian, updated from the shortest training to the longest.
+
+Few networks reach a later rung, and all of them are good, so their scores there are mostly noise, while the scores that
+ranked them earlier are not. Each rung therefore takes the posterior of the rung below as its prior: the true scores are
+those of the rung below times a factor, plus a process of their own, as in the autoregressive model of Kennedy and
+O'Hagan, "Predicting the output from a complex computer code when fast approximations are available" (Biometrika 87,
+2000), fitted rung by rung as in Le Gratiet and Garnier, "Recursive co-kriging model for design of computer experiments
+with multiple levels of fidelity" (2014).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""A space's dimensions as Optuna parameters, points as their values, and checks of enqueued values."""
+"""A space's dimensions as Optuna parameters, points as their values, and checks of enqueued values.
+
+Optuna ignores an enqueued name that nothing suggests, and only warns about a value outside every distribution, so these
+are checked here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The interface of a search space: named dimensions, the exact cost of every point, and its neighbours."""
+"""The interface of a search space: named dimensions, the exact cost of every point, and its neighbours.
+
+A point is a row of whole numbers, one per dimension; points travel as int64 arrays [N, D]. Subclass `Space`, give
+`dimensions` and `params`, and every index, band, repair and sampler works on it.
+"""
 
 from __future__ import annotations
 

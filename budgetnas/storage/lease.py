@@ -1,4 +1,13 @@
-"""The lease of a study: one driver at a time, on any host, recorded in the study's storage."""
+"""The lease of a study: one driver at a time, on any host, recorded in the study's storage.
+
+The fact names its owner and the time of its last heartbeat; the owner sends one every `BEAT_SECONDS`. Every change is a
+compare-and-swap: of drivers that start together one wins, and one that slept cannot take back a lease that it lost.
+
+An owner on this host is gone when its process has ended. Any other owner counts as dead when its last heartbeat differs
+from our clock by more than `STALE_SECONDS`, in either direction, and no heartbeat follows for two more intervals of our
+clock. Clocks need not agree: a wrong clock delays a take-over, but no live owner loses its study. Two hosts must not
+share a name.
+"""
 
 from __future__ import annotations
 

@@ -46,6 +46,9 @@ def test_a_whole_certificate_holds_and_its_files_are_all_that_there_is(folder):
     assert all(check.passed for check in checks), checks
     assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
     assert checks[0].told == f"digest {json.loads((folder / 'MANIFEST.json').read_text())['digest']}"
+    told = {check.name: check.told for check in checks}
+    assert told["model.py"] == told["ledger.csv"] == "byte for byte what this version writes from arch.json"
+    assert told["README.md"].endswith("writes from arch.json, results.json and the manifest")
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -119,6 +122,8 @@ def test_a_change_that_the_manifest_was_made_to_hide_is_found_by_what_it_means(f
     assert found
     assert "files" not in found
     assert all("\n" not in told and "Traceback" not in told for told in found.values())
+    if name in ("model.py", "ledger.csv", "README.md"):
+        assert found[name].startswith("differs from what this version writes from arch.json")
 
 
 def test_weights_of_another_network_are_found(folder, tmp_path):

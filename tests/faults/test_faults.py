@@ -93,7 +93,7 @@ def test_a_training_that_cannot_be_done_fails_with_its_reason_and_the_search_goe
     assert (scene.half_written(), scene.alive()) == ([], [])
 
 
-@pytest.mark.parametrize("left", [8, 2_000], ids=lambda left: f"{left} kB left")
+@pytest.mark.parametrize("left", [8, 200, 2_000], ids=lambda left: f"{left} kB left")
 def test_a_full_disk_stops_it_in_a_line_and_room_lets_it_go_on(undisturbed, disk, left):
     folder, _ = disk
     scene = Scene(folder)
