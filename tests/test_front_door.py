@@ -18,10 +18,10 @@ ROOT = Path(__file__).parent.parent
 BELOW = [module.name for module in pkgutil.iter_modules(budgetnas.__path__)]
 
 
-def fresh(code: str, *, cwd: Path | None = None) -> str:
+def fresh(code: str) -> str:
     """Run code in a process of its own; return what it prints."""
     words = [sys.executable, "-W", "error", "-c", code]
-    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
 def test_the_names_are_sorted_and_are_what_is_there():

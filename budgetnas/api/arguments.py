@@ -11,13 +11,20 @@ from typing import Any, ParamSpec, TypeVar
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.config.models import named_network
-from budgetnas.config.options import KEYS, keys_of
+from budgetnas.config.options import CALIBRATION_KEYS, DATA_KEYS, KEYS, keys_of, read_data
 from budgetnas.exceptions import BudgetNASError, UsageError
 
 Words = ParamSpec("Words")
 Result = TypeVar("Result")
 _KEYS = {**KEYS, "max_macs": "space.max_macs", "paper_models": "search.paper_models"}
-_NAMES = {**_KEYS, "networks": "search.trials", "lengths": "proxy.rungs"}  # with those of a calibration
+_NAMES = {**_KEYS, **CALIBRATION_KEYS}
+
+
+def in_python(text: str, names: Mapping[str, str] | None = None) -> str:
+    """Return a message with arguments in place of the keys that they set; `names` are arguments by key."""
+    for key, name in ({key: name for name, key in _KEYS.items()} if names is None else names).items():
+        text = text.replace(f"`{key}`", f"`{name}`")
+    return text
 
 
 def spelled(function: Callable[Words, Result]) -> Callable[Words, Result]:
@@ -29,13 +36,15 @@ def spelled(function: Callable[Words, Result]) -> Callable[Words, Result]:
         try:
             return function(*args, **words)
         except BudgetNASError as error:
-            text = str(error)
             named: Mapping[str, Any] = words
-            for name, key in known.items():
-                is_elsewhere = named.get("study") is not None or key in (named.get("settings") or {})
-                if named.get(name) is not None or not is_elsewhere:
-                    text = text.replace(f"`{key}`", f"`{name}`")
-            error.args = (text, *error.args[1:])
+            settings = named.get("settings") or {}
+            names = {
+                key: name
+                for name, key in known.items()
+                if named.get(name) is not None or not (named.get("study") is not None or key in settings)
+            }
+            error.args = (in_python(str(error), names), *error.args[1:])
+            error.argument = names.get(error.argument or "", error.argument)
             raise
 
     return call
@@ -56,6 +65,15 @@ def study_keys(arguments: Mapping[str, Any]) -> dict[str, Any]:
             raise UsageError(f"`settings` has the key {key!r}, but must have section.key, for example 'full.epochs'.")
     named = keys_of(arguments, _KEYS) | dict(settings)
     return {key: plain(value) for key, value in named.items() if value is not None}
+
+
+def data_keys(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys of `[data]` that keyword arguments name, without their section, each checked by its rule.
+
+    Raises:
+        UsageError: a value breaks its rule.
+    """
+    return read_data({key: plain(value) for key, value in keys_of(arguments, DATA_KEYS).items()})
 
 
 def plain(value: Any) -> Any:
@@ -100,6 +118,8 @@ def network_of(
         return ResNetSpec.from_stages(plain(blocks), plain(widths), stem_width=stem_width or 0)
     if any(numbers is not None for numbers in (blocks, widths, stem_width)):
         raise UsageError("`network` is given with `blocks`, `widths` or `stem_width`: give one or the other.")
+    if not isinstance(network, ResNetSpec | str):
+        raise UsageError(f"is {network!r}, but must be a name, an id or a `ResNetSpec`.", argument="network")
     return network if isinstance(network, ResNetSpec) else named_network(network).spec
 
 
@@ -113,8 +133,10 @@ def shape_of(
     """
     named = {"channels": channels, "classes": classes}
     if image_size is not None:
-        height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
-        named |= {"height": height, "width": width}
+        sides = [image_size] * 2 if isinstance(image_size, int) else plain(image_size)
+        if not isinstance(sides, list) or len(sides) != 2 or not all(isinstance(s, int) and s > 0 for s in sides):
+            raise UsageError(f"is {image_size!r}, but must be a side in pixels, or two.", argument="image_size")
+        named |= {"height": sides[0], "width": sides[1]}
     given = {name: value for name, value in named.items() if value is not None}
     if shape is not None and given:
         raise UsageError("`shape` is given with `channels`, `image_size` or `classes`: give one or the other.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from budgetnas.api.arguments import network_of, plain, shape_of, spelled
+from budgetnas.api.arguments import data_keys, network_of, plain, shape_of, spelled
 from budgetnas.arch import counter
 from budgetnas.arch.counter import Complexity, LedgerRow
 from budgetnas.arch.resnet import lower
@@ -148,10 +148,8 @@ def load_dataset(
         DataError: it is not there, not whole, not of the right form, or too large.
         UsageError: a value breaks its rule.
     """
-    from budgetnas.config.options import DATA_KEYS, keys_of, read_data
+    arguments = locals()
     from budgetnas.config.sections import DataConfig
     from budgetnas.data import load
 
-    named = {"dataset": dataset, "data_dir": data_dir, "subset": subset, "image_size": image_size}
-    keys = keys_of({**named, "test_share": test_share}, DATA_KEYS)
-    return load.load_dataset(DataConfig(**read_data({key: plain(value) for key, value in keys.items()})))
+    return load.load_dataset(DataConfig(**data_keys(arguments)))

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from budgetnas.api.arguments import plain, spelled
+from budgetnas.api.arguments import data_keys, plain, spelled
 from budgetnas.api.rows import CapResults, Predictions, Verification
-from budgetnas.exceptions import UsageError
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -110,13 +109,11 @@ def verify(
         UsageError: a value breaks its rule.
         DataError: the data set cannot be had.
     """
+    arguments = locals()
     from budgetnas.certificates.predict import load_as_trained
     from budgetnas.certificates.verify import verify as checks
-    from budgetnas.config.options import DATA_KEYS, keys_of, read_data
 
-    named = {"dataset": dataset, "data_dir": data_dir, "subset": subset, "image_size": image_size}
-    keys = keys_of({**named, "test_share": test_share}, DATA_KEYS)
-    data = load_as_trained(Path(folder), read_data({key: plain(value) for key, value in keys.items()}))
+    data = load_as_trained(Path(folder), data_keys(arguments))
     found = list(checks(Path(folder), data))
     return Verification(found, [{"check": one.name, "passed": one.passed, "told": one.told} for one in found])
 
@@ -138,19 +135,19 @@ def predict(
         The predictions in order.
 
     Raises:
-        UsageError: `top` is below 1.
+        UsageError: `top` is below 1, or above the number of classes.
         StorageError: there is no network, or it is damaged.
     """
-    if top < 1:
-        raise UsageError(f"`top` is {top}, but must be 1 or more.")
     from budgetnas.arch.spec import DataShape
     from budgetnas.certificates.certificate import load_certificate
     from budgetnas.certificates.inputs import find_inputs
+    from budgetnas.certificates.predict import check_top
     from budgetnas.certificates.predict import predict as classify
     from budgetnas.runs.certify import certificate_of
 
     words = plain(images)
     model, arch = load_certificate(certificate_of(Path(folder)))
+    check_top(top, arch)
     inputs = find_inputs(words if isinstance(words, list) else [words], DataShape(**arch["shape"]))
     faults = list(inputs.faults)
     found = list(classify(model, arch, inputs.wanted, top=top, faults=faults))

@@ -21,7 +21,12 @@ class Rows(Display, Sequence[Any]):
     Args:
         items: the results.
         rows: their cells by column, a row or more each.
+
+    Attributes:
+        columns: names of the columns, for a frame without rows.
     """
+
+    columns: tuple[str, ...] = ()
 
     def __init__(self, items: Iterable[Any], rows: Iterable[Mapping[str, Any]]) -> None:
         self._items, self._rows = tuple(items), tuple(rows)
@@ -32,15 +37,11 @@ class Rows(Display, Sequence[Any]):
     def __getitem__(self, place: Any) -> Any:
         return self._items[place]
 
-    def brief(self) -> Mapping[str, str]:
-        """Return what a person wants to know first."""
-        return {"rows": f"{len(self._rows):,}"}
-
     def to_dataframe(self) -> pd.DataFrame:
         """Return the rows as a frame."""
         import pandas as pd
 
-        return pd.DataFrame(list(self._rows))
+        return pd.DataFrame(list(self._rows), columns=None if self._rows else list(self.columns))
 
     def _repr_html_(self) -> str:
         """Write the first rows for a notebook."""
@@ -79,6 +80,8 @@ class Predictions(Rows):
     Attributes:
         faults: what could not be read and why, a line each.
     """
+
+    columns = ("id", "rank", "label", "class", "share")
 
     def __init__(self, items: Sequence[Prediction], faults: Iterable[str]) -> None:
         super().__init__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from budgetnas.api.arguments import command, plain, spelled, study_keys
+from budgetnas.api.arguments import command, in_python, plain, spelled, study_keys
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -92,7 +92,7 @@ def calibrate(
     max_params: str | float | None = None,
     max_macs: str | float | None = None,
     networks: int | None = None,
-    lengths: Sequence[int] | None = None,
+    lengths: int | Sequence[int] | None = None,
     full_epochs: int | None = None,
     dataset: str | PathLike[str] | None = None,
     data_dir: str | PathLike[str] | None = None,
@@ -146,7 +146,7 @@ def calibrate(
         plain(study),
         study_keys(arguments),
         networks=plain(networks),
-        lengths=plain(lengths),
+        lengths=[lengths] if isinstance(lengths, int) else plain(lengths),
     )
     return _driven(work, asked, command("calibrate", arguments), listener)
 
@@ -165,6 +165,6 @@ def _driven(work: _Work[Result], asked: StudyRequest, words: Sequence[str], list
     interruptions = Interruptions()
     everyone = Everyone(Check(interruptions.tick), listener or Listener())
     if asked.note:
-        everyone.told(asked.note)
+        everyone.told(in_python(asked.note))
     with interruptions.listening():
         return work(asked.config, everyone, command=words)

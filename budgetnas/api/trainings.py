@@ -65,7 +65,7 @@ def train(
         subset: images of each class to keep in each split.
         image_size: side in pixels to resize an image folder to.
         test_share: share of each class of own images that becomes the test split, where there is none.
-        out: folder of all runs; .
+        out: folder of all runs.
         name: of this run; made of network and seed unless given.
         seed: of everything random; 0 unless given.
         device: "auto", "cpu", "cuda" or "mps".
@@ -90,7 +90,7 @@ def train(
 
 @spelled
 def reproduce(
-    models: Sequence[int | str] = (1, 2, 3, 4, 5),
+    models: int | str | Sequence[int | str] = (1, 2, 3, 4, 5),
     *,
     recipe: str | PathLike[str] | None = None,
     precision: str | None = None,
@@ -124,7 +124,7 @@ def reproduce(
         subset: images of each class to keep in each split.
         image_size: side in pixels to resize an image folder to.
         test_share: share of each class of own images that becomes the test split, where there is none.
-        out: folder of all runs; .
+        out: folder of all runs.
         name: of this run.
         seed: of everything random; 0 unless given.
         device: "auto", "cpu", "cuda" or "mps".
@@ -140,7 +140,8 @@ def reproduce(
     arguments = locals()
     from budgetnas.pipeline.declare import reproduce_job
 
-    wishes, chosen = _wishes(arguments, name=name), reported_models([str(model) for model in models])
+    words = str(models).split(",") if isinstance(models, int | str) else list(map(str, models))
+    wishes, chosen = _wishes(arguments, name=name), reported_models(words)
     job = reproduce_job(chosen, wishes, recipe=PAPER_RECIPE, other_recipe=OTHER_RECIPE, dataset=CIFAR10)
     return _done(job, command("reproduce", arguments), listener)
 

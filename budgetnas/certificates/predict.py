@@ -121,6 +121,19 @@ class Prediction:
     done: tuple[str, ...]
 
 
+def check_top(top: int, arch: Mapping[str, Any]) -> None:
+    """Check the number of classes to return per image.
+
+    Raises:
+        UsageError: the network does not know so many, or it is not a positive integer.
+    """
+    known = len(arch["classes"])
+    if not isinstance(top, int) or top < 1:
+        raise UsageError(f"is {top!r}, but must be 1 or more.", argument="top")
+    if top > known:
+        raise UsageError(f"is {top}, but the network knows {known} classes.", argument="top")
+
+
 def predict(
     model: nn.Module, arch: dict[str, Any], wanted: Sequence[InputImage], *, top: int, faults: list[str]
 ) -> Iterator[Prediction]:

@@ -9,7 +9,7 @@ from typing import Any
 from budgetnas.arch.spec import DataShape
 from budgetnas.config import options
 from budgetnas.config.models import NamedModel, named_network
-from budgetnas.config.options import DATA_KEYS, KEYS
+from budgetnas.config.options import CALIBRATION_KEYS, DATA_KEYS, KEYS
 from budgetnas.exceptions import UsageError
 
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
@@ -122,8 +122,7 @@ def read_data(arguments: argparse.Namespace) -> dict[str, Any]:
 # Options and what the rooms below call them: the key of a study file, or the argument of Python.
 _NAMES = (
     *KEYS.items(),
-    ("networks", "search.trials"),
-    ("lengths", "proxy.rungs"),
+    *CALIBRATION_KEYS.items(),
     ("set", "settings"),
 )
 _ARGUMENTS = {"max_params": "budget.max_params", "max_macs": "space.max_macs"}  # of Python, that a study has as keys

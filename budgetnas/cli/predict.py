@@ -102,20 +102,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the classes, a line per image, or write them; return 1 where a file could not be read."""
-    if arguments.top is not None and arguments.top < 1:
-        raise UsageError(f"`--top` is {arguments.top}, but must be 1 or more.")
     top = arguments.top or (TOP if arguments.csv is None else 1)
     columns = _columns(arguments, top)
 
     from budgetnas.certificates.certificate import load_certificate
     from budgetnas.certificates.inputs import find_inputs
-    from budgetnas.certificates.predict import predict, was_resized
+    from budgetnas.certificates.predict import check_top, predict, was_resized
     from budgetnas.runs.certify import certificate_of
 
     folder = certificate_of(Path(arguments.folder))
     model, arch = load_certificate(folder)
-    if arguments.top is not None and top > len(arch["classes"]):
-        raise UsageError(f"`--top` is {top}, but the network knows {len(arch['classes'])} classes.")
+    if arguments.top is not None:
+        check_top(arguments.top, arch)
     resized = "" if was_resized(folder) else f"resized to {arch['shape']['width']}x{arch['shape']['height']}"
     inputs = find_inputs(arguments.inputs, DataShape(**arch["shape"]))
     faults = list(inputs.faults)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
-from budgetnas.cli.console import Console
 from budgetnas.cli.options import whole_number
 from budgetnas.cli.studies import add_study_arguments, carry_out, read_study_arguments
-from budgetnas.runs.headline import headline, remarks
-from budgetnas.runs.recommended import recommendation
-from budgetnas.runs.result import SearchResult
-from budgetnas.runs.summary import tables, warnings
-from budgetnas.runs.verdict import compare, verdict
+
+if TYPE_CHECKING:
+    from budgetnas.cli.console import Console
+    from budgetnas.runs.result import SearchResult
 
 
 def show(console: Console, result: SearchResult) -> None:
     """Print the result of a search, finished or not."""
+    from budgetnas.runs.headline import headline, remarks
+    from budgetnas.runs.recommended import recommendation
+    from budgetnas.runs.summary import tables, warnings
+    from budgetnas.runs.verdict import compare, verdict
+
     counts, folder = result.counts(), result.folder
     console.told(
         f"{counts['counted']} counted, {counts['pruned']} pruned over the cap, {counts['trained']} trained"
@@ -65,7 +69,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the search; return the exit status."""
     asked = read_study_arguments(arguments, {"search.paper_models": False if arguments.no_paper_models else None})
 
-    from budgetnas.cli.search import show
     from budgetnas.pipeline.search import dry_run, search
     from budgetnas.runs.summary import as_json
 

@@ -29,6 +29,7 @@ KEYS = {
     "max_hours": "engine.max_hours",
     "storage": "output.storage",
 }
+CALIBRATION_KEYS = {"networks": "search.trials", "lengths": "proxy.rungs"}
 # What is meant where nothing is named: networks of a calibration, recipes of declared trainings.
 NETWORKS = 24
 TRAIN_RECIPE, PAPER_RECIPE, OTHER_RECIPE = "full", "paper200", "full"

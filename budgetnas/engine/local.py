@@ -162,19 +162,23 @@ class LocalEngine:
         return [Failed(key=key, reason=f"its worker {fate} {self._deaths[key]} times ({why})")]
 
 
+_MAIN = threading.Lock()
+
+
 @contextlib.contextmanager
 def _without_main() -> Iterator[None]:
     """Hide the main script from the process that starts meanwhile, which would run it: a worker needs nothing of it."""
     main = vars(sys.modules["__main__"])
     names = ("__file__", "__spec__")  # by which `multiprocessing` finds it
-    before = {name: main[name] for name in names if name in main}
-    main |= dict.fromkeys(names)
-    try:
-        yield
-    finally:
-        for name in names:
-            del main[name]
-        main |= before
+    with _MAIN:  # two threads may start workers at once
+        before = {name: main[name] for name in names if name in main}
+        main |= dict.fromkeys(names)
+        try:
+            yield
+        finally:
+            for name in names:
+                del main[name]
+            main |= before
 
 
 def _exit(process: BaseProcess) -> str:

@@ -84,10 +84,12 @@ def read_calibration_request(
         UsageError: a key is unknown, or a value breaks its rule.
         StorageError: the run was made by another version of this program.
     """
-    if networks is not None and not 2 <= networks <= 10**6:  # one network has no rank
-        raise UsageError(f"is {networks}, but must be from 2 to 1,000,000.", argument="networks")
-    own = {"search.trials": networks, "proxy.rungs": None if lengths is None else sorted(lengths)}
+    if networks is not None and not (isinstance(networks, int) and 2 <= networks <= 10**6):  # one network has no rank
+        raise UsageError(f"is {networks!r}, but must be a whole number from 2 to 1,000,000.", argument="networks")
+    rungs = None if lengths is None else list(lengths)
+    if rungs is not None and all(isinstance(epochs, int) for epochs in rungs):
+        rungs.sort()
+    own = {"search.trials": networks, "proxy.rungs": rungs}
     own |= {"search.paper_models": False, "search.first_models": []}  # only a search tries them
-    return read_study_request(
-        study, {**keys, **own}, settings, own={"search.trials": NETWORKS}, suffix=f"-{CALIBRATION}"
-    )
+    own |= {key: value for key, value in keys.items() if value is not None}
+    return read_study_request(study, own, settings, own={"search.trials": NETWORKS}, suffix=f"-{CALIBRATION}")

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from budgetnas.config.options import DATA_KEYS, keys_of, read_data
 from budgetnas.config.sections import OutputConfig
+from budgetnas.config.toml import build, within
 from budgetnas.exceptions import UsageError
 
-_RANGES = (
+_RANGES = (  # of whole numbers
     ("epochs", 1, 100_000),
     ("repeats", 1, 1_000),
     ("seed", 0, 2**31 - 1),
     ("workers", 1, 512),
     ("threads", 1, 512),
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Typed:
+    """The options that have a type of their own; `build` checks it."""
+
+    recipe: str | None = None
+    precision: Literal["auto", "fp32", "bf16"] | None = None
+    repeats: int | None = None
+    epochs: int | None = None
+    seed: int | None = None
+    device: str | None = None
+    workers: int | None = None
+    threads: int | None = None
+    max_minutes: float | None = None
+
+
+_TYPED = tuple(field.name for field in fields(_Typed))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,10 +84,9 @@ def read_wishes(
     Raises:
         UsageError: a value breaks its rule.
     """
+    build(_Typed, {key: options[key] for key in _TYPED if options[key] is not None}, "")
     for option, low, high in _RANGES:
-        value = options[option]
-        if value is not None and not low <= value <= high:
-            raise UsageError(f"is {value}, but must be from {low} to {high:,}.", argument=option)
+        within(option, options[option], low, high)
     max_minutes = options["max_minutes"]
     if max_minutes is not None and not 0 < max_minutes < 10**7:
         raise UsageError(f"is {max_minutes}, but must be above 0 and below 10,000,000.", argument="max_minutes")
@@ -76,6 +94,5 @@ def read_wishes(
     return TrainOptions(
         data=read_data({**keys_of(options, DATA_KEYS), **(keys or {})}, settings),
         folder=Path(options["out"]) / name,
-        max_minutes=max_minutes,
-        **{key: options[key] for key in ("recipe", "precision", "device", *(option for option, *_ in _RANGES))},
+        **{key: options[key] for key in _TYPED},
     )

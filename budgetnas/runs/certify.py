@@ -197,7 +197,7 @@ def _declared(home: Path, name: str, trials: Sequence[Trial], facts: RunFacts, n
         (number,) = known
     if number not in known:
         numbers = ", ".join(f"{trial.number} ({trial.candidate.origin})" for trial in known.values()) or "none"
-        given = "missing" if number is None else f"{number}"
+        given = "missing" if number is None else f"{number!r}"
         raise UsageError(
             f"is {given}, but must be the number of a finished training: one of {numbers}.", argument="trial"
         )

@@ -80,6 +80,9 @@ def test_a_certificate_is_checked_and_a_damaged_one_fails(runs, tmp_path):
 def test_images_are_classified_by_the_network_of_a_run(runs, tmp_path):
     for name, grey in (("a", 10), ("b", 200)):
         Image.fromarray(np.full((8, 8), grey, np.uint8)).save(tmp_path / f"{name}.png")
+    for top, said in ((0, "must be 1 or more"), (99, "the network knows 10 classes"), ("2", "`top` is '2'")):
+        with pytest.raises(budgetnas.UsageError, match=said):
+            budgetnas.predict(runs / "finished", tmp_path, top=top)
     found = budgetnas.predict(runs / "finished", tmp_path, top=2)
     assert [one.image.id for one in found] == ["a", "b"]
     assert list(found.to_dataframe().columns) == ["id", "rank", "label", "class", "share"]

@@ -71,6 +71,17 @@ def test_a_calibration_asks_for_what_the_command_asks_for(asked, budgetnas):
     assert by_call.proxy.rungs == (1, 3)
 
 
+def test_settings_of_a_calibration_come_before_its_arguments_as_after_the_command(asked, budgetnas):
+    words = "calibrate --max-params 60k --dataset digits --device cpu --set search.trials=5 --set proxy.rungs=[1,3]"
+    assert budgetnas(*words.split()).returncode == 1
+    settings = {"search.trials": 5, "proxy.rungs": [1, 3]}
+    with pytest.raises(package.StorageError, match="enough"):
+        package.calibrate(max_params="60k", dataset="digits", device="cpu", settings=settings)
+    by_command, by_call = asked
+    assert by_call == by_command
+    assert (by_call.search.trials, by_call.proxy.rungs) == (5, (1, 3))
+
+
 def test_a_listener_hears_progress_and_an_interruption_waits_for_it(asked):
     class Interrupted(package.Listener):
         heard = 0

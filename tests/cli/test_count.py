@@ -79,6 +79,18 @@ def test_wrong_words_are_named_in_one_line(capsys, words, said):
     assert captured.err.startswith("budgetnas: ")
 
 
+def test_the_help_of_no_command_loads_anything_heavy():
+    code = (
+        "import sys; from budgetnas.cli.main import COMMANDS, main\n"
+        "for name in COMMANDS:\n"
+        "    try: main([name, '--help'])\n"
+        "    except SystemExit: pass\n"
+        "print([m for m in ('torch', 'optuna', 'numpy', 'pandas', 'rich', 'sklearn', 'plotly') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_counting_loads_nothing_heavy():
     code = (
         "import sys; from budgetnas.cli.main import main\n"

@@ -146,7 +146,7 @@ def test_tiers_share_one_search_and_each_has_its_best(budgetnas, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("calibrate", "--max-params", "60k", "--networks", "1"), "`--networks` is 1, but must be from 2"),
+        (("calibrate", "--max-params", "60k", "--networks", "1"), "`--networks` is 1, but must be a whole number from 2"),
         (("calibrate", "--max-params", "60k", "--lengths", "x"), "`--lengths` is 'x', but must be whole numbers"),
         (("calibrate", "--max-params", "60k", "--lengths", "0,2"), "`--lengths` is [0, 2], but must be epochs"),
         (("search", "--max-params", "60k", "--set", "proxy.rungs=[3, 3]"), "must be epochs that rise"),

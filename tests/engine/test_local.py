@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from contract import Contract, collect
 from workers import work
 
+from budgetnas.engine import local
 from budgetnas.engine.local import LocalEngine
 
 
@@ -43,7 +45,9 @@ def test_gpus_are_shared_out_among_the_workers(monkeypatch):
 
 DRIVER = """
 import sys
+import threading
 from workers import work
+from budgetnas.engine import local
 from budgetnas.engine.local import LocalEngine
 
 if __name__ == "__main__":
@@ -78,3 +82,23 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_two_threads_that_start_workers_at_once_hide_the_main_script_and_give_it_back():
+    main = vars(sys.modules["__main__"])
+    before = {name: main.get(name) for name in ("__file__", "__spec__")}
+    seen, inside = [], threading.Event()
+
+    def start(wait):
+        with local._without_main():
+            inside.set()
+            time.sleep(wait)
+            seen.append(main["__file__"])
+
+    first = threading.Thread(target=start, args=(0.2,))
+    first.start()
+    inside.wait()
+    start(0.0)
+    first.join()
+    assert seen == [None, None]
+    assert {name: main.get(name) for name in before} == before
