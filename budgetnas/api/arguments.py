@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
-from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.arch.spec import MAX_SIDE, DataShape, ResNetSpec
 from budgetnas.config.models import named_network
 from budgetnas.config.options import CALIBRATION_KEYS, DATA_KEYS, KEYS, keys_of, read_data
 from budgetnas.exceptions import BudgetNASError, UsageError
@@ -134,8 +134,15 @@ def shape_of(
     named = {"channels": channels, "classes": classes}
     if image_size is not None:
         sides = [image_size] * 2 if isinstance(image_size, int) else plain(image_size)
-        if not isinstance(sides, list) or len(sides) != 2 or not all(isinstance(s, int) and s > 0 for s in sides):
-            raise UsageError(f"is {image_size!r}, but must be a side in pixels, or two.", argument="image_size")
+        if (
+            not isinstance(sides, list)
+            or len(sides) != 2
+            or not all(isinstance(s, int) and 1 <= s <= MAX_SIDE for s in sides)
+        ):
+            raise UsageError(
+                f"is {image_size!r}, but must be one side in pixels or two, from 1 to {MAX_SIDE:,}.",
+                argument="image_size",
+            )
         named |= {"height": sides[0], "width": sides[1]}
     given = {name: value for name, value in named.items() if value is not None}
     if shape is not None and given:

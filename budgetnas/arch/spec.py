@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from budgetnas.exceptions import UsageError
+from budgetnas.text import plural
 
 MAX_STAGES = 8
 MAX_BLOCKS = 1_000
 MAX_WIDTH = 65_536
+MAX_SIDE = 65_536
 _ID = re.compile(r"(s(?P<stem>[0-9]{1,9})-)?(?P<stages>[0-9]{1,9}x[0-9]{1,9}(-[0-9]{1,9}x[0-9]{1,9})*)")
 
 
@@ -34,8 +36,8 @@ class DataShape:
     def __post_init__(self) -> None:
         for name, high in (
             ("channels", 4_096),
-            ("height", 65_536),
-            ("width", 65_536),
+            ("height", MAX_SIDE),
+            ("width", MAX_SIDE),
             ("classes", 1_000_000),
         ):
             _check(name, getattr(self, name), 1, high)
@@ -108,8 +110,8 @@ class ResNetSpec:
             widths = [widths[i] for i in filled]
         elif len(widths) != len(filled):
             raise UsageError(
-                f"has {len(widths)} values, but `blocks` has {len(blocks)} stages, {len(filled)} of them "
-                "non-empty: give one width per stage or one per non-empty stage.",
+                f"has {plural(len(widths), 'value')}, but `blocks` has {plural(len(blocks), 'stage')}, {len(filled)} "
+                "of them non-empty: give one width per stage or one per non-empty stage.",
                 argument="widths",
             )
         return cls(blocks=tuple(blocks[i] for i in filled), widths=tuple(widths), stem_width=stem_width)

@@ -6,7 +6,7 @@ import argparse
 import re
 from typing import Any
 
-from budgetnas.arch.spec import DataShape
+from budgetnas.arch.spec import MAX_SIDE, DataShape
 from budgetnas.config import options
 from budgetnas.config.models import NamedModel, named_network
 from budgetnas.config.options import CALIBRATION_KEYS, DATA_KEYS, KEYS
@@ -147,12 +147,13 @@ def spell(text: str, arguments: argparse.Namespace, *, argument: str | None = No
 
     def spelled(match: re.Match[str]) -> str:
         name, value, opens = match[1], match[2], match.start() == 0
-        key = _ARGUMENTS.get(name, name) if name == argument else name
-        names = [option for option, named in _NAMES if named == key] or [name] * (name == argument)
+        is_argument = name == argument or {name, argument} == {"blocks", "widths"}
+        key = _ARGUMENTS.get(name, name) if is_argument else name
+        names = [option for option, named in _NAMES if named == key] or [name] * is_argument
         known = [option for option in names if hasattr(arguments, option)]
         if name in ("blocks", "widths") and known and getattr(arguments, name) is None:
             known = []  # the id of a network has them too
-        if ("." not in key and name != argument) or not known or (opens and _is_elsewhere(known[0], key, arguments)):
+        if ("." not in key and not is_argument) or not known or (opens and _is_elsewhere(known[0], key, arguments)):
             if value is None:
                 return f"`{key}`"
             return f"--set {key}={value}" if "." in key and hasattr(arguments, "set") else match[0]
@@ -165,8 +166,7 @@ def spell(text: str, arguments: argparse.Namespace, *, argument: str | None = No
 def _is_elsewhere(option: str, key: str, arguments: argparse.Namespace) -> bool:
     """Tell whether a study file or `--set` may have given the value of a key, and its option did not."""
     named = [setting.partition("=")[0].strip() for setting in getattr(arguments, "set", ())]
-    is_named = key in named or getattr(arguments, "study", None) is not None
-    return is_named and getattr(arguments, option) is None
+    return key in named or (getattr(arguments, "study", None) is not None and getattr(arguments, option) is None)
 
 
 CAP_HELP = "cap on parameters, like 5e6, 5M, 272k or 45%%resnet18"
@@ -181,11 +181,14 @@ def add_shape_arguments(parser: argparse.ArgumentParser) -> None:
 
 def read_shape(arguments: argparse.Namespace) -> DataShape:
     """Read the options of `add_shape_arguments`."""
-    height, x, width = arguments.image_size.partition("x")
+    size = arguments.image_size
+    sides = size.split("x")
+    if len(sides) > 2 or not all(side.isascii() and side.isdigit() and 0 < int(side[:9]) <= MAX_SIDE for side in sides):
+        raise UsageError(f"`--image-size` is {size[:80]!r}, but must be N or HxW, each from 1 to {MAX_SIDE:,}.")
     return DataShape(
         channels=read_whole("--channels", arguments.channels),
-        height=read_whole("--image-size", height),
-        width=read_whole("--image-size", width if x else height),
+        height=int(sides[0]),
+        width=int(sides[-1]),
         classes=read_whole("--classes", arguments.classes),
     )
 

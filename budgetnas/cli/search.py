@@ -58,9 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("study", nargs="?", metavar="STUDY.toml", help="a study file")
     add("--max-params", metavar="N", help="hard cap on trainable parameters, like 5e6 or 5M")
-    add("--trials", type=whole_number, metavar="N", help="total number of short trainings (default 100)")
+    add("--trials", type=whole_number, metavar="N", help="number of networks to train shortly, in all (default 100)")
     add("--sampler", metavar="NAME", help="thompson (default), evolution, tpe or random")
-    add("--promote", type=whole_number, metavar="N", help="number of networks to train in full (default 5)")
+    add("--promote", type=whole_number, metavar="N", help="number of the best networks to train in full (default 5)")
     add("--no-paper-models", action="store_true", help="do not start with models 1-5 of Pei et al.")
     add_study_arguments(parser)
 

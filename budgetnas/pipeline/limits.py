@@ -45,7 +45,8 @@ def _few_trainings(prepared: PreparedStudy) -> Iterator[Limit]:
     config = prepared.config
     pairs = expected_above(prepared, len(prepared.rungs) - 1) // config.full.repeats
     if pairs < FEWEST_PAIRS:
-        told = f"{plural(pairs, 'network')} get full training, and {FEWEST_PAIRS} are needed to say how short ones rank"
+        few = f"{plural(pairs, 'network')} {'gets' if pairs == 1 else 'get'} full training"
+        told = f"{few}, and {FEWEST_PAIRS} are needed to say how short ones rank"
         more = f"`search.trials={FEWEST_PAIRS}` or more, " if config.search.trials < FEWEST_PAIRS else ""
         yield Limit(
             name="no fidelity",

@@ -89,6 +89,9 @@ def read_calibration_request(
     rungs = None if lengths is None else list(lengths)
     if rungs is not None and all(isinstance(epochs, int) for epochs in rungs):
         rungs.sort()
+        if not rungs or rungs[0] < 1 or len(set(rungs)) < len(rungs):
+            said = ",".join(map(str, rungs))
+            raise UsageError(f"is {said}, but must be different numbers of epochs, like 8,24.", argument="lengths")
     own = {"search.trials": networks, "proxy.rungs": rungs}
     own |= {"search.paper_models": False, "search.first_models": []}  # only a search tries them
     own |= {key: value for key, value in keys.items() if value is not None}

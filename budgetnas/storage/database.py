@@ -216,7 +216,7 @@ def translated(where: str) -> Iterator[None]:
         elif isinstance(cause, ImportError):
             advice = "install its driver, for PostgreSQL with `pip install 'budgetnas[postgres]'`"
         else:
-            advice = "give another `output.name` or `output.storage`, or repair it"
+            advice = "choose another name or storage, or repair it"
         raise StorageError(f"`{where}` is no usable Optuna study ({reason}): {advice}.") from error
 
 

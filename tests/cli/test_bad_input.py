@@ -54,7 +54,7 @@ def test_a_cap_on_macs_that_nothing_fits(capsys, tmp_path):
         (("--max-hours=-1",), "`--max-hours` is -1"),
         (("--max-hours=inf",), "`--max-hours` is inf"),
         (("--subset", "1"), "`--subset` is 1"),
-        (("--set", "budget.max_params=" + "9" * 400), "max-params"),
+        (("--set", "budget.max_params=" + "9" * 400), "`budget.max_params` is 999"),
         (("--set", "data.image_size=16"), "only image folders are resized"),
         (("--sampler", "magic"), "one of thompson, evolution, random, tpe"),
         (("--device", "tpu"), "one of auto, cpu, cuda, mps"),

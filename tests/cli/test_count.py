@@ -58,6 +58,8 @@ def test_a_shipped_study_is_counted_by_name(capsys):
         (["x" * 5000], "is no shipped network"),
         (["nothing"], "is no shipped network: give one of resnet18"),
         (["3x0"], "`widths` holds 0"),
+        (["resnet18", "--image-size", "2x"], "`--image-size` is '2x', but must be N or HxW"),
+        (["resnet18", "--image-size", "99999"], "`--image-size` is '99999'"),
         (["resnet20.pytorch"], "did you mean `resnet20`?"),
         (["cifar10_resnet56"], "did you mean `resnet56`?"),
         (["resnet50"], "`resnet50` is built of bottleneck blocks, which this version does not have: the nearest is"),

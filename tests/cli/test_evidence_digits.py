@@ -146,9 +146,15 @@ def test_tiers_share_one_search_and_each_has_its_best(budgetnas, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("calibrate", "--max-params", "60k", "--networks", "1"), "`--networks` is 1, but must be a whole number from 2"),
+        (
+            ("calibrate", "--max-params", "60k", "--networks", "1"),
+            "`--networks` is 1, but must be a whole number from 2",
+        ),
         (("calibrate", "--max-params", "60k", "--lengths", "x"), "`--lengths` is 'x', but must be whole numbers"),
-        (("calibrate", "--max-params", "60k", "--lengths", "0,2"), "`--lengths` is [0, 2], but must be epochs"),
+        (
+            ("calibrate", "--max-params", "60k", "--lengths", "0,2"),
+            "`--lengths` is 0,2, but must be different numbers of epochs",
+        ),
         (("search", "--max-params", "60k", "--set", "proxy.rungs=[3, 3]"), "must be epochs that rise"),
         (("search", "--max-params", "60k", "--set", "proxy.epochs=3"), "`proxy.epochs` is no key of proxy"),
         (("search", "--set", 'budget.tiers=["1M", "1M"]'), "must hold different caps"),

@@ -47,6 +47,8 @@ def test_what_a_file_or_a_setting_gave_is_named_by_its_key():
     assert spell(wrong, typed("search")) == "`--trials` is 0: give --trials 1"
     for words in (["s.toml"], ["--set", "search.trials=0"], ["--set", "search.trials = 0"]):
         assert spell(wrong, typed("search", *words)) == "`search.trials` is 0: give --trials 1"
+    both = typed("search", "--trials", "10", "--set", "search.trials=0")  # a setting comes after the options
+    assert spell(wrong, both).startswith("`search.trials` is 0")
     assert spell(wrong, typed("search", "s.toml", "--trials", "0")) == "`--trials` is 0: give --trials 1"
 
 

@@ -53,7 +53,7 @@ def test_a_passing_fault_is_no_advice_to_remove_anything():
     for error in (OperationalError("x", {}, sqlite3.OperationalError("database is locked")), OSError("no space")):
         with pytest.raises(StorageError, match="run the same command again"), translated("mine"):
             raise error
-    with pytest.raises(StorageError, match=r"give another `output\.name`"), translated("mine"):
+    with pytest.raises(StorageError, match="choose another name or storage"), translated("mine"):
         raise sqlite3.DatabaseError("file is not a database")
 
 
