@@ -6,10 +6,12 @@ from dataclasses import replace
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.study import load_study
-from budgetnas.pipeline.ladder import make_ladder, ranges_of
+from budgetnas.pipeline.ladder import make_ladder
+from budgetnas.pipeline.level import PlannedTraining
 from budgetnas.pipeline.plan import Pace
-from budgetnas.pipeline.prepare import PreparedStudy, prepare
-from budgetnas.pipeline.stages import PlannedTraining
+from budgetnas.pipeline.prepare import prepare
+from budgetnas.pipeline.prepared_study import PreparedStudy
+from budgetnas.runs.settings import Kind
 from budgetnas.storage.study import StudyStore
 from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.trial import TrialState
@@ -17,7 +19,7 @@ from budgetnas.trials.trial import TrialState
 FACTS = TrialFacts(epochs=1, images=10, seconds=0.5)
 
 
-def prepared(**changes: object) -> PreparedStudy:
+def prepared(kind: Kind = Kind.SEARCH, **changes: object) -> PreparedStudy:
     words = {
         "budget.max_params": "60k",
         "data.dataset": "digits",
@@ -29,7 +31,7 @@ def prepared(**changes: object) -> PreparedStudy:
         "output.name": "s",
     }
     words |= {key.replace("__", "."): value for key, value in changes.items()}
-    return prepare(load_study(None, words, []))
+    return prepare(load_study(None, words, []), kind=kind)
 
 
 def pace(images_per_second):
@@ -38,7 +40,7 @@ def pace(images_per_second):
 
 
 def ladder_of(study, storage):
-    return make_ladder(study, storage, StudyStore(storage, "s/full", ranges_of(study)))
+    return make_ladder(study, storage, StudyStore(storage, "s/full", study.ranges))
 
 
 def net(study, width, blocks=(1,)):

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from budgetnas.api.arguments import command, in_python, plain, spelled, study_keys
+from budgetnas.api.arguments import command, plain, spelled, study_keys
+from budgetnas.api.driven import driven
 
 if TYPE_CHECKING:
     from os import PathLike
 
-    from budgetnas.config.study import StudyConfig
     from budgetnas.pipeline.progress import Listener
-    from budgetnas.pipeline.request import StudyRequest
     from budgetnas.runs.calibration import Calibration
     from budgetnas.runs.result import SearchResult
-
-Result = TypeVar("Result", covariant=True)
 
 
 @spelled
@@ -82,7 +80,7 @@ def search(
     from budgetnas.pipeline.search import search as work
 
     asked = read_study_request(plain(study), study_keys(arguments))
-    return _driven(work, asked, command("search", arguments), listener)
+    return driven(partial(work, asked.config), command("search", arguments), listener, notes=asked.notes)
 
 
 @spelled
@@ -148,23 +146,4 @@ def calibrate(
         networks=plain(networks),
         lengths=[lengths] if isinstance(lengths, int) else plain(lengths),
     )
-    return _driven(work, asked, command("calibrate", arguments), listener)
-
-
-class _Work(Protocol[Result]):
-    """Trains what a study asks for."""
-
-    def __call__(self, config: StudyConfig, listener: Listener, *, command: Sequence[str]) -> Result: ...
-
-
-def _driven(work: _Work[Result], asked: StudyRequest, words: Sequence[str], listener: Listener | None) -> Result:
-    """Do what is asked for, interrupted only where nothing is half-written."""
-    from budgetnas.pipeline.progress import Check, Everyone, Listener
-    from budgetnas.pipeline.signals import Interruptions
-
-    interruptions = Interruptions()
-    everyone = Everyone(Check(interruptions.tick), listener or Listener())
-    if asked.note:
-        everyone.told(in_python(asked.note))
-    with interruptions.listening():
-        return work(asked.config, everyone, command=words)
+    return driven(partial(work, asked.config), command("calibrate", arguments), listener, notes=asked.notes)

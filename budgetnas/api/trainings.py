@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from budgetnas.api.arguments import command, network_of, plain, spelled, study_keys
+from budgetnas.api.driven import driven
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.models import CIFAR10, reported_models
 from budgetnas.config.options import OTHER_RECIPE, PAPER_RECIPE, TRAIN_RECIPE
@@ -13,12 +15,10 @@ from budgetnas.config.options import OTHER_RECIPE, PAPER_RECIPE, TRAIN_RECIPE
 if TYPE_CHECKING:
     from os import PathLike
 
-    from budgetnas.engine.protocol import EpochReport
-    from budgetnas.pipeline.declare import Job
+    from budgetnas.pipeline.declare import DeclaredTrainings
     from budgetnas.pipeline.progress import Listener
-    from budgetnas.pipeline.wishes import TrainOptions
+    from budgetnas.pipeline.train_options import TrainOptions
     from budgetnas.runs.trainings import TrainingsResult
-    from budgetnas.trials.trial import Trial
 
 
 @spelled
@@ -73,19 +73,19 @@ def train(
         threads: CPU threads of each training; 1 unless given.
         max_minutes: after which no epoch starts.
         settings: keys of `[data]` with their values, such as {"data.flip": False}.
-        listener: hears a line for each epoch; nothing is printed.
+        listener: hears progress and every epoch; nothing is printed.
 
     Raises:
         BudgetNASError: something that its user can act on; whatever was finished is kept.
     """
     arguments = locals()
-    from budgetnas.pipeline.declare import train_job
+    from budgetnas.pipeline.declare import declare_training
 
     spec = network_of(network, blocks, widths, stem_width)
-    wishes = _wishes(arguments, name=name or f"train-{spec.id}-s{seed or 0}")
-    job = train_job(spec, wishes, recipe=TRAIN_RECIPE, dataset="auto")
+    options = _options(arguments, name=name or f"train-{spec.id}-s{seed or 0}")
+    asked = declare_training(spec, options, recipe=TRAIN_RECIPE, dataset="auto")
     named = dict(arguments, network=spec.id, blocks=None, widths=None, stem_width=None)
-    return _done(job, command("train", named), listener)
+    return _done(asked, command("train", named), listener)
 
 
 @spelled
@@ -132,41 +132,29 @@ def reproduce(
         threads: CPU threads of each training; 1 unless given.
         max_minutes: after which no epoch starts.
         settings: keys of `[data]` with their values, such as {"data.flip": False}.
-        listener: hears a line for each epoch; nothing is printed.
+        listener: hears progress and every epoch; nothing is printed.
 
     Raises:
         BudgetNASError: something that its user can act on; whatever was finished is kept.
     """
     arguments = locals()
-    from budgetnas.pipeline.declare import reproduce_job
+    from budgetnas.pipeline.declare import declare_reproduction
 
     words = str(models).split(",") if isinstance(models, int | str) else list(map(str, models))
-    wishes, chosen = _wishes(arguments, name=name), reported_models(words)
-    job = reproduce_job(chosen, wishes, recipe=PAPER_RECIPE, other_recipe=OTHER_RECIPE, dataset=CIFAR10)
-    return _done(job, command("reproduce", arguments), listener)
+    options, chosen = _options(arguments, name=name), reported_models(words)
+    asked = declare_reproduction(chosen, options, recipe=PAPER_RECIPE, other_recipe=OTHER_RECIPE, dataset=CIFAR10)
+    return _done(asked, command("reproduce", arguments), listener)
 
 
-def _wishes(arguments: Mapping[str, Any], *, name: str) -> TrainOptions:
-    from budgetnas.pipeline.wishes import read_wishes
+def _options(arguments: Mapping[str, Any], *, name: str) -> TrainOptions:
+    from budgetnas.pipeline.train_options import read_train_options
 
     plainly = {key: plain(value) for key, value in arguments.items()}
-    return read_wishes(plainly, name=name, keys=study_keys({"settings": arguments["settings"]}))
+    return read_train_options(plainly, name=name, keys=study_keys({"settings": arguments["settings"]}))
 
 
-def _done(job: Job, words: Sequence[str], listener: Listener | None) -> TrainingsResult:
-    """Do what is left of a job, interrupted only where nothing is half-written, and read its result back."""
-    from budgetnas.pipeline.progress import Listener
-    from budgetnas.pipeline.signals import Interruptions
-    from budgetnas.pipeline.train import epoch_line, run_job
-    from budgetnas.runs.trainings import open_trainings
+def _done(asked: DeclaredTrainings, words: Sequence[str], listener: Listener | None) -> TrainingsResult:
+    """Run the trainings, interrupted only where nothing is half-written."""
+    from budgetnas.pipeline.train import train
 
-    interruptions, hearing = Interruptions(), listener or Listener()
-
-    def heard(trial: Trial, report: EpochReport) -> None:
-        hearing.told(epoch_line(job, trial, report))
-
-    for note in job.notes:
-        hearing.told(note)
-    with interruptions.listening():
-        run_job(job, command=words, heard=heard, tick=interruptions.tick)
-    return open_trainings(job.folder)
+    return driven(partial(train, asked), words, listener, notes=asked.notes)

@@ -14,14 +14,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from budgetnas.cli.output import open_console, show_notice, show_table
 from budgetnas.data.load import doubts
 from budgetnas.pipeline.plan_lines import plan_lines, seed_lines, too_long
-from budgetnas.pipeline.progress import Listener
+from budgetnas.pipeline.progress import Listener, epoch_line
 from budgetnas.runs.costs import cost_table
 from budgetnas.text import Table, write_time
 from budgetnas.trials.levels import in_words
 
 if TYPE_CHECKING:
+    from budgetnas.engine.protocol import EpochReport
     from budgetnas.pipeline.plan import Plan
     from budgetnas.pipeline.progress import Progress as Done
+    from budgetnas.trials.trial import Trial
 
 LINE_SECONDS, QUIET_SECONDS = 10.0, 600.0  # between lines with news, and between lines without
 
@@ -130,3 +132,25 @@ class Console(Listener):
                 in_words(progress.level), total=progress.total, facts=facts
             )
         self._bars.update(self._tasks[progress.level], completed=progress.done, total=progress.total, facts=facts)
+
+
+class EpochConsole(Console):
+    """Prints a line for each epoch of declared trainings.
+
+    Args:
+        as_json: whether standard output is reserved for JSON; lines for people then go to standard error.
+        tick: called at every progress.
+        watches: the split that is scored after every epoch.
+    """
+
+    def __init__(self, *, as_json: bool, tick: Callable[[], None], watches: str) -> None:
+        super().__init__(as_json=as_json, tick=tick)
+        self._watches = watches
+
+    def epoch_ended(self, trial: Trial, report: EpochReport) -> None:
+        """Print the line of an epoch."""
+        self._print(epoch_line(trial, report, watches=self._watches))
+
+    def progressed(self, progress: Done) -> None:
+        """Print nothing: the lines of epochs say how far it is."""
+        self._tick()

@@ -7,13 +7,21 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from budgetnas.cli.options import whole_number
-from budgetnas.cli.trainings import add_training_arguments, carry_out, data_lines, print_table, read_wishes
+from budgetnas.cli.trainings import (
+    add_training_arguments,
+    carry_out,
+    data_lines,
+    print_rows,
+    read_train_arguments,
+    recipe_words,
+)
 from budgetnas.config.models import CIFAR10, NamedModel, reported_models
 from budgetnas.config.options import OTHER_RECIPE, PAPER_RECIPE
 from budgetnas.text import plural
 
 if TYPE_CHECKING:
-    from budgetnas.pipeline.declare import Job
+    from budgetnas.cli.console import Console
+    from budgetnas.pipeline.declare import DeclaredTrainings
     from budgetnas.runs.trainings import Row
 
 DESCRIPTION = (
@@ -39,58 +47,60 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train and compare; return the exit status."""
     models = reported_models(arguments.models.split(","))
-    wishes = read_wishes(arguments, name=arguments.name)
+    options = read_train_arguments(arguments, name=arguments.name)
 
-    from budgetnas.pipeline.declare import reproduce_job
+    from budgetnas.pipeline.declare import declare_reproduction
 
-    job = reproduce_job(models, wishes, recipe=PAPER_RECIPE, other_recipe=OTHER_RECIPE, dataset=CIFAR10)
+    asked = declare_reproduction(models, options, recipe=PAPER_RECIPE, other_recipe=OTHER_RECIPE, dataset=CIFAR10)
+    data = asked.data
     head = [
-        f"{job.data.name}: all {len(job.data.train) + len(job.data.validation):,} training images are trained on; "
-        f"the {len(job.data.test):,} test images are scored every epoch",
-        f"recipe {job.recipe_name or 'of the run'} in {job.recipe.precision}, {plural(len(job.runs), 'training')}, "
-        f"{job.device_name}",
+        f"{data.name}: all {len(data.train) + len(data.validation):,} training images are trained on; "
+        f"the {len(data.test):,} test images are scored every epoch",
+        f"{recipe_words(asked)}, {plural(len(asked.trainings), 'training')}, {asked.device_name}",
     ]
-    if not _is_theirs(job):
+    if not _is_theirs(asked):
         head.append(
-            f"note: Pei et al. report on CIFAR-10 only, so their numbers are not shown beside those of {job.data.name}"
+            f"note: Pei et al. report on CIFAR-10 only, so their numbers are not shown beside those of {data.name}"
         )
-    head += [f"note: {model.name}: {model.note}" for model in models if model.note and _is_theirs(job)]
-    head += data_lines(job.data)
+    head += [f"note: {model.name}: {model.note}" for model in models if model.note and _is_theirs(asked)]
+    head += data_lines(data)
     reported = {
         model.name: {"params": model.reported_params, "accuracy": model.reported_accuracy, "note": model.note or None}
         for model in models
-        if _is_theirs(job)
+        if _is_theirs(asked)
     }
-    extra = {"folder": str(job.folder), "reported": reported}
-    return carry_out(job, as_json=arguments.json, head=head, show=_show(models), extra=extra)
+    extra = {"folder": str(asked.folder), "reported": reported}
+    return carry_out(asked, is_json=arguments.json, head=head, show=_show(models), extra=extra)
 
 
-def _is_theirs(job: Job) -> bool:
+def _is_theirs(asked: DeclaredTrainings) -> bool:
     """Return whether the data set is CIFAR-10, on which Pei et al. report."""
-    return job.setting.data.dataset == CIFAR10
+    return asked.setting.data.dataset == CIFAR10
 
 
-def _show(models: Sequence[NamedModel]) -> Callable[[Job, list[Row]], None]:
+def _show(models: Sequence[NamedModel]) -> Callable[[Console, DeclaredTrainings, list[Row]], None]:
     by_name = {model.name: model for model in models}
 
-    def show(job: Job, found: list[Row]) -> None:
-        is_theirs = _is_theirs(job)
+    def show(console: Console, asked: DeclaredTrainings, rows: list[Row]) -> None:
+        is_theirs = _is_theirs(asked)
         measured = ("best %", "in epoch", "last %", "lowest lr %", "epochs", "seeds")
         if is_theirs:
             head = ("model", "reported params", "params", "reported %", *measured)
-            print_table(head, [_beside(row, by_name[row.name]) for row in found])
+            print_rows(console, head, [_beside(row, by_name[row.name]) for row in rows])
         else:
-            print_table(
-                ("model", "params", *measured), [(row.name, f"{row.params:,}", *_measured(row)) for row in found]
+            print_rows(
+                console,
+                ("model", "params", *measured),
+                [(row.name, f"{row.params:,}", *_measured(row)) for row in rows],
             )
-        if any(row.is_partial for row in found):
+        if any(row.is_partial for row in rows):
             caveat = "; do not compare these numbers with the reported ones" if is_theirs else ""
-            print(f"PARTIAL: fewer epochs than declared{caveat}.")
+            console.told(f"PARTIAL: fewer epochs than declared{caveat}.")
         if is_theirs:
-            print("Reported is the best epoch on the test set (its number, counted from 0); best % is measured in the")
-            print("same way (its epoch counted from 1).")
+            console.told("Reported is the best epoch on the test set (its number, counted from 0); best % is measured")
+            console.told("in the same way (its epoch counted from 1).")
         else:
-            print("best % is the best epoch on the test set (counted from 1): chosen by it, so a little too good.")
+            console.told("best % is the best epoch on the test set (counted from 1): chosen by it, a little too good.")
 
     return show
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from budgetnas.cli.options import add_data_arguments, number, spell, whole_number
 from budgetnas.config.options import keys_of
-from budgetnas.pipeline.signals import Interruptions, status_of
+from budgetnas.pipeline.signals import Interruptions
 
 if TYPE_CHECKING:
     from budgetnas.cli.console import Console
@@ -19,15 +18,8 @@ if TYPE_CHECKING:
     from budgetnas.pipeline.plan import Plan
     from budgetnas.pipeline.request import StudyRequest
 
-Result = TypeVar("Result", covariant=True)
-
-
-class Work(Protocol[Result]):
-    """Runs a study."""
-
-    def __call__(self, config: StudyConfig, listener: Console, *, command: list[str]) -> Result:
-        """Start or resume the study."""
-        ...
+Result = TypeVar("Result")
+Work = Callable[..., Result]  # of a study's config, a listener and the command
 
 
 def add_study_arguments(parser: argparse.ArgumentParser) -> None:
@@ -102,10 +94,11 @@ def carry_out(
     interruptions.listen()
 
     from budgetnas.cli.console import Console
+    from budgetnas.cli.drive import drive
 
     console = Console(as_json=arguments.json, tick=interruptions.tick, spell=partial(spell, arguments=arguments))
-    if asked.note:
-        console.noticed(asked.note)
+    for note in asked.notes:
+        console.noticed(note)
     console.told("Reading the data, counting the space, timing a few steps ...")
     if arguments.dry_run:
         planned = plan(asked.config, console)
@@ -114,14 +107,4 @@ def carry_out(
 
             print(json.dumps(plan_as_json(planned), indent=2))
         return 0
-    try:
-        with console:
-            result = work(asked.config, console, command=["budgetnas", *sys.argv[1:]])
-    except KeyboardInterrupt as interrupt:
-        console.told("Stopped. Finished trainings are kept; run the same command to resume.")
-        return status_of(interrupt)
-    if arguments.json:
-        print(json.dumps(as_json(result), indent=2))
-    else:
-        show(console, result)
-    return 0
+    return drive(partial(work, asked.config), console, is_json=arguments.json, show=show, as_json=as_json)

@@ -6,13 +6,21 @@ import argparse
 from typing import TYPE_CHECKING
 
 from budgetnas.cli.options import add_network_arguments, read_network, whole_number
-from budgetnas.cli.trainings import add_training_arguments, carry_out, data_lines, print_table, read_wishes
+from budgetnas.cli.trainings import (
+    add_training_arguments,
+    carry_out,
+    data_lines,
+    print_rows,
+    read_train_arguments,
+    recipe_words,
+)
 from budgetnas.config.known_networks import difference, is_mistakable
 from budgetnas.config.options import TRAIN_RECIPE
 from budgetnas.text import plural, write_macs
 
 if TYPE_CHECKING:
-    from budgetnas.pipeline.declare import Job
+    from budgetnas.cli.console import Console
+    from budgetnas.pipeline.declare import DeclaredTrainings
     from budgetnas.runs.trainings import Row
 
 DESCRIPTION = (
@@ -34,28 +42,28 @@ def run(arguments: argparse.Namespace) -> int:
     """Train; return the exit status."""
     model = read_network(arguments)
     spec = model.spec
-    wishes = read_wishes(arguments, name=arguments.name or f"train-{spec.id}-s{arguments.seed or 0}")
+    options = read_train_arguments(arguments, name=arguments.name or f"train-{spec.id}-s{arguments.seed or 0}")
 
-    from budgetnas.pipeline.declare import train_job
+    from budgetnas.pipeline.declare import declare_training
 
-    job = train_job(spec, wishes, recipe=TRAIN_RECIPE, dataset=DATASET)
-    candidate, data = job.runs[0].candidate, job.data
+    asked = declare_training(spec, options, recipe=TRAIN_RECIPE, dataset=DATASET)
+    candidate, data = asked.trainings[0].candidate, asked.data
     head = [
         f"{spec.id}: {candidate.params:,} parameters, {write_macs(candidate.macs)} MACs",
         f"{data.name}: {len(data.train):,} training, {len(data.validation):,} validation, {len(data.test):,} test "
         "images",
-        f"recipe {job.recipe_name or 'of the run'} in {job.recipe.precision}, {plural(job.runs[0].epochs, 'epoch')}, "
-        f"{plural(len(job.runs), 'seed')}, {job.device_name}",
+        f"{recipe_words(asked)}, {plural(asked.trainings[0].epochs, 'epoch')}, "
+        f"{plural(len(asked.trainings), 'seed')}, {asked.device_name}",
         *data_lines(data),
     ]
     if is_mistakable(model.namesake, data.shape):
         head.append(f"note: {model.name}: {difference(model.namesake, spec, data.shape)}")
     return carry_out(
-        job, as_json=arguments.json, head=head, show=_show, extra={"id": spec.id, "folder": str(job.folder)}
+        asked, is_json=arguments.json, head=head, show=_show, extra={"id": spec.id, "folder": str(asked.folder)}
     )
 
 
-def _show(job: Job, found: list[Row]) -> None:
-    body = [(str(row.seeds), str(row.last), str(row.best), str(row.test or "")) for row in found]
-    print_table(("seeds", "validation %, last epoch", "best epoch", "test %, last epoch"), body)
-    print(f"weights    {job.folder / 'weights'}")
+def _show(console: Console, asked: DeclaredTrainings, rows: list[Row]) -> None:
+    body = [(str(row.seeds), str(row.last), str(row.best), str(row.test or "")) for row in rows]
+    print_rows(console, ("seeds", "validation %, last epoch", "best epoch", "test %, last epoch"), body)
+    console.told(f"weights    {asked.folder / 'weights'}")

@@ -1,24 +1,23 @@
-"""Options, progress lines and the end of `train` and `reproduce`."""
+"""Options and output of `train` and `reproduce`."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from budgetnas.cli.options import add_data_arguments, number, whole_number
-from budgetnas.pipeline.signals import Interruptions, status_of
+from budgetnas.pipeline.signals import Interruptions
 from budgetnas.text import Table, aligned, plural
 
 if TYPE_CHECKING:
+    from budgetnas.cli.console import Console
     from budgetnas.data.dataset import Dataset
-    from budgetnas.engine.protocol import EpochReport
-    from budgetnas.pipeline.declare import Job
-    from budgetnas.pipeline.wishes import TrainOptions
-    from budgetnas.runs.trainings import Row, TrainingRecord
-    from budgetnas.trials.trial import Trial
+    from budgetnas.pipeline.declare import DeclaredTrainings
+    from budgetnas.pipeline.train_options import TrainOptions
+    from budgetnas.runs.trainings import Row, TrainingsResult
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
@@ -41,25 +40,30 @@ def add_training_arguments(parser: argparse.ArgumentParser, *, recipe: str, name
     add("--json", action="store_true", help="print the result as JSON")
 
 
-def read_wishes(arguments: argparse.Namespace, *, name: str) -> TrainOptions:
+def read_train_arguments(arguments: argparse.Namespace, *, name: str) -> TrainOptions:
     """Read the given options of `add_training_arguments`, and `--epochs`.
 
     Raises:
         UsageError: a value breaks its rule.
     """
-    from budgetnas.pipeline import wishes
+    from budgetnas.pipeline.train_options import read_train_options
 
-    return wishes.read_wishes(vars(arguments), name=name, settings=arguments.set)
+    return read_train_options(vars(arguments), name=name, settings=arguments.set)
 
 
 def carry_out(
-    job: Job, *, as_json: bool, head: Sequence[str], show: Callable[[Job, list[Row]], None], extra: dict[str, Any]
+    asked: DeclaredTrainings,
+    *,
+    is_json: bool,
+    head: Sequence[str],
+    show: Callable[[Console, DeclaredTrainings, list[Row]], None],
+    extra: dict[str, Any],
 ) -> int:
-    """Run a job with a line per epoch, and show the finished trainings; return the exit status.
+    """Run declared trainings with a line per epoch, and show the finished ones; return the exit status.
 
     Args:
-        job: the trainings.
-        as_json: whether standard output is reserved for JSON.
+        asked: the trainings.
+        is_json: whether standard output is reserved for JSON.
         head: lines to print first.
         show: prints the rows.
         extra: further keys of the JSON document.
@@ -67,52 +71,83 @@ def carry_out(
     interruptions = Interruptions()
     interruptions.listen()
 
-    from dataclasses import asdict
+    from budgetnas.cli.console import EpochConsole
+    from budgetnas.cli.drive import drive
+    from budgetnas.pipeline.train import train
 
-    from budgetnas.data.dataset import largest_share
-    from budgetnas.pipeline.train import epoch_line, run_job
-    from budgetnas.runs.trainings import EPOCHS, rows, warnings
+    console = EpochConsole(as_json=is_json, tick=interruptions.tick, watches=asked.watches)
+    for line in (*head, *(f"NOTE: {note}" for note in asked.notes)):
+        console.told(line)
+    return drive(
+        partial(train, asked),
+        console,
+        is_json=is_json,
+        show=lambda console, result: _show(console, asked, result, show),
+        as_json=lambda result: {**extra, **_as_json(asked, result)},
+        status=lambda result: 1 if _failed(asked, result) and _unfinished(asked, result) else 0,
+    )
 
-    out = sys.stderr if as_json else sys.stdout
 
-    def heard(trial: Trial, report: EpochReport) -> None:
-        print(epoch_line(job, trial, report), file=out, flush=True)
+def _show(
+    console: Console,
+    asked: DeclaredTrainings,
+    result: TrainingsResult,
+    show: Callable[[Console, DeclaredTrainings, list[Row]], None],
+) -> None:
+    from budgetnas.runs.trainings import EPOCHS
 
-    for line in (*head, *(f"NOTE: {note}" for note in job.notes)):
-        print(line, file=out, flush=True)
-    try:
-        outcome = run_job(job, command=["budgetnas", *sys.argv[1:]], heard=heard, tick=interruptions.tick)
-    except KeyboardInterrupt as interrupt:
-        lost = "At most half a minute and the running epoch are lost"
-        print(f"Stopped. {lost}: run the same command to resume.", file=out)
-        return status_of(interrupt)
-    watched = job.watched
-    found = rows(outcome.asked, watched=len(watched), test=len(job.data.test))
-    done = {(one.name, one.trial.repeat) for one in outcome.asked}
-    failed = [
-        f"{t.candidate.origin} #{t.repeat}: {t.facts.reason}"
-        + (" (tried again since, and finished)" if (t.candidate.origin, t.repeat) in done else "")
-        for t in outcome.failed
-    ]
-    at_chance = warnings(outcome.asked, split=job.watches, images=len(watched), chance=largest_share(watched.labels))
-    unfinished = len(job.runs) - len(outcome.asked)
-    if as_json:
-        found_rows = [{**asdict(row), "partial": row.is_partial} for row in found]
-        facts = {"watched": job.watches, "learnt_from": job.learns_from, "unfinished": unfinished, "failed": failed}
-        facts |= {"notes": job.notes, "warnings": at_chance}
-        print(json.dumps({**extra, **facts, "rows": found_rows}, indent=2))
-        return 1 if unfinished and failed else 0
-    print()
-    for line in (*_notices(outcome.asked), *(f"FAILED: {line}" for line in failed)):
-        print(line)
+    mine, unfinished = result.only(asked.keys), _unfinished(asked, result)
+    console.told("")
+    for trial in (one.trial for one in mine.trainings):
+        for notice in trial.facts.notices or ():
+            console.told(f"NOTE: {trial.candidate.origin} #{trial.repeat}: {notice}")
+    for line in _failed(asked, result):
+        console.told(f"FAILED: {line}")
     if unfinished:
-        print(f"{unfinished} of {plural(len(job.runs), 'training')} not finished: run the same command to resume.")
-    if found:
-        show(job, found)
-    for warning in at_chance:
-        print(f"WARNING: {warning}")
-    print(f"epochs     {job.folder / EPOCHS}")
-    return 1 if unfinished and failed else 0
+        number = plural(len(asked.trainings), "training")
+        console.told(f"{unfinished} of {number} not finished: run the same command to resume.")
+    if mine.rows:
+        show(console, asked, mine.rows)
+    for warning in _warnings(asked, mine):
+        console.told(f"WARNING: {warning}")
+    console.told(f"epochs     {asked.folder / EPOCHS}")
+
+
+def _as_json(asked: DeclaredTrainings, result: TrainingsResult) -> dict[str, Any]:
+    mine = result.only(asked.keys)
+    return {
+        "watched": asked.watches,
+        "learnt_from": asked.learns_from,
+        "unfinished": _unfinished(asked, result),
+        "failed": _failed(asked, result),
+        "notes": asked.notes,
+        "warnings": _warnings(asked, mine),
+        "rows": [{**asdict(row), "partial": row.is_partial} for row in mine.rows],
+    }
+
+
+def _warnings(asked: DeclaredTrainings, mine: TrainingsResult) -> list[str]:
+    """Name the trainings that ended at chance, in a line."""
+    from budgetnas.data.dataset import largest_share
+    from budgetnas.runs.trainings import warnings
+
+    labels = asked.watched.labels
+    return warnings(mine.trainings, split=asked.watches, images=len(labels), chance=largest_share(labels))
+
+
+def _unfinished(asked: DeclaredTrainings, result: TrainingsResult) -> int:
+    return len(asked.trainings) - len(result.only(asked.keys).trainings)
+
+
+def _failed(asked: DeclaredTrainings, result: TrainingsResult) -> list[str]:
+    """Say which of the trainings failed, in this command or an earlier one, and which of these have finished since."""
+    mine = result.only(asked.keys)
+    done = {(one.name, one.trial.repeat) for one in mine.trainings}
+    return [
+        f"{trial.candidate.origin} #{trial.repeat}: {trial.facts.reason}"
+        + (" (tried again since, and finished)" if (trial.candidate.origin, trial.repeat) in done else "")
+        for trial in mine.failed
+    ]
 
 
 def data_lines(data: Dataset) -> list[str]:
@@ -123,11 +158,12 @@ def data_lines(data: Dataset) -> list[str]:
     return read + [f"NOTE: {line}" for line in (data.traits.notice, *doubts(data)) if line]
 
 
-def print_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> None:
-    """Print rows under a head."""
-    print("\n".join(aligned(Table(title="", columns=head, rows=body))))
+def recipe_words(asked: DeclaredTrainings) -> str:
+    """Name the recipe and its precision."""
+    return f"recipe {asked.recipe_name or 'of the run'} in {asked.recipe.precision}"
 
 
-def _notices(found: Sequence[TrainingRecord]) -> list[str]:
-    trials = [one.trial for one in found]
-    return [f"NOTE: {t.candidate.origin} #{t.repeat}: {n}" for t in trials for n in t.facts.notices or ()]
+def print_rows(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows below the names of their columns."""
+    for line in aligned(Table(title="", columns=columns, rows=rows)):
+        console.told(line)

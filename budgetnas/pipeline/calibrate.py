@@ -3,44 +3,46 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from budgetnas.config.sections import EvidenceConfig
 from budgetnas.config.study import StudyConfig
 from budgetnas.engine.protocol import Engine
 from budgetnas.exceptions import UsageError
+from budgetnas.pipeline.driver import Driver
 from budgetnas.pipeline.engines import connected, engine_of
 from budgetnas.pipeline.ladder import Ladder
+from budgetnas.pipeline.level import PlannedTraining, StudyLevel
 from budgetnas.pipeline.open_run import opened, rehearsed
 from budgetnas.pipeline.plan import Plan, make_plan
-from budgetnas.pipeline.plan_lines import calibration_lines
-from budgetnas.pipeline.prepare import PreparedStudy, prepare
+from budgetnas.pipeline.prepare import prepare
+from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.pipeline.progress import Check, Everyone, Listener
 from budgetnas.pipeline.provenance import add_driver
-from budgetnas.pipeline.stages import Level, ListedTrials, PlannedTraining, count_left, run_level
+from budgetnas.pipeline.trial_source import ListedTrials
+from budgetnas.pipeline.work_left import expected
 from budgetnas.runs.calibration import Calibration, read_calibration, write_calibration
-from budgetnas.runs.settings import CALIBRATION
+from budgetnas.runs.settings import Kind
 from budgetnas.samplers.pool import row_keys
 from budgetnas.text import plural
 from budgetnas.training.device import Hardware
 from budgetnas.trials.facts import RunFacts
-from budgetnas.trials.levels import FULL, rung_name
 from budgetnas.trials.streams import Stream, generator
 from budgetnas.trials.trial import Candidate
 
 _DRAWS, _MOST_DRAWS = 64, 200
-_Listed = tuple[Level, list[PlannedTraining]]  # a level with its trainings
+_Planned = list[tuple[StudyLevel, list[PlannedTraining]]]  # each level with its trainings
 
 
 def plan_calibration(config: StudyConfig, listener: Listener) -> Plan:
-    """Tell the plan of what a calibration has left, all of it where there is none yet, and write nothing."""
+    """Plan what a calibration has left, all of it where there is none yet, and write nothing."""
     with connected(config) as hardware:
-        prepared, ladder = rehearsed(_prepare(config, hardware, is_plan=True), kind=CALIBRATION)
-        nets = networks(prepared)
+        prepared, ladder = rehearsed(_prepare(config, hardware, is_plan=True))
         with engine_of(prepared) as engine:
-            plan = _plan(prepared, engine, nets, _left(_levels(prepared, ladder, nets)))
+            plan = _plan(prepared, engine, _trainings(prepared, ladder, networks(prepared)))
     listener.planned(plan)
     return plan
 
@@ -57,19 +59,20 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
         BudgetNASError: something that its user can act on; whatever was finished is kept.
     """
     started = time.monotonic()
-    with connected(config) as hardware, opened(_prepare(config, hardware), kind=CALIBRATION) as run:
-        prepared, ladder, nets = run.prepared, run.ladder, networks(run.prepared)
-        ladder.fulls.record(RunFacts(drawn=tuple(net.spec.id for net in nets)))
-        levels = _levels(prepared, ladder, nets)
-        left = _left(levels)
-        if any(left.values()):
+    with connected(config) as hardware, opened(_prepare(config, hardware)) as run:
+        prepared, fulls, nets = run.prepared, run.ladder.fulls, networks(run.prepared)
+        fulls.record(RunFacts(drawn=tuple(net.spec.id for net in nets)))
+        trainings = _trainings(prepared, run.ladder, nets)
+        if any(level.count_left(planned) for level, planned in trainings):
             with engine_of(prepared) as engine:
-                plan = _plan(prepared, engine, nets, left)
-                listener.planned(plan)
-                add_driver(ladder.fulls, prepared, command)
+                plan = _plan(prepared, engine, trainings)
                 everyone = Everyone(Check(run.check), listener)
-                for level, listed in levels:
-                    run_level(ListedTrials(prepared, level, listed, run.folder), plan, engine, everyone, since=started)
+                everyone.planned(plan)
+                add_driver(fulls, prepared, command)
+                clock = partial(plan.clock, since=started)
+                driver = Driver(store=fulls, engine=engine, listener=everyone, clock=clock, budget=prepared.budget)
+                for level, planned in trainings:
+                    driver.train(ListedTrials(level, planned))
         else:
             listener.told("This calibration was already finished; this is its result.")
         result = read_calibration(run.storage, run.folder, prepared.name)
@@ -85,7 +88,7 @@ def _prepare(config: StudyConfig, hardware: Hardware, *, is_plan: bool = False) 
     """
     proxy = replace(config.proxy, from_run=None)
     config = replace(config, evidence=EvidenceConfig(), proxy=proxy)
-    prepared = prepare(config, hardware, suffix=f"-{CALIBRATION}", is_plan=is_plan)
+    prepared = prepare(config, hardware, kind=Kind.CALIBRATION, is_plan=is_plan)
     longest, full = prepared.rungs[-1], prepared.full_epochs
     if longest > full:
         raise UsageError(
@@ -95,8 +98,8 @@ def _prepare(config: StudyConfig, hardware: Hardware, *, is_plan: bool = False) 
     return prepared
 
 
-def _levels(prepared: PreparedStudy, ladder: Ladder, nets: Sequence[Candidate]) -> list[_Listed]:
-    """Return every level with its study and its trainings: all networks, one repeat of all after the other."""
+def _trainings(prepared: PreparedStudy, ladder: Ladder, nets: Sequence[Candidate]) -> _Planned:
+    """Return every level with its trainings: all networks, one repeat of all after the other."""
     repeats = prepared.config.full.repeats
     short = [PlannedTraining(candidate=net, repeat=0) for net in nets]
     full = [PlannedTraining(candidate=net, repeat=repeat) for repeat in range(repeats) for net in nets]
@@ -106,27 +109,21 @@ def _levels(prepared: PreparedStudy, ladder: Ladder, nets: Sequence[Candidate]) 
 def networks(prepared: PreparedStudy) -> list[Candidate]:
     """Draw the networks: a number of stages, each alike, then uniformly in the band, all different.
 
-    More of them begin with the same ones.
+    The networks of a larger number begin with those of a smaller one.
     """
-    band, wanted = prepared.tiers[-1].band, prepared.config.search.trials
+    band, number = prepared.tiers[-1].band, prepared.config.search.trials
     points: dict[bytes, Any] = {}
     rng = generator(prepared.config.search.seed, 0, Stream.CALIBRATION)
     for _ in range(_MOST_DRAWS):
         drawn = band.draw(_DRAWS, rng=rng).points
         points |= {key: point for key, point in zip(row_keys(drawn), drawn, strict=True) if key not in points}
-        if len(points) >= min(wanted, len(band)):
+        if len(points) >= min(number, len(band)):
             break
-    specs = [prepared.space.decode(point) for point in list(points.values())[:wanted]]
+    specs = [prepared.space.decode(point) for point in list(points.values())[:number]]
     return [prepared.candidate(spec, "random") for spec in specs]
 
 
-def _left(levels: Sequence[_Listed]) -> dict[str, int]:
-    return {level.name: count_left(level.store, listed) for level, listed in levels}
-
-
-def _plan(prepared: PreparedStudy, engine: Engine, nets: Sequence[Candidate], left: Mapping[str, int]) -> Plan:
-    every = {**dict.fromkeys(map(rung_name, prepared.rungs), len(nets)), FULL: len(nets) * prepared.config.full.repeats}
-    lines = calibration_lines(prepared, len(nets))
-    return make_plan(
-        prepared, engine, left=left, kind=CALIBRATION, networks=len(nets), lines=lines, is_resumed=left != every
-    )
+def _plan(prepared: PreparedStudy, engine: Engine, trainings: _Planned) -> Plan:
+    left = {level.name: level.count_left(planned) for level, planned in trainings}
+    nets = len(trainings[0][1])
+    return make_plan(prepared, engine, left=left, networks=nets, is_resumed=left != expected(prepared, nets))

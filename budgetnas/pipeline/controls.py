@@ -1,31 +1,28 @@
-"""The controls of a winner; they and the winner are trained the same way, with fresh seeds."""
+"""The controls of a study: the networks that its winner is compared with."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.models import find_model, paper_models
 from budgetnas.config.sections import FOUND_CONTROLS
 from budgetnas.data.load import is_known
 from budgetnas.exceptions import InfeasibleBudgetError
-from budgetnas.pipeline.prepare import PreparedStudy
-from budgetnas.pipeline.stages import PlannedTraining
-from budgetnas.runs.verdict import recorded_controls
 from budgetnas.space.widths import fit
-from budgetnas.storage.study import StudyStore
-from budgetnas.trials.facts import Control, RunFacts
-from budgetnas.trials.levels import WINNER, complete
-from budgetnas.trials.selection import Finalist
 from budgetnas.trials.streams import Stream, generator
-from budgetnas.trials.trial import Candidate, Trial
+from budgetnas.trials.trial import Candidate
+
+if TYPE_CHECKING:
+    from budgetnas.pipeline.prepared_study import PreparedStudy
 
 THEIRS = "report"  # the stored word for the best model of Pei et al. that fits
 
 
-def controls(prepared: PreparedStudy) -> list[Candidate]:
-    """Return the controls of a study's largest cap, each under the name that it goes by.
+def find_controls(prepared: PreparedStudy) -> list[Candidate]:
+    """Return the controls of a study's largest cap, each under its name.
 
     The model of Pei et al. with the highest reported accuracy among those that fit; ResNet-18 with all widths scaled to
     fill the caps, without the stages that the images leave no room for; the network of most MACs in the band; a random
@@ -38,25 +35,6 @@ def controls(prepared: PreparedStudy) -> list[Candidate]:
         has_theirs = is_known(config.data) or config.search.paper_models is True
         names = FOUND_CONTROLS if has_theirs else tuple(name for name in FOUND_CONTROLS if name != THEIRS)
     return [candidate for name in names for candidate in _find(prepared, name)]
-
-
-def wanted_controls(prepared: PreparedStudy, winner: Finalist) -> list[PlannedTraining]:
-    """Return the trainings of the winner and of all controls, one repeat of all after the other."""
-    nets = [replace(winner.candidate, origin=WINNER), *controls(prepared)]
-    return [PlannedTraining(candidate=net, repeat=i) for i in range(prepared.control_repeats) for net in nets]
-
-
-def record_controls(prepared: PreparedStudy, fulls: StudyStore, trained: Sequence[Trial]) -> None:
-    """Record which networks are the controls: two of them may be one network, or the winner.
-
-    An earlier control of which a training is COMPLETE stays, so that no choice of controls can take one out of the
-    verdict.
-    """
-    found = [Control(name=net.origin, spec=net.spec.id, params=net.params, macs=net.macs) for net in controls(prepared)]
-    before, have = recorded_controls(fulls.facts), {trial.candidate.spec.id for trial in complete(trained)}
-    found += [net for net in before if net not in found and net.spec in have]
-    if before != found:
-        fulls.record(RunFacts(controls=tuple(found)))
 
 
 def _find(prepared: PreparedStudy, name: str) -> Iterator[Candidate]:

@@ -18,15 +18,15 @@ from budgetnas.exceptions import UsageError
 from budgetnas.pipeline.first_networks import counted
 from budgetnas.pipeline.length import length_notes
 from budgetnas.pipeline.recorded_trainings import RecordedTrainings, SharedSettings, read_record
-from budgetnas.pipeline.wishes import TrainOptions
+from budgetnas.pipeline.train_options import TrainOptions
 from budgetnas.training.device import find_hardware
 from budgetnas.training.tasks import Setting
 from budgetnas.trials.declaration import Declaration, Phase, TrainingKey, whole
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Job:
-    """A study of declared trainings.
+class DeclaredTrainings:
+    """The trainings that a run of `train` or `reproduce` is asked for.
 
     Attributes:
         folder: of the run; its name is the study's.
@@ -34,10 +34,10 @@ class Job:
         recipe: how all of them train.
         recipe_name: its shipped name or path; "" where it is the run's own and no name was recorded.
         setting: what all tasks share.
-        runs: the trainings.
+        trainings: in their order.
         learns_from: "train", or "all" for train and validation together.
         watches: the split that is scored after every epoch.
-        epochs: where to stop early; None to do all that was declared.
+        last_epoch: where to stop early; None to do all that was declared.
         seed: of everything random.
         workers: trainings side by side.
         gpus: how many GPUs to share among them.
@@ -50,10 +50,10 @@ class Job:
     recipe: Recipe
     recipe_name: str
     setting: Setting
-    runs: tuple[Declaration, ...]
+    trainings: tuple[Declaration, ...]
     learns_from: Literal["train", "all"]
     watches: Literal["validation", "test"]
-    epochs: int | None
+    last_epoch: int | None
     seed: int
     workers: int
     gpus: int
@@ -63,7 +63,7 @@ class Job:
     @property
     def keys(self) -> list[TrainingKey]:
         """The keys of the trainings, in their order."""
-        return [run.key(self.epochs) for run in self.runs]
+        return [run.key(self.last_epoch) for run in self.trainings]
 
     @property
     def watched(self) -> Split:
@@ -73,9 +73,9 @@ class Job:
     @property
     def notes(self) -> list[str]:
         """What of the recipe does not fit the shortest part of a training, a line each."""
-        part = min((phase for run in self.runs for phase in run.phases), key=lambda phase: phase.epochs)
+        part = min((phase for run in self.trainings for phase in run.phases), key=lambda phase: phase.epochs)
         images = len(self.data.train) + (len(self.data.validation) if self.learns_from == "all" else 0)
-        epochs = part.epochs if self.epochs is None else min(part.epochs, self.epochs)
+        epochs = part.epochs if self.last_epoch is None else min(part.epochs, self.last_epoch)
         name = self.recipe_name or "of the run"
         return length_notes(self.recipe, name, images=images, epochs=epochs, period=part.period)
 
@@ -97,61 +97,61 @@ class Job:
         }
 
 
-def train_job(spec: ResNetSpec, wishes: TrainOptions, *, recipe: str, dataset: str) -> Job:
-    """Declare the training of one network: on the train split, scored on validation, its rate falling to 0 at the end.
+def declare_training(spec: ResNetSpec, options: TrainOptions, *, recipe: str, dataset: str) -> DeclaredTrainings:
+    """Declare the training of one network: on the train split, scored on validation, its learning rate falling to 0.
 
     What is not named comes from the run where there is one; its length and its number of seeds, too, where the run has
     this network.
 
     Args:
         spec: the network.
-        wishes: what is named.
+        options: what is named.
         recipe: of a new run, unless named.
-        dataset: likewise.
+        dataset: of a new run, unless named.
 
     Raises:
-        UsageError: a wish breaks a rule.
-        DataError: the data set cannot be had.
+        UsageError: an option breaks a rule.
+        DataError: the data set cannot be loaded.
         StorageError: the run cannot be read.
     """
-    record = read_record(wishes.folder)
+    record = read_record(options.folder)
     last = record.last(spec.id) if record else None
     if last is not None:
         epochs, repeats = last
-        wishes = replace(wishes, epochs=wishes.epochs or epochs, repeats=wishes.repeats or repeats)
-    base = _Base(wishes, record, recipe=recipe, dataset=dataset)
-    phases = whole(wishes.epochs or base.recipe.epochs)
-    return _job(base, [(spec.id, spec, phases)], learns_from="train", watches="validation", epochs=None)
+        options = replace(options, epochs=options.epochs or epochs, repeats=options.repeats or repeats)
+    base = _Base(options, record, recipe=recipe, dataset=dataset)
+    phases = whole(options.epochs or base.recipe.epochs)
+    return _declared(base, [(spec.id, spec, phases)], learns_from="train", watches="validation", last_epoch=None)
 
 
-def reproduce_job(
-    models: Sequence[NamedModel], wishes: TrainOptions, *, recipe: str, other_recipe: str, dataset: str
-) -> Job:
+def declare_reproduction(
+    models: Sequence[NamedModel], options: TrainOptions, *, recipe: str, other_recipe: str, dataset: str
+) -> DeclaredTrainings:
     """Declare the models of Pei et al.: on all training images, the test set watched after every epoch as they did.
 
-    On their data set they train by their recipe and schedules, on any other as a full training there does. Fewer epochs
-    stop on the schedule, they do not shorten it. What is not named comes from the run where there is one, and so do the
-    schedules of its networks; models, seeds and epochs say how much of it is to be done, and do not.
+    On their data set the models train by their recipe and schedules, on any other as a full training there does. Fewer
+    epochs stop a schedule early and do not shorten it. What is not named comes from the run where there is one, with
+    the schedules of its networks; models, repeats and epochs do not, since they say how much of the run to train.
 
     Args:
         models: the networks.
-        wishes: what is named.
+        options: what is named.
         recipe: of a new run on their data set, unless named.
-        other_recipe: of a new run on any other, unless named.
-        dataset: theirs, and that of a new run, unless named.
+        other_recipe: of a new run on any other data set, unless named.
+        dataset: their data set, and that of a new run unless named.
 
     Raises:
-        UsageError: a wish breaks a rule.
-        DataError: the data set cannot be had.
+        UsageError: an option breaks a rule.
+        DataError: the data set cannot be loaded.
         StorageError: the run cannot be read.
     """
-    record = read_record(wishes.folder)
-    base = _Base(wishes, record, recipe=recipe, dataset=dataset, other_recipe=other_recipe)
+    record = read_record(options.folder)
+    base = _Base(options, record, recipe=recipe, dataset=dataset, other_recipe=other_recipe)
     nets = [
         (model.name, model.spec, _theirs(model) if base.data.dataset == dataset else _fitting(model, base, record))
         for model in models
     ]
-    return _job(base, nets, learns_from="all", watches="test", epochs=wishes.epochs)
+    return _declared(base, nets, learns_from="all", watches="test", last_epoch=options.epochs)
 
 
 def _theirs(model: NamedModel) -> tuple[Phase, ...]:
@@ -169,7 +169,7 @@ class _Base:
 
     def __init__(
         self,
-        wishes: TrainOptions,
+        options: TrainOptions,
         record: RecordedTrainings | None,
         *,
         recipe: str,
@@ -177,68 +177,68 @@ class _Base:
         other_recipe: str | None = None,
     ) -> None:
         shared = record.shared if record else SharedSettings(seed=0, device="auto", threads=1)
-        self.wishes = wishes
-        self.seed = shared.seed if wishes.seed is None else wishes.seed
-        self.device = shared.device if wishes.device is None else wishes.device
-        self.threads = wishes.threads or shared.threads
+        self.options = options
+        self.seed = shared.seed if options.seed is None else options.seed
+        self.device = shared.device if options.device is None else options.device
+        self.threads = options.threads or shared.threads
         self.hardware = find_hardware(self.device)
-        self.data = resolve(_data(wishes, record, dataset), has_gpu=self.hardware.gpus > 0)
+        self.data = resolve(_data(options, record, dataset), has_gpu=self.hardware.gpus > 0)
         usual = recipe if other_recipe is None or self.data.dataset == dataset else other_recipe
-        self.recipe_name = (record.setup.recipe_name if record else usual) if wishes.recipe is None else wishes.recipe
-        self.recipe = _recipe(wishes, record, self.recipe_name)
+        self.recipe_name = (record.setup.recipe_name if record else usual) if options.recipe is None else options.recipe
+        self.recipe = _recipe(options, record, self.recipe_name)
 
 
-def _recipe(wishes: TrainOptions, record: RecordedTrainings | None, name: str) -> Recipe:
+def _recipe(options: TrainOptions, record: RecordedTrainings | None, name: str) -> Recipe:
     if record is None:
         recipe = load_recipe(name)
-    elif wishes.recipe is None:
+    elif options.recipe is None:
         recipe = record.recipe
     else:
         recipe = record.recipe_as(name)
-    return recipe if wishes.precision is None else replace(recipe, precision=wishes.precision)
+    return recipe if options.precision is None else replace(recipe, precision=options.precision)
 
 
-def _data(wishes: TrainOptions, record: RecordedTrainings | None, dataset: str) -> DataConfig:
+def _data(options: TrainOptions, record: RecordedTrainings | None, dataset: str) -> DataConfig:
     source = record.source() if record else DataConfig(dataset=dataset)
-    if source is None and "dataset" not in wishes.data:
+    if source is None and "dataset" not in options.data:
         raise UsageError(
-            f"is missing, and `{wishes.folder}` does not say where its images lie: give the path of "
+            f"is missing, and `{options.folder}` does not say where its images lie: give the path of "
             f"{record.setup.data.name if record else dataset}.",
             argument="data.dataset",
         )
-    return build(DataConfig, {**asdict(source or DataConfig()), **wishes.data}, "data")
+    return build(DataConfig, {**asdict(source or DataConfig()), **options.data}, "data")
 
 
-def _job(
+def _declared(
     base: _Base,
     nets: Sequence[tuple[str, ResNetSpec, tuple[Phase, ...]]],
     *,
     learns_from: Literal["train", "all"],
     watches: Literal["validation", "test"],
-    epochs: int | None,
-) -> Job:
-    wishes, hardware = base.wishes, base.hardware
+    last_epoch: int | None,
+) -> DeclaredTrainings:
+    options, hardware = base.options, base.hardware
     recipe = base.recipe.at(hardware.precision)
     data = load_dataset(base.data)
-    normalisation(data, recipe)  # a recipe for other images is told before anything trains
-    runs = tuple(
+    normalisation(data, recipe)  # a recipe for other images is refused before anything trains
+    trainings = tuple(
         Declaration(candidate=counted(spec, name, data.shape), phases=phases, repeat=repeat)
-        for repeat in range(wishes.repeats or 1)
+        for repeat in range(options.repeats or 1)
         for name, spec, phases in nets
     )
-    return Job(
-        folder=wishes.folder,
+    return DeclaredTrainings(
+        folder=options.folder,
         data=data,
         recipe=recipe,
         recipe_name=base.recipe_name,
         setting=Setting(data=base.data, fingerprint=data.fingerprint, device=hardware.device, threads=base.threads),
-        runs=runs,
+        trainings=trainings,
         learns_from=learns_from,
         watches=watches,
-        epochs=epochs,
+        last_epoch=last_epoch,
         seed=base.seed,
-        workers=min(len(runs), wishes.workers or hardware.slots(threads=base.threads, gpus_per_trial=1)),
+        workers=min(len(trainings), options.workers or hardware.slots(threads=base.threads, gpus_per_trial=1)),
         gpus=hardware.gpus if hardware.gpus > 1 else 0,
         device_name=hardware.name,
-        max_seconds=None if wishes.max_minutes is None else 60 * wishes.max_minutes,
+        max_seconds=None if options.max_minutes is None else 60 * options.max_minutes,
     )

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from budgetnas.config.study import StudyConfig
 from budgetnas.data.dataset import Dataset, largest_share, normalisation
-from budgetnas.pipeline.prepare import PreparedStudy
-from budgetnas.runs.settings import SEARCH, DataFacts, Setup, TierFacts
+from budgetnas.pipeline.prepared_study import PreparedStudy
+from budgetnas.runs.settings import DataFacts, Setup, TierFacts
 from budgetnas.storage.database import public_url
 
 
@@ -32,13 +32,13 @@ def data_facts(data: Dataset) -> DataFacts:
     )
 
 
-def setup_of(prepared: PreparedStudy, *, kind: str = SEARCH) -> Setup:
-    """Sum up a prepared search; no password of its storage's address stays in it."""
+def setup_of(prepared: PreparedStudy) -> Setup:
+    """Sum up a prepared study; no password of its storage's address stays in it."""
     data, config = prepared.data, prepared.config
     mean, std = normalisation(data, prepared.full)
     return Setup(
         name=prepared.name,
-        kind=kind,
+        kind=prepared.kind.value,
         data=data_facts(data),
         tiers=tuple(
             TierFacts(

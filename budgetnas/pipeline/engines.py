@@ -11,7 +11,7 @@ from budgetnas.config.study import StudyConfig
 from budgetnas.engine.local import LocalEngine
 from budgetnas.engine.protocol import Engine, Work
 from budgetnas.exceptions import UsageError
-from budgetnas.pipeline.prepare import PreparedStudy
+from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.training.device import Hardware, find_hardware
 from budgetnas.training.perform import perform, perform_on
 

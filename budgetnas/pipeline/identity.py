@@ -12,31 +12,18 @@ from budgetnas.config.recipe import Recipe, resumed_recipe
 from budgetnas.config.recorded import identity_then
 from budgetnas.config.study import FREE_KEYS
 from budgetnas.exceptions import StudyMismatchError
-from budgetnas.pipeline.prepare import PreparedStudy
-from budgetnas.runs.settings import CALIBRATION
-from budgetnas.trials.facts import RunFacts
+from budgetnas.pipeline.prepared_study import RUNGS, PreparedStudy
+from budgetnas.trials.facts import RunFacts, required
 
-_TOLD = 4
-_RUNGS = "proxy.rungs"
+_LISTED = 4
 _IMAGES = "data.fingerprint"
 _MODELS = "search.paper_models"
 
 
-def identity_of(prepared: PreparedStudy, kind: str) -> dict[str, Any]:
-    """Return what the numbers of a search or a calibration depend on, by dotted keys.
-
-    Lengths are studies of their own, and another one changes none of them; but a search learns from its first one.
-    """
-    identity = {"kind": kind, **prepared.identity()}
-    if kind == CALIBRATION:
-        del identity[_RUNGS]
-    return identity
-
-
 def changes(recorded: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[str, str]:
-    """Tell which keys have changed since a study was started, and how; one that is younger had its value of then."""
-    before = _held(identity_then(recorded))
-    now = _held(json.loads(json.dumps(identity)))  # a tuple comes back as a list
+    """Return the keys that have changed since a study was started, and how; a younger key had its value of then."""
+    before = _kept(identity_then(recorded))
+    now = _kept(json.loads(json.dumps(identity)))  # a tuple comes back as a list
     return {
         key: f"{key} was {before.get(key)!r}, is {now.get(key)!r}"
         for key in sorted({*before, *now})
@@ -44,12 +31,12 @@ def changes(recorded: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[st
     }
 
 
-def told(changed: Mapping[str, str]) -> str:
+def listed(changed: Mapping[str, str]) -> str:
     """Return the first four changes in a line."""
-    return "; ".join(list(changed.values())[:_TOLD])
+    return "; ".join(list(changed.values())[:_LISTED])
 
 
-def hold_identity(
+def check_identity(
     recorded: Mapping[str, Any],
     identity: Mapping[str, Any],
     *,
@@ -57,17 +44,17 @@ def hold_identity(
     kept_in: Path | None = None,
     has_rungs: bool = False,
 ) -> None:
-    """Hold a study to the identity that it was started with.
+    """Check that a resume does not change what results depend on.
 
     Args:
-        recorded: what it was started with.
-        identity: what is asked for now.
-        what: names the study.
+        recorded: the identity that the run was started with.
+        identity: the identity that is asked for now.
+        what: names the run.
         kept_in: the file in its folder that holds all of its settings; None where there is none.
         has_rungs: whether it has short trainings that other full ones could take over.
 
     Raises:
-        StudyMismatchError: some of them have changed; names the first four, as they were and as they are.
+        StudyMismatchError: some settings have changed; names the first four, as they were and as they are.
     """
     changed = changes(recorded, identity)
     if not changed:
@@ -80,16 +67,39 @@ def hold_identity(
         if has_rungs and all(key.startswith("full.") for key in changed):
             keep = f" with `proxy.from_run={kept_in.parent}`, which keeps the short trainings"
     raise StudyMismatchError(
-        f"`{what}` was started with other settings ({told(changed)}{images}): use the original ones{saved}, or choose "
-        f"another `output.name`{keep}."
+        f"`{what}` was started with other settings ({listed(changed)}{images}): use the original ones{saved}, or "
+        f"choose another `output.name`{keep}."
     )
+
+
+def resumed(prepared: PreparedStudy, facts: RunFacts) -> PreparedStudy:
+    """Return a study with the recipes, first trials and bands that its run was started with; a new one as it is.
+
+    Args:
+        prepared: the study that is asked for now.
+        facts: what was recorded of the run.
+
+    Raises:
+        StudyMismatchError: something that proposals or scores depend on has changed.
+    """
+    if facts.identity is None:
+        return prepared
+    prepared = with_recorded(prepared, facts)
+    check_identity(
+        facts.identity,
+        prepared.identity(),
+        what=prepared.name,
+        kept_in=prepared.study_path,
+        has_rungs=prepared.kind.promotes,
+    )
+    return prepared.with_bands(required(facts.bands, "bands"))
 
 
 def with_recorded(prepared: PreparedStudy, facts: RunFacts, *, short_only: bool = False) -> PreparedStudy:
     """Return a study with the recipes and the first trials that a run was started with, where it names no others.
 
     Args:
-        prepared: what is asked for now.
+        prepared: the study that is asked for now.
         facts: what was recorded of the run.
         short_only: whether the full trainings keep the recipe that is asked for.
     """
@@ -113,8 +123,9 @@ def recorded_recipe(identity: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return {key.removeprefix(prefix): value for key, value in identity.items() if key.startswith(prefix)}
 
 
-def _held(identity: Mapping[str, Any]) -> dict[str, Any]:
-    held = {key: value for key, value in identity.items() if key not in FREE_KEYS}
-    if _RUNGS in held:
-        held[_RUNGS] = held[_RUNGS][:1]
-    return held
+def _kept(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys that a resume may not change: of the rungs, the first one alone."""
+    kept = {key: value for key, value in identity.items() if key not in FREE_KEYS}
+    if RUNGS in kept:
+        kept[RUNGS] = kept[RUNGS][:1]
+    return kept

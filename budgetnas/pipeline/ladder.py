@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from budgetnas.pipeline.controls import controls
-from budgetnas.pipeline.prepare import PreparedStudy
-from budgetnas.pipeline.stages import Level
+from budgetnas.config.recipe import Recipe
+from budgetnas.pipeline.level import StudyLevel
+from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import Storage
 from budgetnas.storage.study import StudyStore
-from budgetnas.trials.levels import CONTROLS, FULL, rung_name
-from budgetnas.trials.trial import Candidate
+from budgetnas.trials.levels import CONTROLS, rung_name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,12 +24,12 @@ class Ladder:
     Attributes:
         rungs: the short trainings, shortest first.
         full: the full trainings; the facts of the whole search stand with their study.
-        controls: the controls, and the winner beside them; None where none were asked for.
+        controls: the controls, and the winner beside them; None where the study asks for none.
     """
 
-    rungs: tuple[Level, ...]
-    full: Level
-    controls: Level | None
+    rungs: tuple[StudyLevel, ...]
+    full: StudyLevel
+    controls: StudyLevel | None
 
     @property
     def first(self) -> StudyStore:
@@ -43,12 +42,12 @@ class Ladder:
         return self.full.store
 
     @property
-    def levels(self) -> tuple[Level, ...]:
+    def levels(self) -> tuple[StudyLevel, ...]:
         """All levels, from the first rung to the controls."""
         return (*self.rungs, *self.tested)
 
     @property
-    def tested(self) -> tuple[Level, ...]:
+    def tested(self) -> tuple[StudyLevel, ...]:
         """The levels whose networks are tested in the end."""
         return (self.full, *([self.controls] if self.controls else []))
 
@@ -57,7 +56,7 @@ class Ladder:
         """Index of the last rung."""
         return len(self.rungs) - 1
 
-    def level(self, name: str) -> Level:
+    def level(self, name: str) -> StudyLevel:
         """Return the level of this name."""
         return next(level for level in self.levels if level.name == name)
 
@@ -66,35 +65,31 @@ def make_ladder(
     prepared: PreparedStudy, storage: Storage, fulls: StudyStore, *, guard: Callable[[], None] = lambda: None
 ) -> Ladder:
     """Open the studies of a search, and create those that do not exist; `guard` is called before every write."""
+    with_controls = prepared.ranges
+    for control in prepared.controls:
+        with_controls = with_controls.cover(control.spec)
 
-    def store(name: str, *others: Candidate) -> StudyStore:
-        return StudyStore(storage, f"{prepared.name}/{name}", ranges_of(prepared, *others), guard=guard)
+    def store(name: str, ranges: Ranges) -> StudyStore:
+        return StudyStore(storage, f"{prepared.name}/{name}", ranges, guard=guard)
 
-    def rung(epochs: int) -> Level:
-        return Level(
-            name=rung_name(epochs),
-            store=store(rung_name(epochs)),
+    def level(store: StudyStore, recipe: Recipe, epochs: int, *, is_short: bool = False) -> StudyLevel:
+        return StudyLevel(
+            name=store.name.rpartition("/")[2],
+            store=store,
+            folder=prepared.folder,
+            setting=prepared.setting,
+            recipe=recipe,
             epochs=epochs,
-            recipe=prepared.proxy,
-            keeps_weights=False,
-            subset=prepared.config.proxy.subset,
+            seed=prepared.config.search.seed,
+            cap=prepared.cap,
+            keeps_weights=not is_short,
+            subset=prepared.config.proxy.subset if is_short else None,
         )
 
-    def long(name: str, study: StudyStore) -> Level:
-        return Level(name=name, store=study, epochs=prepared.full_epochs, recipe=prepared.full, keeps_weights=True)
-
+    short, full, epochs = prepared.proxy, prepared.full, prepared.full_epochs
     is_controlled = prepared.config.evidence.controls
     return Ladder(
-        rungs=tuple(map(rung, prepared.rungs)),
-        full=long(FULL, fulls),
-        controls=long(CONTROLS, store(CONTROLS, *controls(prepared))) if is_controlled else None,
+        rungs=tuple(level(store(rung_name(n), prepared.ranges), short, n, is_short=True) for n in prepared.rungs),
+        full=level(fulls, full, epochs),
+        controls=level(store(CONTROLS, with_controls), full, epochs) if is_controlled else None,
     )
-
-
-def ranges_of(prepared: PreparedStudy, *others: Candidate) -> Ranges:
-    """Return the fixed ranges of every parameter, wide enough for the seeded models and for `others`."""
-    space = prepared.space
-    ranges = Ranges(stages=space.stages, blocks=space.blocks, widths=space.widths)
-    for candidate in (*prepared.seeds, *others):
-        ranges = ranges.cover(candidate.spec)
-    return ranges

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from budgetnas.evidence.fidelity import FEWEST_PAIRS
 from budgetnas.evidence.welch import FEWEST_REPEATS
-from budgetnas.pipeline.controls import controls
-from budgetnas.pipeline.prepare import PreparedStudy
+from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.pipeline.work_left import expected_above
 from budgetnas.reports.importance import FEWEST as FEWEST_IMPORTANT
 from budgetnas.runs.caps import FEWEST as FEWEST_NEAR
@@ -35,9 +34,16 @@ class Limit:
     numbers: Mapping[str, int]
 
 
-def search_limits(prepared: PreparedStudy) -> list[Limit]:
-    """Return what a search will leave open."""
-    return [*_few_trials(prepared), *_few_trainings(prepared), *_no_verdict(prepared)]
+def study_limits(prepared: PreparedStudy, networks: int = 0) -> list[Limit]:
+    """Return what a study will leave open.
+
+    Args:
+        prepared: the study.
+        networks: that a calibration has drawn.
+    """
+    if prepared.kind.promotes:
+        return [*_few_trials(prepared), *_few_trainings(prepared), *_no_verdict(prepared)]
+    return list(_calibration_limits(prepared, networks))
 
 
 def _few_trainings(prepared: PreparedStudy) -> Iterator[Limit]:
@@ -67,7 +73,7 @@ def _no_verdict(prepared: PreparedStudy) -> Iterator[Limit]:
     if not prepared.config.evidence.controls:
         told = "without controls nothing says whether the search helped: `evidence.controls=true`"
         yield Limit(name="no verdict", text=told, numbers={"controls": 0})
-    elif not controls(prepared):
+    elif not prepared.controls:
         told = "no control fits the caps: name others in `evidence.control_networks`"
         yield Limit(name="no verdict", text=told, numbers={"controls": 0})
     elif prepared.control_repeats < FEWEST_REPEATS:
@@ -79,9 +85,8 @@ def _no_verdict(prepared: PreparedStudy) -> Iterator[Limit]:
         )
 
 
-def calibration_limits(prepared: PreparedStudy, networks: int) -> list[Limit]:
-    """Return what a calibration of so many networks will leave open."""
-    found = []
+def _calibration_limits(prepared: PreparedStudy, networks: int) -> Iterator[Limit]:
+    """Yield what a calibration of so many networks will not show."""
     if networks < FEWEST_PAIRS:
         is_all = networks < prepared.config.search.trials
         advice = (
@@ -91,14 +96,13 @@ def calibration_limits(prepared: PreparedStudy, networks: int) -> list[Limit]:
         )
         told = f"fidelity needs {FEWEST_PAIRS} networks; with {networks}, no interval and no recommendation"
         numbers = {"networks": networks, "needed": FEWEST_PAIRS}
-        found.append(Limit(name="few networks", text=f"{told}: {advice}", numbers=numbers))
+        yield Limit(name="few networks", text=f"{told}: {advice}", numbers=numbers)
     if len(prepared.rungs) == 1:
         (only,), full = prepared.rungs, prepared.full_epochs
         others = f"{only},{2 * only}" if 2 * only <= full else f"{only // 2},{only}"
         advice = f": `proxy.rungs=[{others}]`" if full > 1 else ""
         told = f"nothing says whether a shorter or a longer one would do{advice}"
-        found.append(Limit(name="one length", text=told, numbers={"lengths": 1}))
-    return found
+        yield Limit(name="one length", text=told, numbers={"lengths": 1})
 
 
 def _few_trials(prepared: PreparedStudy) -> Iterator[Limit]:

@@ -1,17 +1,15 @@
-"""The loop of every stage: start trials while there is room, record results, stop in good order."""
+"""The loop of every level: start trials while there is room, record results, stop in good order."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from budgetnas.engine.protocol import Engine, EpochReport, Failed, Finished, Progressed
 from budgetnas.exceptions import BudgetNASError
-from budgetnas.storage.study import StudyStore
-from budgetnas.training.tasks import FinishedTraining, PausedTraining, TrainTask
-from budgetnas.trials.facts import TrialFacts
+from budgetnas.pipeline.trial_source import TrialSource
+from budgetnas.training.tasks import FinishedTraining, PausedTraining
 from budgetnas.trials.trial import Trial, TrialState
 
 TICK_SECONDS = 0.25
@@ -50,41 +48,15 @@ def end_of_level(seconds: float, *, elapsed: float, after: float) -> float:
     return elapsed + max(rest / 2, rest - after)
 
 
-class TrialSource(Protocol):
-    """One study's own part of the loop. Subclasses give `upcoming` and `task`; everything else has a default."""
-
-    store: StudyStore
-
-    def upcoming(self, running: int) -> Trial | None:
-        """Create and return the next trial; None when nothing can start now, or ever."""
-        ...
-
-    def task(self, trial: Trial) -> TrainTask:
-        """Return the training of a trial."""
-        ...
-
-    def wants(self, trial: Trial) -> bool:
-        """Return whether to resume a trial that an earlier driver left unfinished."""
-        return True
-
-    def finished(self, trial: Trial, result: FinishedTraining) -> TrialFacts:
-        """Keep what the training gave; return what to record with the trial beside its scores."""
-        return TrialFacts()
-
-    def ended(self, trial: Trial) -> None:
-        """Tidy up after a trial that is COMPLETE or FAIL in the storage."""
-        return
-
-
-def run_stage(
-    stage: TrialSource,
+def run_trials(
+    source: TrialSource,
     engine: Engine,
     *,
     clock: Clock,
     tick: Callable[[], None],
     heard: Callable[[Trial, EpochReport], None] = lambda trial, report: None,
 ) -> None:
-    """Run all trials of a stage, beginning with those that an earlier driver left unfinished.
+    """Run all trials of a level, beginning with those that an earlier driver left unfinished.
 
     No training starts after the `clock` is over. `tick` is called several times a second and before a trial is made,
     `heard` after every epoch of every training. Interrupted, it hands its running trials back as WAITING; the next
@@ -93,23 +65,23 @@ def run_stage(
     Raises:
         BudgetNASError: the driver must stop: the data changed, the counter is wrong, or too many trainings failed.
     """
-    store = stage.store
+    store = source.level.store
     for finished in (trial for trial in store.trials if trial.state.is_finished):
-        stage.ended(finished)  # a driver killed in between has not
-    left = [trial for trial in store.trials if not trial.state.is_finished and stage.wants(trial)]
+        source.ended(finished)  # a driver killed in between has not
+    left = [trial for trial in store.trials if not trial.state.is_finished and source.wants(trial)]
     before = {trial.number for trial in store.trials if trial.state.is_finished}
     running: dict[str, Trial] = {}
     try:
         while True:
             while len(running) < engine.capacity and not clock.is_over:
                 tick()
-                trial = left.pop(0) if left else stage.upcoming(len(running))
+                trial = left.pop(0) if left else source.upcoming(len(running))
                 if trial is None:
                     break
                 store.restart(trial.number)
                 key = f"{store.name}/{trial.number}"
                 running[key] = trial
-                engine.submit(key, stage.task(trial))
+                engine.submit(key, source.level.task(trial))
             tick()
             if not running:
                 return
@@ -119,7 +91,7 @@ def run_stage(
                     store.report(trial.number, event.report.epoch, event.report.accuracy)
                     heard(trial, event.report)
                     continue
-                _end(stage, trial, event)
+                _end(source, trial, event)
                 del running[event.key]
                 check_failures([trial for trial in store.trials if trial.number not in before])
     finally:
@@ -127,22 +99,24 @@ def run_stage(
             store.release(trial.number)
 
 
-def _end(stage: TrialSource, trial: Trial, event: Failed | Finished) -> None:
-    """Record how a training ended: badly, cut off by its time, or well."""
+def _end(source: TrialSource, trial: Trial, event: Failed | Finished) -> None:
+    """Record how a training ended: failed, paused by its time, or finished."""
+    store = source.level.store
     if isinstance(event, Failed):
         if event.fatal:
             raise BudgetNASError(event.reason)
-        stage.ended(stage.store.fail(trial.number, event.reason, diverged=event.diverged))
+        source.ended(store.fail(trial.number, event.reason, diverged=event.diverged))
     elif isinstance(event.result, PausedTraining):
-        stage.store.release(trial.number)
+        store.release(trial.number)
     else:
-        _keep(stage, trial, event.result)
+        _keep(source, trial, event.result)
 
 
-def _keep(stage: TrialSource, trial: Trial, result: FinishedTraining) -> None:
-    last = result.reports[-1]
+def _keep(source: TrialSource, trial: Trial, result: FinishedTraining) -> None:
+    """Record a finished training; its files are written first, so that every COMPLETE trial has them."""
+    store, last = source.level.store, result.reports[-1]
     facts = replace(
-        stage.finished(trial, result),
+        source.level.keep(trial, result),
         seconds=round(result.seconds, 3),
         images=result.images,
         epochs=last.epoch,
@@ -151,8 +125,8 @@ def _keep(stage: TrialSource, trial: Trial, result: FinishedTraining) -> None:
         notices=tuple(result.notices) or None,
     )
     # Epochs of an earlier driver may have been saved, but not reported.
-    stage.store.fill(trial.number, {report.epoch: report.accuracy for report in result.reports})
-    stage.ended(stage.store.finish(trial.number, last.accuracy, facts))
+    store.fill(trial.number, {report.epoch: report.accuracy for report in result.reports})
+    source.ended(store.finish(trial.number, last.accuracy, facts))
 
 
 def check_failures(trials: Sequence[Trial]) -> None:

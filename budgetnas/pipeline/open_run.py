@@ -1,4 +1,4 @@
-"""A run opened by one driver, or read: its settings are checked, its levels loaded."""
+"""The opening of a run: its settings are checked, one driver holds it, its levels are loaded."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from pathlib import Path
 
 from budgetnas.config.recorded import HEAD
 from budgetnas.config.toml import write_toml
+from budgetnas.exceptions import StudyMismatchError
 from budgetnas.pipeline.commands import resume_command
 from budgetnas.pipeline.describe import public, setup_of
-from budgetnas.pipeline.ladder import Ladder, make_ladder, ranges_of
-from budgetnas.pipeline.prepare import PreparedStudy
-from budgetnas.pipeline.reuse import find_source, take_over
-from budgetnas.pipeline.work_left import hold
+from budgetnas.pipeline.identity import resumed
+from budgetnas.pipeline.ladder import Ladder, make_ladder
+from budgetnas.pipeline.prepared_study import PreparedStudy
+from budgetnas.pipeline.reuse import Source, find_source, take_over
 from budgetnas.storage.copied import copied
 from budgetnas.storage.database import Storage, found_url, open_storage, sqlite_url, study_names
 from budgetnas.storage.files import own, write_text
 from budgetnas.storage.lease import leased
-from budgetnas.storage.study import StudyStore
+from budgetnas.storage.study import StudyStore, read_study
 from budgetnas.trials.facts import RunFacts, required
 from budgetnas.trials.levels import FULL
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OpenRun:
-    """A run that this driver alone may write.
+    """A search or a calibration that this driver alone may write.
 
     Attributes:
         folder: of the run.
@@ -44,63 +45,93 @@ class OpenRun:
 
 
 @contextlib.contextmanager
-def opened(prepared: PreparedStudy, *, kind: str) -> Iterator[OpenRun]:
-    """Hold the run of a study, made if need be, and record what it is set up with now.
+def held(
+    folder: Path, study: str, *, what: str, check: Callable[[Storage], object], url: str | None = None
+) -> Iterator[tuple[Storage, Callable[[], None]]]:
+    """Hold the run in a folder for this driver alone; yield its storage, and the guard of every write to it.
+
+    Args:
+        folder: of the run, made if need be.
+        study: name of the study that keeps the facts of the run.
+        what: to call the run in errors.
+        check: refuses a change of the run before anything is written.
+        url: of a storage elsewhere; `study.db` in the folder unless given.
+
+    Raises:
+        StorageError: folder or storage cannot be used, or another driver holds one of them.
+    """
+    elsewhere = open_storage(url) if url else None  # a wrong address is reported before a folder is made
+    with own(folder):
+        storage = elsewhere or open_storage(sqlite_url(folder / "study.db"))
+        check(storage)
+        with leased(storage, study, what=what) as lease:
+            yield storage, lease.check
+
+
+@contextlib.contextmanager
+def opened(asked: PreparedStudy) -> Iterator[OpenRun]:
+    """Hold the run of a study, made if need be, and record its setup.
 
     Raises:
         StorageError: folder or storage cannot be used, or another driver holds one of them.
         StudyMismatchError: something that proposals or scores depend on has changed.
     """
-    output = prepared.config.output
-    folder, full = prepared.folder, f"{prepared.name}/{FULL}"
-    url = output.storage or sqlite_url(folder / "study.db")
-    elsewhere = open_storage(url) if output.storage else None  # a wrong address is told before a folder is made
-    with own(folder):
-        storage = elsewhere or open_storage(url)
-        before = StudyStore(storage, full, ranges_of(prepared))
-        if before.facts.identity is not None:  # a change is refused before anything is written
-            hold(prepared, before, names=study_names(storage), kind=kind)
-        with leased(storage, full, what=prepared.name) as lease:
-            fulls = StudyStore(storage, full, ranges_of(prepared), guard=lease.check)
-            asked, prepared = prepared, _started(prepared, fulls, storage, kind=kind)
-            if prepared.seeds != asked.seeds:  # those that the run was started with may be wider
-                fulls = StudyStore(storage, full, ranges_of(prepared), guard=lease.check)
-            ladder = make_ladder(prepared, storage, fulls, guard=lease.check)
-            fulls.record(RunFacts(setup=setup_of(prepared, kind=kind).as_json()))
-            write_text(prepared.study_path, study_file(prepared, kind=kind))
-            yield OpenRun(folder=folder, storage=storage, prepared=prepared, ladder=ladder, check=lease.check)
+    folder, study, url = asked.folder, f"{asked.name}/{FULL}", asked.config.output.storage
+    with held(folder, study, what=asked.name, check=lambda storage: _settled(asked, storage), url=url) as hold:
+        storage, guard = hold
+        prepared, ladder = loaded(asked, storage, guard=guard)
+        ladder.fulls.record(RunFacts(setup=setup_of(prepared).as_json()))
+        write_text(prepared.study_path, study_file(prepared))
+        yield OpenRun(folder=folder, storage=storage, prepared=prepared, ladder=ladder, check=guard)
 
 
-def rehearsed(prepared: PreparedStudy, *, kind: str) -> tuple[PreparedStudy, Ladder]:
+def rehearsed(asked: PreparedStudy) -> tuple[PreparedStudy, Ladder]:
     """Return what a driver of a study would find: the study with its bands, and its levels, copied into memory.
 
     Raises:
         StorageError: the storage cannot be read.
         StudyMismatchError: something that proposals or scores depend on has changed.
     """
-    storage = copied(found_url(prepared.folder, prepared.config.output.storage), prepared.name)
-    fulls = StudyStore(storage, f"{prepared.name}/{FULL}", ranges_of(prepared))
-    prepared = _started(prepared, fulls, storage, kind=kind)
-    return prepared, make_ladder(prepared, storage, fulls)
+    return loaded(asked, copied(found_url(asked.folder, asked.config.output.storage), asked.name))
 
 
-def _started(prepared: PreparedStudy, fulls: StudyStore, storage: Storage, *, kind: str) -> PreparedStudy:
-    """Check a study against its start, or start it, with the short trainings of another where it names one."""
-    names = study_names(storage)
-    source = find_source(prepared, fulls, names=names)
-    if source is not None:
-        prepared = source.prepared.with_bands(required(source.facts.bands, "bands"))
-    prepared = hold(prepared, fulls, names=names, kind=kind)
+def loaded(
+    asked: PreparedStudy, storage: Storage, *, guard: Callable[[], None] = lambda: None
+) -> tuple[PreparedStudy, Ladder]:
+    """Return a study as it was started, and its levels; a new one is marked, and takes over what it names."""
+    prepared, source = _settled(asked, storage)
+    fulls = StudyStore(storage, f"{prepared.name}/{FULL}", prepared.ranges, guard=guard)
+    if fulls.facts.identity is None:
+        fulls.record(RunFacts(bands=tuple((tier.band.low, tier.band.high) for tier in prepared.tiers)))
+        fulls.record(RunFacts(identity=prepared.identity()))
     if source is not None:
         take_over(source, prepared, fulls, storage)
-    return prepared
+    return prepared, make_ladder(prepared, storage, fulls, guard=guard)
 
 
-def study_file(prepared: PreparedStudy, *, kind: str) -> str:
+def _settled(asked: PreparedStudy, storage: Storage) -> tuple[PreparedStudy, Source | None]:
+    """Return a study with what its run was started with, and the search whose short trainings it is still to take over.
+
+    Nothing is written.
+    """
+    names, study = study_names(storage), f"{asked.name}/{FULL}"
+    trials, facts = read_study(storage, study) if study in names else ((), RunFacts())
+    source = find_source(asked, facts, names=names)
+    if source is not None:
+        asked = source.prepared.with_bands(required(source.facts.bands, "bands"))
+    if facts.identity is None and (trials or any(name.startswith(f"{asked.name}/r") for name in names)):
+        raise StudyMismatchError(
+            f"`{asked.name}` holds trials of another program, or of another version of this one: give another "
+            "`output.name`."
+        )
+    return resumed(asked, facts), source
+
+
+def study_file(prepared: PreparedStudy) -> str:
     """Return the study file that resumes a run; an address with a password in it stays out of it."""
     config, name = prepared.config, f"RUN/{prepared.study_path.name}"
     is_private = public(config) != config
-    command = resume_command(name, kind=kind, networks=config.search.trials, hides_storage=is_private)
+    command = resume_command(name, kind=prepared.kind, networks=config.search.trials, hides_storage=is_private)
     if is_private:
         config = replace(config, output=replace(config.output, storage=None))
-    return write_toml(asdict(config), head=f"{HEAD}; `{command}` goes on with it.")
+    return write_toml(asdict(config), head=f"{HEAD}; `{command}` resumes it.")

@@ -14,9 +14,8 @@ from budgetnas.engine.protocol import Engine, Failed, Finished
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.length import length_notes
 from budgetnas.pipeline.loop import Clock, end_of_level
-from budgetnas.pipeline.prepare import PreparedStudy
+from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.runs.costs import Cost
-from budgetnas.runs.settings import CALIBRATION, SEARCH
 from budgetnas.training.tasks import STATE_SECONDS, TimeTask, Timing
 from budgetnas.trials.levels import CONTROLS, FULL, in_words, rung_name
 
@@ -60,9 +59,7 @@ class Plan:
         usual: pace of networks of the band.
         large: pace of those of more MACs, which are promoted.
         costs: expected for what is left, a level each.
-        kind: of the study, `SEARCH` or `CALIBRATION`.
-        networks: of a calibration, that were drawn.
-        lines: what will be trained, in words, as (name, value).
+        networks: that were drawn for a calibration; 0 for a search.
         is_resumed: whether some of it was already done.
     """
 
@@ -70,9 +67,7 @@ class Plan:
     usual: Pace
     large: Pace
     costs: tuple[Cost, ...]
-    kind: str = SEARCH
     networks: int = 0
-    lines: Sequence[tuple[str, str]] = ()
     is_resumed: bool = False
 
     def wall_seconds(self, cost: Cost) -> float:
@@ -132,9 +127,7 @@ def make_plan(
     engine: Engine,
     *,
     left: Mapping[str, int],
-    kind: str = SEARCH,
     networks: int = 0,
-    lines: Sequence[tuple[str, str]] = (),
     is_resumed: bool = False,
 ) -> Plan:
     """Time networks from all over the band on all workers, and work out the rest from them.
@@ -147,9 +140,7 @@ def make_plan(
         prepared: the study.
         engine: to time on.
         left: trainings that each level still asks for.
-        kind: of the study.
-        networks: of a calibration, that were drawn.
-        lines: what will be trained, in words, as (name, value).
+        networks: that were drawn for a calibration; 0 for a search.
         is_resumed: whether some were done before.
 
     Raises:
@@ -159,18 +150,16 @@ def make_plan(
     usual, large = _pace(timed, prepared.cap), _pace(timed[len(timed) // 2 :], prepared.cap)
     return Plan(
         prepared=prepared,
-        kind=kind,
         usual=usual,
         large=large,
-        costs=expected_costs(prepared, left, usual=usual, large=large, kind=kind),
+        costs=expected_costs(prepared, left, usual=usual, large=large),
         networks=networks,
-        lines=lines,
         is_resumed=is_resumed,
     )
 
 
 def expected_costs(
-    prepared: PreparedStudy, left: Mapping[str, int], *, usual: Pace, large: Pace, kind: str, share: float = 1.0
+    prepared: PreparedStudy, left: Mapping[str, int], *, usual: Pace, large: Pace, share: float = 1.0
 ) -> tuple[Cost, ...]:
     """Return what each level will cost.
 
@@ -179,10 +168,9 @@ def expected_costs(
         left: trainings that each level still asks for.
         usual: pace of networks drawn from the band.
         large: pace of the promoted.
-        kind: of the study.
         share: of the images that the study would have, where it is asked what fewer would cost.
     """
-    drawn = left if kind == CALIBRATION else [rung_name(prepared.rungs[0])]
+    drawn = [rung_name(prepared.rungs[0])] if prepared.kind.promotes else left
     return tuple(
         _cost(prepared, level, number, usual if level in drawn else large, share) for level, number in left.items()
     )

@@ -9,13 +9,11 @@ from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
 from budgetnas.config.study import flatten
 from budgetnas.data.load import doubts
-from budgetnas.pipeline.controls import controls
 from budgetnas.pipeline.describe import public
-from budgetnas.pipeline.limits import Limit, calibration_limits, search_limits
+from budgetnas.pipeline.limits import study_limits
 from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.plan_lines import bought, is_too_long, plan_lines, shorter
-from budgetnas.pipeline.prepare import PreparedStudy, Tier
-from budgetnas.runs.settings import SEARCH
+from budgetnas.pipeline.prepared_study import PreparedStudy, Tier
 from budgetnas.trials.trial import Candidate
 
 
@@ -27,7 +25,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
     prepared = plan.prepared
     return {
         "run": f"{prepared.config.output.dir}/{prepared.name}",
-        "kind": plan.kind,
+        "kind": prepared.kind.value,
         "is_resumed": plan.is_resumed,
         "notice": prepared.data.traits.notice or None,
         "doubts": list(doubts(prepared.data)),
@@ -35,11 +33,11 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "space": _space(prepared),
         "caps": [_tier(prepared, tier) for tier in prepared.tiers],
         "first_models": [_first(prepared, net) for net in prepared.seeds],
-        "networks": plan.networks if plan.kind != SEARCH else None,
+        "networks": plan.networks or None,
         "short": {"epochs": prepared.rungs, "images": prepared.short_images},
         "full": {"epochs": prepared.full_epochs, "seeds": prepared.config.full.repeats},
         "controls": _controls(prepared),
-        "limits": [{"name": limit.name, **limit.numbers} for limit in _limits(plan)],
+        "limits": [{"name": limit.name, **limit.numbers} for limit in study_limits(prepared, plan.networks)],
         "device": prepared.hardware.name,
         "workers": prepared.workers,
         "images_per_second": 1 / plan.usual.step,
@@ -104,16 +102,10 @@ def _controls(prepared: PreparedStudy) -> dict[str, Any] | None:
     if not prepared.config.evidence.controls:
         return None
     return {
-        "networks": [_network(net) for net in controls(prepared)],
+        "networks": [_network(net) for net in prepared.controls],
         "epochs": prepared.full_epochs,
         "seeds": prepared.control_repeats,
     }
-
-
-def _limits(plan: Plan) -> list[Limit]:
-    if plan.kind == SEARCH:
-        return search_limits(plan.prepared)
-    return calibration_limits(plan.prepared, plan.networks)
 
 
 def _bought(plan: Plan) -> list[dict[str, Any]] | None:

@@ -5,28 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from math import ceil
-from typing import TYPE_CHECKING
 
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
 from budgetnas.config.known_networks import definition, is_mistakable
 from budgetnas.config.models import find_model
 from budgetnas.config.sections import FOUND_CONTROLS
-from budgetnas.pipeline.controls import controls
-from budgetnas.pipeline.limits import calibration_limits, search_limits
+from budgetnas.pipeline.limits import study_limits
 from budgetnas.pipeline.loop import end_of_level
 from budgetnas.pipeline.plan import Plan, expected_costs
-from budgetnas.pipeline.prepare import PreparedStudy
+from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.pipeline.work_left import expected
-from budgetnas.runs.settings import CALIBRATION, SEARCH
 from budgetnas.runs.summary import tried_first
 from budgetnas.text import plural, write_macs, write_time
-from budgetnas.trials.levels import FULL, in_words, rung_name
-
-if TYPE_CHECKING:
-    from budgetnas.pipeline.plan import Plan
-    from budgetnas.pipeline.prepare import PreparedStudy
-
+from budgetnas.trials.levels import in_words
 
 LONGEST_SECONDS = 48 * 3600
 _EPOCHS, _PROMOTED, _TRIALS, _SUBSETS = 30, 3, (40, 20), (1000, 200, 50)
@@ -69,7 +61,7 @@ def _fewer(plan: Plan) -> Iterator[tuple[str, int, PreparedStudy, float]]:
         config = prepared.config
         prepared = replace(prepared, config=replace(config, full=replace(config.full, epochs=_EPOCHS)))
         yield "full.epochs", _EPOCHS, prepared, 1.0
-    if prepared.config.full.promote > _PROMOTED and plan.kind != CALIBRATION:
+    if prepared.config.full.promote > _PROMOTED and prepared.kind.promotes:
         config = prepared.config
         prepared = replace(prepared, config=replace(config, full=replace(config.full, promote=_PROMOTED)))
         yield "full.promote", _PROMOTED, prepared, 1.0
@@ -86,17 +78,11 @@ def _fewer(plan: Plan) -> Iterator[tuple[str, int, PreparedStudy, float]]:
 
 
 def _seconds(plan: Plan, changed: PreparedStudy, share: float) -> float:
-    left = expected(changed)
-    if plan.kind == CALIBRATION:
-        number = changed.config.search.trials
-        left = {**dict.fromkeys(map(rung_name, changed.rungs), number), FULL: number * changed.config.full.repeats}
-    costs = expected_costs(changed, left, usual=plan.usual, large=plan.large, kind=plan.kind, share=share)
+    costs = expected_costs(changed, expected(changed), usual=plan.usual, large=plan.large, share=share)
     return replace(plan, prepared=changed, costs=costs).seconds
 
 
 LONG_SECONDS = 2 * 3600
-# The keys that make a study of a kind shorter.
-_SHORTER = {SEARCH: "`search.trials`, `full.promote`", CALIBRATION: "`search.trials`"}
 
 
 def plan_lines(plan: Plan) -> list[tuple[str, str]]:
@@ -120,7 +106,7 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
             + (", not falling" if space.monotone else ""),
         ),
         *_budget_lines(prepared),
-        *plan.lines,
+        *training_lines(prepared, plan.networks),
         (
             "device",
             f"{prepared.hardware.name}, {plural(prepared.workers, 'worker')}; networks "
@@ -143,7 +129,21 @@ def is_too_long(plan: Plan) -> bool:
     return min(plan.seconds, 3600 * (plan.prepared.config.engine.max_hours or float("inf"))) > LONGEST_SECONDS
 
 
-def search_lines(prepared: PreparedStudy) -> tuple[tuple[str, str], ...]:
+def training_lines(prepared: PreparedStudy, networks: int = 0) -> list[tuple[str, str]]:
+    """Say what a study will train and what it will leave open, as (name, value) lines.
+
+    Args:
+        prepared: the study.
+        networks: that a calibration has drawn.
+    """
+    return [
+        *(_search_lines(prepared) if prepared.kind.promotes else _calibration_lines(prepared, networks)),
+        *((limit.name, limit.text) for limit in study_limits(prepared, networks)),
+        *_mistakable(prepared),
+    ]
+
+
+def _search_lines(prepared: PreparedStudy) -> tuple[tuple[str, str], ...]:
     """Say what a search will train, as (name, value) lines."""
     config = prepared.config
     run, first = config.proxy.from_run, tried_first([(seed, prepared.budget.reason(seed)) for seed in prepared.seeds])
@@ -153,12 +153,10 @@ def search_lines(prepared: PreparedStudy) -> tuple[tuple[str, str], ...]:
         ("trials", f"{config.search.trials} {_rungs(prepared)}, {config.search.sampler}"),
         ("promotion", _promotion(prepared)),
         *([("controls", _controls(prepared))] if config.evidence.controls else []),
-        *((limit.name, limit.text) for limit in search_limits(prepared)),
-        *([("note", note)] if (note := _mistakable(prepared)) else []),
     )
 
 
-def calibration_lines(prepared: PreparedStudy, networks: int) -> tuple[tuple[str, str], ...]:
+def _calibration_lines(prepared: PreparedStudy, networks: int) -> tuple[tuple[str, str], ...]:
     """Say what a calibration of so many networks will train, as (name, value) lines."""
     config = prepared.config
     lengths = ", ".join(plural(epochs, "epoch") for epochs in prepared.rungs)
@@ -167,7 +165,6 @@ def calibration_lines(prepared: PreparedStudy, networks: int) -> tuple[tuple[str
         ("networks", f"{networks} at random from the band"),
         ("short", f"each from the start for {lengths}{_on_fewer_images(prepared)}, recipe {config.proxy.recipe}"),
         ("full", f"each for {full}, recipe {config.full.recipe}"),
-        *((limit.name, limit.text) for limit in calibration_limits(prepared, networks)),
     )
 
 
@@ -180,8 +177,8 @@ def seed_lines(prepared: PreparedStudy) -> list[str]:
     ]
 
 
-def _mistakable(prepared: PreparedStudy) -> str:
-    """Say how networks that the study names differ from those that a person may mean; "" where none does."""
+def _mistakable(prepared: PreparedStudy) -> list[tuple[str, str]]:
+    """Say how networks that the study names differ from those that a person may mean; nothing where none does."""
     config, shape = prepared.config, prepared.data.shape
     controls = config.evidence.control_networks if config.evidence.controls else None
     models = [
@@ -189,7 +186,7 @@ def _mistakable(prepared: PreparedStudy) -> str:
     ]
     found = [model for model in models if model is not None and is_mistakable(model.namesake, shape)]
     names = ", ".join(dict.fromkeys(model.name for model in found))
-    return f"{names}: {definition(found[0].namesake)}." if found else ""
+    return [("note", f"{names}: {definition(found[0].namesake)}.")] if found else []
 
 
 def _time(plan: Plan) -> str:
@@ -199,7 +196,8 @@ def _time(plan: Plan) -> str:
         parts = [f"{started:,} of {number:,} {in_words(level)}" for level, started, number in bought(plan) if number]
         return f"{told}; `engine.max_hours={hours:g}` buys about {', '.join(parts)}"
     if plan.seconds > LONG_SECONDS:
-        told += f"; shorter with a smaller {_SHORTER[plan.kind]}, `full.epochs` or `data.subset`"
+        fewer = "`search.trials`, `full.promote`" if plan.prepared.kind.promotes else "`search.trials`"
+        told += f"; shorter with a smaller {fewer}, `full.epochs` or `data.subset`"
         told += ", cut off by `engine.max_hours`"
     return told
 
@@ -245,7 +243,7 @@ def _promotion(prepared: PreparedStudy) -> str:
 
 def _controls(prepared: PreparedStudy) -> str:
     seeds = plural(prepared.control_repeats, "fresh seed")
-    names = [control.origin for control in controls(prepared)]
+    names = [control.origin for control in prepared.controls]
     asked = prepared.config.evidence.control_networks or ()
     absent = [name for name in asked if name not in (*FOUND_CONTROLS, *names)]
     told = f"{', '.join(['the winner', *names])}: {plural(prepared.full_epochs, 'epoch')}, {seeds} each"

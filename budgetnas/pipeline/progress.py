@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from budgetnas.budget.gate import Budget
 from budgetnas.engine.protocol import EpochReport
@@ -14,8 +14,8 @@ from budgetnas.trials.selection import within
 from budgetnas.trials.trial import Trial, TrialState
 
 if TYPE_CHECKING:
+    from budgetnas.pipeline.level import Level
     from budgetnas.pipeline.plan import Plan
-    from budgetnas.pipeline.stages import Level
 
 
 class Meter:
@@ -25,10 +25,12 @@ class Meter:
         listener: hears it.
         level: is measured.
         total: gives the trainings in all.
-        budget: that the best of them fits.
+        budget: that the best of them fits; None for any.
     """
 
-    def __init__(self, listener: Listener, level: Level, *, total: Callable[[], int], budget: Budget) -> None:
+    def __init__(
+        self, listener: Listener, level: Level[Any], *, total: Callable[[], int], budget: Budget | None
+    ) -> None:
         self._listener, self._level, self._total, self._budget = listener, level, total, budget
         self._began = time.monotonic()
         self._seen = 0
@@ -38,29 +40,27 @@ class Meter:
         """Count an epoch of a training, which an earlier driver may have started."""
         self._seen += 1
         self._reached[trial.number] = report.epoch
+        self._listener.epoch_ended(trial, report)
 
     def tick(self) -> None:
-        """Tell how far the level is."""
-        trials = self._level.store.trials
-        done = len(complete(trials))
+        """Report how far the level is."""
+        finished = complete(self._level.store.trials)
+        fitting = finished if self._budget is None else within(finished, self._budget)
         self._listener.progressed(
             Progress(
                 level=self._level.name,
-                done=done,
+                done=len(finished),
                 total=self._total(),
-                best=max((trial.score or 0.0 for trial in within(trials, self._budget)), default=None),
-                seconds_left=self._seconds_left(done),
+                best=max((trial.score or 0.0 for trial in fitting), default=None),
+                seconds_left=self._seconds_left(len(finished)),
             )
         )
 
     def _seconds_left(self, done: int) -> float | None:
         if not self._seen:
             return None
-        under_way = sum(
-            epoch
-            for number, epoch in self._reached.items()
-            if self._level.store.trials[number].state is TrialState.RUNNING
-        )
+        trials = self._level.store.trials
+        under_way = sum(epoch for number, epoch in self._reached.items() if trials[number].state is TrialState.RUNNING)
         left = max(0, (self._total() - done) * self._level.epochs - under_way)
         return left / self._seen * (time.monotonic() - self._began)
 
@@ -93,6 +93,9 @@ class Listener:
     def progressed(self, progress: Progress) -> None:
         """Hear how far it is, several times a second."""
 
+    def epoch_ended(self, trial: Trial, report: EpochReport) -> None:
+        """Hear of an epoch of a training."""
+
     def told(self, line: str) -> None:
         """Hear a line of news."""
 
@@ -116,6 +119,11 @@ class Everyone(Listener):
         """Pass on how far it is."""
         for listener in self._listeners:
             listener.progressed(progress)
+
+    def epoch_ended(self, trial: Trial, report: EpochReport) -> None:
+        """Pass on an epoch."""
+        for listener in self._listeners:
+            listener.epoch_ended(trial, report)
 
     def told(self, line: str) -> None:
         """Pass on a line of news."""
@@ -144,3 +152,12 @@ class Check(Listener):
     def told(self, line: str) -> None:
         """Check it."""
         self._check()
+
+
+def epoch_line(trial: Trial, report: EpochReport, *, watches: str) -> str:
+    """Return the progress line of an epoch, scored on the split that `watches` names."""
+    return (
+        f"{trial.candidate.origin} #{trial.repeat}  epoch {report.epoch}/{trial.facts.asked_epochs}  "
+        f"lr {report.lr:.4f}  train {100 * report.train_accuracy:.1f} %  "
+        f"{watches} {100 * report.accuracy:.2f} %  {report.seconds:.1f} s"
+    )

@@ -1,18 +1,23 @@
-"""Promotion from each rung, and the choice of the winner: by validation only, before the test set is read."""
+"""The trainings that each level of a search asks for: the promoted of the rung below, the winner and its controls.
+
+Validation alone decides, before the test set is read.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from budgetnas.budget.gate import Budget
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.ladder import Ladder
-from budgetnas.pipeline.prepare import PreparedStudy
-from budgetnas.pipeline.stages import PlannedTraining
+from budgetnas.pipeline.level import PlannedTraining
+from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.runs.result import trusted_scores
+from budgetnas.runs.verdict import recorded_controls
 from budgetnas.storage.study import StudyStore
-from budgetnas.trials.facts import Choice, Promotion, RunFacts
-from budgetnas.trials.levels import complete
+from budgetnas.trials.facts import Choice, Control, Promotion, RunFacts
+from budgetnas.trials.levels import WINNER, complete
 from budgetnas.trials.selection import Finalist, finalists, promote, within
 from budgetnas.trials.streams import Stream, generator
 from budgetnas.trials.trial import Trial, TrialState
@@ -89,7 +94,7 @@ def decide(prepared: PreparedStudy, ladder: Ladder, rung: int) -> Promotion:
     return chosen
 
 
-def wanted(prepared: PreparedStudy, ladder: Ladder, rung: int, chosen: Promotion) -> list[PlannedTraining]:
+def planned(prepared: PreparedStudy, ladder: Ladder, rung: int, chosen: Promotion) -> list[PlannedTraining]:
     """Return the trainings of the level above a rung, one repeat of all after the other."""
     repeats = prepared.config.full.repeats if rung == ladder.last else 1
     numbers = list(chosen.numbers)
@@ -136,3 +141,23 @@ def _decision(prepared: PreparedStudy, ladder: Ladder, rung: int) -> str:
     trained = " and ".join(f"{len(complete(level.store.trials))} of {level.name}" for level in ladder.rungs[: rung + 1])
     above = "" if rung == ladder.last else f" to {ladder.rungs[rung + 1].name}"
     return f"{trained}{above}, {promoted} promoted, {drawn} at random"
+
+
+def planned_controls(prepared: PreparedStudy, winner: Finalist) -> list[PlannedTraining]:
+    """Return the trainings of the winner and of all controls with fresh seeds, one repeat of all after the other."""
+    nets = [replace(winner.candidate, origin=WINNER), *prepared.controls]
+    return [PlannedTraining(candidate=net, repeat=i) for i in range(prepared.control_repeats) for net in nets]
+
+
+def record_controls(prepared: PreparedStudy, fulls: StudyStore, trained: Sequence[Trial]) -> None:
+    """Record which networks are the controls: two of them may be one network, or the winner.
+
+    An earlier control of which a training is COMPLETE stays, so that no choice of controls can take one out of the
+    verdict.
+    """
+    nets = prepared.controls
+    found = [Control(name=net.origin, spec=net.spec.id, params=net.params, macs=net.macs) for net in nets]
+    before, have = recorded_controls(fulls.facts), {trial.candidate.spec.id for trial in complete(trained)}
+    found += [net for net in before if net not in found and net.spec in have]
+    if before != found:
+        fulls.record(RunFacts(controls=tuple(found)))

@@ -21,7 +21,7 @@ from budgetnas.system import processor
 from budgetnas.trials.facts import RunFacts
 
 if TYPE_CHECKING:
-    from budgetnas.pipeline.prepare import PreparedStudy
+    from budgetnas.pipeline.prepared_study import PreparedStudy
 
 PACKAGES = ("torch", "torchvision", "optuna", "numpy", "scikit-learn", "safetensors")
 

@@ -12,7 +12,7 @@ from budgetnas.config.study import StudyConfig, named_keys
 from budgetnas.config.toml import build
 from budgetnas.exceptions import UsageError
 from budgetnas.pipeline.address import find_recorded
-from budgetnas.runs.settings import CALIBRATION
+from budgetnas.runs.settings import Kind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,11 +21,11 @@ class StudyRequest:
 
     Attributes:
         config: the study.
-        note: what its user may not expect of it; "" for nothing.
+        notes: what its user may not expect of it.
     """
 
     config: StudyConfig
-    note: str
+    notes: tuple[str, ...]
 
 
 def read_study_request(
@@ -54,13 +54,14 @@ def read_study_request(
     run = find_recorded(named, suffix=suffix)
     base = named_keys(None, own) if run is None else run.table
     config = build(StudyConfig, over(base, named), "")
-    note = ""
+    notes: tuple[str, ...] = ()
     if run is not None and run.is_older:
-        note = (
+        older = (
             f"An older version started `{run.folder}` with this command, so it is resumed. For a new run, give "
             "another `output.name` or `data.dataset`."
         )
-    return StudyRequest(config=config, note=note)
+        notes = (older,)
+    return StudyRequest(config=config, notes=notes)
 
 
 def read_calibration_request(
@@ -95,4 +96,4 @@ def read_calibration_request(
     own = {"search.trials": networks, "proxy.rungs": rungs}
     own |= {"search.paper_models": False, "search.first_models": []}  # only a search tries them
     own |= {key: value for key, value in keys.items() if value is not None}
-    return read_study_request(study, own, settings, own={"search.trials": NETWORKS}, suffix=f"-{CALIBRATION}")
+    return read_study_request(study, own, settings, own={"search.trials": NETWORKS}, suffix=Kind.CALIBRATION.suffix)

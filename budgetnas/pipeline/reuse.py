@@ -5,15 +5,14 @@ A search with another recipe or length of full training then needs no new short 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from budgetnas.exceptions import StudyMismatchError
-from budgetnas.pipeline.identity import changes, identity_of, told, with_recorded
-from budgetnas.pipeline.prepare import PreparedStudy
-from budgetnas.runs.settings import SEARCH
+from budgetnas.pipeline.identity import changes, listed, with_recorded
+from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.storage.copied import add_finished
 from budgetnas.storage.database import Storage, open_run, study_names
 from budgetnas.storage.study import StudyStore, read_study
@@ -38,12 +37,12 @@ class Source:
     facts: RunFacts
 
 
-def find_source(prepared: PreparedStudy, fulls: StudyStore, *, names: list[str]) -> Source | None:
+def find_source(prepared: PreparedStudy, facts: RunFacts, *, names: Collection[str]) -> Source | None:
     """Return the search that short trainings are still to be taken over from, None where there is none.
 
     Args:
         prepared: the study.
-        fulls: the study of its full trainings, which keeps the facts.
+        facts: what was recorded of its run.
         names: of all studies in its storage.
 
     Raises:
@@ -53,7 +52,7 @@ def find_source(prepared: PreparedStudy, fulls: StudyStore, *, names: list[str])
     run = prepared.config.proxy.from_run
     if run is None:
         return None
-    folder, taken = Path(run), fulls.facts.taken
+    folder, taken = Path(run), facts.taken
     name = folder.resolve().name
     if taken is None and f"{prepared.name}/{rung_name(prepared.rungs[0])}" in names:
         raise StudyMismatchError(
@@ -71,16 +70,16 @@ def find_source(prepared: PreparedStudy, fulls: StudyStore, *, names: list[str])
         return None
     is_here = (folder / "study.db").is_file()
     storage = open_run(folder, None if is_here else prepared.config.output.storage)
-    facts = read_study(storage, f"{name}/{FULL}")[1]
-    prepared = with_recorded(prepared, facts, short_only=True)
-    changed = changes(_short(facts.identity or {}), _short(identity_of(prepared, SEARCH)))
+    theirs = read_study(storage, f"{name}/{FULL}")[1]
+    prepared = with_recorded(prepared, theirs, short_only=True)
+    changed = changes(_short(theirs.identity or {}), _short(prepared.identity()))
     if changed:
         raise StudyMismatchError(
-            f"is {run!r}, but that search was started with other settings ({told(changed)}): use the "
+            f"is {run!r}, but that search was started with other settings ({listed(changed)}): use the "
             "original ones, [full] aside, or leave it out.",
             argument="proxy.from_run",
         )
-    return Source(name=name, prepared=prepared, storage=storage, facts=facts)
+    return Source(name=name, prepared=prepared, storage=storage, facts=theirs)
 
 
 def take_over(source: Source, prepared: PreparedStudy, fulls: StudyStore, storage: Storage) -> None:

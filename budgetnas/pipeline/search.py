@@ -5,28 +5,26 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 from budgetnas.config.study import StudyConfig
-from budgetnas.engine.protocol import Engine, Work
+from budgetnas.engine.protocol import Work
 from budgetnas.pipeline.board import Board
-from budgetnas.pipeline.controls import record_controls, wanted_controls
+from budgetnas.pipeline.driver import Driver
 from budgetnas.pipeline.engines import connected, engine_of
 from budgetnas.pipeline.ladder import Ladder
-from budgetnas.pipeline.looks import look
 from budgetnas.pipeline.open_run import opened, rehearsed
 from budgetnas.pipeline.plan import Plan, make_plan
-from budgetnas.pipeline.plan_lines import search_lines
-from budgetnas.pipeline.prepare import PreparedStudy, prepare
-from budgetnas.pipeline.progress import Check, Everyone, Listener, Meter
-from budgetnas.pipeline.promote import choose, decide, wanted
+from budgetnas.pipeline.prepare import prepare
+from budgetnas.pipeline.prepared_study import PreparedStudy
+from budgetnas.pipeline.progress import Check, Everyone, Listener
+from budgetnas.pipeline.promote import choose, decide, planned, planned_controls, record_controls
 from budgetnas.pipeline.provenance import add_driver
-from budgetnas.pipeline.stages import Level, ListedTrials, PlannedTraining, ProposedTrials, run_level
+from budgetnas.pipeline.trial_source import ListedTrials, ProposedTrials
 from budgetnas.pipeline.work_left import is_done, why_stopped, work_left
 from budgetnas.runs.certify import certify
 from budgetnas.runs.files import publish, write_reports
 from budgetnas.runs.result import SearchResult, read_result
-from budgetnas.runs.settings import CUT_OFF, SEARCH
+from budgetnas.runs.settings import CUT_OFF
 from budgetnas.samplers.samplers import Sampler, make_sampler
 from budgetnas.samplers.tiers import TieredSampler
 from budgetnas.training.perform import perform
@@ -35,12 +33,12 @@ from budgetnas.trials.levels import complete
 
 
 def dry_run(config: StudyConfig, listener: Listener) -> Plan:
-    """Tell the plan of what a search has left, all of it where there is none yet, and write nothing."""
+    """Plan what a search has left, all of it where there is none yet, and write nothing."""
     with connected(config) as hardware:
-        prepared, ladder = rehearsed(prepare(config, hardware, is_plan=True), kind=SEARCH)
+        prepared, ladder = rehearsed(prepare(config, hardware, is_plan=True))
         left, is_resumed = work_left(prepared, ladder), bool(ladder.first.trials)
         with engine_of(prepared) as engine:
-            plan = make_plan(prepared, engine, left=left, lines=search_lines(prepared), is_resumed=is_resumed)
+            plan = make_plan(prepared, engine, left=left, is_resumed=is_resumed)
     listener.planned(plan)
     return plan
 
@@ -58,18 +56,19 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], w
         BudgetNASError: something that its user can act on; whatever was finished is kept.
     """
     started = time.monotonic()
-    with connected(config) as hardware, opened(prepare(config, hardware), kind=SEARCH) as run:
+    with connected(config) as hardware, opened(prepare(config, hardware)) as run:
         prepared, ladder, fulls = run.prepared, run.ladder, run.ladder.fulls
         is_resumed = bool(ladder.first.trials)
         if not is_done(prepared, ladder):
             fulls.record(RunFacts(stopped=CUT_OFF))
             with engine_of(prepared, work=work) as engine:
-                left, lines = work_left(prepared, ladder), search_lines(prepared)
-                plan = make_plan(prepared, engine, left=left, lines=lines, is_resumed=is_resumed)
+                plan = make_plan(prepared, engine, left=work_left(prepared, ladder), is_resumed=is_resumed)
                 everyone = Everyone(Check(run.check), listener, Board(run.storage, ladder.first.name))
                 everyone.planned(plan)
                 add_driver(fulls, prepared, command)
-                _run(plan, ladder, engine, run.folder, everyone, started=started)
+                clock = partial(plan.clock, since=started)
+                driver = Driver(store=fulls, engine=engine, listener=everyone, clock=clock, budget=prepared.budget)
+                _climb(prepared, ladder, driver)
         else:
             listener.told("This search was already finished; this is its result.")
         fulls.record(RunFacts(stopped=why_stopped(prepared, ladder)))
@@ -83,28 +82,20 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], w
     return result
 
 
-def _run(plan: Plan, ladder: Ladder, engine: Engine, folder: Path, listener: Listener, *, started: float) -> None:
-    """Do what is left of a search, as far as its hours allow."""
-    prepared = plan.prepared
-
-    def climb(level: Level, listed: Sequence[PlannedTraining]) -> None:
-        run_level(ListedTrials(prepared, level, listed, folder), plan, engine, listener, since=started)
-
-    first = ProposedTrials(prepared, ladder.rungs[0], make_study_sampler(prepared), folder)
-    run_level(first, plan, engine, listener, since=started)
+def _climb(prepared: PreparedStudy, ladder: Ladder, driver: Driver) -> None:
+    """Train and test what is left of a search, as far as its hours allow."""
+    first = ProposedTrials(prepared, ladder.rungs[0], make_study_sampler(prepared))
+    driver.train(first)
     if first.exhausted:
-        listener.told("The band holds no more architectures: the search ends early.")
+        driver.listener.told("The band holds no more architectures: the search ends early.")
     for rung, level in enumerate([*ladder.rungs[1:], ladder.full]):
-        climb(level, wanted(prepared, ladder, rung, decide(prepared, ladder, rung)))
+        driver.train(ListedTrials(level, planned(prepared, ladder, rung, decide(prepared, ladder, rung))))
     winner = choose(ladder.fulls, prepared.budgets)
     if winner is not None and ladder.controls is not None:
         record_controls(prepared, ladder.fulls, ladder.controls.store.trials)
-        climb(ladder.controls, wanted_controls(prepared, winner))
+        driver.train(ListedTrials(ladder.controls, planned_controls(prepared, winner)))
     for level in ladder.tested:
-        trials, setting = level.store.trials, prepared.setting
-        tick = Meter(listener, level, total=partial(len, trials), budget=prepared.budget).tick
-        looked_at = complete(trials)
-        look(looked_at, ladder.fulls, engine, folder, setting=setting, recipe=level.recipe, tick=tick, level=level.name)
+        driver.test(level, complete(level.store.trials))
 
 
 def make_study_sampler(prepared: PreparedStudy) -> Sampler:

@@ -1,216 +1,132 @@
-"""Running declared trainings: trials of a study, each with its curve, weights and look at the test set."""
+"""Running declared trainings: each with its curve, its weights and a look at the test set."""
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 
 from budgetnas.data.dataset import normalisation
 from budgetnas.engine.local import LocalEngine
-from budgetnas.engine.protocol import EpochReport
-from budgetnas.pipeline.declare import Job
+from budgetnas.pipeline.declare import DeclaredTrainings
 from budgetnas.pipeline.describe import data_facts
-from budgetnas.pipeline.identity import hold_identity
-from budgetnas.pipeline.looks import look
-from budgetnas.pipeline.loop import Clock, TrialSource, run_stage
+from budgetnas.pipeline.driver import Driver
+from budgetnas.pipeline.identity import check_identity
+from budgetnas.pipeline.level import DeclaredLevel
+from budgetnas.pipeline.loop import Clock
+from budgetnas.pipeline.open_run import held
+from budgetnas.pipeline.progress import Check, Everyone, Listener
 from budgetnas.pipeline.provenance import record_driver
-from budgetnas.pipeline.stages import diverged
-from budgetnas.runs.settings import TRAININGS, TrainingsSetup
-from budgetnas.runs.trainings import TrainingRecord, measured, write_curve, write_epochs
+from budgetnas.pipeline.trial_source import ListedTrials
+from budgetnas.runs.settings import Kind, TrainingsSetup
+from budgetnas.runs.trainings import TrainingsResult, read_trainings, write_epochs
 from budgetnas.space.parameters import Ranges
-from budgetnas.storage.database import open_storage, sqlite_url
-from budgetnas.storage.files import digest, own, write_bytes
-from budgetnas.storage.study import StudyStore
-from budgetnas.training.checkpoint import Checkpoints
+from budgetnas.storage.database import Storage, study_names
+from budgetnas.storage.study import StudyStore, read_study
 from budgetnas.training.perform import perform
-from budgetnas.training.tasks import STATE_SECONDS, FinishedTraining, TrainTask
-from budgetnas.trials.declaration import Phase, training_key
-from budgetnas.trials.facts import RunFacts, TrialFacts
+from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.levels import complete
 from budgetnas.trials.looks import Looks
-from budgetnas.trials.streams import derived_seed
-from budgetnas.trials.trial import Trial, TrialState
-
-Heard = Callable[[Trial, EpochReport], None]
+from budgetnas.trials.trial import Trial
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class JobResult:
-    """How far a job is.
-
-    Attributes:
-        asked: its finished trainings.
-        failed: its failed trials, of this driver and earlier ones.
-    """
-
-    asked: tuple[TrainingRecord, ...]
-    failed: tuple[Trial, ...]
-
-
-def run_job(job: Job, *, command: Sequence[str], heard: Heard, tick: Callable[[], None]) -> JobResult:
-    """Do what is left of a job, as far as its time allows, and write `epochs.csv` of all that its study has finished.
+def train(asked: DeclaredTrainings, listener: Listener, *, command: Sequence[str]) -> TrainingsResult:
+    """Run declared trainings to their end, or resume those that were stopped; write `epochs.csv` of all of the run.
 
     Args:
-        job: the trainings.
+        asked: the trainings.
+        listener: hears progress and epochs.
         command: the words that started this, for the manifest.
-        heard: called after every epoch.
-        tick: called several times a second, when nothing is half-done.
+
+    Returns:
+        All trainings of the run, those of earlier commands too.
 
     Raises:
         BudgetNASError: something that its user can act on; whatever was finished is kept.
     """
-    with own(job.folder):
-        setup = _setup(job)
-        store = _open(job, setup)
-        stage = DeclaredTrials(job, store)
-        if stage.is_needed or _untested(job, store):
-            study = {"runs": [run.to_json() for run in job.runs], "epochs": job.epochs, **job.identity()}
-            hardware = {"device": job.device_name, "workers": job.workers, "threads": job.setting.threads}
-            record_driver(store, command, hardware=hardware, study=study)
-            with closing(LocalEngine(perform, workers=job.workers, gpus=job.gpus)) as engine:
-                run_stage(stage, engine, clock=Clock(job.max_seconds), tick=tick, heard=heard)
-                untested = _untested(job, store)
-                look(untested, store, engine, job.folder, setting=job.setting, recipe=job.recipe, tick=tick)
-        looks, done = Looks(store.facts), complete(store.trials)
-        asked = [trial for trial in store.trials if stage.wants(trial)]
-        found = [measured(job.folder, trial, looks) for trial in done]
-        write_epochs(job.folder, found, setup)
-        return JobResult(
-            asked=tuple(one for one in found if one.trial in asked),
-            failed=tuple(trial for trial in asked if trial.state is TrialState.FAIL),
+    with _opened(asked) as (storage, level, check):
+        source = ListedTrials(level, asked.trainings, others=False)
+        if not source.is_done or _untested(asked, level):
+            study = {
+                "runs": [one.to_json() for one in asked.trainings],
+                "epochs": asked.last_epoch,
+                **asked.identity(),
+            }
+            hardware = {"device": asked.device_name, "workers": asked.workers, "threads": asked.setting.threads}
+            record_driver(level.store, command, hardware=hardware, study=study)
+            with closing(LocalEngine(perform, workers=asked.workers, gpus=asked.gpus)) as engine:
+                clock = Clock(asked.max_seconds)
+                everyone = Everyone(Check(check), listener)
+                driver = Driver(store=level.store, engine=engine, listener=everyone, clock=lambda name: clock)
+                driver.train(source)
+                driver.test(level, _untested(asked, level))
+        result = read_trainings(storage, asked.folder, asked.folder.name)
+        write_epochs(asked.folder, result.trainings, result.setup)
+    return result
+
+
+@contextlib.contextmanager
+def _opened(asked: DeclaredTrainings) -> Iterator[tuple[Storage, DeclaredLevel, Callable[[], None]]]:
+    """Hold the run of declared trainings, made if need be, and record its setup."""
+    name, setup = asked.folder.name, _setup(asked)
+
+    def check(storage: Storage) -> RunFacts:
+        facts = read_study(storage, name)[1] if name in study_names(storage) else RunFacts()
+        if facts.identity is not None:
+            check_identity(facts.identity, asked.identity(), what=str(asked.folder))
+        return facts
+
+    with held(asked.folder, name, what=name, check=check) as (storage, guard):
+        is_new = check(storage).identity is None
+        store = StudyStore(storage, name, _ranges(asked), guard=guard)
+        if is_new:
+            store.record(RunFacts(identity=asked.identity()))
+        store.record(RunFacts(setup=asdict(setup)))
+        level = DeclaredLevel(
+            name="",
+            store=store,
+            folder=asked.folder,
+            setting=asked.setting,
+            recipe=asked.recipe,
+            epochs=max(key.epochs for key in asked.keys),
+            seed=asked.seed,
+            learns_from=asked.learns_from,
+            watches=asked.watches,
+            last_epoch=asked.last_epoch,
+            device_name=asked.device_name,
+            stop_at=None if asked.max_seconds is None else time.time() + asked.max_seconds,
         )
+        yield storage, level, guard
 
 
-def epoch_line(job: Job, trial: Trial, report: EpochReport) -> str:
-    """Return the progress line of an epoch."""
-    return (
-        f"{trial.candidate.origin} #{trial.repeat}  epoch {report.epoch}/{trial.facts.asked_epochs}  "
-        f"lr {report.lr:.4f}  train {100 * report.train_accuracy:.1f} %  "
-        f"{job.watches} {100 * report.accuracy:.2f} %  {report.seconds:.1f} s"
-    )
-
-
-class DeclaredTrials(TrialSource):
-    """Every declared training once; those finished, or started by an earlier driver, are not made again.
-
-    Attributes:
-        store: the study.
-    """
-
-    def __init__(self, job: Job, store: StudyStore) -> None:
-        self.store = store
-        self._job = job
-        self._stop_at = None if job.max_seconds is None else time.time() + job.max_seconds
-        done = [training_key(trial) for trial in store.trials if trial.state is not TrialState.FAIL]
-        self._todo = [run for run in job.runs if run.key(job.epochs) not in done]
-
-    @property
-    def is_needed(self) -> bool:
-        """Whether anything is left to train."""
-        return bool(self._todo) or any(not t.state.is_finished and self.wants(t) for t in self.store.trials)
-
-    def wants(self, trial: Trial) -> bool:
-        """Go on with what this job asks for; another job's trainings wait for that job."""
-        return training_key(trial) in self._job.keys
-
-    def upcoming(self, running: int) -> Trial | None:
-        """Create the next training's trial."""
-        if not self._todo:
-            return None
-        run = self._todo.pop(0)
-        key = run.key(self._job.epochs)
-        before = [trial for trial in self.store.trials if diverged(trial) and training_key(trial) == key]
-        name = int.from_bytes(run.candidate.origin.encode())
-        seed = derived_seed(self._job.seed, name, run.repeat, len(before))
-        return self.store.add(
-            run.candidate,
-            state=TrialState.RUNNING,
-            facts=TrialFacts(
-                repeat=run.repeat,
-                seed=seed,
-                phases=key.phases,
-                asked_epochs=key.epochs,
-                declared_epochs=run.epochs,
-                precision=self._job.recipe.precision,
-                device=self._job.device_name,
-            ),
-        )
-
-    def task(self, trial: Trial) -> TrainTask:
-        """Return the training of a trial."""
-        job, key = self._job, training_key(trial)
-        return TrainTask(
-            setting=job.setting,
-            spec=trial.candidate.spec,
-            recipe=job.recipe,
-            phases=tuple(Phase(epochs=epochs, period=period) for epochs, period in key.phases),
-            seed=trial.seed,
-            keep_weights=True,
-            learns_from=job.learns_from,
-            watches=job.watches,
-            epochs=key.epochs,
-            checkpoint=str(self._checkpoint(trial).absolute()),
-            checkpoint_seconds=STATE_SECONDS,
-            stop_at=self._stop_at,
-        )
-
-    def finished(self, trial: Trial, result: FinishedTraining) -> TrialFacts:
-        """Write weights and curve before the trial is COMPLETE, so that every COMPLETE trial has them."""
-        assert result.weights is not None
-        weights, curve = f"weights/{trial.number}.safetensors", f"curves/{trial.number}.csv"
-        write_bytes(self._job.folder / weights, result.weights)
-        write_curve(self._job.folder / curve, result.reports)
-        return TrialFacts(weights=weights, weights_sha256=digest(result.weights), curve=curve)
-
-    def ended(self, trial: Trial) -> None:
-        """Keep the state of a training that ended before its declared length: more epochs can resume from it."""
-        is_whole = trial.facts.asked_epochs == trial.facts.declared_epochs
-        if diverged(trial) or (is_whole and trial.state is TrialState.COMPLETE):
-            Checkpoints(self._checkpoint(trial)).clear()
-
-    def _checkpoint(self, trial: Trial) -> Path:
-        name = f"{trial.candidate.spec.id}-{trial.repeat}-{trial.seed}"  # numbers, and no path
-        return self._job.folder / "states" / name
-
-
-def _open(job: Job, setup: TrainingsSetup) -> StudyStore:
+def _ranges(asked: DeclaredTrainings) -> Ranges:
     ranges = Ranges(stages=(1, 4), blocks=(1, 1), widths=(1, 1))
-    for run in job.runs:
-        ranges = ranges.cover(run.candidate.spec)
-    store = StudyStore(open_storage(sqlite_url(job.folder / "study.db")), job.folder.name, ranges)
-    recorded = store.facts.identity
-    if recorded is None:
-        store.record(RunFacts(identity=job.identity()))
-    else:
-        hold_identity(recorded, job.identity(), what=str(job.folder))
-    store.record(RunFacts(setup=asdict(setup)))
-    return store
+    for training in asked.trainings:
+        ranges = ranges.cover(training.candidate.spec)
+    return ranges
 
 
-def _setup(job: Job) -> TrainingsSetup:
-    mean, std = normalisation(job.data, job.recipe)
+def _setup(asked: DeclaredTrainings) -> TrainingsSetup:
+    mean, std = normalisation(asked.data, asked.recipe)
     return TrainingsSetup(
-        name=job.folder.name,
-        kind=TRAININGS,
-        data=data_facts(job.data),
-        recipe=job.recipe,
+        name=asked.folder.name,
+        kind=Kind.TRAININGS.value,
+        data=data_facts(asked.data),
+        recipe=asked.recipe,
         mean=mean,
         std=std,
-        learns_from=job.learns_from,
-        watches=job.watches,
-        recipe_name=job.recipe_name,
-        source=job.setting.data,
+        learns_from=asked.learns_from,
+        watches=asked.watches,
+        recipe_name=asked.recipe_name,
+        source=asked.setting.data,
     )
 
 
-def _is_asked_for(trial: Trial, job: Job) -> bool:
-    return trial.state is TrialState.COMPLETE and training_key(trial) in job.keys
-
-
-def _untested(job: Job, store: StudyStore) -> list[Trial]:
-    if job.watches == "test":
+def _untested(asked: DeclaredTrainings, level: DeclaredLevel) -> list[Trial]:
+    """Return the finished trainings whose networks are still to be tested: none where the test set was watched."""
+    if asked.watches == "test":
         return []
-    return Looks(store.facts).lacking(trial for trial in store.trials if _is_asked_for(trial, job))
+    finished = [trial for trial in complete(level.store.trials) if level.key(trial) in asked.keys]
+    return Looks(level.store.facts).lacking(finished)

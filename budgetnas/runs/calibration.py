@@ -16,7 +16,7 @@ from budgetnas.runs.calibration_set import CalibrationSet, drawn
 from budgetnas.runs.costs import Cost, cost_table, measured
 from budgetnas.runs.headline import level_warnings
 from budgetnas.runs.listing import CALIBRATED
-from budgetnas.runs.settings import CALIBRATION, Setup, read_setup
+from budgetnas.runs.settings import Kind, Setup, read_setup
 from budgetnas.storage.database import Storage
 from budgetnas.storage.files import write_json, write_text
 from budgetnas.storage.study import read_study
@@ -121,7 +121,7 @@ def read_calibration(storage: Storage, folder: Path, name: str) -> Calibration:
         StorageError: the storage holds no calibration of this name.
     """
     fulls, facts = read_study(storage, f"{name}/{FULL}")
-    setup = read_setup(facts.setup, name=name, kind=CALIBRATION)
+    setup = read_setup(facts.setup, name=name, kind=Kind.CALIBRATION)
     studies = {rung: read_study(storage, f"{name}/{rung}")[0] for rung in map(rung_name, setup.rungs)}
     return Calibration(folder=folder, setup=setup, drawn=drawn(setup, facts, {**studies, FULL: fulls}), facts=facts)
 

@@ -15,7 +15,7 @@ from budgetnas.reports.facts import ReportFacts
 from budgetnas.reports.page import report_page
 from budgetnas.reports.table import trials_csv
 from budgetnas.runs.calibration import read_calibration, write_calibration
-from budgetnas.runs.load import is_calibration
+from budgetnas.runs.load import kind_of
 from budgetnas.runs.result import SearchResult, read_result
 from budgetnas.runs.summary import as_json, report_facts
 from budgetnas.runs.verdict import recorded_controls
@@ -151,6 +151,6 @@ def rewrite(run: str, storage: str | None = None) -> Path:
     """
     folder = Path(run)
     name, opened = folder.resolve().name, open_run(folder, storage)
-    if is_calibration(opened, name):
+    if not kind_of(opened, name).promotes:
         return write_calibration(read_calibration(opened, folder, name))
     return write_reports(read_result(opened, folder, name))

@@ -13,7 +13,7 @@ from budgetnas.evidence.accuracy import Interval
 from budgetnas.exceptions import BudgetNASError, StorageError
 from budgetnas.runs.best import AFTER_FULL, AFTER_LAST, after_fresh, best_in_full, best_of
 from budgetnas.runs.calibration_set import drawn
-from budgetnas.runs.settings import CALIBRATION, SEARCH, TrainingsSetup, is_finished, read_setup, read_trainings_setup
+from budgetnas.runs.settings import Kind, TrainingsSetup, is_finished, read_setup, read_trainings_setup, study_kind
 from budgetnas.storage.files import holder, parse_json, read_file
 from budgetnas.storage.glance import Study, glance
 from budgetnas.text import one_line, plural
@@ -131,7 +131,7 @@ def _study(name: str, studies: Mapping[str, Study]) -> Run:
     fulls, facts = studies[f"{name}/{FULL}"]
     if facts.setup is None:
         raise StorageError(f"`{name}` was cut off before its first training: run it again.")
-    kind = CALIBRATION if facts.setup.get("kind") == CALIBRATION else SEARCH
+    kind = study_kind(facts.setup)
     setup = read_setup(facts.setup, name=name, kind=kind)
     rungs = {rung: studies.get(f"{name}/{rung}", ([], RunFacts()))[0] for rung in map(rung_name, setup.rungs)}
     first = rungs[rung_name(setup.rungs[0])]
@@ -139,13 +139,13 @@ def _study(name: str, studies: Mapping[str, Study]) -> Run:
     run = Run(
         name=name,
         state="stopped",
-        kind=kind,
+        kind=kind.value,
         data=data.name,
         max_params=setup.cap,
         images=data.validation,
         changed="",
     )
-    if kind == CALIBRATION:
+    if not kind.promotes:
         made = drawn(setup, facts, {**rungs, FULL: fulls})
         asked = len(made.asked(FULL))
         run = replace(run, done=asked - made.left.get(FULL, 0), asked=asked)
@@ -195,15 +195,16 @@ def _from_results(folder: Path, name: str) -> Run:
         raise StorageError(f"it holds none of {files}: no run, or one cut off at its start.")
     try:
         content = parse_json(read_file(path), where=path)
+        kind = Kind.SEARCH if path.name == RESULTS else Kind.CALIBRATION
         run = Run(
             name=name,
             state="stopped",
-            kind=SEARCH if path.name == RESULTS else CALIBRATION,
+            kind=kind.value,
             data=content["dataset"],
             max_params=content["max_params"],
             changed="",
         )
-        if run.kind == CALIBRATION:
+        if not kind.promotes:
             left, asked = content["left"], content["asked"]
             return replace(run, state="stopped" if left else "finished", done=asked - left.get(FULL, 0), asked=asked)
         winner = content["winner"] or {}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from budgetnas.runs.calibration import Calibration, read_calibration
 from budgetnas.runs.result import SearchResult, read_result
-from budgetnas.runs.settings import CALIBRATION
+from budgetnas.runs.settings import Kind, study_kind
 from budgetnas.runs.trainings import TrainingsResult, read_trainings
 from budgetnas.storage.database import Storage, open_run, study_names
 from budgetnas.storage.study import read_study
@@ -30,13 +30,11 @@ def load_run(folder: str | Path, *, storage: str | None = None) -> SearchResult 
     name, opened = home.resolve().name, open_run(home, storage)
     if name in study_names(opened):
         return read_trainings(opened, home, name)
-    read = read_calibration if is_calibration(opened, name) else read_result
+    read = read_result if kind_of(opened, name).promotes else read_calibration
     return read(opened, home, name)
 
 
-def is_calibration(storage: Storage, name: str) -> bool:
-    """Tell whether a storage holds a calibration of this name."""
-    if f"{name}/{FULL}" not in study_names(storage):
-        return False
-    setup = read_study(storage, f"{name}/{FULL}")[1].setup or {}
-    return bool(setup.get("kind") == CALIBRATION)
+def kind_of(storage: Storage, name: str) -> Kind:
+    """Return the kind of the study of this name in a storage; a search where there is none."""
+    is_here = f"{name}/{FULL}" in study_names(storage)
+    return study_kind(read_study(storage, f"{name}/{FULL}")[1].setup if is_here else None)

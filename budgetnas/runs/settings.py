@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any, TypeVar
 
 from budgetnas.arch.spec import DataShape
@@ -26,7 +27,29 @@ def is_finished(stopped: str) -> bool:
     return stopped in (ALL_DONE, RAN_OUT)
 
 
-SEARCH, CALIBRATION, TRAININGS = "search", "calibration", "training"
+class Kind(StrEnum):
+    """The kinds of a run, by their stored words; only this module compares them."""
+
+    SEARCH = "search"
+    CALIBRATION = "calibration"
+    TRAININGS = "training"
+
+    @property
+    def promotes(self) -> bool:
+        """Whether a level trains the best of the level below; in a calibration all levels train the same networks."""
+        return self is Kind.SEARCH
+
+    @property
+    def suffix(self) -> str:
+        """The end of a run's name where none is given."""
+        return f"-{self}" if self is Kind.CALIBRATION else ""
+
+
+def study_kind(setup: Mapping[str, Any] | None) -> Kind:
+    """Return the kind of a recorded study: a calibration, or else a search."""
+    return Kind.CALIBRATION if (setup or {}).get("kind") == Kind.CALIBRATION else Kind.SEARCH
+
+
 T = TypeVar("T")
 
 
@@ -82,7 +105,7 @@ class Setup:
 
     Attributes:
         name: of the run.
-        kind: `SEARCH` or `CALIBRATION`.
+        kind: "search" or "calibration".
         data: its data set.
         tiers: its caps, ascending.
         macs_cap: cap on MACs for one image, or None.
@@ -141,7 +164,7 @@ class TrainingsSetup:
 
     Attributes:
         name: of the run.
-        kind: `TRAININGS`.
+        kind: "training".
         data: their data set.
         recipe: of all of them, its precision decided.
         mean: per channel, by which they normalise raw [0, 255] pixels.
@@ -164,7 +187,7 @@ class TrainingsSetup:
     source: DataConfig | None = None
 
 
-def read_setup(content: Mapping[str, Any] | None, *, name: str, kind: str = SEARCH) -> Setup:
+def read_setup(content: Mapping[str, Any] | None, *, name: str, kind: Kind = Kind.SEARCH) -> Setup:
     """Make a setup from its JSON values, as they come back from a storage.
 
     Raises:
@@ -179,12 +202,12 @@ def read_trainings_setup(content: Mapping[str, Any] | None, *, name: str) -> Tra
     Raises:
         StorageError: it is of another kind, or was written by another version of this program.
     """
-    return _read(TrainingsSetup, content, name=name, kind=TRAININGS)
+    return _read(TrainingsSetup, content, name=name, kind=Kind.TRAININGS)
 
 
-def _read(form: type[T], content: Mapping[str, Any] | None, *, name: str, kind: str) -> T:
+def _read(form: type[T], content: Mapping[str, Any] | None, *, name: str, kind: Kind) -> T:
     found = (content or {}).get("kind")
-    if found in (SEARCH, CALIBRATION, TRAININGS) and found != kind:
+    if found in list(Kind) and found != kind:
         raise StorageError(f"`{name}` holds a {found}, not a {kind}: give the folder of a {kind}.")
     try:
         return build(form, _then(content or {}), "setup")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 from statistics import mean, stdev
@@ -19,7 +19,7 @@ from budgetnas.storage.database import Storage, open_run
 from budgetnas.storage.files import inside, write_text
 from budgetnas.storage.study import read_study
 from budgetnas.text import Display, write_csv, write_percent
-from budgetnas.trials.declaration import training_key
+from budgetnas.trials.declaration import TrainingKey, training_key
 from budgetnas.trials.facts import required
 from budgetnas.trials.levels import complete
 from budgetnas.trials.looks import Looks
@@ -217,6 +217,14 @@ class TrainingsResult(Display):
         data = self.setup.data
         watched = data.test if self.setup.watches == "test" else data.validation
         return rows(self.trainings, watched=watched, test=data.test)
+
+    def only(self, keys: Collection[TrainingKey]) -> TrainingsResult:
+        """Return the trainings of these keys alone, in their order in the storage."""
+        return replace(
+            self,
+            trainings=tuple(one for one in self.trainings if training_key(one.trial) in keys),
+            failed=tuple(trial for trial in self.failed if training_key(trial) in keys),
+        )
 
     def brief(self) -> dict[str, str]:
         """Return what a person wants to know first: the network, or how many there are, and what it reached."""

@@ -31,11 +31,11 @@ import fake
 from budgetnas.config.study import load_study
 from budgetnas.engine.local import LocalEngine
 from budgetnas.engine.protocol import Event, Finished, Progressed
-from budgetnas.pipeline.ladder import make_ladder, ranges_of
-from budgetnas.pipeline.loop import Clock, run_stage
+from budgetnas.pipeline.ladder import make_ladder
+from budgetnas.pipeline.loop import Clock, run_trials
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.search import make_study_sampler
-from budgetnas.pipeline.stages import ProposedTrials
+from budgetnas.pipeline.trial_source import ProposedTrials
 from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.study import StudyStore
@@ -97,11 +97,11 @@ def soak(storage: object, engine: object, trials: int) -> None:
         "output.name": "soak",
     }  # fmt: skip
     prepared = prepare(load_study(None, words, []))
-    ladder = make_ladder(prepared, storage, StudyStore(storage, "soak/full", ranges_of(prepared)))
+    ladder = make_ladder(prepared, storage, StudyStore(storage, "soak/full", prepared.ranges))
     sampler = Timing(make_study_sampler(prepared), "propose")
     store = Timing(ladder.first, "restart", "report", "fill", "finish")
-    stage = ProposedTrials(prepared, replace(ladder.rungs[0], store=store), sampler, Path("nowhere"))
-    asking = Timing(stage, "upcoming")
+    level = replace(ladder.rungs[0], store=store, folder=Path("nowhere"))
+    asking = Timing(ProposedTrials(prepared, level, sampler), "upcoming")
     books, proposing = array("d"), array("d")  # a list of pairs would be memory of ours, not of the driver
     before = [0.0, 0.0]
 
@@ -127,7 +127,7 @@ def soak(storage: object, engine: object, trials: int) -> None:
             memory.append(resident())
             print(f"{shown:>8,}{book:>17.1f}{proposal:>15.1f}{memory[-1]:>13.0f}", flush=True)
 
-    run_stage(asking, engine, clock=Clock(None), tick=show)
+    run_trials(asking, engine, clock=Clock(None), tick=show)
     show()
     median = 1000 * statistics.median(books)
     print(

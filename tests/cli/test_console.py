@@ -9,7 +9,7 @@ from terminal import on_a_terminal
 from budgetnas.cli import console
 from budgetnas.config.study import load_study
 from budgetnas.pipeline.plan import Plan
-from budgetnas.pipeline.plan_lines import plan_lines, search_lines, seed_lines
+from budgetnas.pipeline.plan_lines import plan_lines, seed_lines
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.progress import Progress
 from budgetnas.runs.costs import Cost, cost_table
@@ -25,7 +25,6 @@ def plan():
         usual=pace(700),
         large=pace(700),
         costs=costs(500, 100),
-        lines=search_lines(prepared),
     )
 
 

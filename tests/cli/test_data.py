@@ -17,7 +17,7 @@ from budgetnas.certificates.manifest import own_digest
 from budgetnas.cli.main import main, make_parser
 from budgetnas.cli.options import DATA_KEYS, read_data
 from budgetnas.cli.studies import read_study_arguments
-from budgetnas.cli.trainings import read_wishes
+from budgetnas.cli.trainings import read_train_arguments
 from budgetnas.config.sections import DataConfig
 
 NAMED = ("--dataset", "own", "--data-dir", "there", "--subset", "7", "--image-size", "24", "--test-share", "0.25")
@@ -32,7 +32,7 @@ def read(command: str, *words: str) -> DataConfig:
         return read_study_arguments(arguments, {}).config.data
     if command == "verify":
         return replace(DataConfig(), **read_data(arguments))
-    return replace(DataConfig(), **read_wishes(arguments, name="x").data)
+    return replace(DataConfig(), **read_train_arguments(arguments, name="x").data)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

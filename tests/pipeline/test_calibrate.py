@@ -11,12 +11,12 @@ from pandas.testing import assert_frame_equal
 from small_studies import ladder_of, net, prepared, train
 
 from budgetnas.exceptions import UsageError
-from budgetnas.pipeline.calibrate import _left, _levels, _prepare, networks
+from budgetnas.pipeline.calibrate import _prepare, _trainings, networks
 from budgetnas.pipeline.describe import setup_of
 from budgetnas.runs.calibration import as_json, fidelity_table, read_calibration, write_calibration
 from budgetnas.runs.listing import read_run
 from budgetnas.runs.load import load_run
-from budgetnas.runs.settings import CALIBRATION
+from budgetnas.runs.settings import Kind
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.trials.facts import RunFacts, TrialFacts
 from budgetnas.trials.trial import TrialState
@@ -40,15 +40,15 @@ def test_a_band_with_fewer_networks_gives_all_of_them():
 
 @pytest.fixture
 def made(tmp_path):
-    study = prepared(search__trials=12, proxy__rungs=[1, 3], full__repeats=2, full__promote=3)
+    study = prepared(Kind.CALIBRATION, search__trials=12, proxy__rungs=[1, 3], full__repeats=2, full__promote=3)
     ladder = ladder_of(study, open_storage(sqlite_url(tmp_path / "study.db")))
     ladder.fulls.record(RunFacts(drawn=tuple(net.spec.id for net in networks(study))))
-    ladder.fulls.record(RunFacts(setup=setup_of(study, kind=CALIBRATION).as_json()))
+    ladder.fulls.record(RunFacts(setup=setup_of(study).as_json()))
     return study, ladder, tmp_path
 
 
 def fill(study, ladder, score):
-    for level, listed in _levels(study, ladder, networks(study)):
+    for level, listed in _trainings(study, ladder, networks(study)):
         order = sorted({one.candidate.spec.id for one in listed})
         for one in listed:
             made = score(level.name, order.index(one.candidate.spec.id))
@@ -106,15 +106,16 @@ def test_networks_without_every_score_are_left_out_and_what_failed_is_told(made)
     assert failed in page
 
 
-def test_what_a_stopped_driver_had_begun_is_left_to_do(made):
+def test_what_a_stopped_driver_had_started_is_left_to_do(made):
     study, ladder, _ = made
-    levels = _levels(study, ladder, networks(study))
+    trainings = _trainings(study, ladder, networks(study))
     fill(study, ladder, lambda level, i: i / 100)
-    assert _left(levels) == {"r1": 0, "r3": 0, "full": 0}
+    left = lambda: {level.name: level.count_left(nets) for level, nets in trainings}  # noqa: E731
+    assert left() == {"r1": 0, "r3": 0, "full": 0}
     store = ladder.fulls
     for state in (TrialState.RUNNING, TrialState.WAITING):
         store.add(net(study, 16), state=state, facts=TrialFacts(repeat=0, seed=7))
-    assert _left(levels) == {"r1": 0, "r3": 0, "full": 2}
+    assert left() == {"r1": 0, "r3": 0, "full": 2}
 
 
 def test_a_calibration_is_a_run_also_where_its_study_is_in_another_storage(made):
@@ -154,7 +155,7 @@ def test_one_network_has_no_rank_and_a_few_have_no_bars(made):
     study, ladder, folder = made
     nets = networks(study)
     for number, has_table, has_bars in ((1, False, False), (3, True, False), (12, True, True)):
-        for level, listed in _levels(study, ladder, nets[:number]):
+        for level, listed in _trainings(study, ladder, nets[:number]):
             done = {trial.candidate.spec.id for trial in level.store.trials}
             for i, one in enumerate(listed):
                 if one.candidate.spec.id not in done:

@@ -10,8 +10,9 @@ from small_studies import prepared
 from budgetnas.config.sections import EvidenceConfig
 from budgetnas.config.study import load_study
 from budgetnas.pipeline.calibrate import networks
-from budgetnas.pipeline.controls import controls, wanted_controls
+from budgetnas.pipeline.controls import find_controls
 from budgetnas.pipeline.prepare import prepare
+from budgetnas.pipeline.promote import planned_controls
 from budgetnas.samplers.history import History
 from budgetnas.samplers.pool import Pool
 from budgetnas.trials.selection import Finalist
@@ -30,7 +31,7 @@ def cifar_like(tmp_path_factory):
 
 
 def test_at_the_cap_of_pei_et_al_model_5_is_the_best_that_fits(cifar_like):
-    reported, scaled, macs, random = controls(cifar_like)
+    reported, scaled, macs, random = find_controls(cifar_like)
     assert (reported.origin, reported.spec.id) == ("model5 of Pei et al.", "4x64-5x128-3x256")
     assert scaled.origin == "scaled ResNet-18"
     assert scaled.spec.blocks == (2, 2, 2, 2)
@@ -44,10 +45,10 @@ def test_at_the_cap_of_pei_et_al_model_5_is_the_best_that_fits(cifar_like):
 
 
 def test_every_control_obeys_the_rules_of_the_space(cifar_like):
-    for net in controls(prepared()) + controls(cifar_like):
+    for net in find_controls(prepared()) + find_controls(cifar_like):
         assert list(net.spec.widths) == sorted(net.spec.widths)
     small = prepared()
-    for net in controls(small):
+    for net in find_controls(small):
         assert len(net.spec.blocks) <= small.space.depth_range[1]
         assert net.params <= small.cap
         assert net.macs <= small.budget.max_macs
@@ -58,7 +59,7 @@ def test_no_proposal_is_always_the_random_control_or_the_first_network_of_a_cali
     for seed in range(3):
         study = prepared(search__seed=seed, search__trials=1)
         band, pool = study.tiers[-1].band, Pool(study.space, study.tiers[-1].band, seed=seed)
-        others = {"control": controls(study)[-1].spec, "calibration": networks(study)[0].spec}
+        others = {"control": find_controls(study)[-1].spec, "calibration": networks(study)[0].spec}
         for number in range(8):
             none = np.empty((0, 9), dtype=np.int64)
             history = History(number=number, points=none, scores=np.empty(0), pruned=np.empty(0, dtype=bool))
@@ -69,31 +70,31 @@ def test_no_proposal_is_always_the_random_control_or_the_first_network_of_a_cali
 
 def test_on_a_persons_own_data_there_is_none_of_them_unless_it_is_asked_for(cifar_like):
     own = cifar_like.with_paper_models(tried=False)
-    others = [net.origin for net in controls(own)]
+    others = [net.origin for net in find_controls(own)]
     assert others == ["scaled ResNet-18", "the most-MACs network", "a random network"]
     named = EvidenceConfig(controls=True, control_networks=("report",))
-    (theirs,) = controls(replace(own, config=replace(own.config, evidence=named)))
+    (theirs,) = find_controls(replace(own, config=replace(own.config, evidence=named)))
     assert theirs.origin == "model5 of Pei et al."
 
 
 def test_below_all_models_of_pei_et_al_there_is_none_of_them():
-    names = [net.origin for net in controls(prepared())]
+    names = [net.origin for net in find_controls(prepared())]
     assert names == ["scaled ResNet-18 of 3 stages", "the most-MACs network", "a random network"]
 
 
 def test_a_study_may_name_its_controls_and_give_them_seeds_of_their_own(cifar_like):
     named = {"control_networks": ("resnet20", "random", "resnet110"), "control_repeats": 2}
     study = replace(cifar_like, config=replace(cifar_like.config, evidence=EvidenceConfig(controls=True, **named)))
-    resnet20, random, resnet110 = controls(study)
+    resnet20, random, resnet110 = find_controls(study)
     assert (resnet20.origin, resnet20.params) == ("resnet20", 272_474)
     assert (random.origin, resnet110.origin) == ("a random network", "resnet110")
     winner = Finalist(parent=0, candidate=random, runs=())
-    assert [one.repeat for one in wanted_controls(study, winner)] == [0] * 4 + [1] * 4
+    assert [one.repeat for one in planned_controls(study, winner)] == [0] * 4 + [1] * 4
     small = prepared(evidence__control_networks=["resnet20", "random"])
-    assert [net.origin for net in controls(small)] == ["a random network"]
+    assert [net.origin for net in find_controls(small)] == ["a random network"]
 
 
 def test_the_random_control_depends_on_the_seed_alone():
-    same = [controls(prepared(search__trials=trials))[-1] for trials in (3, 5)]
+    same = [find_controls(prepared(search__trials=trials))[-1] for trials in (3, 5)]
     assert same[0] == same[1]
-    assert len({controls(prepared(search__seed=seed))[-1].spec for seed in range(6)}) > 1
+    assert len({find_controls(prepared(search__seed=seed))[-1].spec for seed in range(6)}) > 1

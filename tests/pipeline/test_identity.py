@@ -5,7 +5,7 @@ import pytest
 from budgetnas.config.sections import ProxyConfig
 from budgetnas.config.study import StudyConfig, flatten
 from budgetnas.exceptions import StudyMismatchError
-from budgetnas.pipeline.identity import changes, hold_identity
+from budgetnas.pipeline.identity import changes, check_identity
 
 
 def test_a_key_that_a_record_lacks_and_that_may_be_none_has_not_changed():
@@ -17,4 +17,4 @@ def test_a_key_that_a_record_lacks_and_that_may_be_none_has_not_changed():
 
 def test_other_images_are_told_as_such_beside_their_fingerprints():
     with pytest.raises(StudyMismatchError, match="was 'a', is 'b'; the images have changed, or"):
-        hold_identity({"data.fingerprint": "a"}, {"data.fingerprint": "b"}, what="run")
+        check_identity({"data.fingerprint": "a"}, {"data.fingerprint": "b"}, what="run")

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from small_studies import prepared
 
-from budgetnas.pipeline.limits import Limit, calibration_limits, search_limits
-from budgetnas.pipeline.plan_lines import calibration_lines, search_lines
+from budgetnas.pipeline.limits import Limit, study_limits
+from budgetnas.pipeline.plan_lines import training_lines
+from budgetnas.runs.settings import Kind
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,12 @@ def enough():
     )
 
 
+@pytest.fixture(scope="module")
+def calibrated(enough):
+    """The same study as a calibration."""
+    return replace(enough, kind=Kind.CALIBRATION)
+
+
 def with_(study, **keys):
     """Change keys of the study file; `__` for the dot."""
     config = study.config
@@ -33,33 +40,33 @@ def with_(study, **keys):
 
 
 def texts(study):
-    return {limit.name: limit.text for limit in search_limits(study)}
+    return {limit.name: limit.text for limit in study_limits(study)}
 
 
-def test_six_networks_are_too_few_for_a_calibration(enough):
-    study = with_(enough, search__trials=6)
+def test_six_networks_are_too_few_for_a_calibration(calibrated):
+    study = with_(calibrated, search__trials=6)
     told = "fidelity needs 10 networks; with 6, no interval and no recommendation: `search.trials=10` or more"
-    (limit,) = calibration_limits(study, 6)
+    (limit,) = study_limits(study, 6)
     assert limit == Limit(name="few networks", text=told, numbers={"networks": 6, "needed": 10})
-    assert ("few networks", told) in calibration_lines(study, 6)
-    assert calibration_limits(study, 9)
-    assert calibration_limits(study, 10) == []
+    assert ("few networks", told) in training_lines(study, 6)
+    assert study_limits(study, 9)
+    assert study_limits(study, 10) == []
 
 
-def test_where_the_band_has_no_more_networks_more_are_not_asked_for(enough):
-    (limit,) = calibration_limits(enough, 6)
+def test_where_the_band_has_no_more_networks_more_are_not_asked_for(calibrated):
+    (limit,) = study_limits(calibrated, 6)
     assert limit.text.endswith("the band has no more: raise the cap or widen the space")
 
 
-def test_one_length_is_no_choice_of_lengths(enough):
+def test_one_length_is_no_choice_of_lengths(calibrated):
     said = "nothing says whether a shorter or a longer one would do"
     for rung, full, lengths in ((3, 10, ": `proxy.rungs=[3,6]`"), (8, 10, ": `proxy.rungs=[4,8]`"), (1, 1, "")):
-        (limit,) = calibration_limits(with_(enough, proxy__rungs=(rung,), full__epochs=full), 10)
+        (limit,) = study_limits(with_(calibrated, proxy__rungs=(rung,), full__epochs=full), 10)
         assert (limit.name, limit.text) == ("one length", said + lengths), "no advice that would be refused"
 
 
 def test_a_search_with_everything_has_nothing_to_say(enough):
-    assert search_limits(enough) == []
+    assert study_limits(enough) == []
 
 
 @pytest.mark.parametrize(
@@ -76,18 +83,18 @@ def test_a_search_with_everything_has_nothing_to_say(enough):
 )
 def test_a_search_says_what_is_missing_and_how_to_have_it(enough, changes, name, said):
     study = with_(enough, **changes)
-    (limit,) = search_limits(study)
+    (limit,) = study_limits(study)
     assert limit.name == name
     assert said in limit.text
-    assert (limit.name, limit.text) in search_lines(study)
+    assert (limit.name, limit.text) in training_lines(study)
 
 
 def test_caps_that_share_few_trials_are_told(enough):
     shared = replace(with_(enough, search__trials=18), tiers=enough.tiers * 2)
-    (limit,) = search_limits(shared)
+    (limit,) = study_limits(shared)
     assert limit.text == "about 9 networks for each cap, and 10 near it are needed to trust its best"
     assert (limit.name, limit.numbers) == ("few a cap", {"networks": 9, "needed": 10})
-    assert search_limits(with_(shared, search__trials=20)) == []
+    assert study_limits(with_(shared, search__trials=20)) == []
 
 
 def test_three_trials_show_nearly_nothing(enough):

@@ -4,8 +4,8 @@ import pytest
 from optuna.storages import InMemoryStorage
 from small_studies import ladder_of, net, prepared, train
 
+from budgetnas.pipeline.level import PlannedTraining
 from budgetnas.pipeline.looks import look
-from budgetnas.pipeline.stages import PlannedTraining
 from budgetnas.storage.files import digest
 
 
@@ -22,9 +22,11 @@ class Busy:
 
 
 def test_a_signal_is_answered_while_the_test_set_is_read(tmp_path):
-    study = prepared()
-    fulls = ladder_of(study, InMemoryStorage()).fulls
-    (tmp_path / "0").write_bytes(b"weights")
+    study = prepared(output__dir=str(tmp_path))
+    full = ladder_of(study, InMemoryStorage()).full
+    fulls = full.store
+    study.folder.mkdir()
+    (study.folder / "0").write_bytes(b"weights")
     run = train(
         fulls, PlannedTraining(candidate=net(study, 16), repeat=0), 0.5, weights="0", weights_sha256=digest(b"weights")
     )
@@ -35,5 +37,5 @@ def test_a_signal_is_answered_while_the_test_set_is_read(tmp_path):
             raise stop
 
     with pytest.raises(KeyboardInterrupt):
-        look([run], fulls, Busy(), tmp_path, setting=study.setting, recipe=study.full, tick=tick)
+        look(full, [run], fulls, Busy(), tick=tick)
     assert fulls.facts.looks is None

@@ -13,11 +13,12 @@ from budgetnas.budget.gate import Budget
 from budgetnas.config.study import load_study
 from budgetnas.engine.protocol import EpochReport, Failed, Finished, Progressed
 from budgetnas.exceptions import BudgetNASError
-from budgetnas.pipeline.loop import Clock, check_failures, end_of_level, run_stage
+from budgetnas.pipeline.level import StudyLevel
+from budgetnas.pipeline.loop import Clock, check_failures, end_of_level, run_trials
 from budgetnas.pipeline.plan_lines import seed_lines
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.search import make_study_sampler
-from budgetnas.pipeline.stages import Level, ProposedTrials
+from budgetnas.pipeline.trial_source import ProposedTrials
 from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.study import StudyStore
@@ -69,12 +70,22 @@ def prepared():
     return prepare(load_study(None, words, []))
 
 
-def stage(prepared, store, *, folder=Path("nowhere"), **changes):
+def source(prepared, store, *, folder=Path("nowhere"), **changes):
     words = {key: changes[key] for key in ("trials", "sampler", "over_budget") if key in changes}
     search = replace(prepared.config.search, **words)
     view = replace(prepared, config=replace(prepared.config, search=search))
-    level = Level(name="r3", store=store, epochs=3, recipe=view.proxy, keeps_weights=False)
-    return ProposedTrials(view, level, make_study_sampler(view), folder)
+    level = StudyLevel(
+        name="r3",
+        store=store,
+        folder=folder,
+        setting=view.setting,
+        recipe=view.proxy,
+        epochs=3,
+        seed=search.seed,
+        cap=view.cap,
+        keeps_weights=False,
+    )
+    return ProposedTrials(view, level, make_study_sampler(view))
 
 
 def table(store):
@@ -83,7 +94,7 @@ def table(store):
 
 def run(prepared, path, engine, **changes):
     store = StudyStore(open_storage(sqlite_url(path)), "s/r3", RANGES)
-    run_stage(stage(prepared, store, **changes), engine, clock=Clock(changes.get("seconds")), tick=lambda: None)
+    run_trials(source(prepared, store, **changes), engine, clock=Clock(changes.get("seconds")), tick=lambda: None)
     return store
 
 
@@ -286,12 +297,12 @@ def test_every_level_has_its_share_of_the_hours(elapsed, after, end):
 
 def test_a_training_under_way_has_its_own_states_and_what_a_killed_driver_left_of_them_is_removed(prepared, tmp_path):
     store = StudyStore(open_storage(sqlite_url(tmp_path / "study.db")), "s/r3", RANGES)
-    one = stage(prepared, store, folder=tmp_path, trials=4)
-    run_stage(one, FakeEngine(1), clock=Clock(None), tick=lambda: None)
-    folders = {one.task(trial).checkpoint for trial in store.trials}
+    one = source(prepared, store, folder=tmp_path, trials=4)
+    run_trials(one, FakeEngine(1), clock=Clock(None), tick=lambda: None)
+    folders = {one.level.task(trial).checkpoint for trial in store.trials}
     assert len(folders) == len(store.trials)
     for folder in folders:
         Checkpoints(Path(folder)).save(1, {})
     assert len(list(tmp_path.glob("states/*/*.pt"))) == len(folders)
-    run_stage(one, FakeEngine(1), clock=Clock(None), tick=lambda: None)
+    run_trials(one, FakeEngine(1), clock=Clock(None), tick=lambda: None)
     assert list(tmp_path.glob("states/*")) == []

@@ -15,14 +15,13 @@ from budgetnas.pipeline.plan_json import as_json
 from budgetnas.pipeline.plan_lines import (
     LONGEST_SECONDS,
     bought,
-    calibration_lines,
     plan_lines,
-    search_lines,
     shorter,
     too_long,
+    training_lines,
 )
 from budgetnas.runs.costs import Cost
-from budgetnas.runs.settings import CALIBRATION, SEARCH
+from budgetnas.runs.settings import Kind
 from budgetnas.text import write_time
 from budgetnas.training.tasks import Timing
 
@@ -85,7 +84,8 @@ def test_networks_from_all_over_the_band_are_timed_on_all_workers(capacity):
     images = len(study.data.train) + len(study.data.validation) / 4
     assert short.seconds == pytest.approx(10 * 0.5 + short.epochs * images * plan.usual.step)
     assert full.seconds > 10 * 0.5 + full.epochs * images * plan.usual.step, "those of more MACs are promoted"
-    drawn = make_plan(study, Stopwatch(study, capacity), left={"r3": 10, "full": 10}, kind=CALIBRATION).costs[1]
+    study = replace(study, kind=Kind.CALIBRATION)
+    drawn = make_plan(study, Stopwatch(study, capacity), left={"r3": 10, "full": 10}).costs[1]
     assert drawn.seconds == pytest.approx(10 * 0.5 + drawn.epochs * images * plan.usual.step)
 
 
@@ -97,8 +97,8 @@ def test_a_device_that_can_train_nothing_is_told():
 
 
 def test_full_trainings_of_fewer_epochs_than_short_ones_are_told():
-    assert dict(search_lines(prepared(full__epochs=3)))["promotion"] == "best 2, 3 epochs, 1 seed each"
-    told = dict(search_lines(prepared(full__epochs=2)))["promotion"]
+    assert dict(training_lines(prepared(full__epochs=3)))["promotion"] == "best 2, 3 epochs, 1 seed each"
+    told = dict(training_lines(prepared(full__epochs=2)))["promotion"]
     assert told == "best 2, 2 epochs (fewer than the short trainings have), 1 seed each"
 
 
@@ -117,7 +117,7 @@ def test_a_plan_notes_which_recipe_does_not_fit_the_length_of_which_trainings(tm
 
 def test_controls_that_there_is_no_room_for_are_told():
     study = prepared(evidence__controls=True, evidence__control_networks=["resnet20", "random", "1x8-1x8-1x8-1x8"])
-    assert dict(search_lines(study))["controls"] == (
+    assert dict(training_lines(study))["controls"] == (
         "the winner, a random network: 10 epochs, 1 fresh seed each; without resnet20, 1x8-1x8-1x8-1x8: over a cap, or "
         "too many stages for the images"
     )
@@ -125,35 +125,37 @@ def test_controls_that_there_is_no_room_for_are_told():
 
 def test_a_plan_notes_names_that_mean_other_networks_elsewhere_on_larger_images(make_npz):
     large = {"data__dataset": str(make_npz(side=64)), "budget__max_params": "12M"}
-    lines = dict(search_lines(prepared(**large, search__first_models=["resnet18", "resnet20"])))
+    lines = dict(training_lines(prepared(**large, search__first_models=["resnet18", "resnet20"])))
     assert lines["tried first"] == "resnet18, resnet20"
     assert lines["note"].startswith("resnet18: The network here is pytorch-cifar's")
-    assert "note" not in dict(search_lines(prepared(**large)))
-    assert "note" not in dict(search_lines(prepared(budget__max_params="12M", search__first_models=["resnet18"])))
+    assert "note" not in dict(training_lines(prepared(**large)))
+    assert "note" not in dict(training_lines(prepared(budget__max_params="12M", search__first_models=["resnet18"])))
 
 
 @pytest.mark.parametrize(
-    ("kind", "keys"), [(SEARCH, "`search.trials`, `full.promote`"), (CALIBRATION, "`search.trials`")]
+    ("kind", "keys"), [(Kind.SEARCH, "`search.trials`, `full.promote`"), (Kind.CALIBRATION, "`search.trials`")]
 )
 def test_a_long_plan_names_the_keys_that_shorten_it(kind, keys):
     cost = Cost(level="r3", trainings=1, epochs=3, images=30, seconds=3 * 3600)
-    plan = Plan(prepared=prepared(), usual=PACE, large=PACE, costs=(cost,), kind=kind)
+    plan = Plan(prepared=prepared(kind), usual=PACE, large=PACE, costs=(cost,))
     assert f"; shorter with a smaller {keys}, `full.epochs` or `data.subset`" in dict(plan_lines(plan))["time"]
 
 
 def test_short_trainings_of_fewer_images_say_so():
-    assert dict(calibration_lines(prepared(), 5))["short"] == "each from the start for 3 epochs, recipe proxy"
-    fewer = prepared(proxy__subset=10)
-    assert dict(calibration_lines(fewer, 5))["short"] == "each from the start for 3 epochs on 100 images, recipe proxy"
+    assert (
+        dict(training_lines(prepared(Kind.CALIBRATION), 5))["short"] == "each from the start for 3 epochs, recipe proxy"
+    )
+    fewer = prepared(Kind.CALIBRATION, proxy__subset=10)
+    assert dict(training_lines(fewer, 5))["short"] == "each from the start for 3 epochs on 100 images, recipe proxy"
 
 
-def slow(kind=SEARCH, *, resumed=False, **changes):
+def slow(kind=Kind.SEARCH, *, resumed=False, **changes):
     """A plan of a study that takes a month: a step of an image takes ten seconds."""
-    study = prepared(search__trials=100, full__epochs=200, full__promote=5, engine__workers=2, **changes)
+    study = prepared(kind, search__trials=100, full__epochs=200, full__promote=5, engine__workers=2, **changes)
     pace = Pace(step=10.0, validation=3.0, start=1.0)
     left = {"r3": 100, "full": 5}
-    costs = expected_costs(study, left, usual=pace, large=pace, kind=kind)
-    return Plan(prepared=study, usual=pace, large=pace, costs=costs, kind=kind, is_resumed=resumed)
+    costs = expected_costs(study, left, usual=pace, large=pace)
+    return Plan(prepared=study, usual=pace, large=pace, costs=costs, is_resumed=resumed)
 
 
 def test_a_month_is_told_in_days_with_keys_that_fit_two():
@@ -164,7 +166,7 @@ def test_a_month_is_told_in_days_with_keys_that_fit_two():
     assert list(keys)[:4] == ["full.epochs", "full.promote", "search.trials", "data.subset"]
     assert (keys["full.epochs"], keys["full.promote"], keys["search.trials"]) == (30, 3, 20)
     assert too_long(plan) == (keys, write_time(seconds))
-    assert list(shorter(slow(CALIBRATION))[0])[:3] == ["full.epochs", "search.trials", "data.subset"]
+    assert list(shorter(slow(Kind.CALIBRATION))[0])[:3] == ["full.epochs", "search.trials", "data.subset"]
     assert too_long(replace(plan, costs=())) is None
 
 

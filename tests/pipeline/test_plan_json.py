@@ -10,8 +10,8 @@ from small_studies import prepared
 
 from budgetnas.pipeline.plan import Pace, Plan, expected_costs
 from budgetnas.pipeline.plan_json import as_json
-from budgetnas.pipeline.plan_lines import calibration_lines, plan_lines, search_lines, seed_lines
-from budgetnas.runs.settings import CALIBRATION
+from budgetnas.pipeline.plan_lines import plan_lines, seed_lines
+from budgetnas.runs.settings import Kind
 from budgetnas.text import write_macs, write_time
 
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
@@ -38,18 +38,18 @@ def plan(study, **facts):
     """A plan at 13 images/s, of which nothing is done."""
     pace = Pace(step=1 / 13, validation=0.01, start=0.5)
     left = {"r3": 6, "full": 5}
-    costs = expected_costs(study, left, usual=pace, large=pace, kind=facts.get("kind", "search"))
+    costs = expected_costs(study, left, usual=pace, large=pace)
     return Plan(prepared=study, usual=pace, large=pace, costs=costs, **facts)
 
 
 def a_search(**changes):
     study = prepared(**changes)
-    return plan(study, lines=search_lines(study))
+    return plan(study)
 
 
 def a_calibration(**changes):
-    study = prepared(search__trials=9, **changes)
-    return plan(study, kind=CALIBRATION, networks=8, lines=calibration_lines(study, 8))
+    study = prepared(Kind.CALIBRATION, search__trials=9, **changes)
+    return plan(study, networks=8)
 
 
 def spellings(content, key=""):

@@ -5,15 +5,19 @@ from small_studies import first, ladder_of, net, prepared
 
 from budgetnas.engine.protocol import EpochReport
 from budgetnas.pipeline import progress as module
-from budgetnas.pipeline.progress import Meter
-from budgetnas.pipeline.stages import ListedTrials, PlannedTraining
+from budgetnas.pipeline.level import PlannedTraining
+from budgetnas.pipeline.progress import Listener, Meter
+from budgetnas.pipeline.trial_source import ListedTrials
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.trials.trial import TrialState
 
 
-class Ear:
+class Ear(Listener):
     def progressed(self, progress):
         self.progress = progress
+
+    def epoch_ended(self, trial, report):
+        self.epoch = (trial.number, report.epoch)
 
 
 @pytest.fixture
@@ -31,15 +35,16 @@ def test_the_rest_of_a_level_is_told_by_the_epochs_that_this_driver_saw(tmp_path
     study = prepared()
     ladder = ladder_of(study, open_storage(sqlite_url(tmp_path / "study.db")))
     nets = [PlannedTraining(candidate=net(study, 16), repeat=i) for i in range(3)]
-    stage = ListedTrials(study, ladder.full, nets, tmp_path)
+    source = ListedTrials(ladder.full, nets)
     ear = Ear()
-    meter = Meter(ear, ladder.full, total=stage.total, budget=study.budget)
+    meter = Meter(ear, ladder.full, total=source.total, budget=study.budget)
     meter.tick()
     assert (ear.progress.done, ear.progress.total, ear.progress.seconds_left) == (0, 3, None)
-    first, second = stage.upcoming(0), stage.upcoming(1)
+    first, second = source.upcoming(0), source.upcoming(1)
     now[0] += 20
     meter.heard(first, report(8))  # an earlier driver had brought it to 7
     meter.heard(second, report(1))
+    assert ear.epoch == (second.number, 1)
     meter.tick()
     assert ear.progress.seconds_left == pytest.approx((30 - 9) * 10)
     assert ladder.fulls.finish(first.number, 0.5, {}).state is TrialState.COMPLETE

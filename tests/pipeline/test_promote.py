@@ -10,8 +10,7 @@ from small_studies import FACTS, first, ladder_of, prepared, train
 
 from budgetnas.budget.gate import Budget
 from budgetnas.exceptions import BudgetNASError, UsageError
-from budgetnas.pipeline.promote import choose, decide, promotion, wanted
-from budgetnas.pipeline.stages import missing
+from budgetnas.pipeline.promote import choose, decide, planned, promotion
 from budgetnas.pipeline.work_left import expected, work_left
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.trials.facts import Promotion, RunFacts, TrialFacts
@@ -41,9 +40,9 @@ def test_the_best_are_promoted_once_and_a_larger_promotion_adds_to_them(storage)
     assert promotion(study, ladder, 0).best == (2, 0)
     larger = with_(study, full={"promote": 3})
     assert promotion(larger, ladder, 0).best == (1, 3, 2)
-    listed = wanted(larger, ladder, 0, promotion(larger, ladder, 0))
+    listed = planned(larger, ladder, 0, promotion(larger, ladder, 0))
     train(ladder.fulls, listed[0], 0.9)
-    assert [one.parent for one in missing(ladder.fulls, listed)] == [3, 2]
+    assert [one.parent for one in ladder.full.missing(listed)] == [3, 2]
 
 
 def test_a_failed_full_training_is_wanted_again_by_the_next_driver(storage):
@@ -51,10 +50,10 @@ def test_a_failed_full_training_is_wanted_again_by_the_next_driver(storage):
     ladder = ladder_of(study, storage)
     for score in (0.5, 0.9, 0.7, 0.8):
         first(study, ladder.first, score)
-    listed = wanted(study, ladder, 0, decide(study, ladder, 0))
+    listed = planned(study, ladder, 0, decide(study, ladder, 0))
     train(ladder.fulls, listed[0], None)
     train(ladder.fulls, listed[1], 0.8)
-    assert [one.parent for one in missing(ladder.fulls, listed)] == [1]
+    assert [one.parent for one in ladder.full.missing(listed)] == [1]
 
 
 def test_the_best_third_goes_up_a_rung_and_the_promoted_carry_their_lineage(storage):
@@ -65,13 +64,13 @@ def test_the_best_third_goes_up_a_rung_and_the_promoted_carry_their_lineage(stor
     up = decide(study, ladder, 0)
     assert len(up.best) == 3
     assert set(up.best) == {6, 7, 8}
-    listed = wanted(study, ladder, 0, up)
+    listed = planned(study, ladder, 0, up)
     assert [one.repeat for one in listed] == [0, 0, 0]
     for one in listed:
         train(ladder.rungs[1].store, one, 1 - one.parent / 10)  # the longer training turns them round
     top = decide(study, ladder, 1)
     assert top.best == (6, 7)
-    fulls = wanted(study, ladder, 1, top)
+    fulls = planned(study, ladder, 1, top)
     assert [(one.parent, one.repeat) for one in fulls] == [(6, 0), (7, 0), (6, 1), (7, 1)]
     place = {trial.facts.parent: trial.number for trial in ladder.rungs[1].store.trials}
     assert fulls[0].lineage == ("r1/6", f"r3/{place[6]}")
@@ -94,7 +93,7 @@ def test_chance_sends_up_nets_of_any_score_through_every_rung(storage):
     assert len(set(up.random)) == 5
     assert promotion(study, ladder, 0) == up
     assert min(up.random) < 20, "the draw does not look at scores"
-    for one in wanted(study, ladder, 0, up):
+    for one in planned(study, ladder, 0, up):
         train(ladder.rungs[1].store, one, 0.5 + one.parent / 100)
     top = decide(study, ladder, 1)
     assert set(top.random) == set(up.random)
@@ -114,11 +113,11 @@ def test_what_is_to_be_beaten_goes_all_the_way_up_and_what_is_over_the_cap_does_
     up = decide(study, ladder, 0)
     assert (up.named, baseline.number in up.best) == ((baseline.number,), False)
     assert promotion(study, ladder, 0) == up
-    for one in wanted(study, ladder, 0, up):
+    for one in planned(study, ladder, 0, up):
         train(ladder.rungs[1].store, one, 0.5 + one.parent / 100)
     top = decide(study, ladder, 1)
     assert (len(top.best), top.named) == (1, (baseline.number,))
-    assert expected(study)["full"] == len(wanted(study, ladder, 1, top)) == 2
+    assert expected(study)["full"] == len(planned(study, ladder, 1, top)) == 2
 
 
 def test_what_is_to_be_beaten_may_be_any_network_by_its_id():
@@ -136,18 +135,18 @@ def test_a_rung_that_is_added_later_takes_up_what_is_there(storage):
     ladder = ladder_of(short, storage)
     for i in range(9):
         first(short, ladder.first, 0.1 * i)
-    (before,) = wanted(short, ladder, 0, decide(short, ladder, 0))
+    (before,) = planned(short, ladder, 0, decide(short, ladder, 0))
     train(ladder.fulls, before, 0.5)
     longer = prepared(search__trials=9, full__promote=1, proxy__rungs=[3, 5])
     ladder = ladder_of(longer, storage)
     assert work_left(longer, ladder) == {"r3": 0, "r5": 3, "full": 0}
-    up = wanted(longer, ladder, 0, decide(longer, ladder, 0))
+    up = planned(longer, ladder, 0, decide(longer, ladder, 0))
     assert [one.parent for one in up] == [8, 7, 6]
     for one in up:
         train(ladder.rungs[1].store, one, 1 - one.parent / 10)
-    fulls = wanted(longer, ladder, 1, decide(longer, ladder, 1))
+    fulls = planned(longer, ladder, 1, decide(longer, ladder, 1))
     assert [one.parent for one in fulls] == [6, 8], "the new finalist, and the old one to compete with"
-    assert [one.parent for one in missing(ladder.fulls, fulls)] == [6]
+    assert [one.parent for one in ladder.full.missing(fulls)] == [6]
 
 
 def test_more_trials_change_few_of_those_that_chance_sends_up(storage):
@@ -166,11 +165,11 @@ def test_who_was_fully_trained_before_gets_as_many_repeats_as_the_newly_promoted
     study = prepared(full__promote=1)
     ladder = ladder_of(study, storage)
     first(study, ladder.first, 0.6)
-    for one in wanted(study, ladder, 0, decide(study, ladder, 0)):
+    for one in planned(study, ladder, 0, decide(study, ladder, 0)):
         train(ladder.fulls, one, 0.9)
     first(study, ladder.first, 0.8)
     larger = with_(study, full={"repeats": 3})
-    listed = missing(ladder.fulls, wanted(larger, ladder, 0, decide(larger, ladder, 0)))
+    listed = ladder.full.missing(planned(larger, ladder, 0, decide(larger, ladder, 0)))
     assert sorted((one.parent, one.repeat) for one in listed) == [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
 
 
@@ -189,7 +188,7 @@ def test_what_failed_on_a_rung_goes_no_further(storage):
     ladder = ladder_of(study, storage)
     for i in range(4):
         first(study, ladder.first, 0.1 * i)
-    listed = wanted(study, ladder, 0, decide(study, ladder, 0))
+    listed = planned(study, ladder, 0, decide(study, ladder, 0))
     for one in listed:
         train(ladder.rungs[1].store, one, None if one.parent == 3 else 0.5)
     assert 3 not in promotion(study, ladder, 1).numbers
@@ -206,8 +205,8 @@ def test_what_is_over_a_cap_is_not_promoted_whoever_put_it_there(storage, blocks
     chosen = promotion(study, ladder, 0)
     assert set(chosen.numbers) == {0, 1, 2}
     assert chosen.best == (2, 1, 0)
-    train(ladder.fulls, replace(wanted(study, ladder, 1, chosen)[0], candidate=over.candidate, parent=3), 0.9)
-    assert {one.parent for one in wanted(study, ladder, 1, chosen)} == {0, 1, 2}
+    train(ladder.fulls, replace(planned(study, ladder, 1, chosen)[0], candidate=over.candidate, parent=3), 0.9)
+    assert {one.parent for one in planned(study, ladder, 1, chosen)} == {0, 1, 2}
 
 
 BUDGETS = [Budget(max_params=60_000)]
@@ -227,7 +226,7 @@ def ladder(study, tmp_path):
 
 
 def runs(study, ladder, *numbers):
-    return wanted(study, ladder, 0, Promotion(best=numbers, random=()))
+    return planned(study, ladder, 0, Promotion(best=numbers, random=()))
 
 
 def test_when_all_full_trainings_fail_the_reason_is_told(study, ladder):

@@ -7,19 +7,11 @@ from dataclasses import replace
 import pytest
 from small_studies import first, ladder_of, prepared, train
 
-from budgetnas.config import recorded as before
-from budgetnas.exceptions import StudyMismatchError
-from budgetnas.pipeline.controls import controls, wanted_controls
-from budgetnas.pipeline.describe import setup_of
-from budgetnas.pipeline.promote import decide, wanted
-from budgetnas.pipeline.work_left import expected, hold, is_done, why_stopped, work_left
-from budgetnas.space.parameters import Ranges
-from budgetnas.storage.database import open_storage, sqlite_url, study_names
-from budgetnas.storage.study import StudyStore
+from budgetnas.pipeline.promote import decide, planned, planned_controls
+from budgetnas.pipeline.work_left import expected, is_done, why_stopped, work_left
+from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.trials.facts import Look, RunFacts
 from budgetnas.trials.selection import finalists
-
-RANGES = Ranges(stages=(1, 4), blocks=(1, 8), widths=(1, 512))
 
 
 @pytest.fixture
@@ -37,47 +29,6 @@ def look_at_everything(ladder):
     ladder.fulls.record(RunFacts(looks=looks))
 
 
-def test_a_study_is_held_to_its_beginning_and_keeps_its_bands(storage):
-    fulls = StudyStore(storage, "s/full", RANGES)
-    tiers = {"budget__tiers": ["30k", "60k"], "budget__max_params": None}
-    begun = hold(prepared(**tiers), fulls, names=study_names(storage))
-    again = hold(prepared(search__trials=900, **tiers), fulls, names=study_names(storage))
-    assert [tier.band.low for tier in again.tiers] == [tier.band.low for tier in begun.tiers]
-    with pytest.raises(StudyMismatchError, match=r"search\.seed was 0, is 1"):
-        hold(prepared(search__seed=1, **tiers), fulls, names=study_names(storage))
-    hold(prepared(proxy__rungs=[3, 8], **tiers), fulls, names=study_names(storage))
-    fulls.record(RunFacts(identity={**fulls.facts.identity, "proxy.rungs": [3, 24]}))  # as runs were begun before
-    hold(prepared(proxy__rungs=[3, 24], **tiers), fulls, names=study_names(storage))
-    with pytest.raises(StudyMismatchError, match=r"proxy\.rungs was \[3\], is \[2\]"):
-        hold(prepared(proxy__rungs=[2, 3], **tiers), fulls, names=study_names(storage))
-    with pytest.raises(StudyMismatchError, match=r"kind was 'search', is 'calibration'"):
-        hold(prepared(**tiers), fulls, names=study_names(storage), kind="calibration")
-
-
-def test_an_older_study_resumes_with_the_values_that_the_program_had_then(storage, monkeypatch):
-    fulls = StudyStore(storage, "s/full", RANGES)
-    study = prepared()
-    hold(study, fulls, names=study_names(storage))
-    fulls.record(RunFacts(setup=setup_of(study).as_json()))
-    younger = ("space.width_step", "proxy.recipe.ema", "full.recipe.ema")
-    recorded = {key: value for key, value in fulls.facts.identity.items() if key not in younger}
-    fulls.record(RunFacts(identity={**recorded, "proxy.recipe.lr": 0.3, "full.recipe.momentum": 0.8}))
-    monkeypatch.setattr(before, "BEFORE", {"recipe.ema": 0.9, "space.width_step": 4})
-    with pytest.raises(StudyMismatchError, match=r"other settings \(space.width_step was 4, is 8\): use the original"):
-        hold(prepared(), fulls, names=study_names(storage))
-    again = hold(prepared(space__width_step=4), fulls, names=study_names(storage))
-    assert (again.proxy.ema, again.full.ema, again.proxy.lr, again.full.momentum) == (0.9, 0.9, 0.3, 0.8)
-    with pytest.raises(StudyMismatchError, match=r"proxy.recipe.batch_size was 512, is 128"):
-        hold(prepared(space__width_step=4, proxy__recipe="full"), fulls, names=study_names(storage))
-
-
-def test_trials_of_another_making_are_not_adopted(storage):
-    StudyStore(storage, "s/r3", RANGES)
-    fulls = StudyStore(storage, "s/full", RANGES)
-    with pytest.raises(StudyMismatchError, match="another version"):
-        hold(prepared(), fulls, names=study_names(storage))
-
-
 def test_what_is_left_is_counted_down_to_nothing(storage):
     study = prepared(search__trials=3)
     ladder = ladder_of(study, storage)
@@ -85,24 +36,24 @@ def test_what_is_left_is_counted_down_to_nothing(storage):
     for score in (0.5, 0.9):
         first(study, ladder.first, score)
     assert work_left(study, ladder) == {"r3": 1, "full": 2}
-    assert why_stopped(study, ladder) == "short trainings of 3 epochs are left; the same command goes on"
+    assert why_stopped(study, ladder) == "short trainings of 3 epochs are left; run the same command to resume"
     engine = replace(study.config.engine, max_hours=1.5)
     timed = replace(study, config=replace(study.config, engine=engine))
     assert (
         why_stopped(timed, ladder)
-        == "the 1.5 hours of `engine.max_hours` were over; the same command with more goes on"
+        == "the 1.5 hours of `engine.max_hours` were over; raise it and run the same command to resume"
     )
     first(study, ladder.first, 0.8)
     assert work_left(study, ladder) == {"r3": 0, "full": 2}
-    best, second = wanted(study, ladder, 0, decide(study, ladder, 0))
+    best, second = planned(study, ladder, 0, decide(study, ladder, 0))
     train(ladder.fulls, best, 0.9)
     train(ladder.fulls, second, None)
     assert work_left(study, ladder) == {"r3": 0, "full": 1}
-    assert why_stopped(study, ladder) == "some full trainings failed; the same command tries them again"
+    assert why_stopped(study, ladder) == "some full trainings failed; run the same command to train them again"
     train(ladder.fulls, second, 0.7)
     assert work_left(study, ladder) == {"r3": 0, "full": 0}
     assert not is_done(study, ladder)
-    assert why_stopped(study, ladder) == "looks at the test set are left; the same command goes on"
+    assert why_stopped(study, ladder) == "looks at the test set are left; run the same command to resume"
     look_at_everything(ladder)
     assert is_done(study, ladder)
     assert why_stopped(study, ladder) == "all trials were done"
@@ -112,20 +63,20 @@ def test_rungs_and_controls_are_expected_until_they_are_known(storage):
     study = prepared(
         search__trials=7, proxy__rungs=[1, 3], full__repeats=2, evidence__controls=True, evidence__control_promotions=1
     )
-    nets = len(controls(study))
+    nets = len(study.controls)
     ladder = ladder_of(study, storage)
     assert work_left(study, ladder) == expected(study) == {"r1": 7, "r3": 4, "full": 6, "controls": 2 + 2 * nets}
     for i in range(7):
         first(study, ladder.first, 0.1 * i)
-    chosen = wanted(study, ladder, 0, decide(study, ladder, 0))
+    chosen = planned(study, ladder, 0, decide(study, ladder, 0))
     assert work_left(study, ladder)["r3"] == len(chosen)
     for one in chosen:
         train(ladder.rungs[1].store, one, 0.5)
-    fulls = wanted(study, ladder, 1, decide(study, ladder, 1))
+    fulls = planned(study, ladder, 1, decide(study, ladder, 1))
     assert work_left(study, ladder)["full"] == len(fulls)
     for one in fulls:
         train(ladder.fulls, one, 0.5)
-    listed = wanted_controls(study, finalists(ladder.fulls.trials)[0])
+    listed = planned_controls(study, finalists(ladder.fulls.trials)[0])
     distinct = {one.key for one in listed}
     assert work_left(study, ladder) == {"r1": 0, "r3": 0, "full": 0, "controls": len(distinct)}
     assert not is_done(study, ladder)
@@ -140,9 +91,9 @@ def test_more_trials_are_expected_to_need_what_is_not_there_yet(storage):
     ladder = ladder_of(study, storage)
     for i in range(6):
         first(study, ladder.first, 0.1 * i)
-    for one in wanted(study, ladder, 0, decide(study, ladder, 0)):
+    for one in planned(study, ladder, 0, decide(study, ladder, 0)):
         train(ladder.rungs[1].store, one, 0.5)
-    for one in wanted(study, ladder, 1, decide(study, ladder, 1)):
+    for one in planned(study, ladder, 1, decide(study, ladder, 1)):
         train(ladder.fulls, one, 0.5)
     larger = prepared(search__trials=9, proxy__rungs=[1, 3], full__promote=1)
     assert work_left(larger, ladder) == {"r1": 3, "r3": 1, "full": 0}
@@ -153,25 +104,25 @@ def test_a_training_that_failed_and_was_mended_is_no_reason_to_have_stopped(stor
     ladder = ladder_of(study, storage)
     for i in range(3):
         first(study, ladder.first, 0.1 * i)
-    best, _ = wanted(study, ladder, 0, decide(study, ladder, 0))
+    best, _ = planned(study, ladder, 0, decide(study, ladder, 0))
     train(ladder.fulls, best, None)
     train(ladder.fulls, best, 0.9)
-    assert why_stopped(study, ladder) == "full trainings are left; the same command goes on"
+    assert why_stopped(study, ladder) == "full trainings are left; run the same command to resume"
 
 
 def test_a_control_that_failed_and_is_not_asked_for_any_more_is_no_reason_either(storage):
     study = prepared(full__promote=1, search__trials=1, evidence__controls=True)
     ladder = ladder_of(study, storage)
     first(study, ladder.first, 0.5)
-    for one in wanted(study, ladder, 0, decide(study, ladder, 0)):
+    for one in planned(study, ladder, 0, decide(study, ladder, 0)):
         train(ladder.fulls, one, 0.5)
-    listed = wanted_controls(study, finalists(ladder.fulls.trials)[0])
+    listed = planned_controls(study, finalists(ladder.fulls.trials)[0])
     for one in listed:
         train(ladder.controls.store, one, None if one.candidate.origin == "the most-MACs network" else 0.5)
-    assert why_stopped(study, ladder) == "some control trainings failed; the same command tries them again"
+    assert why_stopped(study, ladder) == "some control trainings failed; run the same command to train them again"
     evidence = replace(study.config.evidence, control_networks=("scaled", "random"), control_repeats=2)
     other = replace(study, config=replace(study.config, evidence=evidence))
-    assert why_stopped(other, ladder) == "control trainings are left; the same command goes on"
+    assert why_stopped(other, ladder) == "control trainings are left; run the same command to resume"
 
 
 def test_a_band_that_ran_out_leaves_nothing(storage):
@@ -180,13 +131,6 @@ def test_a_band_that_ran_out_leaves_nothing(storage):
     first(study, ladder.first, 0.5)
     ladder.first.record(RunFacts(exhausted=True))
     assert work_left(study, ladder) == {"r3": 0, "full": 1}
-    train(ladder.fulls, wanted(study, ladder, 0, decide(study, ladder, 0))[0], 0.9)
+    train(ladder.fulls, planned(study, ladder, 0, decide(study, ladder, 0))[0], 0.9)
     look_at_everything(ladder)
     assert why_stopped(study, ladder) == "the band ran out of architectures"
-
-
-def test_a_recipe_with_statistics_of_its_own_is_the_same_recipe_when_it_comes_back(storage, make_npz):
-    study = prepared(data__dataset=str(make_npz()), full__recipe="paper200")
-    fulls = StudyStore(storage, "s/full", RANGES)
-    for _ in range(2):
-        hold(study, fulls, names=study_names(storage))

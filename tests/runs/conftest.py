@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 from small_studies import first, ladder_of, prepared, train
 
-from budgetnas.pipeline.controls import record_controls, wanted_controls
 from budgetnas.pipeline.describe import setup_of
-from budgetnas.pipeline.promote import choose, decide, wanted
+from budgetnas.pipeline.promote import choose, decide, planned, planned_controls, record_controls
 from budgetnas.runs.result import read_result
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.trials.facts import Look, RunFacts
@@ -33,14 +32,14 @@ class Made:
     def promoted(self, score=lambda one: 0.5 + one.parent / 100 + one.repeat / 1000):
         for rung in range(len(self.ladder.rungs)):
             store = self.ladder.levels[rung + 1].store
-            for one in wanted(self.study, self.ladder, rung, decide(self.study, self.ladder, rung)):
+            for one in planned(self.study, self.ladder, rung, decide(self.study, self.ladder, rung)):
                 train(store, one, score(one))
         choose(self.ladder.fulls, self.study.budgets)
 
     def controlled(self, score):
         winner = finalists(self.ladder.fulls.trials)[0]
         record_controls(self.study, self.ladder.fulls, self.ladder.controls.store.trials)
-        for one in {one.key: one for one in wanted_controls(self.study, winner)}.values():
+        for one in {one.key: one for one in planned_controls(self.study, winner)}.values():
             train(self.ladder.controls.store, one, score(one))
 
     def tested(self, correct=lambda level, trial: round(1000 * trial.score)):

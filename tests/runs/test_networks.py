@@ -6,7 +6,7 @@ import pytest
 from small_studies import train
 
 from budgetnas.cli.main import main
-from budgetnas.pipeline.stages import PlannedTraining
+from budgetnas.pipeline.level import PlannedTraining
 from budgetnas.runs.networks import read_networks
 from budgetnas.storage.files import own
 from budgetnas.trials.facts import TrialFacts

@@ -13,7 +13,7 @@ from small_studies import first, train
 from budgetnas.config import recorded as before
 from budgetnas.exceptions import StorageError
 from budgetnas.pipeline.describe import setup_of
-from budgetnas.pipeline.stages import PlannedTraining
+from budgetnas.pipeline.level import PlannedTraining
 from budgetnas.runs.caps import under_caps
 from budgetnas.runs.files import rewrite, write_reports
 from budgetnas.runs.listing import read_run

@@ -42,7 +42,7 @@ def test_networks_that_the_study_names_stand_beside_them_or_alone():
 
 @pytest.mark.parametrize("cap", ["60k", "5M"])
 def test_a_result_says_what_the_plan_said(make, cap):
-    from budgetnas.pipeline.plan_lines import search_lines
+    from budgetnas.pipeline.plan_lines import training_lines
     from budgetnas.runs.summary import report_facts
     from budgetnas.trials.trial import TrialState
 
@@ -51,5 +51,5 @@ def test_a_result_says_what_the_plan_said(make, cap):
         reason = made.study.budget.reason(seed)
         facts = TrialFacts(seeded=True, reason=reason)
         made.ladder.first.add(seed, state=TrialState.PRUNED if reason else TrialState.RUNNING, facts=facts)
-    planned, told = dict(search_lines(made.study)), dict(report_facts(made.result()).lines)
+    planned, told = dict(training_lines(made.study)), dict(report_facts(made.result()).lines)
     assert told["tried first"] == planned["tried first"] != ""

@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import kendalltau, ttest_ind
 from small_studies import FACTS
 
-from budgetnas.pipeline.controls import controls, record_controls
+from budgetnas.pipeline.promote import record_controls
 from budgetnas.runs.verdict import compare, controls_table, fidelity_table, pairs, verdict
 from budgetnas.trials.facts import RunFacts, TrialFacts
 from budgetnas.trials.trial import TrialState
@@ -120,7 +120,7 @@ def test_one_repeat_has_no_interval(make):
 
 def test_a_winner_that_is_a_control_is_said_to_be_it(make):
     made = make(full__promote=1, evidence__controls=True)
-    net = next(net for net in controls(made.study) if net.origin == "the most-MACs network")
+    net = next(net for net in made.study.controls if net.origin == "the most-MACs network")
     trial = made.ladder.first.add(net, state=TrialState.RUNNING, facts=TrialFacts())
     made.ladder.first.finish(trial.number, 0.9, FACTS)
     made.promoted()

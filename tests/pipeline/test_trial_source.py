@@ -2,17 +2,18 @@ from __future__ import annotations
 
 from small_studies import ladder_of, net, prepared
 
-from budgetnas.pipeline.stages import ListedTrials, PlannedTraining
+from budgetnas.pipeline.level import PlannedTraining
+from budgetnas.pipeline.trial_source import ListedTrials
 from budgetnas.storage.database import open_storage, sqlite_url
 
 
-def test_what_diverged_begins_anew_from_another_seed_and_other_failures_go_on_with_theirs(tmp_path):
+def test_what_diverged_starts_again_from_another_seed_and_other_failures_keep_theirs(tmp_path):
     study = prepared()
     ladder = ladder_of(study, open_storage(sqlite_url(tmp_path / "study.db")))
-    wanted = [PlannedTraining(candidate=net(study, 16), repeat=0)]
+    planned = [PlannedTraining(candidate=net(study, 16), repeat=0)]
 
     def seed_of_next(**failure):
-        trial = ListedTrials(study, ladder.full, wanted, tmp_path).upcoming(0)
+        trial = ListedTrials(ladder.full, planned).upcoming(0)
         ladder.fulls.fail(trial.number, **failure)
         return trial.seed
 

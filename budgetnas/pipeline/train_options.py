@@ -23,7 +23,7 @@ _RANGES = (  # of whole numbers
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Typed:
-    """The options that have a type of their own; `build` checks it."""
+    """The options of which `build` checks the type."""
 
     recipe: str | None = None
     precision: Literal["auto", "fp32", "bf16"] | None = None
@@ -40,37 +40,28 @@ _TYPED = tuple(field.name for field in fields(_Typed))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TrainOptions:
-    """What `train` and `reproduce` share; None for what their user does not name.
+class TrainOptions(_Typed):
+    """The options that `train` and `reproduce` share; None for what their user does not name.
 
     Attributes:
         recipe: name or path.
         precision: instead of the recipe's.
         repeats: seeds of each network, from 0.
-        data: keys and values of `DataConfig`, those that are named.
         epochs: length of a network's training, or where to stop those of Pei et al.
         seed: of everything random.
         device: "auto", "cpu", "cuda" or "mps".
         workers: trainings side by side; one per GPU or CPU core unless given.
         threads: CPU threads per training.
         max_minutes: after which no epoch starts; no limit unless given.
+        data: keys and values of `DataConfig`, those that are named.
         folder: of the run.
     """
 
-    recipe: str | None
-    precision: Literal["auto", "fp32", "bf16"] | None
-    repeats: int | None
     data: Mapping[str, Any]
-    epochs: int | None
-    seed: int | None
-    device: str | None
-    workers: int | None
-    threads: int | None
-    max_minutes: float | None
     folder: Path
 
 
-def read_wishes(
+def read_train_options(
     options: Mapping[str, Any], *, name: str, keys: Mapping[str, Any] | None = None, settings: Sequence[str] = ()
 ) -> TrainOptions:
     """Read the options of declared trainings as far as they are named.

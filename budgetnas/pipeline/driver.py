@@ -1,0 +1,50 @@
+"""The driver of a run: it trains level after level and tests their networks, while a listener hears of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from budgetnas.budget.gate import Budget
+from budgetnas.engine.protocol import Engine
+from budgetnas.pipeline.level import Level
+from budgetnas.pipeline.looks import look
+from budgetnas.pipeline.loop import Clock, run_trials
+from budgetnas.pipeline.progress import Listener, Meter
+from budgetnas.pipeline.trial_source import TrialSource
+from budgetnas.storage.study import StudyStore
+from budgetnas.trials.trial import Trial
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Driver:
+    """What trains and tests the networks of one run.
+
+    Attributes:
+        store: the study that keeps the facts of the run.
+        engine: trains and tests.
+        listener: hears the progress.
+        clock: gives the time in which trainings of a level may start, by its name.
+        budget: that the best network of a level fits; None for any.
+    """
+
+    store: StudyStore
+    engine: Engine
+    listener: Listener
+    clock: Callable[[str], Clock]
+    budget: Budget | None = None
+
+    def train(self, source: TrialSource) -> None:
+        """Run all trainings of a level, as far as its time allows."""
+        level = source.level
+        meter = self._meter(level, source.total)
+        run_trials(source, self.engine, clock=self.clock(level.name), tick=meter.tick, heard=meter.heard)
+
+    def test(self, level: Level[Any], trials: Sequence[Trial]) -> None:
+        """Read the test set for COMPLETE trials of a level, each set of weights once."""
+        look(level, trials, self.store, self.engine, tick=self._meter(level, partial(len, level.store.trials)).tick)
+
+    def _meter(self, level: Level[Any], total: Callable[[], int]) -> Meter:
+        return Meter(self.listener, level, total=total, budget=self.budget)
