@@ -6,13 +6,16 @@ import functools
 import inspect
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from budgetnas.arch.spec import MAX_SIDE, DataShape, ResNetSpec
 from budgetnas.config.models import named_network
 from budgetnas.config.options import CALIBRATION_KEYS, DATA_KEYS, KEYS, keys_of, read_data
 from budgetnas.exceptions import BudgetNASError, UsageError
+
+if TYPE_CHECKING:
+    from budgetnas.pipeline.progress import Listener
 
 Words = ParamSpec("Words")
 Result = TypeVar("Result")
@@ -148,3 +151,25 @@ def shape_of(
     if shape is not None and given:
         raise UsageError("`shape` is given with `channels`, `image_size` or `classes`: give one or the other.")
     return shape or DataShape(**given)
+
+
+def driven(
+    work: Callable[..., Result], words: Sequence[str], listener: Listener | None, *, notes: Iterable[str]
+) -> Result:
+    """Do the work and return its result.
+
+    Args:
+        work: trains; takes a listener and the `command` that is recorded with the run.
+        words: that command.
+        listener: hears notes, plan, progress and news; None for nobody.
+        notes: for the user, before anything trains.
+    """
+    from budgetnas.pipeline.progress import Check, Everyone, Listener
+    from budgetnas.pipeline.signals import Interruptions
+
+    interruptions = Interruptions()
+    everyone = Everyone(Check(interruptions.tick), listener or Listener())
+    for note in notes:
+        everyone.told(in_python(note))
+    with interruptions.listening():
+        return work(everyone, command=words)

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from budgetnas.api.arguments import command, plain, spelled, study_keys
-from budgetnas.api.driven import driven
+from budgetnas.api.arguments import command, driven, plain, spelled, study_keys
 
 if TYPE_CHECKING:
     from os import PathLike

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from budgetnas.api.arguments import command, network_of, plain, spelled, study_keys
-from budgetnas.api.driven import driven
+from budgetnas.api.arguments import command, driven, network_of, plain, spelled, study_keys
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.models import CIFAR10, reported_models
 from budgetnas.config.options import OTHER_RECIPE, PAPER_RECIPE, TRAIN_RECIPE
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from budgetnas.pipeline.declare import DeclaredTrainings
     from budgetnas.pipeline.progress import Listener
-    from budgetnas.pipeline.train_options import TrainOptions
+    from budgetnas.pipeline.train_request import TrainOptions
     from budgetnas.runs.trainings import TrainingsResult
 
 
@@ -147,7 +146,7 @@ def reproduce(
 
 
 def _options(arguments: Mapping[str, Any], *, name: str) -> TrainOptions:
-    from budgetnas.pipeline.train_options import read_train_options
+    from budgetnas.pipeline.train_request import read_train_options
 
     plainly = {key: plain(value) for key, value in arguments.items()}
     return read_train_options(plainly, name=name, keys=study_keys({"settings": arguments["settings"]}))

@@ -1,13 +1,14 @@
-"""The output of a running study: progress bars on a terminal, elsewhere a plain line every ten seconds."""
+"""What trains, on the terminal: progress bars, elsewhere a plain line every ten seconds, and its end."""
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
@@ -15,6 +16,7 @@ from budgetnas.cli.output import open_console, show_notice, show_table
 from budgetnas.data.load import doubts
 from budgetnas.pipeline.plan_lines import plan_lines, seed_lines, too_long
 from budgetnas.pipeline.progress import Listener, epoch_line
+from budgetnas.pipeline.signals import status_of
 from budgetnas.runs.costs import cost_table
 from budgetnas.text import Table, write_time
 from budgetnas.trials.levels import in_words
@@ -154,3 +156,52 @@ class EpochConsole(Console):
     def progressed(self, progress: Done) -> None:
         """Print nothing: the lines of epochs say how far it is."""
         self._tick()
+
+
+Result = TypeVar("Result")
+Training = TypeVar("Training", covariant=True)
+
+STOPPED = (
+    "Stopped. Finished trainings are kept, and unfinished ones lose half a minute and an epoch at most: run the same "
+    "command to resume."
+)
+
+
+class Work(Protocol[Training]):
+    """Trains, and returns the result."""
+
+    def __call__(self, listener: Listener, *, command: list[str]) -> Training:
+        """Start or resume the run; `command` is recorded with it."""
+        ...
+
+
+def drive(
+    work: Work[Result],
+    console: Console,
+    *,
+    is_json: bool,
+    show: Callable[[Console, Result], None],
+    as_json: Callable[[Result], Any],
+    status: Callable[[Result], int] = lambda result: 0,
+) -> int:
+    """Do the work of a command and print its result; return the exit status.
+
+    Args:
+        work: trains.
+        console: hears the progress.
+        is_json: whether to print the result as JSON.
+        show: prints the result for a person.
+        as_json: returns the result as JSON values.
+        status: returns the exit status of a result.
+    """
+    try:
+        with console:
+            result = work(console, command=["budgetnas", *sys.argv[1:]])
+    except KeyboardInterrupt as interrupt:
+        console.told(STOPPED)
+        return status_of(interrupt)
+    if is_json:
+        print(json.dumps(as_json(result), indent=2))
+    else:
+        show(console, result)
+    return status(result)

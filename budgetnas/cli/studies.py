@@ -93,8 +93,7 @@ def carry_out(
     interruptions = Interruptions()
     interruptions.listen()
 
-    from budgetnas.cli.console import Console
-    from budgetnas.cli.drive import drive
+    from budgetnas.cli.console import Console, drive
 
     console = Console(as_json=arguments.json, tick=interruptions.tick, spell=partial(spell, arguments=arguments))
     for note in asked.notes:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from budgetnas.cli.console import Console
     from budgetnas.data.dataset import Dataset
     from budgetnas.pipeline.declare import DeclaredTrainings
-    from budgetnas.pipeline.train_options import TrainOptions
+    from budgetnas.pipeline.train_request import TrainOptions
     from budgetnas.runs.trainings import Row, TrainingsResult
 
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -46,7 +46,7 @@ def read_train_arguments(arguments: argparse.Namespace, *, name: str) -> TrainOp
     Raises:
         UsageError: a value breaks its rule.
     """
-    from budgetnas.pipeline.train_options import read_train_options
+    from budgetnas.pipeline.train_request import read_train_options
 
     return read_train_options(vars(arguments), name=name, settings=arguments.set)
 
@@ -71,8 +71,7 @@ def carry_out(
     interruptions = Interruptions()
     interruptions.listen()
 
-    from budgetnas.cli.console import EpochConsole
-    from budgetnas.cli.drive import drive
+    from budgetnas.cli.console import EpochConsole, drive
     from budgetnas.pipeline.train import train
 
     console = EpochConsole(as_json=is_json, tick=interruptions.tick, watches=asked.watches)

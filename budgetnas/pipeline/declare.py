@@ -15,10 +15,9 @@ from budgetnas.config.toml import build
 from budgetnas.data.dataset import Dataset, Split, normalisation
 from budgetnas.data.load import load_dataset, resolve
 from budgetnas.exceptions import UsageError
-from budgetnas.pipeline.first_networks import counted
 from budgetnas.pipeline.length import length_notes
-from budgetnas.pipeline.recorded_trainings import RecordedTrainings, SharedSettings, read_record
-from budgetnas.pipeline.train_options import TrainOptions
+from budgetnas.pipeline.reference_networks import counted
+from budgetnas.pipeline.train_request import RecordedTrainings, SharedSettings, TrainOptions, read_record
 from budgetnas.training.device import find_hardware
 from budgetnas.training.tasks import Setting
 from budgetnas.trials.declaration import Declaration, Phase, TrainingKey, whole

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
+from budgetnas.config.recorded import HEAD
 from budgetnas.config.study import StudyConfig
+from budgetnas.config.toml import write_toml
 from budgetnas.data.dataset import Dataset, largest_share, normalisation
 from budgetnas.pipeline.prepared_study import PreparedStudy
-from budgetnas.runs.settings import DataFacts, Setup, TierFacts
+from budgetnas.runs.settings import DataFacts, Kind, Setup, TierFacts
 from budgetnas.storage.database import public_url
 
 
@@ -60,3 +62,26 @@ def setup_of(prepared: PreparedStudy) -> Setup:
         std=std,
         study=public(config),
     )
+
+
+def study_file(prepared: PreparedStudy) -> str:
+    """Return the study file that resumes a run; an address with a password in it stays out of it."""
+    config, name = prepared.config, f"RUN/{prepared.study_path.name}"
+    is_private = public(config) != config
+    command = resume_command(name, kind=prepared.kind, networks=config.search.trials, hides_storage=is_private)
+    if is_private:
+        config = replace(config, output=replace(config.output, storage=None))
+    return write_toml(asdict(config), head=f"{HEAD}; `{command}` resumes it.")
+
+
+def resume_command(study_file: str, *, kind: Kind, networks: int, hides_storage: bool) -> str:
+    """Return the command that resumes a run by its study file.
+
+    Args:
+        study_file: path of the study file.
+        kind: of the run.
+        networks: that a calibration trains.
+        hides_storage: whether the file leaves out the address of the storage, which has a password in it.
+    """
+    command = f"search {study_file}" if kind.promotes else f"calibrate {study_file} --networks {networks}"
+    return f"budgetnas {command}{' --storage URL' if hides_storage else ''}"

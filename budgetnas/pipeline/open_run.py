@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from budgetnas.config.recorded import HEAD
-from budgetnas.config.toml import write_toml
 from budgetnas.exceptions import StudyMismatchError
-from budgetnas.pipeline.commands import resume_command
-from budgetnas.pipeline.describe import public, setup_of
+from budgetnas.pipeline.describe import setup_of, study_file
 from budgetnas.pipeline.identity import resumed
 from budgetnas.pipeline.ladder import Ladder, make_ladder
 from budgetnas.pipeline.prepared_study import PreparedStudy
@@ -125,13 +122,3 @@ def _settled(asked: PreparedStudy, storage: Storage) -> tuple[PreparedStudy, Sou
             "`output.name`."
         )
     return resumed(asked, facts), source
-
-
-def study_file(prepared: PreparedStudy) -> str:
-    """Return the study file that resumes a run; an address with a password in it stays out of it."""
-    config, name = prepared.config, f"RUN/{prepared.study_path.name}"
-    is_private = public(config) != config
-    command = resume_command(name, kind=prepared.kind, networks=config.search.trials, hides_storage=is_private)
-    if is_private:
-        config = replace(config, output=replace(config.output, storage=None))
-    return write_toml(asdict(config), head=f"{HEAD}; `{command}` resumes it.")

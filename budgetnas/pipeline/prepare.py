@@ -11,8 +11,8 @@ from budgetnas.config.study import StudyConfig, run_name
 from budgetnas.data.dataset import Dataset, normalisation
 from budgetnas.data.load import SHAPES, is_known, load_dataset, resolve
 from budgetnas.exceptions import MissingDataError, UsageError
-from budgetnas.pipeline.first_networks import seeds
 from budgetnas.pipeline.prepared_study import PreparedStudy, Tier
+from budgetnas.pipeline.reference_networks import seeds
 from budgetnas.runs.settings import Kind
 from budgetnas.space.band import choose_band, fitting
 from budgetnas.space.index import make_index

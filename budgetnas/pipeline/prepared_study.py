@@ -16,8 +16,7 @@ from budgetnas.config.recipe import Recipe
 from budgetnas.config.recorded import FILE
 from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten
 from budgetnas.data.dataset import Dataset
-from budgetnas.pipeline.controls import find_controls
-from budgetnas.pipeline.first_networks import counted, first_models, seeds
+from budgetnas.pipeline.reference_networks import counted, find_controls, first_models, seeds
 from budgetnas.runs.settings import Kind
 from budgetnas.space.members import Band, SpaceIndex
 from budgetnas.space.parameters import Ranges

@@ -1,17 +1,20 @@
-"""What a user asks a study for, over the study of the run that this means, or else over the defaults."""
+"""The study that a command asks for, over the study of the run that it means, or else over the defaults."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from budgetnas.arch.spec import DataShape
 from budgetnas.config.options import NETWORKS
-from budgetnas.config.recorded import over
-from budgetnas.config.study import StudyConfig, named_keys
-from budgetnas.config.toml import build
-from budgetnas.exceptions import UsageError
-from budgetnas.pipeline.address import find_recorded
+from budgetnas.config.recorded import AUTO_BEFORE, FILE, is_recorded, over, read_study_table
+from budgetnas.config.sections import DataConfig
+from budgetnas.config.study import StudyConfig, named_keys, run_name
+from budgetnas.config.toml import Table, build
+from budgetnas.data.load import load_dataset, resolve
+from budgetnas.exceptions import StorageError, UsageError
 from budgetnas.runs.settings import Kind
 
 
@@ -97,3 +100,104 @@ def read_calibration_request(
     own |= {"search.paper_models": False, "search.first_models": []}  # only a search tries them
     own |= {key: value for key, value in keys.items() if value is not None}
     return read_study_request(study, own, settings, own={"search.trials": NETWORKS}, suffix=Kind.CALIBRATION.suffix)
+
+
+_SECTIONS = ("budget", "data", "engine", "ray", "output")  # with the seed: what a name depends on
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recorded:
+    """A run that is there.
+
+    Attributes:
+        folder: of the run.
+        table: its study file, read with the values of its time; `output` is as the command means it.
+        is_older: whether an older version made its name, out of another data set than "auto" means now.
+    """
+
+    folder: Path
+    table: Table
+    is_older: bool
+
+
+def find_recorded(named: Table, *, suffix: str = "") -> Recorded | None:
+    """Find the run that a command means, where it has recorded a study; no data set is loaded, unless the cap needs it.
+
+    Args:
+        named: the keys of a study that the command names.
+        suffix: of the run's name where none is given.
+
+    Raises:
+        UsageError: a key that the name depends on breaks its rule.
+        StorageError: the study file of the run was written by another version of this program.
+    """
+    config = _addressing(named)
+    output, home = config.output, Path(config.output.dir)
+    names = iter([output.name]) if output.name is not None else _names(config, home, suffix=suffix)
+    for place, name in enumerate(names):
+        path = home / name / FILE
+        if is_recorded(path):
+            table = over(_read(path), {"output": {"dir": output.dir, "name": name}})
+            return Recorded(folder=path.parent, table=table, is_older=place > 0)
+    return None
+
+
+def _addressing(named: Table) -> StudyConfig:
+    """Read only what decides which run is meant: other keys may fit those of the run alone."""
+    table: dict[str, Any] = {section: named[section] for section in _SECTIONS if section in named}
+    search = named.get("search")
+    if isinstance(search, dict) and "seed" in search:
+        table["search"] = {"seed": search["seed"]}
+    return build(StudyConfig, table, "")
+
+
+def _names(config: StudyConfig, home: Path, *, suffix: str) -> Iterator[str]:
+    """Yield the names that this and older versions make, this one's first; nothing is asked where there are no runs."""
+    if not home.is_dir():
+        return
+    known = set()
+    for data in _data_sets(config):
+        name = run_name(_data_name(data.dataset), _cap(config, data), config.search.seed, suffix=suffix)
+        if name not in known:
+            yield name
+        known.add(name)
+
+
+def _data_sets(config: StudyConfig) -> Iterator[DataConfig]:
+    if config.data.dataset != "auto":
+        yield config.data
+        return
+    from budgetnas.pipeline.engines import connected  # with torch, which no other command need wait for
+
+    with connected(config) as hardware:
+        has_gpu = hardware.device != "cpu"
+    yield resolve(config.data, has_gpu=has_gpu)
+    for dataset in AUTO_BEFORE[has_gpu]:
+        yield replace(config.data, dataset=dataset)
+
+
+def _data_name(dataset: str) -> str:
+    """Return the name that a data set will have once it is loaded."""
+    path = Path(dataset)
+    try:
+        return path.resolve().name if path.is_dir() else path.stem
+    except (OSError, RuntimeError, ValueError):  # too long for a path, or a ring of links
+        return path.stem
+
+
+def _cap(config: StudyConfig, data: DataConfig) -> int:
+    """Return the largest cap; the size of images and classes counts only for a share of a network."""
+    is_share = any("%" in str(cap) for cap in (config.budget.max_params, *(config.budget.tiers or ())))
+    return config.budget.cap(load_dataset(data).shape if is_share else DataShape())
+
+
+def _read(path: Path) -> Table:
+    table = read_study_table(path)
+    try:
+        build(StudyConfig, table, "")
+    except UsageError as error:
+        raise StorageError(
+            f"`{path}` was written by another version of this program ({error}): use that version, or choose another "
+            "`output.name`."
+        ) from error
+    return table

@@ -14,7 +14,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from budgetnas.config.sections import DataConfig
-from budgetnas.pipeline.recorded_trainings import read_record
+from budgetnas.pipeline.train_request import read_record
 from budgetnas.runs.listing import read_run
 
 MADE = Path(__file__).parents[1] / "fixtures" / "made-by-5c8fc35"
@@ -121,7 +121,7 @@ def test_the_words_that_made_a_run_still_mean_it_where_auto_means_other_images(r
     def resolve(config, *, has_gpu):
         return replace(config, dataset=str(tmp_path / "harder.npz")) if config.dataset == "auto" else config
 
-    monkeypatch.setattr("budgetnas.pipeline.address.resolve", resolve)
+    monkeypatch.setattr("budgetnas.pipeline.request.resolve", resolve)
     monkeypatch.setattr("budgetnas.pipeline.prepare.resolve", resolve)
     monkeypatch.setattr("budgetnas.training.device.torch.cuda.is_available", lambda: False)
     rename(runs / "finished", runs / "digits-20k-s0")

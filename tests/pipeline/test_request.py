@@ -1,4 +1,4 @@
-"""Which run a command means: by its name, or by the names that this and older versions make of its words."""
+"""The run that a command means: by its name, or by the names that this and older versions make of its words."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from budgetnas.config.sections import DataConfig
 from budgetnas.data.load import load_dataset
 from budgetnas.exceptions import StorageError, UsageError
-from budgetnas.pipeline import address as addressed
-from budgetnas.pipeline.address import find_recorded
+from budgetnas.pipeline import request as addressed
+from budgetnas.pipeline.request import find_recorded
 
 STOPPED = Path(__file__).parents[1] / "fixtures" / "made-by-5c8fc35" / "stopped"
 

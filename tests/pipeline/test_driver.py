@@ -1,11 +1,13 @@
+"""The driver: reading the test set."""
+
 from __future__ import annotations
 
 import pytest
 from optuna.storages import InMemoryStorage
 from small_studies import ladder_of, net, prepared, train
 
+from budgetnas.pipeline.driver import look
 from budgetnas.pipeline.level import PlannedTraining
-from budgetnas.pipeline.looks import look
 from budgetnas.storage.files import digest
 
 

@@ -1,4 +1,4 @@
-"""The controls of a study: the networks that its winner is compared with."""
+"""The networks of a study that no sampler proposes: those tried first, and the controls of its winner."""
 
 from __future__ import annotations
 
@@ -6,17 +6,64 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from budgetnas.arch.spec import ResNetSpec
-from budgetnas.config.models import find_model, paper_models
+from budgetnas.arch.counter import count
+from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.config.models import NamedModel, find_model, paper_models
 from budgetnas.config.sections import FOUND_CONTROLS
+from budgetnas.config.study import StudyConfig
 from budgetnas.data.load import is_known
-from budgetnas.exceptions import InfeasibleBudgetError
+from budgetnas.exceptions import InfeasibleBudgetError, UsageError
+from budgetnas.space.resnet import SLOTS
 from budgetnas.space.widths import fit
 from budgetnas.trials.streams import Stream, generator
 from budgetnas.trials.trial import Candidate
 
 if TYPE_CHECKING:
     from budgetnas.pipeline.prepared_study import PreparedStudy
+
+
+def seeds(config: StudyConfig, shape: DataShape) -> tuple[Candidate, ...]:
+    """Return the models that are tried first, each once, whether they fit or not.
+
+    Args:
+        config: the study, `search.paper_models` decided.
+        shape: images and classes.
+
+    Raises:
+        UsageError: one of `search.first_models` is no network that a search knows.
+    """
+    theirs = [model for model in paper_models() if model.seeded] if config.search.paper_models is True else []
+    distinct: dict[ResNetSpec, str] = {}
+    for model in (*theirs, *first_models(config)):
+        distinct.setdefault(model.spec, model.name)
+    return tuple(counted(spec, name, shape) for spec, name in distinct.items())
+
+
+def first_models(config: StudyConfig) -> list[NamedModel]:
+    """Return the networks of `search.first_models`.
+
+    Raises:
+        UsageError: one of them is no network that a search knows.
+    """
+    found = [find_model(name) for name in config.search.first_models]
+    models = [model for model in found if model is not None]
+    assert len(models) == len(found), "the study's names are not checked"
+    for model in models:
+        spec = model.spec
+        if len(spec.blocks) > SLOTS or spec.stem_width != spec.widths[0]:
+            raise UsageError(
+                f"has {model.name}, but a search knows networks of up to {SLOTS} stages whose "
+                "stem is as wide as stage 1: leave it out.",
+                argument="search.first_models",
+            )
+    return models
+
+
+def counted(spec: ResNetSpec, origin: str, shape: DataShape) -> Candidate:
+    """Count a network for images and classes of `shape`."""
+    cost = count(spec, shape)
+    return Candidate(spec=spec, params=cost.params, macs=cost.macs, origin=origin)
+
 
 THEIRS = "report"  # the stored word for the best model of Pei et al. that fits
 
