@@ -30,8 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     import json
     from dataclasses import asdict
 
-    from budgetnas.machine.advice import advise
-    from budgetnas.machine.gather import examine
+    from budgetnas.machine import advise, examine
 
     machine = examine(Path(arguments.out), Path(arguments.data_dir))
     advice = advise(machine)
