@@ -22,7 +22,7 @@ from budgetnas.pipeline.provenance import add_driver
 from budgetnas.pipeline.stages import Level, ListedTrials, PlannedTraining, count_left, run_level
 from budgetnas.runs.calibration import Calibration, read_calibration, write_calibration
 from budgetnas.runs.settings import CALIBRATION
-from budgetnas.samplers.pool import row_keys
+from budgetnas.samplers.history import row_keys
 from budgetnas.text import plural
 from budgetnas.training.device import Hardware
 from budgetnas.trials.facts import RunFacts

@@ -8,8 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from budgetnas.arrays import IntArray
-from budgetnas.samplers.history import History
-from budgetnas.samplers.pool import Pool, first
+from budgetnas.samplers.history import History, Pool, first
 from budgetnas.space.members import Band
 from budgetnas.space.protocol import Space
 from budgetnas.trials.streams import Stream

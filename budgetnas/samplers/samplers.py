@@ -1,17 +1,18 @@
-"""The samplers. Each proposes a point that fits and is new, as a function of the history only."""
+"""The samplers by name. Each proposes a point that fits and is new, as a function of the history only."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from budgetnas.arrays import IntArray
 from budgetnas.samplers.evolution import EvolutionSampler
-from budgetnas.samplers.history import History
-from budgetnas.samplers.pool import Pool, first
+from budgetnas.samplers.history import History, Pool, first
 from budgetnas.samplers.repaired import FreeSampler, RepairedSampler, optuna_sampler
 from budgetnas.samplers.thompson import ThompsonSampler
 from budgetnas.space.members import Band
 from budgetnas.space.protocol import Space
+from budgetnas.trials.streams import Stream, generator
 
 SamplerName = Literal["thompson", "evolution", "random", "tpe"]
 OverBudget = Literal["exclude", "prune"]
@@ -60,3 +61,24 @@ def make_sampler(
     if name == "tpe":
         return RepairedSampler(space, band, optuna_sampler("tpe"), seed=seed)
     return RandomSampler(space, band, seed=seed)
+
+
+class TieredSampler:
+    """Gives each tier's sampler one proposal per round, in a new random order every round.
+
+    A tier is one of several budgets in a study. Each proposal belongs to one tier, and all tiers share one history.
+    """
+
+    def __init__(self, samplers: Sequence[Sampler], *, seed: int) -> None:
+        self._samplers, self._seed = samplers, seed
+
+    def propose(self, history: History) -> IntArray | None:
+        """Return the proposal of the tier in turn, or of the next tier that has one left."""
+        tiers = len(self._samplers)
+        played, place = divmod(history.number - history.seeded, tiers)
+        order = generator(self._seed, played, Stream.TIERS).permutation(tiers)
+        for i in range(tiers):
+            point: IntArray | None = self._samplers[order[(place + i) % tiers]].propose(history)
+            if point is not None:
+                return point
+        return None

@@ -10,8 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from budgetnas.arrays import BoolArray, FloatArray, IntArray
-from budgetnas.samplers.history import History
-from budgetnas.samplers.pool import Pool
+from budgetnas.samplers.history import History, Pool
 from budgetnas.samplers.surrogate import FEWEST, Hyperparameters, Surrogate, fit_hyperparameters, one_thread
 from budgetnas.space.members import Band, Members
 from budgetnas.space.protocol import Space, neighbours

@@ -12,8 +12,7 @@ from budgetnas.config.study import load_study
 from budgetnas.pipeline.calibrate import networks
 from budgetnas.pipeline.controls import controls, wanted_controls
 from budgetnas.pipeline.prepare import prepare
-from budgetnas.samplers.history import History
-from budgetnas.samplers.pool import Pool
+from budgetnas.samplers.history import History, Pool
 from budgetnas.trials.selection import Finalist
 from budgetnas.trials.streams import Stream
 
