@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 import budgetnas
-from budgetnas.data.cifar import find_data
+from budgetnas.data.known import find_data
 from budgetnas.system import (
     Accelerator,
     Extra,

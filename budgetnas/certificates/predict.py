@@ -18,9 +18,9 @@ from budgetnas.certificates.inputs import InputImage
 from budgetnas.certificates.manifest import MANIFEST, read_manifest, read_member
 from budgetnas.config.sections import DataConfig
 from budgetnas.config.toml import build
-from budgetnas.data.builtin import KNOWN
 from budgetnas.data.dataset import Dataset, Images
-from budgetnas.data.layout import TEST, has_test_split
+from budgetnas.data.folder import TEST, has_test_split
+from budgetnas.data.known import KNOWN
 from budgetnas.data.load import load_dataset
 from budgetnas.data.picture import Picture
 from budgetnas.exceptions import BudgetNASError, DataError, StorageError, UsageError

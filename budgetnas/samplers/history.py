@@ -1,7 +1,8 @@
 """The history that a proposal may use, and the pool of networks that are new to it.
 
 A proposal may use all points before it, and the results of batches up to the last but one. So the trials depend neither
-on the number of workers nor on the order in which they finish."""
+on the number of workers nor on the order in which they finish.
+"""
 
 from __future__ import annotations
 
