@@ -17,7 +17,7 @@ from budgetnas.pipeline.plan_lines import plan_lines, seed_lines, too_long
 from budgetnas.pipeline.progress import Listener
 from budgetnas.runs.costs import cost_table
 from budgetnas.text import Table, write_time
-from budgetnas.trials.levels import in_words
+from budgetnas.trials.trial import in_words
 
 if TYPE_CHECKING:
     from budgetnas.pipeline.plan import Plan

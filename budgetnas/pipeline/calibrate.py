@@ -26,9 +26,8 @@ from budgetnas.samplers.history import row_keys
 from budgetnas.text import plural
 from budgetnas.training.device import Hardware
 from budgetnas.trials.facts import RunFacts
-from budgetnas.trials.levels import FULL, rung_name
 from budgetnas.trials.streams import Stream, generator
-from budgetnas.trials.trial import Candidate
+from budgetnas.trials.trial import FULL, Candidate, rung_name
 
 _DRAWS, _MOST_DRAWS = 64, 200
 _Listed = tuple[Level, list[PlannedTraining]]  # a level with its trainings

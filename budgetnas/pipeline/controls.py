@@ -16,10 +16,9 @@ from budgetnas.runs.verdict import recorded_controls
 from budgetnas.space.widths import fit
 from budgetnas.storage.study import StudyStore
 from budgetnas.trials.facts import Control, RunFacts
-from budgetnas.trials.levels import WINNER, complete
 from budgetnas.trials.selection import Finalist
 from budgetnas.trials.streams import Stream, generator
-from budgetnas.trials.trial import Candidate, Trial
+from budgetnas.trials.trial import WINNER, Candidate, Trial, complete
 
 THEIRS = "report"  # the stored word for the best model of Pei et al. that fits
 

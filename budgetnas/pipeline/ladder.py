@@ -14,8 +14,7 @@ from budgetnas.pipeline.stages import Level
 from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import Storage
 from budgetnas.storage.study import StudyStore
-from budgetnas.trials.levels import CONTROLS, FULL, rung_name
-from budgetnas.trials.trial import Candidate
+from budgetnas.trials.trial import CONTROLS, FULL, Candidate, rung_name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,8 +12,7 @@ from budgetnas.storage.record import read_weights
 from budgetnas.storage.study import StudyStore
 from budgetnas.training.tasks import LookTask, Setting
 from budgetnas.trials.facts import Look, RunFacts
-from budgetnas.trials.looks import Looks, look_key
-from budgetnas.trials.trial import Trial
+from budgetnas.trials.trial import Looks, Trial, look_key
 
 
 def look(

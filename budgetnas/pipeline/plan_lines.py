@@ -21,7 +21,7 @@ from budgetnas.pipeline.work_left import expected
 from budgetnas.runs.settings import CALIBRATION, SEARCH
 from budgetnas.runs.summary import tried_first
 from budgetnas.text import plural, write_macs, write_time
-from budgetnas.trials.levels import FULL, in_words, rung_name
+from budgetnas.trials.trial import FULL, in_words, rung_name
 
 if TYPE_CHECKING:
     from budgetnas.pipeline.plan import Plan

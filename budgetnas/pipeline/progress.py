@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from budgetnas.budget.gate import Budget
 from budgetnas.engine.protocol import EpochReport
-from budgetnas.trials.levels import complete
 from budgetnas.trials.selection import within
-from budgetnas.trials.trial import Trial, TrialState
+from budgetnas.trials.trial import Trial, TrialState, complete
 
 if TYPE_CHECKING:
     from budgetnas.pipeline.plan import Plan

@@ -12,10 +12,9 @@ from budgetnas.pipeline.stages import PlannedTraining
 from budgetnas.runs.result import trusted_scores
 from budgetnas.storage.study import StudyStore
 from budgetnas.trials.facts import Choice, Promotion, RunFacts
-from budgetnas.trials.levels import complete
 from budgetnas.trials.selection import Finalist, finalists, promote, within
 from budgetnas.trials.streams import Stream, generator
-from budgetnas.trials.trial import Trial, TrialState
+from budgetnas.trials.trial import Trial, TrialState, complete
 
 
 def choose(fulls: StudyStore, budgets: Sequence[Budget]) -> Finalist | None:

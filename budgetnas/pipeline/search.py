@@ -30,7 +30,7 @@ from budgetnas.runs.settings import CUT_OFF, SEARCH
 from budgetnas.samplers.samplers import Sampler, TieredSampler, make_sampler
 from budgetnas.training.perform import perform
 from budgetnas.trials.facts import RunFacts
-from budgetnas.trials.levels import complete
+from budgetnas.trials.trial import complete
 
 
 def dry_run(config: StudyConfig, listener: Listener) -> Plan:

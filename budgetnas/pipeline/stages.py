@@ -20,9 +20,8 @@ from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.tasks import STATE_SECONDS, FinishedTraining, Setting, TrainTask
 from budgetnas.trials.declaration import whole
 from budgetnas.trials.facts import RunFacts, TrialFacts
-from budgetnas.trials.levels import counted, key_of
 from budgetnas.trials.streams import derived_seed
-from budgetnas.trials.trial import Candidate, Trial, TrialState
+from budgetnas.trials.trial import Candidate, Trial, TrialState, counted, key_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

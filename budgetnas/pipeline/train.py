@@ -29,10 +29,8 @@ from budgetnas.training.perform import perform
 from budgetnas.training.tasks import STATE_SECONDS, FinishedTraining, TrainTask
 from budgetnas.trials.declaration import Phase, training_key
 from budgetnas.trials.facts import RunFacts, TrialFacts
-from budgetnas.trials.levels import complete
-from budgetnas.trials.looks import Looks
 from budgetnas.trials.streams import derived_seed
-from budgetnas.trials.trial import Trial, TrialState
+from budgetnas.trials.trial import Looks, Trial, TrialState, complete
 
 Heard = Callable[[Trial, EpochReport], None]
 

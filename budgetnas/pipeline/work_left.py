@@ -14,10 +14,8 @@ from budgetnas.pipeline.stages import PlannedTraining, count_left, missing
 from budgetnas.runs.settings import ALL_DONE, RAN_OUT, SEARCH
 from budgetnas.storage.study import StudyStore
 from budgetnas.trials.facts import RunFacts, required
-from budgetnas.trials.levels import CONTROLS, FULL, complete, counted, in_words, key_of, rung_name
-from budgetnas.trials.looks import Looks
 from budgetnas.trials.selection import finalists, within
-from budgetnas.trials.trial import TrialState
+from budgetnas.trials.trial import CONTROLS, FULL, Looks, TrialState, complete, counted, in_words, key_of, rung_name
 
 
 def hold(prepared: PreparedStudy, fulls: StudyStore, *, names: Sequence[str], kind: str = SEARCH) -> PreparedStudy:

@@ -17,8 +17,7 @@ from budgetnas.reports.markup import captioned, definitions, paragraph, plot, wa
 from budgetnas.reports.shell import run_again, section, shell
 from budgetnas.reports.table import sortable_table
 from budgetnas.text import Table, plural
-from budgetnas.trials.levels import is_left_out
-from budgetnas.trials.trial import Trial
+from budgetnas.trials.trial import Trial, is_left_out
 
 _LATER = ("fidelity", "controls")  # tables with a section of their own
 

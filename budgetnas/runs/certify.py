@@ -23,10 +23,8 @@ from budgetnas.storage.record import read_weights
 from budgetnas.storage.study import read_study
 from budgetnas.trials.declaration import training_key
 from budgetnas.trials.facts import Look, RunFacts, required
-from budgetnas.trials.levels import FULL, complete
-from budgetnas.trials.looks import Looks
 from budgetnas.trials.selection import Finalist
-from budgetnas.trials.trial import Trial
+from budgetnas.trials.trial import FULL, Looks, Trial, complete
 
 _PROVENANCE = ("command", "started", "hardware", "versions", "git_commit")
 _LUCK = (

@@ -19,10 +19,8 @@ from budgetnas.storage.database import Storage, open_run, study_names
 from budgetnas.storage.study import read_study
 from budgetnas.text import Display, plural
 from budgetnas.trials.facts import RunFacts
-from budgetnas.trials.levels import CONTROLS, FULL, complete, rung_name
-from budgetnas.trials.looks import Looks
 from budgetnas.trials.selection import Finalist, finalists, within
-from budgetnas.trials.trial import Trial, TrialState
+from budgetnas.trials.trial import CONTROLS, FULL, Looks, Trial, TrialState, complete, rung_name
 
 if TYPE_CHECKING:
     import pandas as pd

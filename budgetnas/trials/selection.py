@@ -8,8 +8,7 @@ from statistics import mean
 
 from budgetnas.budget.gate import Budget
 from budgetnas.trials.facts import required
-from budgetnas.trials.levels import complete
-from budgetnas.trials.trial import Candidate, Trial
+from budgetnas.trials.trial import Candidate, Trial, complete
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
