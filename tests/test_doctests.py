@@ -13,7 +13,7 @@ SHOWN = (
     "cli.options",
     "evidence.accuracy",
     "evidence.fidelity",
-    "evidence.welch",
+    "evidence.estimate",
     "samplers.budget_sampler",
     "space.index",
     "space.parameters",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from budgetnas.evidence.estimate import FEWEST_REPEATS
 from budgetnas.evidence.fidelity import FEWEST_PAIRS
-from budgetnas.evidence.welch import FEWEST_REPEATS
 from budgetnas.pipeline.controls import controls
 from budgetnas.pipeline.prepare import PreparedStudy
 from budgetnas.pipeline.work_left import expected_above

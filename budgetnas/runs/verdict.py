@@ -8,9 +8,8 @@ from math import isnan
 from typing import Any
 
 from budgetnas.config.recorded import origin_now
-from budgetnas.evidence.estimate import Estimate
+from budgetnas.evidence.estimate import Estimate, judge, welch
 from budgetnas.evidence.fidelity import FEWEST_PAIRS, tau
-from budgetnas.evidence.welch import judge, welch
 from budgetnas.runs.reached import Accuracies, reached
 from budgetnas.runs.result import SearchResult, drawn_at_random, promoted_for_scores
 from budgetnas.text import Table, plural, write_macs

@@ -1,4 +1,4 @@
-"""A trial as frozen facts, independent of Optuna: its level of trainings, and the looks at the test set with its weights.
+"""A trial as frozen facts, independent of Optuna: its level of trainings, and its looks at the test set.
 
 Levels are rungs of short trainings, full trainings, and controls. Looks are recorded by training and hash of the
 weights, so that each counts once.
