@@ -7,8 +7,7 @@ import pytest
 
 SHOWN = (
     "arch.spec",
-    "budget.cap",
-    "budget.gate",
+    "budget",
     "arch.counter",
     "cli.options",
     "evidence.accuracy",

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.certificates.arch_json import ARCH, FORMAT, read_arch
 from budgetnas.certificates.card import card
 from budgetnas.certificates.ledger import ledger_csv

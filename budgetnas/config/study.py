@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from budgetnas.arch.spec import DataShape
-from budgetnas.budget.cap import write_cap
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget, write_cap
 from budgetnas.config.recorded import read_study_table
 from budgetnas.config.sections import (
     BudgetConfig,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.config.recipe import Recipe, load_recipe
 from budgetnas.config.recorded import FILE
 from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten, run_name

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.engine.protocol import EpochReport
 from budgetnas.trials.selection import within
 from budgetnas.trials.trial import Trial, TrialState, complete

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.prepare import PreparedStudy

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.certificates.certificate import CertifiedNetwork, write_certificate
 from budgetnas.certificates.manifest import BEST, MANIFEST
 from budgetnas.evidence.accuracy import Accuracy, wilson

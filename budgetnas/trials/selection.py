@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.trials.facts import required
 from budgetnas.trials.trial import Candidate, Trial, complete
 

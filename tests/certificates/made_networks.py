@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.certificates.certificate import CertifiedNetwork
 from budgetnas.config.recipe import Recipe
 from budgetnas.config.sections import DataConfig
