@@ -13,9 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from budgetnas.arch.spec import DataShape
-from budgetnas.certificates.arch_json import ARCH, read_arch
 from budgetnas.certificates.inputs import InputImage
-from budgetnas.certificates.manifest import MANIFEST, read_manifest, read_member
+from budgetnas.certificates.json_files import ARCH, MANIFEST, read_arch, read_manifest, read_member
 from budgetnas.config.sections import DataConfig
 from budgetnas.config.toml import build
 from budgetnas.data.dataset import Dataset, Images

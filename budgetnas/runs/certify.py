@@ -9,7 +9,7 @@ from typing import Any
 
 from budgetnas.budget import Budget
 from budgetnas.certificates.certificate import CertifiedNetwork, write_certificate
-from budgetnas.certificates.manifest import BEST, MANIFEST
+from budgetnas.certificates.json_files import BEST, MANIFEST
 from budgetnas.evidence.accuracy import Accuracy, wilson
 from budgetnas.exceptions import StorageError, UsageError
 from budgetnas.runs.headline import tie

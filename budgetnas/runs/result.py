@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.certificates.manifest import BEST, MANIFEST
+from budgetnas.certificates.json_files import BEST, MANIFEST
 from budgetnas.exceptions import StorageError
 from budgetnas.runs.settings import CUT_OFF, Setup, read_setup
 from budgetnas.samplers.belief import recommend

@@ -12,8 +12,7 @@ from budgetnas.data.dataset import Dataset, normalisation
 from budgetnas.data.load import load_dataset
 from budgetnas.engine.protocol import EpochReport
 from budgetnas.exceptions import BrokenDeviceError, DataError, TrainingError
-from budgetnas.models.build import build_model
-from budgetnas.models.weights import unpack
+from budgetnas.models.build import build_model, unpack
 from budgetnas.training.device import is_broken
 from budgetnas.training.images import Normaliser, to_device
 from budgetnas.training.loop import time_steps, train
