@@ -119,6 +119,13 @@ class Prediction:
     resized: bool
     done: tuple[str, ...]
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row for each class, best first: `id` of the image, `rank` from 1, `label`, `class` and `share`."""
+        return [
+            {"id": self.image.id, "rank": rank, "label": label, "class": name, "share": share}
+            for rank, (label, name, share) in enumerate(self.classes, 1)
+        ]
+
 
 def check_top(top: int, arch: Mapping[str, Any]) -> None:
     """Check the number of classes to return per image.

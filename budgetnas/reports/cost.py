@@ -12,7 +12,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from budgetnas.reports.facts import Reference, ReportFacts, complete
-from budgetnas.reports.palette import AXIS, FULL, GREY, SEEDED, SHORT, WINNER, dress, label, points
+from budgetnas.reports.style import AXIS, FULL, GREY, SEEDED, SHORT, WINNER, dress, label, points
 from budgetnas.trials.trial import Trial
 
 

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from budgetnas.evidence.accuracy import wilson
 from budgetnas.reports.facts import ReportFacts, complete
-from budgetnas.reports.palette import FULL, LOW_TO_HIGH, RUNGS, WINNER, dress, points, undress
+from budgetnas.reports.style import FULL, LOW_TO_HIGH, RUNGS, WINNER, dress, points, undress
 from budgetnas.text import plural, write_percent
 from budgetnas.trials.trial import Trial, length_in_words
 
