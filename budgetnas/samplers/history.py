@@ -71,6 +71,7 @@ def _known(number: int, batch: int) -> int:
     return max(0, (number // batch - LAG + 1) * batch)
 
 
+START = 10  # proposals of `Pool.start` before a sampler learns from scores
 LISTABLE = 20_000
 QUARTILES = 4
 _TRIES = 100
