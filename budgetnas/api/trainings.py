@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from budgetnas.api.arguments import command, network_of, plain, spelled, study_keys
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.models import CIFAR10, reported_models
-from budgetnas.config.options import OTHER_RECIPE, PAPER_RECIPE, TRAIN_RECIPE
+from budgetnas.config.options import OTHER_RECIPE, PAPER_RECIPE, TRAIN_DATA, TRAIN_RECIPE
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -83,7 +83,7 @@ def train(
 
     spec = network_of(network, blocks, widths, stem_width)
     wishes = _wishes(arguments, name=name or f"train-{spec.id}-s{seed or 0}")
-    job = train_job(spec, wishes, recipe=TRAIN_RECIPE, dataset="auto")
+    job = train_job(spec, wishes, recipe=TRAIN_RECIPE, dataset=TRAIN_DATA)
     named = dict(arguments, network=spec.id, blocks=None, widths=None, stem_width=None)
     return _done(job, command("train", named), listener)
 
