@@ -130,7 +130,7 @@ def complete(trials: Iterable[Trial]) -> list[Trial]:
 
 
 def counted(trials: Sequence[Trial], *, over_budget: str) -> int:
-    """Count the trials that `--trials` asks for: those trained, and those that a sampler wasted over the budget.
+    """Count the trials that `search.trials` asks for: those trained, and those that a sampler wasted over the budget.
 
     Args:
         trials: of the first rung.
@@ -153,11 +153,7 @@ def key_of(trial: Trial) -> tuple[str, int]:
 
 
 class Looks:
-    """Every look that was recorded with a study.
-
-    Args:
-        facts: of the study.
-    """
+    """Every look that was recorded with a study."""
 
     def __init__(self, facts: RunFacts) -> None:
         self._found = facts.looks or {}
