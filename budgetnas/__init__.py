@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from budgetnas.api.trainings import reproduce, train
     from budgetnas.arch.counter import Complexity
     from budgetnas.arch.spec import DataShape, ResNetSpec
-    from budgetnas.budget.gate import Budget
+    from budgetnas.budget import Budget
     from budgetnas.certificates.certificate import load_certificate
     from budgetnas.data.dataset import Dataset
     from budgetnas.exceptions import (
@@ -82,7 +82,7 @@ __all__ = [
 
 _HOMES = {  # the module of each name, imported when the name is asked for
     "BandExhaustedError": "samplers.budget_sampler",
-    "Budget": "budget.gate",
+    "Budget": "budget",
     "BudgetNASError": "exceptions",
     "BudgetSampler": "samplers.budget_sampler",
     "Calibration": "runs.calibration",

@@ -91,6 +91,11 @@ def write_shape(shape: Sequence[int]) -> str:
     return "x".join(map(str, shape))
 
 
+def write_size(size: int) -> str:
+    """Write a number of bytes in gigabytes: `3.2 GB`."""
+    return f"{size / 1e9:.1f} GB"
+
+
 def write_csv(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
     """Write a table as CSV: its columns, then a line a row, each ending in a line feed."""
     text = io.StringIO()

@@ -7,13 +7,12 @@ import pytest
 
 SHOWN = (
     "arch.spec",
-    "budget.cap",
-    "budget.gate",
+    "budget",
     "arch.counter",
     "cli.options",
     "evidence.accuracy",
     "evidence.fidelity",
-    "evidence.welch",
+    "evidence.estimate",
     "samplers.budget_sampler",
     "space.index",
     "space.parameters",

@@ -118,7 +118,7 @@ def fit(
         UsageError: there is no such network, or a number is out of range.
         InfeasibleBudgetError: not even the narrowest network of these blocks fits.
     """
-    from budgetnas.budget.gate import Budget
+    from budgetnas.budget import Budget
     from budgetnas.space import widths as scaled
 
     spec, found = network_of(network, blocks, widths, None), shape_of(shape, channels, image_size, classes)

@@ -1,17 +1,101 @@
-"""What becomes of a run: other caps, certificates, predictions."""
+"""The uses of a run: other caps, certificates, predictions. Results of several rows show themselves as tables."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from budgetnas.api.arguments import data_keys, plain, spelled
-from budgetnas.api.rows import CapResults, Predictions, Verification
+from budgetnas.text import Display, html_table
 
 if TYPE_CHECKING:
     from os import PathLike
+
+    import pandas as pd
+
+    from budgetnas.certificates.predict import Prediction
+
+_SHOWN = 20  # rows in a notebook
+
+
+class Rows(Display, Sequence[Any]):
+    """Several results of one kind, a row each.
+
+    Args:
+        items: the results.
+        rows: their cells by column, a row or more each.
+
+    Attributes:
+        columns: names of the columns, for a frame without rows.
+    """
+
+    columns: tuple[str, ...] = ()
+
+    def __init__(self, items: Iterable[Any], rows: Iterable[Mapping[str, Any]]) -> None:
+        self._items, self._rows = tuple(items), tuple(rows)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._items[place]
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return the rows as a frame."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self._rows), columns=None if self._rows else list(self.columns))
+
+    def _repr_html_(self) -> str:
+        """Write the first rows for a notebook."""
+        shown, rest = self._rows[:_SHOWN], len(self._rows) - _SHOWN
+        more = f"<p>{rest:,} more rows</p>" if rest > 0 else ""
+        return html_table(repr(self), list(shown[0]) if shown else (), [list(row.values()) for row in shown]) + more
+
+
+class CapResults(Rows):
+    """The best network of a search under each of several caps, ascending."""
+
+    def brief(self) -> Mapping[str, str]:
+        """Return the network under each cap."""
+        return {f"{row['max_params']:,}": row["spec"] or "none" for row in self._rows}
+
+
+class Verification(Rows):
+    """The checks of a certificate, in order: `name`, `passed` (None where it could not be) and `told` of each."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether none of them failed; what could not be checked did not."""
+        return all(check.passed is not False for check in self)
+
+    def brief(self) -> Mapping[str, str]:
+        """Return whether the certificate holds, and what of it does not."""
+        failed = [check.name for check in self if check.passed is False]
+        return (
+            {"holds": "yes", "checks": f"{len(self)}"} if self.passed else {"holds": "no", "failed": " ".join(failed)}
+        )
+
+
+class Predictions(Rows):
+    """The classes of images, in order: `image` and `classes` (label from 0, name, softmax) of each.
+
+    Attributes:
+        faults: what could not be read and why, a line each.
+    """
+
+    columns = ("id", "rank", "label", "class", "share")
+
+    def __init__(self, items: Sequence[Prediction], faults: Iterable[str]) -> None:
+        super().__init__(items, [row for one in items for row in one.rows()])
+        self.faults = tuple(faults)
+
+    def brief(self) -> Mapping[str, str]:
+        """Return how many images were classified, and how many could not be read."""
+        unreadable = {"unreadable": f"{len(self.faults):,}"} if self.faults else {}
+        return {"images": f"{len(self):,}", **unreadable}
 
 
 @spelled

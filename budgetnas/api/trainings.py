@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from budgetnas.api.arguments import command, driven, network_of, plain, spelled, study_keys
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.models import CIFAR10, reported_models
-from budgetnas.config.options import OTHER_RECIPE, PAPER_RECIPE, TRAIN_RECIPE
+from budgetnas.config.options import OTHER_RECIPE, PAPER_RECIPE, TRAIN_DATA, TRAIN_RECIPE
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -82,7 +82,7 @@ def train(
 
     spec = network_of(network, blocks, widths, stem_width)
     options = _options(arguments, name=name or f"train-{spec.id}-s{seed or 0}")
-    asked = declare_training(spec, options, recipe=TRAIN_RECIPE, dataset="auto")
+    asked = declare_training(spec, options, recipe=TRAIN_RECIPE, dataset=TRAIN_DATA)
     named = dict(arguments, network=spec.id, blocks=None, widths=None, stem_width=None)
     return _done(asked, command("train", named), listener)
 

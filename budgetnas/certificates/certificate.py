@@ -15,11 +15,18 @@ from torch import Tensor, nn
 
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.budget.gate import Budget
-from budgetnas.certificates.arch_json import ARCH, FORMAT, read_arch
+from budgetnas.budget import Budget
 from budgetnas.certificates.card import card
+from budgetnas.certificates.json_files import (
+    ARCH,
+    ARCH_FORMAT,
+    MANIFEST,
+    make_manifest,
+    read_arch,
+    read_manifest,
+    read_member,
+)
 from budgetnas.certificates.ledger import ledger_csv
-from budgetnas.certificates.manifest import MANIFEST, make_manifest, read_manifest, read_member
 from budgetnas.certificates.names import rename_from_source, rename_to_source
 from budgetnas.certificates.onnx_graph import MISSING, onnx_bytes
 from budgetnas.certificates.predict import write_reading
@@ -27,8 +34,7 @@ from budgetnas.certificates.source import model_source
 from budgetnas.config.recipe import Recipe, write_recipe
 from budgetnas.config.sections import DataConfig
 from budgetnas.exceptions import DataError, StorageError
-from budgetnas.models.build import build_model
-from budgetnas.models.weights import read_state, unpack
+from budgetnas.models.build import build_model, read_state, unpack
 from budgetnas.storage.files import dump_json, write_bytes
 
 SOURCE, WEIGHTS, ONNX = "model.py", "model.safetensors", "model.onnx"
@@ -75,7 +81,7 @@ class CertifiedNetwork:
         """Return the content of `arch.json`."""
         cost = count(self.spec, self.shape)
         return {
-            "format": FORMAT,
+            "format": ARCH_FORMAT,
             "id": self.spec.id,
             "spec": self.spec.to_json(),
             "shape": asdict(self.shape),

@@ -11,8 +11,8 @@ from pathlib import Path
 from budgetnas.arch.spec import DataShape
 from budgetnas.data.dataset import Images
 from budgetnas.data.files import find_images, left_out_line
+from budgetnas.data.npz import read_unlabelled
 from budgetnas.data.picture import MODES, SUFFIXES, Picture, read_picture
-from budgetnas.data.unlabelled import read_unlabelled
 from budgetnas.exceptions import DataError
 from budgetnas.text import is_text, plural
 

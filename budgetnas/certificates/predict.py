@@ -13,14 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from budgetnas.arch.spec import DataShape
-from budgetnas.certificates.arch_json import ARCH, read_arch
 from budgetnas.certificates.inputs import InputImage
-from budgetnas.certificates.manifest import MANIFEST, read_manifest, read_member
+from budgetnas.certificates.json_files import ARCH, MANIFEST, read_arch, read_manifest, read_member
 from budgetnas.config.sections import DataConfig
 from budgetnas.config.toml import build
-from budgetnas.data.builtin import KNOWN
 from budgetnas.data.dataset import Dataset, Images
-from budgetnas.data.layout import TEST, has_test_split
+from budgetnas.data.folder import TEST, has_test_split
+from budgetnas.data.known import KNOWN
 from budgetnas.data.load import load_dataset
 from budgetnas.data.picture import Picture
 from budgetnas.exceptions import BudgetNASError, DataError, StorageError, UsageError
@@ -119,6 +118,13 @@ class Prediction:
     classes: tuple[tuple[int, str, float], ...]
     resized: bool
     done: tuple[str, ...]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row for each class, best first: `id` of the image, `rank` from 1, `label`, `class` and `share`."""
+        return [
+            {"id": self.image.id, "rank": rank, "label": label, "class": name, "share": share}
+            for rank, (label, name, share) in enumerate(self.classes, 1)
+        ]
 
 
 def check_top(top: int, arch: Mapping[str, Any]) -> None:

@@ -17,11 +17,10 @@ from torch import nn
 
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.certificates.arch_json import ARCH, read_arch
 from budgetnas.certificates.card import card
 from budgetnas.certificates.certificate import CARD, LEDGER, ONNX, RECIPE, RESULTS, SOURCE, WEIGHTS, load_network
+from budgetnas.certificates.json_files import ARCH, MANIFEST, read_arch, read_manifest, read_member
 from budgetnas.certificates.ledger import ledger_csv, reconcile
-from budgetnas.certificates.manifest import MANIFEST, read_manifest, read_member
 from budgetnas.certificates.onnx_check import OnnxMissingError, explain, run_onnx, takes_raw_pixels
 from budgetnas.certificates.predict import logits, normalised, read_reading
 from budgetnas.certificates.source import model_source
@@ -30,7 +29,7 @@ from budgetnas.config.recorded import recipe_then, younger
 from budgetnas.config.toml import build
 from budgetnas.data.dataset import Dataset
 from budgetnas.exceptions import BudgetNASError, StorageError
-from budgetnas.models.weights import read_state
+from budgetnas.models.build import read_state
 from budgetnas.storage.files import parse_json
 from budgetnas.text import one_line
 

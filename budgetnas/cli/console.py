@@ -19,7 +19,7 @@ from budgetnas.pipeline.progress import Listener, epoch_line
 from budgetnas.pipeline.signals import status_of
 from budgetnas.runs.costs import cost_table
 from budgetnas.text import Table, write_time
-from budgetnas.trials.levels import in_words
+from budgetnas.trials.trial import in_words
 
 if TYPE_CHECKING:
     from budgetnas.engine.protocol import EpochReport

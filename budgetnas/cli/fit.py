@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the network."""
-    from budgetnas.budget.gate import Budget
+    from budgetnas.budget import Budget
     from budgetnas.space.widths import fit, widest
 
     shape = read_shape(arguments)

@@ -98,7 +98,7 @@ def _notes(one: Run) -> list[str]:
 
 def _networks_table(folder: str, networks: list[Network], images: int | None) -> Table:
     from budgetnas.text import Table, write_macs
-    from budgetnas.trials.levels import CONTROLS, FULL, in_order, length_in_words
+    from budgetnas.trials.trial import CONTROLS, FULL, in_order, length_in_words
 
     levels = in_order({level for one in networks for level in one.scores})
     notes = [note for one in networks for note in _trainings_notes(one)]
@@ -135,7 +135,7 @@ def _scores(scores: list[float] | None, images: int | None) -> str:
 
 def _trainings_notes(one: Network) -> list[str]:
     """Name the trainings that are running, unfinished or failed."""
-    from budgetnas.trials.levels import in_words
+    from budgetnas.trials.trial import in_words
 
     under_way = [f"{one.spec}: {in_words(level)} not finished yet" for level in dict.fromkeys(one.under_way)]
     return under_way + [f"{one.spec}: {in_words(level)} failed: {reason}" for level, reason in one.failed.items()]

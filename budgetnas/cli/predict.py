@@ -71,11 +71,7 @@ def read_columns(text: str | None, *, top: int) -> list[Column]:
 
 def to_csv(predictions: Iterable[Prediction], columns: Sequence[Column]) -> str:
     """Return predictions as CSV: a header, then a row per image, or per image and class, best class first."""
-    rows = (
-        {"id": one.image.id, RANK: rank, "label": label, "class": name, "share": f"{share:.6f}"}
-        for one in predictions
-        for rank, (label, name, share) in enumerate(one.classes, 1)
-    )
+    rows = (row | {"share": f"{row['share']:.6f}"} for one in predictions for row in one.rows())
     return write_csv([column.name for column in columns], ([row[column.field] for column in columns] for row in rows))
 
 

@@ -41,10 +41,9 @@ def run(arguments: argparse.Namespace) -> None:
     index = make_index(space, max_macs=budget.max_macs)
     atlas = make_atlas(index, budget.max_params)
     if arguments.html:
-        from budgetnas.reports.atlas import atlas_page
         from budgetnas.storage.files import write_text
 
-        write_text(Path(arguments.html), atlas_page(atlas))
+        write_text(Path(arguments.html), _page(atlas))
     if arguments.json:
         import json
 
@@ -105,3 +104,33 @@ def _as_json(space: ResNetSpace, atlas: Atlas) -> dict[str, Any]:
         "draws": len(atlas.draws),
         "draws_low": atlas.draws_low,
     }
+
+
+def _page(atlas: Atlas) -> str:
+    """Return one self-contained HTML page: how many networks fit, and how their MACs are distributed."""
+    from plotly import io
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(rows=1, cols=2, subplot_titles=("Networks, by number of stages", "Params and MACs of draws"))
+    stages = [str(count) for count in atlas.fitting]
+    figure.add_bar(x=stages, y=list(atlas.fitting.values()), name="fit", row=1, col=1)
+    for share, counts in atlas.near.items():
+        figure.add_bar(x=stages, y=list(counts.values()), name=f"{share:.0%}-100% of the cap", row=1, col=1)
+    for count in atlas.fitting:
+        draws = [draw for draw in atlas.draws if draw[0] == count]
+        figure.add_scatter(
+            x=[draw[1] for draw in draws],
+            y=[draw[2] for draw in draws],
+            mode="markers",
+            marker={"size": 5, "opacity": 0.5},
+            name=f"{count} stages",
+            row=1,
+            col=2,
+        )
+    figure.update_yaxes(type="log", row=1, col=1)
+    figure.update_xaxes(title_text="parameters", row=1, col=2)
+    figure.update_yaxes(title_text="MACs for one image", row=1, col=2)
+    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"}
+    title = f"{sum(atlas.fitting.values()):,} of {atlas.size:,} networks fit {atlas.budget.max_params:,} parameters"
+    figure.update_layout(title=title, template="plotly_white", barmode="group", legend=legend)
+    return str(io.to_html(figure, include_plotlyjs="inline", config={"displayModeBar": False}))

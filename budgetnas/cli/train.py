@@ -15,7 +15,7 @@ from budgetnas.cli.trainings import (
     recipe_words,
 )
 from budgetnas.config.known_networks import difference, is_mistakable
-from budgetnas.config.options import TRAIN_RECIPE
+from budgetnas.config.options import TRAIN_DATA, TRAIN_RECIPE
 from budgetnas.text import plural, write_macs
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ DESCRIPTION = (
     "Train one network on the train split, score it on validation after every epoch, and test it once at the end. Run "
     "the same command to resume a stopped training, bit for bit; options that are not given come from the run."
 )
-DATASET = "auto"
 EXAMPLE = "budgetnas train 4x64-5x128-3x256 --dataset cifar10 --recipe modern200 --repeats 3"
 
 
@@ -35,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_network_arguments(parser, named="a network by name or id (resnet20, 4x64-5x128-3x256)")
     parser.add_argument("--epochs", type=whole_number, metavar="N", help="length (default: the recipe's)")
-    add_training_arguments(parser, recipe=TRAIN_RECIPE, name="", dataset=DATASET)
+    add_training_arguments(parser, recipe=TRAIN_RECIPE, name="", dataset=TRAIN_DATA)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -46,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from budgetnas.pipeline.declare import declare_training
 
-    asked = declare_training(spec, options, recipe=TRAIN_RECIPE, dataset=DATASET)
+    asked = declare_training(spec, options, recipe=TRAIN_RECIPE, dataset=TRAIN_DATA)
     candidate, data = asked.trainings[0].candidate, asked.data
     head = [
         f"{spec.id}: {candidate.params:,} parameters, {write_macs(candidate.macs)} MACs",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.budget.cap import parse_cap
+from budgetnas.budget import parse_cap
 from budgetnas.config.known_networks import Namesake, about
 from budgetnas.config.toml import build, read_toml, shipped
 from budgetnas.exceptions import UsageError

@@ -30,9 +30,10 @@ KEYS = {
     "storage": "output.storage",
 }
 CALIBRATION_KEYS = {"networks": "search.trials", "lengths": "proxy.rungs"}
-# What is meant where nothing is named: networks of a calibration, recipes of declared trainings.
+# What is meant where nothing is named: networks of a calibration, recipes and data of declared trainings.
 NETWORKS = 24
 TRAIN_RECIPE, PAPER_RECIPE, OTHER_RECIPE = "full", "paper200", "full"
+TRAIN_DATA = "auto"
 
 
 def keys_of(options: Mapping[str, Any], table: Mapping[str, str] = KEYS) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
-from budgetnas.budget.cap import parse_cap
+from budgetnas.budget import parse_cap
 from budgetnas.config.models import NamedModel, find_model, model_names, paper_models, read_cap
 from budgetnas.config.toml import within
 from budgetnas.exceptions import UsageError

@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from budgetnas.config.sections import DataConfig
-from budgetnas.data.builtin import KNOWN, load_digits, load_digits_hard
-from budgetnas.data.cifar import load_cifar, load_shapes
 from budgetnas.data.dataset import Dataset, RawData, Split, hold_out, subset, validation_share
 from budgetnas.data.folder import load_folder
+from budgetnas.data.known import KNOWN, load_cifar, load_digits, load_digits_hard, load_shapes
 from budgetnas.data.npz import load_npz
 from budgetnas.exceptions import DataError, UsageError
 from budgetnas.text import is_text, listed, plural

@@ -79,8 +79,8 @@ def fidelity(name: str, proxy: npt.ArrayLike, full: npt.ArrayLike, *, k: int, se
         n=len(long),
         k=k,
         tau=tau(short, long, seed=seed),
-        recall=_of_the_best(lambda p, f: _recall(p, f, k), short, long, seed=seed),
-        regret=_of_the_best(lambda p, f: _regret(p, f, k), short, long, seed=seed),
+        recall=_of_the_best(lambda p, f: recall(p, f, k), short, long, seed=seed),
+        regret=_of_the_best(lambda p, f: regret(p, f, k), short, long, seed=seed),
     )
 
 
@@ -123,53 +123,29 @@ def kendall(left: npt.ArrayLike, right: npt.ArrayLike) -> float:
     return float(kendalltau(one, other).statistic) if len(one) > 1 else float("nan")
 
 
-def top_tau(proxy: npt.ArrayLike, full: npt.ArrayLike, share: float) -> float:
-    """Return Kendall's tau-b among the best share of networks by full score.
-
-    Args:
-        proxy: [N] values that rank the networks, higher is better.
-        full: [N] scores of full trainings.
-        share: in (0, 1], rounded to at least one network; networks that tie with the last one are included.
-    """
-    assert 0 < share <= 1, "the share must be in (0, 1]"
-    short, long = _columns(proxy, full)
-    last = np.sort(long)[-max(1, round(share * len(long)))]
-    return kendall(short[long >= last], long[long >= last])
-
-
-def recall(proxy: npt.ArrayLike, full: npt.ArrayLike, k: int) -> float:
+def recall(proxy: FloatArray, full: FloatArray, k: int) -> FloatArray:
     """Return the share of the k best networks by full score that are among the k best by proxy, in [0, 1].
 
     Ties go to the earlier network, in both orders. With fewer than k networks, all are the k best.
+
+    Args:
+        proxy: [.., N] values that rank the networks, higher is better.
+        full: [.., N] scores of full trainings.
+        k: number of networks that would be promoted, 1 or more.
+
+    Returns:
+        [..] the recall of each row.
     """
-    short, long = _columns(proxy, full)
-    return float(_recall(short, long, k))
-
-
-def keeps_best(proxy: npt.ArrayLike, full: npt.ArrayLike, k: int) -> bool:
-    """Return whether the best network by full score is among the k best by proxy; ties go to the earlier network."""
-    short, long = _columns(proxy, full)
-    return bool(_best(short, k)[long.argmax()])
-
-
-def regret(proxy: npt.ArrayLike, full: npt.ArrayLike, k: int) -> float:
-    """Return the best full score minus the best full score among the k best networks by proxy, at least 0.
-
-    Ties go to the earlier network.
-    """
-    short, long = _columns(proxy, full)
-    return float(_regret(short, long, k))
-
-
-def _recall(proxy: FloatArray, full: FloatArray, k: int) -> FloatArray:
-    """Recall of each row: [.., N] to [..]."""
     shared = (_best(proxy, k) & _best(full, k)).sum(axis=-1)
     result: FloatArray = shared / min(k, full.shape[-1])
     return result
 
 
-def _regret(proxy: FloatArray, full: FloatArray, k: int) -> FloatArray:
-    """Regret of each row: [.., N] to [..]."""
+def regret(proxy: FloatArray, full: FloatArray, k: int) -> FloatArray:
+    """Return the best full score minus the best full score among the k best networks by proxy, at least 0.
+
+    Ties go to the earlier network. Shapes are those of `recall`.
+    """
     result: FloatArray = full.max(axis=-1) - np.where(_best(proxy, k), full, -np.inf).max(axis=-1)
     return result
 

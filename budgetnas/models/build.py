@@ -1,9 +1,11 @@
-"""Torch modules from layers, by one `match`."""
+"""Torch modules from layers, by one `match`, and their weights as safetensors bytes, which cannot run code."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from safetensors import SafetensorError
+from safetensors import torch as safetensors
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -11,8 +13,9 @@ from budgetnas.arch.counter import ledger
 from budgetnas.arch.layers import Act, Conv, GlobalPool, Layer, Linear, Norm, Residual
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.exceptions import CountMismatchError
+from budgetnas.exceptions import CountMismatchError, DataError
 from budgetnas.models.convolution import Convolution
+from budgetnas.text import one_line
 
 
 class ResidualSum(nn.Module):
@@ -110,3 +113,39 @@ def _build(layer: Layer) -> nn.Module:
         case Residual():
             shortcut = build_layers(layer.shortcut) if layer.shortcut else nn.Identity()
             return ResidualSum(build_layers(layer.body), shortcut)
+
+
+def pack(model: nn.Module) -> bytes:
+    """Return a model's state as safetensors bytes."""
+    state = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
+    return safetensors.save(state)
+
+
+def read_state(weights: bytes) -> dict[str, Tensor]:
+    """Return the tensors of safetensors bytes, by name.
+
+    Raises:
+        DataError: the bytes are damaged.
+    """
+    try:
+        return dict(safetensors.load(weights))
+    except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        reason = one_line(error)
+        told = f"the weights are no safetensors ({reason}): take the file that belongs to the network."
+        raise DataError(told) from error
+
+
+def unpack(model: nn.Module, weights: bytes) -> nn.Module:
+    """Load weights into a model of the same architecture; return the model.
+
+    Raises:
+        DataError: the bytes are damaged or belong to another architecture.
+    """
+    try:
+        model.load_state_dict(read_state(weights))
+    except RuntimeError as error:
+        reason = one_line(error)
+        raise DataError(
+            f"the weights do not fit the architecture ({reason}): take the file that belongs to it."
+        ) from error
+    return model

@@ -12,7 +12,7 @@ from budgetnas.runs.costs import cost_table
 from budgetnas.storage.dashboard import publish_note
 from budgetnas.storage.database import Storage
 from budgetnas.text import Table, write_percent, write_time
-from budgetnas.trials.levels import in_words
+from budgetnas.trials.trial import in_words
 
 EVERY_SECONDS = 30.0
 

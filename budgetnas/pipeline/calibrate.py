@@ -26,7 +26,7 @@ from budgetnas.pipeline.trial_source import ListedTrials
 from budgetnas.pipeline.work_left import expected
 from budgetnas.runs.calibration import Calibration, read_calibration, write_calibration
 from budgetnas.runs.settings import Kind
-from budgetnas.samplers.pool import row_keys
+from budgetnas.samplers.history import row_keys
 from budgetnas.text import plural
 from budgetnas.training.device import Hardware
 from budgetnas.trials.facts import RunFacts

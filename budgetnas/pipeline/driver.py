@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.engine.protocol import Engine, Failed, Finished
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.level import Level
@@ -18,8 +18,7 @@ from budgetnas.storage.record import read_weights
 from budgetnas.storage.study import StudyStore
 from budgetnas.training.tasks import LookTask
 from budgetnas.trials.facts import Look, RunFacts
-from budgetnas.trials.looks import Looks, look_key
-from budgetnas.trials.trial import Trial
+from budgetnas.trials.trial import Looks, Trial, look_key
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

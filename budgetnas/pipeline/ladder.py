@@ -14,7 +14,7 @@ from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import Storage
 from budgetnas.storage.study import StudyStore
-from budgetnas.trials.levels import CONTROLS, rung_name
+from budgetnas.trials.trial import CONTROLS, rung_name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,9 +16,8 @@ from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.tasks import STATE_SECONDS, FinishedTraining, Setting, TrainTask
 from budgetnas.trials.declaration import Declaration, Phase, training_key, whole
 from budgetnas.trials.facts import TrialFacts
-from budgetnas.trials.levels import key_of
 from budgetnas.trials.streams import derived_seed
-from budgetnas.trials.trial import Candidate, Trial, TrialState
+from budgetnas.trials.trial import Candidate, Trial, TrialState, key_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

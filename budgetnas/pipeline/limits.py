@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from budgetnas.evidence.estimate import FEWEST_REPEATS
 from budgetnas.evidence.fidelity import FEWEST_PAIRS
-from budgetnas.evidence.welch import FEWEST_REPEATS
 from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.pipeline.work_left import expected_above
 from budgetnas.reports.importance import FEWEST as FEWEST_IMPORTANT
 from budgetnas.runs.caps import FEWEST as FEWEST_NEAR
-from budgetnas.samplers import evolution, thompson
+from budgetnas.samplers.history import START
 from budgetnas.samplers.surrogate import FEWEST as FEWEST_SCORES
 from budgetnas.text import plural
 
-_START = {"thompson": thompson.START, "evolution": evolution.START}
+_START = dict.fromkeys(("thompson", "evolution"), START)
 _SEEDS = 3  # to advise: two show large gains only (docs/evidence.md)
 
 

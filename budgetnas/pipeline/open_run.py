@@ -19,7 +19,7 @@ from budgetnas.storage.files import own, write_text
 from budgetnas.storage.lease import leased
 from budgetnas.storage.study import StudyStore, read_study
 from budgetnas.trials.facts import RunFacts, required
-from budgetnas.trials.levels import FULL
+from budgetnas.trials.trial import FULL
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,7 +17,7 @@ from budgetnas.pipeline.loop import Clock, end_of_level
 from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.runs.costs import Cost
 from budgetnas.training.tasks import STATE_SECONDS, TimeTask, Timing
-from budgetnas.trials.levels import CONTROLS, FULL, in_words, rung_name
+from budgetnas.trials.trial import CONTROLS, FULL, in_words, rung_name
 
 TIMED_NETWORKS = 8
 TIMED_STEPS = 2

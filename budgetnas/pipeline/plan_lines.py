@@ -18,7 +18,7 @@ from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.pipeline.work_left import expected
 from budgetnas.runs.summary import tried_first
 from budgetnas.text import plural, write_macs, write_time
-from budgetnas.trials.levels import in_words
+from budgetnas.trials.trial import in_words
 
 LONGEST_SECONDS = 48 * 3600
 _EPOCHS, _PROMOTED, _TRIALS, _SUBSETS = 30, 3, (40, 20), (1000, 200, 50)

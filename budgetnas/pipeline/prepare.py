@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from budgetnas.arch.spec import DataShape
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.config.recipe import load_recipe
 from budgetnas.config.study import StudyConfig, run_name
 from budgetnas.data.dataset import Dataset, normalisation

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.config.recipe import Recipe
 from budgetnas.config.recorded import FILE
 from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten

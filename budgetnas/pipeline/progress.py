@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.engine.protocol import EpochReport
-from budgetnas.trials.levels import complete
 from budgetnas.trials.selection import within
-from budgetnas.trials.trial import Trial, TrialState
+from budgetnas.trials.trial import Trial, TrialState, complete
 
 if TYPE_CHECKING:
     from budgetnas.pipeline.level import Level

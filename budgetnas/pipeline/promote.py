@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.level import PlannedTraining
@@ -17,10 +17,9 @@ from budgetnas.runs.result import trusted_scores
 from budgetnas.runs.verdict import recorded_controls
 from budgetnas.storage.study import StudyStore
 from budgetnas.trials.facts import Choice, Control, Promotion, RunFacts
-from budgetnas.trials.levels import WINNER, complete
 from budgetnas.trials.selection import Finalist, finalists, promote, within
 from budgetnas.trials.streams import Stream, generator
-from budgetnas.trials.trial import Trial, TrialState
+from budgetnas.trials.trial import WINNER, Trial, TrialState, complete
 
 
 def choose(fulls: StudyStore, budgets: Sequence[Budget]) -> Finalist | None:

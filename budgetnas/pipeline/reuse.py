@@ -17,7 +17,7 @@ from budgetnas.storage.copied import add_finished
 from budgetnas.storage.database import Storage, open_run, study_names
 from budgetnas.storage.study import StudyStore, read_study
 from budgetnas.trials.facts import RunFacts, Takeover
-from budgetnas.trials.levels import FULL, rung_name
+from budgetnas.trials.trial import FULL, rung_name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

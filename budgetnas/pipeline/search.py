@@ -25,11 +25,10 @@ from budgetnas.runs.certify import certify
 from budgetnas.runs.files import publish, write_reports
 from budgetnas.runs.result import SearchResult, read_result
 from budgetnas.runs.settings import CUT_OFF
-from budgetnas.samplers.samplers import Sampler, make_sampler
-from budgetnas.samplers.tiers import TieredSampler
+from budgetnas.samplers.samplers import Sampler, TieredSampler, make_sampler
 from budgetnas.training.perform import perform
 from budgetnas.trials.facts import RunFacts
-from budgetnas.trials.levels import complete
+from budgetnas.trials.trial import complete
 
 
 def dry_run(config: StudyConfig, listener: Listener) -> Plan:

@@ -27,9 +27,7 @@ from budgetnas.storage.database import Storage, study_names
 from budgetnas.storage.study import StudyStore, read_study
 from budgetnas.training.perform import perform
 from budgetnas.trials.facts import RunFacts
-from budgetnas.trials.levels import complete
-from budgetnas.trials.looks import Looks
-from budgetnas.trials.trial import Trial
+from budgetnas.trials.trial import Looks, Trial, complete
 
 
 def train(asked: DeclaredTrainings, listener: Listener, *, command: Sequence[str]) -> TrainingsResult:

@@ -12,7 +12,7 @@ from budgetnas.config.recipe import Recipe, load_recipe, resumed_recipe
 from budgetnas.config.recorded import recipe_then
 from budgetnas.config.sections import DataConfig, OutputConfig
 from budgetnas.config.toml import build, within
-from budgetnas.data.builtin import KNOWN
+from budgetnas.data.known import KNOWN
 from budgetnas.exceptions import StorageError, UsageError
 from budgetnas.pipeline.identity import recorded_recipe
 from budgetnas.runs.settings import TrainingsSetup, read_trainings_setup

@@ -11,9 +11,8 @@ from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.samplers.history import history, is_ready
 from budgetnas.samplers.samplers import Sampler
 from budgetnas.trials.facts import RunFacts, TrialFacts
-from budgetnas.trials.levels import counted
 from budgetnas.trials.streams import derived_seed
-from budgetnas.trials.trial import Trial, TrialState
+from budgetnas.trials.trial import Trial, TrialState, counted
 
 
 class TrialSource(ABC):

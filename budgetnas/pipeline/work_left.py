@@ -7,10 +7,8 @@ from budgetnas.pipeline.level import PlannedTraining
 from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.pipeline.promote import KEPT, planned, planned_controls, promotion
 from budgetnas.runs.settings import ALL_DONE, RAN_OUT
-from budgetnas.trials.levels import CONTROLS, FULL, complete, counted, in_words, rung_name
-from budgetnas.trials.looks import Looks
 from budgetnas.trials.selection import finalists, within
-from budgetnas.trials.trial import TrialState
+from budgetnas.trials.trial import CONTROLS, FULL, Looks, TrialState, complete, counted, in_words, rung_name
 
 
 def work_left(prepared: PreparedStudy, ladder: Ladder) -> dict[str, int]:

@@ -9,9 +9,8 @@ from math import isnan
 import plotly.graph_objects as go
 
 from budgetnas.evidence.fidelity import Fidelity
-from budgetnas.reports.markup import paragraph, plot, warned, words_table
-from budgetnas.reports.palette import GREY, RUNGS, WINNER, dress
-from budgetnas.reports.shell import run_again, section, shell
+from budgetnas.reports.markup import paragraph, plot, run_again, section, shell, warned, words_table
+from budgetnas.reports.style import GREY, RUNGS, WINNER, dress
 from budgetnas.text import Table
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from budgetnas.reports.facts import Reference, ReportFacts, complete
-from budgetnas.reports.palette import AXIS, FULL, GREY, SEEDED, SHORT, WINNER, dress, label, points
+from budgetnas.reports.style import AXIS, FULL, GREY, SEEDED, SHORT, WINNER, dress, label, points
 from budgetnas.trials.trial import Trial
 
 
@@ -41,11 +41,9 @@ _SHORT, _FULL = "y", "y2"  # plotly's names of the lower and the upper axis
 
 
 def cost_figure(facts: ReportFacts, cost: str) -> go.Figure:
-    """Draw validation accuracy against a cost; the front is of full trainings where there are two or more.
+    """Draw validation accuracy against "params" or "macs".
 
-    Args:
-        facts: the report's facts.
-        cost: "params" or "macs".
+    The front is of full trainings where there are two or more, else of short ones.
     """
     figure, trials = go.Figure(), complete(facts)
     finals = [trial for trial in trials if trial.number in facts.finals]

@@ -12,10 +12,9 @@ import plotly.graph_objects as go
 
 from budgetnas.evidence.accuracy import wilson
 from budgetnas.reports.facts import ReportFacts, complete
-from budgetnas.reports.palette import FULL, LOW_TO_HIGH, RUNGS, WINNER, dress, points, undress
+from budgetnas.reports.style import FULL, LOW_TO_HIGH, RUNGS, WINNER, dress, points, undress
 from budgetnas.text import plural, write_percent
-from budgetnas.trials.levels import length_in_words
-from budgetnas.trials.trial import Trial
+from budgetnas.trials.trial import Trial, length_in_words
 
 _A_LAYER, _LAYERS = 25, 12  # at least this many curves per layer, at most this many layers
 _EVERY_EPOCH = 12  # with at most this many epochs, each has a tick

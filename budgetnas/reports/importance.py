@@ -16,7 +16,7 @@ from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.reports.palette import SHORT, dress
+from budgetnas.reports.style import SHORT, dress
 from budgetnas.space.parameters import parameters
 from budgetnas.trials.trial import Trial
 

@@ -13,12 +13,20 @@ from budgetnas.reports.drawing import drawing
 from budgetnas.reports.facts import Reference, ReportFacts, complete, winning_trial
 from budgetnas.reports.figures import curves_figure, explanation, fidelity_figure, has_pairs, parallel_figure
 from budgetnas.reports.importance import importance_figure, importances, reservations
-from budgetnas.reports.markup import captioned, definitions, paragraph, plot, warned, words_table
-from budgetnas.reports.shell import run_again, section, shell
+from budgetnas.reports.markup import (
+    captioned,
+    definitions,
+    paragraph,
+    plot,
+    run_again,
+    section,
+    shell,
+    warned,
+    words_table,
+)
 from budgetnas.reports.table import sortable_table
 from budgetnas.text import Table, plural
-from budgetnas.trials.levels import is_left_out
-from budgetnas.trials.trial import Trial
+from budgetnas.trials.trial import Trial, is_left_out
 
 _LATER = ("fidelity", "controls")  # tables with a section of their own
 

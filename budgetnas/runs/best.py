@@ -7,9 +7,8 @@ from typing import Any
 
 from budgetnas.runs.reached import Accuracies, reached, reached_afresh, reached_in_full
 from budgetnas.text import plural
-from budgetnas.trials.looks import Looks
 from budgetnas.trials.selection import finalists, ranking
-from budgetnas.trials.trial import Candidate, Trial
+from budgetnas.trials.trial import Candidate, Looks, Trial
 
 AFTER_FULL, AFTER_LAST = "validation after full training", "validation after the last epoch"
 

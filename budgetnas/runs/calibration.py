@@ -22,8 +22,7 @@ from budgetnas.storage.files import write_json, write_text
 from budgetnas.storage.study import read_study
 from budgetnas.text import Display, Table, plural, write_csv
 from budgetnas.trials.facts import RunFacts
-from budgetnas.trials.levels import FULL, in_words, rung_name
-from budgetnas.trials.trial import Candidate
+from budgetnas.trials.trial import FULL, Candidate, in_words, rung_name
 
 if TYPE_CHECKING:
     import pandas as pd

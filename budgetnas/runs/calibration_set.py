@@ -9,8 +9,7 @@ from statistics import mean
 from budgetnas.exceptions import StorageError
 from budgetnas.runs.settings import Setup
 from budgetnas.trials.facts import RunFacts
-from budgetnas.trials.levels import FULL, complete, key_of, rung_name
-from budgetnas.trials.trial import Candidate, Trial, TrialState
+from budgetnas.trials.trial import FULL, Candidate, Trial, TrialState, complete, key_of, rung_name
 
 Key = tuple[str, int]  # a training: id of the network, number of its seed
 

@@ -7,9 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.certificates.certificate import CertifiedNetwork, write_certificate
-from budgetnas.certificates.manifest import BEST, MANIFEST
+from budgetnas.certificates.json_files import BEST, MANIFEST
 from budgetnas.evidence.accuracy import Accuracy, wilson
 from budgetnas.exceptions import StorageError, UsageError
 from budgetnas.runs.headline import tie
@@ -23,10 +23,8 @@ from budgetnas.storage.record import read_weights
 from budgetnas.storage.study import read_study
 from budgetnas.trials.declaration import training_key
 from budgetnas.trials.facts import Look, RunFacts, required
-from budgetnas.trials.levels import FULL, complete
-from budgetnas.trials.looks import Looks
 from budgetnas.trials.selection import Finalist
-from budgetnas.trials.trial import Trial
+from budgetnas.trials.trial import FULL, Looks, Trial, complete
 
 _PROVENANCE = ("command", "started", "hardware", "versions", "git_commit")
 _LUCK = (

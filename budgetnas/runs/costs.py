@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from budgetnas.text import Table
 from budgetnas.trials.facts import required
-from budgetnas.trials.levels import complete, in_words
-from budgetnas.trials.trial import Trial
+from budgetnas.trials.trial import Trial, complete, in_words
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,7 +24,7 @@ from budgetnas.storage.database import Storage, open_run
 from budgetnas.storage.files import write_json, write_text
 from budgetnas.text import write_csv
 from budgetnas.trials.facts import to_json
-from budgetnas.trials.levels import FULL, rung_name
+from budgetnas.trials.trial import FULL, rung_name
 
 TRAININGS = (
     "level", "trial", "root", "lineage", "spec", "params", "macs", "state", "repeat", "seed", "score", "loss",

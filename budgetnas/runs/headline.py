@@ -8,9 +8,8 @@ from budgetnas.evidence.accuracy import BRACKETS, is_luck
 from budgetnas.runs.result import SearchResult
 from budgetnas.runs.settings import DataFacts
 from budgetnas.text import listed, plural, write_percent
-from budgetnas.trials.levels import complete, in_words
 from budgetnas.trials.selection import Finalist, tied
-from budgetnas.trials.trial import Trial
+from budgetnas.trials.trial import Trial, complete, in_words
 
 _NEXT = (
     "Likely causes: too few steps for the recipe, a learning rate that is too high, or labels that do not match the "

@@ -19,9 +19,8 @@ from budgetnas.storage.glance import Study, glance
 from budgetnas.text import one_line, plural
 from budgetnas.trials.declaration import Declaration, training_key
 from budgetnas.trials.facts import RunFacts
-from budgetnas.trials.levels import CONTROLS, FULL, WINNER, complete, counted, rung_name
-from budgetnas.trials.looks import Looks
 from budgetnas.trials.selection import within
+from budgetnas.trials.trial import CONTROLS, FULL, WINNER, Looks, complete, counted, rung_name
 
 DATABASE, RESULTS, CALIBRATED = "study.db", "results.json", "calibration.json"
 State = Literal["running", "stopped", "finished", "unreadable"]

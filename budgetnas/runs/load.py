@@ -10,7 +10,7 @@ from budgetnas.runs.settings import Kind, study_kind
 from budgetnas.runs.trainings import TrainingsResult, read_trainings
 from budgetnas.storage.database import Storage, open_run, study_names
 from budgetnas.storage.study import read_study
-from budgetnas.trials.levels import FULL
+from budgetnas.trials.trial import FULL
 
 
 def load_run(folder: str | Path, *, storage: str | None = None) -> SearchResult | Calibration | TrainingsResult:

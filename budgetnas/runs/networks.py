@@ -9,8 +9,7 @@ from statistics import mean
 
 from budgetnas.runs.listing import DATABASE
 from budgetnas.storage.glance import Study, glance
-from budgetnas.trials.levels import CONTROLS, FULL, in_order
-from budgetnas.trials.trial import Candidate, TrialState
+from budgetnas.trials.trial import CONTROLS, FULL, Candidate, TrialState, in_order
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from budgetnas.evidence.accuracy import Accuracy
-from budgetnas.trials.levels import CONTROLS, FULL, complete
-from budgetnas.trials.looks import Looks
 from budgetnas.trials.selection import Finalist
-from budgetnas.trials.trial import Trial
+from budgetnas.trials.trial import CONTROLS, FULL, Looks, Trial, complete
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,9 +6,8 @@ from budgetnas.runs.result import SearchResult
 from budgetnas.runs.settings import is_finished
 from budgetnas.samplers.surrogate import FEWEST
 from budgetnas.text import plural, write_percent
-from budgetnas.trials.levels import FULL, complete, length_in_words
 from budgetnas.trials.selection import promote, tied, within
-from budgetnas.trials.trial import Trial, TrialState
+from budgetnas.trials.trial import FULL, Trial, TrialState, complete, length_in_words
 
 
 def recommended(result: SearchResult) -> tuple[Trial, Trial] | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.certificates.manifest import BEST, MANIFEST
+from budgetnas.certificates.json_files import BEST, MANIFEST
 from budgetnas.exceptions import StorageError
 from budgetnas.runs.settings import CUT_OFF, Setup, read_setup
 from budgetnas.samplers.belief import recommend
@@ -19,10 +19,8 @@ from budgetnas.storage.database import Storage, open_run, study_names
 from budgetnas.storage.study import read_study
 from budgetnas.text import Display, plural
 from budgetnas.trials.facts import RunFacts
-from budgetnas.trials.levels import CONTROLS, FULL, complete, rung_name
-from budgetnas.trials.looks import Looks
 from budgetnas.trials.selection import Finalist, finalists, within
-from budgetnas.trials.trial import Trial, TrialState
+from budgetnas.trials.trial import CONTROLS, FULL, Looks, Trial, TrialState, complete, rung_name
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from budgetnas.arch.spec import DataShape
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.config.recipe import Recipe
 from budgetnas.config.recorded import recipe_then, study_then
 from budgetnas.config.sections import DataConfig

@@ -18,9 +18,8 @@ from budgetnas.runs.recommended import recommendation, recommended
 from budgetnas.runs.result import SearchResult, drawn_at_random
 from budgetnas.runs.verdict import compare, controls_table, fidelity_table, judged, pairs, verdict
 from budgetnas.text import Table, plural, write_macs, write_percent
-from budgetnas.trials.levels import FULL, in_words, is_left_out
 from budgetnas.trials.selection import Finalist, tied
-from budgetnas.trials.trial import Candidate, Trial
+from budgetnas.trials.trial import FULL, Candidate, Trial, in_words, is_left_out
 
 Seed = tuple[Candidate, str | None]  # a network, and by how much it is over a cap
 

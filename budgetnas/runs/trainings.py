@@ -21,9 +21,7 @@ from budgetnas.storage.study import read_study
 from budgetnas.text import Display, write_csv, write_percent
 from budgetnas.trials.declaration import TrainingKey, training_key
 from budgetnas.trials.facts import required
-from budgetnas.trials.levels import complete
-from budgetnas.trials.looks import Looks
-from budgetnas.trials.trial import Trial, TrialState
+from budgetnas.trials.trial import Looks, Trial, TrialState, complete
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,15 +8,13 @@ from math import isnan
 from typing import Any
 
 from budgetnas.config.recorded import origin_now
-from budgetnas.evidence.estimate import Estimate
+from budgetnas.evidence.estimate import Estimate, judge, welch
 from budgetnas.evidence.fidelity import FEWEST_PAIRS, tau
-from budgetnas.evidence.welch import judge, welch
 from budgetnas.runs.reached import Accuracies, reached
 from budgetnas.runs.result import SearchResult, drawn_at_random, promoted_for_scores
 from budgetnas.text import Table, plural, write_macs
 from budgetnas.trials.facts import Control, RunFacts
-from budgetnas.trials.levels import CONTROLS, WINNER, complete, in_words, length_in_words
-from budgetnas.trials.trial import Trial
+from budgetnas.trials.trial import CONTROLS, WINNER, Trial, complete, in_words, length_in_words
 
 _PREPOSITIONS = {"gain shown": " over", "no gain shown": " over", "loss shown": " against"}
 NOT_TESTED = "Not tested: no controls were trained, so nothing here says that the search helped."

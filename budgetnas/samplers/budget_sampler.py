@@ -15,7 +15,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from budgetnas.arrays import IntArray
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.exceptions import BudgetNASError, UsageError
 from budgetnas.samplers.belief import recommend
 from budgetnas.samplers.history import History

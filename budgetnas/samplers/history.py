@@ -1,6 +1,7 @@
-"""The history that a proposal may use: all points before it, and the results of batches up to the last but one.
+"""The history that a proposal may use, and the pool of networks that are new to it.
 
-So the trials depend neither on the number of workers nor on the order in which they finish.
+A proposal may use all points before it, and the results of batches up to the last but one. So the trials depend neither
+on the number of workers nor on the order in which they finish.
 """
 
 from __future__ import annotations
@@ -12,6 +13,10 @@ import numpy as np
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.arrays import BoolArray, FloatArray, IntArray
+from budgetnas.space.members import Band, Members
+from budgetnas.space.protocol import Space, on_grid
+from budgetnas.space.repair import repair
+from budgetnas.trials.streams import Stream, generator
 from budgetnas.trials.trial import Trial, TrialState
 
 LAG = 2
@@ -64,3 +69,108 @@ def history(trials: Sequence[Trial], number: int, batch: int, *, encode: Callabl
 
 def _known(number: int, batch: int) -> int:
     return max(0, (number // batch - LAG + 1) * batch)
+
+
+START = 10  # proposals of `Pool.start` before a sampler learns from scores
+LISTABLE = 20_000
+QUARTILES = 4
+_TRIES = 100
+_DRAWS_PER_QUARTILE = 25
+
+
+class Pool:
+    """The members of a band that may still be proposed: all of a small band, fresh draws from a large one.
+
+    Draws depend only on the study's seed and the trial's number.
+    """
+
+    def __init__(self, space: Space, band: Band, *, seed: int) -> None:
+        self.space, self.band, self._seed = space, band, seed
+        self.listed = band.members() if band.is_exact and len(band) <= LISTABLE else None
+        self._rows = {} if self.listed is None else {key: i for i, key in enumerate(row_keys(self.listed.points))}
+
+    def rng(self, history: History, use: Stream) -> np.random.Generator:
+        """Return the random generator for one use in one proposal."""
+        return generator(self._seed, history.number, use)
+
+    def unseen_rows(self, history: History) -> IntArray:
+        """Return the indices of new members in `listed`, ascending."""
+        assert self.listed is not None
+        is_unseen = np.ones(len(self.listed), dtype=bool)
+        is_unseen[[row for key in row_keys(history.points) if (row := self._rows.get(key)) is not None]] = False
+        return np.flatnonzero(is_unseen)
+
+    def unseen(self, history: History, number: int) -> Members:
+        """Return `number` distinct new members, or all of fewer, in random order; strata have equal weight."""
+        rng = self.rng(history, Stream.UNSEEN)
+        if self.listed is not None:
+            found = self.listed.take(self.unseen_rows(history))
+            strata = self.space.strata(found.points)
+            # Random keys, smaller on average in small strata, so that a prefix weighs strata equally.
+            sizes = dict(zip(*np.unique(strata, return_counts=True), strict=True))
+            keys = rng.exponential(size=len(found)) * np.array([sizes[stratum] for stratum in strata])
+            return found.take(np.argsort(keys)[:number])
+        found = self.fresh(self.band.draw(number, rng=rng), history)
+        for _ in range(_TRIES):
+            if len(found):
+                break
+            found = self.fresh(self.band.draw(number, rng=rng), history)
+        return found
+
+    def fresh(self, members: Members, history: History) -> Members:
+        """Return the distinct members of the band among `members` that are new to the history."""
+        seen = set(row_keys(history.points))
+        inside = (members.params >= self.band.low) & self.band.budget.mask(members)
+        inside &= on_grid(self.space, members.points)
+        keep = []
+        for i, key in enumerate(row_keys(members.points)):
+            if inside[i] and key not in seen:
+                seen.add(key)
+                keep.append(i)
+        return members.take(np.array(keep, dtype=np.int64))
+
+    def cost(self, points: IntArray) -> Members:
+        """Count the params and MACs of points [N, D]."""
+        return Members(points=points, params=self.space.params(points), macs=self.space.macs(points))
+
+    def repaired(self, point: IntArray, history: History) -> IntArray | None:
+        """Repair any point into the band; None where that fails, or gives what the history has seen."""
+        member = repair(self.space, point, self.band.budget, min_params=self.band.low)
+        return None if member is None else first(self.fresh(self.cost(member.point[None]), history))
+
+    def start(self, history: History) -> IntArray | None:
+        """Return a new point from the next stratum and quartile of MACs in turn; None when none is left.
+
+        It is the one of 25 draws that is farthest from all earlier points, in standardised features: the first ten
+        networks teach more the more they differ. In a space without MACs the quartiles are of params.
+        """
+        turn = history.number - history.seeded
+        strata = sorted(self.band.counts)
+        if not strata:
+            return None
+        rng = self.rng(history, Stream.FRESH)
+        draws = self.band.draw(_DRAWS_PER_QUARTILE * QUARTILES, rng=rng, stratum=strata[turn % len(strata)])
+        quartile = (turn % len(strata) + turn // len(strata)) % QUARTILES
+        order = np.lexsort((draws.params, draws.macs))
+        inside = order[quartile * _DRAWS_PER_QUARTILE : (quartile + 1) * _DRAWS_PER_QUARTILE]
+        found = self.fresh(draws.take(rng.permutation(inside)), history)
+        if not len(found) or not len(history.points):
+            return first(found) if len(found) else first(self.unseen(history, 1))
+        std = self.space.features(draws.points).std(axis=0)
+        scale = np.where(std < 1e-9, 1.0, std)
+        new, old = self.space.features(found.points) / scale, self.space.features(history.points) / scale
+        distances = ((new[:, None] - old[None]) ** 2).sum(axis=2).min(axis=1)
+        return first(found.take(np.argsort(-distances, kind="stable")[:1]))
+
+
+def first(members: Members) -> IntArray | None:
+    """Return the first point, or None."""
+    return members.at(0).point if len(members) else None
+
+
+def row_keys(points: IntArray) -> Sequence[bytes]:
+    """Return each row as bytes, for look-ups in sets."""
+    rows = np.ascontiguousarray(points, dtype=np.int64)
+    width = rows.shape[1] * rows.itemsize
+    data = rows.tobytes()
+    return [data[i * width : (i + 1) * width] for i in range(len(rows))]

@@ -60,12 +60,7 @@ _ALIKE = 0.8  # least difflib ratio of a misspelling: "widht 1" and `width_1` ha
 
 
 def check_enqueued(space: Space, fixed: Mapping[str, Any], *, suggested: Iterable[str] = ()) -> None:
-    """Check the names and values of enqueued parameters; parameters outside the space are ignored.
-
-    Args:
-        space: the search space.
-        fixed: the enqueued values, by name.
-        suggested: parameters that are known to be outside the space.
+    """Check enqueued values `fixed` by name; parameters outside the space, among them all `suggested`, are ignored.
 
     Raises:
         UsageError: a name is close to a dimension's, or a value is not in its dimension.
@@ -97,12 +92,7 @@ def has_network(space: Space, fixed: Mapping[str, Any]) -> bool:
 
 
 def check_read(space: Space, fixed: Mapping[str, Any], suggested: Iterable[str]) -> None:
-    """Check that parameters enqueued without a network were suggested.
-
-    Args:
-        space: the search space.
-        fixed: the enqueued values, by name.
-        suggested: every parameter that the study has suggested.
+    """Check that values `fixed` that were enqueued without a network are among all that the study has suggested.
 
     Raises:
         UsageError: a parameter was never suggested.

@@ -17,9 +17,8 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
 from budgetnas.arrays import IntArray
-from budgetnas.samplers.history import History
+from budgetnas.samplers.history import History, Pool, first
 from budgetnas.samplers.parameters import distributions, to_params, to_point
-from budgetnas.samplers.pool import Pool, first
 from budgetnas.space.members import Band
 from budgetnas.space.protocol import Space, to_grid
 from budgetnas.trials.streams import Stream, derived_seed

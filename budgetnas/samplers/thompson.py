@@ -10,14 +10,12 @@ from functools import cached_property
 import numpy as np
 
 from budgetnas.arrays import BoolArray, FloatArray, IntArray
-from budgetnas.samplers.history import History
-from budgetnas.samplers.pool import Pool
+from budgetnas.samplers.history import START, History, Pool
 from budgetnas.samplers.surrogate import FEWEST, Hyperparameters, Surrogate, fit_hyperparameters, one_thread
 from budgetnas.space.members import Band, Members
 from budgetnas.space.protocol import Space, neighbours
 from budgetnas.trials.streams import Stream
 
-START = 10
 CAUTION = 0.5  # of the posterior's standard deviation: a hundred trials are too few for full exploration
 FRESH = 1_000
 LISTED = 5_000

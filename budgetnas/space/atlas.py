@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.space.band import largest_fitting
 from budgetnas.space.members import Member, SpaceIndex
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from budgetnas.budget.gate import cap_number
+from budgetnas.budget import cap_number
 from budgetnas.exceptions import InfeasibleBudgetError
 from budgetnas.space.members import Band, Member, SpaceIndex
 

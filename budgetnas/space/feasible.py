@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from budgetnas.arrays import IntArray
-from budgetnas.budget.gate import Budget, cap_number
+from budgetnas.budget import Budget, cap_number
 from budgetnas.space.chain import Chain, Half
 from budgetnas.space.dominance import DominanceCounter
 from budgetnas.space.members import Member, Members, choose_strata

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from budgetnas.arrays import IntArray
-from budgetnas.budget.gate import Budget, cap_number
+from budgetnas.budget import Budget, cap_number
 from budgetnas.space.members import Member, Members, choose_strata
 from budgetnas.space.protocol import Space, grid_points, grid_size, is_member
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from budgetnas.arrays import BoolArray, IntArray
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.space.protocol import Space
 
 

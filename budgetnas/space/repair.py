@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from budgetnas.arrays import BoolArray, FloatArray, IntArray
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.space.members import Member, Members
 from budgetnas.space.protocol import Dimension, Space, to_grid
 

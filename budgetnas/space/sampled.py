@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from budgetnas.arrays import FloatArray, IntArray
-from budgetnas.budget.gate import Budget, cap_number
+from budgetnas.budget import Budget, cap_number
 from budgetnas.space.chain import Chain
 from budgetnas.space.listing import Listing
 from budgetnas.space.members import Member, Members, choose_strata

@@ -10,7 +10,7 @@ from budgetnas.arch import pools
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.arrays import IntArray
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.exceptions import InfeasibleBudgetError, UsageError
 from budgetnas.space.parameters import width_name
 from budgetnas.space.protocol import Dimension, Space

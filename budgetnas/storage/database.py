@@ -21,7 +21,7 @@ from sqlalchemy.engine import URL, make_url
 
 from budgetnas.exceptions import StorageError
 from budgetnas.text import one_line
-from budgetnas.trials.levels import epochs_of
+from budgetnas.trials.trial import epochs_of
 
 optuna.logging.set_verbosity(logging.WARNING)
 _KNOWN = (

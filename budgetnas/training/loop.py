@@ -18,13 +18,11 @@ from budgetnas.arch.spec import ResNetSpec
 from budgetnas.data.dataset import Dataset, normalisation
 from budgetnas.engine.protocol import EpochReport
 from budgetnas.exceptions import DivergenceError
-from budgetnas.models.build import build_model
-from budgetnas.models.weights import pack
-from budgetnas.training.augment import Augmenter, Feed
+from budgetnas.models.build import build_model, pack
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.device import resolve_precision
 from budgetnas.training.graphs import WARM_STEPS, own_stream, shared_pool
-from budgetnas.training.images import Normaliser, batch_bounds, learning_split, to_device
+from budgetnas.training.images import Augmenter, Feed, Normaliser, batch_bounds, learning_split, to_device
 from budgetnas.training.learner import Learner
 from budgetnas.training.optimise import lr_factor
 from budgetnas.training.score import Scorer

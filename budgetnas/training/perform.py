@@ -12,8 +12,7 @@ from budgetnas.data.dataset import Dataset, normalisation
 from budgetnas.data.load import load_dataset
 from budgetnas.engine.protocol import EpochReport
 from budgetnas.exceptions import BrokenDeviceError, DataError, TrainingError
-from budgetnas.models.build import build_model
-from budgetnas.models.weights import unpack
+from budgetnas.models.build import build_model, unpack
 from budgetnas.training.device import is_broken
 from budgetnas.training.images import Normaliser, to_device
 from budgetnas.training.loop import time_steps, train
@@ -22,17 +21,10 @@ from budgetnas.training.tasks import FinishedTraining, LookTask, PausedTraining,
 from budgetnas.trials.facts import Look
 
 Task = TrainTask | LookTask | TimeTask
+Result = FinishedTraining | PausedTraining | Look | Timing
 
 
-def perform_on(
-    data: Dataset, task: Task, report: Callable[[EpochReport], None]
-) -> FinishedTraining | PausedTraining | Look | Timing:
-    """Perform `task` like `perform`, with data that was sent with it instead of read from disk."""
-    torch.set_num_threads(task.setting.threads)
-    return _perform(task, data, report)
-
-
-def perform(task: Task, report: Callable[[EpochReport], None]) -> FinishedTraining | PausedTraining | Look | Timing:
+def perform(task: Task, report: Callable[[EpochReport], None]) -> Result:
     """Perform `task` in this process, calling `report` after every epoch of a training.
 
     Raises:
@@ -41,13 +33,12 @@ def perform(task: Task, report: Callable[[EpochReport], None]) -> FinishedTraini
         DataError: the data set is not the one with which the study was started.
         CountMismatchError: the counted parameters differ from the built network's.
     """
+    return perform_on(_load(task.setting), task, report)
+
+
+def perform_on(data: Dataset, task: Task, report: Callable[[EpochReport], None]) -> Result:
+    """Perform `task` like `perform`, with data that was sent with it instead of read from disk."""
     torch.set_num_threads(task.setting.threads)
-    return _perform(task, _load(task.setting), report)
-
-
-def _perform(
-    task: Task, data: Dataset, report: Callable[[EpochReport], None]
-) -> FinishedTraining | PausedTraining | Look | Timing:
     try:
         match task:
             case TrainTask():

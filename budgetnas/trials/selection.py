@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.trials.facts import required
-from budgetnas.trials.levels import complete
-from budgetnas.trials.trial import Candidate, Trial
+from budgetnas.trials.trial import Candidate, Trial, complete
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,14 +47,9 @@ def within(trials: Sequence[Trial], budget: Budget) -> list[Trial]:
 
 
 def promote(trials: Sequence[Trial], trusted: Sequence[float], number: int) -> list[Trial]:
-    """Return the `number` trials of the highest trusted score, best first; of equals the smaller network.
+    """Return the `number` COMPLETE trials of the highest trusted score, best first; of equals the smaller network.
 
     Of trials of one architecture (only a sampler that may repeat itself makes them) the best is taken.
-
-    Args:
-        trials: COMPLETE trials.
-        trusted: the score to trust for each.
-        number: how many to promote.
     """
     order = sorted(range(len(trials)), key=lambda i: (-trusted[i], trials[i].candidate.params, trials[i].number))
     distinct: dict[str, Trial] = {}

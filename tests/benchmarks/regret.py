@@ -39,9 +39,9 @@ import pandas as pd
 import scipy
 from threadpoolctl import threadpool_limits
 
-from budgetnas.budget.cap import parse_cap
+from budgetnas.budget import parse_cap
 from budgetnas.samplers.budget_sampler import BudgetSampler, suggest
-from budgetnas.samplers.pool import row_keys
+from budgetnas.samplers.history import row_keys
 from budgetnas.space.protocol import Dimension, Space
 
 AFTER = (10, 20, 40, 60, 100)

@@ -154,8 +154,7 @@ class OurLoop:
 
     def _batches(self, number: int) -> Iterator[Any]:
         from budgetnas.data.dataset import normalisation
-        from budgetnas.training.augment import Augmenter, Feed
-        from budgetnas.training.images import Normaliser, batch_bounds, to_device
+        from budgetnas.training.images import Augmenter, Feed, Normaliser, batch_bounds, to_device
 
         data, recipe, generator = self._data, self._recipe, torch.Generator().manual_seed(0)
         normalise = Normaliser(*normalisation(data, recipe), self._device)

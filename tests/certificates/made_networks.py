@@ -9,12 +9,11 @@ import numpy as np
 import torch
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.certificates.certificate import CertifiedNetwork
 from budgetnas.config.recipe import Recipe
 from budgetnas.config.sections import DataConfig
-from budgetnas.models.build import build_model
-from budgetnas.models.weights import pack
+from budgetnas.models.build import build_model, pack
 
 PROVENANCE = {
     "command": "budgetnas search --name 'a&b' ```<script>",

@@ -16,11 +16,11 @@ from PIL import Image
 from budgetnas.arch.spec import DataShape
 from budgetnas.certificates.certificate import load_certificate, write_certificate
 from budgetnas.certificates.inputs import InputImage
-from budgetnas.certificates.manifest import own_digest, read_manifest
+from budgetnas.certificates.json_files import own_digest, read_manifest
 from budgetnas.certificates.verify import verify
 from budgetnas.cli.main import main
 from budgetnas.exceptions import BudgetNASError, StorageError
-from budgetnas.models.weights import read_state
+from budgetnas.models.build import read_state
 from budgetnas.storage.files import digest
 
 JSON = ("arch.json", "results.json", "MANIFEST.json")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.certificates.certificate import write_certificate
-from budgetnas.certificates.manifest import own_digest
+from budgetnas.certificates.json_files import own_digest
 from budgetnas.certificates.predict import load_as_trained, was_resized
 from budgetnas.certificates.verify import verify
 from budgetnas.config.sections import DataConfig

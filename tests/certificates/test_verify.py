@@ -8,7 +8,7 @@ import pytest
 from made_networks import made
 
 from budgetnas.certificates.certificate import load_certificate, write_certificate
-from budgetnas.certificates.manifest import own_digest
+from budgetnas.certificates.json_files import own_digest
 from budgetnas.certificates.predict import logits
 from budgetnas.certificates.verify import verify
 from budgetnas.data.dataset import Dataset, Split, Traits
@@ -222,8 +222,7 @@ def test_with_the_data_the_recorded_test_accuracy_is_found_again(tmp_path, data)
 def test_images_whose_top_two_nearly_tie_may_differ_and_are_listed(tmp_path, data):
     import torch
 
-    from budgetnas.models.build import build_model
-    from budgetnas.models.weights import pack
+    from budgetnas.models.build import build_model, pack
 
     net = made()
     model = build_model(net.spec, net.shape)

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import budgetnas
-from budgetnas.certificates.manifest import own_digest
+from budgetnas.certificates.json_files import own_digest
 from budgetnas.cli.main import main, make_parser
 from budgetnas.cli.options import DATA_KEYS, read_data
 from budgetnas.cli.studies import read_study_arguments

@@ -14,7 +14,7 @@ import torch
 
 import budgetnas
 from budgetnas.cli.main import main
-from budgetnas.machine.gather import examine
+from budgetnas.machine import examine
 
 
 def test_a_machine_that_can_search_says_so_and_keeps_nothing(tmp_path, monkeypatch, capsys):

@@ -20,7 +20,7 @@ from budgetnas.certificates.certificate import load_certificate, write_certifica
 from budgetnas.certificates.predict import logits, normalised
 from budgetnas.cli.main import main
 from budgetnas.config.sections import DataConfig
-from budgetnas.models.weights import pack
+from budgetnas.models.build import pack
 
 CLASSES = ["cat", "dog", "fox", "owl"]
 

@@ -9,7 +9,7 @@ from sklearn import datasets
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.config.sections import DataConfig
-from budgetnas.data.builtin import _all_digits
+from budgetnas.data.known import _all_digits
 from budgetnas.data.load import SHAPES, doubts, load_dataset, resolve
 from budgetnas.data.npz import load_npz
 from budgetnas.exceptions import DataError, UsageError
@@ -34,7 +34,7 @@ def test_digits_are_split_by_class_and_always_alike():
 @pytest.mark.parametrize("has_file", [True, False])
 def test_digits_are_those_of_scikit_learn_with_its_import_and_without(monkeypatch, has_file):
     if not has_file:
-        monkeypatch.setattr("budgetnas.data.builtin.find_spec", lambda name: None)
+        monkeypatch.setattr("budgetnas.data.known.find_spec", lambda name: None)
     bunch, found = datasets.load_digits(), _all_digits()
     assert np.array_equal(found.images, (15 * bunch.images).astype(np.uint8)[..., None])
     assert np.array_equal(found.labels, bunch.target)

@@ -7,7 +7,7 @@ from torch import nn
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.exceptions import CountMismatchError, DataError
 from budgetnas.models import build
-from budgetnas.models.weights import pack, unpack
+from budgetnas.models.build import pack, unpack
 
 SPEC = ResNetSpec(blocks=(1, 2), widths=(4, 6))
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.config.study import load_study
 from budgetnas.engine.protocol import EpochReport, Failed, Finished, Progressed
 from budgetnas.exceptions import BudgetNASError

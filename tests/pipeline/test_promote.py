@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from small_studies import FACTS, first, ladder_of, prepared, train
 
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.exceptions import BudgetNASError, UsageError
 from budgetnas.pipeline.promote import choose, decide, planned, promotion
 from budgetnas.pipeline.work_left import expected, work_left

@@ -19,8 +19,7 @@ from budgetnas.pipeline.plan_lines import seed_lines, training_lines
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.promote import planned_controls
 from budgetnas.pipeline.reference_networks import find_controls
-from budgetnas.samplers.history import History
-from budgetnas.samplers.pool import Pool
+from budgetnas.samplers.history import History, Pool
 from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.selection import Finalist
 from budgetnas.trials.streams import Stream

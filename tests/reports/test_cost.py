@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from budgetnas.reports.cost import COSTS, REPORTED, cost_figure, outside_references, pareto_front
 from budgetnas.reports.facts import complete
-from budgetnas.reports.palette import points
+from budgetnas.reports.style import points
 
 
 def named(figure, start):

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.reports import palette
+from budgetnas.reports import style
 from budgetnas.reports.facts import complete
 from budgetnas.reports.figures import (
     curves_figure,
@@ -48,7 +48,7 @@ def test_every_rung_is_a_group_of_the_legend_with_all_its_curves(facts):
     assert list(found) == ["8 epochs", "24 epochs", "full", "full, the winner (3 seeds)"]
     for name, rung in (("8 epochs", "r8"), ("24 epochs", "r24")):
         expected = [
-            (trial.root, list(trial.curve), [palette.points(value) for value in trial.curve.values()])
+            (trial.root, list(trial.curve), [style.points(value) for value in trial.curve.values()])
             for trial in facts.rungs[rung]
             if trial.curve
         ]
@@ -87,7 +87,7 @@ def luminance(colour):
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-@pytest.mark.parametrize("colour", [*palette.RUNGS, palette.SEEDED, palette.FULL, palette.WINNER, palette.GREY])
+@pytest.mark.parametrize("colour", [*style.RUNGS, style.SEEDED, style.FULL, style.WINNER, style.GREY])
 @pytest.mark.parametrize("page", ["#ffffff", "#14171b"])
 def test_colours_read_on_light_and_on_dark(colour, page):
     dark, light = sorted((luminance(colour), luminance(page)))

@@ -8,8 +8,8 @@ from budgetnas.pipeline.promote import choose, decide, planned, planned_controls
 from budgetnas.runs.result import read_result
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.trials.facts import Look, RunFacts
-from budgetnas.trials.looks import look_key
 from budgetnas.trials.selection import finalists
+from budgetnas.trials.trial import look_key
 
 DRIVER = {"command": "budgetnas search --name 's'", "hardware": {"device": "cpu"}, "started": "now"}
 

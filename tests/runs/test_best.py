@@ -5,8 +5,7 @@ import pytest
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.runs.best import AFTER_LAST, best_of
 from budgetnas.trials.facts import Look, RunFacts, TrialFacts
-from budgetnas.trials.looks import Looks
-from budgetnas.trials.trial import Candidate, Trial, TrialState
+from budgetnas.trials.trial import Candidate, Looks, Trial, TrialState
 
 
 def training(number, width, right):

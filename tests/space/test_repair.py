@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgetnas.arch.spec import DataShape
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.space.protocol import Dimension, Space, is_member
 from budgetnas.space.repair import repair
 from budgetnas.space.resnet import ResNetSpace

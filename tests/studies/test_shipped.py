@@ -11,7 +11,7 @@ from budgetnas.config.models import SHIPPED, load_models, paper_models
 from budgetnas.config.recipe import load_recipe
 from budgetnas.config.study import StudyConfig, flatten, load_study
 from budgetnas.config.toml import read_toml, shipped
-from budgetnas.data.cifar import CIFAR_TRAITS
+from budgetnas.data.known import CIFAR_TRAITS
 from budgetnas.data.load import resolve
 
 STUDIES = sorted(path.stem for path in shipped().glob("*.toml"))

@@ -12,8 +12,7 @@ from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.config.recipe import Recipe, load_recipe
 from budgetnas.data.dataset import Traits
 from budgetnas.models.build import build_model
-from budgetnas.training.augment import Augmenter, Feed
-from budgetnas.training.images import Normaliser, batch_bounds
+from budgetnas.training.images import Augmenter, Feed, Normaliser, batch_bounds
 from budgetnas.training.learner import Learner
 from budgetnas.training.score import LARGEST_BATCH, Scorer, batch_size
 

@@ -13,11 +13,9 @@ from budgetnas.config.sections import DataConfig
 from budgetnas.data.dataset import Traits, statistics
 from budgetnas.data.load import load_dataset
 from budgetnas.exceptions import DataError, TrainingError, UsageError
-from budgetnas.models.build import build_model
-from budgetnas.models.weights import unpack
-from budgetnas.training.augment import Augmenter, shift_images
+from budgetnas.models.build import build_model, unpack
 from budgetnas.training.device import resolve_device, resolve_precision
-from budgetnas.training.images import Normaliser, batch_bounds, to_device
+from budgetnas.training.images import Augmenter, Normaliser, batch_bounds, shift_images, to_device
 from budgetnas.training.optimise import lr_factor
 from budgetnas.training.perform import perform
 from budgetnas.training.tasks import FinishedTraining, LookTask, Setting, TimeTask, Timing, TrainTask

@@ -6,7 +6,7 @@ from statistics import mean
 import pytest
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.budget.gate import Budget
+from budgetnas.budget import Budget
 from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.selection import finalists, promote, tied, within
 from budgetnas.trials.trial import Candidate, Trial, TrialState

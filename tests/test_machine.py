@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from budgetnas.machine.advice import advise
+from budgetnas.machine import advise
 from budgetnas.system import Accelerator, DataSet, Machine
 
 GB = 10**9

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from budgetnas.data.cifar import find_data, load_cifar
+from budgetnas.data.known import find_data, load_cifar
 from budgetnas.exceptions import DataError, MissingDataError
 
 

@@ -1,1 +1,0 @@
-"""The state of this machine for a search, and advice."""
