@@ -8,7 +8,7 @@ import numpy as np
 
 from budgetnas.arch import pools
 from budgetnas.arch.counter import count
-from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.arch.spec import MAX_BLOCKS, MAX_WIDTH, DataShape, ResNetSpec
 from budgetnas.arrays import IntArray
 from budgetnas.budget.gate import Budget
 from budgetnas.exceptions import InfeasibleBudgetError, UsageError
@@ -90,3 +90,21 @@ def fit(given: ResNetSpec, shape: DataShape, budget: Budget, *, step: int = 1) -
 def widest(given: ResNetSpec, step: int) -> int:
     """Return the largest width, in channels, that `fit` considers for a network."""
     return max(WIDEST, *given.widths) // step * step
+
+
+def wider(spec: ResNetSpec, step: int) -> list[ResNetSpec]:
+    """Return the networks that are one step wider in one stage, where a stage may be that wide."""
+    grown = [(i, width + step) for i, width in enumerate(spec.widths) if width + step <= MAX_WIDTH]
+    return [ResNetSpec(blocks=spec.blocks, widths=_with(spec.widths, i, width)) for i, width in grown]
+
+
+def deeper(spec: ResNetSpec) -> dict[int, ResNetSpec]:
+    """Return the networks of one more block in one stage, by the stage, from 1."""
+    grown = {i: number + 1 for i, number in enumerate(spec.blocks) if number < MAX_BLOCKS}
+    return {
+        i + 1: ResNetSpec(blocks=_with(spec.blocks, i, number), widths=spec.widths) for i, number in grown.items()
+    }
+
+
+def _with(values: tuple[int, ...], i: int, value: int) -> tuple[int, ...]:
+    return (*values[:i], value, *values[i + 1 :])
