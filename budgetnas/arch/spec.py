@@ -71,7 +71,8 @@ class ResNetSpec:
         metadata={"per_stage": True, "metavar": "W,W,..", "help": "channels, one per stage or one per non-empty stage"}
     )
     stem_width: int = field(
-        default=0, metadata={"per_stage": False, "metavar": "W", "help": "channels of the stem (default: as in stage 1)"}
+        default=0,
+        metadata={"per_stage": False, "metavar": "W", "help": "channels of the stem (default: as in stage 1)"},
     )
 
     def __post_init__(self) -> None:

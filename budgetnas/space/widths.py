@@ -101,9 +101,7 @@ def wider(spec: ResNetSpec, step: int) -> list[ResNetSpec]:
 def deeper(spec: ResNetSpec) -> dict[int, ResNetSpec]:
     """Return the networks of one more block in one stage, by the stage, from 1."""
     grown = {i: number + 1 for i, number in enumerate(spec.blocks) if number < MAX_BLOCKS}
-    return {
-        i + 1: ResNetSpec(blocks=_with(spec.blocks, i, number), widths=spec.widths) for i, number in grown.items()
-    }
+    return {i + 1: ResNetSpec(blocks=_with(spec.blocks, i, number), widths=spec.widths) for i, number in grown.items()}
 
 
 def _with(values: tuple[int, ...], i: int, value: int) -> tuple[int, ...]:

@@ -38,7 +38,7 @@ def test_the_parts_sum_to_the_network(stages, stem, shape):
     spec = ResNetSpec(blocks=tuple(b for b, _ in stages), widths=tuple(w for _, w in stages), stem_width=stem)
     found, total = parts(spec, shape), count(spec, shape)
     assert [part.name for part in found] == ["stem", *(f"stage {i + 1}" for i in range(len(stages))), "head"]
-    assert [part.blocks for part in found] == [0, *spec.blocks, 0]
+    assert [part.residuals for part in found] == [0, *spec.blocks, 0]
     assert all(part.out_shape[0] == part.width for part in found)
     for name in ("params", "macs", "activations"):
         assert sum(getattr(part, name) for part in found) == getattr(total, name)
