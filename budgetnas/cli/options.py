@@ -88,7 +88,7 @@ def typed_network(arguments: argparse.Namespace) -> NamedModel:
     Raises:
         UsageError: a number is malformed.
     """
-    numbers = {
+    numbers: dict[str, Any] = {
         name: parse_list(text, option(name)) if FIELDS[name].metadata["per_stage"] else read_whole(option(name), text)
         for name, text in _typed(arguments).items()
     }
