@@ -18,6 +18,7 @@ SHOWN = (
     "space.index",
     "space.parameters",
     "space.repair",
+    "space.resnet",
     "space.widths",
 )
 

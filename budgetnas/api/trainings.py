@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from budgetnas.api.arguments import command, network_of, plain, spelled, study_keys
-from budgetnas.arch.spec import ResNetSpec
+from budgetnas.arch.spec import FIELDS, ResNetSpec
 from budgetnas.config.models import CIFAR10, reported_models
 from budgetnas.config.options import OTHER_RECIPE, PAPER_RECIPE, TRAIN_RECIPE
 
@@ -84,7 +84,7 @@ def train(
     spec = network_of(network, blocks, widths, stem_width)
     wishes = _wishes(arguments, name=name or f"train-{spec.id}-s{seed or 0}")
     job = train_job(spec, wishes, recipe=TRAIN_RECIPE, dataset="auto")
-    named = dict(arguments, network=spec.id, blocks=None, widths=None, stem_width=None)
+    named = {key: value for key, value in arguments.items() if key not in FIELDS} | {"network": spec.id}
     return _done(job, command("train", named), listener)
 
 

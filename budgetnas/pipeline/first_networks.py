@@ -7,7 +7,7 @@ from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.config.models import NamedModel, find_model, paper_models
 from budgetnas.config.study import StudyConfig
 from budgetnas.exceptions import UsageError
-from budgetnas.space.resnet import SLOTS
+from budgetnas.space.resnet import SEARCHABLE, is_searchable
 from budgetnas.trials.trial import Candidate
 
 
@@ -38,12 +38,9 @@ def first_models(config: StudyConfig) -> list[NamedModel]:
     models = [model for model in found if model is not None]
     assert len(models) == len(found), "the study's names are not checked"
     for model in models:
-        spec = model.spec
-        if len(spec.blocks) > SLOTS or spec.stem_width != spec.widths[0]:
+        if not is_searchable(model.spec):
             raise UsageError(
-                f"has {model.name}, but a search knows networks of up to {SLOTS} stages whose "
-                "stem is as wide as stage 1: leave it out.",
-                argument="search.first_models",
+                f"has {model.name}, but a search knows {SEARCHABLE}: leave it out.", argument="search.first_models"
             )
     return models
 

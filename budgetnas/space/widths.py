@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -93,15 +93,15 @@ def widest(given: ResNetSpec, step: int) -> int:
 
 
 def wider(spec: ResNetSpec, step: int) -> list[ResNetSpec]:
-    """Return the networks that are one step wider in one stage, where a stage may be that wide."""
+    """Return the networks that are one step wider in one stage, the stem with the first, where it may be that wide."""
     grown = [(i, width + step) for i, width in enumerate(spec.widths) if width + step <= MAX_WIDTH]
-    return [ResNetSpec(blocks=spec.blocks, widths=_with(spec.widths, i, width)) for i, width in grown]
+    return [replace(spec, widths=_with(spec.widths, i, width), stem_width=0) for i, width in grown]
 
 
 def deeper(spec: ResNetSpec) -> dict[int, ResNetSpec]:
     """Return the networks of one more block in one stage, by the stage, from 1."""
     grown = {i: number + 1 for i, number in enumerate(spec.blocks) if number < MAX_BLOCKS}
-    return {i + 1: ResNetSpec(blocks=_with(spec.blocks, i, number), widths=spec.widths) for i, number in grown.items()}
+    return {i + 1: replace(spec, blocks=_with(spec.blocks, i, number)) for i, number in grown.items()}
 
 
 def _with(values: tuple[int, ...], i: int, value: int) -> tuple[int, ...]:

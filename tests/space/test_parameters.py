@@ -17,6 +17,8 @@ def test_ranges_widen_to_hold_the_seeded_models():
     assert narrow.cover(SPEC) == Ranges(stages=(2, 3), blocks=(2, 5), widths=(64, 250))
     four = ResNetSpec(blocks=(1, 1, 1, 1), widths=(64, 128, 256, 512))
     assert narrow.cover(four) == Ranges(stages=(2, 4), blocks=(1, 3), widths=(64, 512))
+    assert narrow.cover(SPEC, four) == narrow.cover(SPEC).cover(four) == narrow.cover(four).cover(SPEC)
+    assert narrow.cover() == narrow
 
 
 @given(STAGES)
@@ -35,6 +37,5 @@ def test_parameters_are_the_dimensions_of_the_space(stages):
     blocks, widths = zip(*stages, strict=True)
     spec, space = ResNetSpec(blocks=blocks, widths=widths), ResNetSpace()
     point = {dimension.name: int(value) for dimension, value in zip(space.dimensions, space.encode(spec), strict=True)}
-    lowest = Ranges(stages=space.stages, blocks=space.blocks, widths=space.widths)
-    assert point == lowest.values(spec)
+    assert point == space.ranges.values(spec)
     assert space.decode(np.array(list(point.values()))) == spec
