@@ -165,7 +165,7 @@ def test_the_fields_of_a_spec_are_keys_of_a_declared_model(tmp_path):
     [
         ('name = "a"\nblocks = [1]', "number 1, that lacks name, blocks or widths"),
         ('name = "a"\nblocks = [1]\nwidths = [8]\nblock = 1', "`models[0].block` is no key of models[0]: did you mean"),
-        ('name = "a"\nblocks = [1]\nwidths = [8]\nspec = 1', "known keys: name, blocks, widths, stem_width, seeded, "),
+        ('name = "a"\nblocks = [1]\nwidths = [8]\nspec = 1', "known keys: name, blocks, widths, "),
         ('name = "a"\nblocks = 1\nwidths = [8]', "`models[0].blocks` is 1, but must be a list of whole numbers"),
         ("name = 1\nblocks = [1]\nwidths = [8]", "`models[0].name` is 1, but must be a string"),
         ('name = "a"\nblocks = [1]\nwidths = [0]', "`widths` holds 0, but must be a whole number"),

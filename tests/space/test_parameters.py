@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+from drawn_specs import specs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +10,7 @@ from budgetnas.space.parameters import Ranges, parameters
 from budgetnas.space.resnet import ResNetSpace
 
 SPEC = ResNetSpec(blocks=(4, 5, 3), widths=(64, 128, 250))
-STAGES = st.lists(st.tuples(st.integers(1, 20), st.integers(1, 600)), min_size=1, max_size=4)
+SPECS = specs(4, blocks=st.integers(1, 20), widths=st.integers(1, 600), stem_width=st.just(0))
 
 
 def test_ranges_widen_to_hold_the_seeded_models():
@@ -21,10 +22,8 @@ def test_ranges_widen_to_hold_the_seeded_models():
     assert narrow.cover() == narrow
 
 
-@given(STAGES)
-def test_every_parameter_of_a_network_lies_within_the_ranges_that_cover_it(stages):
-    blocks, widths = zip(*stages, strict=True)
-    spec = ResNetSpec(blocks=blocks, widths=widths)
+@given(SPECS)
+def test_every_parameter_of_a_network_lies_within_the_ranges_that_cover_it(spec):
     ranges = Ranges(stages=(2, 3), blocks=(2, 3), widths=(64, 128)).cover(spec)
     values, limits = ranges.values(spec), ranges.limits()
     assert list(values) == list(limits)
@@ -32,10 +31,9 @@ def test_every_parameter_of_a_network_lies_within_the_ranges_that_cover_it(stage
     assert values.items() >= parameters(spec).items()
 
 
-@given(STAGES)
-def test_parameters_are_the_dimensions_of_the_space(stages):
-    blocks, widths = zip(*stages, strict=True)
-    spec, space = ResNetSpec(blocks=blocks, widths=widths), ResNetSpace()
+@given(SPECS)
+def test_parameters_are_the_dimensions_of_the_space(spec):
+    space = ResNetSpace()
     point = {dimension.name: int(value) for dimension, value in zip(space.dimensions, space.encode(spec), strict=True)}
     assert point == space.ranges.values(spec)
     assert space.decode(np.array(list(point.values()))) == spec
