@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from string import Template
 
 from budgetnas.arch.counter import ledger, total_of
-from budgetnas.arch.layers import Act, Conv, Layer, Linear, Norm, Residual
+from budgetnas.arch.layers import Act, Conv, GlobalPool, Layer, Linear, Norm, Residual
 from budgetnas.arch.resnet import Section, basic_block, sections
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.certificates.names import attribute, is_basic
@@ -175,7 +175,8 @@ def _module(layer: Layer) -> str:
             return "nn.ReLU()"
         case Linear():
             return f"nn.Linear({layer.in_features}, {layer.out_features})"
-    raise AssertionError(f"`model.py` has no module for {layer}")
+        case GlobalPool() | Residual():
+            raise AssertionError(f"{layer} stands where `model.py` writes a sequence")
 
 
 def _stride(conv: Conv) -> str:
