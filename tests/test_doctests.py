@@ -17,6 +17,7 @@ SHOWN = (
     "space.index",
     "space.parameters",
     "space.repair",
+    "space.resnet",
     "space.widths",
 )
 

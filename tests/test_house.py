@@ -78,3 +78,11 @@ def test_this_package_has_no_circle_and_is_counted_without_a_root():
     folders = [path for path in (ROOT / "budgetnas").glob("*/") if (path / "__init__.py").exists()]
     assert found["folders"] == str(len(folders))
     assert re.match(r"\d+: .* > pipeline > ", found["longest chain of rooms"])
+
+
+def test_a_new_dimension_touches_the_files_of_its_recipe_and_few_others():
+    _, lines, _ = house(ROOT, "--files")
+    recipe = {"arch/spec.py", "arch/resnet.py", "config/sections.py"}
+    recipe |= {f"space/{name}.py" for name in ("parameters", "resnet", "widths")}
+    assert recipe <= set(lines[10:])
+    assert len(lines[10:]) <= 9

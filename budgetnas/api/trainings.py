@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from budgetnas.api.arguments import command, driven, network_of, plain, spelled, study_keys
-from budgetnas.arch.spec import ResNetSpec
+from budgetnas.arch.spec import FIELDS, ResNetSpec
 from budgetnas.config.models import CIFAR10, reported_models
 from budgetnas.config.options import OTHER_RECIPE, PAPER_RECIPE, TRAIN_DATA, TRAIN_RECIPE
 
@@ -83,7 +83,7 @@ def train(
     spec = network_of(network, blocks, widths, stem_width)
     options = _options(arguments, name=name or f"train-{spec.id}-s{seed or 0}")
     asked = declare_training(spec, options, recipe=TRAIN_RECIPE, dataset=TRAIN_DATA)
-    named = dict(arguments, network=spec.id, blocks=None, widths=None, stem_width=None)
+    named = {key: value for key, value in arguments.items() if key not in FIELDS} | {"network": spec.id}
     return _done(asked, command("train", named), listener)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from budgetnas.exceptions import UsageError
@@ -64,9 +64,16 @@ class ResNetSpec:
         UsageError: a number is out of range, or the number of widths is not that of stages.
     """
 
-    blocks: tuple[int, ...]
-    widths: tuple[int, ...]
-    stem_width: int = field(default=0)
+    blocks: tuple[int, ...] = field(
+        metadata={"per_stage": True, "metavar": "B,B,..", "help": "basic blocks per stage; 0 for an empty stage"}
+    )
+    widths: tuple[int, ...] = field(
+        metadata={"per_stage": True, "metavar": "W,W,..", "help": "channels, one per stage or one per non-empty stage"}
+    )
+    stem_width: int = field(
+        default=0,
+        metadata={"per_stage": False, "metavar": "W", "help": "channels of the stem (default: as in stage 1)"},
+    )
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.blocks) <= MAX_STAGES:
@@ -163,8 +170,40 @@ class ResNetSpec:
         """
         return {"blocks": list(self.blocks), "widths": list(self.widths), "stem_width": self.stem_width}
 
+    @property
+    def depth(self) -> int:
+        """Number of stages."""
+        return len(self.blocks)
+
+    @property
+    def per_stage(self) -> dict[str, tuple[int, ...]]:
+        """The fields that have a value per stage, as tables and JSON show them beside the id.
+
+        >>> ResNetSpec(blocks=(4, 3), widths=(64, 250)).per_stage
+        {'blocks': (4, 3), 'widths': (64, 250)}
+        """
+        return {"blocks": self.blocks, "widths": self.widths}
+
+    @property
+    def in_words(self) -> str:
+        """The stages in words.
+
+        >>> ResNetSpec(blocks=(4, 1), widths=(64, 250)).in_words
+        '4 blocks of 64, 1 block of 250'
+        """
+        return ", ".join(f"{b} block{'s' * (b > 1)} of {w}" for b, w in zip(self.blocks, self.widths, strict=True))
+
+    def first(self, stages: int) -> ResNetSpec:
+        """Return the network of the first stages, at most all."""
+        return ResNetSpec(blocks=self.blocks[:stages], widths=self.widths[:stages], stem_width=self.stem_width)
+
     def __str__(self) -> str:
         return self.id
+
+
+# The fields by name, for what spells them: an option has `metavar` and `help`, and a list if `per_stage`.
+FIELDS = {one.name: one for one in fields(ResNetSpec)}
+NEEDED = tuple(name for name, one in FIELDS.items() if one.default is MISSING)
 
 
 def _check(name: str, value: object, low: int, high: int) -> None:

@@ -140,7 +140,8 @@ def read_arch(content: bytes, *, where: Path) -> tuple[dict[str, Any], ResNetSpe
         if arch["format"] != ARCH_FORMAT:
             raise ValueError(f"it has format {arch['format']}, and this version reads {ARCH_FORMAT}")
         found = build(Arch, arch, "")
-        if json.loads(dump_json(asdict(found))) != arch:  # a default replaced a missing value
+        complete = asdict(found) | {"spec": found.spec.to_json()}
+        if json.loads(dump_json(complete)) != arch:  # a default replaced a missing value
             raise ValueError("a number of it is missing")
     except Exception as error:  # content of any type can fail in any way
         reason = f"{error} is missing" if isinstance(error, KeyError) else one_line(error)

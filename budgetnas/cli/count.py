@@ -127,12 +127,9 @@ def _models(arguments: argparse.Namespace) -> Sequence[NamedModel]:
             return load_models(locate(name))
         hint = "an id like 4x64-5x128-3x256, or the path of a .toml file with [[models]]"
         return [_noted(named_network(name, others=SHIPPED, hint=hint))]
-    model = _noted(typed_network(arguments))
-    blocks = model.blocks
-    if 0 in blocks[: len(blocks) - _trailing_zeros(blocks)]:
-        removed = f"empty stages in the middle were removed: this is {model.spec.id}."
-        return [replace(model, note=f"{removed} {model.note}".strip())]
-    return [model]
+    model = typed_network(arguments)
+    noted = _noted(model)
+    return [replace(noted, note=f"{model.note} {noted.note}".strip()) if noted != model else model]
 
 
 def _noted(model: NamedModel) -> NamedModel:
@@ -146,11 +143,10 @@ def _noted(model: NamedModel) -> NamedModel:
 
 def _print_one(counted: _Counted, *, with_layers: bool) -> None:
     spec, shape, cost = counted.spec, counted.shape, counted.cost
-    stages = ", ".join(f"{b} block{'s' * (b > 1)} of {w}" for b, w in zip(spec.blocks, spec.widths, strict=True))
     images = f"{shape.channels}x{shape.height}x{shape.width} images, {shape.classes} classes"
     if with_layers:
         print(counted.table, end="\n\n")
-    print(f"{spec.id}: {stages}; {images}")
+    print(f"{spec.id}: {spec.in_words}; {images}")
     print(f"parameters   {cost.params:,}")
     print(f"MACs         {cost.macs:,} ({write_macs(cost.macs)})")
     print(f"activations  {cost.activations:,}")
@@ -174,7 +170,3 @@ def _print_list(found: Sequence[_Counted], *, with_layers: bool) -> None:
     for namesake in dict.fromkeys(counted.model.namesake for counted in found if counted.model.namesake):
         names = ", ".join(counted.model.name for counted in found if counted.model.namesake == namesake)
         print(f"note: {names}: {definition(namesake)}. `budgetnas count NAME` counts both.")
-
-
-def _trailing_zeros(blocks: tuple[int, ...]) -> int:
-    return next((i for i, blocks_here in enumerate(reversed(blocks)) if blocks_here), len(blocks))

@@ -6,7 +6,7 @@ import argparse
 import re
 from typing import Any
 
-from budgetnas.arch.spec import MAX_SIDE, DataShape
+from budgetnas.arch.spec import FIELDS, MAX_SIDE, NEEDED, DataShape, ResNetSpec
 from budgetnas.config import options
 from budgetnas.config.models import NamedModel, named_network
 from budgetnas.config.options import CALIBRATION_KEYS, DATA_KEYS, KEYS
@@ -46,21 +46,23 @@ def number(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
 
 
-def add_network_arguments(parser: argparse.ArgumentParser, *, named: str, has_stem: bool = True) -> None:
-    """Declare name, blocks, widths and stem.
+def add_network_arguments(parser: argparse.ArgumentParser, *, named: str, without: tuple[str, ...] = ()) -> None:
+    """Declare the name, and an option for each field of a spec.
 
     Args:
         parser: the command's parser.
         named: help on accepted names.
-        has_stem: whether the stem may have its own width.
+        without: the fields that the command does not take.
     """
     parser.add_argument("network", nargs="?", metavar="NAME", help=named)
-    parser.add_argument("--blocks", metavar="B,B,..", help="basic blocks per stage; 0 for an empty stage")
-    parser.add_argument("--widths", metavar="W,W,..", help="channels, one per stage or one per non-empty stage")
-    if has_stem:
-        parser.add_argument("--stem-width", metavar="W", help="channels of the stem (default: as in stage 1)")
-    else:
-        parser.set_defaults(stem_width=None)
+    for name, one in FIELDS.items():
+        if name not in without:
+            parser.add_argument(option(name), metavar=one.metadata["metavar"], help=one.metadata["help"])
+
+
+def option(name: str) -> str:
+    """Return the option of an argument: `--stem-width` of `stem_width`."""
+    return f"--{name.replace('_', '-')}"
 
 
 def is_named(arguments: argparse.Namespace) -> bool:
@@ -69,24 +71,46 @@ def is_named(arguments: argparse.Namespace) -> bool:
     Raises:
         UsageError: it is given by both, or by neither.
     """
+    typed = _typed(arguments)
     if arguments.network is None:
-        if arguments.blocks is None or arguments.widths is None:
-            raise UsageError("`--blocks` and `--widths` are both needed: give them, or a name like resnet18.")
+        if not typed.keys() >= set(NEEDED):
+            needed = " and ".join(f"`{option(name)}`" for name in NEEDED)
+            raise UsageError(f"{needed} are both needed: give them, or a name like resnet18.")
         return False
-    if any(word is not None for word in (arguments.blocks, arguments.widths, arguments.stem_width)):
-        raise UsageError("blocks and widths do not go with a name: give one or the other.")
+    if typed:
+        raise UsageError(f"{' and '.join(NEEDED)} do not go with a name: give one or the other.")
     return True
 
 
 def typed_network(arguments: argparse.Namespace) -> NamedModel:
-    """Read a network given by its numbers; it has no name.
+    """Read a network given by its numbers; it has no name, and a note where it has fewer stages than were typed.
 
     Raises:
         UsageError: a number is malformed.
     """
-    blocks, widths = parse_list(arguments.blocks, "--blocks"), parse_list(arguments.widths, "--widths")
-    stem = 0 if arguments.stem_width is None else read_whole("--stem-width", arguments.stem_width)
-    return NamedModel(name="", blocks=blocks, widths=widths, stem_width=stem)
+    numbers: dict[str, Any] = {
+        name: parse_list(text, option(name)) if FIELDS[name].metadata["per_stage"] else read_whole(option(name), text)
+        for name, text in _typed(arguments).items()
+    }
+    spec = ResNetSpec.from_stages(**numbers)
+    is_moved = any(numbers[name][: spec.depth] != values for name, values in spec.per_stage.items() if name in numbers)
+    note = f"empty stages in the middle were removed: this is {spec.id}." if is_moved else ""
+    return NamedModel(name="", spec=spec, note=note)
+
+
+def typed_words(spec: ResNetSpec) -> str:
+    """Return the options that mean a network whose stem is as wide as stage 1.
+
+    >>> typed_words(ResNetSpec(blocks=(4, 3), widths=(64, 250)))
+    '--blocks 4,3 --widths 64,250'
+    """
+    return " ".join(f"{option(name)} {','.join(map(str, values))}" for name, values in spec.per_stage.items())
+
+
+def _typed(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the fields of a spec that were typed, as text."""
+    given = vars(arguments)
+    return {name: given[name] for name in FIELDS if given.get(name) is not None}
 
 
 def read_network(arguments: argparse.Namespace) -> NamedModel:
@@ -147,17 +171,17 @@ def spell(text: str, arguments: argparse.Namespace, *, argument: str | None = No
 
     def spelled(match: re.Match[str]) -> str:
         name, value, opens = match[1], match[2], match.start() == 0
-        is_argument = name == argument or {name, argument} == {"blocks", "widths"}
+        is_argument = name == argument or {name, argument} <= set(FIELDS)
         key = _ARGUMENTS.get(name, name) if is_argument else name
         names = [option for option, named in _NAMES if named == key] or [name] * is_argument
         known = [option for option in names if hasattr(arguments, option)]
-        if name in ("blocks", "widths") and known and getattr(arguments, name) is None:
+        if name in FIELDS and known and getattr(arguments, name) is None:
             known = []  # the id of a network has them too
         if ("." not in key and not is_argument) or not known or (opens and _is_elsewhere(known[0], key, arguments)):
             if value is None:
                 return f"`{key}`"
             return f"--set {key}={value}" if "." in key and hasattr(arguments, "set") else match[0]
-        word = f"--{known[0].replace('_', '-')}" + ("" if value is None else f" {value.strip('[]')}")
+        word = option(known[0]) + ("" if value is None else f" {value.strip('[]')}")
         return f"`{word}`" if opens else word
 
     return _NAMED.sub(spelled, text)

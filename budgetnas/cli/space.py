@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from budgetnas.cli.options import CAP_HELP, add_shape_arguments, read_shape
-from budgetnas.text import Table, aligned, plural, write_macs
+from budgetnas.text import Table, aligned, write_macs
 
 if TYPE_CHECKING:
     from budgetnas.space.atlas import Atlas
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _print(space: ResNetSpace, atlas: Atlas) -> None:
-    stages = list(atlas.fitting)
+    strata = list(atlas.fitting)
     print(f"space      {atlas.size:,} networks")
     cap, macs_cap = atlas.budget.max_params, atlas.budget.max_macs
     macs = "" if macs_cap is None else f" and {write_macs(macs_cap)} MACs"
@@ -63,10 +63,10 @@ def _print(space: ResNetSpace, atlas: Atlas) -> None:
     rows = []
     for share, counts in ((0.0, atlas.fitting), *atlas.near.items()):
         name = f"{share:.0%}-100% of the cap" if share else "that fit"
-        cells = [(counts[s], atlas.margins[share][s]) for s in stages]
+        cells = [(counts[s], atlas.margins[share][s]) for s in strata]
         cells.append((sum(counts.values()), round(sum(margin**2 for _, margin in cells) ** 0.5)))
         rows.append((name, *(f"{count:,}" if atlas.is_exact else f"{count:.3g} +- {m:.1g}" for count, m in cells)))
-    columns = ("networks", *(plural(number, "stage") for number in stages), "all")
+    columns = ("networks", *map(space.name_stratum, strata), "all")
     print("\n".join(aligned(Table(title="", columns=columns, rows=rows))), end="\n\n")
     for name, member in (
         ("smallest", atlas.smallest),

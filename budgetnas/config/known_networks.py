@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Literal
 
 from budgetnas.arch.counter import Complexity, ledger
@@ -43,10 +44,11 @@ def count_elsewhere(namesake: Namesake, spec: ResNetSpec, shape: DataShape) -> C
     if namesake == "he":
         rows = tuple(row for row in ledger(layers, shape) if ".shortcut." not in row.name)
     elif namesake == "torchvision":
-        stem = Conv(in_channels=shape.channels, out_channels=spec.stem_width, kernel=7, stride=2)
-        pool = Conv(in_channels=spec.stem_width, out_channels=spec.stem_width, kernel=3, stride=2)  # halves alike
+        assert isinstance(layers[0], Conv)
+        stem = replace(layers[0], kernel=7, stride=2)
+        pool = replace(stem, in_channels=stem.out_channels, kernel=3)  # halves alike
         height, width = (pool.out_side(stem.out_side(side)) for side in (shape.height, shape.width))
-        pooled = DataShape(channels=spec.stem_width, height=height, width=width, classes=shape.classes)
+        pooled = DataShape(channels=stem.out_channels, height=height, width=width, classes=shape.classes)
         rows = ledger((stem,), shape) + ledger(layers[1:], pooled)
     else:
         return None
@@ -113,7 +115,7 @@ def _answers(plain: str, known: Mapping[ResNetSpec, str]) -> Iterator[str]:
             yield _unlike(parts)
     if layers in _BOTTLENECKS:
         blocks = _BOTTLENECKS[layers]
-        nearest = ResNetSpec(blocks=blocks, widths=_IMAGENET_WIDTHS) if blocks else None
+        nearest = ResNetSpec.from_stages(blocks, _IMAGENET_WIDTHS) if blocks else None
         yield _unlike("bottleneck blocks", _nearest(nearest, known, "with as many basic blocks"))
     if re.fullmatch(r"res-?net-?\d+-?x-?\d+", plain):
         yield "is not shipped by name: give its blocks and widths as an id, such as `2x64-2x128-2x256`"
@@ -124,11 +126,11 @@ def _answers(plain: str, known: Mapping[ResNetSpec, str]) -> Iterator[str]:
 def _basic(layers: int) -> ResNetSpec | None:
     """Return He et al.'s ResNet of basic blocks with this number of layers: for ImageNet, or with 6n + 2 for CIFAR."""
     if layers in _BASIC:
-        return ResNetSpec(blocks=_BASIC[layers], widths=_IMAGENET_WIDTHS)
+        return ResNetSpec.from_stages(_BASIC[layers], _IMAGENET_WIDTHS)
     blocks, rest = divmod(layers - 2, 6)
     if rest or not 1 <= blocks <= MAX_BLOCKS:
         return None
-    return ResNetSpec(blocks=(blocks,) * 3, widths=_CIFAR_WIDTHS)
+    return ResNetSpec.from_stages((blocks,) * 3, _CIFAR_WIDTHS)
 
 
 def _wide(layers: int, factor: int, known: Mapping[ResNetSpec, str]) -> str:
@@ -139,7 +141,7 @@ def _wide(layers: int, factor: int, known: Mapping[ResNetSpec, str]) -> str:
     if not 1 <= blocks <= MAX_BLOCKS or not 1 <= factor <= MAX_WIDTH // _CIFAR_WIDTHS[-1]:
         return _unlike(_PRE_ACTIVATION)
     widths = tuple(factor * width for width in _CIFAR_WIDTHS)
-    nearest = ResNetSpec(blocks=(blocks,) * 3, widths=widths, stem_width=_CIFAR_WIDTHS[0])
+    nearest = ResNetSpec.from_stages((blocks,) * 3, widths, stem_width=_CIFAR_WIDTHS[0])
     return _unlike(_PRE_ACTIVATION, _nearest(nearest, known, "of the same widths and number of blocks"))
 
 

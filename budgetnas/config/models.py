@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from budgetnas.arch.counter import count
-from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.arch.spec import FIELDS, NEEDED, DataShape, ResNetSpec
 from budgetnas.budget import parse_cap
 from budgetnas.config.known_networks import Namesake, about
-from budgetnas.config.toml import build, read_toml, shipped
+from budgetnas.config.toml import Table, check_keys, convert, read_toml, shipped
 from budgetnas.exceptions import UsageError
 
 SHIPPED = ("paper", "classics")
@@ -24,9 +24,7 @@ class NamedModel:
 
     Attributes:
         name: its name.
-        blocks: basic blocks per stage; 0 for an empty stage.
-        widths: one width per stage, or per non-empty stage.
-        stem_width: channels of the stem; 0 for as many as in stage 1.
+        spec: its architecture; in the file, each field of a spec is a key of the entry.
         seeded: whether searches try it before their own proposals.
         reported_params: parameters as its source reports them.
         reported_accuracy: test accuracy in percent as its source reports it.
@@ -37,9 +35,7 @@ class NamedModel:
     """
 
     name: str
-    blocks: tuple[int, ...]
-    widths: tuple[int, ...]
-    stem_width: int = 0
+    spec: ResNetSpec
     seeded: bool = False
     reported_params: int | None = None
     reported_accuracy: float | None = None
@@ -47,11 +43,6 @@ class NamedModel:
     phases: tuple[tuple[int, int], ...] = ((200, 200),)
     note: str = ""
     namesake: Namesake = ""
-
-    @property
-    def spec(self) -> ResNetSpec:
-        """The canonical architecture."""
-        return ResNetSpec.from_stages(self.blocks, self.widths, stem_width=self.stem_width)
 
 
 def load_models(path: Path) -> tuple[NamedModel, ...]:
@@ -63,12 +54,20 @@ def load_models(path: Path) -> tuple[NamedModel, ...]:
     entries = read_toml(path).get("models")
     if not isinstance(entries, list) or not entries:
         raise UsageError(f"`{path}` declares no [[models]]: give a file that does, such as the shipped `paper`.")
-    models = []
+    needed = ("name", *NEEDED)
     for i, entry in enumerate(entries):
-        if not isinstance(entry, dict) or not {"name", "blocks", "widths"} <= set(entry):
-            raise UsageError(f"`{path}` has a [[models]] entry, number {i + 1}, that lacks name, blocks or widths.")
-        models.append(build(NamedModel, entry, f"models[{i}]"))
-    return tuple(models)
+        if not isinstance(entry, dict) or not set(needed) <= set(entry):
+            listed = f"{', '.join(needed[:-1])} or {needed[-1]}"
+            raise UsageError(f"`{path}` has a [[models]] entry, number {i + 1}, that lacks {listed}.")
+    return tuple(_model(entry, f"models[{i}]") for i, entry in enumerate(entries))
+
+
+def _model(entry: Table, where: str) -> NamedModel:
+    own = [one.name for one in fields(NamedModel) if one.name != "spec"]
+    check_keys(entry, [*own[:1], *FIELDS, *own[1:]], where)
+    numbers = convert(ResNetSpec, {key: value for key, value in entry.items() if key in FIELDS}, where)
+    others = convert(NamedModel, {key: value for key, value in entry.items() if key in own}, where)
+    return NamedModel(spec=ResNetSpec.from_stages(**numbers), **others)
 
 
 def paper_models() -> tuple[NamedModel, ...]:
@@ -116,7 +115,7 @@ def find_model(name: str) -> NamedModel | None:
         return found
     spec = ResNetSpec.from_id(name)
     if spec is not None:
-        return NamedModel(name=spec.id, blocks=spec.blocks, widths=spec.widths, stem_width=spec.stem_width)
+        return NamedModel(name=spec.id, spec=spec)
     told = about(name, {model.spec: model.name for model in models})
     if told is not None:
         raise UsageError(told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import NoneType, UnionType
@@ -120,8 +120,16 @@ def build(kind: type[T], table: Table, where: str) -> T:
     Raises:
         UsageError: a key is unknown or a value has the wrong type.
     """
-    hints = get_type_hints(kind)
-    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    check_keys(table, [one.name for one in fields(kind)], where)  # type: ignore[arg-type]
+    return kind(**convert(kind, table, where))
+
+
+def check_keys(table: Table, known: Sequence[str], where: str) -> None:
+    """Check that a table has no keys but those that are known.
+
+    Raises:
+        UsageError: it has one; the message has the nearest that is known.
+    """
     for key in table:
         if key not in known:
             import difflib
@@ -129,7 +137,16 @@ def build(kind: type[T], table: Table, where: str) -> T:
             close = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean `{close[0]}`?" if close else f"known keys: {', '.join(known)}."
             raise UsageError(f"is no key of {where or 'a study file'}: {hint}", argument=_join(where, key))
-    return kind(**{key: _convert(hints[key], value, _join(where, key)) for key, value in table.items()})
+
+
+def convert(kind: type, table: Table, where: str) -> Table:
+    """Return the values of a table as the fields of a dataclass that have their names hold them.
+
+    Raises:
+        UsageError: a value has the wrong type.
+    """
+    hints = get_type_hints(kind)
+    return {key: _convert(hints[key], value, _join(where, key)) for key, value in table.items()}
 
 
 def _join(where: str, key: str) -> str:

@@ -65,9 +65,7 @@ def make_ladder(
     prepared: PreparedStudy, storage: Storage, fulls: StudyStore, *, guard: Callable[[], None] = lambda: None
 ) -> Ladder:
     """Open the studies of a search, and create those that do not exist; `guard` is called before every write."""
-    with_controls = prepared.ranges
-    for control in prepared.controls:
-        with_controls = with_controls.cover(control.spec)
+    with_controls = prepared.ranges.cover(*(control.spec for control in prepared.controls))
 
     def store(name: str, ranges: Ranges) -> StudyStore:
         return StudyStore(storage, f"{prepared.name}/{name}", ranges, guard=guard)

@@ -30,7 +30,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "notice": prepared.data.traits.notice or None,
         "doubts": list(doubts(prepared.data)),
         "data": _data(prepared),
-        "space": _space(prepared),
+        "space": {"size": prepared.space_size, "exact": prepared.index.is_exact, **prepared.space.to_json()},
         "caps": [_tier(prepared, tier) for tier in prepared.tiers],
         "first_models": [_first(prepared, net) for net in prepared.seeds],
         "networks": plan.networks or None,
@@ -62,19 +62,6 @@ def _data(prepared: PreparedStudy) -> dict[str, Any]:
         "shift": data.traits.shift,
         "flip": data.traits.flip,
         "notes": list(data.notes),
-    }
-
-
-def _space(prepared: PreparedStudy) -> dict[str, Any]:
-    space = prepared.space
-    return {
-        "size": prepared.space_size,
-        "exact": prepared.index.is_exact,
-        "stages": space.depth_range,
-        "blocks": space.blocks,
-        "widths": space.widths,
-        "width_step": space.width_step,
-        "monotone": space.monotone,
     }
 
 

@@ -88,8 +88,7 @@ LONG_SECONDS = 2 * 3600
 def plan_lines(plan: Plan) -> list[tuple[str, str]]:
     """Return the plan as (name, value) lines."""
     prepared = plan.prepared
-    config, data, space, shape = prepared.config, prepared.data, prepared.space, prepared.data.shape
-    low, high = space.depth_range
+    config, data, shape = prepared.config, prepared.data, prepared.data.shape
     return [
         ("run", f"{config.output.dir}/{prepared.name}"),
         (
@@ -99,12 +98,7 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
             f"shift {data.traits.shift}, {'mirrored' if data.traits.flip else 'not mirrored'}",
         ),
         *([("read", "; ".join(data.notes))] if data.notes else []),
-        (
-            "space",
-            f"{prepared.space_size:,} networks: {low}-{high} stages, {space.blocks[0]}-{space.blocks[1]} blocks, "
-            f"widths {space.widths[0]}-{space.widths[1]} by {space.width_step}"
-            + (", not falling" if space.monotone else ""),
-        ),
+        ("space", f"{prepared.space_size:,} networks: {prepared.space.in_words}"),
         *_budget_lines(prepared),
         *training_lines(prepared, plan.networks),
         (
@@ -209,10 +203,10 @@ def _budget_lines(prepared: PreparedStudy) -> list[tuple[str, str]]:
     lines = []
     for tier in prepared.tiers:
         band = tier.band
-        by_stages = ", ".join(f"{size:,} of {plural(stages, 'stage')}" for stages, size in band.counts.items())
+        strata = ", ".join(f"{size:,} of {prepared.space.name_stratum(one)}" for one, size in band.counts.items())
         lines += [
             ("budget", f"{tier.budget.max_params:,} parameters{macs}: {about}{plural(tier.fitting, 'network')} fit"),
-            ("band", f"{band.low:,} to {band.high:,} parameters: {about}{plural(len(band), 'network')} ({by_stages})"),
+            ("band", f"{band.low:,} to {band.high:,} parameters: {about}{plural(len(band), 'network')} ({strata})"),
         ]
     return lines
 

@@ -117,11 +117,7 @@ class PreparedStudy:
     @property
     def ranges(self) -> Ranges:
         """The ranges of every parameter, wide enough for the networks that are tried first."""
-        space = self.space
-        ranges = Ranges(stages=space.stages, blocks=space.blocks, widths=space.widths)
-        for candidate in self.seeds:
-            ranges = ranges.cover(candidate.spec)
-        return ranges
+        return self.space.ranges.cover(*(candidate.spec for candidate in self.seeds))
 
     @cached_property
     def controls(self) -> tuple[Candidate, ...]:

@@ -13,7 +13,7 @@ from budgetnas.config.sections import FOUND_CONTROLS
 from budgetnas.config.study import StudyConfig
 from budgetnas.data.load import is_known
 from budgetnas.exceptions import InfeasibleBudgetError, UsageError
-from budgetnas.space.resnet import SLOTS
+from budgetnas.space.resnet import SEARCHABLE, is_searchable
 from budgetnas.space.widths import fit
 from budgetnas.trials.streams import Stream, generator
 from budgetnas.trials.trial import Candidate
@@ -49,12 +49,9 @@ def first_models(config: StudyConfig) -> list[NamedModel]:
     models = [model for model in found if model is not None]
     assert len(models) == len(found), "the study's names are not checked"
     for model in models:
-        spec = model.spec
-        if len(spec.blocks) > SLOTS or spec.stem_width != spec.widths[0]:
+        if not is_searchable(model.spec):
             raise UsageError(
-                f"has {model.name}, but a search knows networks of up to {SLOTS} stages whose "
-                "stem is as wide as stage 1: leave it out.",
-                argument="search.first_models",
+                f"has {model.name}, but a search knows {SEARCHABLE}: leave it out.", argument="search.first_models"
             )
     return models
 
@@ -109,9 +106,8 @@ def _reported(prepared: PreparedStudy) -> Iterator[Candidate]:
 def _scaled(prepared: PreparedStudy) -> Iterator[Candidate]:
     model = find_model("resnet18")
     assert model is not None
-    stages = min(len(model.spec.blocks), prepared.space.depth_range[1])
-    given = ResNetSpec(blocks=model.spec.blocks[:stages], widths=model.spec.widths[:stages])
-    cut = f" of {stages} stages" if stages < len(model.spec.blocks) else ""
+    given = model.spec.first(prepared.space.depth_range[1])
+    cut = "" if given == model.spec else f" of {given.depth} stages"
     try:
         spec = fit(given, prepared.data.shape, prepared.budget)
     except InfeasibleBudgetError:
@@ -134,4 +130,4 @@ def _random(prepared: PreparedStudy) -> Iterator[Candidate]:
 
 def _has_room(prepared: PreparedStudy, spec: ResNetSpec) -> bool:
     """Tell whether the images leave room for all stages."""
-    return len(spec.blocks) <= prepared.space.depth_range[1]
+    return spec.depth <= prepared.space.depth_range[1]

@@ -78,7 +78,9 @@ def _opened(asked: DeclaredTrainings) -> Iterator[tuple[Storage, DeclaredLevel, 
 
     with held(asked.folder, name, what=name, check=check) as (storage, guard):
         is_new = check(storage).identity is None
-        store = StudyStore(storage, name, _ranges(asked), guard=guard)
+        store = StudyStore(
+            storage, name, Ranges().cover(*(training.candidate.spec for training in asked.trainings)), guard=guard
+        )
         if is_new:
             store.record(RunFacts(identity=asked.identity()))
         store.record(RunFacts(setup=asdict(setup)))
@@ -97,13 +99,6 @@ def _opened(asked: DeclaredTrainings) -> Iterator[tuple[Storage, DeclaredLevel, 
             stop_at=None if asked.max_seconds is None else time.time() + asked.max_seconds,
         )
         yield storage, level, guard
-
-
-def _ranges(asked: DeclaredTrainings) -> Ranges:
-    ranges = Ranges(stages=(1, 4), blocks=(1, 1), widths=(1, 1))
-    for training in asked.trainings:
-        ranges = ranges.cover(training.candidate.spec)
-    return ranges
 
 
 def _setup(asked: DeclaredTrainings) -> TrainingsSetup:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import accumulate
 
 from budgetnas.arch.counter import Complexity, LedgerRow, ledger, total_of
-from budgetnas.arch.resnet import lower
+from budgetnas.arch.resnet import lower, sections
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.text import Table, write_percent, write_shape
-
-_STEM = 3  # layers of the chain before the first block: convolution, norm, rectifier
-_BLOCK = 2  # layers of the chain per block: the residual sum, rectifier
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,7 +16,8 @@ class Part:
 
     Attributes:
         name: "stem", "stage 1" and so on, "head".
-        blocks: number of basic blocks; 0 for stem and head.
+        residuals: number of residual blocks; 0 for stem and head.
+        projects: whether the shortcut of its first block projects.
         width: output channels; classes for the head.
         out_shape: (channels, height, width) of the output; (classes,) for the head.
         params: trainable parameters.
@@ -29,7 +26,8 @@ class Part:
     """
 
     name: str
-    blocks: int
+    residuals: int
+    projects: bool
     width: int
     out_shape: tuple[int, ...]
     params: int
@@ -44,24 +42,23 @@ def layers_of(spec: ResNetSpec, shape: DataShape) -> tuple[LedgerRow, ...]:
 
 def parts(spec: ResNetSpec, shape: DataShape) -> tuple[Part, ...]:
     """Return stem, stages and head of `spec`; their costs sum to the network's."""
-    ends = [_STEM + _BLOCK * blocks for blocks in accumulate(spec.blocks)]
-    groups: list[list[LedgerRow]] = [[] for _ in range(len(ends) + 2)]
+    found = sections(spec, shape)
+    owners = [i for i, section in enumerate(found) for _ in section.layers]
+    groups: list[list[LedgerRow]] = [[] for _ in found]
     for row in layers_of(spec, shape):
-        layer = int(row.name.partition(".")[0])
-        groups[sum(layer >= start for start in (_STEM, *ends))].append(row)
-    names = ["stem", *(f"stage {i + 1}" for i in range(len(spec.blocks))), "head"]
-    blocks, widths = (0, *spec.blocks, 0), (spec.stem_width, *spec.widths, shape.classes)
+        groups[owners[int(row.name.partition(".")[0])]].append(row)
     return tuple(
         Part(
-            name=names[i],
-            blocks=blocks[i],
-            width=widths[i],
+            name=section.name,
+            residuals=len(section.residuals),
+            projects=any(residual.shortcut for residual in section.residuals[:1]),
+            width=rows[-1].out_shape[0],
             out_shape=rows[-1].out_shape,
             params=total.params,
             macs=total.macs,
             activations=total.activations,
         )
-        for i, (rows, total) in enumerate(zip(groups, map(total_of, groups), strict=True))
+        for section, rows, total in zip(found, groups, map(total_of, groups), strict=True)
     )
 
 
@@ -76,7 +73,7 @@ def parts_table(spec: ResNetSpec, shape: DataShape) -> Table:
             *(
                 (
                     part.name,
-                    f"{part.blocks} x {part.width}" if part.blocks else "",
+                    f"{part.residuals} x {part.width}" if part.residuals else "",
                     write_shape(part.out_shape),
                     f"{part.params:,}",
                     f"{write_percent(part.params / params)} %",

@@ -42,12 +42,11 @@ def drawing(spec: ResNetSpec, shape: DataShape) -> str:
     found = parts(spec, shape)
     columns = _lay_out(found, shape)
     width, height = columns[-1].x + columns[-1].width, _BASE + 8.2 * _LINE
-    projections = _projections(spec)
     body = "".join(
         _title(column)
-        + _slabs(column, projects=projections[i])
+        + _slabs(column)
         + _numbers(column, params=sum(p.params for p in found), macs=sum(p.macs for p in found))
-        for i, column in enumerate(columns)
+        for column in columns
     )
     return (
         f'<svg class="net" role="img" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
@@ -62,19 +61,12 @@ def _lay_out(found: Sequence[Part], shape: DataShape) -> list[_Column]:
         inner = max(part.out_shape[1:], default=1)
         tall = max(_LOWEST, _TALLEST * (inner / side) ** 0.5)
         thick = max(_THINNEST, _THICKEST * min(1.0, part.width / widest) ** 0.5)
-        shown = min(max(part.blocks, 1), _MOST_SLABS)
-        dots = 16.0 if part.blocks > shown else 0.0
+        shown = min(max(part.residuals, 1), _MOST_SLABS)
+        dots = 16.0 if part.residuals > shown else 0.0
         width = max(_COLUMN, shown * (thick + _BETWEEN) + dots + 2 * _PADDING)
         columns.append(_Column(part=part, x=x, width=width, slab=(thick, tall)))
         x += width
     return columns
-
-
-def _projections(spec: ResNetSpec) -> list[bool | None]:
-    """Return for each part whether its first block projects; None where it has no block."""
-    before = (spec.stem_width, *spec.widths)
-    stages = [i > 0 or before[i] != width for i, width in enumerate(spec.widths)]
-    return [None, *stages, None]
 
 
 def _flow(width: float) -> str:
@@ -86,33 +78,33 @@ def _title(column: _Column) -> str:
     return f'<text class="name" x="{column.middle:.1f}" y="{_TOP:.0f}">{column.part.name}</text>'
 
 
-def _slabs(column: _Column, *, projects: bool | None) -> str:
+def _slabs(column: _Column) -> str:
     thick, tall = column.slab
-    shown = min(max(column.part.blocks, 1), _MOST_SLABS)
+    shown = min(max(column.part.residuals, 1), _MOST_SLABS)
     total = shown * thick + (shown - 1) * _BETWEEN
     left, top = column.middle - total / 2, _BASE - _TALLEST / 2 - tall / 2
-    kind = "block" if column.part.blocks else "end"
+    kind = "block" if column.part.residuals else "end"
     pieces = []
     for i in range(shown):
         x = left + i * (thick + _BETWEEN)
         pieces.append(
             f'<rect class="{kind}" x="{x:.1f}" y="{top:.1f}" width="{thick:.1f}" height="{tall:.1f}" rx="2"/>'
         )
-        if column.part.blocks:
-            arc = "arc projection" if projects and i == 0 else "arc"
+        if column.part.residuals:
+            arc = "arc projection" if column.part.projects and i == 0 else "arc"
             start, end, lift = x - _BETWEEN / 2, x + thick + _BETWEEN / 2, top - 9
             pieces.append(
                 f'<path class="{arc}" d="M{start:.1f} {top + 2:.1f}C{start:.1f} {lift:.1f} {end:.1f} {lift:.1f} '
                 f'{end:.1f} {top + 2:.1f}"/>'
             )
-    if column.part.blocks > shown:
+    if column.part.residuals > shown:
         pieces.append(f'<text x="{left + total + 10:.1f}" y="{_BASE - _TALLEST / 2 + 4:.1f}">…</text>')
     return "".join(pieces)
 
 
 def _numbers(column: _Column, *, params: int, macs: int) -> str:
     part = column.part
-    shape = f"{part.blocks} x {part.width}" if part.blocks else f"{part.width}"
+    shape = f"{part.residuals} x {part.width}" if part.residuals else f"{part.width}"
     what = write_shape(part.out_shape[1:]) if len(part.out_shape) > 1 else "classes"
     lines = (
         ("big", shape, 0.0),
@@ -139,6 +131,6 @@ def _bar(column: _Column, share: float, line: float) -> str:
 
 def _in_words(found: Sequence[Part]) -> str:
     stages = ", ".join(
-        f"{part.name}: {plural(part.blocks, 'block')} of width {part.width}" for part in found if part.blocks
+        f"{part.name}: {plural(part.residuals, 'block')} of width {part.width}" for part in found if part.residuals
     )
     return f"Stem of {found[0].width} channels; {stages}; head with {found[-1].width} classes."

@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from budgetnas.evidence.accuracy import wilson
 from budgetnas.reports.facts import ReportFacts, complete
 from budgetnas.reports.style import FULL, LOW_TO_HIGH, RUNGS, WINNER, dress, points, undress
+from budgetnas.space.parameters import parameters
 from budgetnas.text import plural, write_percent
 from budgetnas.trials.trial import Trial, length_in_words
 
@@ -104,9 +105,9 @@ _MOST_TICKS = 12
 
 
 def parallel_figure(trials: Sequence[Trial]) -> go.Figure:
-    """Draw trials over stages, blocks, widths, params, MACs and score, coloured by score.
+    """Draw trials over the dimensions of their networks, params, MACs and score, coloured by score.
 
-    Blocks and width of an absent stage are 0. Dimensions that are the same for all are left out.
+    Those of an absent stage are 0. Dimensions that are the same for all are left out.
 
     Args:
         trials: two or more COMPLETE trials.
@@ -131,12 +132,9 @@ def parallel_figure(trials: Sequence[Trial]) -> go.Figure:
 
 
 def _architecture(trials: Sequence[Trial]) -> list[dict[str, Any]]:
-    specs = [trial.candidate.spec for trial in trials]
-    most = max(len(spec.blocks) for spec in specs)
-    columns = [_counts("stages", [len(spec.blocks) for spec in specs])]
-    columns += [_counts(f"blocks {i + 1}", [_at(spec.blocks, i) for spec in specs]) for i in range(most)]
-    columns += [_counts(f"width {i + 1}", [_at(spec.widths, i) for spec in specs]) for i in range(most)]
-    return columns
+    found = [parameters(trial.candidate.spec) for trial in trials]
+    names = dict.fromkeys(name for values in sorted(found, key=len, reverse=True) for name in values)
+    return [_counts(name.replace("_", " "), [values.get(name, 0) for values in found]) for name in names]
 
 
 def _results(trials: Sequence[Trial], scores: Sequence[float]) -> list[dict[str, Any]]:
@@ -153,10 +151,6 @@ def _counts(name: str, values: Sequence[int]) -> dict[str, Any]:
     if max(values) - min(values) < _MOST_TICKS:
         column["tickvals"] = list(range(min(values), max(values) + 1))
     return column
-
-
-def _at(values: Sequence[int], i: int) -> int:
-    return values[i] if i < len(values) else 0
 
 
 _FAR = 7  # median distances: 4.7 standard deviations of a normal distribution, Tukey's outer fence

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from budgetnas.arch.spec import NEEDED
 from budgetnas.evidence.accuracy import Interval
 from budgetnas.reports.facts import FinalScore, ReportFacts, later_scores
 from budgetnas.reports.figures import shown_means
@@ -34,19 +35,24 @@ def trials_table(facts: ReportFacts) -> pd.DataFrame:
         }
         for trial in facts.trials
     ]
-    table = pd.DataFrame(rows, columns=columns(tuple(later)))
+    table = pd.DataFrame(rows, columns=columns(_numbers(facts), tuple(later)))
     return table.astype(_KINDS)
 
 
-def columns(later: tuple[str, ...]) -> list[str]:
-    """Return the column names, given the names of the rungs after the first."""
+def columns(numbers: tuple[str, ...], later: tuple[str, ...]) -> list[str]:
+    """Return the column names, given the fields of a spec that have one and the names of the rungs after the first."""
     return [
-        *("trial", "state", "origin", "spec", "blocks", "widths", "params", "utilisation", "macs"),
+        *("trial", "state", "origin", "spec", *numbers, "params", "utilisation", "macs"),
         *("score", "posterior_mean"),
         *(f"{name}_score" for name in later),
         *("full_score", "full_sd", "full_repeats", "full_random", "test_accuracy", "test_sd"),
         *("seconds", "reason"),
     ]
+
+
+def _numbers(facts: ReportFacts) -> tuple[str, ...]:
+    """Return the fields of a spec that any network has per stage, and those that every network has."""
+    return tuple(dict.fromkeys([*NEEDED, *(name for trial in facts.trials for name in trial.candidate.spec.per_stage)]))
 
 
 def trials_csv(facts: ReportFacts) -> str:
@@ -61,8 +67,7 @@ def _candidate(trial: Trial, facts: ReportFacts) -> dict[str, Any]:
         "state": trial.state.value,
         "origin": candidate.origin,
         "spec": candidate.spec.id,
-        "blocks": ",".join(map(str, candidate.spec.blocks)),
-        "widths": ",".join(map(str, candidate.spec.widths)),
+        **{name: ",".join(map(str, values)) for name, values in candidate.spec.per_stage.items()},
         "params": candidate.params,
         "utilisation": candidate.params / facts.max_params,
         "macs": candidate.macs,
@@ -84,7 +89,6 @@ def _final(final: FinalScore | None) -> dict[str, Any]:
     }
 
 
-_LEFT_OUT = ("blocks", "widths")  # they are part of the spec
 _LAST = ("utilisation", "seconds", "state", "reason")  # left out in print, for lack of room
 _WORDS = frozenset({"state", "origin", "spec", "reason"})
 _PERCENT = frozenset({"utilisation", "score", "posterior_mean", "test_accuracy"})
@@ -104,7 +108,7 @@ _HEADS = {
 def sortable_table(facts: ReportFacts) -> str:
     """Return the trials as a sortable HTML table, without empty columns and with the winner's row marked."""
     means = shown_means(facts)
-    table = trials_table(facts).drop(columns=list(_LEFT_OUT))
+    table = trials_table(facts).drop(columns=list(_numbers(facts)))  # they are part of the spec
     table["posterior_mean"] = pd.Series([means.get(trial.number) for trial in facts.trials], dtype="float64")
     table = table.dropna(axis="columns", how="all")
     order = [name for name in table.columns if name not in _LAST]

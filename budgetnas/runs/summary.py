@@ -244,8 +244,7 @@ def _finalist(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
     return {
         "trial": finalist.parent,
         "spec": spec.id,
-        "blocks": list(spec.blocks),
-        "widths": list(spec.widths),
+        **{name: list(values) for name, values in spec.per_stage.items()},
         "params": finalist.candidate.params,
         "utilisation": finalist.candidate.params / result.setup.cap,
         "macs": finalist.candidate.macs,

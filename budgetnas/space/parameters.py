@@ -5,6 +5,7 @@ They are the parameters of its Optuna trial, and the dimensions of its space.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from budgetnas.arch.spec import ResNetSpec
@@ -30,7 +31,7 @@ def parameters(spec: ResNetSpec) -> dict[str, int]:
     """
     blocks = {blocks_name(stage): number for stage, number in enumerate(spec.blocks, start=1)}
     widths = {width_name(stage): width for stage, width in enumerate(spec.widths, start=1)}
-    return {STAGES: len(spec.blocks), **blocks, **widths}
+    return {STAGES: spec.depth, **blocks, **widths}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,16 +44,16 @@ class Ranges:
         widths: narrowest and widest stage, in channels.
     """
 
-    stages: tuple[int, int]
-    blocks: tuple[int, int]
-    widths: tuple[int, int]
+    stages: tuple[int, int] = (1, 4)
+    blocks: tuple[int, int] = (1, 1)
+    widths: tuple[int, int] = (1, 1)
 
-    def cover(self, spec: ResNetSpec) -> Ranges:
-        """Widen the ranges until they hold `spec`."""
+    def cover(self, *specs: ResNetSpec) -> Ranges:
+        """Widen the ranges until they hold all of `specs`."""
         return Ranges(
-            stages=(min(self.stages[0], len(spec.blocks)), max(self.stages[1], len(spec.blocks))),
-            blocks=(min(self.blocks[0], *spec.blocks), max(self.blocks[1], *spec.blocks)),
-            widths=(min(self.widths[0], *spec.widths), max(self.widths[1], *spec.widths)),
+            stages=_widened(self.stages, [spec.depth for spec in specs]),
+            blocks=_widened(self.blocks, [blocks for spec in specs for blocks in spec.blocks]),
+            widths=_widened(self.widths, [width for spec in specs for width in spec.widths]),
         )
 
     def limits(self) -> dict[str, tuple[int, int]]:
@@ -66,3 +67,7 @@ class Ranges:
         """Return every parameter of `spec`; those of absent stages have their lowest value."""
         present = parameters(spec)
         return {name: present.get(name, low) for name, (low, _) in self.limits().items()}
+
+
+def _widened(limits: tuple[int, int], values: Sequence[int]) -> tuple[int, int]:
+    return min(*limits, *values), max(*limits, *values)

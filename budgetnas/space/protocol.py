@@ -82,6 +82,10 @@ class Space(Protocol):
         """Return the stratum of each point: [N]. Stratified draws weigh all strata equally; default: one stratum."""
         return np.zeros(len(points), dtype=np.int64)
 
+    def name_stratum(self, stratum: int) -> str:
+        """Say what the members of a stratum have in common, as in "12 networks of 3 stages"."""
+        return f"stratum {stratum}"
+
     def features(self, points: IntArray) -> FloatArray:
         """Return the features of points for a surrogate: [N, F], on scales where equal steps matter equally.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -12,8 +13,9 @@ from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.arrays import BoolArray, FloatArray, IntArray
 from budgetnas.exceptions import UsageError
 from budgetnas.space.chain import Chain
-from budgetnas.space.parameters import STAGES, blocks_name, width_name
+from budgetnas.space.parameters import STAGES, Ranges, blocks_name, width_name
 from budgetnas.space.protocol import Dimension, Space
+from budgetnas.text import plural
 
 SMALLEST_SIDE = 2
 LARGEST_TABLE = 4_000_000
@@ -101,6 +103,32 @@ class ResNetSpace(Space):
             *(Dimension(name=width_name(i + 1), values=widths if i < most else widths[:1]) for i in range(SLOTS)),
         )
 
+    @property
+    def ranges(self) -> Ranges:
+        """The ranges of the dimensions, as the parameters of trials have them."""
+        return Ranges(stages=self.stages, blocks=self.blocks, widths=self.widths)
+
+    @property
+    def in_words(self) -> str:
+        """The dimensions in words.
+
+        >>> ResNetSpace(widths=(16, 64)).in_words
+        '1-4 stages, 1-8 blocks, widths 16-64 by 8, not falling'
+        """
+        stages, blocks, widths = (f"{low}-{high}" for low, high in (self.depth_range, self.blocks, self.widths))
+        order = ", not falling" if self.monotone else ""
+        return f"{stages} stages, {blocks} blocks, widths {widths} by {self.width_step}{order}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the dimensions as JSON values."""
+        return {
+            "stages": list(self.depth_range),
+            "blocks": list(self.blocks),
+            "widths": list(self.widths),
+            "width_step": self.width_step,
+            "monotone": self.monotone,
+        }
+
     def params(self, points: IntArray) -> IntArray:
         """Count the trainable parameters: [N]."""
         return self._cost(points)[0]
@@ -124,6 +152,10 @@ class ResNetSpace(Space):
     def strata(self, points: IntArray) -> IntArray:
         """Return the number of stages: [N]."""
         return points[:, 0]
+
+    def name_stratum(self, stratum: int) -> str:
+        """Name a number of stages."""
+        return plural(stratum, "stage")
 
     def features(self, points: IntArray) -> FloatArray:
         """Return stages, depth, log2 of params and MACs, blocks and log2 widths per stage: [N, 4 + 2 * 4].
@@ -175,9 +207,17 @@ class ResNetSpace(Space):
 
     def encode(self, spec: ResNetSpec) -> IntArray:
         """Return the point [D] of a spec of at most 4 stages, on the grid or off it, without the stem's width."""
-        absent = SLOTS - len(spec.blocks)
+        absent = SLOTS - spec.depth
         blocks = [*spec.blocks, *[self.blocks[0]] * absent]
-        return np.array([len(spec.blocks), *blocks, *spec.widths, *[self.widths[0]] * absent], dtype=np.int64)
+        return np.array([spec.depth, *blocks, *spec.widths, *[self.widths[0]] * absent], dtype=np.int64)
+
+
+SEARCHABLE = f"networks of up to {SLOTS} stages whose stem is as wide as stage 1"
+
+
+def is_searchable(spec: ResNetSpec) -> bool:
+    """Tell whether a network is one of `SEARCHABLE`, which have a point, on some grid or off it."""
+    return spec.depth <= SLOTS and spec.stem_width == spec.widths[0]
 
 
 def _present(points: IntArray) -> BoolArray:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from budgetnas.arch import pools
 from budgetnas.arch.counter import count
-from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.arch.spec import MAX_BLOCKS, MAX_WIDTH, DataShape, ResNetSpec
 from budgetnas.arrays import IntArray
 from budgetnas.budget import Budget
 from budgetnas.exceptions import InfeasibleBudgetError, UsageError
@@ -90,3 +90,19 @@ def fit(given: ResNetSpec, shape: DataShape, budget: Budget, *, step: int = 1) -
 def widest(given: ResNetSpec, step: int) -> int:
     """Return the largest width, in channels, that `fit` considers for a network."""
     return max(WIDEST, *given.widths) // step * step
+
+
+def wider(spec: ResNetSpec, step: int) -> list[ResNetSpec]:
+    """Return the networks that are one step wider in one stage, the stem with the first, where it may be that wide."""
+    grown = [(i, width + step) for i, width in enumerate(spec.widths) if width + step <= MAX_WIDTH]
+    return [replace(spec, widths=_with(spec.widths, i, width), stem_width=0) for i, width in grown]
+
+
+def deeper(spec: ResNetSpec) -> dict[int, ResNetSpec]:
+    """Return the networks of one more block in one stage, by the stage, from 1."""
+    grown = {i: number + 1 for i, number in enumerate(spec.blocks) if number < MAX_BLOCKS}
+    return {i + 1: replace(spec, blocks=_with(spec.blocks, i, number)) for i, number in grown.items()}
+
+
+def _with(values: tuple[int, ...], i: int, value: int) -> tuple[int, ...]:
+    return (*values[:i], value, *values[i + 1 :])

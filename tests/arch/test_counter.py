@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from drawn_specs import specs
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
@@ -13,14 +14,6 @@ from budgetnas.models.build import build_model
 
 CIFAR = DataShape()
 
-specs = st.integers(1, 6).flatmap(
-    lambda stages: st.builds(
-        ResNetSpec,
-        blocks=st.tuples(*[st.integers(1, 3)] * stages),
-        widths=st.tuples(*[st.integers(1, 40)] * stages),
-        stem_width=st.integers(0, 40),
-    )
-)
 shapes = st.builds(
     DataShape,
     channels=st.integers(1, 5),
@@ -47,7 +40,7 @@ def test_known_networks_have_their_known_counts(blocks, widths, params):
     assert count(ResNetSpec.from_stages(blocks, widths), CIFAR).params == params
 
 
-@given(specs, shapes)
+@given(specs(6), shapes)
 def test_the_count_is_that_of_the_built_network_and_the_ledger_sums_to_it(spec, shape):
     cost = count(spec, shape)
     with torch.device("meta"):
@@ -64,7 +57,7 @@ def test_the_count_is_that_of_the_built_network_and_the_ledger_sums_to_it(spec, 
     assert names == built
 
 
-@given(specs, shapes)
+@given(specs(6), shapes)
 def test_macs_are_half_of_the_flops_that_torch_counts(spec, shape):
     with torch.device("meta"):
         model = build_model(spec, shape).eval()

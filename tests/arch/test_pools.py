@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+from drawn_specs import specs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,8 +11,7 @@ from budgetnas.arch.spec import DataShape, ResNetSpec
 
 
 @given(
-    st.lists(st.tuples(st.integers(1, 8), st.integers(1, 600)), min_size=1, max_size=6),
-    st.integers(0, 600),
+    specs(6, blocks=st.integers(1, 8), widths=st.integers(1, 600), stem_width=st.integers(0, 600)),
     st.builds(
         DataShape,
         channels=st.integers(1, 5),
@@ -20,16 +20,14 @@ from budgetnas.arch.spec import DataShape, ResNetSpec
         classes=st.integers(1, 100),
     ),
 )
-def test_arrays_count_as_layers_do(stages, stem_width, shape):
-    blocks, widths = tuple(b for b, _ in stages), tuple(w for _, w in stages)
-    spec = ResNetSpec(blocks=blocks, widths=widths, stem_width=stem_width)
-    rows = np.array([[*stages, *[(0, 7)] * (6 - len(stages))]], dtype=np.int64)
-    stems = np.array([spec.stem_width])
-    params, macs = pools.total(rows[:, :, 0], rows[:, :, 1], shape, stem_widths=stems)
+def test_arrays_count_as_layers_do(spec, shape):
+    absent = 6 - spec.depth
+    blocks, widths = np.array([[*spec.blocks, *[0] * absent]]), np.array([[*spec.widths, *[7] * absent]])
+    params, macs = pools.total(blocks, widths, shape, stem_widths=np.array([spec.stem_width]))
     cost = count(spec, shape)
     assert (params[0], macs[0]) == (cost.params, cost.macs)
-    if stem_width == 0:
-        assert pools.total(rows[:, :, 0], rows[:, :, 1], shape) == (params, macs)
+    if spec.stem_width == spec.widths[0]:
+        assert pools.total(blocks, widths, shape) == (params, macs)
 
 
 def test_a_pool_of_many_chunks_is_counted_row_by_row():

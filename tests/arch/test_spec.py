@@ -3,10 +3,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from drawn_specs import specs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.arch.spec import FIELDS, NEEDED, DataShape, ResNetSpec
 from budgetnas.exceptions import UsageError
 
 
@@ -53,14 +54,25 @@ def test_shapes_of_data_are_checked():
         DataShape(classes=0)
 
 
-@given(
-    st.lists(st.tuples(st.integers(1, 1000), st.integers(1, 65_536)), min_size=1, max_size=8), st.integers(0, 65_536)
-)
-def test_an_id_and_json_are_read_back(stages, stem):
-    blocks, widths = zip(*stages, strict=True)
-    spec = ResNetSpec(blocks=blocks, widths=widths, stem_width=stem)
+@given(specs(8, blocks=st.integers(1, 1000), widths=st.integers(1, 65_536), stem_width=st.integers(0, 65_536)))
+def test_an_id_and_json_are_read_back(spec):
     assert ResNetSpec.from_id(spec.id) == spec
     assert ResNetSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+
+
+def test_the_first_stages_of_a_network_keep_its_stem():
+    spec = ResNetSpec(blocks=(4, 5, 3), widths=(64, 128, 250), stem_width=16)
+    assert spec.first(2).id == "s16-4x64-5x128"
+    assert spec.first(9) == spec
+    assert (spec.depth, spec.first(1).depth) == (3, 1)
+
+
+def test_every_field_can_be_typed_and_those_with_a_value_per_stage_are_shown_beside_the_id():
+    spec = ResNetSpec(blocks=(4, 5), widths=(64, 128))
+    assert all(one.metadata["metavar"] and one.metadata["help"] for one in FIELDS.values())
+    assert set(NEEDED) <= set(spec.per_stage) <= {name for name, one in FIELDS.items() if one.metadata["per_stage"]}
+    assert {name: list(values) for name, values in spec.per_stage.items()}.items() <= spec.to_json().items()
+    assert ResNetSpec(**{name: spec.per_stage[name] for name in NEEDED}) == spec
 
 
 FORMLESS = ("", "x", "4x", "x64", "4x64-", "-4x64", "4x64 ", "4X64", "s-4x64", "s8", "4x\u0668")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from drawn_specs import specs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,20 +10,10 @@ from budgetnas.certificates.names import rename_from_source, rename_to_source, t
 from budgetnas.exceptions import DataError
 from budgetnas.models.build import build_model
 
-SPECS = st.integers(1, 5).flatmap(
-    lambda depth: st.tuples(
-        st.lists(st.integers(1, 3), min_size=depth, max_size=depth),
-        st.lists(st.integers(1, 9), min_size=depth, max_size=depth),
-        st.integers(0, 9),
-    )
-)
-
 
 @settings(max_examples=30)
-@given(SPECS)
-def test_names_are_a_bijection_on_exactly_the_tensors_of_the_network(drawn):
-    blocks, widths, stem = drawn
-    spec = ResNetSpec(blocks=tuple(blocks), widths=tuple(widths), stem_width=stem)
+@given(specs(5, widths=st.integers(1, 9), stem_width=st.integers(0, 9)))
+def test_names_are_a_bijection_on_exactly_the_tensors_of_the_network(spec):
     names = to_source(spec)
     state = build_model(spec, DataShape(classes=3)).state_dict()
     assert set(names) == set(state)

@@ -63,7 +63,7 @@ class Padded(nn.Module):
 @pytest.mark.parametrize(("name", "params"), [("resnet20", 269_722), ("resnet56", 853_018), ("resnet110", 1_727_962)])
 def test_the_network_of_he_et_al_is_counted_without_projections(name, params):
     model = find_model(name)
-    (blocks, *_) = model.blocks
+    (blocks, *_) = model.spec.blocks
     befores = [16] * blocks + [16] + [32] * blocks + [64] * (blocks - 1)
     widths = [16] * blocks + [32] * blocks + [64] * blocks
     with torch.device("meta"):

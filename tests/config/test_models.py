@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.config.models import find_model, model_names, params_of, read_cap
+from budgetnas.config.models import find_model, load_models, model_names, params_of, read_cap
 from budgetnas.config.study import load_study
 from budgetnas.exceptions import UsageError
 
@@ -151,3 +151,29 @@ def test_a_study_holds_names_as_they_are_written_here():
             load_study(None, {}, [f"{key}=['wrn-16-4']"])
         with pytest.raises(UsageError, match="must be different ones"):
             load_study(None, {}, [f"{key}=['resnet20', 'ResNet-20']"])
+
+
+def test_the_fields_of_a_spec_are_keys_of_a_declared_model(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('[[models]]\nname = "a"\nblocks = [4, 0, 3, 0]\nwidths = [64, 250]\nstem_width = 16\nnote = "b"\n')
+    (model,) = load_models(path)
+    assert (model.name, model.spec.id, model.note) == ("a", "s16-4x64-3x250", "b")
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ('name = "a"\nblocks = [1]', "number 1, that lacks name, blocks or widths"),
+        ('name = "a"\nblocks = [1]\nwidths = [8]\nblock = 1', "`models[0].block` is no key of models[0]: did you mean"),
+        ('name = "a"\nblocks = [1]\nwidths = [8]\nspec = 1', "known keys: name, blocks, widths, "),
+        ('name = "a"\nblocks = 1\nwidths = [8]', "`models[0].blocks` is 1, but must be a list of whole numbers"),
+        ("name = 1\nblocks = [1]\nwidths = [8]", "`models[0].name` is 1, but must be a string"),
+        ('name = "a"\nblocks = [1]\nwidths = [0]', "`widths` holds 0, but must be a whole number"),
+    ],
+)
+def test_a_wrong_declaration_is_refused_by_its_key(tmp_path, entry, told):
+    path = tmp_path / "mine.toml"
+    path.write_text(f"[[models]]\n{entry}\n")
+    with pytest.raises(UsageError) as refused:
+        [model.spec for model in load_models(path)]
+    assert told in str(refused.value)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from drawn_specs import specs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,7 +8,6 @@ from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.reports.breakdown import layers_table, parts, parts_table
 
-STAGES = st.lists(st.tuples(st.integers(1, 5), st.integers(1, 40)), min_size=1, max_size=8)
 SHAPES = st.builds(
     DataShape,
     channels=st.integers(1, 3),
@@ -33,12 +33,11 @@ def test_the_parts_of_model_5():
     ]
 
 
-@given(STAGES, st.integers(0, 9), SHAPES)
-def test_the_parts_sum_to_the_network(stages, stem, shape):
-    spec = ResNetSpec(blocks=tuple(b for b, _ in stages), widths=tuple(w for _, w in stages), stem_width=stem)
+@given(specs(8), SHAPES)
+def test_the_parts_sum_to_the_network(spec, shape):
     found, total = parts(spec, shape), count(spec, shape)
-    assert [part.name for part in found] == ["stem", *(f"stage {i + 1}" for i in range(len(stages))), "head"]
-    assert [part.blocks for part in found] == [0, *spec.blocks, 0]
+    assert [part.name for part in found] == ["stem", *(f"stage {i + 1}" for i in range(spec.depth)), "head"]
+    assert [part.residuals for part in found] == [0, *spec.blocks, 0]
     assert all(part.out_shape[0] == part.width for part in found)
     for name in ("params", "macs", "activations"):
         assert sum(getattr(part, name) for part in found) == getattr(total, name)

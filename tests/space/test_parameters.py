@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+from drawn_specs import specs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +10,7 @@ from budgetnas.space.parameters import Ranges, parameters
 from budgetnas.space.resnet import ResNetSpace
 
 SPEC = ResNetSpec(blocks=(4, 5, 3), widths=(64, 128, 250))
-STAGES = st.lists(st.tuples(st.integers(1, 20), st.integers(1, 600)), min_size=1, max_size=4)
+SPECS = specs(4, blocks=st.integers(1, 20), widths=st.integers(1, 600), stem_width=st.just(0))
 
 
 def test_ranges_widen_to_hold_the_seeded_models():
@@ -17,12 +18,12 @@ def test_ranges_widen_to_hold_the_seeded_models():
     assert narrow.cover(SPEC) == Ranges(stages=(2, 3), blocks=(2, 5), widths=(64, 250))
     four = ResNetSpec(blocks=(1, 1, 1, 1), widths=(64, 128, 256, 512))
     assert narrow.cover(four) == Ranges(stages=(2, 4), blocks=(1, 3), widths=(64, 512))
+    assert narrow.cover(SPEC, four) == narrow.cover(SPEC).cover(four) == narrow.cover(four).cover(SPEC)
+    assert narrow.cover() == narrow
 
 
-@given(STAGES)
-def test_every_parameter_of_a_network_lies_within_the_ranges_that_cover_it(stages):
-    blocks, widths = zip(*stages, strict=True)
-    spec = ResNetSpec(blocks=blocks, widths=widths)
+@given(SPECS)
+def test_every_parameter_of_a_network_lies_within_the_ranges_that_cover_it(spec):
     ranges = Ranges(stages=(2, 3), blocks=(2, 3), widths=(64, 128)).cover(spec)
     values, limits = ranges.values(spec), ranges.limits()
     assert list(values) == list(limits)
@@ -30,11 +31,9 @@ def test_every_parameter_of_a_network_lies_within_the_ranges_that_cover_it(stage
     assert values.items() >= parameters(spec).items()
 
 
-@given(STAGES)
-def test_parameters_are_the_dimensions_of_the_space(stages):
-    blocks, widths = zip(*stages, strict=True)
-    spec, space = ResNetSpec(blocks=blocks, widths=widths), ResNetSpace()
+@given(SPECS)
+def test_parameters_are_the_dimensions_of_the_space(spec):
+    space = ResNetSpace()
     point = {dimension.name: int(value) for dimension, value in zip(space.dimensions, space.encode(spec), strict=True)}
-    lowest = Ranges(stages=space.stages, blocks=space.blocks, widths=space.widths)
-    assert point == lowest.values(spec)
+    assert point == space.ranges.values(spec)
     assert space.decode(np.array(list(point.values()))) == spec

@@ -1,0 +1,37 @@
+"""What the space of residual networks says of itself."""
+
+from __future__ import annotations
+
+from drawn_specs import specs
+from hypothesis import given
+
+from budgetnas.arch.spec import DataShape
+from budgetnas.space.resnet import ResNetSpace, is_searchable
+
+
+@given(specs(6))
+def test_the_networks_that_a_search_knows_are_those_that_are_read_back_from_their_point(spec):
+    space = ResNetSpace()
+    point = space.encode(spec)
+    assert is_searchable(spec) == (len(point) == len(space.dimensions) and space.decode(point) == spec)
+
+
+def test_a_space_says_what_it_holds_and_not_what_the_images_leave_no_room_for():
+    space = ResNetSpace(blocks=(2, 3), widths=(16, 64), monotone=False, shape=DataShape(height=8, width=8))
+    assert space.in_words == "1-3 stages, 2-3 blocks, widths 16-64 by 8"
+    assert space.to_json() == {
+        "stages": [1, 3],
+        "blocks": [2, 3],
+        "widths": [16, 64],
+        "width_step": 8,
+        "monotone": False,
+    }
+    assert [space.name_stratum(stratum) for stratum in space.chains()] == ["1 stage", "2 stages", "3 stages"]
+
+
+def test_every_parameter_that_a_space_proposes_lies_in_its_ranges():
+    space = ResNetSpace(stages=(2, 3), widths=(16, 64))
+    limits = space.ranges.limits()
+    for dimension in space.dimensions:
+        low, high = limits.get(dimension.name, (dimension.values[0], dimension.values[0]))  # a stage that it never has
+        assert (low, high) == (min(low, dimension.values[0]), max(high, dimension.values[-1]))
