@@ -24,7 +24,7 @@ from small_studies import pace
 from budgetnas.cli.main import COMMANDS, main, make_parser
 from budgetnas.cli.studies import read_study_arguments
 from budgetnas.pipeline.plan import Plan
-from budgetnas.pipeline.plan_lines import plan_lines, training_lines
+from budgetnas.pipeline.plan_lines import plan_lines
 from budgetnas.pipeline.prepare import prepare
 
 ROOT = Path(__file__).parent.parent

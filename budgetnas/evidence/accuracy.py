@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist, mean, stdev
 
-from scipy.stats import binom
+from scipy.special import bdtrc
 
 from budgetnas.evidence.estimate import LEVEL
 from budgetnas.exceptions import BudgetNASError
@@ -99,4 +99,4 @@ def is_luck(right: int, images: int, *, chance: float) -> bool:
         images: number of images.
         chance: probability that a guess is correct, in (0, 1].
     """
-    return float(binom.sf(right - 1, images, chance)) > RARE
+    return right == 0 or float(bdtrc(right - 1, images, chance)) > RARE

@@ -9,7 +9,7 @@ from statistics import mean, variance
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 Interval = tuple[float, float] | tuple[None, None]
 
@@ -116,7 +116,7 @@ def welch(left: Sequence[float], right: Sequence[float]) -> Estimate:
     if total == 0:
         return Estimate(value=value, n=n)
     shares = [(part / total) ** 2 / (len(repeats) - 1) for part, repeats in zip(parts, (left, right), strict=True)]
-    reach = float(student.ppf((1 + LEVEL) / 2, 1 / sum(shares))) * sqrt(total)
+    reach = float(stdtrit(1 / sum(shares), (1 + LEVEL) / 2)) * sqrt(total)
     return Estimate(value=value, low=value - reach, high=value + reach, n=n)
 
 

@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import kendalltau
 
 from budgetnas.arrays import BoolArray, FloatArray, IntArray
 from budgetnas.evidence.estimate import Estimate, bootstrap
@@ -120,6 +119,8 @@ def kendall(left: npt.ArrayLike, right: npt.ArrayLike) -> float:
     Kendall, "The treatment of ties in ranking problems" (Biometrika 33, 1945).
     """
     one, other = _columns(left, right)
+    from scipy.stats import kendalltau  # takes a second to import, which every command would wait for
+
     return float(kendalltau(one, other).statistic) if len(one) > 1 else float("nan")
 
 

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 import optuna
 import plotly.graph_objects as go
 from optuna.distributions import BaseDistribution, IntDistribution
-from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.reports.style import SHORT, dress
@@ -41,6 +40,8 @@ def importances(trials: Sequence[Trial]) -> dict[str, float] | str:
     if len(names) < 2:
         only = f"only {names[0]} differs" if names else "no dimension differs"
         return f"Not estimated: {only} among {FEWEST} networks or more."
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances  # takes seconds to import
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # Optuna's way to say that it would only guess
