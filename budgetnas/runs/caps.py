@@ -143,7 +143,7 @@ def as_json(result: SearchResult, tier: CapResult) -> dict[str, Any]:
     """Return a tier for programs; accuracies are shares in [0, 1]."""
     finalist, trusted = tier.finalist, tier.trusted
     candidate = finalist.candidate if finalist else (trusted.candidate if trusted else None)
-    full = result.reached(finalist).as_json() if finalist else {}
+    full = result.accuracies_of(finalist).as_json() if finalist else {}
     return {
         "max_params": tier.cap,
         "spec": candidate and candidate.spec.id,
@@ -166,7 +166,7 @@ def _row(result: SearchResult, tier: CapResult) -> tuple[str, ...]:
     if candidate is None:
         return cap, "-", "", "", "", "", "", "", str(tier.near)
     number = finalist.parent if finalist else (tier.trusted.number if tier.trusted else -1)
-    full = result.reached(finalist) if finalist else None
+    full = result.accuracies_of(finalist) if finalist else None
     return (
         cap,
         candidate.spec.id,

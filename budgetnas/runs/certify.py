@@ -14,7 +14,7 @@ from budgetnas.evidence.accuracy import Accuracy, wilson
 from budgetnas.exceptions import StorageError, UsageError
 from budgetnas.runs.headline import tie
 from budgetnas.runs.listing import Run, is_run, read_run
-from budgetnas.runs.reached import reached
+from budgetnas.runs.networks import accuracies_of
 from budgetnas.runs.result import SearchResult, read_result
 from budgetnas.runs.settings import Setup, TrainingsSetup, read_trainings_setup
 from budgetnas.runs.verdict import compare, verdict
@@ -167,7 +167,7 @@ def _chosen(result: SearchResult, trial: int | None) -> Finalist:
 def _results(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
     run, images = finalist.best_run, result.setup.data.validation
     is_winner = result.winner is not None and finalist.parent == result.winner.parent
-    own, fresh = result.reached(finalist), result.fresh if is_winner else None
+    own, fresh = result.accuracies_of(finalist), result.fresh if is_winner else None
     return {
         "this_network": _own(run, finalist.parent, images, result.looks.of(run, FULL)),
         "repeats": _repeats(own.seeds, own.validation, own.test),
@@ -205,18 +205,18 @@ def _declared(home: Path, name: str, trials: Sequence[Trial], facts: RunFacts, n
     key = training_key(run)
     alike = [trial for trial in known.values() if training_key(trial).is_repeat_of(key)]
     looks, data = Looks(facts), setup.data
-    found, look = reached(alike, looks, images=data.validation), looks.of(run)
+    own, look = accuracies_of(alike, looks, images=data.validation), looks.of(run)
     images: int | None = data.validation
-    validation: Accuracy | None = found.validation
-    test = found.test
+    validation: Accuracy | None = own.validation
+    test = own.test
     watched = setup.watches == "test"
     if watched:
         images, validation = None, None
         look = Look(correct=round((run.score or 0.0) * data.test), images=data.test)
-        test = Accuracy(shares=found.validation.shares, images=data.test)
+        test = Accuracy(shares=own.validation.shares, images=data.test)
     results = {
         "this_network": _own(run, run.number, images, look),
-        "repeats": _repeats(found.seeds, validation, test),
+        "repeats": _repeats(own.seeds, validation, test),
         "fresh": None,
         "chosen": None,
         "remarks": [_WATCHED] if watched else [],

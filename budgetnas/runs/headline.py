@@ -75,7 +75,7 @@ def headline(result: SearchResult) -> str:
     if winner is None:
         return result.no_winner()
     fresh = result.fresh
-    found = fresh or result.reached(winner)
+    found = fresh or result.accuracies_of(winner)
     tested = "not tested yet" if found.test is None else f"test {found.test.write(' %')}"
     seeds = f"{plural(len(found.seeds), 'training seed')} ({', '.join(map(str, found.seeds))})"
     first = result.trials[winner.parent]
@@ -119,7 +119,7 @@ def tie(ranked: Sequence[Finalist], images: int) -> str:
 
 def _flattered(result: SearchResult, winner: Finalist) -> str:
     """Say that luck flatters the score by which the winner was chosen, and which numbers it does not."""
-    chosen, among = result.reached(winner), len(result.finalists)
+    chosen, among = result.accuracies_of(winner), len(result.finalists)
     highest = f", the highest of {among}, so it flatters" if among > 1 else ""
     if result.fresh:
         over = f" over {len(chosen.seeds)} seeds" if len(chosen.seeds) > 1 else ""

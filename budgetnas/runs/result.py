@@ -12,6 +12,7 @@ import numpy as np
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.certificates.manifest import BEST, MANIFEST
 from budgetnas.exceptions import StorageError
+from budgetnas.runs.networks import Accuracies, fresh_accuracies, full_accuracies
 from budgetnas.runs.settings import CUT_OFF, Setup, read_setup
 from budgetnas.samplers.belief import recommend
 from budgetnas.space.resnet import ResNetSpace
@@ -26,7 +27,6 @@ from budgetnas.trials.trial import Trial, TrialState
 
 if TYPE_CHECKING:
     import pandas as pd
-from budgetnas.runs.reached import Accuracies, reached_afresh, reached_in_full
 
 
 def trusted_scores(space: ResNetSpace, first: Sequence[Trial], *above: Sequence[Trial]) -> dict[int, float]:
@@ -108,15 +108,15 @@ class SearchResult(Display):
 
     @property
     def fresh(self) -> Accuracies | None:
-        """What the winner reached with seeds that no choice has seen; None without controls."""
+        """The winner's accuracies with seeds that no choice has seen; None without controls."""
         if self.winner is None:
             return None
         controls, images = self.levels.get(CONTROLS, ()), self.setup.data.validation
-        return reached_afresh(self.winner, controls, self.looks, images=images)
+        return fresh_accuracies(self.winner, controls, self.looks, images=images)
 
-    def reached(self, finalist: Finalist) -> Accuracies:
-        """Return what a finalist reached in the full trainings that it competed with."""
-        return reached_in_full(finalist, self.looks, images=self.setup.data.validation)
+    def accuracies_of(self, finalist: Finalist) -> Accuracies:
+        """Return the accuracies of a finalist in the full trainings that it competed with."""
+        return full_accuracies(finalist, self.looks, images=self.setup.data.validation)
 
     def no_winner(self) -> str:
         """Say why there is no winner."""
@@ -151,7 +151,7 @@ class SearchResult(Display):
     @property
     def accuracies(self) -> Accuracies | None:
         """What the winner reached, with seeds that no choice has seen where there are any."""
-        return self.fresh or (None if self.winner is None else self.reached(self.winner))
+        return self.fresh or (None if self.winner is None else self.accuracies_of(self.winner))
 
     @property
     def validation_accuracy(self) -> float | None:

@@ -89,7 +89,7 @@ def finalists_table(result: SearchResult) -> Table:
 
 
 def _finalist_row(result: SearchResult, finalist: Finalist, *, is_random: bool) -> tuple[str, ...]:
-    candidate, found = finalist.candidate, result.reached(finalist)
+    candidate, found = finalist.candidate, result.accuracies_of(finalist)
     return (
         f"{finalist.parent}{' at random' if is_random else ''}",
         candidate.spec.id,
@@ -225,7 +225,7 @@ def _lines(result: SearchResult) -> list[tuple[str, str]]:
 
 
 def _final(result: SearchResult, finalist: Finalist) -> FinalScore:
-    found = result.reached(finalist)
+    found = result.accuracies_of(finalist)
     validation, test = found.validation, found.test
     return FinalScore(
         score=validation.mean,
@@ -241,7 +241,7 @@ def _final(result: SearchResult, finalist: Finalist) -> FinalScore:
 
 
 def _finalist(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
-    spec, random, found = finalist.candidate.spec, drawn_at_random(result.facts), result.reached(finalist)
+    spec, random, found = finalist.candidate.spec, drawn_at_random(result.facts), result.accuracies_of(finalist)
     return {
         "trial": finalist.parent,
         "spec": spec.id,

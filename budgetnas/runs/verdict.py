@@ -11,7 +11,7 @@ from budgetnas.config.recorded import origin_now
 from budgetnas.evidence.estimate import Estimate
 from budgetnas.evidence.fidelity import FEWEST_PAIRS, tau
 from budgetnas.evidence.welch import judge, welch
-from budgetnas.runs.reached import Accuracies, reached
+from budgetnas.runs.networks import Accuracies, accuracies_of
 from budgetnas.runs.result import SearchResult, drawn_at_random, promoted_for_scores
 from budgetnas.text import Table, plural, write_macs
 from budgetnas.trials.facts import Control, RunFacts
@@ -31,7 +31,7 @@ class Comparison:
         spec: id of its architecture.
         params: trainable parameters.
         macs: for one image.
-        reached: what its repeats reached.
+        accuracies: of its repeats.
         gain: test accuracy of the winner minus its own, in points; None where it is the winner itself, or not tested.
         verdict: what the gain shows, in a few words.
     """
@@ -40,19 +40,19 @@ class Comparison:
     spec: str
     params: int
     macs: int
-    reached: Accuracies
+    accuracies: Accuracies
     gain: Estimate | None
     verdict: str
 
     @property
     def tests(self) -> tuple[float, ...]:
         """Test accuracies of its repeats, in [0, 1]; none before they were tested."""
-        return tuple(self.reached.test.shares) if self.reached.test else ()
+        return tuple(self.accuracies.test.shares) if self.accuracies.test else ()
 
     @property
     def scores(self) -> tuple[float, ...]:
         """Validation accuracies of its repeats, in [0, 1]."""
-        return tuple(self.reached.validation.shares)
+        return tuple(self.accuracies.validation.shares)
 
     def as_json(self) -> dict[str, Any]:
         """Return it for programs; accuracies are shares in [0, 1], the gain points."""
@@ -63,7 +63,7 @@ class Comparison:
             "macs": self.macs,
             "tests": list(self.tests),
             "scores": list(self.scores),
-            **self.reached.as_json(),
+            **self.accuracies.as_json(),
             "gain": self.gain and asdict(self.gain),
             "verdict": self.verdict,
         }
@@ -163,8 +163,8 @@ def controls_table(found: Sequence[Comparison]) -> Table:
             f"{one.params:,}",
             write_macs(one.macs),
             str(len(one.tests)),
-            str(one.reached.validation),
-            str(one.reached.test or ""),
+            str(one.accuracies.validation),
+            str(one.accuracies.test or ""),
             "" if one.gain is None else f"{_signed(one.gain)}",
             one.verdict,
         )
@@ -219,7 +219,7 @@ def verdict(result: SearchResult, found: Sequence[Comparison]) -> str:
 
 def _compared(result: SearchResult, net: Control, runs: Sequence[Trial], own: Sequence[Trial]) -> Comparison:
     found, reference = (
-        reached(them, result.looks, CONTROLS, images=result.setup.data.validation) for them in (runs, own)
+        accuracies_of(them, result.looks, CONTROLS, images=result.setup.data.validation) for them in (runs, own)
     )
     gain, told = None, "" if net.name == WINNER else "the winner itself"
     if runs is not own:
@@ -232,7 +232,7 @@ def _compared(result: SearchResult, net: Control, runs: Sequence[Trial], own: Se
         spec=net.spec,
         params=net.params,
         macs=net.macs,
-        reached=found,
+        accuracies=found,
         gain=gain,
         verdict=told,
     )

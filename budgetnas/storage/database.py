@@ -20,6 +20,7 @@ from sqlalchemy import create_engine, event, exc, inspect
 from sqlalchemy.engine import URL, make_url
 
 from budgetnas.exceptions import StorageError
+from budgetnas.storage.glance import DATABASE
 from budgetnas.text import one_line
 from budgetnas.trials.levels import epochs_of
 
@@ -37,7 +38,6 @@ _KNOWN = (
 )
 _PASSING = (sqlite3.OperationalError, exc.OperationalError, OSError)
 Storage = BaseStorage
-_DATABASE = "study.db"  # in the folder of a run
 _MISREAD = frozenset("?#%")
 PATIENCE_SECONDS = 60.0
 RETRY_SECONDS = 1.0
@@ -141,7 +141,7 @@ def run_url(folder: Path, storage: str | None = None) -> str:
             f"`{_sqlite_file(storage)}` does not exist: give the storage of a run, or leave `output.storage` out."
         )
     if url is None:
-        raise StorageError(f"`{folder / _DATABASE}` does not exist: give the folder of a run, such as runs/NAME.")
+        raise StorageError(f"`{folder / DATABASE}` does not exist: give the folder of a run, such as runs/NAME.")
     return url
 
 
@@ -151,7 +151,7 @@ def found_url(folder: Path, storage: str | None = None) -> str | None:
     Raises:
         StorageError: the address is malformed.
     """
-    database = folder / _DATABASE
+    database = folder / DATABASE
     with translated(str(folder) if storage is None else public_url(storage)):
         named = database if storage is None else _sqlite_file(storage)
         if named is not None and not named.is_file():

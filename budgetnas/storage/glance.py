@@ -18,6 +18,7 @@ from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.trial import Trial
 
 Study = tuple[Sequence[Trial], RunFacts]
+DATABASE = "study.db"  # in the folder of a run
 _WAIT_SECONDS = 5.0
 _JOURNAL = "-journal"
 

@@ -8,10 +8,10 @@ import pytest
 from budgetnas.evidence.accuracy import BRACKETS
 from budgetnas.reports.board import note
 from budgetnas.reports.page import report_page
-from budgetnas.runs.best import best_in_full
 from budgetnas.runs.caps import tiers_table, under_caps
 from budgetnas.runs.files import write_reports
 from budgetnas.runs.headline import chance_warning, headline, level_warnings, remarks
+from budgetnas.runs.networks import best_in_full
 from budgetnas.runs.summary import as_json, report_facts, tables
 from budgetnas.text import MOST
 
