@@ -15,11 +15,10 @@ from budgetnas.pipeline.ladder import Ladder, make_ladder, ranges_of
 from budgetnas.pipeline.prepare import PreparedStudy
 from budgetnas.pipeline.reuse import find_source, take_over
 from budgetnas.pipeline.work_left import hold
-from budgetnas.storage.copied import copied
 from budgetnas.storage.database import Storage, found_url, open_storage, sqlite_url, study_names
 from budgetnas.storage.files import own, write_text
 from budgetnas.storage.lease import leased
-from budgetnas.storage.study import StudyStore
+from budgetnas.storage.study import StudyStore, copied
 from budgetnas.trials.facts import RunFacts, required
 from budgetnas.trials.levels import FULL
 

@@ -14,9 +14,8 @@ from budgetnas.exceptions import StudyMismatchError
 from budgetnas.pipeline.identity import changes, identity_of, told, with_recorded
 from budgetnas.pipeline.prepare import PreparedStudy
 from budgetnas.runs.settings import SEARCH
-from budgetnas.storage.copied import add_finished
 from budgetnas.storage.database import Storage, open_run, study_names
-from budgetnas.storage.study import StudyStore, read_study
+from budgetnas.storage.study import StudyStore, add_finished, read_study
 from budgetnas.trials.facts import RunFacts, Takeover
 from budgetnas.trials.levels import FULL, rung_name
 

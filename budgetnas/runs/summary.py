@@ -13,8 +13,7 @@ from budgetnas.reports.facts import FinalScore, Reference, ReportFacts
 from budgetnas.runs.caps import as_json as tier_json
 from budgetnas.runs.caps import tiers_table, under_caps
 from budgetnas.runs.costs import cost_table, measured
-from budgetnas.runs.headline import headline, level_warnings, remarks
-from budgetnas.runs.recommended import recommendation, recommended
+from budgetnas.runs.headline import headline, level_warnings, recommendation, recommended, remarks
 from budgetnas.runs.result import SearchResult, drawn_at_random
 from budgetnas.runs.verdict import compare, controls_table, fidelity_table, judged, pairs, verdict
 from budgetnas.text import Table, plural, write_macs, write_percent

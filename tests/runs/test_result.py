@@ -16,8 +16,8 @@ from budgetnas.pipeline.describe import setup_of
 from budgetnas.pipeline.stages import PlannedTraining
 from budgetnas.runs.caps import under_caps
 from budgetnas.runs.files import rewrite, write_reports
+from budgetnas.runs.headline import recommendation, recommended
 from budgetnas.runs.listing import read_run
-from budgetnas.runs.recommended import recommendation, recommended
 from budgetnas.runs.result import open_result, read_result
 from budgetnas.runs.settings import read_setup
 from budgetnas.runs.summary import as_json, headline, report_facts, tables
