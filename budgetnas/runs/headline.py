@@ -25,34 +25,34 @@ def chance_warning(
     """Name the trainings whose last score is no further above chance than luck allows; None where there is none.
 
     Args:
-        scores: the names of trainings and their accuracies after the last epoch, in [0, 1].
-        what: all of them, in words.
-        split: that was scored.
-        images: of it.
-        chance: share of its most frequent class, which one answer for all images gets right.
+        scores: names of trainings and their accuracies after the last epoch, in [0, 1].
+        what: the trainings, in words.
+        split: name of the split that was scored.
+        images: of that split.
+        chance: share of its most frequent class, the accuracy of one answer for all images.
     """
-    found = [
+    at_chance = [
         f"{name} ({write_percent(score)} %)"
         for name, score in scores
         if is_luck(round(score * images), images, chance=chance)
     ]
-    if not found:
+    if not at_chance:
         return None
     return (
-        f"{len(found):,} of {len(scores):,} {what} ended at chance, or no further above it than luck allows "
-        f"({write_percent(chance)} %: what one class for all {images:,} {split} images gets): {listed(found)}. {_NEXT}"
+        f"{len(at_chance):,} of {len(scores):,} {what} ended at chance, or no further above it than luck allows "
+        f"(one class for all {images:,} {split} images gets {write_percent(chance)} %): {listed(at_chance)}. {_NEXT}"
     )
 
 
 def level_warnings(levels: Mapping[str, Sequence[Trial]], data: DataFacts) -> list[str]:
-    """Name the finished trainings of a search or a calibration that ended at chance, a line a level.
+    """Name the finished trainings of a search or a calibration that ended at chance, in one line per level.
 
     Args:
         levels: trials by the name of their level.
-        data: what they were scored on.
+        data: that scored them.
     """
     chance = 1 / data.shape.classes if data.chance is None else data.chance
-    found = [
+    warnings = [
         chance_warning(
             [(_named(trial), trial.score or 0.0) for trial in complete(trials)],
             what=in_words(level),
@@ -62,7 +62,7 @@ def level_warnings(levels: Mapping[str, Sequence[Trial]], data: DataFacts) -> li
         )
         for level, trials in levels.items()
     ]
-    return [warning for warning in found if warning]
+    return [warning for warning in warnings if warning]
 
 
 def _named(trial: Trial) -> str:
@@ -71,25 +71,25 @@ def _named(trial: Trial) -> str:
 
 
 def headline(result: SearchResult) -> str:
-    """Say what was found in one sentence; where the winner was trained again, its fresh seeds speak for it."""
+    """Return the result in one sentence, with the winner's accuracies over fresh seeds where it was trained again."""
     winner, setup = result.winner, result.setup
     if winner is None:
         return result.no_winner()
     fresh = result.fresh
-    found = fresh or result.accuracies_of(winner)
-    tested = "not tested yet" if found.test is None else f"test {found.test.write(' %')}"
-    seeds = f"{plural(len(found.seeds), 'training seed')} ({', '.join(map(str, found.seeds))})"
+    shown = fresh or result.accuracies_of(winner)
+    tested = "not tested yet" if shown.test is None else f"test {shown.test.write(' %')}"
+    seeds = f"{plural(len(shown.seeds), 'training seed')} ({', '.join(map(str, shown.seeds))})"
     first = result.trials[winner.parent]
     name = f" ({first.candidate.origin})" if first.facts.seeded else ""
     return (
         f"{winner.candidate.spec.id}{name}: {winner.candidate.params:,} parameters "
-        f"({winner.candidate.params / setup.cap:.2%} of {setup.cap:,}), validation {found.validation.write(' %')}, "
+        f"({winner.candidate.params / setup.cap:.2%} of {setup.cap:,}), validation {shown.validation.write(' %')}, "
         f"{tested} on {setup.data.name} over {seeds}{' that no choice has seen' if fresh else ''}."
     )
 
 
 def remarks(result: SearchResult) -> list[str]:
-    """Return what must be said beside the headline, a sentence or two each: a tie, whom luck flatters, the brackets."""
+    """Return the caveats of the headline, a sentence or two each: a tie, a score that luck flatters, the brackets."""
     if result.winner is None:
         return []
     said = (tie(result.finalists, result.setup.data.validation), _flattered(result, result.winner), BRACKETS)
@@ -97,10 +97,10 @@ def remarks(result: SearchResult) -> list[str]:
 
 
 def tie(ranked: Sequence[Finalist], images: int) -> str:
-    """Say that several finalists share the best score, and which of them was taken; nothing where one is best alone.
+    """Say that several finalists share the best score, and which was taken; "" where one is best alone.
 
     Args:
-        ranked: the best first.
+        ranked: finalists, the best first.
         images: of the validation split.
     """
     same = tied(ranked)
@@ -119,9 +119,9 @@ def tie(ranked: Sequence[Finalist], images: int) -> str:
 
 
 def _flattered(result: SearchResult, winner: Finalist) -> str:
-    """Say that luck flatters the score by which the winner was chosen, and which numbers it does not."""
+    """Say that luck flatters the score by which the winner was chosen, and which accuracies it does not flatter."""
     chosen, among = result.accuracies_of(winner), len(result.finalists)
-    highest = f", the highest of {among}, so it flatters" if among > 1 else ""
+    highest = f", the highest of {among} and so flattered by luck" if among > 1 else ""
     if result.fresh:
         over = f" over {len(chosen.seeds)} seeds" if len(chosen.seeds) > 1 else ""
         kept = "one of these trainings" if over else "this training"
@@ -133,30 +133,30 @@ def _flattered(result: SearchResult, winner: Finalist) -> str:
         return ""
     honest = ""
     if chosen.test is not None:
-        honest = "; its test accuracy, read after the choice, does not, but another seed may have less"
-    return f"Its validation accuracy was chosen as the highest of {among}, so it flatters{honest}."
+        honest = " Its test accuracy was read after the choice and is not, but another seed may have less."
+    return f"Its validation accuracy is the highest of {among} and so flattered by luck.{honest}"
 
 
 def recommended(result: SearchResult) -> tuple[Trial, Trial] | None:
     """Return the short trainings of the highest posterior mean and of the highest score; None where none fits."""
-    found = within(result.trials, result.setup.budget)
-    if not found:
+    fits = within(result.trials, result.setup.budget)
+    if not fits:
         return None
-    (trusted,) = promote(found, [result.trusted[trial.number] for trial in found], 1)
-    (observed,) = promote(found, [trial.score or 0.0 for trial in found], 1)
+    (trusted,) = promote(fits, [result.trusted[trial.number] for trial in fits], 1)
+    (observed,) = promote(fits, [trial.score or 0.0 for trial in fits], 1)
     return trusted, observed
 
 
 def recommendation(result: SearchResult) -> str:
-    """Say which short training to trust, and why that is neither always the winner nor the one that scored highest."""
-    found = recommended(result)
-    if found is None:
+    """Say which short training to trust, and why it may be neither the winner nor the one that scored highest."""
+    both = recommended(result)
+    if both is None:
         return f"none fits {result.setup.budget}" if complete(result.trials) else "none yet"
-    trusted, observed = found
+    trusted, observed = both
     highest = f"scored highest, {_score(observed)}{_equals(result, observed)}"
     if len(complete(result.trials)) < FEWEST:
-        told = f"{_name(observed)}, {highest}; no posterior mean: that takes {FEWEST} short trainings"
-        return f"{told}{_standing(result, observed)}"
+        unknown = f"no posterior mean, which needs {FEWEST} short trainings"
+        return f"{_name(observed)}, {highest}; {unknown}{_standing(result, observed)}"
     mean = f"has the highest posterior mean, {write_percent(result.trusted[trusted.number])} %"
     if trusted.number == observed.number:
         return f"{_name(trusted)}, {mean}, and {highest}{_standing(result, trusted)}"
@@ -169,7 +169,7 @@ def recommendation(result: SearchResult) -> str:
 
 
 def _standing(result: SearchResult, trial: Trial) -> str:
-    """Say what became of a short training above its rung; nothing before that is decided."""
+    """Say how far a short training was promoted, and its place there; "" before that is decided."""
     parents = [finalist.parent for finalist in result.finalists]
     if trial.number in parents:
         return f"; after full training {_place_in_full(result, parents.index(trial.number))}"
@@ -184,14 +184,14 @@ def _standing(result: SearchResult, trial: Trial) -> str:
         return ""
     if above is None:
         return "; it was not promoted: the posterior mean decides, which discounts luck"
-    return f"; it went up to {length_in_words(above)} and no further: the posterior mean after those decides"
+    return f"; it was promoted to {length_in_words(above)} and no further: the posterior mean after those decides"
 
 
 def _highest(result: SearchResult, trial: Trial) -> str | None:
-    """Return the highest level that a decision gave to a short training; None where none did."""
+    """Return the highest level that a network of a short training was promoted to; None where it was not."""
     promotions = (result.facts.promotions or {}).values()
-    given = {one.to or FULL for one in promotions if trial.number in one.numbers}
-    return next((level for level in (FULL, *reversed(result.rungs)) if level in given), None)
+    reached = {one.to or FULL for one in promotions if trial.number in one.numbers}
+    return next((level for level in (FULL, *reversed(result.rungs)) if level in reached), None)
 
 
 def _place_in_full(result: SearchResult, place: int) -> str:
@@ -212,7 +212,7 @@ def _place(result: SearchResult, trial: Trial) -> int:
 
 def _equals(result: SearchResult, observed: Trial) -> str:
     others = sum(trial.score == observed.score for trial in complete(result.trials)) - 1
-    return f" ({plural(others, 'other')} scored as much)" if others else ""
+    return f" (as did {plural(others, 'other')})" if others else ""
 
 
 def _name(trial: Trial) -> str:

@@ -75,8 +75,8 @@ def test_accuracies_have_intervals_and_the_chosen_one_is_said_to_flatter(tying):
     told = headline(result)
     assert "validation 98.61 % [96.5, 99.5], test 98.60 % [97.7, 99.2] on digits over 1 training seed (7)." in told
     assert remarks(result)[1:] == [
-        "Its validation accuracy was chosen as the highest of 5, so it flatters; its test accuracy, read after the "
-        "choice, does not, but another seed may have less.",
+        "Its validation accuracy is the highest of 5 and so flattered by luck. Its test accuracy was read after the "
+        "choice and is not, but another seed may have less.",
         BRACKETS,
     ]
     row = tables(result)["finalists"].rows[0]
@@ -115,8 +115,8 @@ def test_with_controls_the_fresh_seeds_speak_for_the_winner_everywhere(controlle
     accuracies = "validation 97.39 +- 0.74 % [94.8, 98.7], test 97.40 +- 0.71 % [96.2, 98.2]"
     assert f"{accuracies} on digits over 2 training seeds (7, 7) that no choice has seen." in headline(result)
     assert remarks(result)[0] == (
-        "It was chosen by 98.61 +- 0.00 % [96.5, 99.5] on validation over 2 seeds, the highest of 3, so it flatters; "
-        "best/ holds one of these trainings, with 98.60 +- 0.00 % [97.7, 99.2] on test over 2 seeds."
+        "It was chosen by 98.61 +- 0.00 % [96.5, 99.5] on validation over 2 seeds, the highest of 3 and so "
+        "flattered by luck; best/ holds one of these trainings, with 98.60 +- 0.00 % [97.7, 99.2] on test over 2 seeds."
     )
     content = as_json(result)
     assert content["fresh"]["score"] == pytest.approx(279.5 / IMAGES)
@@ -144,8 +144,8 @@ def test_fresh_seeds_of_another_winner_do_not_speak_for_this_one(controlled):
 def test_the_trainings_at_chance_are_named_with_their_scores_and_what_chance_is():
     scores = [("1x8 #0", 0.10), ("1x8 #1", 0.976), ("1x16 #0", 0.12)]
     assert chance_warning(scores, what="trainings", split="validation", images=287, chance=29 / 287) == (
-        "2 of 3 trainings ended at chance, or no further above it than luck allows (10.10 %: what one class for all "
-        "287 validation images gets): 1x8 #0 (10.00 %), 1x16 #0 (12.00 %). Likely causes: too few steps for the "
+        "2 of 3 trainings ended at chance, or no further above it than luck allows (one class for all 287 "
+        "validation images gets 10.10 %): 1x8 #0 (10.00 %), 1x16 #0 (12.00 %). Likely causes: too few steps for the "
         "recipe, a learning rate that is too high, or labels that do not match the images."
     )
     assert chance_warning(scores[1:2], what="trainings", split="test", images=287, chance=0.1) is None
@@ -168,7 +168,7 @@ def test_a_search_says_on_every_way_which_of_its_trainings_ended_at_chance(make)
     result = made.result()
     short, full = as_json(result)["warnings"]
     assert short.startswith("1 of 3 short trainings of 3 epochs ended at chance, or no further above it than")
-    assert f"validation images gets): {made.ladder.first.trials[0].candidate.spec.id} (10.00 %). " in short
+    assert f" %): {made.ladder.first.trials[0].candidate.spec.id} (10.00 %). " in short
     assert full.startswith("2 of 2 full trainings ended at chance")
     assert " #0 (11.00 %), " in full
     page, told = write_reports(result).read_text(), note(report_facts(result))
@@ -182,7 +182,7 @@ def test_a_run_that_recorded_no_class_counts_is_judged_by_its_number_of_classes(
     made.trained([0.1, 0.9])
     data = replace(made.result().setup.data, chance=None)
     (warning,) = level_warnings({"r3": made.ladder.first.trials}, data)
-    assert "than luck allows (10.00 %: " in warning
+    assert "validation images gets 10.00 %): " in warning
 
 
 @pytest.fixture
@@ -237,7 +237,7 @@ def test_what_went_up_a_rung_and_no_further_is_explained_after_that_rung(trustin
     left = next(trial.root for trial in result.levels["r3"] if trial.root not in best)
     told = recommendation(replace(result, trusted={**result.trusted, left: 0.99}))
     assert f"trial {left}, {result.trials[left].candidate.spec.id}, has the highest posterior mean, 99.00 %" in told
-    assert "; it went up to 3 epochs and no further: the posterior mean after those decides" in told
+    assert "; it was promoted to 3 epochs and no further: the posterior mean after those decides" in told
 
 
 def test_who_ties_with_the_winner_is_not_said_to_lose(trusting):
@@ -247,7 +247,7 @@ def test_who_ties_with_the_winner_is_not_said_to_lose(trusting):
 
 def test_several_that_scored_highest_are_counted(trusting):
     result = trusting({}, scores=[0.5, 0.6, 0.7, 0.7, 0.7, 0.6, 0.5])
-    assert "scored highest, 70.00 % (2 others scored as much)" in recommendation(result)
+    assert "scored highest, 70.00 % (as did 2 others)" in recommendation(result)
 
 
 def test_before_promotion_is_decided_nobody_is_said_to_be_left_out(trusting):
@@ -279,7 +279,7 @@ def test_few_short_trainings_have_no_posterior_mean(make):
     made = make()
     made.trained([0.5, 0.7, 0.6])
     told = recommendation(made.result())
-    assert told.endswith("scored highest, 70.00 %; no posterior mean: that takes 6 short trainings")
+    assert told.endswith("scored highest, 70.00 %; no posterior mean, which needs 6 short trainings")
     assert [trial.number for trial in recommended(made.result())] == [1, 1]
 
 
