@@ -22,13 +22,13 @@ from budgetnas.trials.trial import Candidate, Trial, TrialState
 class StudyStore:
     """One Optuna study as a list of trials.
 
-    Every method raises StorageError, in one line, for what the database raises.
+    Every method raises a StorageError in place of an error of the database.
 
     Args:
         storage: from `open_storage`.
         name: the study's name in the storage.
         ranges: of its parameters.
-        guard: called before every write; raises if this driver may write no more.
+        guard: called before every write; raises if this driver must not write any more.
     """
 
     def __init__(
@@ -50,19 +50,19 @@ class StudyStore:
 
     @property
     def facts(self) -> RunFacts:
-        """What was recorded of the study as a whole."""
+        """The facts of the study as a whole."""
         with translated(self.name):
             return RunFacts.from_json(self._storage.get_study_user_attrs(self._study_id))
 
     def record(self, change: RunFacts) -> None:
-        """Record facts of the study as a whole; those that `change` leaves out stay as they are."""
+        """Record facts of the study as a whole; facts that `change` leaves out stay as they are."""
         self._guard()
         with translated(self.name):
             for key, value in change.to_json().items():
                 self._storage.set_study_user_attr(self._study_id, key, value)
 
     def add(self, candidate: Candidate, *, state: TrialState, facts: TrialFacts) -> Trial:
-        """Create the next trial, whole, as RUNNING or already PRUNED."""
+        """Create the next trial with all its facts, as RUNNING or already PRUNED."""
         self._guard()
         template = optuna.trial.create_trial(
             state=optuna.trial.TrialState[state.value],
@@ -80,7 +80,7 @@ class StudyStore:
             self._change(number, TrialState.RUNNING)
 
     def release(self, number: int) -> None:
-        """Mark a trial as WAITING for the next driver, unless an interrupted write has finished it already."""
+        """Mark a trial as WAITING for the next driver, unless an interrupted write has already finished it."""
         with translated(self.name):
             finished = self._refresh(number).state.is_finished
         if not finished:
@@ -93,7 +93,7 @@ class StudyStore:
             self._storage.set_trial_intermediate_value(self._trial_id(number), epoch, accuracy)
 
     def fill(self, number: int, curve: Mapping[int, float]) -> None:
-        """Record the epochs of a running trial's learning curve that are not there yet."""
+        """Record the missing epochs of a running trial's learning curve."""
         with translated(self.name):
             known = self._storage.get_trial(self._trial_id(number)).intermediate_values
         for epoch in sorted(set(curve) - set(known)):
@@ -104,7 +104,7 @@ class StudyStore:
         return self._change(number, TrialState.COMPLETE, [score], facts)
 
     def fail(self, number: int, reason: str, *, diverged: bool = False) -> Trial:
-        """End a trial as FAIL with its reason, and whether its own numbers are why."""
+        """End a trial as FAIL with its reason, and whether its training diverged."""
         return self._change(number, TrialState.FAIL, None, TrialFacts(reason=reason, diverged=diverged))
 
     def _change(
@@ -132,10 +132,10 @@ class StudyStore:
 
 
 def read_study(storage: BaseStorage, name: str) -> tuple[Sequence[Trial], RunFacts]:
-    """Return the trials and the facts of a study that is there, and write nothing.
+    """Return the trials and the facts of a study; nothing is written.
 
     Raises:
-        StorageError: there is no such study, or it is no study of this program.
+        StorageError: the study does not exist, or another program made it.
     """
     with translated(name):
         study_id = storage.get_study_id_from_name(name)
@@ -154,11 +154,11 @@ def _from_optuna(frozen: optuna.trial.FrozenTrial) -> Trial:
 
 
 def copied(url: str | None, run: str) -> BaseStorage:
-    """Return a storage in memory that holds a run's studies as they are now.
+    """Return a copy, in memory, of the studies of a run.
 
     Args:
-        url: of the storage that they are in; None for an empty copy.
-        run: name of the run: its studies are `RUN/..`.
+        url: address of their storage; None for an empty copy.
+        run: name of the run, whose studies are `RUN/..`.
 
     Raises:
         StorageError: the address is malformed, cannot be reached, or holds another kind of database.
@@ -174,19 +174,19 @@ def copied(url: str | None, run: str) -> BaseStorage:
 
 
 def add_finished(source: BaseStorage, before: str, target: BaseStorage, after: str) -> int:
-    """Add the trials of a study to another, up to the first one that has not finished and beyond those that are there.
+    """Copy the trials of a study that another does not have yet, up to the first one that has not finished.
 
     Args:
-        source: has the study.
-        before: its name.
-        target: has the other one, or gets it.
-        after: its name.
+        source: storage of the study to copy from.
+        before: name of that study.
+        target: storage of the study to extend, which is created if missing.
+        after: name of that study.
 
     Returns:
-        How many trials the other one has then.
+        The number of trials of the extended study.
 
     Raises:
-        StorageError: one of them cannot be read or written.
+        StorageError: one of the studies cannot be read or written.
     """
     with translated(after):
         study = optuna.create_study(storage=target, study_name=after, direction="maximize", load_if_exists=True)

@@ -115,7 +115,7 @@ def test_a_tampered_study_reads_no_file_outside_its_run(undisturbed, tmp_path, m
     monkeypatch.chdir(tmp_path)
     assert main(words) == 1
     error = capsys.readouterr().err
-    assert f"has '{name}' for a file of its own, which lies elsewhere" in error
+    assert f"refers to '{name}', which lies outside it" in error
     assert error.count("\n") == 1
 
 
