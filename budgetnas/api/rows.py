@@ -1,4 +1,4 @@
-"""Results of several rows, which show themselves as tables."""
+"""Results of several rows, with a table as their representation."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _SHOWN = 20  # rows in a notebook
 
 
 class Rows(Display, Sequence[Any]):
-    """Several results of one kind, a row each.
+    """Several results of one kind.
 
     Args:
         items: the results.
-        rows: their cells by column, a row or more each.
+        rows: cells by column, one or more rows per result.
 
     Attributes:
         columns: names of the columns, for a frame without rows.
@@ -59,15 +59,15 @@ class CapResults(Rows):
 
 
 class Verification(Rows):
-    """The checks of a certificate, in order: `name`, `passed` (None where it could not be) and `told` of each."""
+    """The checks of a certificate, in order: `name`, `passed` (None if it cannot run here) and `told`, the finding."""
 
     @property
     def passed(self) -> bool:
-        """Whether none of them failed; what could not be checked did not."""
+        """Whether no check failed; one that cannot run here does not fail."""
         return all(check.passed is not False for check in self)
 
     def brief(self) -> Mapping[str, str]:
-        """Return whether the certificate holds, and what of it does not."""
+        """Return whether the certificate holds, or the failed checks."""
         failed = [check.name for check in self if check.passed is False]
         return (
             {"holds": "yes", "checks": f"{len(self)}"} if self.passed else {"holds": "no", "failed": " ".join(failed)}
@@ -75,10 +75,10 @@ class Verification(Rows):
 
 
 class Predictions(Rows):
-    """The classes of images, in order: `image` and `classes` (label from 0, name, softmax) of each.
+    """The classes of images, in order, each with `image` and `classes` (label from 0, name, softmax).
 
     Attributes:
-        faults: what could not be read and why, a line each.
+        faults: a line for each image that cannot be read.
     """
 
     columns = ("id", "rank", "label", "class", "share")
@@ -95,6 +95,6 @@ class Predictions(Rows):
         self.faults = tuple(faults)
 
     def brief(self) -> Mapping[str, str]:
-        """Return how many images were classified, and how many could not be read."""
+        """Return the numbers of classified and of unreadable images."""
         unreadable = {"unreadable": f"{len(self.faults):,}"} if self.faults else {}
         return {"images": f"{len(self):,}", **unreadable}

@@ -1,1 +1,1 @@
-"""The cap as people write it, and the check of a network against it."""
+"""Caps: reading them, and checking networks against them."""

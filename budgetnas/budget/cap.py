@@ -1,4 +1,4 @@
-"""A cap on a count, as people write it."""
+"""Caps on a count as users write them: reading and writing."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def parse_cap(value: str | float, *, name: str = "max_params", reference: Callab
     (5000000, 272000, 1500000)
 
     Args:
-        value: what was typed, or a number from a study file.
-        name: what to call the value in an error.
-        reference: counts a network by its name; without it shares are refused.
+        value: text as typed, or a number from a study file.
+        name: name of the value in errors.
+        reference: function from the name of a network to its count; without it shares are refused.
 
     Returns:
         The cap as a whole number of at least 1; a share is rounded down.
 
     Raises:
-        UsageError: the value is none of these spellings, not whole, below 1, or beyond any network.
+        UsageError: the value is none of these spellings, not whole, below 1, or above 1e15.
     """
     text = str(value).strip()
     share = _SHARE.fullmatch(text) if reference else None
@@ -55,14 +55,14 @@ def parse_cap(value: str | float, *, name: str = "max_params", reference: Callab
 
 
 def _digits(match: re.Match[str]) -> tuple[int, int]:
-    """Return a decimal number as a whole numerator over a power of ten."""
+    """Return a decimal number as an integer numerator and a power of ten."""
     part = match["part"] or ""
     unit: int = 10 ** len(part)
     return int(match["whole"].replace("_", "") + part), unit
 
 
 def write_cap(cap: int) -> str:
-    """Write a cap as short as it goes.
+    """Write a cap in the shortest form that `parse_cap` reads back.
 
     >>> write_cap(5_000_000), write_cap(272_474)
     ('5M', '272474')

@@ -1,4 +1,4 @@
-"""The gate: the caps that a network must fit, and the one place that says whether it does."""
+"""The gate: the caps that a network must fit, and the only check whether it fits."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-# Every cost that can be capped, in words. A network counts it as an attribute, and `Budget` caps it as `max_COST`.
+# The costs that can be capped, in words. A network has each as an attribute, and `Budget` caps it as `max_COST`.
 COSTS = {"params": "parameters", "macs": "MACs"}
 
 
 class CountedNetwork(Protocol):
-    """A network whose costs are known."""
+    """A network with known costs."""
 
     @property
     def params(self) -> int:
@@ -29,7 +29,7 @@ class CountedNetwork(Protocol):
 
 
 class CountedArrays(Protocol):
-    """N networks whose costs are known."""
+    """N networks with known costs."""
 
     @property
     def params(self) -> npt.NDArray[np.int64]:
@@ -44,7 +44,7 @@ class CountedArrays(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
-    """The caps of a search. Whatever is proposed, trained or chosen fits all of them.
+    """The caps of a search. Every network that is proposed, trained or chosen fits all of them.
 
     >>> budget = Budget(max_params=100_000, max_macs=20_000_000)
     >>> print(budget)
@@ -59,26 +59,26 @@ class Budget:
     max_macs: int | None = None
 
     def caps(self) -> dict[str, int]:
-        """Return every cap that there is, by its cost in `COSTS`."""
+        """Return the caps that are set, by their cost in `COSTS`."""
         caps = {cost: getattr(self, f"max_{cost}") for cost in COSTS}
         return {cost: cap for cost, cap in caps.items() if cap is not None}
 
     def excess(self, network: CountedNetwork) -> dict[str, int]:
-        """Return by how much a network is over each cap that it does not fit, by the cap's name; empty if it fits."""
+        """Return by how much a network exceeds each cap that it does not fit, by the cap's name; empty if it fits."""
         over = {f"max_{cost}": getattr(network, cost) - cap for cost, cap in self.caps().items()}
         return {name: number for name, number in over.items() if number > 0}
 
     def fits(self, network: CountedNetwork) -> bool:
-        """Tell whether a network is within all caps."""
+        """Return whether a network fits all caps."""
         return not self.excess(network)
 
     def mask(self, networks: CountedArrays) -> npt.NDArray[np.bool_]:
-        """Tell which of N networks are within all caps, [N]."""
+        """Return which of N networks fit all caps, [N] bool."""
         within = [np.asarray(getattr(networks, cost) <= cap) for cost, cap in self.caps().items()]
         return reduce(and_, within)
 
     def reason(self, network: CountedNetwork) -> str | None:
-        """Say by how much a network is over the first cap that it does not fit; None if it fits all."""
+        """Say by how much a network exceeds the first cap that it does not fit; None if it fits all."""
         over = self.excess(network).items()
         return next((f"{number:,} {COSTS[name.removeprefix('max_')]} over the cap" for name, number in over), None)
 
@@ -87,5 +87,5 @@ class Budget:
 
 
 def cap_number(cap: int | None) -> int:
-    """Return a cap as a number to compute with: the largest 64-bit integer where there is no cap."""
+    """Return a cap as an integer; no cap is the largest 64-bit integer."""
     return int(np.iinfo(np.int64).max) if cap is None else cap

@@ -1,4 +1,4 @@
-"""The output of a running study: progress bars on a terminal, elsewhere a plain line every ten seconds."""
+"""The output of a running study: progress bars on a terminal, otherwise a plain line every ten seconds."""
 
 from __future__ import annotations
 

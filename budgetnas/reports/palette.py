@@ -1,7 +1,7 @@
 """Colours and axes shared by all figures.
 
 Every colour has a contrast of at least 3:1 with white and with the dark page (WCAG 2.1, 1.4.11). On the page a style
-sheet sets the colour of a figure's text; elsewhere it is `GREY`.
+sheet sets the colour of a figure's text; otherwise it is `GREY`.
 """
 
 from __future__ import annotations

@@ -20,19 +20,19 @@ class TrialState(StrEnum):
 
     @property
     def is_finished(self) -> bool:
-        """Whether the trial will not change any more."""
+        """Whether the trial cannot change any more."""
         return self in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
-    """An architecture that was proposed, with its exact cost on the data set at hand.
+    """A proposed network with its exact cost on the data set of the study.
 
     Attributes:
         spec: the architecture.
         params: trainable parameters.
         macs: multiply-accumulates for one image.
-        origin: who proposed it: the name of a model, or of a sampler.
+        origin: name of the model, or of the sampler that proposed it.
     """
 
     spec: ResNetSpec
@@ -43,15 +43,15 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trial:
-    """One architecture in one study.
+    """One training of one network, or a network that was pruned untrained.
 
     Attributes:
         number: position in the study, from 0.
-        candidate: what is tried.
-        state: how far it is.
+        candidate: the network.
+        state: state of the training.
         score: validation accuracy after the last epoch, in [0, 1]; None unless COMPLETE.
         curve: validation accuracy by epoch, from 1.
-        facts: everything else that was recorded.
+        facts: all other recorded facts.
     """
 
     number: int
@@ -63,23 +63,23 @@ class Trial:
 
     @property
     def root(self) -> int:
-        """Number of the first-rung trial that this one goes back to: its own on the first rung."""
+        """Number of the first-rung trial that this one was promoted from; its own on the first rung."""
         return self.number if self.facts.parent is None else self.facts.parent
 
     @property
     def seed(self) -> int:
-        """Seed of its training.
+        """Seed of the training.
 
         Raises:
-            StorageError: none was recorded.
+            StorageError: no seed was recorded.
         """
         return required(self.facts.seed, "seed")
 
     @property
     def repeat(self) -> int:
-        """Number of its seed among those of the network, from 0.
+        """Number of the seed among those of the network, from 0.
 
         Raises:
-            StorageError: none was recorded.
+            StorageError: no number was recorded.
         """
         return required(self.facts.repeat, "repeat")
