@@ -40,8 +40,8 @@ def best(
 
     result = open_result(str(plain(run)), storage)
     caps = plain(max_params)
-    found = best_under(result, caps if caps is None or isinstance(caps, list) else [caps])
-    return CapResults(found, [as_json(result, tier) for tier in found])
+    results = best_under(result, caps if caps is None or isinstance(caps, list) else [caps])
+    return CapResults(results, [as_json(result, one) for one in results])
 
 
 @spelled
@@ -114,8 +114,8 @@ def verify(
     from budgetnas.certificates.verify import verify as checks
 
     data = load_as_trained(Path(folder), data_keys(arguments))
-    found = list(checks(Path(folder), data))
-    return Verification(found, [{"check": one.name, "passed": one.passed, "told": one.told} for one in found])
+    results = list(checks(Path(folder), data))
+    return Verification(results, [{"check": one.name, "passed": one.passed, "told": one.told} for one in results])
 
 
 @spelled
@@ -150,7 +150,7 @@ def predict(
     check_top(top, arch)
     inputs = find_inputs(words if isinstance(words, list) else [words], DataShape(**arch["shape"]))
     faults = list(inputs.faults)
-    found = list(classify(model, arch, inputs.wanted, top=top, faults=faults))
+    predictions = list(classify(model, arch, inputs.wanted, top=top, faults=faults))
     if faults:
         warnings.warn(f"{len(faults):,} of the images cannot be read: {faults[0]}", stacklevel=3)
-    return Predictions(found, faults)
+    return Predictions(predictions, faults)
