@@ -70,10 +70,10 @@ def parse_json(content: bytes, *, where: Path) -> Any:
         json.dumps(value, ensure_ascii=False).encode()  # half a character, such as `"\\ud800"`, is no text
         return value
     except (ValueError, RecursionError) as error:
-        raise StorageError(f"`{where}` is damaged ({str(error)[:200]}): put it back from a copy.") from error
+        raise StorageError(f"`{where}` is damaged ({str(error)[:200]}): restore it from a copy.") from error
 
 
-def read_file(path: Path, *, advice: str = "put it back from a copy") -> bytes:
+def read_file(path: Path, *, advice: str = "restore it from a copy") -> bytes:
     """Read a file.
 
     Raises:
@@ -97,7 +97,7 @@ def read_bytes(path: Path, sha256: str) -> bytes:
     actual = digest(content)
     if actual != sha256:
         raise StorageError(
-            f"`{path}` is damaged (its SHA-256 is {actual[:12]}, was {sha256[:12]}): put it back from a copy."
+            f"`{path}` is damaged (its SHA-256 is {actual[:12]}, was {sha256[:12]}): restore it from a copy."
         )
     return content
 

@@ -33,7 +33,7 @@ def test_the_terminal_tells_costs_before_and_after_fidelity_controls_and_the_ver
               "The winner beside controls")  # fmt: skip
     places = [next(i for i, line in enumerate(lines) if line.strip() == title) for title in titles]
     assert places == sorted(places)
-    assert "too few pairs to judge" in done.stdout
+    assert "Too few pairs to judge" in done.stdout
     finals = lines[next(i for i, line in enumerate(lines) if line.strip() == "Full trainings") : places[1]]
     assert "seeds" in finals[1].split()
     assert sum(" at random " in line for line in finals) == 2
