@@ -44,7 +44,7 @@ class CapResult:
 
     @property
     def remark(self) -> str:
-        """Why the choice is not to be trusted; "" where nothing speaks against it."""
+        """Why the choice is not to be trusted; "" if it may be."""
         if not self.trained:
             return "no trained network fits"
         if self.near < FEWEST:

@@ -121,7 +121,7 @@ def tie(ranked: Sequence[Finalist], images: int) -> str:
 def _flattered(result: SearchResult, winner: Finalist) -> str:
     """Say that luck flatters the score by which the winner was chosen, and which accuracies it does not flatter."""
     chosen, among = result.accuracies_of(winner), len(result.finalists)
-    highest = f", the highest of {among} and so flattered by luck" if among > 1 else ""
+    highest = f", the highest of {among}, so luck flatters it" if among > 1 else ""
     if result.fresh:
         over = f" over {len(chosen.seeds)} seeds" if len(chosen.seeds) > 1 else ""
         kept = "one of these trainings" if over else "this training"
@@ -133,8 +133,10 @@ def _flattered(result: SearchResult, winner: Finalist) -> str:
         return ""
     honest = ""
     if chosen.test is not None:
-        honest = " Its test accuracy was read after the choice and is not, but another seed may have less."
-    return f"Its validation accuracy is the highest of {among} and so flattered by luck.{honest}"
+        honest = (
+            " Its test accuracy was read after the choice, so it is not flattered, but another seed may score lower."
+        )
+    return f"Its validation accuracy is the highest of {among}, so luck flatters it.{honest}"
 
 
 def recommended(result: SearchResult) -> tuple[Trial, Trial] | None:

@@ -24,19 +24,19 @@ class Accuracies:
     """Accuracies of one network after the last epoch.
 
     Attributes:
-        runs: its trainings.
+        trainings: one per seed.
         validation: over all of them.
         test: over those that were tested; None before any was.
     """
 
-    runs: tuple[Trial, ...]
+    trainings: tuple[Trial, ...]
     validation: Accuracy
     test: Accuracy | None
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Seeds of its trainings."""
-        return tuple(run.seed for run in self.runs)
+        """Seeds of the trainings."""
+        return tuple(training.seed for training in self.trainings)
 
     def as_json(self) -> dict[str, Any]:
         """Return means over the seeds as shares in [0, 1], with their intervals over images."""
@@ -49,19 +49,19 @@ class Accuracies:
         }
 
 
-def accuracies_of(runs: Sequence[Trial], looks: Looks, level: str = "", *, images: int) -> Accuracies:
+def accuracies_of(trainings: Sequence[Trial], looks: Looks, level: str = "", *, images: int) -> Accuracies:
     """Return the accuracies of COMPLETE trainings of one network.
 
     Args:
-        runs: at least one training.
+        trainings: at least one.
         looks: at the test set.
         level: of the trainings, where looks at several levels are kept together.
         images: of the split that scored them.
     """
-    seen = [look for run in runs if (look := looks.of(run, level))]
+    seen = [look for training in trainings if (look := looks.of(training, level))]
     return Accuracies(
-        runs=tuple(runs),
-        validation=Accuracy(shares=[run.score or 0.0 for run in runs], images=images),
+        trainings=tuple(trainings),
+        validation=Accuracy(shares=[training.score or 0.0 for training in trainings], images=images),
         test=Accuracy(shares=[look.accuracy for look in seen], images=seen[0].images) if seen else None,
     )
 
@@ -80,8 +80,8 @@ def fresh_accuracies(winner: Finalist, controls: Sequence[Trial], looks: Looks, 
         looks: at the test set.
         images: of the validation split.
     """
-    runs = [run for run in complete(controls) if run.candidate.spec.id == winner.candidate.spec.id]
-    return accuracies_of(runs, looks, CONTROLS, images=images) if runs else None
+    own = [trial for trial in complete(controls) if trial.candidate.spec.id == winner.candidate.spec.id]
+    return accuracies_of(own, looks, CONTROLS, images=images) if own else None
 
 
 def after_fresh(seeds: int) -> str:
@@ -100,7 +100,7 @@ def best_in_full(fulls: Sequence[Trial], controls: Sequence[Trial], looks: Looks
     winner = ranked[0]
     fresh = fresh_accuracies(winner, controls, looks, images=images)
     shown = fresh or full_accuracies(winner, looks, images=images)
-    return _best(winner.candidate, shown, after_fresh(len(shown.runs)) if fresh else AFTER_FULL)
+    return _best(winner.candidate, shown, after_fresh(len(shown.trainings)) if fresh else AFTER_FULL)
 
 
 def best_of(trials: Sequence[Trial], score_of: str, looks: Looks, *, images: int) -> dict[str, Any]:

@@ -75,8 +75,8 @@ def test_accuracies_have_intervals_and_the_chosen_one_is_said_to_flatter(tying):
     told = headline(result)
     assert "validation 98.61 % [96.5, 99.5], test 98.60 % [97.7, 99.2] on digits over 1 training seed (7)." in told
     assert remarks(result)[1:] == [
-        "Its validation accuracy is the highest of 5 and so flattered by luck. Its test accuracy was read after the "
-        "choice and is not, but another seed may have less.",
+        "Its validation accuracy is the highest of 5, so luck flatters it. Its test accuracy was read after the "
+        "choice, so it is not flattered, but another seed may score lower.",
         BRACKETS,
     ]
     row = tables(result)["finalists"].rows[0]
@@ -115,8 +115,8 @@ def test_with_controls_the_fresh_seeds_speak_for_the_winner_everywhere(controlle
     accuracies = "validation 97.39 +- 0.74 % [94.8, 98.7], test 97.40 +- 0.71 % [96.2, 98.2]"
     assert f"{accuracies} on digits over 2 training seeds (7, 7) that no choice has seen." in headline(result)
     assert remarks(result)[0] == (
-        "It was chosen by 98.61 +- 0.00 % [96.5, 99.5] on validation over 2 seeds, the highest of 3 and so "
-        "flattered by luck; best/ holds one of these trainings, with 98.60 +- 0.00 % [97.7, 99.2] on test over 2 seeds."
+        "It was chosen by 98.61 +- 0.00 % [96.5, 99.5] on validation over 2 seeds, the highest of 3, so luck "
+        "flatters it; best/ holds one of these trainings, with 98.60 +- 0.00 % [97.7, 99.2] on test over 2 seeds."
     )
     content = as_json(result)
     assert content["fresh"]["score"] == pytest.approx(279.5 / IMAGES)
