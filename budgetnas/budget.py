@@ -30,15 +30,15 @@ def parse_cap(value: str | float, *, name: str = "max_params", reference: Callab
     (5000000, 272000, 1500000)
 
     Args:
-        value: what was typed, or a number from a study file.
-        name: what to call the value in an error.
-        reference: counts a network by its name; without it shares are refused.
+        value: text as typed, or a number from a study file.
+        name: name of the value in errors.
+        reference: function from the name of a network to its count; without it shares are refused.
 
     Returns:
         The cap as a whole number of at least 1; a share is rounded down.
 
     Raises:
-        UsageError: the value is none of these spellings, not whole, below 1, or beyond any network.
+        UsageError: the value is none of these spellings, not whole, below 1, or above 1e15.
     """
     text = str(value).strip()
     share = _SHARE.fullmatch(text) if reference else None
@@ -63,14 +63,14 @@ def parse_cap(value: str | float, *, name: str = "max_params", reference: Callab
 
 
 def _digits(match: re.Match[str]) -> tuple[int, int]:
-    """Return a decimal number as a whole numerator over a power of ten."""
+    """Return a decimal number as an integer numerator and a power of ten."""
     part = match["part"] or ""
     unit: int = 10 ** len(part)
     return int(match["whole"].replace("_", "") + part), unit
 
 
 def write_cap(cap: int) -> str:
-    """Write a cap as short as it goes.
+    """Write a cap in the shortest form that `parse_cap` reads back.
 
     >>> write_cap(5_000_000), write_cap(272_474)
     ('5M', '272474')
@@ -82,12 +82,12 @@ def write_cap(cap: int) -> str:
     return str(cap)
 
 
-# Every cost that can be capped, in words. A network counts it as an attribute, and `Budget` caps it as `max_COST`.
+# The costs that can be capped, in words. A network has each as an attribute, and `Budget` caps it as `max_COST`.
 COSTS = {"params": "parameters", "macs": "MACs"}
 
 
 class CountedNetwork(Protocol):
-    """A network whose costs are known."""
+    """A network with known costs."""
 
     @property
     def params(self) -> int:
@@ -101,7 +101,7 @@ class CountedNetwork(Protocol):
 
 
 class CountedArrays(Protocol):
-    """N networks whose costs are known."""
+    """N networks with known costs."""
 
     @property
     def params(self) -> npt.NDArray[np.int64]:
@@ -116,7 +116,7 @@ class CountedArrays(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
-    """The caps of a search. Whatever is proposed, trained or chosen fits all of them.
+    """The caps of a search. Every network that is proposed, trained or chosen fits all of them.
 
     >>> budget = Budget(max_params=100_000, max_macs=20_000_000)
     >>> print(budget)
@@ -131,28 +131,28 @@ class Budget:
     max_macs: int | None = None
 
     def caps(self) -> dict[str, int]:
-        """Return every cap that there is, by its cost in `COSTS`."""
+        """Return the caps that are set, by their cost in `COSTS`."""
         caps = {cost: getattr(self, f"max_{cost}") for cost in COSTS}
         return {cost: cap for cost, cap in caps.items() if cap is not None}
 
     def excess(self, network: CountedNetwork) -> dict[str, int]:
-        """Return by how much a network is over each cap that it does not fit, by the cap's name; empty if it fits."""
+        """Return by how much a network exceeds each cap that it does not fit, by the cap's name; empty if it fits."""
         over = {f"max_{cost}": getattr(network, cost) - cap for cost, cap in self.caps().items()}
         return {name: number for name, number in over.items() if number > 0}
 
     def fits(self, network: CountedNetwork) -> bool:
-        """Tell whether a network is within all caps."""
+        """Return whether a network fits all caps."""
         return not self.excess(network)
 
     def mask(self, networks: CountedArrays) -> npt.NDArray[np.bool_]:
-        """Tell which of N networks are within all caps, [N]."""
+        """Return which of N networks fit all caps, [N] bool."""
         mask: npt.NDArray[np.bool_] = reduce(
             and_, (getattr(networks, cost) <= cap for cost, cap in self.caps().items())
         )
         return mask
 
     def reason(self, network: CountedNetwork) -> str | None:
-        """Say by how much a network is over the first cap that it does not fit; None if it fits all."""
+        """Say by how much a network exceeds the first cap that it does not fit; None if it fits all."""
         over = self.excess(network).items()
         return next((f"{number:,} {COSTS[name.removeprefix('max_')]} over the cap" for name, number in over), None)
 
@@ -161,5 +161,5 @@ class Budget:
 
 
 def cap_number(cap: int | None) -> int:
-    """Return a cap as a number to compute with: the largest 64-bit integer where there is no cap."""
+    """Return a cap as an integer; no cap is the largest 64-bit integer."""
     return 2**63 - 1 if cap is None else cap

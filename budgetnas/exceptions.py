@@ -1,20 +1,20 @@
-"""Errors that a person can cause: each says argument, value, rule and next step in one line.
+"""Errors that a user can cause. Each names argument, value, rule and next step in one line.
 
-A message writes in backticks an argument of Python (`max_params`), a key of a study file (`budget.max_params`), or a
-key with a value to give it (`full.repeats=3`). It names no option: `cli.options.spell` puts options in their place.
+A message puts backticks around an argument of Python (`max_params`), a key of a study file (`budget.max_params`), or a
+key with a value to set (`full.repeats=3`). It names no option: `cli.options.spell` puts options in their place.
 """
 
 
 class BudgetNASError(Exception):
-    """Anything that stops a command for a reason that its user can act on.
+    """The base of all errors that stop a command for a reason that its user can act on.
 
     Args:
-        message: one line; the rest of a sentence that begins with `argument`, where that is given.
+        message: one line; with an `argument`, the rest of a sentence that begins with it.
         argument: the argument or the key that is wrong, such as "max_params" or "budget.max_params".
 
     Attributes:
         argument: the argument or the key that is wrong; None where the message is about something else.
-        exit_status: what the command line returns, 1 unless the words of the command were wrong.
+        exit_status: exit status of the command line: 2 for wrong arguments, else 1.
     """
 
     exit_status = 1
@@ -25,7 +25,7 @@ class BudgetNASError(Exception):
 
 
 class UsageError(BudgetNASError):
-    """A value that a person gave, as an argument, an option or a key of a study file, breaks a rule."""
+    """A value given as an argument, an option or a key of a study file breaks a rule."""
 
     exit_status = 2
 
@@ -43,7 +43,7 @@ class MissingDataError(DataError):
 
 
 class StudyMismatchError(BudgetNASError):
-    """A stored study was made with other settings than the ones given now."""
+    """A stored study was started with other settings than the ones given now."""
 
 
 class StorageError(BudgetNASError):
@@ -55,7 +55,7 @@ class CountMismatchError(BudgetNASError):
 
 
 class EngineError(BudgetNASError):
-    """Where trainings were to run, nothing answers."""
+    """The cluster that should run trainings does not answer."""
 
 
 class TrainingError(BudgetNASError):
@@ -63,10 +63,10 @@ class TrainingError(BudgetNASError):
 
 
 class BrokenDeviceError(Exception):
-    """What a task ran on is unusable in this process; the task that is given may succeed in a fresh one.
+    """The device of a task is unusable in this process; another process may succeed.
 
     Attributes:
-        task: to be tried there instead.
+        task: the task to try in a fresh process.
     """
 
     def __init__(self, message: str, *, task: object) -> None:
@@ -75,4 +75,4 @@ class BrokenDeviceError(Exception):
 
 
 class DivergenceError(TrainingError):
-    """A training's own numbers made it fail: with the same seed it would fail again."""
+    """A training diverged: with the same seed it would fail again."""

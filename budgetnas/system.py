@@ -89,7 +89,7 @@ class Accelerator:
         name: name of the hardware.
         bf16: whether it multiplies bf16 natively; None where unknown.
         memory: its memory in bytes; None where it uses the machine's.
-        free: its free memory in bytes; None likewise.
+        free: its free memory in bytes; None where it uses the machine's.
     """
 
     kind: str
@@ -121,7 +121,7 @@ class DataSet:
     """A data set known by name.
 
     Attributes:
-        name: its name for `--dataset`.
+        name: its name as a value of `data.dataset`.
         is_here: whether it is complete on this machine; None where unknown.
         told: its place, or the source of its download.
     """

@@ -12,7 +12,7 @@ from html import escape
 from unicodedata import combining, east_asian_width
 
 MOST = 10  # words of a list that are written out
-LINE = 200  # letters that are quoted of what another program says
+LINE = 200  # letters of a quotation from another program
 
 
 def is_text(word: str) -> bool:
@@ -26,9 +26,9 @@ def printable(text: str) -> str:
 
 
 def one_line(said: object, *, most: int | None = LINE) -> str:
-    """Return a text, or what an error says, in one line of at most `most` letters.
+    """Return a text, or the message of an error, in one line of at most `most` letters.
 
-    An error that says nothing is named by its class.
+    An error without a message is named by its class.
     """
     line = " ".join(str(said).split())[:most]
     return line or (type(said).__name__ if isinstance(said, BaseException) else "")
@@ -67,14 +67,14 @@ def write_percent(
     unit: str = "",
     scale: float = 100,
 ) -> str:
-    """Write an accuracy in percent, as far as it is known: `95.43`, `95.43 +- 0.12`, `95.43 +- 0.12 [94.9, 95.9]`.
+    """Write an accuracy in percent: `95.43`, `95.43 +- 0.12` or `95.43 +- 0.12 [94.9, 95.9]`.
 
     Args:
-        share: of the images that are right, in [0, 1].
-        spread: its standard deviation over seeds.
-        interval: its two ends.
-        unit: what stands between the number and its interval.
-        scale: what makes percent of all of them; 1 where they are in percent.
+        share: share of correct images, in [0, 1].
+        spread: standard deviation over seeds; None for none.
+        interval: its two ends; None for none.
+        unit: text between the number and its interval.
+        scale: factor to percent; 1 for values in percent.
     """
     deviation = "" if spread is None else f" +- {scale * spread:.2f}"
     ends = "" if interval is None else f" {write_interval(*interval, scale=scale)}"
@@ -82,7 +82,7 @@ def write_percent(
 
 
 def write_interval(low: float, high: float, *, scale: float = 100) -> str:
-    """Write an interval of shares in percent: `[96.4, 99.2]`; `scale` as in `write_percent`."""
+    """Write an interval in percent: `[96.4, 99.2]`; `scale` as in `write_percent`."""
     return f"[{scale * low:.1f}, {scale * high:.1f}]"
 
 
@@ -97,7 +97,7 @@ def write_size(size: int) -> str:
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
-    """Write a table as CSV: its columns, then a line a row, each ending in a line feed."""
+    """Write a table as CSV: a line of columns, then a line per row; lines end in a line feed."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -136,9 +136,9 @@ class Table:
 
 
 def trimmed(table: Table) -> Table:
-    """Remove columns whose cells are all empty or a dash; remove all rows where no column of values is left.
+    """Remove columns whose cells are all empty or a dash, and all rows if no column of values is left.
 
-    Notes stay: they explain the empty table.
+    Notes stay, since they explain the empty table.
     """
     cells = zip(*table.rows, strict=True)
     kept = [i for i, column in enumerate(cells) if i == 0 or any(cell not in EMPTY for cell in column)]
@@ -149,7 +149,7 @@ def trimmed(table: Table) -> Table:
 
 
 def are_words(table: Table) -> list[bool]:
-    """Tell for each column whether it holds words: the first does, and any of which most cells begin with a letter."""
+    """Return for each column whether it holds words: the first does, and others if most cells start with a letter."""
     begins = [[row[i][:1].isalpha() for row in table.rows if row[i]] for i in range(len(table.columns))]
     return [i == 0 or 2 * sum(column) > len(column) for i, column in enumerate(begins)]
 
@@ -157,7 +157,7 @@ def are_words(table: Table) -> list[bool]:
 def aligned(table: Table) -> list[str]:
     """Return the columns and the rows of a table as lines, without its title and notes.
 
-    Words are set to the left, numbers to the right, with two spaces between columns.
+    Words are left-aligned, numbers right-aligned, with two spaces between columns.
     """
     table = trimmed(table)
     cells = zip(table.columns, *table.rows, strict=True)
@@ -172,25 +172,25 @@ def _padded(cells: Sequence[str], is_left: bool) -> list[str]:
 
 
 def terminal_width(text: str) -> int:
-    """Count the cells of a terminal that a text takes: two for a wide letter (East Asia), none for an accent alone."""
+    """Return the width of a text in terminal cells: two for a wide (East Asian) letter, none for a combining accent."""
     return sum(0 if combining(letter) else 2 if east_asian_width(letter) in "FW" else 1 for letter in text)
 
 
 class Display(ABC):
-    """A result that shows itself: a line in a terminal, a small table in a notebook."""
+    """A result with a representation: a line in a terminal, a small table in a notebook."""
 
     __slots__ = ()
 
     @abstractmethod
     def brief(self) -> Mapping[str, str]:
-        """Return what a person wants to know first, by name."""
+        """Return the most important facts, by name."""
 
     def __repr__(self) -> str:
-        """Write it in one line."""
+        """Return one line."""
         return f"<{type(self).__name__}: {', '.join(f'{name} {value}' for name, value in self.brief().items())}>"
 
     def _repr_html_(self) -> str:
-        """Write it for a notebook."""
+        """Return a table for a notebook."""
         return html_table(type(self).__name__, (), self.brief().items())
 
 
@@ -198,9 +198,9 @@ def html_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
     """Return a table as HTML; every word is escaped.
 
     Args:
-        title: above it.
-        columns: their names; none for a table of names and values.
-        rows: as many values as columns each.
+        title: caption.
+        columns: headers; none for a table of names and values.
+        rows: one value per column each.
     """
     head = _html_row("th", columns) if columns else ""
     return f"<table><caption>{escape(title)}</caption>{head}{''.join(_html_row('td', row) for row in rows)}</table>"

@@ -1,1 +1,1 @@
-"""The commands as functions: keyword arguments in, results out; a module a subject, heavy imports inside."""
+"""The commands as functions: keyword arguments in, results out. Heavy imports are inside the functions."""

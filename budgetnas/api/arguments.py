@@ -1,4 +1,4 @@
-"""What the functions share: keyword arguments as keys of a study, networks and shapes, errors in Python's spelling."""
+"""Arguments of the functions: as keys of a study, as networks and shapes, and their names in errors."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _NAMES = {**_KEYS, **CALIBRATION_KEYS}
 
 
 def in_python(text: str, names: Mapping[str, str] | None = None) -> str:
-    """Return a message with arguments in place of the keys that they set; `names` are arguments by key."""
+    """Return a message that names arguments instead of the keys that they set; `names` are arguments by key."""
     for key, name in ({key: name for name, key in _KEYS.items()} if names is None else names).items():
         text = text.replace(f"`{key}`", f"`{name}`")
     return text
 
 
 def spelled(function: Callable[Words, Result]) -> Callable[Words, Result]:
-    """Let the errors of a function name its arguments, where lower rooms name keys of a study file."""
+    """Make the errors of a function name its arguments instead of keys of a study file."""
     known = {name: key for name, key in _NAMES.items() if name in inspect.signature(function).parameters}
 
     @functools.wraps(function)
@@ -54,13 +54,13 @@ def spelled(function: Callable[Words, Result]) -> Callable[Words, Result]:
 
 
 def study_keys(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the dotted keys that keyword arguments name, and their values as a study file would give them.
+    """Return keyword arguments as dotted keys of a study, with values as in a study file.
 
     Args:
-        arguments: of a function, by name; `settings` are keys and values themselves, and come before the others.
+        arguments: arguments of a function, by name; `settings`, which has keys and values itself, takes precedence.
 
     Raises:
-        UsageError: a setting is no `section.key`.
+        UsageError: a key of `settings` is no `section.key`.
     """
     settings = arguments["settings"] or {}
     for key in settings:
@@ -71,7 +71,7 @@ def study_keys(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def data_keys(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keys of `[data]` that keyword arguments name, without their section, each checked by its rule.
+    """Return keyword arguments as keys of `[data]`, without the section, each checked by its rule.
 
     Raises:
         UsageError: a value breaks its rule.
@@ -80,7 +80,7 @@ def data_keys(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as TOML gives it: lists for other sequences, strings for paths, Python's numbers for NumPy's."""
+    """Return a value as TOML has it: sequences as lists, paths as strings, NumPy's numbers as Python's."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -89,14 +89,14 @@ def plain(value: Any) -> Any:
 
 
 def command(name: str, arguments: Mapping[str, Any]) -> list[str]:
-    """Return the words of a command that makes the same call, for the manifest of a run."""
+    """Return the words of a shell command that makes the same call, for the manifest of a run."""
     named = {key: plain(value) for key, value in arguments.items() if value is not None and key != "listener"}
     words = ", ".join(f"{key}={_literal(value)}" for key, value in named.items())
     return ["python", "-c", f"import budgetnas; budgetnas.{name}({words})"]
 
 
 def _literal(value: Any) -> str:
-    """Write a value for Python, strings in double quotes: a shell has the others."""
+    """Write a value for Python, strings in double quotes, since the shell uses single ones."""
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{_literal(key)}: {_literal(plain(one))}' for key, one in value.items())}}}"
     if isinstance(value, list):
@@ -110,10 +110,10 @@ def network_of(
     widths: Sequence[int] | None,
     stem_width: int | None,
 ) -> ResNetSpec:
-    """Return the network that is given by a name, an id, its spec, or its numbers.
+    """Return the network given by a name, an id, a spec, or blocks and widths.
 
     Raises:
-        UsageError: it is given twice or not at all, there is none of its name, or a number is out of range.
+        UsageError: it is given twice or not at all, its name is unknown, or a number is out of range.
     """
     if network is None:
         if blocks is None or widths is None:
@@ -129,10 +129,10 @@ def network_of(
 def shape_of(
     shape: DataShape | None, channels: int | None, image_size: int | tuple[int, int] | None, classes: int | None
 ) -> DataShape:
-    """Return the shape of images and classes, that of CIFAR-10 as far as nothing is named.
+    """Return the shape of images and classes; a missing number is that of CIFAR-10.
 
     Raises:
-        UsageError: it is given twice, or a number is out of range.
+        UsageError: a number is given twice or out of range.
     """
     named = {"channels": channels, "classes": classes}
     if image_size is not None:

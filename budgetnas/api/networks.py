@@ -1,4 +1,4 @@
-"""Before any training: networks counted and fitted to a cap, data sets read."""
+"""Counting networks, fitting them to a cap, and reading data sets."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ def count(
 
     Args:
         network: a name (resnet18, model5), an id (4x64-5x128-3x256) or a spec; else give `blocks` and `widths`.
-        shape: images and classes, in place of the last three; those of CIFAR-10 unless given.
+        shape: shape of images and classes, instead of the last three arguments; default: that of CIFAR-10.
         blocks: basic blocks of each stage; 0 for an empty one.
         widths: channels of each stage.
-        stem_width: channels of the stem; those of the first stage unless given.
-        channels: of an image.
-        image_size: pixels of its side, or height and width.
-        classes: how many.
+        stem_width: channels of the stem; default: those of the first stage.
+        channels: channels of an image.
+        image_size: side of an image in pixels, or height and width.
+        classes: number of classes.
 
     Returns:
         Trainable parameters; multiply-accumulates (MACs) and activations for one image.
 
     Raises:
-        UsageError: there is no such network, or a number is out of range.
+        UsageError: the network is unknown, or a number is out of range.
     """
     spec = network_of(network, blocks, widths, stem_width)
     return counter.count(spec, shape_of(shape, channels, image_size, classes))
@@ -66,20 +66,20 @@ def ledger(
     image_size: int | tuple[int, int] | None = None,
     classes: int | None = None,
 ) -> tuple[LedgerRow, ...]:
-    """List the layers of a network with their shares; `pandas.DataFrame` makes a table of them.
+    """List the layers of a network with their costs; `pandas.DataFrame` makes a table of them.
 
     Args:
         network: a name, an id or a spec.
-        shape: images and classes, in place of the last three; those of CIFAR-10 unless given.
-        channels: of an image.
-        image_size: pixels of its side, or height and width.
-        classes: how many.
+        shape: shape of images and classes, instead of the last three arguments; default: that of CIFAR-10.
+        channels: channels of an image.
+        image_size: side of an image in pixels, or height and width.
+        classes: number of classes.
 
     Returns:
         Name, layer, shapes, parameters, MACs and activations of each layer; they sum to what `count` returns.
 
     Raises:
-        UsageError: there is no such network, or a number is out of range.
+        UsageError: the network is unknown, or a number is out of range.
     """
     spec, found = network_of(network, None, None, None), shape_of(shape, channels, image_size, classes)
     return counter.ledger(lower(spec, found), found)
@@ -98,25 +98,25 @@ def fit(
     image_size: int | tuple[int, int] | None = None,
     classes: int | None = None,
 ) -> ResNetSpec:
-    """Scale the widths of a network, their ratios kept as near as the step allows, until they fill a cap.
+    """Scale the widths of a network until they fill a cap; their ratios change as little as the step allows.
 
     >>> fit("2x64-2x128-4x256", max_params="5M").id
     '2x64-2x127-4x252'
 
     Args:
         network: a name, an id or a spec; else give `blocks` and `widths`.
-        shape: images and classes, in place of the last three; those of CIFAR-10 unless given.
+        shape: shape of images and classes, instead of the last three arguments; default: that of CIFAR-10.
         max_params: cap on trainable parameters, as a number or like "5M" or "45%resnet18".
         blocks: basic blocks of each stage; 0 for an empty one.
         widths: channels of each stage.
         step: grid of the widths, in channels.
-        channels: of an image.
-        image_size: pixels of its side, or height and width.
-        classes: how many.
+        channels: channels of an image.
+        image_size: side of an image in pixels, or height and width.
+        classes: number of classes.
 
     Raises:
-        UsageError: there is no such network, or a number is out of range.
-        InfeasibleBudgetError: not even the narrowest network of these blocks fits.
+        UsageError: the network is unknown, or a number is out of range.
+        InfeasibleBudgetError: even the narrowest network of these blocks exceeds the cap.
     """
     from budgetnas.budget import Budget
     from budgetnas.space import widths as scaled
@@ -139,13 +139,13 @@ def load_dataset(
 
     Args:
         dataset: "cifar10", "cifar100", "digits", "digits-hard", or the path of an .npz file or an image folder.
-        data_dir: where downloaded data sets live; the folder `data` unless given.
-        subset: images of each class to keep in each split; all of them unless given.
+        data_dir: folder of downloaded data sets; default: `data`.
+        subset: images of each class to keep in each split; default: all.
         image_size: side in pixels to resize an image folder to.
-        test_share: share of each class that becomes the test split, where there is none.
+        test_share: share of each class that becomes the test split of a set without one.
 
     Raises:
-        DataError: it is not there, not whole, not of the right form, or too large.
+        DataError: the data set is missing, damaged, of another form, or too large for memory.
         UsageError: a value breaks its rule.
     """
     arguments = locals()

@@ -21,11 +21,11 @@ _SHOWN = 20  # rows in a notebook
 
 
 class Rows(Display, Sequence[Any]):
-    """Several results of one kind, a row each.
+    """Several results of one kind.
 
     Args:
         items: the results.
-        rows: their cells by column, a row or more each.
+        rows: cells by column, one or more rows per result.
 
     Attributes:
         columns: names of the columns, for a frame without rows.
@@ -64,15 +64,15 @@ class CapResults(Rows):
 
 
 class Verification(Rows):
-    """The checks of a certificate, in order: `name`, `passed` (None where it could not be) and `told` of each."""
+    """The checks of a certificate, in order: `name`, `passed` (None if it cannot run here) and `told`, the finding."""
 
     @property
     def passed(self) -> bool:
-        """Whether none of them failed; what could not be checked did not."""
+        """Whether no check failed; one that cannot run here does not fail."""
         return all(check.passed is not False for check in self)
 
     def brief(self) -> Mapping[str, str]:
-        """Return whether the certificate holds, and what of it does not."""
+        """Return whether the certificate holds, or the failed checks."""
         failed = [check.name for check in self if check.passed is False]
         return (
             {"holds": "yes", "checks": f"{len(self)}"} if self.passed else {"holds": "no", "failed": " ".join(failed)}
@@ -80,10 +80,10 @@ class Verification(Rows):
 
 
 class Predictions(Rows):
-    """The classes of images, in order: `image` and `classes` (label from 0, name, softmax) of each.
+    """The classes of images, in order, each with `image` and `classes` (label from 0, name, softmax).
 
     Attributes:
-        faults: what could not be read and why, a line each.
+        faults: a line for each image that cannot be read.
     """
 
     columns = ("id", "rank", "label", "class", "share")
@@ -93,7 +93,7 @@ class Predictions(Rows):
         self.faults = tuple(faults)
 
     def brief(self) -> Mapping[str, str]:
-        """Return how many images were classified, and how many could not be read."""
+        """Return the numbers of classified and of unreadable images."""
         unreadable = {"unreadable": f"{len(self.faults):,}"} if self.faults else {}
         return {"images": f"{len(self):,}", **unreadable}
 
@@ -105,27 +105,27 @@ def best(
     *,
     storage: str | None = None,
 ) -> CapResults:
-    """Name the best network of a search under any caps, from what it has trained; nothing trains.
+    """Return the best trained network of a search under each of some caps; nothing is trained.
 
     Args:
         run: folder of the run.
-        max_params: a cap, or several; those of the search unless given.
+        max_params: one cap or several; default: those of the search.
         storage: Optuna URL where the study is not in the folder.
 
     Returns:
-        The network to take under each cap, ascending, with what it reached and whether there is enough to trust it.
+        The best network under each cap, ascending, with its accuracies and a remark if it is not to be trusted.
 
     Raises:
-        UsageError: a cap is malformed, or larger than the search's own.
-        StorageError: there is no search, or it cannot be read.
+        UsageError: a cap is malformed, or larger than that of the search.
+        StorageError: the folder holds no search, or it cannot be read.
     """
     from budgetnas.runs.caps import as_json, best_under
     from budgetnas.runs.result import open_result
 
     result = open_result(str(plain(run)), storage)
     caps = plain(max_params)
-    found = best_under(result, caps if caps is None or isinstance(caps, list) else [caps])
-    return CapResults(found, [as_json(result, tier) for tier in found])
+    results = best_under(result, caps if caps is None or isinstance(caps, list) else [caps])
+    return CapResults(results, [as_json(result, one) for one in results])
 
 
 @spelled
@@ -137,19 +137,19 @@ def export(
     with_preprocessing: bool = False,
     storage: str | None = None,
 ) -> Path:
-    """Write the certificate of any network that was trained in full, into a folder of its own.
+    """Write the certificate of a fully trained network into a new folder.
 
-    What could not be made, such as `model.onnx` where ONNX is not installed, is a warning.
+    A file that cannot be written, such as `model.onnx` where ONNX is not installed, is a warning.
 
     Args:
         run: folder of the run.
-        out: folder to write; must not exist, or be empty.
-        trial: number of the network's trial; the winner, or the only one, unless given.
+        out: folder to write: new or empty.
+        trial: number of the network's trial; default: the winner, or the only one.
         with_preprocessing: whether `model.onnx` takes raw pixels.
         storage: Optuna URL where the study is not in the folder.
 
     Returns:
-        The folder.
+        The folder of the certificate.
 
     Raises:
         UsageError: the trial had no full training, or the folder is not free.
@@ -158,11 +158,11 @@ def export(
     from budgetnas.runs import certify
 
     folder = Path(out)
-    lacks = certify.export(
+    missing = certify.export(
         str(plain(run)), folder, storage=storage, trial=plain(trial), with_preprocessing=with_preprocessing
     )
-    if lacks:
-        warnings.warn(lacks, stacklevel=3)
+    if missing:
+        warnings.warn(missing, stacklevel=3)
     return folder
 
 
@@ -176,51 +176,51 @@ def verify(
     image_size: int | None = None,
     test_share: float | None = None,
 ) -> Verification:
-    """Check a certificate: hashes, counts, cap, source, weights, ONNX; no code of the folder runs.
+    """Check a certificate: hashes, counts, cap, source, weights, ONNX. No code from the folder runs.
 
     Args:
-        folder: of the certificate.
-        dataset: the data set whose test accuracy is checked, too, on images read as the certificate says.
-        data_dir: where downloaded data sets live.
+        folder: folder of the certificate.
+        dataset: data set on which to check the test accuracy too, with images read as the certificate says.
+        data_dir: folder of downloaded data sets.
         subset: images of each class to keep in each split, instead of the certificate's.
-        image_size: side in pixels to resize an image folder to, likewise.
-        test_share: share of each class that is the test split, likewise.
+        image_size: side in pixels to resize an image folder to, instead of the certificate's.
+        test_share: share of each class that is the test split, instead of the certificate's.
 
     Returns:
-        The checks in order; `passed` tells whether the certificate holds.
+        The checks in order; `passed` is whether the certificate holds.
 
     Raises:
         UsageError: a value breaks its rule.
-        DataError: the data set cannot be had.
+        DataError: the data set cannot be loaded.
     """
     arguments = locals()
     from budgetnas.certificates.predict import load_as_trained
     from budgetnas.certificates.verify import verify as checks
 
     data = load_as_trained(Path(folder), data_keys(arguments))
-    found = list(checks(Path(folder), data))
-    return Verification(found, [{"check": one.name, "passed": one.passed, "told": one.told} for one in found])
+    results = list(checks(Path(folder), data))
+    return Verification(results, [{"check": one.name, "passed": one.passed, "told": one.told} for one in results])
 
 
 @spelled
 def predict(
     folder: str | PathLike[str], images: str | PathLike[str] | Sequence[str | PathLike[str]], *, top: int = 1
 ) -> Predictions:
-    """Classify images by the network of a run, read as its training read its own.
+    """Classify images with the network of a run; they are read as in its training.
 
-    What cannot be read is left out and named in `faults`, with a warning.
+    Unreadable images are left out and named in `faults`, with a warning.
 
     Args:
-        folder: of a run, or of a certificate.
+        folder: folder of a run, or of a certificate.
         images: paths of image files, folders of them, or `.npz` files.
-        top: classes of each image, the most likely first.
+        top: number of classes per image, the most likely first.
 
     Returns:
         The predictions in order.
 
     Raises:
         UsageError: `top` is below 1, or above the number of classes.
-        StorageError: there is no network, or it is damaged.
+        StorageError: the folder has no network, or a damaged one.
     """
     from budgetnas.arch.spec import DataShape
     from budgetnas.certificates.certificate import load_certificate
@@ -234,7 +234,7 @@ def predict(
     check_top(top, arch)
     inputs = find_inputs(words if isinstance(words, list) else [words], DataShape(**arch["shape"]))
     faults = list(inputs.faults)
-    found = list(classify(model, arch, inputs.wanted, top=top, faults=faults))
+    predictions = list(classify(model, arch, inputs.wanted, top=top, faults=faults))
     if faults:
         warnings.warn(f"{len(faults):,} of the images cannot be read: {faults[0]}", stacklevel=3)
-    return Predictions(found, faults)
+    return Predictions(predictions, faults)

@@ -1,4 +1,4 @@
-"""Searches and calibrations: a run in a folder that exists is resumed, as by the command."""
+"""Searches and calibrations. A call whose run exists resumes it, as the command does."""
 
 from __future__ import annotations
 
@@ -44,35 +44,35 @@ def search(
 ) -> SearchResult:
     """Search for the most accurate network under a cap, or resume a search that was stopped.
 
-    What is not named comes from the run where there is one, else from the study file or the defaults. A script needs
-    no `if __name__ == "__main__"` for it. An interruption stops it between two steps, and the same call resumes.
+    Arguments that are not given come from the run if it exists, else from the study file or the defaults. A script
+    needs no `if __name__ == "__main__"`. An interruption stops the search between two steps; the same call resumes it.
 
     Args:
         study: shipped name or path of a study file.
         max_params: cap on trainable parameters, as a number or like "5M" or "45%resnet18".
         max_macs: cap on multiply-accumulates for one image, as a number or like "1.75G"; "none" for no cap.
-        trials: networks that get a short training, in all; 100 unless given.
+        trials: number of networks to train shortly, in all; default: 100.
         sampler: "thompson", "evolution", "tpe" or "random".
-        promote: how many of the best get a full training; 5 unless given.
-        full_epochs: length of a full training; decided by the data set unless given.
-        paper_models: whether the models 1-5 of Pei et al. are tried first; on data sets known by name unless given.
+        promote: number of the best networks to train in full; default: 5.
+        full_epochs: length of a full training; default: decided by the data set.
+        paper_models: whether models 1-5 of Pei et al. are tried first; default: on data sets known by name.
         dataset: "auto", "cifar10", "cifar100", "digits", "digits-hard", or the path of an .npz file or an image folder.
-        data_dir: where downloaded data sets live; `data` unless given.
+        data_dir: folder of downloaded data sets; default: `data`.
         subset: images of each class to keep in each split.
         image_size: side in pixels to resize an image folder to.
-        test_share: share of each class of own images that becomes the test split, where there is none.
-        out: folder of all runs; `runs` unless given.
-        name: of this run; made of data set, cap and seed unless given.
-        seed: of everything random; 0 unless given.
+        test_share: share of each class that becomes the test split of own images without one.
+        out: folder of all runs; default: `runs`.
+        name: name of the run; default: data set, cap and seed.
+        seed: seed of all random numbers; default: 0.
         device: "auto", "cpu", "cuda" or "mps".
-        workers: trainings side by side; one per GPU or CPU core unless given.
-        max_hours: after which no training starts.
-        storage: Optuna URL of the study; a file in the run's folder unless given.
-        settings: any other keys of a study file with their values, such as {"space.widths": [16, 64]}.
-        listener: hears plan, progress and news; nothing is printed.
+        workers: parallel trainings; default: one per GPU or CPU core.
+        max_hours: no training starts after this many hours.
+        storage: Optuna URL of the study; default: a file in the run's folder.
+        settings: other keys of a study file with their values, such as {"space.widths": [16, 64]}.
+        listener: receives plan, progress and news; nothing is printed.
 
     Raises:
-        BudgetNASError: something that its user can act on; whatever was finished is kept.
+        BudgetNASError: an error that the user can act on; finished trainings are kept.
     """
     arguments = locals()
     from budgetnas.pipeline.request import read_study_request
@@ -106,34 +106,34 @@ def calibrate(
     settings: Mapping[str, Any] | None = None,
     listener: Listener | None = None,
 ) -> Calibration:
-    """Find out how long a short training must be to rank networks, or resume a calibration with more of them.
+    """Find out how long a short training must be to rank networks, or resume a calibration, also with more networks.
 
-    Random networks of the band get short trainings of several lengths and a full one each.
+    Random networks of the band are trained for several short lengths and once in full.
 
     Args:
         study: shipped name or path of a study file.
         max_params: cap on trainable parameters, as a number or like "5M" or "45%resnet18".
         max_macs: cap on multiply-accumulates for one image, as a number or like "1.75G"; "none" for no cap.
-        networks: how many; 24 unless given.
-        lengths: of the short trainings, in epochs; the rungs of the study unless given.
-        full_epochs: length of a full training; decided by the data set unless given.
+        networks: number of networks; default: 24.
+        lengths: epochs of the short trainings; default: the rungs of the study.
+        full_epochs: length of a full training; default: decided by the data set.
         dataset: "auto", "cifar10", "cifar100", "digits", "digits-hard", or the path of an .npz file or an image folder.
-        data_dir: where downloaded data sets live; `data` unless given.
+        data_dir: folder of downloaded data sets; default: `data`.
         subset: images of each class to keep in each split.
         image_size: side in pixels to resize an image folder to.
-        test_share: share of each class of own images that becomes the test split, where there is none.
-        out: folder of all runs; `runs` unless given.
-        name: of this run; made of data set, cap and seed unless given.
-        seed: of everything random; 0 unless given.
+        test_share: share of each class that becomes the test split of own images without one.
+        out: folder of all runs; default: `runs`.
+        name: name of the run; default: data set, cap and seed.
+        seed: seed of all random numbers; default: 0.
         device: "auto", "cpu", "cuda" or "mps".
-        workers: trainings side by side; one per GPU or CPU core unless given.
-        max_hours: after which no training starts.
-        storage: Optuna URL of the study; a file in the run's folder unless given.
-        settings: any other keys of a study file with their values.
-        listener: hears plan, progress and news; nothing is printed.
+        workers: parallel trainings; default: one per GPU or CPU core.
+        max_hours: no training starts after this many hours.
+        storage: Optuna URL of the study; default: a file in the run's folder.
+        settings: other keys of a study file with their values.
+        listener: receives plan, progress and news; nothing is printed.
 
     Raises:
-        BudgetNASError: something that its user can act on; whatever was finished is kept.
+        BudgetNASError: an error that the user can act on; finished trainings are kept.
     """
     arguments = locals()
     from budgetnas.pipeline.calibrate import calibrate as work

@@ -1,4 +1,4 @@
-"""Declared trainings: of one network, or of the models of Pei et al.; a run in a folder that exists is resumed."""
+"""Trainings of one network, or of the models of Pei et al. A call whose run exists resumes it."""
 
 from __future__ import annotations
 
@@ -46,36 +46,36 @@ def train(
     settings: Mapping[str, Any] | None = None,
     listener: Listener | None = None,
 ) -> TrainingsResult:
-    """Train one network on the train split, scored on validation after every epoch and tested once at its end.
+    """Train one network on the train split, score it on validation after every epoch, and test it once at the end.
 
-    What is not named comes from the run where there is one; a training that was stopped is resumed, bit for bit.
+    Arguments that are not given come from the run if it exists. A stopped training resumes bit for bit.
 
     Args:
         network: a name (resnet20), an id (4x64-5x128-3x256) or a spec; else give `blocks` and `widths`.
         blocks: basic blocks of each stage; 0 for an empty one.
         widths: channels of each stage.
-        stem_width: channels of the stem; those of the first stage unless given.
-        recipe: a shipped recipe or the path of a TOML file; "full" unless given.
+        stem_width: channels of the stem; default: those of the first stage.
+        recipe: shipped name or path of a recipe; default: "full".
         precision: "auto", "fp32" or "bf16", instead of the recipe's.
-        repeats: seeds; 1 unless given.
-        epochs: length; the recipe's unless given.
+        repeats: number of seeds; default: 1.
+        epochs: length; default: the recipe's.
         dataset: "auto", "cifar10", "cifar100", "digits", "digits-hard", or the path of an .npz file or an image folder.
-        data_dir: where downloaded data sets live; `data` unless given.
+        data_dir: folder of downloaded data sets; default: `data`.
         subset: images of each class to keep in each split.
         image_size: side in pixels to resize an image folder to.
-        test_share: share of each class of own images that becomes the test split, where there is none.
+        test_share: share of each class that becomes the test split of own images without one.
         out: folder of all runs.
-        name: of this run; made of network and seed unless given.
-        seed: of everything random; 0 unless given.
+        name: name of the run; default: network and seed.
+        seed: seed of all random numbers; default: 0.
         device: "auto", "cpu", "cuda" or "mps".
-        workers: trainings side by side; one per GPU or CPU core unless given.
-        threads: CPU threads of each training; 1 unless given.
-        max_minutes: after which no epoch starts.
+        workers: parallel trainings; default: one per GPU or CPU core.
+        threads: CPU threads per training; default: 1.
+        max_minutes: no epoch starts after this many minutes.
         settings: keys of `[data]` with their values, such as {"data.flip": False}.
-        listener: hears progress and every epoch; nothing is printed.
+        listener: receives progress and every epoch; nothing is printed.
 
     Raises:
-        BudgetNASError: something that its user can act on; whatever was finished is kept.
+        BudgetNASError: an error that the user can act on; finished trainings are kept.
     """
     arguments = locals()
     from budgetnas.pipeline.declare import declare_training
@@ -110,31 +110,31 @@ def reproduce(
     settings: Mapping[str, Any] | None = None,
     listener: Listener | None = None,
 ) -> TrainingsResult:
-    """Train the models of Pei et al. as they did: on all training images, the test set watched after every epoch.
+    """Train the models of Pei et al. as they did: on all training images, scoring the test set after every epoch.
 
     Args:
         models: numbers or names.
-        recipe: a shipped recipe or the path of a TOML file; "paper200" on CIFAR-10, "full" on other data, unless given.
+        recipe: shipped name or path of a recipe; default: "paper200" on CIFAR-10, "full" on other data.
         precision: "auto", "fp32" or "bf16", instead of the recipe's.
-        repeats: seeds of each; 1 unless given.
-        epochs: where to stop; every number is partial then.
-        dataset: "cifar10" unless given; also a path of own images.
-        data_dir: where downloaded data sets live; `data` unless given.
+        repeats: number of seeds per model; default: 1.
+        epochs: epochs after which to stop; every number is then partial.
+        dataset: name of a data set or path of own images; default: "cifar10".
+        data_dir: folder of downloaded data sets; default: `data`.
         subset: images of each class to keep in each split.
         image_size: side in pixels to resize an image folder to.
-        test_share: share of each class of own images that becomes the test split, where there is none.
+        test_share: share of each class that becomes the test split of own images without one.
         out: folder of all runs.
-        name: of this run.
-        seed: of everything random; 0 unless given.
+        name: name of the run.
+        seed: seed of all random numbers; default: 0.
         device: "auto", "cpu", "cuda" or "mps".
-        workers: trainings side by side; one per GPU or CPU core unless given.
-        threads: CPU threads of each training; 1 unless given.
-        max_minutes: after which no epoch starts.
+        workers: parallel trainings; default: one per GPU or CPU core.
+        threads: CPU threads per training; default: 1.
+        max_minutes: no epoch starts after this many minutes.
         settings: keys of `[data]` with their values, such as {"data.flip": False}.
-        listener: hears progress and every epoch; nothing is printed.
+        listener: receives progress and every epoch; nothing is printed.
 
     Raises:
-        BudgetNASError: something that its user can act on; whatever was finished is kept.
+        BudgetNASError: an error that the user can act on; finished trainings are kept.
     """
     arguments = locals()
     from budgetnas.pipeline.declare import declare_reproduction
@@ -153,7 +153,7 @@ def _options(arguments: Mapping[str, Any], *, name: str) -> TrainOptions:
 
 
 def _done(asked: DeclaredTrainings, words: Sequence[str], listener: Listener | None) -> TrainingsResult:
-    """Run the trainings, interrupted only where nothing is half-written."""
+    """Run the trainings; an interruption stops them where nothing is half-written."""
     from budgetnas.pipeline.train import train
 
     return driven(partial(train, asked), words, listener, notes=asked.notes)

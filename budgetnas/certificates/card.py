@@ -93,10 +93,10 @@ def _numbers(results: Mapping[str, Any], data: str) -> str:
         if repeats[f"{split}_sd"] is not None:
             rows.append((f"{split}, mean and sd over {len(repeats['seeds'])} seeds", _over_seeds(repeats, split), ""))
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    told = f"After the last of {own['epochs']} epochs, seed {own['seed']}, on {data}."
+    caption = f"After the last of {own['epochs']} epochs, seed {own['seed']}, on {data}."
     if "fresh" in results:
-        told += " In brackets: 95 % intervals over the images (Wilson)."
-    return f"| accuracy | value | images |\n|---|---:|---:|\n{table}\n\n{told}"
+        caption += " In brackets: 95 % intervals over the images (Wilson)."
+    return f"| accuracy | value | images |\n|---|---:|---:|\n{table}\n\n{caption}"
 
 
 def _over_seeds(results: Mapping[str, Any], split: str) -> str:

@@ -54,7 +54,7 @@ class CertifiedNetwork:
         source: `[data]` keys that loaded it; None where they were not recorded.
         notice: a warning to print beside every result on the data set; "" for none.
         mean: per channel of raw [0, 255] pixels, for normalisation.
-        std: standard deviation, likewise.
+        std: standard deviation per channel of raw [0, 255] pixels.
         weights: the built network's tensors as safetensors.
         recipe: the training recipe.
         budget: the search's budget, or None.

@@ -98,10 +98,10 @@ def find_inputs(words: Sequence[str], shape: DataShape) -> Inputs:
             known.append(image)
         else:
             faults.append(f"{image.path!a} is no text: rename it.")
-    return Inputs(wanted=tuple(_told_apart(known)), faults=tuple(faults), notes=tuple(notes))
+    return Inputs(wanted=tuple(_with_unique_ids(known)), faults=tuple(faults), notes=tuple(notes))
 
 
-def _told_apart(found: list[InputImage]) -> list[InputImage]:
+def _with_unique_ids(found: list[InputImage]) -> list[InputImage]:
     """Make all ids paths where two images share one; ids that an `.npz` gives may repeat."""
     times = Counter(id for id, _ in {(image.id, image.path) for image in found})
     if max(times.values(), default=1) == 1:

@@ -145,6 +145,6 @@ def read_arch(content: bytes, *, where: Path) -> tuple[dict[str, Any], ResNetSpe
             raise ValueError("a number of it is missing")
     except Exception as error:  # content of any type can fail in any way
         reason = f"{error} is missing" if isinstance(error, KeyError) else one_line(error)
-        told = f"`{where}` is no architecture of this program ({reason}): export the network again."
-        raise StorageError(told) from error
+        message = f"`{where}` is no architecture of this program ({reason}): export the network again."
+        raise StorageError(message) from error
     return arch, found.spec, found.shape

@@ -46,7 +46,7 @@ class Explanation:
         statistics: number of elements of batch-norm means and variances.
         constants: number of elements of all others.
         mean: per channel of raw pixels, from the model's metadata; empty where they have none.
-        std: standard deviation, likewise.
+        std: standard deviation per channel of raw pixels; empty where they have none.
         discrepancies: a line for each difference from the ledger or from the graph that we write.
     """
 

@@ -24,7 +24,7 @@ OPSET, IR_VERSION = 18, 10
 INPUT, OUTPUT, AXES, MEAN, STD = "images", "logits", "pixels.axes", "pixels.mean", "pixels.std"
 EPSILON = 1e-5  # torch's default for batch normalisation
 LARGEST = 2**31 - 2**20  # bytes of weights: a protobuf, graph included, is less than 2 GiB
-MISSING = "`model.onnx` was not made, since onnx is not installed: pip install 'budgetnas[onnx]' and export again"
+MISSING = "`model.onnx` was not written, since onnx is not installed: pip install 'budgetnas[onnx]' and export again"
 
 
 def onnx_bytes(
@@ -46,7 +46,7 @@ def onnx_bytes(
         shape: shape of images, and number of classes.
         state: tensors by their names in the built network.
         mean: per channel of raw [0, 255] pixels.
-        std: standard deviation, likewise.
+        std: standard deviation per channel of raw [0, 255] pixels.
         with_preprocessing: whether the model takes raw pixels.
 
     Raises:

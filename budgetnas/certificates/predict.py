@@ -28,7 +28,7 @@ KEYS = ("subset", "image_size", "test_share")  # the keys of `[data]` that decid
 
 
 def write_reading(source: DataConfig) -> dict[str, Any]:
-    """Return the manifest's record of how a data set was read; null stands for "as it is"."""
+    """Return the manifest's record of how a data set was read; null means "as it is"."""
     return {key: getattr(source, key) for key in KEYS}
 
 

@@ -46,7 +46,7 @@ class Check:
     Attributes:
         name: the file or property that was checked.
         passed: whether the check passed; None where it cannot run here.
-        told: the finding, in a line.
+        told: the finding, in one line.
     """
 
     name: str
@@ -110,8 +110,8 @@ def _checked(name: str, step: Callable[[], str | None]) -> Check:
     except KeyError as error:
         return Check(name=name, passed=False, told=f"{error} is missing")
     except Exception as error:  # sealed content of any type can fail in any way
-        told = one_line(error)
-        return Check(name=name, passed=False, told=f"has another form than it must have ({told})")
+        fault = one_line(error)
+        return Check(name=name, passed=False, told=f"has another form than it must have ({fault})")
 
 
 def _hashes(folder: Path, manifest: Mapping[str, Any], files: dict[str, bytes]) -> Iterator[Check]:

@@ -27,11 +27,11 @@ def run(arguments: argparse.Namespace) -> None:
 
     result = open_result(arguments.run, arguments.storage)
     caps = None if arguments.max_params is None else [part.strip() for part in arguments.max_params.split(",")]
-    found = best_under(result, caps)
+    results = best_under(result, caps)
     if arguments.json:
-        print(json.dumps([as_json(result, tier) for tier in found], indent=2))
+        print(json.dumps([as_json(result, tier) for tier in results], indent=2))
         return
     console = open_console()
-    show_table(console, tiers_table(result, found))
+    show_table(console, tiers_table(result, results))
     if result.setup.data.notice:
         show_notice(console, result.setup.data.notice)

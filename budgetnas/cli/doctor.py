@@ -1,4 +1,4 @@
-"""`budgetnas doctor`: checks whether this machine can run a search, and advises."""
+"""`budgetnas doctor`: checks whether this machine can run a search, and says what to do."""
 
 from __future__ import annotations
 

@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--with-preprocessing", action="store_true", help="model.onnx takes raw pixels and normalises them itself"
     )
-    parser.add_argument("--json", action="store_true", help="print the folder, and what could not be made, as JSON")
+    parser.add_argument(
+        "--json", action="store_true", help="print the folder, and which file could not be written, as JSON"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -37,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
     from budgetnas.runs.certify import export
 
     out = Path(arguments.out)
-    lacks = export(
+    missing = export(
         arguments.run,
         out,
         storage=arguments.storage,
@@ -45,9 +47,9 @@ def run(arguments: argparse.Namespace) -> None:
         with_preprocessing=arguments.with_preprocessing,
     )
     if arguments.json:
-        print(json.dumps({"network": str(out), "lacks": lacks or None}, indent=2))
+        print(json.dumps({"network": str(out), "lacks": missing or None}, indent=2))
         return
-    if lacks:
-        print(f"NOTE: {lacks}")
+    if missing:
+        print(f"NOTE: {missing}")
     print(f"network  {out}")
     print(f"check    budgetnas verify {out}")

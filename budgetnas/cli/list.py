@@ -88,7 +88,7 @@ def _row(one: Run) -> tuple[str, ...]:
 
 def _notes(one: Run) -> list[str]:
     """Return the facts for which a row has no room."""
-    from budgetnas.runs.best import AFTER_FULL, AFTER_LAST
+    from budgetnas.runs.networks import AFTER_FULL, AFTER_LAST
 
     notes = [(one.process and "running by process", one.process), (one.why and "unreadable:", one.why)]
     if one.score_of not in (None, AFTER_FULL, AFTER_LAST):

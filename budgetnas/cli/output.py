@@ -23,7 +23,7 @@ def open_console(*, stderr: bool = False) -> Console:
 
 
 def show_table(console: Console, table: Table) -> None:
-    """Print what a table says and what stands below it; on a terminal that is too narrow, a line a row."""
+    """Print a table and its notes; on a terminal that is too narrow, print one line per row."""
     table = trimmed(table)
     if not table.rows and not table.notes:
         return

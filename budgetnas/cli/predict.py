@@ -165,9 +165,9 @@ def _columns(arguments: argparse.Namespace, top: int) -> list[Column]:
         path = Path(name)
         with suppress(OSError):  # such as a path that is too long: writing it raises the error
             if path.is_dir() or not path.parent.is_dir():
-                raise UsageError(f"`--csv` is {name[:200]}, but must be a file in a folder that is there.")
+                raise UsageError(f"`--csv` is {name[:200]}, but must be a file in a folder that exists.")
             if path.exists() and any(path.samefile(word) for word in arguments.inputs if Path(word).exists()):
-                raise UsageError(f"`--csv` is {name[:200]}, which is to be classified itself: give another file.")
+                raise UsageError(f"`--csv` is {name[:200]}, which is one of the images to classify: give another file.")
     return read_columns(arguments.columns, top=top)
 
 

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 def show(console: Console, result: SearchResult) -> None:
     """Print the result of a search, finished or not."""
-    from budgetnas.runs.headline import headline, remarks
-    from budgetnas.runs.recommended import recommendation
+    from budgetnas.runs.headline import headline, recommendation, remarks
     from budgetnas.runs.summary import tables, warnings
     from budgetnas.runs.verdict import compare, verdict
 

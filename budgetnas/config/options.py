@@ -30,24 +30,24 @@ KEYS = {
     "storage": "output.storage",
 }
 CALIBRATION_KEYS = {"networks": "search.trials", "lengths": "proxy.rungs"}
-# What is meant where nothing is named: networks of a calibration, recipes and data of declared trainings.
+# Defaults: networks of a calibration, recipes and data of declared trainings.
 NETWORKS = 24
 TRAIN_RECIPE, PAPER_RECIPE, OTHER_RECIPE = "full", "paper200", "full"
 TRAIN_DATA = "auto"
 
 
 def keys_of(options: Mapping[str, Any], table: Mapping[str, str] = KEYS) -> dict[str, Any]:
-    """Return the keys that options set, None for an option that is not named.
+    """Return the keys that options set; None for an option that is not given.
 
     Args:
-        options: values by name; those that are not in the table are left out.
+        options: values by name; options that are not in the table are left out.
         table: keys by the names of options.
     """
     return {key: options.get(name) for name, key in table.items()}
 
 
 def read_data(keys: Mapping[str, Any], settings: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what a command without a study names of the section `[data]`.
+    """Return the keys of `[data]` that are given to a command without a study.
 
     Args:
         keys: dotted keys and values; None values are left out.

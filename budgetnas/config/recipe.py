@@ -34,7 +34,7 @@ class Recipe:
         warmup: share of the training, in [0, 1), over which the learning rate rises linearly from 0.
         label_smoothing: share of the target that is distributed over all classes, in [0, 1).
         mean: mean of each channel in [0, 1], for normalisation; default: of the training images.
-        std: standard deviation of each channel, likewise.
+        std: standard deviation of each channel; default: of the training images.
         policy: "none", "auto_augment" (the CIFAR-10 policy) or "trivial_augment" (wide).
         cutout: side in pixels of a square that is blanked in every image; 0 for none.
         random_erasing: probability, in [0, 1], that a rectangle of an image is blanked.
@@ -123,7 +123,7 @@ def load_recipe(name: str) -> Recipe:
 
 
 def resumed_recipe(asked: Recipe, name: str, recorded: Mapping[str, Any], *, recorded_name: str | None) -> Recipe:
-    """Return the recipe with which a run resumes; its precision is decided elsewhere.
+    """Return the recipe with which a run resumes; without deciding its precision.
 
     If the run was started with the same shipped name, its recorded values are used. In any other recipe only keys that
     are newer than the record, and not in the file, get the value that they had when the run was started.

@@ -22,7 +22,7 @@ AUTO_BEFORE: dict[bool, tuple[str, ...]] = {False: ("digits",), True: ("cifar10"
 _OWNER_BEFORE, _OWNER = " of the report", " of Pei et al."  # suffixes in the name of a control
 
 _RECIPE = "recipe"
-_STAGES = ("", "proxy.", "full.")  # prefixes of `recipe.KEY` in an identity
+_PREFIXES = ("", "proxy.", "full.")  # prefixes of `recipe.KEY` in an identity
 
 
 def recipe_then(recorded: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def _places(key: str, identity: Mapping[str, Any]) -> list[str]:
     """Return the names of a key in an identity; a recipe's key has one for each recipe."""
     if not key.startswith(f"{_RECIPE}."):
         return [key] if "kind" in identity else []  # trainings without a study have no sections
-    return [stage + key for stage in _STAGES if any(name.startswith(f"{stage}{_RECIPE}.") for name in identity)]
+    return [prefix + key for prefix in _PREFIXES if any(name.startswith(f"{prefix}{_RECIPE}.") for name in identity)]
 
 
 FILE = "study.toml"

@@ -100,7 +100,7 @@ def read_classes(path: Path, key: str, labels: Array, names: Array | None) -> tu
     absent = np.setdiff1d(np.arange(len(classes)), labels).tolist()
     if absent:
         if absent == list(range(low)):
-            step = f"do labels begin at {low}? Save {key} - {low}, and the other labels likewise"
+            step = f"do labels begin at {low}? Save {key} - {low}, and change the other labels the same way"
         elif absent == list(range(high + 1, len(classes))):
             step = "leave names without images out of classes"
         else:

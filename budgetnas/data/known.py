@@ -68,7 +68,7 @@ def _all_digits() -> Split:
         if path.is_file():
             table = np.loadtxt(path, delimiter=",", dtype=np.int64)
             return _as_split(table[:, :-1].reshape(-1, 8, 8), table[:, -1])
-    from sklearn import datasets  # this version keeps the file elsewhere
+    from sklearn import datasets  # this version keeps the file in another place
 
     bunch = datasets.load_digits()
     return _as_split(bunch.images, bunch.target)

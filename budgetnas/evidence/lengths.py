@@ -1,4 +1,4 @@
-"""The recommended length of a proxy: the shortest that is not shown to rank worse than any longer one."""
+"""The recommended length of short trainings: the shortest that is not shown to rank worse than any longer one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Recommendation:
     """A recommended length.
 
     Attributes:
-        epochs: length of a proxy; None where no length can be recommended.
+        epochs: length of a short training; None where no length can be recommended.
         text: the recommendation with its reasons, in one or two sentences.
     """
 
@@ -33,14 +33,14 @@ def recommend(
     rivals: Mapping[str, npt.ArrayLike] | None = None,
     seed: int = 0,
 ) -> Recommendation:
-    """Choose a proxy length by how proxies rank networks that were also fully trained.
+    """Choose the length of short trainings by how they rank networks that were also fully trained.
 
     Only lengths whose interval of tau is above 0 count. The shortest is chosen that is not shown to be worse than a
     longer one (no paired interval of tau(longer) - tau(shorter) is above 0), nor than a rival. Intervals are not
     corrected for multiple comparisons: with many lengths some difference will look real by chance.
 
     Args:
-        lengths: from the epochs of a proxy to its scores [N], at least one.
+        lengths: from the epochs of short trainings to their scores [N], at least one length.
         full: [N] scores of full trainings.
         rivals: from the name of a ranking without training ("params", "MACs") to its values [N]; the best is compared.
         seed: seed of the bootstrap.
@@ -73,7 +73,7 @@ def recommend(
     if leads[epochs].is_above_zero:
         text += f" {those.capitalize()} rank better than {against}."
     else:
-        text += f" It is not shown that training a proxy ranks better here than {against}."
+        text += f" It is not shown that short training ranks better here than {against}."
     worse = [plural(one, "epoch") for one in unbeaten[: unbeaten.index(epochs)]]
     if worse:
         text += f" Shorter ones, of {' and '.join(worse)}, rank worse than {name} alone."
@@ -88,11 +88,12 @@ def _ranks(
     *,
     seed: int,
 ) -> str:
-    """Return how well proxies of a length rank, and by how much the best longer one is ahead."""
+    """Say how well short trainings of a length rank, and by how much the best longer ones are ahead."""
     n = taus[epochs].n
     longest = epochs == max(taus)
     reason = "longer ones were not tried" if longest else "longer ones are not shown to rank better"
-    text = f"Proxies of {plural(epochs, 'epoch')} rank {n} networks with a Kendall's tau of {taus[epochs]}; {reason}."
+    short = f"Short trainings of {plural(epochs, 'epoch')}"
+    text = f"{short} rank {n} networks with a Kendall's tau of {taus[epochs]}; {reason}."
     known = [one for one in taus if one > epochs and not np.isnan(taus[one].value)]
     longer = max(known, key=lambda one: taus[one].value, default=None)
     if longer is not None and taus[longer].value > taus[epochs].value:
@@ -104,7 +105,7 @@ def _ranks(
 def _is_beaten(
     short: int, ranking: Sequence[int], lengths: Mapping[int, npt.ArrayLike], full: npt.ArrayLike, *, seed: int
 ) -> bool:
-    """Return whether a longer proxy is shown to be better."""
+    """Return whether a longer training is shown to rank better."""
     longer = (epochs for epochs in ranking if epochs > short)
     return any(difference(lengths[epochs], lengths[short], full, seed=seed).is_above_zero for epochs in longer)
 
@@ -120,7 +121,7 @@ def _best_rival(rivals: Mapping[str, npt.ArrayLike], full: npt.ArrayLike) -> tup
 
 
 def _none_ranks(taus: Mapping[int, Estimate], rivals: Mapping[str, Estimate], n: int) -> str:
-    text = f"No proxy length is shown to rank these {n} networks: no interval of Kendall's tau is above 0"
+    text = f"No length of short training is shown to rank these {n} networks: no interval of Kendall's tau is above 0"
     known = [epochs for epochs, found in taus.items() if not np.isnan(found.value)]
     if known:
         best = max(known, key=lambda epochs: taus[epochs].value)

@@ -131,8 +131,8 @@ def read_state(weights: bytes) -> dict[str, Tensor]:
         return dict(safetensors.load(weights))
     except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
         reason = one_line(error)
-        told = f"the weights are no safetensors ({reason}): take the file that belongs to the network."
-        raise DataError(told) from error
+        message = f"the weights are no safetensors ({reason}): take the file that belongs to the network."
+        raise DataError(message) from error
 
 
 def unpack(model: nn.Module, weights: bytes) -> nn.Module:

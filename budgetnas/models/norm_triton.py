@@ -66,7 +66,7 @@ def norm_act(
         weight: learned scale, [C] float32.
         bias: learned shift, [C] float32.
         running_mean: [C] float32; updated in place towards the batch mean in training, used as the mean otherwise.
-        running_var: [C] float32; likewise, with the unbiased variance.
+        running_var: [C] float32; updated and used like `running_mean`, with the unbiased variance.
         residual: same shape and dtype as `x`; None for no residual.
         relu: whether to apply ReLU.
         training: whether to normalise by the statistics of this batch.

@@ -13,11 +13,10 @@ from budgetnas.pipeline.identity import resumed
 from budgetnas.pipeline.ladder import Ladder, make_ladder
 from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.pipeline.reuse import Source, find_source, take_over
-from budgetnas.storage.copied import copied
 from budgetnas.storage.database import Storage, found_url, open_storage, sqlite_url, study_names
 from budgetnas.storage.files import own, write_text
 from budgetnas.storage.lease import leased
-from budgetnas.storage.study import StudyStore, read_study
+from budgetnas.storage.study import StudyStore, copied, read_study
 from budgetnas.trials.facts import RunFacts, required
 from budgetnas.trials.trial import FULL
 

@@ -13,9 +13,8 @@ from typing import Any
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.pipeline.identity import changes, listed, with_recorded
 from budgetnas.pipeline.prepared_study import PreparedStudy
-from budgetnas.storage.copied import add_finished
 from budgetnas.storage.database import Storage, open_run, study_names
-from budgetnas.storage.study import StudyStore, read_study
+from budgetnas.storage.study import StudyStore, add_finished, read_study
 from budgetnas.trials.facts import RunFacts, Takeover
 from budgetnas.trials.trial import FULL, rung_name
 

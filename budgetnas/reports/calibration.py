@@ -1,4 +1,4 @@
-"""`calibration.html`: one self-contained page on how well proxies of each length rank networks."""
+"""`calibration.html`: one self-contained page on how well short trainings of each length rank networks."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def calibration_page(facts: CalibrationFacts) -> str:
 
 
 def tau_figure(facts: CalibrationFacts) -> go.Figure:
-    """Draw Kendall's tau against the length of the proxy, with params and MACs alone as levels."""
+    """Draw Kendall's tau against the length of short trainings, with params and MACs alone as horizontal lines."""
     figure = go.Figure()
     trained = [one for one in facts.fidelities if one.name in facts.lengths]
     bounds = [(one.tau.low, one.tau.high) if one.tau.low is not None else (one.tau.value,) * 2 for one in trained]

@@ -81,7 +81,7 @@ class ReportFacts:
         winner: number of the first-rung trial that won; None before any full training is finished.
         tables: tables of finalists, tiers, costs, fidelity and controls, as far as they exist, in the page's order.
         pairs: for every rung, (score at that rung, mean full score) of the networks that have both.
-        references: models of Pei et al.; empty on other data sets than theirs.
+        references: models of Pei et al.; empty on other data sets than CIFAR-10.
         command: the command that makes this run.
         warnings: a line per problem with a training.
     """

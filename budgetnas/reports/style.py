@@ -1,7 +1,7 @@
 """The look of pages and figures: the style sheet (light, dark, small screens, print), colours and axes.
 
 Every colour has a contrast of at least 3:1 with white and with the dark page (WCAG 2.1, 1.4.11). On the page a style
-sheet sets the colour of a figure's text; elsewhere it is `GREY`.
+sheet sets the colour of a figure's text; otherwise it is `GREY`.
 """
 
 from __future__ import annotations

@@ -16,12 +16,12 @@ Key = tuple[str, int]  # a training: id of the network, number of its seed
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CalibrationSet:
-    """The networks that the last driver asked for, and their trainings; earlier ones may have asked for others.
+    """The networks and trainings that the last driver requested; earlier drivers may have requested others.
 
     Attributes:
-        specs: ids of the networks, in the order of their drawing.
-        seeds: how many full trainings each of them gets.
-        levels: trials of every level by its name, the shortest first and the full ones last.
+        specs: ids of the networks, in the order in which they were drawn.
+        seeds: full trainings of each network.
+        levels: trials by the name of their level, the shortest trainings first and the full ones last.
     """
 
     specs: Sequence[str]
@@ -30,16 +30,16 @@ class CalibrationSet:
 
     @property
     def nets(self) -> list[Candidate]:
-        """The networks that have a score of every length and a full one, in their order."""
+        """The networks that have a score at every rung and after full training, in their order."""
         known = {trial.candidate.spec.id: trial.candidate for trials in self.levels.values() for trial in trials}
         scores = [self.scores(level) for level in self.levels]
-        return [known[spec] for spec in self.specs if all(spec in found for found in scores)]
+        return [known[spec] for spec in self.specs if all(spec in have for have in scores)]
 
     @property
     def seeds_done(self) -> int:
-        """How many seeds full scores are the mean of, at least 1: those that all networks have, but for what failed.
+        """The number of seeds that each full score is the mean of, at least 1: those that all networks have.
 
-        A network whose training failed has no score until it is trained again: it takes no seed from the others.
+        A network whose training failed does not lower it. It has no score until it is trained again.
         """
         done, failed = self._complete(FULL), self._failed(FULL)
         each = [next((i for i in range(self.seeds) if (spec, i) not in done), self.seeds) for spec in self.specs]
@@ -48,32 +48,32 @@ class CalibrationSet:
 
     @property
     def left(self) -> dict[str, int]:
-        """How many trainings each level lacks, by its name; levels that lack none are left out."""
+        """The number of trainings to do, by level; levels with none are left out."""
         left = {level: len(self.asked(level) - self._complete(level).keys()) for level in self.levels}
         return {level: number for level, number in left.items() if number}
 
     @property
     def is_done(self) -> bool:
-        """Whether networks were drawn and all their trainings are there."""
+        """Whether networks were drawn and all their trainings are finished."""
         return bool(self.specs) and not self.left
 
     @property
     def failed(self) -> dict[str, int]:
-        """How many of what is left failed when they were last tried, by level; levels without are left out."""
-        lost = {level: len(self._failed(level)) for level in self.levels}
-        return {level: number for level, number in lost.items() if number}
+        """The number of those in `left` whose last attempt failed, by level; levels with none are left out."""
+        failed = {level: len(self._failed(level)) for level in self.levels}
+        return {level: number for level, number in failed.items() if number}
 
     def scores(self, level: str) -> dict[str, float]:
-        """Return the score in [0, 1] of each network that has it at a level, by its id."""
-        found, seeds = self._complete(level), range(self.seeds_done if level == FULL else 1)
+        """Return the scores at a level in [0, 1], by the id of the network; networks without one are left out."""
+        scores, seeds = self._complete(level), range(self.seeds_done if level == FULL else 1)
         return {
-            spec: mean(found[spec, seed] for seed in seeds)
+            spec: mean(scores[spec, seed] for seed in seeds)
             for spec in self.specs
-            if all((spec, seed) in found for seed in seeds)
+            if all((spec, seed) in scores for seed in seeds)
         }
 
     def asked(self, level: str) -> set[Key]:
-        """Return all trainings of a level that were asked for."""
+        """Return the trainings of a level that were requested."""
         return {(spec, seed) for spec in self.specs for seed in range(self.seeds if level == FULL else 1)}
 
     def _failed(self, level: str) -> set[Key]:
@@ -85,15 +85,15 @@ class CalibrationSet:
 
 
 def drawn(setup: Setup, facts: RunFacts, studies: Mapping[str, Sequence[Trial]]) -> CalibrationSet:
-    """Return what a calibration drew, as far as it is.
+    """Return the networks of a calibration and their trainings, finished or not.
 
     Args:
         setup: of the calibration.
         facts: recorded of it as a whole.
-        studies: trials of its levels by name; a level that is not there has none yet.
+        studies: trials by the name of their level; a missing level has none yet.
 
     Raises:
-        StorageError: it was started by a version that did not record what it drew.
+        StorageError: it was started by a version that did not record its networks.
     """
     if facts.drawn is None and any(studies.values()):
         raise StorageError(f"`{setup.name}` was started by an older version: resume it with its calibrate command.")

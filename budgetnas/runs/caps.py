@@ -18,22 +18,22 @@ from budgetnas.trials.trial import Trial
 NEAR = 0.8  # of the cap: networks below compete with a handicap
 FEWEST = 10
 _CHOSEN = (
-    "Chosen by validation after full training, or by the posterior mean after short training where nothing "
-    f"that fits had a full one. Near is at least {NEAR:.0%} of the cap; with fewer than {FEWEST} there, a tier "
-    "is not to be trusted."
+    "Chosen by validation after full training, or by the posterior mean after short training where no network that "
+    f"fits was fully trained. Near the cap means at least {NEAR:.0%} of it; with fewer than {FEWEST} networks there, "
+    "do not trust the choice."
 )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CapResult:
-    """What a search knows under one cap.
+    """The result of a search under one cap.
 
     Attributes:
         cap: on params.
         trained: networks of the first rung that fit.
-        near: how many of them have at least 0.8 of the cap.
-        trusted: the one of the highest posterior mean after short training; None where none fits.
-        finalist: the fully trained one of the highest score; None where none fits.
+        near: number of these with at least 0.8 of the cap.
+        trusted: short training of the highest posterior mean; None where none fits.
+        finalist: fully trained network of the highest score; None where none fits.
     """
 
     cap: int
@@ -44,43 +44,43 @@ class CapResult:
 
     @property
     def remark(self) -> str:
-        """Whether there is enough to trust, in words."""
+        """Why the choice is not to be trusted; "" if it may be."""
         if not self.trained:
-            return "nothing that was trained fits"
+            return "no trained network fits"
         if self.near < FEWEST:
             return f"too few to trust: {self.near} of {self.trained} trained have at least {NEAR:.0%} of this cap"
         if self.finalist is None:
-            return "by short training only: search under this cap for a full one"
+            return "by short training only: search under this cap to train it fully"
         if self.trusted and self.finalist.candidate.params < NEAR * self.cap:
             return f"no network with at least {NEAR:.0%} of this cap had full training"
         return ""
 
 
 def best_under(result: SearchResult, caps: Sequence[str | float] | None = None) -> list[CapResult]:
-    """Return what a search knows under each of several caps, ascending.
+    """Return the results of a search under several caps, ascending.
 
     Args:
         result: of the search.
-        caps: as people write them; those of the search unless given.
+        caps: as a user writes them; those of the search unless given.
 
     Raises:
-        UsageError: one is malformed, or larger than the search's own.
+        UsageError: a cap is malformed, or larger than that of the search.
     """
     setup = result.setup
-    found = [tier.cap for tier in setup.tiers]
+    limits = [tier.cap for tier in setup.tiers]
     if caps is not None:
-        found = sorted({read_cap(cap, setup.data.shape) for cap in caps})
-    if found and found[-1] > setup.cap:
+        limits = sorted({read_cap(cap, setup.data.shape) for cap in caps})
+    if limits and limits[-1] > setup.cap:
         raise UsageError(
-            f"is {found[-1]:,}, but `{setup.name}` searched up to {setup.cap:,} parameters: give caps up to that, or "
+            f"is {limits[-1]:,}, but `{setup.name}` searched up to {setup.cap:,} parameters: give caps up to that, or "
             "search under a larger one.",
             argument="max_params",
         )
-    return under_caps(result, found)
+    return under_caps(result, limits)
 
 
 def under_caps(result: SearchResult, caps: Sequence[int]) -> list[CapResult]:
-    """Return what a search knows under each cap, in their order."""
+    """Return the results of a search under caps, in their order."""
     return [_under(result, cap) for cap in caps]
 
 
@@ -97,8 +97,8 @@ def _under(result: SearchResult, cap: int) -> CapResult:
     )
 
 
-def tiers_table(result: SearchResult, found: Sequence[CapResult]) -> Table:
-    """Return a row a cap: the fully trained network to take, or the one to trust where none was fully trained."""
+def tiers_table(result: SearchResult, results: Sequence[CapResult]) -> Table:
+    """Return one row per cap: the best fully trained network, or the most trusted where none was fully trained."""
     return Table(
         title="The best under each cap",
         columns=(
@@ -112,20 +112,20 @@ def tiers_table(result: SearchResult, found: Sequence[CapResult]) -> Table:
             "test %",
             "trained near the cap",
         ),
-        rows=[_row(result, tier) for tier in found] if any(tier.trained for tier in found) else [],
+        rows=[_row(result, one) for one in results] if any(one.trained for one in results) else [],
         notes=[
-            *([_CHOSEN, BRACKETS] if any(tier.trained for tier in found) else []),
-            *_fresh(result, found),
-            *(f"{tier.cap:,}: {told}" for tier in found if (told := _tie(result, tier))),
-            *(f"{tier.cap:,}: {tier.remark}." for tier in found if tier.remark),
+            *([_CHOSEN, BRACKETS] if any(one.trained for one in results) else []),
+            *_fresh(result, results),
+            *(f"{one.cap:,}: {tied}" for one in results if (tied := _tie(result, one))),
+            *(f"{one.cap:,}: {one.remark}." for one in results if one.remark),
         ],
     )
 
 
-def _fresh(result: SearchResult, found: Sequence[CapResult]) -> Iterator[str]:
-    """Say what the winner reached with seeds that no choice has seen, where it was trained again and is in a row."""
+def _fresh(result: SearchResult, results: Sequence[CapResult]) -> Iterator[str]:
+    """Give the winner's accuracies with seeds that no choice has seen, if it has them and is the choice under a cap."""
     winner, fresh = result.winner, result.fresh
-    if winner and fresh and any(tier.finalist and tier.finalist.parent == winner.parent for tier in found):
+    if winner and fresh and any(one.finalist and one.finalist.parent == winner.parent for one in results):
         test = f", test {fresh.test.write(' %')}" if fresh.test else ""
         yield (
             f"{winner.candidate.spec.id} over {plural(len(fresh.seeds), 'fresh seed')}, which no choice has seen: "
@@ -140,10 +140,10 @@ def _tie(result: SearchResult, tier: CapResult) -> str:
 
 
 def as_json(result: SearchResult, tier: CapResult) -> dict[str, Any]:
-    """Return a tier for programs; accuracies are shares in [0, 1]."""
+    """Return the result under one cap for programs; accuracies are shares in [0, 1]."""
     finalist, trusted = tier.finalist, tier.trusted
     candidate = finalist.candidate if finalist else (trusted.candidate if trusted else None)
-    full = result.reached(finalist).as_json() if finalist else {}
+    full = result.accuracies_of(finalist).as_json() if finalist else {}
     return {
         "max_params": tier.cap,
         "spec": candidate and candidate.spec.id,
@@ -166,7 +166,7 @@ def _row(result: SearchResult, tier: CapResult) -> tuple[str, ...]:
     if candidate is None:
         return cap, "-", "", "", "", "", "", "", str(tier.near)
     number = finalist.parent if finalist else (tier.trusted.number if tier.trusted else -1)
-    full = result.reached(finalist) if finalist else None
+    full = result.accuracies_of(finalist) if finalist else None
     return (
         cap,
         candidate.spec.id,

@@ -14,7 +14,7 @@ from budgetnas.evidence.accuracy import Accuracy, wilson
 from budgetnas.exceptions import StorageError, UsageError
 from budgetnas.runs.headline import tie
 from budgetnas.runs.listing import Run, is_run, read_run
-from budgetnas.runs.reached import reached
+from budgetnas.runs.networks import accuracies_of
 from budgetnas.runs.result import SearchResult, read_result
 from budgetnas.runs.settings import Setup, TrainingsSetup, read_trainings_setup
 from budgetnas.runs.verdict import compare, verdict
@@ -33,18 +33,18 @@ _LUCK = (
 )
 _WATCHED = (
     "Its training watched the test set after every epoch, as Pei et al. did, and learnt from the validation images "
-    "too: its test accuracy is to be compared with theirs alone."
+    "too: compare its test accuracy with theirs alone."
 )
 
 
 def export(run: str, folder: Path, *, storage: str | None, trial: int | None, with_preprocessing: bool) -> str | None:
-    """Write the certificate of a network of a run; return what of it could not be made, and why.
+    """Write the certificate of a network of a run; return which part could not be written and why, None for none.
 
     Args:
         run: path of the run's folder; its name is the study's.
-        folder: of the certificate, which must not exist, or be empty.
+        folder: of the certificate: new or empty.
         storage: Optuna URL where the study is not in the run's folder.
-        trial: number of its trial: in a search that of the first rung; the winner, or the only one, unless given.
+        trial: number of its trial, in a search that of the first rung; the winner, or the only one, unless given.
         with_preprocessing: whether `model.onnx` takes raw pixels.
 
     Raises:
@@ -73,10 +73,10 @@ def _check_free(folder: Path) -> None:
 
 
 def certificate_of(path: Path) -> Path:
-    """Return the folder of a certificate: the one that is given, or that of a run's winner.
+    """Return the folder of a certificate: `path` itself, or that of the winner if `path` is a run.
 
     Raises:
-        StorageError: a run has none; says what to do.
+        StorageError: the run has none.
     """
     with suppress(OSError):  # too long for a path, for one: reading it says so
         for folder in (path, path / BEST):
@@ -88,7 +88,7 @@ def certificate_of(path: Path) -> Path:
 
 
 def _instead(run: Run, path: Path) -> str:
-    """Return why a run has no certificate, and what to do."""
+    """Say why a run has no certificate, and what to do."""
     export = f"the folder that `budgetnas export {path}` writes"
     if run.why is not None:
         return f" ({run.why})."
@@ -100,12 +100,12 @@ def _instead(run: Run, path: Path) -> str:
 
 
 def certify(result: SearchResult) -> str | None:
-    """Write the winner's certificate into the folder of its run; return what of it could not be made, and why."""
+    """Write the winner's certificate into the folder of its run; return which part could not be written and why."""
     return write_certificate(result.folder / BEST, certified(result, _chosen(result, None)))
 
 
 def certified(result: SearchResult, finalist: Finalist) -> CertifiedNetwork:
-    """Return what is known of a fully trained network; of its seeds the one of the highest validation score."""
+    """Return the facts of a fully trained network, with the weights of its seed of the highest validation score."""
     setup, run = result.setup, finalist.best_run
     return _certified(
         setup,
@@ -126,7 +126,7 @@ def _certified(
     results: Mapping[str, Any],
     drivers: Sequence[Mapping[str, Any]],
 ) -> CertifiedNetwork:
-    """Put together what is known of a trained network, its weights read from the folder of its run."""
+    """Collect the facts of a trained network; its weights are read from the folder of its run."""
     return CertifiedNetwork(
         spec=run.candidate.spec,
         shape=setup.data.shape,
@@ -150,7 +150,7 @@ def _chosen(result: SearchResult, trial: int | None) -> Finalist:
     if trial is None:
         if result.winner is None:
             raise UsageError(
-                f"`{result.setup.name}` has no fully trained network yet that fits its caps: let the search go on."
+                f"`{result.setup.name}` has no fully trained network yet that fits its caps: resume the search."
             )
         return result.winner
     if trial not in known:
@@ -165,7 +165,7 @@ def _chosen(result: SearchResult, trial: int | None) -> Finalist:
 def _results(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
     run, images = finalist.best_run, result.setup.data.validation
     is_winner = result.winner is not None and finalist.parent == result.winner.parent
-    own, fresh = result.reached(finalist), result.fresh if is_winner else None
+    own, fresh = result.accuracies_of(finalist), result.fresh if is_winner else None
     return {
         "this_network": _own(run, finalist.parent, images, result.looks.of(run, FULL)),
         "repeats": _repeats(own.seeds, own.validation, own.test),
@@ -182,13 +182,13 @@ def _results(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
 
 
 def _remarks(result: SearchResult, images: int) -> list[str]:
-    """Return what a reader of the winner's certificate must know."""
+    """Return the caveats of the winner's certificate."""
     tied = tie(result.finalists, images)
     return [verdict(result, compare(result)), *([tied] if tied else []), _LUCK]
 
 
 def _declared(home: Path, name: str, trials: Sequence[Trial], facts: RunFacts, number: int | None) -> CertifiedNetwork:
-    """Return what is known of a network that was trained without a search."""
+    """Return the facts of a network that was trained without a search."""
     setup = read_trainings_setup(facts.setup, name=name)
     known = {trial.number: trial for trial in complete(trials)}
     if number is None and len(known) == 1:
@@ -203,18 +203,18 @@ def _declared(home: Path, name: str, trials: Sequence[Trial], facts: RunFacts, n
     key = training_key(run)
     alike = [trial for trial in known.values() if training_key(trial).is_repeat_of(key)]
     looks, data = Looks(facts), setup.data
-    found, look = reached(alike, looks, images=data.validation), looks.of(run)
+    own, look = accuracies_of(alike, looks, images=data.validation), looks.of(run)
     images: int | None = data.validation
-    validation: Accuracy | None = found.validation
-    test = found.test
+    validation: Accuracy | None = own.validation
+    test = own.test
     watched = setup.watches == "test"
     if watched:
         images, validation = None, None
         look = Look(correct=round((run.score or 0.0) * data.test), images=data.test)
-        test = Accuracy(shares=found.validation.shares, images=data.test)
+        test = Accuracy(shares=own.validation.shares, images=data.test)
     results = {
         "this_network": _own(run, run.number, images, look),
-        "repeats": _repeats(found.seeds, validation, test),
+        "repeats": _repeats(own.seeds, validation, test),
         "fresh": None,
         "chosen": None,
         "remarks": [_WATCHED] if watched else [],
@@ -223,12 +223,12 @@ def _declared(home: Path, name: str, trials: Sequence[Trial], facts: RunFacts, n
 
 
 def _own(run: Trial, number: int, images: int | None, look: Look | None) -> dict[str, Any]:
-    """Return what the weights of a training reached.
+    """Return the accuracies of the weights of one training.
 
     Args:
         run: the training.
         number: of its trial.
-        images: of the validation split; None where it had none.
+        images: of the validation split; None without one.
         look: at the test set.
     """
     score = run.score or 0.0
@@ -252,10 +252,10 @@ def _repeats(seeds: Sequence[int], validation: Accuracy | None, test: Accuracy |
     return {"seeds": list(seeds), **_over_seeds("validation", validation), **_over_seeds("test", test)}
 
 
-def _over_seeds(split: str, found: Accuracy | None) -> dict[str, Any]:
+def _over_seeds(split: str, accuracy: Accuracy | None) -> dict[str, Any]:
     return {
-        f"{split}_accuracies": list(found.shares) if found else [],
-        f"{split}_mean": found.mean if found else None,
-        f"{split}_sd": found.spread if found else None,
-        f"{split}_interval": list(found.interval) if found else None,
+        f"{split}_accuracies": list(accuracy.shares) if accuracy else [],
+        f"{split}_mean": accuracy.mean if accuracy else None,
+        f"{split}_sd": accuracy.spread if accuracy else None,
+        f"{split}_interval": list(accuracy.interval) if accuracy else None,
     }

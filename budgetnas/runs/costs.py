@@ -12,13 +12,13 @@ from budgetnas.trials.trial import Trial, complete, in_words
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cost:
-    """What the trainings of one level cost.
+    """The cost of the trainings of one level.
 
     Attributes:
         level: its name.
-        trainings: how many.
-        epochs: of all of them.
-        images: that they train on, epochs counted.
+        trainings: their number.
+        epochs: summed over trainings.
+        images: that were trained on, summed over epochs.
         seconds: of training, summed over workers.
     """
 
@@ -30,7 +30,7 @@ class Cost:
 
 
 def measured(level: str, trials: Iterable[Trial]) -> Cost:
-    """Sum up what the COMPLETE trainings of a level took."""
+    """Return the cost of the COMPLETE trainings of a level."""
     done = [trial.facts for trial in complete(trials)]
     return Cost(
         level=level,
@@ -42,7 +42,7 @@ def measured(level: str, trials: Iterable[Trial]) -> Cost:
 
 
 def cost_table(costs: Sequence[Cost], *, title: str, device: str) -> Table:
-    """Return a row for each level that has trainings, and their sum where there are several."""
+    """Return one row per level that has trainings, and their sum where there are several."""
     rows = [_row(in_words(cost.level), cost) for cost in costs if cost.trainings]
     total = Cost(
         level="",

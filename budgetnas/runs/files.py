@@ -34,12 +34,14 @@ TRAININGS = (
 
 def write_reports(result: SearchResult) -> Path:
     """Write every report of a run, each file whole or not at all; return the page's path."""
-    folder, found = result.folder, report_facts(result)
-    for name, content in csv_tables(result, found).items():
+    folder, facts = result.folder, report_facts(result)
+    for name, content in csv_tables(result, facts).items():
         write_text(folder / f"{name}.csv", content())
-    write_json(folder / "results.json", {**as_json(result), "run": result.setup.name})  # wherever its folder is
+    write_json(
+        folder / "results.json", {**as_json(result), "run": result.setup.name}
+    )  # the same wherever its folder is
     write_json(folder / "manifest.json", manifest(result))
-    write_text(folder / "report.html", report_page(found))
+    write_text(folder / "report.html", report_page(facts))
     return folder / "report.html"
 
 
@@ -56,11 +58,11 @@ def frame(result: SearchResult, table: str) -> pd.DataFrame:
 
 
 def csv_tables(result: SearchResult, facts: ReportFacts | None = None) -> dict[str, Callable[[], str]]:
-    """Return what makes each CSV table of a run, by its name.
+    """Return a writer for each CSV table of a run, by its name.
 
     Args:
         result: of the search.
-        facts: of its report, where they are at hand.
+        facts: of its report; read from the result unless given.
     """
     return {
         "trials": lambda: trials_csv(facts or report_facts(result)),
@@ -70,7 +72,7 @@ def csv_tables(result: SearchResult, facts: ReportFacts | None = None) -> dict[s
 
 
 def manifest(result: SearchResult) -> dict[str, Any]:
-    """Return what is needed to trust a run and to make it again."""
+    """Return the facts that make a run reproducible."""
     setup, facts = result.setup, result.facts
     data = setup.data
     *earlier, latest = result.drivers or [{}]
@@ -100,7 +102,7 @@ def manifest(result: SearchResult) -> dict[str, Any]:
 
 
 def _trainings(result: SearchResult) -> Iterator[Sequence[Any]]:
-    """Return a row a training of any level."""
+    """Yield one row per training of any level."""
     for level, trials in result.levels.items():
         for trial in trials:
             facts, candidate = trial.facts, trial.candidate
@@ -116,7 +118,7 @@ def _trainings(result: SearchResult) -> Iterator[Sequence[Any]]:
 
 
 def _curves(result: SearchResult) -> Iterator[Sequence[Any]]:
-    """Return a row an epoch of every training: validation accuracy in [0, 1]."""
+    """Yield one row per epoch of every training: validation accuracy in [0, 1]."""
     for level, trials in result.levels.items():
         for trial in trials:
             for epoch, accuracy in sorted(trial.curve.items()):
@@ -127,7 +129,7 @@ FILES = ("report.html", "results.json", "manifest.json", "trials.csv", "training
 
 
 def publish(storage: Storage, result: SearchResult) -> None:
-    """Show a result; what an earlier driver showed of the search is replaced.
+    """Publish a result on the dashboard, in place of what an earlier driver published.
 
     Raises:
         StorageError: the storage or the run directory cannot be written.
@@ -140,7 +142,7 @@ def publish(storage: Storage, result: SearchResult) -> None:
 
 
 def rewrite(run: str, storage: str | None = None) -> Path:
-    """Make page, CSV and JSON of a run again; return the page's path.
+    """Rewrite the page, CSV and JSON files of a run; return the path of the page.
 
     Args:
         run: path of its folder; its name is the study's.

@@ -1,4 +1,4 @@
-"""The result of a search in one sentence, and its caveats."""
+"""The result of a search in sentences: the headline, its caveats, and the network that short trainings recommend."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from budgetnas.evidence.accuracy import BRACKETS, is_luck
 from budgetnas.runs.result import SearchResult
-from budgetnas.runs.settings import DataFacts
+from budgetnas.runs.settings import DataFacts, is_finished
+from budgetnas.samplers.surrogate import FEWEST
 from budgetnas.text import listed, plural, write_percent
-from budgetnas.trials.selection import Finalist, tied
-from budgetnas.trials.trial import Trial, complete, in_words
+from budgetnas.trials.selection import Finalist, promote, tied, within
+from budgetnas.trials.trial import FULL, Trial, TrialState, complete, in_words, length_in_words
 
 _NEXT = (
     "Likely causes: too few steps for the recipe, a learning rate that is too high, or labels that do not match the "
@@ -23,34 +24,34 @@ def chance_warning(
     """Name the trainings whose last score is no further above chance than luck allows; None where there is none.
 
     Args:
-        scores: the names of trainings and their accuracies after the last epoch, in [0, 1].
-        what: all of them, in words.
-        split: that was scored.
-        images: of it.
-        chance: share of its most frequent class, which one answer for all images gets right.
+        scores: names of trainings and their accuracies after the last epoch, in [0, 1].
+        what: the trainings, in words.
+        split: name of the split that was scored.
+        images: of that split.
+        chance: share of its most frequent class, the accuracy of one answer for all images.
     """
-    found = [
+    at_chance = [
         f"{name} ({write_percent(score)} %)"
         for name, score in scores
         if is_luck(round(score * images), images, chance=chance)
     ]
-    if not found:
+    if not at_chance:
         return None
     return (
-        f"{len(found):,} of {len(scores):,} {what} ended at chance, or no further above it than luck allows "
-        f"({write_percent(chance)} %: what one class for all {images:,} {split} images gets): {listed(found)}. {_NEXT}"
+        f"{len(at_chance):,} of {len(scores):,} {what} ended at chance, or no further above it than luck allows "
+        f"(one class for all {images:,} {split} images gets {write_percent(chance)} %): {listed(at_chance)}. {_NEXT}"
     )
 
 
 def level_warnings(levels: Mapping[str, Sequence[Trial]], data: DataFacts) -> list[str]:
-    """Name the finished trainings of a search or a calibration that ended at chance, a line a level.
+    """Name the finished trainings of a search or a calibration that ended at chance, in one line per level.
 
     Args:
         levels: trials by the name of their level.
-        data: what they were scored on.
+        data: that scored them.
     """
     chance = 1 / data.shape.classes if data.chance is None else data.chance
-    found = [
+    warnings = [
         chance_warning(
             [(_named(trial), trial.score or 0.0) for trial in complete(trials)],
             what=in_words(level),
@@ -60,7 +61,7 @@ def level_warnings(levels: Mapping[str, Sequence[Trial]], data: DataFacts) -> li
         )
         for level, trials in levels.items()
     ]
-    return [warning for warning in found if warning]
+    return [warning for warning in warnings if warning]
 
 
 def _named(trial: Trial) -> str:
@@ -69,25 +70,25 @@ def _named(trial: Trial) -> str:
 
 
 def headline(result: SearchResult) -> str:
-    """Say what was found in one sentence; where the winner was trained again, its fresh seeds speak for it."""
+    """Return the result in one sentence, with the winner's accuracies over fresh seeds where it was trained again."""
     winner, setup = result.winner, result.setup
     if winner is None:
         return result.no_winner()
     fresh = result.fresh
-    found = fresh or result.reached(winner)
-    tested = "not tested yet" if found.test is None else f"test {found.test.write(' %')}"
-    seeds = f"{plural(len(found.seeds), 'training seed')} ({', '.join(map(str, found.seeds))})"
+    shown = fresh or result.accuracies_of(winner)
+    tested = "not tested yet" if shown.test is None else f"test {shown.test.write(' %')}"
+    seeds = f"{plural(len(shown.seeds), 'training seed')} ({', '.join(map(str, shown.seeds))})"
     first = result.trials[winner.parent]
     name = f" ({first.candidate.origin})" if first.facts.seeded else ""
     return (
         f"{winner.candidate.spec.id}{name}: {winner.candidate.params:,} parameters "
-        f"({winner.candidate.params / setup.cap:.2%} of {setup.cap:,}), validation {found.validation.write(' %')}, "
+        f"({winner.candidate.params / setup.cap:.2%} of {setup.cap:,}), validation {shown.validation.write(' %')}, "
         f"{tested} on {setup.data.name} over {seeds}{' that no choice has seen' if fresh else ''}."
     )
 
 
 def remarks(result: SearchResult) -> list[str]:
-    """Return what must be said beside the headline, a sentence or two each: a tie, whom luck flatters, the brackets."""
+    """Return the caveats of the headline, a sentence or two each: a tie, a score that luck flatters, the brackets."""
     if result.winner is None:
         return []
     said = (tie(result.finalists, result.setup.data.validation), _flattered(result, result.winner), BRACKETS)
@@ -95,10 +96,10 @@ def remarks(result: SearchResult) -> list[str]:
 
 
 def tie(ranked: Sequence[Finalist], images: int) -> str:
-    """Say that several finalists share the best score, and which of them was taken; nothing where one is best alone.
+    """Say that several finalists share the best score, and which was taken; "" where one is best alone.
 
     Args:
-        ranked: the best first.
+        ranked: finalists, the best first.
         images: of the validation split.
     """
     same = tied(ranked)
@@ -117,9 +118,9 @@ def tie(ranked: Sequence[Finalist], images: int) -> str:
 
 
 def _flattered(result: SearchResult, winner: Finalist) -> str:
-    """Say that luck flatters the score by which the winner was chosen, and which numbers it does not."""
-    chosen, among = result.reached(winner), len(result.finalists)
-    highest = f", the highest of {among}, so it flatters" if among > 1 else ""
+    """Say that luck flatters the score by which the winner was chosen, and which accuracies it does not flatter."""
+    chosen, among = result.accuracies_of(winner), len(result.finalists)
+    highest = f", the highest of {among}, so luck flatters it" if among > 1 else ""
     if result.fresh:
         over = f" over {len(chosen.seeds)} seeds" if len(chosen.seeds) > 1 else ""
         kept = "one of these trainings" if over else "this training"
@@ -131,5 +132,93 @@ def _flattered(result: SearchResult, winner: Finalist) -> str:
         return ""
     honest = ""
     if chosen.test is not None:
-        honest = "; its test accuracy, read after the choice, does not, but another seed may have less"
-    return f"Its validation accuracy was chosen as the highest of {among}, so it flatters{honest}."
+        honest = (
+            " Its test accuracy was read after the choice, so it is not flattered, but another seed may score lower."
+        )
+    return f"Its validation accuracy is the highest of {among}, so luck flatters it.{honest}"
+
+
+def recommended(result: SearchResult) -> tuple[Trial, Trial] | None:
+    """Return the short trainings of the highest posterior mean and of the highest score; None where none fits."""
+    fits = within(result.trials, result.setup.budget)
+    if not fits:
+        return None
+    (trusted,) = promote(fits, [result.trusted[trial.number] for trial in fits], 1)
+    (observed,) = promote(fits, [trial.score or 0.0 for trial in fits], 1)
+    return trusted, observed
+
+
+def recommendation(result: SearchResult) -> str:
+    """Say which short training to trust, and why it may be neither the winner nor the one that scored highest."""
+    both = recommended(result)
+    if both is None:
+        return f"none fits {result.setup.budget}" if complete(result.trials) else "none yet"
+    trusted, observed = both
+    highest = f"scored highest, {_score(observed)}{_equals(result, observed)}"
+    if len(complete(result.trials)) < FEWEST:
+        unknown = f"no posterior mean, which needs {FEWEST} short trainings"
+        return f"{_name(observed)}, {highest}; {unknown}{_standing(result, observed)}"
+    mean = f"has the highest posterior mean, {write_percent(result.trusted[trusted.number])} %"
+    if trusted.number == observed.number:
+        return f"{_name(trusted)}, {mean}, and {highest}{_standing(result, trusted)}"
+    place = f"number {_place(result, observed)} of {len(result.trusted)}"
+    return (
+        f"{_name(trusted)}, {mean} (scored {_score(trusted)}){_standing(result, trusted)}. "
+        f"{_name(observed).capitalize()}, {highest}, but its posterior mean, "
+        f"{write_percent(result.trusted[observed.number])} %, is {place}{_standing(result, observed)}"
+    )
+
+
+def _standing(result: SearchResult, trial: Trial) -> str:
+    """Say how far a short training was promoted, and its place there; "" before that is decided."""
+    parents = [finalist.parent for finalist in result.finalists]
+    if trial.number in parents:
+        return f"; after full training {_place_in_full(result, parents.index(trial.number))}"
+    above = _highest(result, trial)
+    if above is not None:
+        runs = [run for run in result.levels.get(above, ()) if run.root == trial.number]
+        if not complete(runs):
+            training = "its full training" if above == FULL else f"its training of {length_in_words(above)}"
+            has_failed = any(run.state is TrialState.FAIL for run in runs)
+            return f"; {training} {'failed' if has_failed else 'has not finished'}"
+    if not is_finished(result.stopped):
+        return ""
+    if above is None:
+        return "; it was not promoted: the posterior mean decides, which discounts luck"
+    return f"; it was promoted to {length_in_words(above)} and no further: the posterior mean after those decides"
+
+
+def _highest(result: SearchResult, trial: Trial) -> str | None:
+    """Return the highest level that a network of a short training was promoted to; None where it was not."""
+    promotions = (result.facts.promotions or {}).values()
+    reached = {one.to or FULL for one in promotions if trial.number in one.numbers}
+    return next((level for level in (FULL, *reversed(result.rungs)) if level in reached), None)
+
+
+def _place_in_full(result: SearchResult, place: int) -> str:
+    finalist, winner = result.finalists[place], result.finalists[0]
+    if place == 0:
+        return "it is the winner"
+    own, best = (write_percent(one.score) for one in (finalist, winner))
+    if finalist in tied(result.finalists):
+        return f"it ties with the winner, trial {winner.parent}, at {own} %"
+    of = len(result.finalists)
+    return f"it is number {place + 1} of {of}, {own} %: the winner, trial {winner.parent}, has {best} %"
+
+
+def _place(result: SearchResult, trial: Trial) -> int:
+    """Return the place of a short training by posterior mean, from 1."""
+    return 1 + sum(mean > result.trusted[trial.number] for mean in result.trusted.values())
+
+
+def _equals(result: SearchResult, observed: Trial) -> str:
+    others = sum(trial.score == observed.score for trial in complete(result.trials)) - 1
+    return f" (as did {plural(others, 'other')})" if others else ""
+
+
+def _name(trial: Trial) -> str:
+    return f"trial {trial.number}, {trial.candidate.spec.id}"
+
+
+def _score(trial: Trial) -> str:
+    return f"{write_percent(trial.score or 0.0)} %"

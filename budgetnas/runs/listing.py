@@ -11,18 +11,18 @@ from typing import Any, Literal
 
 from budgetnas.evidence.accuracy import Interval
 from budgetnas.exceptions import BudgetNASError, StorageError
-from budgetnas.runs.best import AFTER_FULL, AFTER_LAST, after_fresh, best_in_full, best_of
 from budgetnas.runs.calibration_set import drawn
+from budgetnas.runs.networks import AFTER_FULL, AFTER_LAST, after_fresh, best_in_full, best_of
 from budgetnas.runs.settings import Kind, TrainingsSetup, is_finished, read_setup, read_trainings_setup, study_kind
 from budgetnas.storage.files import holder, parse_json, read_file
-from budgetnas.storage.glance import Study, glance
+from budgetnas.storage.glance import DATABASE, Study, glance
 from budgetnas.text import one_line, plural
 from budgetnas.trials.declaration import Declaration, training_key
 from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.selection import within
 from budgetnas.trials.trial import CONTROLS, FULL, WINNER, Looks, complete, counted, rung_name
 
-DATABASE, RESULTS, CALIBRATED = "study.db", "results.json", "calibration.json"
+RESULTS, CALIBRATED = "results.json", "calibration.json"
 State = Literal["running", "stopped", "finished", "unreadable"]
 
 

@@ -1,4 +1,4 @@
-"""The networks of one run, one per row, with their scores at each length; read without writing or locking."""
+"""The networks of a run: their accuracies over training seeds, the best of them, and one row for each."""
 
 from __future__ import annotations
 
@@ -6,10 +6,124 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
-from budgetnas.runs.listing import DATABASE
-from budgetnas.storage.glance import Study, glance
-from budgetnas.trials.trial import CONTROLS, FULL, Candidate, TrialState, in_order
+from budgetnas.evidence.accuracy import Accuracy
+from budgetnas.storage.glance import DATABASE, Study, glance
+from budgetnas.text import plural
+from budgetnas.trials.selection import Finalist, finalists, ranking
+from budgetnas.trials.trial import CONTROLS, FULL, Candidate, Looks, Trial, TrialState, complete, in_order
+
+AFTER_FULL, AFTER_LAST = "validation after full training", "validation after the last epoch"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accuracies:
+    """Accuracies of one network after the last epoch.
+
+    Attributes:
+        trainings: one per seed.
+        validation: over all of them.
+        test: over those that were tested; None before any was.
+    """
+
+    trainings: tuple[Trial, ...]
+    validation: Accuracy
+    test: Accuracy | None
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of the trainings."""
+        return tuple(training.seed for training in self.trainings)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return means over the seeds as shares in [0, 1], with their intervals over images."""
+        return {
+            "seeds": list(self.seeds),
+            "score": self.validation.mean,
+            "score_interval": list(self.validation.interval),
+            "test_accuracy": self.test.mean if self.test else None,
+            "test_interval": list(self.test.interval) if self.test else None,
+        }
+
+
+def accuracies_of(trainings: Sequence[Trial], looks: Looks, level: str = "", *, images: int) -> Accuracies:
+    """Return the accuracies of COMPLETE trainings of one network.
+
+    Args:
+        trainings: at least one.
+        looks: at the test set.
+        level: of the trainings, where looks at several levels are kept together.
+        images: of the split that scored them.
+    """
+    seen = [look for training in trainings if (look := looks.of(training, level))]
+    return Accuracies(
+        trainings=tuple(trainings),
+        validation=Accuracy(shares=[training.score or 0.0 for training in trainings], images=images),
+        test=Accuracy(shares=[look.accuracy for look in seen], images=seen[0].images) if seen else None,
+    )
+
+
+def full_accuracies(finalist: Finalist, looks: Looks, *, images: int) -> Accuracies:
+    """Return the accuracies of a finalist in the full trainings that it competed with."""
+    return accuracies_of(finalist.runs, looks, FULL, images=images)
+
+
+def fresh_accuracies(winner: Finalist, controls: Sequence[Trial], looks: Looks, *, images: int) -> Accuracies | None:
+    """Return the winner's accuracies with seeds that no choice has seen; None where it was not trained again.
+
+    Args:
+        winner: of the search.
+        controls: trainings of the winner and of its controls.
+        looks: at the test set.
+        images: of the validation split.
+    """
+    own = [trial for trial in complete(controls) if trial.candidate.spec.id == winner.candidate.spec.id]
+    return accuracies_of(own, looks, CONTROLS, images=images) if own else None
+
+
+def after_fresh(seeds: int) -> str:
+    """Name the score of a number of seeds that no choice has seen."""
+    return f"{AFTER_FULL} of {plural(seeds, 'fresh seed')}"
+
+
+def best_in_full(fulls: Sequence[Trial], controls: Sequence[Trial], looks: Looks, *, images: int) -> dict[str, Any]:
+    """Return the network of the best mean score after full training, nothing before any.
+
+    Where it was trained again with seeds that no choice has seen, those scores are given.
+    """
+    ranked = finalists(fulls)
+    if not ranked:
+        return {}
+    winner = ranked[0]
+    fresh = fresh_accuracies(winner, controls, looks, images=images)
+    shown = fresh or full_accuracies(winner, looks, images=images)
+    return _best(winner.candidate, shown, after_fresh(len(shown.trainings)) if fresh else AFTER_FULL)
+
+
+def best_of(trials: Sequence[Trial], score_of: str, looks: Looks, *, images: int) -> dict[str, Any]:
+    """Return the network of the highest mean score over its COMPLETE trainings; of equal ones the smaller."""
+    groups: dict[tuple[Any, ...], list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault((trial.candidate.origin, trial.candidate.spec), []).append(trial)
+    ranked = [(runs[0].candidate, accuracies_of(runs, looks, images=images)) for runs in groups.values()]
+    if not ranked:
+        return {}
+    candidate, shown = min(ranked, key=lambda one: (-ranking(one[1].validation.mean), one[0].params))
+    return _best(candidate, shown, score_of)
+
+
+def _best(candidate: Candidate, shown: Accuracies, score_of: str) -> dict[str, Any]:
+    test = shown.test
+    return {
+        "score": shown.validation.mean,
+        "score_interval": shown.validation.interval,
+        "score_of": score_of,
+        "spec": candidate.spec.id,
+        "params": candidate.params,
+        "test_accuracy": test.mean if test else None,
+        "test_interval": test.interval if test else None,
+    }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,9 +148,10 @@ class Network:
 
 
 def read_networks(folder: Path) -> list[Network]:
-    """Read the networks of a search or a calibration, those that got furthest first, of these the best first.
+    """Read the networks of a search or a calibration without writing or locking.
 
-    Of a run of another kind, or one whose study is in another storage, there are none.
+    Those that were trained longest come first, and of these the best first. A run of another kind, or one whose study
+    is in another storage, has none.
 
     Raises:
         StorageError: its database cannot be read.
@@ -45,19 +160,19 @@ def read_networks(folder: Path) -> list[Network]:
         return []
     studies, name = glance(folder / DATABASE), folder.resolve().name
     levels = _levels(name, studies)
-    found: dict[str, Network] = {}
+    networks: dict[str, Network] = {}
     for level in levels:
         for trial in studies[f"{name}/{level}"][0]:
             if trial.state is TrialState.PRUNED:
                 continue
-            network = found.setdefault(trial.candidate.spec.id, _network(trial.candidate))
+            network = networks.setdefault(trial.candidate.spec.id, _network(trial.candidate))
             if trial.score is not None:
                 network.scores.setdefault(level, []).append(trial.score)
             elif trial.state is TrialState.FAIL:
                 network.failed[level] = str(trial.facts.reason)
             else:
                 network.under_way.append(level)
-    return sorted(found.values(), key=lambda one: (_reached(one, levels), -one.params), reverse=True)
+    return sorted(networks.values(), key=lambda one: (_progress(one, levels), -one.params), reverse=True)
 
 
 def _levels(name: str, studies: Mapping[str, Study]) -> list[str]:
@@ -69,8 +184,8 @@ def _network(candidate: Candidate) -> Network:
     return Network(spec=candidate.spec.id, params=candidate.params, macs=candidate.macs)
 
 
-def _reached(network: Network, levels: Sequence[str]) -> tuple[int, float]:
-    """Return how far a network got, and its mean score there; a control is as far as one that was promoted."""
+def _progress(network: Network, levels: Sequence[str]) -> tuple[int, float]:
+    """Return the place of a network's last level, and its mean score there; a control counts as fully trained."""
     scored = [level for level in levels if level in network.scores]
     if not scored:
         return -1, 0.0

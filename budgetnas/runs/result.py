@@ -1,4 +1,4 @@
-"""The result of a search, read from its storage: facts for the terminal, the report, the dashboard and JSON."""
+"""The result of a search, read from its storage."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.certificates.json_files import BEST, MANIFEST
 from budgetnas.exceptions import StorageError
+from budgetnas.runs.networks import Accuracies, fresh_accuracies, full_accuracies
 from budgetnas.runs.settings import CUT_OFF, Setup, read_setup
 from budgetnas.samplers.belief import recommend
 from budgetnas.space.resnet import ResNetSpace
@@ -24,47 +25,46 @@ from budgetnas.trials.trial import CONTROLS, FULL, Looks, Trial, TrialState, com
 
 if TYPE_CHECKING:
     import pandas as pd
-from budgetnas.runs.reached import Accuracies, reached_afresh, reached_in_full
 
 
 def trusted_scores(space: ResNetSpace, first: Sequence[Trial], *above: Sequence[Trial]) -> dict[int, float]:
-    """Return the score to trust for each COMPLETE trial of the highest rung given, by number of its first-rung trial.
+    """Return the posterior mean of each COMPLETE trial of the highest rung given, by number of its first-rung trial.
 
     Args:
         space: of the search.
         first: trials of the first rung.
-        above: trials of each rung above it, from the lowest to the highest.
+        above: trials of each higher rung, from the lowest to the highest.
     """
-    found = complete(first)
-    points = np.array([space.encode(trial.candidate.spec) for trial in found], dtype=np.int64)
+    trained = complete(first)
+    points = np.array([space.encode(trial.candidate.spec) for trial in trained], dtype=np.int64)
     scores = [{trial.root: trial.score for trial in complete(rung)} for rung in (first, *above)]
-    columns = [np.array([rung.get(trial.number, np.nan) for trial in found], dtype=np.float64) for rung in scores]
+    columns = [np.array([rung.get(trial.number, np.nan) for trial in trained], dtype=np.float64) for rung in scores]
     means = recommend(space, points, *columns)
-    return {trial.number: float(mean) for trial, mean in zip(found, means, strict=True) if trial.number in scores[-1]}
+    return {trial.number: float(mean) for trial, mean in zip(trained, means, strict=True) if trial.number in scores[-1]}
 
 
 def drawn_at_random(facts: RunFacts) -> frozenset[int]:
-    """Return the numbers of all first-rung trials that chance ever sent up, from the facts of a search."""
+    """Return the numbers of all first-rung trials that were ever promoted at random, from the facts of a search."""
     return frozenset(number for promotion in (facts.promotions or {}).values() for number in promotion.random)
 
 
 def promoted_for_scores(facts: RunFacts) -> frozenset[int]:
-    """Return the numbers of all first-rung trials that ever got full training for their scores."""
+    """Return the numbers of all first-rung trials that were ever promoted to full training for their scores."""
     to_full = [one for one in (facts.promotions or {}).values() if (one.to or FULL) == FULL]
     return frozenset(number for promotion in to_full for number in promotion.best)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class SearchResult(Display):
-    """A search as far as it is.
+    """The result of a search, finished or not.
 
     Attributes:
         folder: its run directory.
-        setup: what it was set up with.
-        levels: trials of every level that there is, by its name: the rungs, "full", "controls".
-        facts: what was recorded of the search as a whole.
+        setup: its settings.
+        levels: trials by the name of their level: the rungs, "full", "controls".
+        facts: recorded of the search as a whole.
         trusted: posterior mean at the first rung of each COMPLETE trial, by number.
-        finalists: the fully trained that fit both caps, the winner first.
+        finalists: fully trained networks that fit both caps, the winner first.
     """
 
     folder: Path
@@ -86,12 +86,12 @@ class SearchResult(Display):
 
     @property
     def stopped(self) -> str:
-        """Why the search ended, or that it is still at work."""
+        """Why the search ended, or that it is still running."""
         return self.facts.stopped or CUT_OFF
 
     @property
     def drivers(self) -> Sequence[Mapping[str, Any]]:
-        """Who trained it, first to last: command, versions, hardware, settings."""
+        """The drivers of the search, first to last: command, versions, hardware, settings."""
         return self.facts.drivers or ()
 
     @property
@@ -106,15 +106,15 @@ class SearchResult(Display):
 
     @property
     def fresh(self) -> Accuracies | None:
-        """What the winner reached with seeds that no choice has seen; None without controls."""
+        """The winner's accuracies with seeds that no choice has seen; None without controls."""
         if self.winner is None:
             return None
         controls, images = self.levels.get(CONTROLS, ()), self.setup.data.validation
-        return reached_afresh(self.winner, controls, self.looks, images=images)
+        return fresh_accuracies(self.winner, controls, self.looks, images=images)
 
-    def reached(self, finalist: Finalist) -> Accuracies:
-        """Return what a finalist reached in the full trainings that it competed with."""
-        return reached_in_full(finalist, self.looks, images=self.setup.data.validation)
+    def accuracies_of(self, finalist: Finalist) -> Accuracies:
+        """Return the accuracies of a finalist in the full trainings that it competed with."""
+        return full_accuracies(finalist, self.looks, images=self.setup.data.validation)
 
     def no_winner(self) -> str:
         """Say why there is no winner."""
@@ -123,11 +123,11 @@ class SearchResult(Display):
         return f"No network has finished its full training yet ({self.stopped})."
 
     def looked(self) -> str:
-        """Say how often the test set was read: each set of weights counts once."""
+        """Say how often the test set was read; each set of weights counts once."""
         return f"{plural(len(self.looks), 'time')}, always after a choice by validation"
 
     def notices(self) -> list[str]:
-        """Return what full trainings left to be told: saved states that could not be used."""
+        """Return the notices of full trainings, such as of a saved state that could not be used."""
         runs = [run for level in (FULL, CONTROLS) for run in self.levels.get(level, ())]
         return [f"{run.candidate.spec.id}: {notice}" for run in runs for notice in run.facts.notices or ()]
 
@@ -148,8 +148,8 @@ class SearchResult(Display):
 
     @property
     def accuracies(self) -> Accuracies | None:
-        """What the winner reached, with seeds that no choice has seen where there are any."""
-        return self.fresh or (None if self.winner is None else self.reached(self.winner))
+        """The winner's accuracies, with seeds that no choice has seen where there are any."""
+        return self.fresh or (None if self.winner is None else self.accuracies_of(self.winner))
 
     @property
     def validation_accuracy(self) -> float | None:
@@ -159,8 +159,8 @@ class SearchResult(Display):
     @property
     def test_accuracy(self) -> float | None:
         """Mean of `accuracies` on the test set, in [0, 1]; None before it was read."""
-        found = self.accuracies
-        return None if found is None or found.test is None else found.test.mean
+        accuracies = self.accuracies
+        return None if accuracies is None or accuracies.test is None else accuracies.test.mean
 
     @property
     def certificate(self) -> Path | None:
@@ -169,18 +169,18 @@ class SearchResult(Display):
         return folder if (folder / MANIFEST).is_file() else None
 
     def brief(self) -> dict[str, str]:
-        """Return what a person wants to know first: the winner, and what it reached."""
-        winner, found, setup = self.winner, self.accuracies, self.setup
+        """Return the first facts that a reader wants: the winner and its accuracies."""
+        winner, accuracies, setup = self.winner, self.accuracies, self.setup
         content = {"network": "none fully trained yet" if winner is None else winner.candidate.spec.id}
-        if winner is not None and found is not None:
+        if winner is not None and accuracies is not None:
             content["parameters"] = f"{winner.candidate.params:,} of {setup.cap:,}"
-            content["validation"] = found.validation.write(" %")
-            content["test"] = "not read yet" if found.test is None else found.test.write(" %")
+            content["validation"] = accuracies.validation.write(" %")
+            content["test"] = "not read yet" if accuracies.test is None else accuracies.test.write(" %")
         trials = f"{self.counts()['trained']:,} of {setup.study.search.trials:,}"
         return {**content, "trials": trials, "data": setup.data.name, "folder": str(self.folder)}
 
     def to_dataframe(self, table: Literal["trials", "trainings", "curves"] = "trials") -> pd.DataFrame:
-        """Return the rows of a CSV table of the run: one a network, a training of any length, or an epoch of one."""
+        """Return a CSV table of the run: one row per network, per training of any level, or per epoch of a training."""
         from budgetnas.runs.files import frame
 
         return frame(self, table)
@@ -194,7 +194,7 @@ def open_result(run: str, storage: str | None = None) -> SearchResult:
         storage: Optuna URL where the study is not in the folder.
 
     Raises:
-        StorageError: there is no search, or it cannot be read.
+        StorageError: the folder holds no search, or it cannot be read.
     """
     folder = Path(run)
     return read_result(open_run(folder, storage), folder, folder.resolve().name)
@@ -209,8 +209,8 @@ def read_result(storage: Storage, folder: Path, name: str) -> SearchResult:
     names = study_names(storage)
     if name in names:
         raise StorageError(
-            f"`{name}` holds a training, not a search: the same `train` or `reproduce` writes its tables, and "
-            "`BudgetSampler.best` names the best of an Optuna study of your own."
+            f"`{name}` holds a training, not a search: run its `train` or `reproduce` command again to write its "
+            "tables, or take `BudgetSampler.best` for an Optuna study of your own."
         )
     if f"{name}/{FULL}" not in names:
         known = ", ".join(sorted(known.rpartition("/")[0] for known in names if known.endswith(f"/{FULL}")))

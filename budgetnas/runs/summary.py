@@ -1,4 +1,4 @@
-"""A result in words and in JSON, the same for the terminal, the page, the dashboard and programs."""
+"""The result of a search in tables, sentences and JSON, the same for terminal, page, dashboard and programs."""
 
 from __future__ import annotations
 
@@ -13,23 +13,22 @@ from budgetnas.reports.facts import FinalScore, Reference, ReportFacts
 from budgetnas.runs.caps import as_json as tier_json
 from budgetnas.runs.caps import tiers_table, under_caps
 from budgetnas.runs.costs import cost_table, measured
-from budgetnas.runs.headline import headline, level_warnings, remarks
-from budgetnas.runs.recommended import recommendation, recommended
+from budgetnas.runs.headline import headline, level_warnings, recommendation, recommended, remarks
 from budgetnas.runs.result import SearchResult, drawn_at_random
 from budgetnas.runs.verdict import compare, controls_table, fidelity_table, judged, pairs, verdict
 from budgetnas.text import Table, plural, write_macs, write_percent
 from budgetnas.trials.selection import Finalist, tied
 from budgetnas.trials.trial import FULL, Candidate, Trial, in_words, is_left_out
 
-Seed = tuple[Candidate, str | None]  # a network, and by how much it is over a cap
+Seed = tuple[Candidate, str | None]  # a network, and its excess over a cap in words, None if it fits
 
 
 def tried_first(seeds: Sequence[Seed]) -> str:
-    """Name the networks that are tried first, and those that are over a cap; "" where there are none."""
+    """Name the networks that are tried first, and those that exceed a cap; "" without any."""
     names = {model.name for model in paper_models() if model.seeded}
-    theirs = [seed for seed in seeds if seed[0].origin in names]
+    models = [seed for seed in seeds if seed[0].origin in names]
     others = [seed for seed in seeds if seed[0].origin not in names]
-    return "; ".join([*_theirs(theirs), *_fitting(others, ""), *_over(others)])
+    return "; ".join([*_paper_models(models), *_fitting(others, ""), *_over(others)])
 
 
 def seeds_of(trials: Sequence[Trial]) -> list[Seed]:
@@ -41,8 +40,8 @@ def seeds_of(trials: Sequence[Trial]) -> list[Seed]:
     ]
 
 
-def _theirs(seeds: Sequence[Seed]) -> list[str]:
-    """Return what is said of the models of Pei et al.; the smallest stands for several that are all over a cap."""
+def _paper_models(seeds: Sequence[Seed]) -> list[str]:
+    """Describe the models of Pei et al.; where all of several exceed a cap, only the smallest is named."""
     over = [(net, excess) for net, excess in seeds if excess is not None]
     if len(over) < max(2, len(seeds)):
         return [*_fitting(seeds, " (Pei et al.)"), *_over(seeds)]
@@ -60,25 +59,25 @@ def _over(seeds: Sequence[Seed]) -> list[str]:
 
 
 def tables(result: SearchResult) -> dict[str, Table]:
-    """Return the tables that there are: "finalists", "tiers", "costs", "fidelity" and "controls"."""
-    found: dict[str, Table] = {}
+    """Return the tables that have rows to show, of "finalists", "tiers", "costs", "fidelity" and "controls"."""
+    shown: dict[str, Table] = {}
     if result.finalists:
-        found["finalists"] = finalists_table(result)
+        shown["finalists"] = finalists_table(result)
     if len(result.setup.tiers) > 1:
-        found["tiers"] = tiers_table(result, under_caps(result, [tier.cap for tier in result.setup.tiers]))
+        shown["tiers"] = tiers_table(result, under_caps(result, [tier.cap for tier in result.setup.tiers]))
     costs = [measured(level, trials) for level, trials in _in_order(result).items()]
     device = str(result.drivers[-1]["hardware"]["device"]) if result.drivers else "no device yet"
-    found["costs"] = cost_table(costs, title="What it cost", device=device)
+    shown["costs"] = cost_table(costs, title="What it cost", device=device)
     if result.finalists:
-        found["fidelity"] = fidelity_table(result)
+        shown["fidelity"] = fidelity_table(result)
     compared = compare(result)
-    if len({one.spec for one in compared}) > 1:  # the winner beside itself shows nothing
-        found["controls"] = controls_table(compared)
-    return found
+    if len({one.spec for one in compared}) > 1:  # a winner that is its own control shows nothing
+        shown["controls"] = controls_table(compared)
+    return shown
 
 
 def finalists_table(result: SearchResult) -> Table:
-    """Return a row a fully trained network, the winner first."""
+    """Return one row per fully trained network, the winner first."""
     random = drawn_at_random(result.facts)
     return Table(
         title="Full trainings",
@@ -88,7 +87,7 @@ def finalists_table(result: SearchResult) -> Table:
 
 
 def _finalist_row(result: SearchResult, finalist: Finalist, *, is_random: bool) -> tuple[str, ...]:
-    candidate, found = finalist.candidate, result.reached(finalist)
+    candidate, accuracies = finalist.candidate, result.accuracies_of(finalist)
     return (
         f"{finalist.parent}{' at random' if is_random else ''}",
         candidate.spec.id,
@@ -97,13 +96,13 @@ def _finalist_row(result: SearchResult, finalist: Finalist, *, is_random: bool) 
         write_macs(candidate.macs),
         write_percent(result.trials[finalist.parent].score or 0.0),
         str(len(finalist.runs)),
-        str(found.validation),
-        str(found.test or ""),
+        str(accuracies.validation),
+        str(accuracies.test or ""),
     )
 
 
 def report_facts(result: SearchResult) -> ReportFacts:
-    """Return everything that the page says."""
+    """Return the facts of the report page."""
     setup, compared = result.setup, compare(result)
     return ReportFacts(
         title=setup.name,
@@ -123,7 +122,7 @@ def report_facts(result: SearchResult) -> ReportFacts:
         finals={finalist.parent: _final(result, finalist) for finalist in result.finalists},
         winner=result.winner.parent if result.winner else None,
         tables=tables(result),
-        pairs={name: list(found.values()) for name, found in pairs(result).items()},
+        pairs={name: list(scores.values()) for name, scores in pairs(result).items()},
         references=_references() if setup.study.data.dataset == CIFAR10 else (),
         command=str(result.drivers[-1]["command"]) if result.drivers else "",
         warnings=warnings(result),
@@ -132,7 +131,7 @@ def report_facts(result: SearchResult) -> ReportFacts:
 
 def as_json(result: SearchResult) -> dict[str, Any]:
     """Return the result for programs; accuracies are shares in [0, 1], gains points."""
-    found, setup, compared = recommended(result), result.setup, compare(result)
+    both, setup, compared = recommended(result), result.setup, compare(result)
     return {
         "run": str(result.folder),
         "dataset": setup.data.name,
@@ -140,8 +139,8 @@ def as_json(result: SearchResult) -> dict[str, Any]:
         "max_params": setup.cap,
         "stopped": result.stopped,
         **result.counts(),
-        "recommended_trial": found[0].number if found else None,
-        "best_observed_trial": found[1].number if found else None,
+        "recommended_trial": both[0].number if both else None,
+        "best_observed_trial": both[1].number if both else None,
         "finalists": [_finalist(result, finalist) for finalist in result.finalists],
         "winner": _finalist(result, result.winner) if result.winner else None,
         "fresh": result.fresh.as_json() if result.fresh else None,
@@ -151,7 +150,7 @@ def as_json(result: SearchResult) -> dict[str, Any]:
         "verdict": verdict(result, compared),
         "warnings": warnings(result),
         "controls": [one.as_json() for one in compared],
-        "fidelity": {name: _fidelity(found) for name, found in pairs(result).items()},
+        "fidelity": {name: _fidelity(scores) for name, scores in pairs(result).items()},
         "tiers": [tier_json(result, tier) for tier in under_caps(result, [tier.cap for tier in setup.tiers])],
         "costs": [asdict(measured(level, trials)) for level, trials in _in_order(result).items()],
         "test_looks": len(result.looks),
@@ -160,16 +159,16 @@ def as_json(result: SearchResult) -> dict[str, Any]:
 
 
 def warnings(result: SearchResult) -> list[str]:
-    """Name the trainings that ended at chance, a line a level."""
+    """Name the trainings that ended at chance, in one line per level."""
     return level_warnings(_in_order(result), result.setup.data)
 
 
-def _fidelity(found: Mapping[int, tuple[float, float]]) -> dict[str, Any]:
-    """Return the pairs of a rung by trial, and Kendall's tau with its interval where they are enough to judge."""
-    estimate = judged(list(found.values()))
+def _fidelity(scores: Mapping[int, tuple[float, float]]) -> dict[str, Any]:
+    """Return the pairs of a rung by trial, and Kendall's tau with its interval where the pairs are enough to judge."""
+    estimate = judged(list(scores.values()))
     return {
-        "pairs": {str(number): list(pair) for number, pair in found.items()},
-        "n": len(found),
+        "pairs": {str(number): list(pair) for number, pair in scores.items()},
+        "n": len(scores),
         "tau": estimate.value if estimate else None,
         "low": estimate.low if estimate else None,
         "high": estimate.high if estimate else None,
@@ -224,13 +223,13 @@ def _lines(result: SearchResult) -> list[tuple[str, str]]:
 
 
 def _final(result: SearchResult, finalist: Finalist) -> FinalScore:
-    found = result.reached(finalist)
-    validation, test = found.validation, found.test
+    accuracies = result.accuracies_of(finalist)
+    validation, test = accuracies.validation, accuracies.test
     return FinalScore(
         score=validation.mean,
         spread=validation.spread,
         interval=validation.interval,
-        seeds=found.seeds,
+        seeds=accuracies.seeds,
         test_accuracy=test.mean if test else None,
         test_spread=test.spread if test else None,
         test_interval=test.interval if test else None,
@@ -240,7 +239,7 @@ def _final(result: SearchResult, finalist: Finalist) -> FinalScore:
 
 
 def _finalist(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
-    spec, random, found = finalist.candidate.spec, drawn_at_random(result.facts), result.reached(finalist)
+    spec, random = finalist.candidate.spec, drawn_at_random(result.facts)
     return {
         "trial": finalist.parent,
         "spec": spec.id,
@@ -248,7 +247,7 @@ def _finalist(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
         "params": finalist.candidate.params,
         "utilisation": finalist.candidate.params / result.setup.cap,
         "macs": finalist.candidate.macs,
-        **found.as_json(),
+        **result.accuracies_of(finalist).as_json(),
         "scores": list(finalist.scores),
         "repeats": len(finalist.runs),
         "at_random": finalist.parent in random,
@@ -257,7 +256,7 @@ def _finalist(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
 
 
 def _references() -> list[Reference]:
-    """Return the models of Pei et al., with the numbers that they report for CIFAR-10."""
+    """Return the models of Pei et al. with their reported numbers on CIFAR-10."""
     return [
         Reference(
             name=model.name,

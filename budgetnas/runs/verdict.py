@@ -10,7 +10,7 @@ from typing import Any
 from budgetnas.config.recorded import origin_now
 from budgetnas.evidence.estimate import Estimate, judge, welch
 from budgetnas.evidence.fidelity import FEWEST_PAIRS, tau
-from budgetnas.runs.reached import Accuracies, reached
+from budgetnas.runs.networks import Accuracies, accuracies_of
 from budgetnas.runs.result import SearchResult, drawn_at_random, promoted_for_scores
 from budgetnas.text import Table, plural, write_macs
 from budgetnas.trials.facts import Control, RunFacts
@@ -22,35 +22,35 @@ NOT_TESTED = "Not tested: no controls were trained, so nothing here says that th
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """The winner beside one control, both trained again with fresh seeds.
+    """The winner compared with one control, both trained again with fresh seeds.
 
     Attributes:
         name: of the control.
         spec: id of its architecture.
         params: trainable parameters.
         macs: for one image.
-        reached: what its repeats reached.
-        gain: test accuracy of the winner minus its own, in points; None where it is the winner itself, or not tested.
-        verdict: what the gain shows, in a few words.
+        accuracies: of its repeats.
+        gain: mean test accuracy of the winner minus the control's, in points; None if not tested, or the winner itself.
+        verdict: on the gain, in a few words.
     """
 
     name: str
     spec: str
     params: int
     macs: int
-    reached: Accuracies
+    accuracies: Accuracies
     gain: Estimate | None
     verdict: str
 
     @property
     def tests(self) -> tuple[float, ...]:
-        """Test accuracies of its repeats, in [0, 1]; none before they were tested."""
-        return tuple(self.reached.test.shares) if self.reached.test else ()
+        """Test accuracies of its repeats, in [0, 1]; none before the test."""
+        return tuple(self.accuracies.test.shares) if self.accuracies.test else ()
 
     @property
     def scores(self) -> tuple[float, ...]:
         """Validation accuracies of its repeats, in [0, 1]."""
-        return tuple(self.reached.validation.shares)
+        return tuple(self.accuracies.validation.shares)
 
     def as_json(self) -> dict[str, Any]:
         """Return it for programs; accuracies are shares in [0, 1], the gain points."""
@@ -61,14 +61,14 @@ class Comparison:
             "macs": self.macs,
             "tests": list(self.tests),
             "scores": list(self.scores),
-            **self.reached.as_json(),
+            **self.accuracies.as_json(),
             "gain": self.gain and asdict(self.gain),
             "verdict": self.verdict,
         }
 
 
 def pairs(result: SearchResult) -> dict[str, dict[int, tuple[float, float]]]:
-    """Return, for every rung, (score at the rung, mean full score) of each network that has both, by its number."""
+    """Return, for every rung, (score at the rung, mean full score) of each network that has both, by trial number."""
     finals = {finalist.parent: finalist.score for finalist in result.finalists}
     return {
         name: {
@@ -81,28 +81,28 @@ def pairs(result: SearchResult) -> dict[str, dict[int, tuple[float, float]]]:
 
 
 def fidelity_table(result: SearchResult) -> Table:
-    """Return Kendall's tau of every rung's scores against full scores, with its interval, or why there is none."""
+    """Return Kendall's tau between the scores of each rung and full scores, with its interval, or why there is none."""
     random = drawn_at_random(result.facts)
     rows = []
-    for name, found in pairs(result).items():
-        drawn = [number for number in found if number in random]
+    for name, scores in pairs(result).items():
+        drawn = [number for number in scores if number in random]
         at_random = str(len(drawn)) if random else ""
-        rows.append((in_words(name), str(len(found)), at_random, _tau(list(found.values()))))
-    most = max((len(found) for found in pairs(result).values()), default=0)
+        rows.append((in_words(name), str(len(scores)), at_random, _tau(list(scores.values()))))
+    most = max((len(scores) for scores in pairs(result).values()), default=0)
     notes = [
-        "Kendall's tau of the score after a short training and the mean score after full training, over the promoted "
-        "and the random together; 95 % interval by bootstrap over networks."
+        "Kendall's tau of the score after a short training and the mean score after full training, over promoted "
+        "and random networks together, with a 95 % interval by bootstrap over networks."
     ]
     if most < FEWEST_PAIRS:
         rows = []
         notes = [
-            f"There are too few pairs to judge: {plural(most, 'network')} had both, and {FEWEST_PAIRS} are needed. "
-            "`evidence.control_promotions` gives more of them full training."
+            f"Too few pairs to judge: {plural(most, 'network')} had both trainings, and {FEWEST_PAIRS} are needed. "
+            "`evidence.control_promotions` trains more networks fully."
         ]
     elif not random:
         notes.append(
-            "None of them was drawn at random, so this says little of the others: "
-            "`evidence.control_promotions` trains some at random too."
+            "None of these networks was drawn at random, so this says little about the others: "
+            "`evidence.control_promotions` also trains random ones fully."
         )
     if missed := _missed(result):
         notes.append(missed)
@@ -115,7 +115,7 @@ def fidelity_table(result: SearchResult) -> Table:
 
 
 def _missed(result: SearchResult) -> str | None:
-    """Say where the short trainings ranked a winner that was not promoted for them; None where it was."""
+    """Say where short trainings ranked a winner that was not promoted for its scores; None where it was."""
     winner = result.winner
     if winner is None or winner.parent in promoted_for_scores(result.facts):
         return None
@@ -126,8 +126,9 @@ def _missed(result: SearchResult) -> str | None:
             better = sum(score > scores[winner.parent] for score in scores.values())
             places.append(f"place {better + 1} of {len(scores)} after {length_in_words(name)}")
     return (
-        f"{winner.candidate.spec.id} is best fully trained, but was not promoted for its scores: {', '.join(places)}. "
-        "These trainings were too short to see it, or luck hid it: a longer rung above them (`proxy.rungs`) sees more."
+        f"{winner.candidate.spec.id} is best after full training, but was not promoted for its scores: "
+        f"{', '.join(places)}. These trainings were too short to show it, or it was unlucky: add a "
+        "longer rung (`proxy.rungs`)."
     )
 
 
@@ -137,7 +138,7 @@ def recorded_controls(facts: RunFacts) -> list[Control]:
 
 
 def compare(result: SearchResult) -> list[Comparison]:
-    """Return the winner beside every control that has been trained and tested, in the order of the controls."""
+    """Return the winner compared with itself and with every trained control, in the order of the controls."""
     winner = result.winner
     runs: dict[str, list[Trial]] = {}
     for run in complete(result.levels.get(CONTROLS, ())):
@@ -152,8 +153,8 @@ def compare(result: SearchResult) -> list[Comparison]:
     return [_compared(result, net, runs[net.spec], own) for net in nets if net.spec in runs]
 
 
-def controls_table(found: Sequence[Comparison]) -> Table:
-    """Return a row a network: what it is, what it scored, and what the winner has over it."""
+def controls_table(compared: Sequence[Comparison]) -> Table:
+    """Return one row per network: size, accuracies, and the gain of the winner over it."""
     rows = [
         (
             one.name,
@@ -161,12 +162,12 @@ def controls_table(found: Sequence[Comparison]) -> Table:
             f"{one.params:,}",
             write_macs(one.macs),
             str(len(one.tests)),
-            str(one.reached.validation),
-            str(one.reached.test or ""),
+            str(one.accuracies.validation),
+            str(one.accuracies.test or ""),
             "" if one.gain is None else f"{_signed(one.gain)}",
             one.verdict,
         )
-        for one in found
+        for one in compared
     ]
     return Table(
         title="The winner beside controls",
@@ -183,72 +184,73 @@ def controls_table(found: Sequence[Comparison]) -> Table:
         ),
         rows=rows,
         notes=[
-            "All were trained alike, the winner too, with seeds that no choice has seen. Gain is the winner's mean "
-            "test accuracy minus the control's, with Welch's 95 % interval over seeds, not corrected for several.",
+            "The winner and the controls were trained alike, with seeds that no choice has seen. Gain is the winner's "
+            "mean test accuracy minus the control's, with Welch's 95 % interval over seeds, uncorrected for multiple "
+            "comparisons.",
             "In brackets after an accuracy: Wilson's 95 % interval of its mean over the images.",
         ],
     )
 
 
-def verdict(result: SearchResult, found: Sequence[Comparison]) -> str:
-    """Say in a sentence or two what the result is worth."""
+def verdict(result: SearchResult, compared: Sequence[Comparison]) -> str:
+    """Say in a sentence or two whether the search helped."""
     shown: dict[str, list[str]] = {}
-    for one in found:
+    for one in compared:
         if one.gain is not None:
             shown.setdefault(one.verdict, []).append(f"{one.name} ({_signed(one.gain)})")
-    same = [one.name for one in found[1:] if one.spec == found[0].spec]
-    judged = {one.name for one in found if one.gain is not None} | set(same)
-    lacking = [net.name for net in recorded_controls(result.facts) if net.name not in judged]
+    same = [one.name for one in compared[1:] if one.spec == compared[0].spec]
+    judged = {one.name for one in compared if one.gain is not None} | set(same)
+    untested = [net.name for net in recorded_controls(result.facts) if net.name not in judged]
     if not shown and not same:
         if result.setup.study.evidence.controls:
             return f"Not tested: the controls are not trained and tested yet ({result.stopped})."
         return NOT_TESTED
-    told = [f"The winner is itself {_and(same)}."] if same else []
+    sentences = [f"The winner is itself {_and(same)}."] if same else []
     if shown:
         gains = "; ".join(
             f"{words}{_PREPOSITIONS.get(words, ', beside')} {_and(names)}" for words, names in shown.items()
         )
-        seeds = plural(len(found[0].tests), "fresh seed")
-        told.append(f"{gains[0].upper()}{gains[1:]}. Points of test accuracy, {seeds} of the winner.")
-    if lacking:
-        told.append(f"Not trained and tested yet: {_and(lacking)}.")
-    return " ".join(told)
+        seeds = plural(len(compared[0].tests), "fresh seed")
+        sentences.append(f"{gains[0].upper()}{gains[1:]}. Points of test accuracy, {seeds} of the winner.")
+    if untested:
+        sentences.append(f"Not trained and tested yet: {_and(untested)}.")
+    return " ".join(sentences)
 
 
 def _compared(result: SearchResult, net: Control, runs: Sequence[Trial], own: Sequence[Trial]) -> Comparison:
-    found, reference = (
-        reached(them, result.looks, CONTROLS, images=result.setup.data.validation) for them in (runs, own)
+    control, winner = (
+        accuracies_of(them, result.looks, CONTROLS, images=result.setup.data.validation) for them in (runs, own)
     )
-    gain, told = None, "" if net.name == WINNER else "the winner itself"
+    gain, words = None, "" if net.name == WINNER else "the winner itself"
     if runs is not own:
-        told = "not tested yet"
-        if found.test and reference.test:
-            gain = welch(*([100 * share for share in one.shares] for one in (reference.test, found.test)))
-            told = judge(gain)
+        words = "not tested yet"
+        if control.test and winner.test:
+            gain = welch(*([100 * share for share in one.shares] for one in (winner.test, control.test)))
+            words = judge(gain)
     return Comparison(
         name=net.name,
         spec=net.spec,
         params=net.params,
         macs=net.macs,
-        reached=found,
+        accuracies=control,
         gain=gain,
-        verdict=told,
+        verdict=words,
     )
 
 
-def judged(found: Sequence[tuple[float, float]]) -> Estimate | None:
-    """Estimate Kendall's tau of (short, full) pairs; None where they are too few, or all alike."""
-    if len(found) < FEWEST_PAIRS:
+def judged(scores: Sequence[tuple[float, float]]) -> Estimate | None:
+    """Estimate Kendall's tau of (short, full) scores; None where the pairs are too few, or all alike."""
+    if len(scores) < FEWEST_PAIRS:
         return None
-    estimate = tau([pair[0] for pair in found], [pair[1] for pair in found])
+    estimate = tau([short for short, _ in scores], [full for _, full in scores])
     return None if isnan(estimate.value) else estimate
 
 
-def _tau(found: Sequence[tuple[float, float]]) -> str:
-    estimate = judged(found)
+def _tau(scores: Sequence[tuple[float, float]]) -> str:
+    estimate = judged(scores)
     if estimate is not None:
         return str(estimate)
-    return "too few pairs to judge" if len(found) < FEWEST_PAIRS else "all scores are alike"
+    return "too few pairs to judge" if len(scores) < FEWEST_PAIRS else "all scores are alike"
 
 
 def _signed(gain: Estimate) -> str:

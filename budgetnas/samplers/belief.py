@@ -108,7 +108,7 @@ class Belief:
         return Belief(mean=self.mean[rows], covariance=self.covariance[grid], correlation=self.correlation[grid])
 
     def before_scores(self, factor: float, own: float) -> Belief:
-        """Return the prior at the next rung, before any score there; the level of the scores is unknown."""
+        """Return the prior at the next rung, before any score there; the mean of the scores is unknown."""
         covariance = 1 + factor**2 * self.covariance + own * self.correlation
         return replace(self, mean=factor * self.mean, covariance=covariance)
 

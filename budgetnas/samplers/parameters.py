@@ -87,7 +87,7 @@ def has_network(space: Space, fixed: Mapping[str, Any]) -> bool:
     """
     missing = sorted(dimension.name for dimension in space.dimensions if dimension.name not in fixed)
     if missing and len(missing) < len(space.dimensions):
-        raise UsageError(f"`enqueue_trial` lacks {', '.join(missing)}: give all dimensions of a network, or none.")
+        raise UsageError(f"`enqueue_trial` has no {', '.join(missing)}: give all dimensions of a network, or none.")
     return not missing
 
 

@@ -1,4 +1,4 @@
-"""optuna-dashboard: notes and figures of a study, and serving them."""
+"""optuna-dashboard: publishing a study's note, figures and files, and serving them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ARTIFACTS = "artifacts"
 
 
 def publish_note(storage: BaseStorage, name: str, text: str) -> None:
-    """Write the note of a study, in Markdown, over the one that it has.
+    """Write the note of a study, in Markdown, in place of the old one.
 
     Raises:
         StorageError: the storage cannot be written.
@@ -34,7 +34,7 @@ def publish_note(storage: BaseStorage, name: str, text: str) -> None:
 
 
 def publish_figures(storage: BaseStorage, name: str, figures: Mapping[str, Any]) -> None:
-    """Save plotly figures with a study, each under its id; the dashboard sends all of them again at every poll.
+    """Save plotly figures with a study, by id; the dashboard sends all of them again at every poll.
 
     Raises:
         StorageError: the storage cannot be written.
@@ -48,13 +48,13 @@ def publish_figures(storage: BaseStorage, name: str, figures: Mapping[str, Any])
 
 
 def publish_files(storage: BaseStorage, name: str, folder: Path, files: Iterable[Path]) -> None:
-    """Show files as artifacts of a study; a file of a name that it has takes that one's place.
+    """Publish files as artifacts of a study; a file replaces an older one of its name.
 
     Args:
         storage: of the study.
         name: of the study.
-        folder: of the run: the copies lie in `artifacts` below it.
-        files: what to show, each under its own name.
+        folder: of the run, whose subfolder `artifacts` gets the copies.
+        files: paths of the files.
 
     Raises:
         StorageError: the storage or the folder cannot be written, or a file cannot be read.
@@ -84,12 +84,12 @@ def serve(
     """Serve optuna-dashboard until interrupted.
 
     Args:
-        url: of an Optuna storage.
-        host: address to bind; the dashboard has no password, so keep to 127.0.0.1 unless the network is trusted.
-        port: to listen on; 0 takes a free one.
-        ready: called with the page's address once the server listens.
-        study: name of the study whose page that is; all of them, or the only one, unless given.
-        folder: of the run, whose artifacts are shown.
+        url: address of an Optuna storage.
+        host: address to bind. The dashboard has no password: keep it on 127.0.0.1 unless the network is trusted.
+        port: port to listen on; 0 takes a free one.
+        ready: called with the address of the page once the server listens.
+        study: name of the study that the page shows; the list of all studies unless given.
+        folder: of the run whose artifacts are shown.
 
     Raises:
         StorageError: the storage cannot be opened, holds no such study, or the port is taken.
@@ -100,7 +100,7 @@ def serve(
 
     class Quiet(WSGIRequestHandler):
         def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing: a poll every few seconds is no news."""
+            """Log nothing: the page polls every few seconds."""
 
     storage = open_storage(url)
     page = "/dashboard"

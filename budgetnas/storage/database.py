@@ -1,4 +1,4 @@
-"""Study databases: addresses, opening without harm, retries, and the meaning of their errors."""
+"""Study databases: addresses, safe opening, retries, and their errors in one line."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from sqlalchemy import create_engine, event, exc, inspect
 from sqlalchemy.engine import URL, make_url
 
 from budgetnas.exceptions import StorageError
+from budgetnas.storage.glance import DATABASE
 from budgetnas.text import one_line
 from budgetnas.trials.trial import epochs_of
 
@@ -37,7 +38,6 @@ _KNOWN = (
 )
 _PASSING = (sqlite3.OperationalError, exc.OperationalError, OSError)
 Storage = BaseStorage
-_DATABASE = "study.db"  # in the folder of a run
 _MISREAD = frozenset("?#%")
 PATIENCE_SECONDS = 60.0
 RETRY_SECONDS = 1.0
@@ -47,14 +47,14 @@ _logger = logging.getLogger(__name__)
 def open_storage(url: str) -> BaseStorage:
     """Open an Optuna storage, creating its tables where there are none.
 
-    A server that answered once and goes away, as in a restart, is waited for whenever a new connection to it is made.
+    Every new connection waits for a server that has answered before and is gone, as in a restart.
 
     Raises:
         StorageError: the address is malformed, cannot be reached, or holds another kind of database.
     """
     with translated(public_url(url)):
-        parsed, words = _checked(url)
-        storage = _make_storage(parsed, **words)
+        parsed, options = _checked(url)
+        storage = _make_storage(parsed, **options)
         weakref.finalize(storage, storage.engine.dispose)  # Optuna leaves its connections open
         if not _is_sqlite(parsed):
             event.listen(storage.engine, "do_connect", _Patience())
@@ -62,14 +62,14 @@ def open_storage(url: str) -> BaseStorage:
 
 
 def existing_storage(url: str) -> BaseStorage | None:
-    """Open an Optuna storage if one was ever made at an address; make none.
+    """Open an Optuna storage if there is one at the address; create none.
 
     Raises:
         StorageError: the address is malformed, cannot be reached, or holds another kind of database.
     """
     with translated(public_url(url)):
-        parsed, words = _checked(url)
-        engine = create_engine(parsed, **words)
+        parsed, options = _checked(url)
+        engine = create_engine(parsed, **options)
         try:
             is_there = inspect(engine).has_table("studies")
         finally:
@@ -78,20 +78,20 @@ def existing_storage(url: str) -> BaseStorage | None:
 
 
 def open_run(folder: Path, storage: str | None = None) -> BaseStorage:
-    """Open the storage of a run to read it: the given one, or the database in its folder; no tables are made.
+    """Open the storage of a run for reading: the given one, or the database in its folder; no tables are created.
 
     Raises:
-        StorageError: there is none, or it cannot be opened.
+        StorageError: the storage does not exist, or cannot be opened.
     """
     url = run_url(folder, storage)
-    found = existing_storage(url)
-    if found is None:
+    opened = existing_storage(url)
+    if opened is None:
         raise StorageError(f"`{public_url(url)}` holds no Optuna study: give the folder or the storage of a run.")
-    return found
+    return opened
 
 
 def _checked(url: str) -> tuple[URL, dict[str, Any]]:
-    """Return an address that can be opened without harm, and the words to open it with."""
+    """Return an address that is safe to open, and the options of its engine."""
     if "://" not in url:
         raise ValueError("it is no database URL such as sqlite:///study.db or postgresql://host/name")
     parsed = _with_driver(make_url(url))
@@ -106,7 +106,7 @@ def _is_sqlite(url: URL) -> bool:
 
 
 def _with_driver(url: URL) -> URL:
-    """Let psycopg 3 serve an address that names no driver, where SQLAlchemy's own choice is not installed."""
+    """Choose psycopg 3 for an address without a driver if SQLAlchemy's default driver is not installed."""
     if url.drivername == "postgresql" and not find_spec("psycopg2") and find_spec("psycopg"):
         return url.set(drivername="postgresql+psycopg")
     return url
@@ -124,7 +124,7 @@ def _make_storage(url: URL, **engine: Any) -> RDBStorage:
 
 
 def study_names(storage: BaseStorage) -> list[str]:
-    """Name all studies of a storage."""
+    """Return the names of all studies in a storage."""
     with translated("the storage"):
         return [study.study_name for study in storage.get_all_studies()]
 
@@ -133,7 +133,7 @@ def run_url(folder: Path, storage: str | None = None) -> str:
     """Return the URL of a run's storage: the given one, or the database in its folder.
 
     Raises:
-        StorageError: there is none in the folder.
+        StorageError: the database file does not exist.
     """
     url = found_url(folder, storage)
     if url is None and storage is not None:
@@ -141,7 +141,7 @@ def run_url(folder: Path, storage: str | None = None) -> str:
             f"`{_sqlite_file(storage)}` does not exist: give the storage of a run, or leave `output.storage` out."
         )
     if url is None:
-        raise StorageError(f"`{folder / _DATABASE}` does not exist: give the folder of a run, such as runs/NAME.")
+        raise StorageError(f"`{folder / DATABASE}` does not exist: give the folder of a run, such as runs/NAME.")
     return url
 
 
@@ -151,7 +151,7 @@ def found_url(folder: Path, storage: str | None = None) -> str | None:
     Raises:
         StorageError: the address is malformed.
     """
-    database = folder / _DATABASE
+    database = folder / DATABASE
     with translated(str(folder) if storage is None else public_url(storage)):
         named = database if storage is None else _sqlite_file(storage)
         if named is not None and not named.is_file():
@@ -165,10 +165,10 @@ def _sqlite_file(url: str) -> Path | None:
 
 
 def find_study(url: str, run: str) -> str | None:
-    """Return the name of the study that shows a run best: its first, the one of all candidates; None without any."""
+    """Return the name of the run's study to show first, that of the first rung; None without any study."""
     storage = existing_storage(url)
-    held = study_names(storage) if storage else []
-    names = [name for name in held if name == run or name.startswith(f"{run}/")]
+    names = study_names(storage) if storage else []
+    names = [name for name in names if name == run or name.startswith(f"{run}/")]
     rungs = {name: epochs for name in names if (epochs := epochs_of(name.rpartition("/")[2])) is not None}
     return min(rungs, key=rungs.__getitem__, default=names[0] if names else None)
 
@@ -188,7 +188,7 @@ def sqlite_url(path: Path) -> str:
 
 
 def public_url(url: str) -> str:
-    """Return a database URL without any password, for whatever is printed or written."""
+    """Return a database URL without passwords, to print or to write."""
     try:
         parsed = make_url(url)
     except (exc.ArgumentError, ValueError):
@@ -201,10 +201,10 @@ def public_url(url: str) -> str:
 
 @contextlib.contextmanager
 def translated(where: str) -> Iterator[None]:
-    """Turn what databases raise into one line that says whether to wait, or to look at the file.
+    """Turn the errors of databases into a StorageError of one line with a next step.
 
     Raises:
-        StorageError: in place of any of them.
+        StorageError: in place of any of these errors.
     """
     try:
         yield
@@ -212,7 +212,7 @@ def translated(where: str) -> Iterator[None]:
         cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
         reason = one_line(cause)
         if isinstance(cause, _PASSING):
-            advice = "see that it is there, has room and answers, and run the same command again"
+            advice = "check that it exists, has free space and answers, then run the same command again"
         elif isinstance(cause, ImportError):
             advice = "install its driver, for PostgreSQL with `pip install 'budgetnas[postgres]'`"
         else:
@@ -221,42 +221,42 @@ def translated(where: str) -> Iterator[None]:
 
 
 class _Patience:
-    """Connects to a server, for a minute if need be: nothing was asked of it yet that could be done twice.
+    """Connects to a server, trying for a minute: a connection is safe to repeat, since it has no effect yet.
 
-    Once that minute was in vain, nobody waits again before it has answered.
+    After a minute without success, later connections do not wait until the server has answered again.
     """
 
     def __init__(self) -> None:
-        self._told, self._gave_up = -math.inf, False
+        self._warned_at, self._gave_up = -math.inf, False
 
-    def __call__(self, dialect: Any, record: Any, words: list[Any], options: dict[str, Any]) -> Any:
+    def __call__(self, dialect: Any, record: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
         end = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
-                connection = dialect.connect(*words, **options)
+                connection = dialect.connect(*arguments, **options)
             except dialect.loaded_dbapi.OperationalError as error:
                 self._gave_up = self._gave_up or time.monotonic() >= end
                 if self._gave_up:
                     raise
-                self._tell(error)
+                self._warn(error)
                 time.sleep(RETRY_SECONDS)
             else:
                 self._gave_up = False
                 return connection
 
-    def _tell(self, error: Exception) -> None:
-        if time.monotonic() - self._told >= PATIENCE_SECONDS:
-            self._told = time.monotonic()
+    def _warn(self, error: Exception) -> None:
+        if time.monotonic() - self._warned_at >= PATIENCE_SECONDS:
+            self._warned_at = time.monotonic()
             reason = one_line(error)
             _logger.warning("The database does not answer (%s): trying for %.0f s.", reason, PATIENCE_SECONDS)
 
 
 def _check_sqlite(database: str | None) -> None:
-    """Refuse a file that is no SQLite database, or another program's, before Optuna writes its tables into it."""
+    """Refuse a file that is no SQLite database, or that of another program, before Optuna writes its tables."""
     path = Path(database or "")
     if not database or not path.exists() or path.stat().st_size == 0:
         return
-    # Not read-only: what a killed writer left half-done is rolled back first. A file that cannot be written is read.
+    # Opened for writing, since SQLite rolls back the half-done write of a killed process. A read-only file is read.
     mode = "rw" if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK) else "ro"
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True)
     try:

@@ -16,14 +16,14 @@ from typing import Any
 
 from budgetnas.exceptions import StorageError
 
-HALF = ".half"  # ends the name of a file that is being written
+HALF = ".half"  # suffix of a file that is being written
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that a crash leaves the old one or the new one: temporary file, fsync, rename.
 
     Raises:
-        StorageError: the file cannot be written; what was there is untouched.
+        StorageError: the file cannot be written; the old one is untouched.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,12 +50,12 @@ def write_text(path: Path, content: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON for people and programs: two spaces, a line at the end."""
+    """Write JSON, indented by two spaces, with a final line feed."""
     write_bytes(path, dump_json(content))
 
 
 def dump_json(content: Any) -> bytes:
-    """Return JSON for people and programs."""
+    """Return the bytes that `write_json` writes."""
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
 
@@ -63,21 +63,21 @@ def parse_json(content: bytes, *, where: Path) -> Any:
     """Read the content of a JSON file.
 
     Raises:
-        StorageError: it is no JSON; `where` it stands is told.
+        StorageError: it is not JSON; the message names `where`.
     """
     try:
-        found = json.loads(content.decode())
-        json.dumps(found, ensure_ascii=False).encode()  # half a character, as `"\\ud800"` says, is no text
-        return found
+        value = json.loads(content.decode())
+        json.dumps(value, ensure_ascii=False).encode()  # half a character, such as `"\\ud800"`, is no text
+        return value
     except (ValueError, RecursionError) as error:
-        raise StorageError(f"`{where}` is damaged ({str(error)[:200]}): put it back from a copy.") from error
+        raise StorageError(f"`{where}` is damaged ({str(error)[:200]}): restore it from a copy.") from error
 
 
-def read_file(path: Path, *, advice: str = "put it back from a copy") -> bytes:
+def read_file(path: Path, *, advice: str = "restore it from a copy") -> bytes:
     """Read a file.
 
     Raises:
-        StorageError: it cannot be read; says the `advice`.
+        StorageError: the file cannot be read; the message ends with `advice`.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device might never end
@@ -88,22 +88,22 @@ def read_file(path: Path, *, advice: str = "put it back from a copy") -> bytes:
 
 
 def read_bytes(path: Path, sha256: str) -> bytes:
-    """Read a file whose hash is known.
+    """Read a file and check its hash.
 
     Raises:
-        StorageError: it is not there, or its content has changed.
+        StorageError: the file is missing, or has another hash.
     """
     content = read_file(path)
-    found = digest(content)
-    if found != sha256:
+    actual = digest(content)
+    if actual != sha256:
         raise StorageError(
-            f"`{path}` is damaged (its SHA-256 is {found[:12]}, was {sha256[:12]}): put it back from a copy."
+            f"`{path}` is damaged (its SHA-256 is {actual[:12]}, was {sha256[:12]}): restore it from a copy."
         )
     return content
 
 
 def inside(folder: Path, name: str) -> Path:
-    """Return the path of a file below `folder`, by a name that a foreign file gives it.
+    """Return the path of a file below `folder`, by a name that comes from a foreign file.
 
     Raises:
         StorageError: the name, or a link, leads out of the folder.
@@ -113,7 +113,9 @@ def inside(folder: Path, name: str) -> Path:
     except (OSError, RuntimeError, TypeError, ValueError):  # a ring of links, no string, a null character
         home = path = Path()
     if home not in path.parents:
-        raise StorageError(f"`{folder}` has {name!r} for a file of its own, which lies elsewhere: do not trust it.")
+        raise StorageError(
+            f"`{folder}` refers to {name!r}, which lies outside it, so it is not read: do not trust the folder."
+        )
     return folder / name
 
 
@@ -124,12 +126,13 @@ def digest(content: bytes) -> str:
 
 @contextlib.contextmanager
 def own(folder: Path) -> Iterator[None]:
-    """Hold a run directory, made if need be, for this process alone; the system lets go when the process ends.
+    """Lock a run directory, created if missing, for this process; the system unlocks it when the process ends.
 
-    What a killed process left half-written there is removed, at the end also empty folders in it, and itself if empty.
+    At the start, files that a killed process left half-written are removed. At the end, empty folders in the directory
+    are removed, and the directory itself if it is empty.
 
     Raises:
-        StorageError: it cannot be made or written, or another process holds it.
+        StorageError: the directory cannot be created or written, or another process holds it.
     """
     lock = folder / ".lock"
     try:
@@ -158,7 +161,7 @@ def own(folder: Path) -> Iterator[None]:
             yield
         finally:
             for child in folder.iterdir():
-                with contextlib.suppress(OSError):  # no folder, not empty, or a disk that takes no more: it stays
+                with contextlib.suppress(OSError):  # it is no folder or is not empty, or the disk is full: it stays
                     child.rmdir()
             if [child.name for child in folder.iterdir()] == [lock.name]:
                 lock.unlink()
@@ -172,11 +175,11 @@ def _unwritable(folder: Path, error: OSError) -> StorageError:
 
 
 def holder(folder: Path) -> str | None:
-    """Say which process holds a run directory by `own`, None if none does; nothing is written."""
+    """Return the process that holds a run directory by `own`, None if none does; nothing is written."""
     try:
         with (folder / ".lock").open() as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # let go at once, when the file is closed
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # released at once, when the file is closed
             except OSError:
                 return file.read().strip() or "unknown"
     except OSError:

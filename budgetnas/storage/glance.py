@@ -18,6 +18,7 @@ from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.trial import Trial
 
 Study = tuple[Sequence[Trial], RunFacts]
+DATABASE = "study.db"  # in the folder of a run
 _WAIT_SECONDS = 5.0
 _JOURNAL = "-journal"
 
@@ -26,7 +27,7 @@ def glance(path: Path) -> dict[str, Study]:
     """Return the trials, without their learning curves, and the facts of every study in an SQLite file, by name.
 
     Raises:
-        StorageError: it cannot be read, or holds something else.
+        StorageError: the file cannot be read, or is no study database.
     """
     try:
         try:
@@ -41,7 +42,7 @@ def glance(path: Path) -> dict[str, Study]:
 
 
 def _read_copy(path: Path) -> dict[str, Study]:
-    """Read a copy of a database whose writer was killed half-way: SQLite rolls it back by writing."""
+    """Read a copy of a database whose writer was killed: SQLite writes to the file to roll it back."""
     with tempfile.TemporaryDirectory() as folder:
         for suffix in ("", _JOURNAL):
             shutil.copy(f"{path}{suffix}", Path(folder) / f"{path.name}{suffix}")

@@ -1,7 +1,7 @@
 """The lease of a study: one driver at a time, on any host, recorded in the study's storage.
 
-The fact names its owner and the time of its last heartbeat; the owner sends one every `BEAT_SECONDS`. Every change is a
-compare-and-swap: of drivers that start together one wins, and one that slept cannot take back a lease that it lost.
+The lease names its owner and the time of the last heartbeat; the owner sends one every `BEAT_SECONDS`. Every change is
+a compare-and-swap: of drivers that start together one wins, and one that slept cannot take back a lease that it lost.
 
 An owner on this host is gone when its process has ended. Any other owner counts as dead when its last heartbeat differs
 from our clock by more than `STALE_SECONDS`, in either direction, and no heartbeat follows for two more intervals of our
@@ -34,13 +34,13 @@ from budgetnas.trials.facts import RunFacts
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Process:
-    """A process, told from all others.
+    """A process, distinct from all others on any host.
 
     Attributes:
         host: name of its host.
-        namespace: of its host's process numbers, since every container has its own; empty where there is one only.
-        pid: its number.
-        started: when it was started, in the words of its system; a later process of the same number has others.
+        namespace: namespace of its number, since every container has its own; "" where there is only one.
+        pid: process number.
+        started: start time as its system writes it; a later process of the same number has another.
     """
 
     host: str
@@ -53,18 +53,18 @@ class Process:
 
     @property
     def is_near(self) -> bool:
-        """Whether it is, or was, among the processes that this one sees."""
+        """Whether this process can see it, or could while it was running."""
         return (self.host, self.namespace) == (os.uname().nodename, _namespace())
 
     @property
     def has_ended(self) -> bool:
-        """Whether a near process is no more."""
+        """Whether a near process has ended."""
         started = _started(self.pid)
         return started is None or (bool(started and self.started) and started != self.started)
 
 
 def this_process() -> Process:
-    """Return the process that asks."""
+    """Return the calling process."""
     pid = os.getpid()
     return Process(host=os.uname().nodename, namespace=_namespace(), pid=pid, started=_started(pid) or "")
 
@@ -77,21 +77,21 @@ def _namespace() -> str:
 
 
 def _started(pid: int) -> str | None:
-    """Return when a process was started, nothing where that is not told; None if it has ended."""
+    """Return the start time of a process, "" where it is unknown; None if the process has ended."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return None
     except PermissionError:
-        pass  # it is there, and another user's
+        pass  # the process exists, and belongs to another user
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()  # a name may hold blanks and brackets
     except OSError:
-        return _asked(pid)
+        return _started_by_ps(pid)
     return None if fields[0] == "Z" else fields[19]  # state, and start in clock ticks since boot: proc(5), 3 and 22
 
 
-def _asked(pid: int) -> str:
+def _started_by_ps(pid: int) -> str:
     """Ask `ps`, where there is no /proc."""
     try:
         done = subprocess.run(
@@ -112,12 +112,12 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Heartbeat:
-    """A sign of life of a driver, as it stands in the storage.
+    """The last heartbeat of a driver, as recorded in the storage.
 
     Attributes:
-        owner: the driver's process.
-        token: random, of this lease alone.
-        heard: when the owner was last heard, in seconds since 1970 by its own clock.
+        owner: process of the driver.
+        token: random, unique to this lease.
+        heard: time of the heartbeat, in seconds since 1970 by the owner's clock.
     """
 
     owner: Process
@@ -126,126 +126,126 @@ class Heartbeat:
 
     @property
     def age(self) -> float:
-        """Seconds since the owner was heard, by our clock; below 0 if the owner's is ahead of it."""
+        """Seconds since the heartbeat by our clock; below 0 if the owner's clock is ahead."""
         return time.time() - self.heard
 
 
 class Lease:
-    """A lease that this driver holds and keeps by a thread that beats.
+    """The lease that this driver holds; a thread sends its heartbeats.
 
     Args:
-        fact: of the study.
-        sign: that stands there.
-        what: to call the study in errors.
+        record: of the study's lease.
+        beat: the heartbeat recorded there.
+        what: name of the study in errors.
     """
 
-    def __init__(self, fact: Fact, sign: Heartbeat, *, what: str) -> None:
-        self._fact, self._what = fact, what
-        self._sign: Heartbeat | None = sign
+    def __init__(self, record: LeaseRecord, beat: Heartbeat, *, what: str) -> None:
+        self._record, self._what = record, what
+        self._beat: Heartbeat | None = beat
         self._lost: str | None = None
         self._lock, self._over = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._keep, name="budgetnas-lease", daemon=True)
         self._thread.start()
 
     def check(self) -> None:
-        """Go on only while this driver holds the study; one that was suspended for long asks the storage first.
+        """Check that this driver still holds the study; after a long suspension, ask the storage first.
 
         Raises:
-            StorageError: another driver has taken over, or the storage cannot be asked.
+            StorageError: another driver has taken over, or the storage cannot be read or written.
         """
-        sign = self._sign
-        if sign is not None and abs(sign.age) > STALE_SECONDS / 2:
+        last = self._beat
+        if last is not None and abs(last.age) > STALE_SECONDS / 2:
             self.beat()
         if self._lost is not None:
             raise StorageError(self._lost)
 
     def beat(self) -> None:
-        """Say that this driver lives, or find out that the study is another's.
+        """Send a heartbeat, or find out that another driver has taken over the study.
 
         Raises:
             StorageError: the storage cannot be read or written.
         """
         with self._lock, translated(self._what):
-            if self._sign is None or self._lost is not None:
+            if self._beat is None or self._lost is not None:
                 return
-            new = replace(self._sign, heard=time.time())
-            while not self._fact.swap(self._sign, new):
-                found = self._fact.read()
-                if found is None or found.token != new.token:
-                    self._lost = _lost(self._what, found)
+            new = replace(self._beat, heard=time.time())
+            while not self._record.swap(self._beat, new):
+                held = self._record.read()
+                if held is None or held.token != new.token:
+                    self._lost = _lost(self._what, held)
                     return
-                self._sign = found  # an earlier beat was written, though the storage did not live to say so
-            self._sign = new
+                self._beat = held  # an earlier heartbeat was written although the storage failed before it answered
+            self._beat = new
 
     def give_back(self) -> None:
-        """End the lease, so that the next driver need not wait; one that cannot be ended is left to be taken over."""
+        """End the lease, so that the next driver does not wait; if that fails, the lease expires."""
         self._over.set()
         with contextlib.suppress(StorageError), self._lock, translated(self._what):
-            sign, self._sign = self._sign, None
-            if sign is not None and self._lost is None:
-                self._fact.swap(sign, None)
+            last, self._beat = self._beat, None
+            if last is not None and self._lost is None:
+                self._record.swap(last, None)
         self._thread.join()
 
     def _keep(self) -> None:
         while not self._over.wait(BEAT_SECONDS):
-            with contextlib.suppress(StorageError):  # a later beat may get through; `check` does not rely on this one
+            with contextlib.suppress(StorageError):  # a later heartbeat may succeed; `check` does not rely on this one
                 self.beat()
 
 
 @contextlib.contextmanager
 def leased(storage: BaseStorage, study: str, *, what: str) -> Iterator[Lease]:
-    """Hold a study, made if need be, for this driver alone.
+    """Hold a study, created if missing, for this driver alone.
 
     Args:
         storage: of the study.
-        study: its name there.
-        what: to call it in errors.
+        study: name of the study.
+        what: name of the study in errors.
 
     Raises:
         StorageError: another driver holds it, or the storage cannot be read or written.
     """
     with translated(what):
         optuna.create_study(storage=storage, study_name=study, direction="maximize", load_if_exists=True)
-        fact = Fact(storage, storage.get_study_id_from_name(study))
-        sign = _take(fact, what)
-    lease = Lease(fact, sign, what=what)
+        record = LeaseRecord(storage, storage.get_study_id_from_name(study))
+        beat = _take(record, what)
+    lease = Lease(record, beat, what=what)
     try:
         yield lease
     finally:
         lease.give_back()
 
 
-class Fact:
-    """The lease of one study in its storage; nothing while nobody holds it.
+class LeaseRecord:
+    """The lease of a study in its storage; empty while no driver holds it.
 
     Args:
         storage: of the study.
-        study_id: in the storage.
+        study_id: id of the study in the storage.
     """
 
     def __init__(self, storage: BaseStorage, study_id: int) -> None:
         self._storage, self._study_id = storage, study_id
 
     def read(self) -> Heartbeat | None:
-        """Return what stands there."""
+        """Return the recorded heartbeat; None while no driver holds the lease."""
         value = RunFacts.from_json(self._storage.get_study_user_attrs(self._study_id)).lease
         if value is None:
             return None
         return Heartbeat(owner=Process(**value["owner"]), token=value["token"], heard=value["heard"])
 
     def swap(self, old: Heartbeat | None, new: Heartbeat | None) -> bool:
-        """Put `new` in the place of `old`; tell whether `old` was what stood there."""
+        """Replace `old` by `new`; return whether `old` was recorded there."""
         value = None if new is None else asdict(new)
         if isinstance(self._storage, RDBStorage):
             return self._swap_row(self._storage, old, json.dumps(value))
         if self.read() != old:
             return False
         self._storage.set_study_user_attr(self._study_id, LEASE, value)
-        time.sleep(SETTLE_SECONDS)  # there are no locks: who wrote last of those that write at once has it
+        time.sleep(SETTLE_SECONDS)  # without locks, the last of several writers has the lease
         return self.read() == new
 
     def _swap_row(self, storage: RDBStorage, old: Heartbeat | None, new: str) -> bool:
-        """Let the database compare and swap: Optuna itself has no such call."""
+        """Compare and swap in the database: Optuna has no such call."""
         rows, before = _ATTRIBUTES.c, json.dumps(None if old is None else asdict(old))
         here = (rows.study_id == self._study_id, rows.key == LEASE, rows.value_json == before)
         with storage.engine.begin() as connection:
@@ -257,44 +257,44 @@ class Fact:
         try:
             with storage.engine.begin() as connection:
                 connection.execute(first)
-        except exc.IntegrityError:  # a study has one row of a key
+        except exc.IntegrityError:  # another driver has inserted the only row of this key
             return False
         return True
 
 
-def _take(fact: Fact, what: str) -> Heartbeat:
+def _take(record: LeaseRecord, what: str) -> Heartbeat:
     """Take a lease that is free, or whose owner is gone."""
-    found = fact.read()
-    if found is None or _is_gone(found, what):
+    held = record.read()
+    if held is None or _is_gone(held, what):
         mine = Heartbeat(owner=this_process(), token=secrets.token_hex(8), heard=time.time())
-        if fact.swap(found, mine):
+        if record.swap(held, mine):
             return mine
-        found = fact.read() or found or mine
-    raise StorageError(_refusal(what, found))
+        held = record.read() or held or mine
+    raise StorageError(_refusal(what, held))
 
 
-def _is_gone(sign: Heartbeat, what: str) -> bool:
-    """Tell whether an owner seems to be gone; if it is not, its next beat will spoil the swap."""
-    if sign.owner.is_near:
-        return sign.owner.has_ended
-    if abs(sign.age) <= STALE_SECONDS:
+def _is_gone(last: Heartbeat, what: str) -> bool:
+    """Return whether an owner seems to be gone; if it is not, its next heartbeat makes the swap fail."""
+    if last.owner.is_near:
+        return last.owner.has_ended
+    if abs(last.age) <= STALE_SECONDS:
         return False
     wait = 2 * BEAT_SECONDS
-    _logger.warning("`%s` was left by %s: taking it over in %.0f s, unless that is heard.", what, sign.owner, wait)
+    _logger.warning("`%s` was left by %s: taking it over in %.0f s unless it is alive.", what, last.owner, wait)
     time.sleep(wait)
     return True
 
 
-def _refusal(what: str, sign: Heartbeat) -> str:
-    told = f"`{what}` is in use by {sign.owner}"
+def _refusal(what: str, last: Heartbeat) -> str:
+    holder = f"`{what}` is in use by {last.owner}"
     advice = "wait for it, or give another `output.name`"
-    left = STALE_SECONDS - abs(sign.age)
-    if sign.owner.is_near or left < 0:
-        return f"{told}: {advice}."
-    heard = f"last heard {max(0, sign.age):.0f} s ago"
-    return f"{told}, {heard}: {advice}; if it is dead, the same command takes over in {left:.0f} s."
+    left = STALE_SECONDS - abs(last.age)
+    if last.owner.is_near or left < 0:
+        return f"{holder}: {advice}."
+    age = f"last heartbeat {max(0, last.age):.0f} s ago"
+    return f"{holder}, {age}: {advice}; if it is dead, the same command takes over in {left:.0f} s."
 
 
-def _lost(what: str, sign: Heartbeat | None) -> str:
-    taken = f"taken over by {sign.owner}" if sign else "given back by another hand"
-    return f"`{what}` was {taken} while this driver was not heard: see how that goes on, or give another `output.name`."
+def _lost(what: str, new: Heartbeat | None) -> str:
+    taken = f"taken over by {new.owner}" if new else "released by another driver"
+    return f"`{what}` was {taken} while this driver sent no heartbeat: wait for it, or give another `output.name`."

@@ -16,7 +16,7 @@ _RECORD = "budgetnas"
 
 
 def write_candidate(candidate: Candidate) -> dict[str, Any]:
-    """Return the attributes that say which network a trial is of, for people and for `read_trial`."""
+    """Return the attributes that describe the network of a trial, for readers and for `read_trial`."""
     return {
         "spec": candidate.spec.id,
         "params": candidate.params,
@@ -29,17 +29,17 @@ def write_candidate(candidate: Candidate) -> dict[str, Any]:
 def read_trial(
     *, number: int, state: str, value: float | None, curve: Mapping[int, float], attrs: Mapping[str, Any]
 ) -> Trial:
-    """Make a trial of what a storage holds of it.
+    """Return a trial from its values in a storage.
 
     Args:
-        number: of the trial.
-        state: by Optuna's name.
-        value: its objective, if it has one.
+        number: number of the trial.
+        state: Optuna's name of its state.
+        value: its objective; None without one.
         curve: its intermediate values.
         attrs: its user attributes.
 
     Raises:
-        ValueError: it was not made by this program, or a fact of it has another type.
+        ValueError: another program made the trial, or one of its facts has a wrong type.
     """
     rest = dict(attrs)
     record = rest.pop(_RECORD, None)
@@ -49,22 +49,22 @@ def read_trial(
     rest.pop("spec")
     origin = origin_now(str(rest.pop("origin")))
     candidate = Candidate(spec=spec, params=rest.pop("params"), macs=rest.pop("macs"), origin=origin)
-    found = TrialState(state)
+    known = TrialState(state)
     return Trial(
         number=number,
         candidate=candidate,
-        state=found,
-        score=value if found is TrialState.COMPLETE else None,
+        state=known,
+        score=value if known is TrialState.COMPLETE else None,
         curve=dict(curve),
         facts=TrialFacts.from_json(rest),
     )
 
 
 def read_weights(run: Trial, folder: Path) -> bytes:
-    """Read the weights that a training left in the folder of its run.
+    """Read the weights of a training from the folder of its run.
 
     Raises:
-        StorageError: it left none, the file is outside the folder, or it is damaged.
+        StorageError: the training kept none, or the file is outside the folder or damaged.
     """
     name, sha256 = required(run.facts.weights, "weights"), required(run.facts.weights_sha256, "weights_sha256")
     return read_bytes(inside(folder, name), sha256)

@@ -1,4 +1,4 @@
-"""A study in an Optuna storage: trials in, frozen facts out. Only the driver writes here.
+"""A study in an Optuna storage: trials in, frozen facts out, and copies of it. Only the driver writes here.
 
 Every trial is created in one transaction with all its parameters and facts, so a killed driver leaves a whole trial or
 none. Over-budget candidates are PRUNED, because the dashboard picks its best trial among all that are COMPLETE.
@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import optuna
 from optuna.distributions import IntDistribution
-from optuna.storages import BaseStorage
+from optuna.storages import BaseStorage, InMemoryStorage
 
 from budgetnas.space.parameters import Ranges
-from budgetnas.storage.database import translated
+from budgetnas.storage.database import existing_storage, study_names, translated
 from budgetnas.storage.record import read_trial, write_candidate
 from budgetnas.trials.facts import RunFacts, TrialFacts
 from budgetnas.trials.trial import Candidate, Trial, TrialState
@@ -22,13 +22,13 @@ from budgetnas.trials.trial import Candidate, Trial, TrialState
 class StudyStore:
     """One Optuna study as a list of trials.
 
-    Every method raises StorageError, in one line, for what the database raises.
+    Every method raises a StorageError in place of an error of the database.
 
     Args:
         storage: from `open_storage`.
         name: the study's name in the storage.
         ranges: of its parameters.
-        guard: called before every write; raises if this driver may write no more.
+        guard: called before every write; raises if this driver must not write any more.
     """
 
     def __init__(
@@ -50,19 +50,19 @@ class StudyStore:
 
     @property
     def facts(self) -> RunFacts:
-        """What was recorded of the study as a whole."""
+        """The facts of the study as a whole."""
         with translated(self.name):
             return RunFacts.from_json(self._storage.get_study_user_attrs(self._study_id))
 
     def record(self, change: RunFacts) -> None:
-        """Record facts of the study as a whole; those that `change` leaves out stay as they are."""
+        """Record facts of the study as a whole; facts that `change` leaves out stay as they are."""
         self._guard()
         with translated(self.name):
             for key, value in change.to_json().items():
                 self._storage.set_study_user_attr(self._study_id, key, value)
 
     def add(self, candidate: Candidate, *, state: TrialState, facts: TrialFacts) -> Trial:
-        """Create the next trial, whole, as RUNNING or already PRUNED."""
+        """Create the next trial with all its facts, as RUNNING or already PRUNED."""
         self._guard()
         template = optuna.trial.create_trial(
             state=optuna.trial.TrialState[state.value],
@@ -80,7 +80,7 @@ class StudyStore:
             self._change(number, TrialState.RUNNING)
 
     def release(self, number: int) -> None:
-        """Mark a trial as WAITING for the next driver, unless an interrupted write has finished it already."""
+        """Mark a trial as WAITING for the next driver, unless an interrupted write has already finished it."""
         with translated(self.name):
             finished = self._refresh(number).state.is_finished
         if not finished:
@@ -93,7 +93,7 @@ class StudyStore:
             self._storage.set_trial_intermediate_value(self._trial_id(number), epoch, accuracy)
 
     def fill(self, number: int, curve: Mapping[int, float]) -> None:
-        """Record the epochs of a running trial's learning curve that are not there yet."""
+        """Record the missing epochs of a running trial's learning curve."""
         with translated(self.name):
             known = self._storage.get_trial(self._trial_id(number)).intermediate_values
         for epoch in sorted(set(curve) - set(known)):
@@ -104,7 +104,7 @@ class StudyStore:
         return self._change(number, TrialState.COMPLETE, [score], facts)
 
     def fail(self, number: int, reason: str, *, diverged: bool = False) -> Trial:
-        """End a trial as FAIL with its reason, and whether its own numbers are why."""
+        """End a trial as FAIL with its reason, and whether its training diverged."""
         return self._change(number, TrialState.FAIL, None, TrialFacts(reason=reason, diverged=diverged))
 
     def _change(
@@ -132,10 +132,10 @@ class StudyStore:
 
 
 def read_study(storage: BaseStorage, name: str) -> tuple[Sequence[Trial], RunFacts]:
-    """Return the trials and the facts of a study that is there, and write nothing.
+    """Return the trials and the facts of a study; nothing is written.
 
     Raises:
-        StorageError: there is no such study, or it is no study of this program.
+        StorageError: the study does not exist, or another program made it.
     """
     with translated(name):
         study_id = storage.get_study_id_from_name(name)
@@ -151,3 +151,48 @@ def _from_optuna(frozen: optuna.trial.FrozenTrial) -> Trial:
         curve=frozen.intermediate_values,
         attrs=frozen.user_attrs,
     )
+
+
+def copied(url: str | None, run: str) -> BaseStorage:
+    """Return a copy, in memory, of the studies of a run.
+
+    Args:
+        url: address of their storage; None for an empty copy.
+        run: name of the run, whose studies are `RUN/..`.
+
+    Raises:
+        StorageError: the address is malformed, cannot be reached, or holds another kind of database.
+    """
+    memory = InMemoryStorage()
+    source = existing_storage(url) if url else None
+    if source is not None:
+        with translated(run):
+            for name in study_names(source):
+                if name.startswith(f"{run}/"):
+                    optuna.copy_study(from_study_name=name, from_storage=source, to_storage=memory)
+    return memory
+
+
+def add_finished(source: BaseStorage, before: str, target: BaseStorage, after: str) -> int:
+    """Copy the trials of a study that another does not have yet, up to the first one that has not finished.
+
+    Args:
+        source: storage of the study to copy from.
+        before: name of that study.
+        target: storage of the study to extend, which is created if missing.
+        after: name of that study.
+
+    Returns:
+        The number of trials of the extended study.
+
+    Raises:
+        StorageError: one of the studies cannot be read or written.
+    """
+    with translated(after):
+        study = optuna.create_study(storage=target, study_name=after, direction="maximize", load_if_exists=True)
+        trials = source.get_all_trials(source.get_study_id_from_name(before), deepcopy=False)
+        number = len(study.get_trials(deepcopy=False))
+        while number < len(trials) and trials[number].state.is_finished():
+            study.add_trial(trials[number])
+            number += 1
+        return number

@@ -39,7 +39,7 @@ class Hardware:
 
 
 def resolve_device(wish: str) -> Device:
-    """Return "cuda", "mps" or "cpu" for a wish that may be "auto".
+    """Return "cuda", "mps" or "cpu" for a requested device, which may be "auto".
 
     Raises:
         UsageError: this machine does not have the device.
@@ -81,7 +81,7 @@ def is_broken(device: str) -> bool:
 
 
 def find_hardware(wish: str) -> Hardware:
-    """Return the hardware on which this process trains, for a wish that may be "auto".
+    """Return the hardware on which this process trains, for a requested device, which may be "auto".
 
     Raises:
         UsageError: this machine does not have the device.

@@ -22,7 +22,7 @@ class MixingDraws:
         keys: [images] float64 in [0, 1].
         cut: [images] bool, CutMix rather than mixup.
         mixup_shares: [images] float32, share that an image keeps of itself under mixup.
-        cutmix_shares: [images] float32, likewise under CutMix: the area outside its box.
+        cutmix_shares: [images] float32, the same under CutMix: the area outside its box.
         boxes: [4, images] top, left, bottom and right of the box that CutMix takes from the partner.
     """
 
@@ -45,7 +45,7 @@ def draw_mixing(
         count: images in the epoch.
         generator: CPU source of random numbers.
         mixup_alpha: shares follow Beta(alpha, alpha); 0 turns mixup off.
-        cutmix_alpha: likewise; one of the two must be above 0.
+        cutmix_alpha: the same for CutMix; one of the two must be above 0.
         height: height of the images in pixels.
         width: width of the images in pixels.
     """

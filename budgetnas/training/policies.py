@@ -89,7 +89,7 @@ def cifar10_auto_augment(count: int, generator: torch.Generator, *, height: int 
         count: images in the epoch.
         generator: CPU source of random numbers.
         height: height of the images in pixels; a translation is at most 150/331 of it.
-        width: width, likewise.
+        width: width of the images in pixels; a translation is at most 150/331 of it.
     """
     ids, chances, bins = _cifar10_table()
     policies = torch.randint(len(ids), (count,), generator=generator)

@@ -1,4 +1,4 @@
-"""A declared training: its network, its schedule and its seed, and what tells it from others of its study."""
+"""A declared training: its network, its schedule, its seed, and its key in a study."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Phase:
 
     Attributes:
         epochs: its length.
-        period: epochs over which the rate falls to 0, as if it were that long.
+        period: epochs over which the learning rate falls to 0; a longer period than `epochs` is cut off.
     """
 
     epochs: int
@@ -25,19 +25,19 @@ class Phase:
 
 
 def whole(epochs: int) -> tuple[Phase, ...]:
-    """Return the phases of a training whose rate falls to 0 over all its epochs."""
+    """Return the only phase of a training whose learning rate falls to 0 over all its epochs."""
     return (Phase(epochs=epochs, period=epochs),)
 
 
 class TrainingKey(NamedTuple):
-    """What tells a declared training from others of its study.
+    """The key of a declared training within its study.
 
     Attributes:
-        name: of the network.
-        spec: its id.
-        phases: (epochs, period of the schedule) of each part.
+        name: name of the network.
+        spec: id of the network.
+        phases: (epochs, period) of each phase.
         repeat: number of the seed, from 0.
-        epochs: how many are asked for.
+        epochs: epochs to train.
     """
 
     name: str
@@ -47,12 +47,12 @@ class TrainingKey(NamedTuple):
     epochs: int
 
     def is_repeat_of(self, other: TrainingKey) -> bool:
-        """Tell whether the two differ in nothing but their seeds."""
+        """Return whether the two differ only in their seeds."""
         return self._replace(repeat=other.repeat) == other
 
 
 def training_key(trial: Trial) -> TrainingKey:
-    """Return the key of a declared training by its trial."""
+    """Return the key of a declared training from its trial."""
     facts = trial.facts
     phases, epochs = required(facts.phases, "phases"), required(facts.asked_epochs, "asked_epochs")
     return TrainingKey(trial.candidate.origin, trial.candidate.spec.id, phases, trial.repeat, epochs)
@@ -60,11 +60,11 @@ def training_key(trial: Trial) -> TrainingKey:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Declaration:
-    """One training to be done.
+    """One training to do.
 
     Attributes:
-        candidate: the network; its origin is the name that it goes by.
-        phases: how long, and on which schedule.
+        candidate: the network; its origin is its name.
+        phases: length and schedule.
         repeat: number of the seed, from 0.
     """
 
@@ -78,19 +78,19 @@ class Declaration:
         return sum(phase.epochs for phase in self.phases)
 
     def key(self, stop: int | None) -> TrainingKey:
-        """Return the key of the training, which ends after `stop` epochs where its phases are longer."""
+        """Return the key of the training if it stops after `stop` epochs at the latest."""
         phases = tuple((phase.epochs, phase.period) for phase in self.phases)
         epochs = self.epochs if stop is None else min(self.epochs, stop)
         return TrainingKey(self.candidate.origin, self.candidate.spec.id, phases, self.repeat, epochs)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Declaration:
-        """Read what `to_json` wrote.
+        """Read the JSON values of `to_json`.
 
         Raises:
             KeyError: a key is missing.
-            TypeError: a value has another type.
-            UsageError: it is no network.
+            TypeError: a value has a wrong type.
+            UsageError: the values describe no network.
         """
         candidate = dict(content["candidate"])
         spec = ResNetSpec.from_json(candidate.pop("spec"))

@@ -1,4 +1,4 @@
-"""The facts that a study records of a run and of each trial. Nothing else knows the keys that they are stored under.
+"""The facts that a study records of a run and of each trial. No other module knows their stored keys.
 
 `from_json` reads JSON values by key and `to_json` writes them. An absent key is None, and None is not written.
 """
@@ -22,7 +22,7 @@ class Record:
     """Recorded values by name.
 
     Attributes:
-        others: keys that this version does not know or that are null, as they were recorded.
+        others: recorded keys that this version does not know or that are null.
     """
 
     others: Json = field(default_factory=dict)
@@ -33,7 +33,7 @@ class Record:
 
         Raises:
             ValueError: a value has a type that no version of this program records.
-            TypeError: a key is missing that every version records.
+            TypeError: a key that every version records is missing.
         """
         form = cls._form()
         values: dict[str, Any] = {}
@@ -70,7 +70,7 @@ def required(value: T | None, key: str) -> T:
     """Return a fact that every version of this program records.
 
     Raises:
-        StorageError: it is absent.
+        StorageError: the fact is absent.
     """
     if value is None:
         raise StorageError(
@@ -107,31 +107,31 @@ def _read(hint: Any, value: Any, key: str) -> Any:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrialFacts(Record):
-    """What is known of a trial beside its network, its state and its scores.
+    """The facts of a trial besides its network, state and scores.
 
     Attributes:
-        seeded: in a first rung, whether it is one of the networks that are tried first.
+        seeded: in a first rung, whether the network is one of those that are tried first.
         repeat: above the first rung, number of the seed, from 0.
-        seed: of the training.
+        seed: seed of the training.
         utilisation: params as a share of the largest cap.
         parent: above the first rung of a search, number of the first-rung trial that it was promoted from.
-        lineage: with it, the trials below, such as `r8/5`.
-        phases: of a declared training, (epochs, period of the schedule) of each part.
-        asked_epochs: of a declared training, how many are asked for.
-        declared_epochs: of a declared training, length of all phases.
+        lineage: the trials that led to it, such as `r8/5`; recorded with `parent`.
+        phases: of a declared training, (epochs, period) of each phase.
+        asked_epochs: of a declared training, epochs to train.
+        declared_epochs: of a declared training, epochs of all phases.
         precision: of a declared training, "fp32" or "bf16".
         device: of a declared training, the hardware in words.
-        seconds: that it took.
-        images: that it learned from, epochs counted.
-        epochs: that it took.
-        train_loss: mean over the last epoch.
-        loss: of the watched split after the last epoch.
-        notices: what its user must know, a line each.
+        seconds: wall time of the training.
+        images: images that it trained on, summed over epochs.
+        epochs: epochs that it trained.
+        train_loss: mean training loss over the last epoch.
+        loss: loss on the watched split after the last epoch.
+        notices: warnings, a line each.
         weights: file of the weights, in the folder of the run.
         weights_sha256: hash of that file.
         curve: of a declared training, the file with a row per epoch.
         reason: why it was pruned or failed.
-        diverged: whether a failed training failed because of its own numbers.
+        diverged: whether it failed because the training diverged.
     """
 
     seeded: bool | None = None
@@ -160,13 +160,13 @@ class TrialFacts(Record):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Promotion(Record):
-    """The decision who goes up from one rung, by number of the first-rung trial.
+    """The promotions from one rung, as numbers of first-rung trials.
 
     Attributes:
-        to: name of the level above; None in runs that recorded none, where it is the full trainings.
-        best: those that earned it, best first, tier by tier.
-        named: the `search.first_models`, whatever they scored: nothing wins that has not beaten them fully trained.
-        random: those that chance chose, whatever they scored; some may be among the best.
+        to: name of the level above; None in runs that recorded none, which means full trainings.
+        best: promoted for their scores, best first, tier by tier.
+        named: the `search.first_models`, promoted whatever their scores: a winner must beat them fully trained.
+        random: drawn at random, whatever their scores; some may also be among the best.
     """
 
     to: str | None = None
@@ -176,7 +176,7 @@ class Promotion(Record):
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """All of them, each once."""
+        """All promoted trials, each once."""
         return tuple(dict.fromkeys((*self.best, *(self.named or ()), *self.random)))
 
 
@@ -185,11 +185,11 @@ class Choice(Record):
     """The choice of a winner, recorded before the test set is read.
 
     Attributes:
-        winner: number of its first-rung trial.
+        winner: number of the first-rung trial of the winner.
         spec: id of the network.
-        score: its mean validation accuracy after full training, in [0, 1].
-        repeats: seeds of that mean.
-        among: how many finalists there were.
+        score: mean validation accuracy after full training, in [0, 1].
+        repeats: number of seeds in that mean.
+        among: number of finalists.
         tiers: with several caps, id of the winner under each.
     """
 
@@ -206,7 +206,7 @@ class Control(Record):
     """A network that the winner is compared with.
 
     Attributes:
-        name: that it goes by.
+        name: name in tables.
         spec: id of the network.
         params: trainable parameters.
         macs: multiply-accumulates for one image.
@@ -220,14 +220,14 @@ class Control(Record):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Look(Record):
-    """A look at the test set: how many of `images` were right."""
+    """A look at the test set: the number of `images`, and how many were classified correctly."""
 
     correct: int
     images: int
 
     @property
     def accuracy(self) -> float:
-        """The share that was right, in [0, 1]."""
+        """The share of correct images, in [0, 1]."""
         return self.correct / self.images
 
 
@@ -238,8 +238,8 @@ class Takeover(Record):
     Attributes:
         source: name of that run.
         is_whole: whether the copy is complete.
-        drivers: who trained them.
-        trainings: how many were copied, by level.
+        drivers: the drivers that trained them.
+        trainings: number of copied trainings, by level.
     """
 
     source: str = field(metadata={"key": "from"})
@@ -250,22 +250,22 @@ class Takeover(Record):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunFacts(Record):
-    """What is known of a run as a whole: all of it as it is read, or the part that changes as it is written.
+    """The facts of a run as a whole: all of them when read, only the changed ones when written.
 
     Attributes:
         identity: the settings that results depend on, by dotted keys, as the run was started.
         bands: fewest and most params of each tier.
-        setup: how the last driver set it up; `runs.settings` reads it.
-        drivers: who trained it, first to last: command, start, hardware, versions, commit, settings.
+        setup: settings of the last driver; `runs.settings` reads it.
+        drivers: the drivers, first to last: command, start, hardware, versions, commit, settings.
         stopped: why a search ended.
-        promotions: who went up from each rung, by the trainings that were there then.
-        choices: every winner that was ever chosen, the latest last.
+        promotions: promotions from each rung, keyed by the trainings that had finished then.
+        choices: every winner ever chosen, the latest last.
         controls: the networks that the winner is compared with.
         looks: every look at the test set, by `looks.look_key`.
         taken: short trainings from another run.
-        drawn: of a calibration, ids of the networks that the last driver asked for.
+        drawn: of a calibration, ids of the networks that the last driver requested.
         exhausted: of a first rung, whether its sampler had nothing left to propose.
-        lease: which driver holds it; `storage.lease` writes it.
+        lease: the driver that holds the run; `storage.lease` writes it.
     """
 
     identity: Json | None = None

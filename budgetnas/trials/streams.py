@@ -9,7 +9,7 @@ import numpy as np
 
 @unique
 class Stream(IntEnum):
-    """What random numbers are for; a number here never changes, or studies would resume differently."""
+    """A use of random numbers. Its number never changes, or studies would resume differently."""
 
     UNSEEN = 0
     FRESH = 1
@@ -22,9 +22,9 @@ class Stream(IntEnum):
 
 
 def generator(seed: int, number: int, use: Stream) -> np.random.Generator:
-    """Return the generator of one use, for a trial or round of that number.
+    """Return the generator of one use, for the trial or round `number`.
 
-    All three always stand in the key: shorter ones are filled with zeros, and would be those of another use.
+    The key always has all three parts: NumPy fills a shorter one with zeros, so it would equal that of another use.
     """
     return np.random.default_rng([seed, number, use])
 

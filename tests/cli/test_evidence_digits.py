@@ -33,7 +33,7 @@ def test_the_terminal_tells_costs_before_and_after_fidelity_controls_and_the_ver
               "The winner beside controls")  # fmt: skip
     places = [next(i for i, line in enumerate(lines) if line.strip() == title) for title in titles]
     assert places == sorted(places)
-    assert "too few pairs to judge" in done.stdout
+    assert "Too few pairs to judge" in done.stdout
     finals = lines[next(i for i, line in enumerate(lines) if line.strip() == "Full trainings") : places[1]]
     assert "seeds" in finals[1].split()
     assert sum(" at random " in line for line in finals) == 2
@@ -86,7 +86,7 @@ def test_the_result_can_be_read_again_under_other_caps_and_its_report_made_again
     assert [one["max_params"] for one in best] == [30_000, 60_000]
     assert best[1]["spec"] == json.loads((run / "results.json").read_text())["winner"]["spec"]
     assert best[0]["spec"] is None or best[0]["params"] <= 30_000
-    assert "too few to trust" in best[0]["remark"] or "nothing that was trained fits" in best[0]["remark"]
+    assert "too few to trust" in best[0]["remark"] or "no trained network fits" in best[0]["remark"]
     before = {path.name: path.read_bytes() for path in run.iterdir() if path.suffix in (".html", ".csv", ".json")}
     for name in before:
         (run / name).unlink()

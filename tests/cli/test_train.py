@@ -115,7 +115,7 @@ def test_a_tampered_study_reads_no_file_outside_its_run(undisturbed, tmp_path, m
     monkeypatch.chdir(tmp_path)
     assert main(words) == 1
     error = capsys.readouterr().err
-    assert f"has '{name}' for a file of its own, which lies elsewhere" in error
+    assert f"refers to '{name}', which lies outside it" in error
     assert error.count("\n") == 1
 
 
@@ -199,7 +199,9 @@ def test_the_models_of_pei_et_al_stand_beside_what_they_reported(budgetnas, make
     assert content["watched"] == "test"
     assert "recipe paper200: after 4 steps the running statistics of batch norm still hold 66 %" in content["notes"][0]
     (warning,) = content["warnings"]  # there is nothing to learn from random images
-    assert warning.startswith("1 of 1 trainings ended at chance, or no further above it than luck allows (33.33 %: ")
+    assert warning.startswith(
+        "1 of 1 trainings ended at chance, or no further above it than luck allows (one class for all"
+    )
     assert f"WARNING: {warning}" in more.stdout
     assert f"NOTE: {content['notes'][0]}" in more.stdout
     assert content["rows"][0]["partial"] is True

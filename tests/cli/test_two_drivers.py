@@ -12,7 +12,7 @@ import optuna
 import pytest
 
 from budgetnas.storage.database import open_storage
-from budgetnas.storage.lease import Fact, Heartbeat, Process
+from budgetnas.storage.lease import Heartbeat, LeaseRecord, Process
 
 pytestmark = pytest.mark.faults
 
@@ -79,13 +79,13 @@ def test_a_driver_that_was_taken_over_stops_in_one_line_and_writes_no_more(start
     first = start(*WORDS, *MANY, "--storage", url)
     wait_for_a_trial(first, url)
     study = optuna.load_study(study_name="mine/full", storage=url)
-    fact = Fact(open_storage(url), study._study_id)
+    fact = LeaseRecord(open_storage(url), study._study_id)
     other = Heartbeat(owner=Process(host="gpu7", namespace="", pid=12, started="7"), token="another", heard=time.time())
     while not fact.swap(fact.read(), other):
         pass
     _, err = first.communicate(timeout=60)
     assert first.returncode == 1
-    assert err.startswith("budgetnas: `mine` was taken over by process 12 on gpu7 while this driver was not heard")
+    assert err.startswith("budgetnas: `mine` was taken over by process 12 on gpu7 while this driver sent no heartbeat")
     assert err.count("\n") == 1
     assert "WAITING" not in {state for _, state in states(url)}, (
         "handing its trials back would take them from the new owner"

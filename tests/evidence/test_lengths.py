@@ -26,7 +26,7 @@ def test_it_is_the_shortest_that_no_longer_one_is_shown_to_beat():
     assert not difference(LENGTHS[24], LENGTHS[8], FULL).is_above_zero
     assert difference(LENGTHS[24], LENGTHS[4], FULL).is_above_zero
     assert found.text == (
-        f"Proxies of 8 epochs rank 40 networks with a Kendall's tau of {tau(LENGTHS[8], FULL)}; "
+        f"Short trainings of 8 epochs rank 40 networks with a Kendall's tau of {tau(LENGTHS[8], FULL)}; "
         f"longer ones are not shown to rank better. 24 epochs reach {tau(LENGTHS[24], FULL)}: a difference of "
         f"{difference(LENGTHS[24], LENGTHS[8], FULL)}, not shown with 40 networks."
     )
@@ -35,7 +35,7 @@ def test_it_is_the_shortest_that_no_longer_one_is_shown_to_beat():
 def test_the_longest_tried_says_so():
     found = recommend({1: FULL + RNG.standard_normal(40)}, FULL)
     assert found.epochs == 1
-    assert found.text.startswith("Proxies of 1 epoch rank 40 networks")
+    assert found.text.startswith("Short trainings of 1 epoch rank 40 networks")
     assert found.text.endswith("longer ones were not tried.")
 
 
@@ -50,7 +50,7 @@ def test_no_length_that_ranks_is_said_with_the_best():
     best = max(LUCK, key=lambda epochs: tau(LUCK[epochs], FULL).value)
     assert found.epochs is None
     assert found.text == (
-        "No proxy length is shown to rank these 40 networks: no interval of Kendall's tau is above 0 "
+        "No length of short training is shown to rank these 40 networks: no interval of Kendall's tau is above 0 "
         f"(the highest is {tau(LUCK[best], FULL)}, at {best} epochs). But MACs alone does (tau {tau(EXACT, FULL)})."
     )
     assert recommend(LUCK, FULL, rivals={"MACs": LUCK[best]}).text.endswith(f"at {best} epochs).")
@@ -84,7 +84,7 @@ def test_beside_a_rival_that_is_as_good_nothing_is_claimed():
     lead = difference(LENGTHS[8], GOOD, FULL)
     assert lead.low < 0 < lead.high
     assert found.text.endswith(
-        "It is not shown that training a proxy ranks better here than MACs alone "
+        "It is not shown that short training ranks better here than MACs alone "
         f"(tau {tau(GOOD, FULL).value:.2f}; the difference is {lead})."
     )
 
@@ -104,8 +104,8 @@ def test_a_longer_one_that_is_not_worse_than_the_rival_is_taken_instead():
     assert not difference(long, macs, full).is_below_zero
     found = recommend({4: short, 24: long}, full, rivals={"MACs": macs})
     assert found.epochs == 24
-    assert found.text.startswith("Proxies of 24 epochs rank 24 networks")
-    assert "It is not shown that training a proxy ranks better here than MACs alone" in found.text
+    assert found.text.startswith("Short trainings of 24 epochs rank 24 networks")
+    assert "It is not shown that short training ranks better here than MACs alone" in found.text
     assert found.text.endswith("Shorter ones, of 4 epochs, rank worse than MACs alone.")
     worse = recommend({4: short, 24: short + 0.01 * long}, full, rivals={"MACs": macs})
     assert worse.epochs is None

@@ -21,7 +21,7 @@ def test_every_cap_names_the_best_that_fits(made):
     assert roomy.finalist.candidate == best
     assert tight.finalist is None or tight.finalist.candidate.params < best.params
     assert all(tier.trusted is None or tier.trusted.candidate.params <= tier.cap for tier in (roomy, tight, tiny))
-    assert (tiny.trained, tiny.trusted, tiny.remark) == (0, None, "nothing that was trained fits")
+    assert (tiny.trained, tiny.trusted, tiny.remark) == (0, None, "no trained network fits")
 
 
 def test_a_tier_of_few_networks_near_its_cap_is_not_to_be_trusted(made):

@@ -72,7 +72,7 @@ def test_a_finished_search_shows_its_winner_as_its_result_does(make, tmp_path):
     winner = expected.winner
     assert (run.spec, run.params) == (winner.candidate.spec.id, winner.candidate.params)
     assert run.score == winner.score
-    reached = expected.reached(winner)
+    reached = expected.accuracies_of(winner)
     assert (run.test_accuracy, run.test_interval) == (reached.test.mean, reached.test.interval)
     assert run.score_interval == wilson(winner.score * 287, 287)
     assert find_runs(folder) == [run]

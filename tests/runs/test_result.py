@@ -16,8 +16,8 @@ from budgetnas.pipeline.describe import setup_of
 from budgetnas.pipeline.level import PlannedTraining
 from budgetnas.runs.caps import under_caps
 from budgetnas.runs.files import rewrite, write_reports
+from budgetnas.runs.headline import recommendation, recommended
 from budgetnas.runs.listing import read_run
-from budgetnas.runs.recommended import recommendation, recommended
 from budgetnas.runs.result import open_result, read_result
 from budgetnas.runs.settings import read_setup
 from budgetnas.runs.summary import as_json, headline, report_facts, tables
@@ -156,7 +156,7 @@ def test_what_is_over_a_cap_is_named_as_best_nowhere(make, tmp_path, blocks, wid
     assert recommendation(result) == "none fits 60,000 parameters and 2,000,000 MACs"
     assert (result.winner, result.finalists) == (None, [])
     assert headline(result) == "None of the fully trained networks fits 60,000 parameters and 2,000,000 MACs."
-    assert [tier.remark for tier in under_caps(result, [60_000])] == ["nothing that was trained fits"]
+    assert [tier.remark for tier in under_caps(result, [60_000])] == ["no trained network fits"]
     (tmp_path / "s").mkdir()
     shutil.copy(tmp_path / "study.db", tmp_path / "s")
     listed = read_run(tmp_path / "s")

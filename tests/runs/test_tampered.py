@@ -33,7 +33,7 @@ def test_weights_are_read_in_the_folder_of_the_run_only(made, tmp_path, name):
     result = made.result()
     (run,) = result.finalists[0].runs
     tampered = replace(run, facts=replace(run.facts, weights=name, weights_sha256=digest(secret)))
-    with pytest.raises(StorageError, match=r"lies elsewhere|is no file|cannot be read"):
+    with pytest.raises(StorageError, match=r"lies outside it|is no file|cannot be read"):
         certified(result, replace(result.finalists[0], runs=(tampered,)))
 
 
@@ -41,7 +41,7 @@ def test_weights_are_read_in_the_folder_of_the_run_only(made, tmp_path, name):
 def test_a_place_outside_is_refused_by_name_and_by_link(tmp_path, name):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "link").symlink_to(tmp_path)
-    with pytest.raises(StorageError, match="lies elsewhere"):
+    with pytest.raises(StorageError, match="lies outside it"):
         inside(tmp_path / "run", name)
 
 
@@ -64,6 +64,6 @@ def test_files_are_shown_in_the_folder_of_artifacts_only(made, tmp_path):
             if isinstance(value, str) and meta.artifact_id in value:
                 text = value.replace(meta.artifact_id, "../victim")
                 made.storage.set_study_system_attr(study._study_id, key, text)
-    with pytest.raises(BudgetNASError, match="lies elsewhere"):
+    with pytest.raises(BudgetNASError, match="lies outside it"):
         publish(made.storage, made.result())
     assert victim.read_text() == "mine"

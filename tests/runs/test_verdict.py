@@ -19,7 +19,7 @@ def test_below_ten_pairs_fidelity_is_not_judged(make):
     table = fidelity_table(made.result())
     assert table.rows == []
     (note,) = table.notes
-    assert note.startswith("There are too few pairs to judge: 9 networks had both, and 10 are needed.")
+    assert note.startswith("Too few pairs to judge: 9 networks had both trainings, and 10 are needed.")
     assert "evidence.control_promotions" in note
 
 
@@ -60,7 +60,9 @@ def test_a_winner_that_was_not_promoted_for_its_scores_is_told_with_its_places(m
     note = fidelity_table(made.result()).notes[-1]
     winner = made.result().winner
     assert winner.parent == 0
-    assert note.startswith(f"{winner.candidate.spec.id} is best fully trained, but was not promoted for its scores:")
+    assert note.startswith(
+        f"{winner.candidate.spec.id} is best after full training, but was not promoted for its scores:"
+    )
     assert "place 12 of 12 after 3 epochs." in note
 
 

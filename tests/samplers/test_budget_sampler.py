@@ -118,7 +118,7 @@ def test_what_was_trained_is_known_not_what_was_proposed():
     study.optimize(objective, n_trials=1)
     assert sampler.history(study).points.tolist() == [[1, 3, 1, 1, 1, 64, 8, 8, 8]]
     study.enqueue_trial({"width_1": 64})
-    with pytest.raises(UsageError, match="`enqueue_trial` lacks blocks_1"):
+    with pytest.raises(UsageError, match="`enqueue_trial` has no blocks_1"):
         study.optimize(objective, n_trials=1)
 
 

@@ -9,7 +9,6 @@ from optuna.study import StudyDirection
 from sqlalchemy.exc import OperationalError
 
 from budgetnas.exceptions import StorageError
-from budgetnas.storage.copied import copied
 from budgetnas.storage.database import (
     existing_storage,
     find_study,
@@ -21,6 +20,7 @@ from budgetnas.storage.database import (
     study_names,
     translated,
 )
+from budgetnas.storage.study import copied
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from budgetnas.exceptions import StorageError
 from budgetnas.space.parameters import Ranges
 from budgetnas.storage import lease as lease_module
 from budgetnas.storage.database import open_storage, sqlite_url
-from budgetnas.storage.lease import STALE_SECONDS, Fact, Heartbeat, Process, leased, this_process
+from budgetnas.storage.lease import STALE_SECONDS, Heartbeat, LeaseRecord, Process, leased, this_process
 from budgetnas.storage.study import StudyStore
 from budgetnas.trials.facts import RunFacts
 
@@ -72,7 +72,7 @@ def storage(tmp_path):
 @pytest.fixture
 def fact(storage):
     study = optuna.create_study(storage=storage, study_name=STUDY)
-    return Fact(storage, study._study_id)
+    return LeaseRecord(storage, study._study_id)
 
 
 def sign(owner, *, age=0.0):
@@ -128,7 +128,7 @@ def test_a_later_process_of_the_same_number_is_not_the_owner(storage, fact):
 
 def test_a_host_that_was_heard_of_late_keeps_its_study_and_says_for_how_long(storage, fact):
     fact.swap(None, sign(ELSEWHERE, age=100))
-    with pytest.raises(StorageError, match=r"process 12 on elsewhere, last heard 1\d\d s ago: .* in [45]\d\d s\.$"):
+    with pytest.raises(StorageError, match=r"process 12 on elsewhere, last heartbeat 1\d\d s ago: .* in [45]\d\d s\.$"):
         leased(storage, STUDY, what="mine").__enter__()
     assert fact.read().owner == ELSEWHERE
 
