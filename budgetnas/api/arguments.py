@@ -170,6 +170,6 @@ def driven(
     interruptions = Interruptions()
     everyone = Everyone(Check(interruptions.tick), listener or Listener())
     for note in notes:
-        everyone.told(in_python(note))
+        everyone.message(in_python(note))
     with interruptions.listening():
         return work(everyone, command=words)

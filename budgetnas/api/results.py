@@ -199,7 +199,7 @@ def verify(
 
     data = load_as_trained(Path(folder), data_keys(arguments))
     results = list(checks(Path(folder), data))
-    return Verification(results, [{"check": one.name, "passed": one.passed, "told": one.told} for one in results])
+    return Verification(results, [{"check": one.name, "passed": one.passed, "told": one.finding} for one in results])
 
 
 @spelled

@@ -77,7 +77,7 @@ def count(spec: ResNetSpec, shape: DataShape) -> Complexity:
 
 
 def total_of(rows: Sequence[LedgerRow]) -> Complexity:
-    """Sum up the costs of layers."""
+    """Summarise the costs of layers."""
     return Complexity(
         params=sum(row.params for row in rows),
         macs=sum(row.macs for row in rows),

@@ -26,7 +26,7 @@ def attribute(section: Section) -> str:
 
 
 def is_basic(residual: Residual) -> bool:
-    """Tell whether a block is two 3x3 convolutions, which has a class of its own in `model.py`."""
+    """Return whether a block is two 3x3 convolutions, which has a class of its own in `model.py`."""
     first = residual.body[0]
     return isinstance(first, Conv) and residual == basic_block(
         first.in_channels, first.out_channels, stride=first.stride

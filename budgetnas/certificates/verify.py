@@ -46,12 +46,12 @@ class Check:
     Attributes:
         name: the file or property that was checked.
         passed: whether the check passed; None where it cannot run here.
-        told: the finding, in one line.
+        finding: in one line.
     """
 
     name: str
     passed: bool | None
-    told: str
+    finding: str
 
 
 def verify(folder: Path, data: Dataset | None = None) -> Iterator[Check]:
@@ -68,9 +68,9 @@ def verify(folder: Path, data: Dataset | None = None) -> Iterator[Check]:
         manifest = read_manifest(folder)
         read_reading(manifest)
     except BudgetNASError as error:
-        yield Check(name=MANIFEST, passed=False, told=str(error))
+        yield Check(name=MANIFEST, passed=False, finding=str(error))
         return
-    yield Check(name=MANIFEST, passed=True, told=f"digest {manifest['digest']}")
+    yield Check(name=MANIFEST, passed=True, finding=f"digest {manifest['digest']}")
     files: dict[str, bytes] = {}
     yield from _hashes(folder, manifest, files)
     if ARCH not in files:
@@ -78,7 +78,7 @@ def verify(folder: Path, data: Dataset | None = None) -> Iterator[Check]:
     try:
         arch, spec, shape = read_arch(files[ARCH], where=folder / ARCH)
     except BudgetNASError as error:
-        yield Check(name=ARCH, passed=False, told=str(error))
+        yield Check(name=ARCH, passed=False, finding=str(error))
         return
     steps: list[tuple[str, Callable[[], str | None]]] = [
         ("cost and cap", lambda: _cost(arch, spec, shape)),
@@ -102,16 +102,16 @@ class NotCheckedError(Exception):
 
 def _checked(name: str, step: Callable[[], str | None]) -> Check:
     try:
-        return Check(name=name, passed=True, told=step() or "")
+        return Check(name=name, passed=True, finding=step() or "")
     except NotCheckedError as reason:
-        return Check(name=name, passed=None, told=f"not checked: {reason}")
+        return Check(name=name, passed=None, finding=f"not checked: {reason}")
     except BudgetNASError as error:
-        return Check(name=name, passed=False, told=one_line(error, most=None))
+        return Check(name=name, passed=False, finding=one_line(error, most=None))
     except KeyError as error:
-        return Check(name=name, passed=False, told=f"{error} is missing")
+        return Check(name=name, passed=False, finding=f"{error} is missing")
     except Exception as error:  # sealed content of any type can fail in any way
         fault = one_line(error)
-        return Check(name=name, passed=False, told=f"has another form than it must have ({fault})")
+        return Check(name=name, passed=False, finding=f"has another form than it must have ({fault})")
 
 
 def _hashes(folder: Path, manifest: Mapping[str, Any], files: dict[str, bytes]) -> Iterator[Check]:
@@ -121,12 +121,12 @@ def _hashes(folder: Path, manifest: Mapping[str, Any], files: dict[str, bytes]) 
         try:
             files[name] = read_member(folder, name, manifest)
         except BudgetNASError as error:
-            yield Check(name=name, passed=False, told=str(error))
+            yield Check(name=name, passed=False, finding=str(error))
     unknown = sorted(path.name for path in folder.iterdir() if path.name not in listed and path.name != MANIFEST)
     if unknown:
-        yield Check(name="files", passed=False, told=f"not of the certificate: {', '.join(unknown[:5])}")
+        yield Check(name="files", passed=False, finding=f"not of the certificate: {', '.join(unknown[:5])}")
     elif len(files) == len(listed):
-        yield Check(name="files", passed=True, told=f"{len(files)} files have the size and SHA-256 of the manifest")
+        yield Check(name="files", passed=True, finding=f"{len(files)} files have the size and SHA-256 of the manifest")
 
 
 def _cost(arch: Mapping[str, Any], spec: ResNetSpec, shape: DataShape) -> str:

@@ -52,8 +52,8 @@ def show(console: Console, result: Calibration) -> None:
 
     for table in tables(result):
         console.show_table(table)
-    console.told(result.recommendation().text)
+    console.message(result.recommendation().text)
     console.warned(result.warnings)
     if result.setup.data.notice:
         console.noticed(result.setup.data.notice)
-    console.told(f"report     {result.folder / PAGE}")
+    console.message(f"report     {result.folder / PAGE}")

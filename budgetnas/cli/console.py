@@ -59,7 +59,7 @@ class Console(Listener):
             self._bars.stop()
             self._bars = None
 
-    def told(self, line: str) -> None:
+    def message(self, line: str) -> None:
         """Print a line of news."""
         self._print(line)
 
@@ -198,7 +198,7 @@ def drive(
         with console:
             result = work(console, command=["budgetnas", *sys.argv[1:]])
     except KeyboardInterrupt as interrupt:
-        console.told(STOPPED)
+        console.message(STOPPED)
         return status_of(interrupt)
     if is_json:
         print(json.dumps(as_json(result), indent=2))

@@ -188,7 +188,7 @@ def spell(text: str, arguments: argparse.Namespace, *, argument: str | None = No
 
 
 def _is_elsewhere(option: str, key: str, arguments: argparse.Namespace) -> bool:
-    """Tell whether a study file or `--set` may have given the value of a key, and its option did not."""
+    """Return whether a study file or `--set` may have given the value of a key, and its option did not."""
     named = [setting.partition("=")[0].strip() for setting in getattr(arguments, "set", ())]
     return key in named or (getattr(arguments, "study", None) is not None and getattr(arguments, option) is None)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from budgetnas.cli.options import whole_number
 from budgetnas.cli.trainings import (
+    Show,
     add_training_arguments,
     carry_out,
     data_lines,
@@ -78,7 +79,7 @@ def _is_theirs(asked: DeclaredTrainings) -> bool:
     return asked.setting.data.dataset == CIFAR10
 
 
-def _show(models: Sequence[NamedModel]) -> Callable[[Console, DeclaredTrainings, list[Row]], None]:
+def _show(models: Sequence[NamedModel]) -> Show:
     by_name = {model.name: model for model in models}
 
     def show(console: Console, asked: DeclaredTrainings, rows: list[Row]) -> None:
@@ -95,12 +96,16 @@ def _show(models: Sequence[NamedModel]) -> Callable[[Console, DeclaredTrainings,
             )
         if any(row.is_partial for row in rows):
             caveat = "; do not compare these numbers with the reported ones" if is_theirs else ""
-            console.told(f"PARTIAL: fewer epochs than declared{caveat}.")
+            console.message(f"PARTIAL: fewer epochs than declared{caveat}.")
         if is_theirs:
-            console.told("Reported is the best epoch on the test set (its number, counted from 0); best % is measured")
-            console.told("in the same way (its epoch counted from 1).")
+            console.message(
+                "Reported is the best epoch on the test set (its number, counted from 0); best % is measured"
+            )
+            console.message("in the same way (its epoch counted from 1).")
         else:
-            console.told("best % is the best epoch on the test set (counted from 1): chosen by it, a little too good.")
+            console.message(
+                "best % is the best epoch on the test set (counted from 1): chosen by it, a little too good."
+            )
 
     return show
 

@@ -20,29 +20,29 @@ def show(console: Console, result: SearchResult) -> None:
     from budgetnas.runs.verdict import compare, verdict
 
     counts, folder = result.counts(), result.folder
-    console.told(
+    console.message(
         f"{counts['counted']} counted, {counts['pruned']} pruned over the cap, {counts['trained']} trained"
         + (f", {counts['failed']} failed" if counts["failed"] else "")
         + f"; ended because {result.stopped}."
     )
     for notice in result.notices():
-        console.told(f"NOTE: {notice}")
+        console.message(f"NOTE: {notice}")
     if result.trusted:
-        console.told(f"by short trainings: {recommendation(result)}")
+        console.message(f"by short trainings: {recommendation(result)}")
     for table in tables(result).values():
         console.show_table(table)
     for line in (headline(result), *remarks(result)):
-        console.told(line)
-    console.told(f"verdict    {verdict(result, compare(result))}")
+        console.message(line)
+    console.message(f"verdict    {verdict(result, compare(result))}")
     console.warned(warnings(result))
     if result.setup.data.notice:
         console.noticed(result.setup.data.notice)
-    console.told(f"test set   read {result.looked()}")
-    console.told(f"report     {folder / 'report.html'}")
+    console.message(f"test set   read {result.looked()}")
+    console.message(f"report     {folder / 'report.html'}")
     if result.winner:
-        console.told(f"network    {folder / 'best'}")
+        console.message(f"network    {folder / 'best'}")
     storage = result.setup.study.output.storage
-    console.told(f"dashboard  budgetnas dashboard {folder}" + (f" --storage {storage}" if storage else ""))
+    console.message(f"dashboard  budgetnas dashboard {folder}" + (f" --storage {storage}" if storage else ""))
 
 
 DESCRIPTION = (

@@ -98,7 +98,7 @@ def carry_out(
     console = Console(as_json=arguments.json, tick=interruptions.tick, spell=partial(spell, arguments=arguments))
     for note in asked.notes:
         console.noticed(note)
-    console.told("Reading the data, counting the space, timing a few steps ...")
+    console.message("Reading the data, counting the space, timing a few steps ...")
     if arguments.dry_run:
         planned = plan(asked.config, console)
         if arguments.json:

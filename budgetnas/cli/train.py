@@ -65,4 +65,4 @@ def run(arguments: argparse.Namespace) -> int:
 def _show(console: Console, asked: DeclaredTrainings, rows: list[Row]) -> None:
     body = [(str(row.seeds), str(row.last), str(row.best), str(row.test or "")) for row in rows]
     print_rows(console, ("seeds", "validation %, last epoch", "best epoch", "test %, last epoch"), body)
-    console.told(f"weights    {asked.folder / 'weights'}")
+    console.message(f"weights    {asked.folder / 'weights'}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from budgetnas.cli.options import add_data_arguments, number, whole_number
@@ -16,9 +15,11 @@ if TYPE_CHECKING:
     from budgetnas.cli.console import Console
     from budgetnas.data.dataset import Dataset
     from budgetnas.pipeline.declare import DeclaredTrainings
+    from budgetnas.pipeline.progress import Listener
     from budgetnas.pipeline.train_request import TrainOptions
     from budgetnas.runs.trainings import Row, TrainingsResult
 
+Show = Callable[["Console", "DeclaredTrainings", "list[Row]"], None]
 PRECISIONS = ("auto", "fp32", "bf16")
 
 
@@ -56,7 +57,7 @@ def carry_out(
     *,
     is_json: bool,
     head: Sequence[str],
-    show: Callable[[Console, DeclaredTrainings, list[Row]], None],
+    show: Show,
     extra: dict[str, Any],
 ) -> int:
     """Run declared trainings with a line per epoch, and show the finished ones; return the exit status.
@@ -74,78 +75,74 @@ def carry_out(
     from budgetnas.cli.console import EpochConsole, drive
     from budgetnas.pipeline.train import train
 
+    def work(listener: Listener, *, command: list[str]) -> TrainingsResult:
+        return train(asked, listener, command=command).only(asked.keys)
+
     console = EpochConsole(as_json=is_json, tick=interruptions.tick, watches=asked.watches)
     for line in (*head, *(f"NOTE: {note}" for note in asked.notes)):
-        console.told(line)
+        console.message(line)
     return drive(
-        partial(train, asked),
+        work,
         console,
         is_json=is_json,
         show=lambda console, result: _show(console, asked, result, show),
         as_json=lambda result: {**extra, **_as_json(asked, result)},
-        status=lambda result: 1 if _failed(asked, result) and _unfinished(asked, result) else 0,
+        status=lambda result: 1 if _failed(result) and _unfinished(asked, result) else 0,
     )
 
 
-def _show(
-    console: Console,
-    asked: DeclaredTrainings,
-    result: TrainingsResult,
-    show: Callable[[Console, DeclaredTrainings, list[Row]], None],
-) -> None:
+def _show(console: Console, asked: DeclaredTrainings, result: TrainingsResult, show: Show) -> None:
     from budgetnas.runs.trainings import EPOCHS
 
-    mine, unfinished = result.only(asked.keys), _unfinished(asked, result)
-    console.told("")
-    for trial in (one.trial for one in mine.trainings):
+    unfinished, rows = _unfinished(asked, result), result.rows
+    console.message("")
+    for trial in (one.trial for one in result.trainings):
         for notice in trial.facts.notices or ():
-            console.told(f"NOTE: {trial.candidate.origin} #{trial.repeat}: {notice}")
-    for line in _failed(asked, result):
-        console.told(f"FAILED: {line}")
+            console.message(f"NOTE: {trial.candidate.origin} #{trial.repeat}: {notice}")
+    for line in _failed(result):
+        console.message(f"FAILED: {line}")
     if unfinished:
         number = plural(len(asked.trainings), "training")
-        console.told(f"{unfinished} of {number} not finished: run the same command to resume.")
-    if mine.rows:
-        show(console, asked, mine.rows)
-    for warning in _warnings(asked, mine):
-        console.told(f"WARNING: {warning}")
-    console.told(f"epochs     {asked.folder / EPOCHS}")
+        console.message(f"{unfinished} of {number} not finished: run the same command to resume.")
+    if rows:
+        show(console, asked, rows)
+    for warning in _warnings(asked, result):
+        console.message(f"WARNING: {warning}")
+    console.message(f"epochs     {asked.folder / EPOCHS}")
 
 
 def _as_json(asked: DeclaredTrainings, result: TrainingsResult) -> dict[str, Any]:
-    mine = result.only(asked.keys)
     return {
         "watched": asked.watches,
         "learnt_from": asked.learns_from,
         "unfinished": _unfinished(asked, result),
-        "failed": _failed(asked, result),
+        "failed": _failed(result),
         "notes": asked.notes,
-        "warnings": _warnings(asked, mine),
-        "rows": [{**asdict(row), "partial": row.is_partial} for row in mine.rows],
+        "warnings": _warnings(asked, result),
+        "rows": [{**asdict(row), "partial": row.is_partial} for row in result.rows],
     }
 
 
-def _warnings(asked: DeclaredTrainings, mine: TrainingsResult) -> list[str]:
+def _warnings(asked: DeclaredTrainings, result: TrainingsResult) -> list[str]:
     """Name the trainings that ended at chance, in a line."""
     from budgetnas.data.dataset import largest_share
     from budgetnas.runs.trainings import warnings
 
     labels = asked.watched.labels
-    return warnings(mine.trainings, split=asked.watches, images=len(labels), chance=largest_share(labels))
+    return warnings(result.trainings, split=asked.watches, images=len(labels), chance=largest_share(labels))
 
 
 def _unfinished(asked: DeclaredTrainings, result: TrainingsResult) -> int:
-    return len(asked.trainings) - len(result.only(asked.keys).trainings)
+    return len(asked.trainings) - len(result.trainings)
 
 
-def _failed(asked: DeclaredTrainings, result: TrainingsResult) -> list[str]:
-    """Say which of the trainings failed, in this command or an earlier one, and which of these have finished since."""
-    mine = result.only(asked.keys)
-    done = {(one.name, one.trial.repeat) for one in mine.trainings}
+def _failed(result: TrainingsResult) -> list[str]:
+    """Say which trainings failed, in this command or an earlier one, and which of them have finished since."""
+    done = {(one.name, one.trial.repeat) for one in result.trainings}
     return [
         f"{trial.candidate.origin} #{trial.repeat}: {trial.facts.reason}"
         + (" (tried again since, and finished)" if (trial.candidate.origin, trial.repeat) in done else "")
-        for trial in mine.failed
+        for trial in result.failed
     ]
 
 
@@ -165,4 +162,4 @@ def recipe_words(asked: DeclaredTrainings) -> str:
 def print_rows(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows below the names of their columns."""
     for line in aligned(Table(title="", columns=columns, rows=rows)):
-        console.told(line)
+        console.message(line)

@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         checks.append(check)
         if not arguments.json:
             word = {True: "ok", False: "FAILED", None: "-"}[check.passed]
-            print(f"{word:<7} {printable(check.name):<18} {printable(check.told)}", flush=True)
+            print(f"{word:<7} {printable(check.name):<18} {printable(check.finding)}", flush=True)
     failed = [check.name for check in checks if check.passed is False]
     if arguments.json:
         print(json.dumps({"passed": not failed, "checks": [asdict(check) for check in checks]}, indent=2))

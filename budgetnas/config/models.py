@@ -58,7 +58,7 @@ def load_models(path: Path) -> tuple[NamedModel, ...]:
     for i, entry in enumerate(entries):
         if not isinstance(entry, dict) or not set(needed) <= set(entry):
             listed = f"{', '.join(needed[:-1])} or {needed[-1]}"
-            raise UsageError(f"`{path}` has a [[models]] entry, number {i + 1}, that lacks {listed}.")
+            raise UsageError(f"`{path}` has a [[models]] entry, number {i + 1}, without {listed}.")
     return tuple(_model(entry, f"models[{i}]") for i, entry in enumerate(entries))
 
 
@@ -116,9 +116,9 @@ def find_model(name: str) -> NamedModel | None:
     spec = ResNetSpec.from_id(name)
     if spec is not None:
         return NamedModel(name=spec.id, spec=spec)
-    told = about(name, {model.spec: model.name for model in models})
-    if told is not None:
-        raise UsageError(told)
+    mistaken = about(name, {model.spec: model.name for model in models})
+    if mistaken is not None:
+        raise UsageError(mistaken)
     return None
 
 

@@ -18,7 +18,7 @@ EVERY_SECONDS = 30.0
 
 
 class Board(Listener):
-    """Hears a search and keeps the note of its study up to date, at most twice a minute.
+    """Keeps the note of a running study up to date, at most twice a minute.
 
     Args:
         storage: of the study.
@@ -39,7 +39,7 @@ class Board(Listener):
         self._write()
 
     def progressed(self, progress: Progress) -> None:
-        """Keep it in mind, and write it if the note is old or a level has started."""
+        """Store the progress; write the note if it is old or a level has started."""
         is_new = progress.level not in self._levels
         self._levels[progress.level] = progress
         if is_new or time.monotonic() - self._written >= EVERY_SECONDS:
@@ -57,7 +57,9 @@ class Board(Listener):
             for one in self._levels.values()
         ]
         progress = Table(title="So far", columns=("level", "finished", "best validation %", "time left"), rows=rows)
-        headline = f"{self._study.rpartition('/')[0]} is at work"
-        told = f"As of {time.strftime('%Y-%m-%d %H:%M:%S %Z')}."
+        headline = f"{self._study.rpartition('/')[0]} is running"
+        as_of = f"As of {time.strftime('%Y-%m-%d %H:%M:%S %Z')}."
         tables = [progress, *self._costs] if rows else self._costs
-        publish_note(self._storage, self._study, compose(headline, paragraphs=[told], lines=self._lines, tables=tables))
+        publish_note(
+            self._storage, self._study, compose(headline, paragraphs=[as_of], lines=self._lines, tables=tables)
+        )

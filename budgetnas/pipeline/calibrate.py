@@ -38,7 +38,7 @@ _Planned = list[tuple[StudyLevel, list[PlannedTraining]]]  # each level with its
 
 
 def plan_calibration(config: StudyConfig, listener: Listener) -> Plan:
-    """Plan what a calibration has left, all of it where there is none yet, and write nothing."""
+    """Return the plan of the trainings that a calibration has left, all of them for a new one; nothing is written."""
     with connected(config) as hardware:
         prepared, ladder = rehearsed(_prepare(config, hardware, is_plan=True))
         with engine_of(prepared) as engine:
@@ -52,11 +52,11 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
 
     Args:
         config: the study: `search.trials` networks, short trainings of all lengths in `proxy.rungs`.
-        listener: hears plan, progress and news.
-        command: the words that started this, for the manifest.
+        listener: receives plan, progress and messages.
+        command: the words of the command, for the manifest.
 
     Raises:
-        BudgetNASError: something that its user can act on; whatever was finished is kept.
+        BudgetNASError: an error that the user can act on; finished trainings are kept.
     """
     started = time.monotonic()
     with connected(config) as hardware, opened(_prepare(config, hardware)) as run:
@@ -74,7 +74,7 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
                 for level, planned in trainings:
                     driver.train(ListedTrials(level, planned))
         else:
-            listener.told("This calibration was already finished; this is its result.")
+            listener.message("This calibration was already finished; this is its result.")
         result = read_calibration(run.storage, run.folder, prepared.name)
         write_calibration(result)
     return result
@@ -107,9 +107,9 @@ def _trainings(prepared: PreparedStudy, ladder: Ladder, nets: Sequence[Candidate
 
 
 def networks(prepared: PreparedStudy) -> list[Candidate]:
-    """Draw the networks: a number of stages, each alike, then uniformly in the band, all different.
+    """Draw the networks: a number of stages uniformly, then a network of the band uniformly; all differ.
 
-    The networks of a larger number begin with those of a smaller one.
+    A larger number starts with the same networks.
     """
     band, number = prepared.tiers[-1].band, prepared.config.search.trials
     points: dict[bytes, Any] = {}

@@ -30,18 +30,18 @@ class DeclaredTrainings:
     Attributes:
         folder: of the run; its name is the study's.
         data: the data set.
-        recipe: how all of them train.
+        recipe: of all trainings.
         recipe_name: its shipped name or path; "" where it is the run's own and no name was recorded.
-        setting: what all tasks share.
+        setting: shared by all tasks.
         trainings: in their order.
         learns_from: "train", or "all" for train and validation together.
         watches: the split that is scored after every epoch.
-        last_epoch: where to stop early; None to do all that was declared.
-        seed: of everything random.
-        workers: trainings side by side.
+        last_epoch: epoch after which to stop; None for the last.
+        seed: of all random numbers.
+        workers: parallel trainings.
         gpus: how many GPUs to share among them.
         device_name: hardware, for a person.
-        max_seconds: after which no epoch starts; None for no limit.
+        max_seconds: no epoch starts after this many seconds; None for no limit.
     """
 
     folder: Path
@@ -71,7 +71,7 @@ class DeclaredTrainings:
 
     @property
     def notes(self) -> list[str]:
-        """What of the recipe does not fit the shortest part of a training, a line each."""
+        """The keys of the recipe that do not fit the shortest part of a training, one line each."""
         part = min((phase for run in self.trainings for phase in run.phases), key=lambda phase: phase.epochs)
         images = len(self.data.train) + (len(self.data.validation) if self.learns_from == "all" else 0)
         epochs = part.epochs if self.last_epoch is None else min(part.epochs, self.last_epoch)
@@ -81,7 +81,7 @@ class DeclaredTrainings:
     def identity(self) -> dict[str, Any]:
         """Return everything that a training's numbers depend on, the network and its length aside.
 
-        How its images are moved and mirrored is named only where the data set does not decide it.
+        Random crops and flips are included only where the data set does not decide them.
         """
         named = {f"data.{key}": getattr(self.setting.data, key) for key in ("flip", "shift")}
         return {
@@ -99,12 +99,11 @@ class DeclaredTrainings:
 def declare_training(spec: ResNetSpec, options: TrainOptions, *, recipe: str, dataset: str) -> DeclaredTrainings:
     """Declare the training of one network: on the train split, scored on validation, its learning rate falling to 0.
 
-    What is not named comes from the run where there is one; its length and its number of seeds, too, where the run has
-    this network.
+    Options that are not given come from the run if it exists, and length and seeds too if the run has this network.
 
     Args:
         spec: the network.
-        options: what is named.
+        options: the given options.
         recipe: of a new run, unless named.
         dataset: of a new run, unless named.
 
@@ -134,7 +133,7 @@ def declare_reproduction(
 
     Args:
         models: the networks.
-        options: what is named.
+        options: the given options.
         recipe: of a new run on their data set, unless named.
         other_recipe: of a new run on any other data set, unless named.
         dataset: their data set, and that of a new run unless named.
@@ -164,7 +163,7 @@ def _fitting(model: NamedModel, base: _Base, record: RecordedTrainings | None) -
 
 
 class _Base:
-    """What is named, over what the run has recorded, over the values of a new run."""
+    """The given options, completed by the run's record, then by the defaults of a new run."""
 
     def __init__(
         self,
@@ -201,7 +200,7 @@ def _data(options: TrainOptions, record: RecordedTrainings | None, dataset: str)
     source = record.source() if record else DataConfig(dataset=dataset)
     if source is None and "dataset" not in options.data:
         raise UsageError(
-            f"is missing, and `{options.folder}` does not say where its images lie: give the path of "
+            f"is missing, and `{options.folder}` does not record the path of its images: give the path of "
             f"{record.setup.data.name if record else dataset}.",
             argument="data.dataset",
         )

@@ -20,7 +20,7 @@ def public(config: StudyConfig) -> StudyConfig:
 
 
 def data_facts(data: Dataset) -> DataFacts:
-    """Sum up a data set."""
+    """Summarise a data set."""
     return DataFacts(
         name=data.name,
         notice=data.traits.notice,
@@ -35,7 +35,7 @@ def data_facts(data: Dataset) -> DataFacts:
 
 
 def setup_of(prepared: PreparedStudy) -> Setup:
-    """Sum up a prepared study; no password of its storage's address stays in it."""
+    """Summarise a prepared study; no password of its storage's address stays in it."""
     data, config = prepared.data, prepared.config
     mean, std = normalisation(data, prepared.full)
     return Setup(

@@ -43,7 +43,7 @@ class Driver:
         """Run all trainings of a level, as far as its time allows."""
         level = source.level
         meter = self._meter(level, source.total)
-        run_trials(source, self.engine, clock=self.clock(level.name), tick=meter.tick, heard=meter.heard)
+        run_trials(source, self.engine, clock=self.clock(level.name), tick=meter.tick, on_epoch=meter.epoch_ended)
 
     def test(self, level: Level[Any], trials: Sequence[Trial]) -> None:
         """Read the test set for COMPLETE trials of a level, each set of weights once."""
@@ -69,7 +69,7 @@ def look(
         BudgetNASError: a network could not be tested.
     """
     looks = dict(store.facts.looks or {})
-    todo = Looks(store.facts).lacking(trials, level.name)
+    todo = Looks(store.facts).untested(trials, level.name)
     running: dict[str, Trial] = {}
     while todo or running:
         tick()

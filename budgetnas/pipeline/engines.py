@@ -18,10 +18,10 @@ from budgetnas.training.perform import perform, perform_on
 
 @contextlib.contextmanager
 def connected(config: StudyConfig) -> Iterator[Hardware]:
-    """Connect to where a study's trainings will run, and say what is there.
+    """Connect to where a study's trainings will run, and return its hardware.
 
     Raises:
-        UsageError: the device that was asked for is not there, or Ray is not installed.
+        UsageError: the requested device does not exist, or Ray is not installed.
         EngineError: no cluster answers.
     """
     if config.engine.kind == "local":

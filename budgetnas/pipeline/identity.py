@@ -21,7 +21,10 @@ _MODELS = "search.paper_models"
 
 
 def changes(recorded: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[str, str]:
-    """Return the keys that have changed since a study was started, and how; a younger key had its value of then."""
+    """Return the keys that have changed since a study was started, and how.
+
+    A key that is newer than the record has the value of that time.
+    """
     before = _kept(identity_then(recorded))
     now = _kept(json.loads(json.dumps(identity)))  # a tuple comes back as a list
     return {
@@ -112,10 +115,10 @@ def with_recorded(prepared: PreparedStudy, facts: RunFacts, *, short_only: bool 
     return replace(prepared, proxy=_resumed(prepared.proxy, config.proxy.recipe, facts, "proxy"), full=full)
 
 
-def _resumed(asked: Recipe, name: str, facts: RunFacts, stage: Literal["proxy", "full"]) -> Recipe:
-    recorded = recorded_recipe(facts.identity or {}, f"{stage}.recipe.")
+def _resumed(asked: Recipe, name: str, facts: RunFacts, section: Literal["proxy", "full"]) -> Recipe:
+    recorded = recorded_recipe(facts.identity or {}, f"{section}.recipe.")
     study = (facts.setup or {}).get("study", {})
-    return resumed_recipe(asked, name, recorded, recorded_name=study.get(stage, {}).get("recipe"))
+    return resumed_recipe(asked, name, recorded, recorded_name=study.get(section, {}).get("recipe"))
 
 
 def recorded_recipe(identity: Mapping[str, Any], prefix: str) -> dict[str, Any]:

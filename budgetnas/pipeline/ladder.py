@@ -23,8 +23,8 @@ class Ladder:
 
     Attributes:
         rungs: the short trainings, shortest first.
-        full: the full trainings; the facts of the whole search stand with their study.
-        controls: the controls, and the winner beside them; None where the study asks for none.
+        full: the full trainings; the facts of the whole search are kept in their study.
+        controls: the controls, and the winner again; None without controls.
     """
 
     rungs: tuple[StudyLevel, ...]

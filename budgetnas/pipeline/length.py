@@ -10,21 +10,21 @@ from budgetnas.text import plural
 from budgetnas.training.images import batch_bounds
 from budgetnas.training.optimise import lr_factor
 
-FORGOTTEN = 0.01  # weight of a first value in a mean that has left it behind
+FORGOTTEN = 0.01  # weight of a first value in a mean that no longer matters
 NORM_MOMENTUM = 0.1  # of batch norm's running statistics: torch's default, which our networks have
 FEWEST_PULLS = 10
-LOW_RATE = 0.1  # of the highest, to which a schedule comes down before its training ends
+LOW_RATE = 0.1  # of the highest, to which a schedule falls before its training ends
 
 
 def length_notes(recipe: Recipe, name: str, *, images: int, epochs: int, period: int | None = None) -> list[str]:
-    """Say what of a recipe does not fit a training, a sentence each; nothing where all of it does.
+    """Return a sentence for each key of a recipe that does not fit a training.
 
     Args:
         recipe: as it reads; for few images its batch size is halved here as the training does.
         name: what to call it.
         images: that an epoch learns from.
         epochs: of the training, or of the shortest part of it that has a schedule of its own.
-        period: epochs over which the rate falls to 0; as many as there are unless given.
+        period: epochs over which the learning rate falls to 0; as many as there are unless given.
     """
     recipe = recipe.for_images(images)
     steps = len(batch_bounds(images, recipe.batch_size))
@@ -84,12 +84,12 @@ def _schedule(recipe: Recipe, epochs: int, period: int, steps: int) -> Iterator[
         units, cure = plural(epochs * steps, "step"), "more epochs"
     if recipe.warmup and factor(0) == 1:
         yield (
-            f"warmup = {recipe.warmup:g} of {units} is less than two of them, so the rate starts at its highest: give "
-            f"{cure}"
+            f"warmup = {recipe.warmup:g} of {units} is less than two of them, so the learning rate starts at its "
+            f"highest: give {cure}"
         )
     last = factor(epochs * steps - 1)
     if epochs == period and last > LOW_RATE:
-        yield f"the rate is still at {_percent(last)} of its highest in the last of {units}: give {cure}"
+        yield f"the learning rate is still at {_percent(last)} of its highest in the last of {units}: give {cure}"
 
 
 def _updates_to_forget(decay: float) -> int:

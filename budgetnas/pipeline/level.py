@@ -88,7 +88,7 @@ class Level(ABC, Generic[P]):
         """Write the files of a finished training before its trial is COMPLETE, and return what names them."""
 
     def is_over(self, trial: Trial) -> bool:
-        """Tell whether no later driver will resume the training of a finished trial."""
+        """Return whether no later driver will resume the training of a finished trial."""
         return trial.state is TrialState.COMPLETE or diverged(trial)
 
     def clear(self, trial: Trial) -> None:
@@ -171,7 +171,7 @@ class DeclaredLevel(Level[Declaration]):
     Attributes:
         learns_from: "train", or "all" for train and validation together.
         watches: the split that is scored after every epoch.
-        last_epoch: where to stop early; None to do all that was declared.
+        last_epoch: epoch after which to stop; None for the last.
         device_name: hardware, for a person.
         stop_at: when to pause every training, by `time.time`; None for never.
     """
@@ -230,11 +230,11 @@ class DeclaredLevel(Level[Declaration]):
         return TrialFacts(weights=weights, weights_sha256=digest(result.weights), curve=curve)
 
     def is_over(self, trial: Trial) -> bool:
-        """Tell whether nothing resumes a training: one that ended before its declared length can have more epochs."""
+        """Return whether nothing resumes a training: one that ended before its declared length can have more epochs."""
         is_whole = trial.facts.asked_epochs == trial.facts.declared_epochs
         return diverged(trial) or (is_whole and trial.state is TrialState.COMPLETE)
 
 
 def diverged(trial: Trial) -> bool:
-    """Tell whether a training failed because of its numbers, not of what it ran on."""
+    """Return whether a training failed because of its numbers, not of what it ran on."""
     return trial.state is TrialState.FAIL and trial.facts.diverged is True

@@ -52,18 +52,18 @@ def _few_trainings(prepared: PreparedStudy) -> Iterator[Limit]:
     pairs = expected_above(prepared, len(prepared.rungs) - 1) // config.full.repeats
     if pairs < FEWEST_PAIRS:
         few = f"{plural(pairs, 'network')} {'gets' if pairs == 1 else 'get'} full training"
-        told = f"{few}, and {FEWEST_PAIRS} are needed to say how short ones rank"
+        text = f"{few}, and {FEWEST_PAIRS} are needed to say how well short trainings rank"
         more = f"`search.trials={FEWEST_PAIRS}` or more, " if config.search.trials < FEWEST_PAIRS else ""
         yield Limit(
             name="no fidelity",
-            text=f"{told}: {more}`evidence.control_promotions={FEWEST_PAIRS}`",
+            text=f"{text}: {more}`evidence.control_promotions={FEWEST_PAIRS}`",
             numbers={"networks": pairs, "needed": FEWEST_PAIRS},
         )
     if config.full.repeats < FEWEST_REPEATS:
-        told = "with one full training each, luck of the seed cannot be told from skill"
+        text = "with one full training each, luck of the seed cannot be separated from skill"
         yield Limit(
             name="no spread",
-            text=f"{told}: `full.repeats={_SEEDS}`",
+            text=f"{text}: `full.repeats={_SEEDS}`",
             numbers={"seeds": config.full.repeats, "needed": FEWEST_REPEATS},
         )
 
@@ -71,16 +71,16 @@ def _few_trainings(prepared: PreparedStudy) -> Iterator[Limit]:
 def _no_verdict(prepared: PreparedStudy) -> Iterator[Limit]:
     """Yield why the winner will not be compared with anything, or not with an interval."""
     if not prepared.config.evidence.controls:
-        told = "without controls nothing says whether the search helped: `evidence.controls=true`"
-        yield Limit(name="no verdict", text=told, numbers={"controls": 0})
+        text = "without controls nothing shows whether the search helped: `evidence.controls=true`"
+        yield Limit(name="no verdict", text=text, numbers={"controls": 0})
     elif not prepared.controls:
-        told = "no control fits the caps: name others in `evidence.control_networks`"
-        yield Limit(name="no verdict", text=told, numbers={"controls": 0})
+        text = "no control fits the caps: name others in `evidence.control_networks`"
+        yield Limit(name="no verdict", text=text, numbers={"controls": 0})
     elif prepared.control_repeats < FEWEST_REPEATS:
-        told = f"one seed of the winner and each control, and {FEWEST_REPEATS} are needed for an interval"
+        text = f"one seed of the winner and each control, and {FEWEST_REPEATS} are needed for an interval"
         yield Limit(
             name="no interval",
-            text=f"{told}: `evidence.control_repeats={_SEEDS}`",
+            text=f"{text}: `evidence.control_repeats={_SEEDS}`",
             numbers={"seeds": prepared.control_repeats, "needed": FEWEST_REPEATS},
         )
 
@@ -94,15 +94,15 @@ def _calibration_limits(prepared: PreparedStudy, networks: int) -> Iterator[Limi
             if is_all
             else f"`search.trials={FEWEST_PAIRS}` or more"
         )
-        told = f"fidelity needs {FEWEST_PAIRS} networks; with {networks}, no interval and no recommendation"
+        text = f"fidelity needs {FEWEST_PAIRS} networks; with {networks}, no interval and no recommendation"
         numbers = {"networks": networks, "needed": FEWEST_PAIRS}
-        yield Limit(name="few networks", text=f"{told}: {advice}", numbers=numbers)
+        yield Limit(name="few networks", text=f"{text}: {advice}", numbers=numbers)
     if len(prepared.rungs) == 1:
         (only,), full = prepared.rungs, prepared.full_epochs
         others = f"{only},{2 * only}" if 2 * only <= full else f"{only // 2},{only}"
         advice = f": `proxy.rungs=[{others}]`" if full > 1 else ""
-        told = f"nothing says whether a shorter or a longer one would do{advice}"
-        yield Limit(name="one length", text=told, numbers={"lengths": 1})
+        text = f"nothing shows whether a shorter or a longer training would do{advice}"
+        yield Limit(name="one length", text=text, numbers={"lengths": 1})
 
 
 def _few_trials(prepared: PreparedStudy) -> Iterator[Limit]:
@@ -111,19 +111,19 @@ def _few_trials(prepared: PreparedStudy) -> Iterator[Limit]:
     seeded = sum(map(prepared.budget.fits, prepared.seeds))
     trained = min(search.trials, seeded + sum(len(tier.band) for tier in prepared.tiers))
     proposed, start = max(0, trained - seeded), _START.get(search.sampler, 0)
-    told, numbers = [], {"trials": trained}
+    reasons, numbers = [], {"trials": trained}
     for key, name, needed in (
         ("posterior_mean_needs", "posterior mean", FEWEST_SCORES),
         ("importance_needs", "estimate of which dimensions matter", FEWEST_IMPORTANT),
     ):
         if trained < needed:
-            told.append(f"no {name} ({needed} are needed)")
+            reasons.append(f"no {name} ({needed} are needed)")
             numbers[key] = needed
     if start and proposed <= start:
-        told.append(f"{search.sampler} learns from scores only after its first {start} proposals")
+        reasons.append(f"{search.sampler} learns from scores only after its first {start} proposals")
         numbers |= {"proposals": proposed, "sampler_needs": start}
-    if told:
-        yield Limit(name="few trials", text=f"with {plural(trained, 'trial')}, {'; '.join(told)}", numbers=numbers)
+    if reasons:
+        yield Limit(name="few trials", text=f"with {plural(trained, 'trial')}, {'; '.join(reasons)}", numbers=numbers)
     each = proposed // len(prepared.tiers)
     if len(prepared.tiers) > 1 and each < FEWEST_NEAR:
         text = f"about {plural(each, 'network')} for each cap, and {FEWEST_NEAR} near it are needed to trust its best"

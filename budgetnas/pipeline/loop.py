@@ -18,11 +18,11 @@ FEW_FAILURES = 10
 
 
 class Clock:
-    """The time in which a driver may start trainings.
+    """The time during which a driver may start trainings.
 
     Args:
-        seconds: how long; None for ever.
-        since: when it began, by `time.monotonic`; now unless given.
+        seconds: duration; None for no limit.
+        since: its start, by `time.monotonic`; now unless given.
     """
 
     def __init__(self, seconds: float | None, *, since: float | None = None) -> None:
@@ -35,14 +35,14 @@ class Clock:
 
 
 def end_of_level(seconds: float, *, elapsed: float, after: float) -> float:
-    """Return until when trainings of a level may start, in seconds since the driver began.
+    """Return how long after the driver's start trainings of a level may start, in seconds.
 
-    A level leaves time for those above it, but has at least half of what is left; the last one has all of it.
+    A level leaves time for the levels above it, but has at least half of the rest; the last level has all of it.
 
     Args:
-        seconds: that the driver has in all.
-        elapsed: of them, when the level begins.
-        after: that the levels above are expected to take.
+        seconds: of the driver in all.
+        elapsed: seconds at the start of the level.
+        after: expected seconds of the levels above.
     """
     rest = max(0.0, seconds - elapsed)
     return elapsed + max(rest / 2, rest - after)
@@ -54,12 +54,12 @@ def run_trials(
     *,
     clock: Clock,
     tick: Callable[[], None],
-    heard: Callable[[Trial, EpochReport], None] = lambda trial, report: None,
+    on_epoch: Callable[[Trial, EpochReport], None] = lambda trial, report: None,
 ) -> None:
-    """Run all trials of a level, beginning with those that an earlier driver left unfinished.
+    """Run all trials of a level, first those that an earlier driver left unfinished.
 
     No training starts after the `clock` is over. `tick` is called several times a second and before a trial is made,
-    `heard` after every epoch of every training. Interrupted, it hands its running trials back as WAITING; the next
+    `on_epoch` after every epoch of every training. Interrupted, it hands its running trials back as WAITING; the next
     driver runs them again under their numbers.
 
     Raises:
@@ -89,7 +89,7 @@ def run_trials(
                 trial = running[event.key]
                 if isinstance(event, Progressed):
                     store.report(trial.number, event.report.epoch, event.report.accuracy)
-                    heard(trial, event.report)
+                    on_epoch(trial, event.report)
                     continue
                 _end(source, trial, event)
                 del running[event.key]
@@ -150,8 +150,8 @@ def check_failures(trials: Sequence[Trial]) -> None:
         failures += 1
         reason = str(trial.facts.reason)
         row = [*row, reason] if row and row[-1] == reason else [reason]
-        advice = "remove the cause, and run the same command to resume"
+        advice = "fix the cause, then run the same command to resume"
         if len(row) == SAME_IN_A_ROW:
-            raise BudgetNASError(f"{SAME_IN_A_ROW} trainings in a row failed alike ({reason}): {advice}.")
+            raise BudgetNASError(f"{SAME_IN_A_ROW} trainings in a row failed for the same reason ({reason}): {advice}.")
         if failures > FEW_FAILURES + len(trials) / 10:
             raise BudgetNASError(f"{failures} of {len(trials)} trainings failed (the last: {reason}): {advice}.")

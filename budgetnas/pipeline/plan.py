@@ -31,7 +31,7 @@ _WEIGHT_BYTES = 4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pace:
-    """What networks of a kind take on one of the workers, all of them at it.
+    """The seconds that networks of a kind take on one worker while all workers are busy.
 
     Attributes:
         step: seconds of a training step for an image.
@@ -60,7 +60,7 @@ class Plan:
         large: pace of those of more MACs, which are promoted.
         costs: expected for what is left, a level each.
         networks: that were drawn for a calibration; 0 for a search.
-        is_resumed: whether some of it was already done.
+        is_resumed: whether some trainings are finished.
     """
 
     prepared: PreparedStudy
@@ -82,7 +82,7 @@ class Plan:
 
     @property
     def notes(self) -> list[str]:
-        """What of a recipe does not fit the length of its trainings, a line each."""
+        """The keys of a recipe that do not fit the length of its trainings, one line each."""
         study, config = self.prepared, self.prepared.config
         shortest = study.rungs[0]
         short = length_notes(study.proxy, config.proxy.recipe, images=study.short_images, epochs=shortest)
@@ -130,18 +130,18 @@ def make_plan(
     networks: int = 0,
     is_resumed: bool = False,
 ) -> Plan:
-    """Time networks from all over the band on all workers, and work out the rest from them.
+    """Time networks across the band on all workers, and estimate the rest from them.
 
-    Depth makes a network slow beside its MACs, so one network says little about the others. What a search promotes, and
-    what it is compared with, is priced as the half of more MACs. Steps, validation and start are measured; writing a
-    state is not.
+    Depth makes a network slow for its MACs, so one network says little about the others. Promoted networks and controls
+    are priced like the half of the band with more MACs. Steps, validation and start are measured; writing a state is
+    not.
 
     Args:
         prepared: the study.
         engine: to time on.
         left: trainings that each level still asks for.
         networks: that were drawn for a calibration; 0 for a search.
-        is_resumed: whether some were done before.
+        is_resumed: whether some trainings are finished.
 
     Raises:
         BudgetNASError: not even these steps could be run.
@@ -198,7 +198,7 @@ def _spread(prepared: PreparedStudy) -> list[ResNetSpec]:
 
 
 def _timed(prepared: PreparedStudy, engine: Engine, specs: Sequence[ResNetSpec]) -> list[Timing]:
-    """Return what each network takes, all workers at it."""
+    """Return the seconds of each network while all workers are busy."""
     rounds = -(-len(specs) // engine.capacity)
     waiting = [i % len(specs) for i in range(rounds * engine.capacity)]
     timed: list[list[Timing]] = [[] for _ in specs]

@@ -1,4 +1,4 @@
-"""A plan for programs: every number that its lines say in words, under a key of its own."""
+"""A plan as JSON: every number of its lines, under its own key."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _bought(plan: Plan) -> list[dict[str, Any]] | None:
 
 
 def _shorter(plan: Plan) -> dict[str, Any] | None:
-    """Return keys of the study that bring a plan below two days, with their values; None where it is."""
+    """Return keys of the study that bring a plan below two days, with their values; None for a shorter plan."""
     if not is_too_long(plan):
         return None
     keys, seconds = shorter(plan)

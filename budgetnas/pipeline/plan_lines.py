@@ -42,7 +42,7 @@ def bought(plan: Plan) -> list[tuple[str, int, int]]:
 def shorter(plan: Plan) -> tuple[dict[str, int], float]:
     """Return keys with values that bring a plan below 48 hours, and the seconds that it then takes.
 
-    A study that has started keeps what its numbers depend on, so its hours are all that can be less.
+    A started study keeps the settings that its results depend on, so only its hours can be reduced.
     """
     keys = dict[str, int]()
     if not plan.is_resumed:
@@ -119,7 +119,7 @@ def too_long(plan: Plan) -> tuple[dict[str, int], str] | None:
 
 
 def is_too_long(plan: Plan) -> bool:
-    """Tell whether a plan takes more than two days."""
+    """Return whether a plan takes more than two days."""
     return min(plan.seconds, 3600 * (plan.prepared.config.engine.max_hours or float("inf"))) > LONGEST_SECONDS
 
 
@@ -157,7 +157,7 @@ def _calibration_lines(prepared: PreparedStudy, networks: int) -> tuple[tuple[st
     full = f"{plural(prepared.full_epochs, 'epoch')}, {plural(config.full.repeats, 'seed')}"
     return (
         ("networks", f"{networks} at random from the band"),
-        ("short", f"each from the start for {lengths}{_on_fewer_images(prepared)}, recipe {config.proxy.recipe}"),
+        ("short", f"each from scratch for {lengths}{_on_fewer_images(prepared)}, recipe {config.proxy.recipe}"),
         ("full", f"each for {full}, recipe {config.full.recipe}"),
     )
 
@@ -172,7 +172,7 @@ def seed_lines(prepared: PreparedStudy) -> list[str]:
 
 
 def _mistakable(prepared: PreparedStudy) -> list[tuple[str, str]]:
-    """Say how networks that the study names differ from those that a person may mean; nothing where none does."""
+    """Say how networks that the study names differ from others of the same name that a user may mean."""
     config, shape = prepared.config, prepared.data.shape
     controls = config.evidence.control_networks if config.evidence.controls else None
     models = [
@@ -184,16 +184,16 @@ def _mistakable(prepared: PreparedStudy) -> list[tuple[str, str]]:
 
 
 def _time(plan: Plan) -> str:
-    told = f"about {write_time(plan.seconds)} for {'what is left' if plan.is_resumed else 'all of it'}"
+    text = f"about {write_time(plan.seconds)} for {'what is left' if plan.is_resumed else 'all of it'}"
     hours = plan.prepared.config.engine.max_hours
     if plan.is_cut_off:
         parts = [f"{started:,} of {number:,} {in_words(level)}" for level, started, number in bought(plan) if number]
-        return f"{told}; `engine.max_hours={hours:g}` buys about {', '.join(parts)}"
+        return f"{text}; `engine.max_hours={hours:g}` buys about {', '.join(parts)}"
     if plan.seconds > LONG_SECONDS:
         fewer = "`search.trials`, `full.promote`" if plan.prepared.kind.promotes else "`search.trials`"
-        told += f"; shorter with a smaller {fewer}, `full.epochs` or `data.subset`"
-        told += ", cut off by `engine.max_hours`"
-    return told
+        text += f"; shorter with a smaller {fewer}, `full.epochs` or `data.subset`"
+        text += ", stopped by `engine.max_hours`"
+    return text
 
 
 def _budget_lines(prepared: PreparedStudy) -> list[tuple[str, str]]:
@@ -218,21 +218,21 @@ def _on_fewer_images(prepared: PreparedStudy) -> str:
 
 def _rungs(prepared: PreparedStudy) -> str:
     first, *others = prepared.rungs
-    told = f"short trainings of {plural(first, 'epoch')}{_on_fewer_images(prepared)}"
+    text = f"short trainings of {plural(first, 'epoch')}{_on_fewer_images(prepared)}"
     for epochs in others:
-        told += f", the best third again from the start for {epochs}"
-    return told + (f", shared by {len(prepared.tiers)} caps" if len(prepared.tiers) > 1 else "")
+        text += f", the best third again from scratch for {epochs}"
+    return text + (f", shared by {len(prepared.tiers)} caps" if len(prepared.tiers) > 1 else "")
 
 
 def _promotion(prepared: PreparedStudy) -> str:
     config = prepared.config
-    told = f"best {config.full.promote}" + (" of each cap" if len(prepared.tiers) > 1 else "")
+    text = f"best {config.full.promote}" + (" of each cap" if len(prepared.tiers) > 1 else "")
     if prepared.named:
-        told += f", {', '.join(model.origin for model in prepared.named)}"
+        text += f", {', '.join(model.origin for model in prepared.named)}"
     if config.evidence.control_promotions:
-        told += f" and {config.evidence.control_promotions} at random"
+        text += f" and {config.evidence.control_promotions} at random"
     fewer = " (fewer than the short trainings have)" if prepared.full_epochs < prepared.rungs[-1] else ""
-    return f"{told}, {plural(prepared.full_epochs, 'epoch')}{fewer}, {plural(config.full.repeats, 'seed')} each"
+    return f"{text}, {plural(prepared.full_epochs, 'epoch')}{fewer}, {plural(config.full.repeats, 'seed')} each"
 
 
 def _controls(prepared: PreparedStudy) -> str:
@@ -240,5 +240,5 @@ def _controls(prepared: PreparedStudy) -> str:
     names = [control.origin for control in prepared.controls]
     asked = prepared.config.evidence.control_networks or ()
     absent = [name for name in asked if name not in (*FOUND_CONTROLS, *names)]
-    told = f"{', '.join(['the winner', *names])}: {plural(prepared.full_epochs, 'epoch')}, {seeds} each"
-    return told + (f"; without {', '.join(absent)}: over a cap, or too many stages for the images" if absent else "")
+    text = f"{', '.join(['the winner', *names])}: {plural(prepared.full_epochs, 'epoch')}, {seeds} each"
+    return text + (f"; without {', '.join(absent)}: over a cap, or too many stages for the images" if absent else "")

@@ -27,7 +27,7 @@ FEWEST_IN_BAND = 1_000  # so that a study of few trials can be continued to 100 
 def prepare(
     config: StudyConfig, hardware: Hardware | None = None, *, kind: Kind = Kind.SEARCH, is_plan: bool = False
 ) -> PreparedStudy:
-    """Decide every default and check every rule, writing nothing.
+    """Decide every default and check every rule; nothing is written.
 
     Args:
         config: the study.
@@ -37,7 +37,7 @@ def prepare(
 
     Raises:
         UsageError: a value of the study breaks a rule.
-        DataError: the data set cannot be had.
+        DataError: the data set cannot be loaded.
         InfeasibleBudgetError: nothing of the space fits the budget.
     """
     config.budgets(DataShape())  # a wrong cap is reported before anything is loaded
@@ -55,7 +55,7 @@ def prepare(
         config = replace(config, search=replace(config.search, paper_models=is_known(config.data)))
     recipes = [load_recipe(name).at(precision) for name in (config.proxy.recipe, config.full.recipe)]
     for recipe in recipes:
-        normalisation(data, recipe)  # a recipe for other images is told before anything trains
+        normalisation(data, recipe)  # a recipe for other images is refused before anything trains
     budgets = config.budgets(data.shape)
     caps = tuple(budget.max_params for budget in budgets)
     config = replace(

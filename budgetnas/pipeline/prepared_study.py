@@ -56,10 +56,10 @@ class PreparedStudy:
         space_size: architectures of the space, caps aside.
         index: of the whole space.
         seeds: the models that are tried first.
-        has_auto_models: whether nobody named `search.paper_models`, so that a run keeps what it was started with.
+        has_auto_models: whether the user did not set `search.paper_models`, so that a run keeps its first value.
         proxy: recipe of the short training, its precision decided.
         full: recipe of the full training, its precision decided.
-        setting: what all tasks share.
+        setting: shared by all tasks.
         hardware: what trainings run on.
     """
 
@@ -100,7 +100,7 @@ class PreparedStudy:
 
     @property
     def rungs(self) -> tuple[int, ...]:
-        """Lengths of the short trainings in epochs, rising."""
+        """Lengths of the short trainings in epochs, ascending."""
         return self.config.proxy.rungs or (self.proxy.epochs,)
 
     @property
@@ -141,7 +141,7 @@ class PreparedStudy:
 
     @property
     def folder(self) -> Path:
-        """Where the run lives."""
+        """Folder of the run."""
         return Path(self.config.output.dir) / self.name
 
     @property
@@ -150,18 +150,18 @@ class PreparedStudy:
         return self.folder / FILE
 
     def with_bands(self, bands: Sequence[Sequence[int]]) -> PreparedStudy:
-        """Return it with the bands that a study was started with: lowest and highest params, a tier each."""
+        """Return the study with the bands that its run was started with: lowest and highest params, a tier each."""
         members = [self.index.band(low, high) for low, high in bands]
         tiers = tuple(replace(tier, band=band) for tier, band in zip(self.tiers, members, strict=True))
         return replace(self, tiers=tiers)
 
     def with_paper_models(self, *, tried: bool) -> PreparedStudy:
-        """Return it with the models of Pei et al. as the first trials, or without them."""
+        """Return the study with the models of Pei et al. as the first trials, or without them."""
         config = replace(self.config, search=replace(self.config.search, paper_models=tried))
         return replace(self, config=config, seeds=seeds(config, self.data.shape))
 
     def candidate(self, spec: ResNetSpec, origin: str) -> Candidate:
-        """Count an architecture for the data set at hand."""
+        """Count an architecture for the study's data set."""
         return counted(spec, origin, self.data.shape)
 
     def identity(self) -> dict[str, Any]:
@@ -171,8 +171,8 @@ class PreparedStudy:
         """
         keys = {"kind": self.kind.value}
         keys |= {key: value for key, value in flatten(self.config).items() if key not in FREE_KEYS}
-        for stage, recipe in (("proxy", self.proxy), ("full", self.full)):
-            keys |= {f"{stage}.recipe.{key}": value for key, value in asdict(recipe).items() if key != "description"}
+        for section, recipe in (("proxy", self.proxy), ("full", self.full)):
+            keys |= {f"{section}.recipe.{key}": value for key, value in asdict(recipe).items() if key != "description"}
         if not self.kind.promotes:
             del keys[RUNGS]
         return {**keys, "data.fingerprint": self.data.fingerprint}

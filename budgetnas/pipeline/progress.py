@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 class Meter:
-    """Tells a listener how far a level is.
+    """Reports the progress of a level to a listener.
 
     Args:
-        listener: hears it.
-        level: is measured.
-        total: gives the trainings in all.
-        budget: that the best of them fits; None for any.
+        listener: receives the progress.
+        level: to measure.
+        total: returns the number of trainings.
+        budget: that the best network must fit; None for any.
     """
 
     def __init__(
@@ -35,14 +35,14 @@ class Meter:
         self._seen = 0
         self._reached: dict[int, int] = {}
 
-    def heard(self, trial: Trial, report: EpochReport) -> None:
+    def epoch_ended(self, trial: Trial, report: EpochReport) -> None:
         """Count an epoch of a training, which an earlier driver may have started."""
         self._seen += 1
         self._reached[trial.number] = report.epoch
         self._listener.epoch_ended(trial, report)
 
     def tick(self) -> None:
-        """Report how far the level is."""
+        """Report the progress."""
         finished = complete(self._level.store.trials)
         fitting = finished if self._budget is None else within(finished, self._budget)
         self._listener.progressed(
@@ -66,7 +66,7 @@ class Meter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
-    """How far a level is.
+    """The progress of a level.
 
     Attributes:
         level: its name.
@@ -84,26 +84,26 @@ class Progress:
 
 
 class Listener:
-    """Hears plan, progress and news, and makes nothing of them: a base for those that do."""
+    """A listener to plan, progress and messages that ignores them: the base of all others."""
 
     def planned(self, plan: Plan) -> None:
-        """Hear the plan, before anything trains."""
+        """Receive the plan, before anything trains."""
 
     def progressed(self, progress: Progress) -> None:
-        """Hear how far it is, several times a second."""
+        """Receive the progress, several times a second."""
 
     def epoch_ended(self, trial: Trial, report: EpochReport) -> None:
-        """Hear of an epoch of a training."""
+        """Receive an epoch of a training."""
 
-    def told(self, line: str) -> None:
-        """Hear a line of news."""
+    def message(self, line: str) -> None:
+        """Receive a message."""
 
 
 class Everyone(Listener):
-    """Passes what it hears on to several.
+    """Passes everything on to several listeners.
 
     Args:
-        listeners: in the order in which they hear it.
+        listeners: in the order in which they are called.
     """
 
     def __init__(self, *listeners: Listener) -> None:
@@ -115,7 +115,7 @@ class Everyone(Listener):
             listener.planned(plan)
 
     def progressed(self, progress: Progress) -> None:
-        """Pass on how far it is."""
+        """Pass on the progress."""
         for listener in self._listeners:
             listener.progressed(progress)
 
@@ -124,14 +124,14 @@ class Everyone(Listener):
         for listener in self._listeners:
             listener.epoch_ended(trial, report)
 
-    def told(self, line: str) -> None:
-        """Pass on a line of news."""
+    def message(self, line: str) -> None:
+        """Pass on a message."""
         for listener in self._listeners:
-            listener.told(line)
+            listener.message(line)
 
 
 class Check(Listener):
-    """Hears nothing, but stops a driver that must not continue.
+    """A listener that stops a driver which must not continue.
 
     Args:
         check: raises if so.
@@ -148,7 +148,7 @@ class Check(Listener):
         """Check it."""
         self._check()
 
-    def told(self, line: str) -> None:
+    def message(self, line: str) -> None:
         """Check it."""
         self._check()
 

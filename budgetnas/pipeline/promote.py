@@ -23,7 +23,7 @@ from budgetnas.trials.trial import WINNER, Trial, TrialState, complete
 
 
 def choose(fulls: StudyStore, budgets: Sequence[Budget]) -> Finalist | None:
-    """Record the winner, and each smaller tier's; return it, None before any full training of what fits ended.
+    """Record the winner, and that of each smaller tier; return it, None before a fitting network is fully trained.
 
     Args:
         fulls: the study of the full trainings.
@@ -36,8 +36,8 @@ def choose(fulls: StudyStore, budgets: Sequence[Budget]) -> Finalist | None:
     failed = [trial for trial in fulls.trials if trial.state is TrialState.FAIL]
     if failed and not complete(fulls.trials):
         raise BudgetNASError(
-            f"all {len(failed)} full trainings failed (the last: {failed[-1].facts.reason}): remove the cause, "
-            "and the same command tries them again."
+            f"all {len(failed)} full trainings failed (the last: {failed[-1].facts.reason}): fix the cause, "
+            "then run the same command to retry them."
         )
     if not ranked:
         return None
@@ -57,11 +57,11 @@ def choose(fulls: StudyStore, budgets: Sequence[Budget]) -> Finalist | None:
     return ranked[0]
 
 
-KEPT = 3  # one in so many goes up from rung to rung
+KEPT = 3  # one in so many is promoted from rung to rung
 
 
 def promotion(prepared: PreparedStudy, ladder: Ladder, rung: int) -> Promotion:
-    """Return who goes up from a rung; what was decided once for the trials that are there stays decided."""
+    """Return the trials to promote from a rung; a decision for the same trials stays."""
     decided = (ladder.fulls.facts.promotions or {}).get(_decision(prepared, ladder, rung))
     if decided is not None:
         return decided
@@ -85,7 +85,7 @@ def promotion(prepared: PreparedStudy, ladder: Ladder, rung: int) -> Promotion:
 
 
 def decide(prepared: PreparedStudy, ladder: Ladder, rung: int) -> Promotion:
-    """Return who goes up from a rung, and record it."""
+    """Return the trials to promote from a rung, and record them."""
     chosen, key = promotion(prepared, ladder, rung), _decision(prepared, ladder, rung)
     decided = ladder.fulls.facts.promotions or {}
     if chosen.numbers and key not in decided:
@@ -112,7 +112,7 @@ def planned(prepared: PreparedStudy, ladder: Ladder, rung: int, chosen: Promotio
 
 
 def _lineage(ladder: Ladder, rung: int, number: int) -> tuple[str, ...]:
-    """Name the trials that a network has come up by: `r8/5`, `r24/3`."""
+    """Name the trials that a network was promoted through: `r8/5`, `r24/3`."""
     found = []
     for level in ladder.rungs[: rung + 1]:
         here = [trial for trial in complete(level.store.trials) if trial.root == number]
@@ -127,7 +127,7 @@ def _tiers(prepared: PreparedStudy) -> list[tuple[int, int]]:
 
 
 def _random(prepared: PreparedStudy, ladder: Ladder) -> list[int]:
-    """Draw from all that the first rung trained and that fits, each network once, so that the draw stands for it."""
+    """Draw among all fitting networks of the first rung, each once."""
     fitting = within(ladder.first.trials, prepared.budget)
     found = list({trial.candidate.spec.id: trial.number for trial in reversed(fitting)}.values())
     seed, number = prepared.config.search.seed, prepared.config.evidence.control_promotions
@@ -149,10 +149,9 @@ def planned_controls(prepared: PreparedStudy, winner: Finalist) -> list[PlannedT
 
 
 def record_controls(prepared: PreparedStudy, fulls: StudyStore, trained: Sequence[Trial]) -> None:
-    """Record which networks are the controls: two of them may be one network, or the winner.
+    """Record the controls; two of them, or one and the winner, may be the same network.
 
-    An earlier control of which a training is COMPLETE stays, so that no choice of controls can take one out of the
-    verdict.
+    An earlier control with a COMPLETE training stays, so that a change of controls cannot remove one from the verdict.
     """
     nets = prepared.controls
     found = [Control(name=net.origin, spec=net.spec.id, params=net.params, macs=net.macs) for net in nets]

@@ -129,5 +129,5 @@ def _random(prepared: PreparedStudy) -> Iterator[Candidate]:
 
 
 def _has_room(prepared: PreparedStudy, spec: ResNetSpec) -> bool:
-    """Tell whether the images leave room for all stages."""
+    """Return whether the images leave room for all stages."""
     return spec.depth <= prepared.space.depth_range[1]

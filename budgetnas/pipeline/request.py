@@ -20,11 +20,11 @@ from budgetnas.runs.settings import Kind
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StudyRequest:
-    """What is asked for.
+    """A requested study.
 
     Attributes:
         config: the study.
-        notes: what its user may not expect of it.
+        notes: surprises that the user should know.
     """
 
     config: StudyConfig
@@ -39,7 +39,7 @@ def read_study_request(
     own: Mapping[str, Any] | None = None,
     suffix: str = "",
 ) -> StudyRequest:
-    """Read what is named, over the study of the run that it means where that is there, else over the defaults.
+    """Read the given keys, over the study of their run if it exists, else over the defaults.
 
     Args:
         study: shipped name or path of a study file; None for none.
@@ -107,12 +107,12 @@ _SECTIONS = ("budget", "data", "engine", "ray", "output")  # with the seed: what
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recorded:
-    """A run that is there.
+    """An existing run.
 
     Attributes:
         folder: of the run.
         table: its study file, read with the values of its time; `output` is as the command means it.
-        is_older: whether an older version made its name, out of another data set than "auto" means now.
+        is_older: whether an older version named it after another data set than "auto" means now.
     """
 
     folder: Path
@@ -121,7 +121,7 @@ class Recorded:
 
 
 def find_recorded(named: Table, *, suffix: str = "") -> Recorded | None:
-    """Find the run that a command means, where it has recorded a study; no data set is loaded, unless the cap needs it.
+    """Find the run that a command means, if a study is recorded there; data are loaded only if the cap needs them.
 
     Args:
         named: the keys of a study that the command names.
@@ -143,7 +143,7 @@ def find_recorded(named: Table, *, suffix: str = "") -> Recorded | None:
 
 
 def _addressing(named: Table) -> StudyConfig:
-    """Read only what decides which run is meant: other keys may fit those of the run alone."""
+    """Read only the keys that decide which run is meant; others may be valid for that run alone."""
     table: dict[str, Any] = {section: named[section] for section in _SECTIONS if section in named}
     search = named.get("search")
     if isinstance(search, dict) and "seed" in search:
@@ -152,7 +152,7 @@ def _addressing(named: Table) -> StudyConfig:
 
 
 def _names(config: StudyConfig, home: Path, *, suffix: str) -> Iterator[str]:
-    """Yield the names that this and older versions make, this one's first; nothing is asked where there are no runs."""
+    """Yield the names of the run by this and older versions, this one first; nothing where there are no runs."""
     if not home.is_dir():
         return
     known = set()

@@ -37,7 +37,7 @@ class Source:
 
 
 def find_source(prepared: PreparedStudy, facts: RunFacts, *, names: Collection[str]) -> Source | None:
-    """Return the search that short trainings are still to be taken over from, None where there is none.
+    """Return the search whose short trainings are still to be copied; None without one.
 
     Args:
         prepared: the study.
@@ -55,7 +55,7 @@ def find_source(prepared: PreparedStudy, facts: RunFacts, *, names: Collection[s
     name = folder.resolve().name
     if taken is None and f"{prepared.name}/{rung_name(prepared.rungs[0])}" in names:
         raise StudyMismatchError(
-            f"is {run!r}, but `{prepared.name}` has short trainings of its own: leave it out, or give another "
+            f"is {run!r}, but `{prepared.name}` has its own short trainings: leave it out, or give another "
             "`output.name`.",
             argument="proxy.from_run",
         )

@@ -32,7 +32,7 @@ from budgetnas.trials.trial import complete
 
 
 def dry_run(config: StudyConfig, listener: Listener) -> Plan:
-    """Plan what a search has left, all of it where there is none yet, and write nothing."""
+    """Return the plan of the trainings that a search has left, all of them for a new one; nothing is written."""
     with connected(config) as hardware:
         prepared, ladder = rehearsed(prepare(config, hardware, is_plan=True))
         left, is_resumed = work_left(prepared, ladder), bool(ladder.first.trials)
@@ -47,12 +47,12 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], w
 
     Args:
         config: the study.
-        listener: hears plan, progress and news.
-        command: the words that started this, for the manifest.
+        listener: receives plan, progress and messages.
+        command: the words of the command, for the manifest.
         work: performs the tasks in the workers, in place of training: importable there.
 
     Raises:
-        BudgetNASError: something that its user can act on; whatever was finished is kept.
+        BudgetNASError: an error that the user can act on; finished trainings are kept.
     """
     started = time.monotonic()
     with connected(config) as hardware, opened(prepare(config, hardware)) as run:
@@ -69,13 +69,13 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], w
                 driver = Driver(store=fulls, engine=engine, listener=everyone, clock=clock, budget=prepared.budget)
                 _climb(prepared, ladder, driver)
         else:
-            listener.told("This search was already finished; this is its result.")
+            listener.message("This search was already finished; this is its result.")
         fulls.record(RunFacts(stopped=why_stopped(prepared, ladder)))
         result = read_result(run.storage, run.folder, prepared.name)
         if result.winner is not None:
-            lacks = certify(result)
-            if lacks:
-                listener.told(f"NOTE: {lacks}")
+            missing = certify(result)
+            if missing:
+                listener.message(f"NOTE: {missing}")
         write_reports(result)
         publish(run.storage, result)
     return result
@@ -86,7 +86,7 @@ def _climb(prepared: PreparedStudy, ladder: Ladder, driver: Driver) -> None:
     first = ProposedTrials(prepared, ladder.rungs[0], make_study_sampler(prepared))
     driver.train(first)
     if first.exhausted:
-        driver.listener.told("The band holds no more architectures: the search ends early.")
+        driver.listener.message("The band holds no more architectures: the search ends early.")
     for rung, level in enumerate([*ladder.rungs[1:], ladder.full]):
         driver.train(ListedTrials(level, planned(prepared, ladder, rung, decide(prepared, ladder, rung))))
     winner = choose(ladder.fulls, prepared.budgets)

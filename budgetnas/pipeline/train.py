@@ -35,14 +35,14 @@ def train(asked: DeclaredTrainings, listener: Listener, *, command: Sequence[str
 
     Args:
         asked: the trainings.
-        listener: hears progress and epochs.
-        command: the words that started this, for the manifest.
+        listener: receives progress and epochs.
+        command: the words of the command, for the manifest.
 
     Returns:
         All trainings of the run, those of earlier commands too.
 
     Raises:
-        BudgetNASError: something that its user can act on; whatever was finished is kept.
+        BudgetNASError: an error that the user can act on; finished trainings are kept.
     """
     with _opened(asked) as (storage, level, check):
         source = ListedTrials(level, asked.trainings, others=False)
@@ -122,4 +122,4 @@ def _untested(asked: DeclaredTrainings, level: DeclaredLevel) -> list[Trial]:
     if asked.watches == "test":
         return []
     finished = [trial for trial in complete(level.store.trials) if level.key(trial) in asked.keys]
-    return Looks(level.store.facts).lacking(finished)
+    return Looks(level.store.facts).untested(finished)

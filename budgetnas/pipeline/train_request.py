@@ -56,7 +56,7 @@ class TrainOptions(_Typed):
         precision: instead of the recipe's.
         repeats: seeds of each network, from 0.
         epochs: length of a network's training, or where to stop those of Pei et al.
-        seed: of everything random.
+        seed: of all random numbers.
         device: "auto", "cpu", "cuda" or "mps".
         workers: trainings side by side; one per GPU or CPU core unless given.
         threads: CPU threads per training.
@@ -99,10 +99,10 @@ def read_train_options(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SharedSettings:
-    """What all trainings of a run share, beside recipe and data.
+    """The settings that all trainings of a run share, beside recipe and data.
 
     Attributes:
-        seed: of everything random.
+        seed: of all random numbers.
         device: "cpu", "cuda" or "mps".
         threads: CPU threads per training.
     """
@@ -114,7 +114,7 @@ class SharedSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecordedTrainings:
-    """What a run has recorded.
+    """The record of a run.
 
     Attributes:
         shared: what its trainings share.

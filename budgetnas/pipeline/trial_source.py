@@ -33,7 +33,7 @@ class TrialSource(ABC):
         """Create and return the next trial; None when nothing can start now, or ever."""
 
     def wants(self, trial: Trial) -> bool:
-        """Tell whether to resume a trial that an earlier driver left unfinished."""
+        """Return whether to resume a trial that an earlier driver left unfinished."""
         return True
 
     def ended(self, trial: Trial) -> None:
@@ -129,5 +129,5 @@ class ListedTrials(TrialSource):
         return level.store.add(planned.candidate, state=TrialState.RUNNING, facts=level.facts(planned, attempt))
 
     def wants(self, trial: Trial) -> bool:
-        """Tell whether to resume a trial that an earlier driver left unfinished."""
+        """Return whether to resume a trial that an earlier driver left unfinished."""
         return self._wanted is None or self.level.key(trial) in self._wanted

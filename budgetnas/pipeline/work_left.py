@@ -12,7 +12,7 @@ from budgetnas.trials.trial import CONTROLS, FULL, Looks, TrialState, complete, 
 
 
 def work_left(prepared: PreparedStudy, ladder: Ladder) -> dict[str, int]:
-    """Return how many trainings each level still asks for, by its name: expected numbers where the level below is open.
+    """Return the number of trainings that each level has left, by its name; expected ones above an unfinished level.
 
     Levels are in their order; that of the controls is there only if they were asked for.
     """
@@ -27,15 +27,15 @@ def work_left(prepared: PreparedStudy, ladder: Ladder) -> dict[str, int]:
 
 
 def is_done(prepared: PreparedStudy, ladder: Ladder) -> bool:
-    """Tell whether every training and every look that the study asks for is there."""
+    """Return whether every training and every look of the study is finished."""
     if any(work_left(prepared, ladder).values()):
         return False
     looks = Looks(ladder.fulls.facts)
-    return not any(looks.lacking(complete(level.store.trials), level.name) for level in ladder.tested)
+    return not any(looks.untested(complete(level.store.trials), level.name) for level in ladder.tested)
 
 
 def why_stopped(prepared: PreparedStudy, ladder: Ladder) -> str:
-    """Say why a search ended, from what it left."""
+    """Say why a search ended, from the work that is left."""
     if is_done(prepared, ladder):
         return RAN_OUT if ladder.first.facts.exhausted else ALL_DONE
     name, number = next(((name, number) for name, number in work_left(prepared, ladder).items() if number), (None, 0))
@@ -44,7 +44,7 @@ def why_stopped(prepared: PreparedStudy, ladder: Ladder) -> str:
         failed = {level.key(trial) for trial in level.store.trials if trial.state is TrialState.FAIL}
         again = [one for one in level.missing(_planned(prepared, ladder, name)) if one.key in failed]
         if len(again) == number:
-            return f"some {in_words(name)} failed; run the same command to train them again"
+            return f"some {in_words(name)} failed; run the same command to retry them"
     hours = prepared.config.engine.max_hours
     if hours is None:
         return f"{in_words(name) if name else 'looks at the test set'} are left; run the same command to resume"
@@ -52,7 +52,7 @@ def why_stopped(prepared: PreparedStudy, ladder: Ladder) -> str:
 
 
 def _planned(prepared: PreparedStudy, ladder: Ladder, level: str) -> list[PlannedTraining]:
-    """Return the trainings that a level above the first asks for, now that the one below it is done."""
+    """Return the trainings of a level above the first, once the level below is finished."""
     if level == CONTROLS:
         ranked = finalists(within(ladder.fulls.trials, prepared.budget))
         return planned_controls(prepared, ranked[0]) if ranked else []

@@ -34,11 +34,11 @@ _LARGEST_K = 3  # one in so many networks counts as the best, at most
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class Calibration(Display):
-    """A calibration as far as it is.
+    """A calibration, finished or not.
 
     Attributes:
         folder: its run directory.
-        setup: what it was set up with.
+        setup: its settings.
         drawn: its networks and their trainings.
         facts: what was recorded of it as a whole.
     """
@@ -50,7 +50,7 @@ class Calibration(Display):
 
     @property
     def drivers(self) -> Sequence[Mapping[str, Any]]:
-        """Who trained it, first to last: command, versions, hardware, settings."""
+        """The drivers, first to last: command, versions, hardware, settings."""
         return self.facts.drivers or ()
 
     @property
@@ -60,16 +60,16 @@ class Calibration(Display):
 
     @property
     def k(self) -> int:
-        """How many networks count as the best: as many as a search promotes, but at most a third of all."""
+        """The number of networks that count as the best: as many as a search promotes, but at most a third of all."""
         return max(1, min(self.setup.study.full.promote, len(self.nets) // _LARGEST_K))
 
     @property
     def warnings(self) -> list[str]:
-        """Which trainings ended at chance, a line a level."""
+        """The trainings that ended at chance, one line per level."""
         return level_warnings(self.drawn.levels, self.setup.data)
 
     def columns(self) -> tuple[dict[str, list[float]], list[float]]:
-        """Return what may rank the networks, by name, and their full scores, in points: one value a network each."""
+        """Return the rankings by name, and the full scores, in points: one value per network each."""
         nets, full = self.nets, self.drawn.scores(FULL)
         proxies = {}
         for epochs in self.setup.rungs:
@@ -80,23 +80,23 @@ class Calibration(Display):
         return proxies, [100 * full[net.spec.id] for net in nets]
 
     def fidelities(self) -> list[Fidelity]:
-        """Judge every length, and params and MACs alone; regret in points of accuracy."""
+        """Return the fidelity of every length, and of params and MACs alone; regret in points of accuracy."""
         proxies, full = self.columns()
         return [fidelity(name, values, full, k=self.k) for name, values in proxies.items()] if full else []
 
     def chance(self) -> Chance:
-        """Return what k networks drawn at random are expected to have; regret in points of accuracy."""
+        """Return the expectation of k random networks; regret in points of accuracy."""
         return by_chance(self.columns()[1], k=self.k)
 
     def recommendation(self) -> Recommendation:
-        """Say which length to search with."""
+        """Recommend a length to search with."""
         proxies, full = self.columns()
         lengths = {epochs: proxies[plural(epochs, "epoch")] for epochs in self.setup.rungs}
         rivals = {"params": proxies["params alone"], "MACs": proxies["MACs alone"]}
         return recommend(lengths, full, rivals=rivals)
 
     def brief(self) -> dict[str, str]:
-        """Return what a person wants to know first: how many networks are ranked, and the length to search with."""
+        """Return the first facts that a reader wants: how many networks are ranked, and the length to search with."""
         epochs = self.recommendation().epochs
         return {
             "networks": f"{len(self.nets):,} of {self.setup.study.search.trials:,}",
@@ -107,7 +107,7 @@ class Calibration(Display):
         }
 
     def to_dataframe(self) -> pd.DataFrame:
-        """Return the rows of `calibration.csv`: one a network, its scores of every length in percent."""
+        """Return the rows of `calibration.csv`: one per network, its scores of every length in percent."""
         import pandas as pd
 
         return pd.read_csv(io.StringIO(calibration_csv(self)))
@@ -126,7 +126,7 @@ def read_calibration(storage: Storage, folder: Path, name: str) -> Calibration:
 
 
 def fidelity_table(result: Calibration) -> Table:
-    """Return a row a proxy, what it costs and how it ranks, and what is to be expected of networks drawn at random."""
+    """Return one row per ranking: its cost, its quality, and the expectation of random networks."""
     cost, k, n = _shares(result), result.k, len(result.nets)
     rows = [
         (one.name, cost.get(one.name, "0"), str(one.tau), str(one.recall), str(one.regret))
@@ -138,7 +138,7 @@ def fidelity_table(result: Calibration) -> Table:
         chance = result.chance()
         rows.append(("at random", "0", "0.00", f"{chance.recall:.2f}", f"{chance.regret:.2f}"))
     return Table(
-        title=f"How proxies rank {plural(n, 'network')}",
+        title=f"How short trainings rank {plural(n, 'network')}",
         columns=("proxy", "of a full training", "Kendall's tau", f"recall of the best {k}", "regret, points"),
         rows=rows,
         notes=[*(_meaning(result) if rows else ()), *_unfinished(result.drawn)],
@@ -149,12 +149,12 @@ def _meaning(result: Calibration) -> tuple[str, str]:
     """Say what the columns mean."""
     k, seeds = result.k, result.drawn.seeds_done
     return (
-        f"Of {k} promoted by the proxy: recall is the share of the truly best {k} among them, regret what the best of "
-        "them scores below the best of all. A search, which promotes a few of many, asks more of a proxy than "
+        f"Of {k} promoted by a ranking: recall is the share of the truly best {k} among them, regret what the best of "
+        "them scores below the best of all. A search, which promotes a few of many, demands more of a ranking than "
         f"{k} of {len(result.nets)}.",
-        f"Scores are validation accuracy after the last epoch, full ones of {plural(seeds, 'seed')}. Intervals by "
-        f"bootstrap over networks, from {FEWEST_PAIRS} on: 95 % for tau, rough for recall and regret, none where it "
-        "would have no width.",
+        f"Scores are validation accuracy after the last epoch, full ones of {plural(seeds, 'seed')}. Intervals are "
+        f"bootstraps over networks, given from {FEWEST_PAIRS} networks on: 95 % for tau, rough for recall and regret. "
+        "None is given where its width would be 0.",
     )
 
 
@@ -166,14 +166,14 @@ def _shares(result: Calibration) -> dict[str, str]:
 
 
 def _unfinished(made: CalibrationSet) -> list[str]:
-    """Say what is left to train, and what of it failed."""
+    """Say what is left to train, and which trainings failed."""
     if not made.left:
         return []
     left = ", ".join(f"{number} of {len(made.asked(level))} {in_words(level)}" for level, number in made.left.items())
-    notes = [f"Left: {left}. The same command goes on."]
+    notes = [f"Left: {left}. Run the same command to resume."]
     if made.failed:
         failed = ", ".join(f"{number} of the {in_words(level)}" for level, number in made.failed.items())
-        notes.append(f"Failed: {failed}. `budgetnas list RUN` says why; a network that lacks a score is in no row.")
+        notes.append(f"Failed: {failed}. `budgetnas list RUN` says why; networks without a score are left out.")
     return notes
 
 
@@ -220,7 +220,7 @@ def _finite(content: Any) -> Any:
 
 
 def calibration_csv(result: Calibration) -> str:
-    """Return a row a network as CSV, scores in percent."""
+    """Return one row per network as CSV, scores in percent."""
     setup = result.setup
     proxies, full = result.columns()
     columns = ("spec", "params", "macs", *(f"score_{rung_name(epochs)}" for epochs in setup.rungs), "score_full")

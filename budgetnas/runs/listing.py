@@ -28,7 +28,7 @@ State = Literal["running", "stopped", "finished", "unreadable"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """A run as far as it is; None for what is not known.
+    """A run, finished or not; None for unknown values.
 
     Attributes:
         name: of its folder.
@@ -43,7 +43,7 @@ class Run:
         score_of: what that score is, or why there is none.
         spec: id of the best network.
         params: of the best network.
-        test_accuracy: of the best network, in [0, 1], where the test set was read after the choice; the mean likewise.
+        test_accuracy: of the best network, in [0, 1], the mean over its seeds; None unless tested after the choice.
         test_interval: of it, at 95 % over the images.
         images: of the split that scores.
         process: which process runs it.
@@ -72,12 +72,12 @@ class Run:
 
 
 def is_run(folder: Path) -> bool:
-    """Tell whether a folder is that of a run, and not of several."""
+    """Return whether a folder is that of a run, and not of several."""
     return any((folder / name).is_file() for name in (DATABASE, RESULTS, CALIBRATED))
 
 
 def find_runs(folder: Path) -> list[Run]:
-    """Read every run below a folder, or the one that the folder is, newest first.
+    """Read every run below a folder, or the one run that the folder holds, newest first.
 
     Raises:
         StorageError: there is no such folder.
@@ -88,7 +88,7 @@ def find_runs(folder: Path) -> list[Run]:
         inside = [child for child in folder.iterdir() if child.is_dir() and not child.name.startswith(".")]
     except OSError as error:
         raise StorageError(
-            f"`{folder}` cannot be read ({error.strerror}): give a folder of runs, or begin a run with `search`."
+            f"`{folder}` cannot be read ({error.strerror}): give a folder of runs, or start a run with `search`."
         ) from error
     return sorted(map(read_run, inside), key=lambda run: (run.changed, run.name), reverse=True)
 
@@ -101,7 +101,7 @@ def read_run(folder: Path) -> Run:
         run = replace(_read(folder, name), changed=changed)
     except BudgetNASError as error:
         run = Run(name=name, state="unreadable", why=one_line(error, most=None), changed=changed)
-    if process is not None:  # also while its study is being made
+    if process is not None:  # also while its study is created
         run = replace(run, state="running", process=process)
     return run
 
@@ -126,7 +126,7 @@ def _read(folder: Path, name: str) -> Run:
 
 
 def _study(name: str, studies: Mapping[str, Study]) -> Run:
-    """Sum up a search or a calibration."""
+    """Summarise a search or a calibration."""
     fulls, facts = studies[f"{name}/{FULL}"]
     if facts.setup is None:
         raise StorageError(f"`{name}` was cut off before its first training: run it again.")
@@ -157,12 +157,12 @@ def _study(name: str, studies: Mapping[str, Study]) -> Run:
     best = best_in_full(within(fulls, setup.budget), controls, looks, images=data.validation)
     best = best or best_of(within(first, setup.budget), short, looks, images=data.validation)
     if not best and complete(first):
-        best = {"score_of": f"none, since nothing that was trained fits {setup.budget}"}
+        best = {"score_of": f"none, since no trained network fits {setup.budget}"}
     return replace(run, state="finished" if is_done else "stopped", **best)
 
 
 def _trainings(name: str, study: Study) -> Run:
-    """Sum up declared trainings: those that the last driver was asked for."""
+    """Summarise declared trainings: those that the last driver was asked for."""
     trials, facts = study
     setup: TrainingsSetup = read_trainings_setup(facts.setup, name=name)
     watches_test = setup.watches == "test"
@@ -170,7 +170,7 @@ def _trainings(name: str, study: Study) -> Run:
     asked = {Declaration.from_json(run).key(last["epochs"]) for run in last["runs"]}
     done = [t for t in complete(trials) if training_key(t) in asked]
     looks = Looks(facts)
-    untested = [] if watches_test else looks.lacking(done)
+    untested = [] if watches_test else looks.untested(done)
     images = setup.data.test if watches_test else setup.data.validation
     score_of = "test set, watched every epoch" if watches_test else AFTER_LAST
     return Run(
@@ -187,11 +187,11 @@ def _trainings(name: str, study: Study) -> Run:
 
 
 def _from_results(folder: Path, name: str) -> Run:
-    """Sum up a study that is in another storage, from what its last driver wrote into the folder."""
+    """Summarise a study that is in another storage, from what its last driver wrote into the folder."""
     path = next((folder / name for name in (RESULTS, CALIBRATED) if (folder / name).is_file()), None)
     if path is None:
         files = ", ".join(f"`{name}`" for name in (DATABASE, RESULTS, CALIBRATED))
-        raise StorageError(f"it holds none of {files}: no run, or one cut off at its start.")
+        raise StorageError(f"it holds none of {files}: it is no run, or was cut off at its start.")
     try:
         content = parse_json(read_file(path), where=path)
         kind = Kind.SEARCH if path.name == RESULTS else Kind.CALIBRATION
@@ -228,7 +228,7 @@ def _from_results(folder: Path, name: str) -> Run:
 
 
 def _fresh(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what the winner reached afresh, nothing without controls; older files say it among the controls alone."""
+    """Return the winner's accuracies with fresh seeds, nothing without controls, among which older files have them."""
     own = next((one for one in content["controls"] if one["name"] == WINNER), None)
     if "fresh" in content or own is None:
         return content.get("fresh") or {}

@@ -14,7 +14,7 @@ from budgetnas.trials.trial import FULL
 
 
 def load_run(folder: str | Path, *, storage: str | None = None) -> SearchResult | Calibration | TrainingsResult:
-    """Read the result of a run, finished or still running; nothing is trained, written or held.
+    """Read the result of a run, finished or still running; nothing is trained, written or locked.
 
     Args:
         folder: of the run; its name is the study's.

@@ -17,13 +17,13 @@ from budgetnas.config.toml import build
 from budgetnas.exceptions import StorageError, UsageError
 from budgetnas.space.resnet import ResNetSpace
 
-CUT_OFF = "it was cut off, or is still at work"
+CUT_OFF = "it was cut off, or is still running"
 ALL_DONE = "all trials were done"
 RAN_OUT = "the band ran out of architectures"
 
 
 def is_finished(stopped: str) -> bool:
-    """Tell whether a search that ended so has nothing left to do."""
+    """Return whether a search that ended so has nothing left to do."""
     return stopped in (ALL_DONE, RAN_OUT)
 
 
@@ -59,7 +59,7 @@ class DataFacts:
 
     Attributes:
         name: of the set.
-        notice: what a reader of any result on it must know; "" for nothing.
+        notice: a warning to print beside every result on it; "" for none.
         fingerprint: SHA-256 of all of it.
         shape: images and classes.
         classes: their names.
@@ -101,7 +101,7 @@ class TierFacts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setup:
-    """A search as it was set up by the last driver.
+    """The settings of a search by its last driver.
 
     Attributes:
         name: of the run.
@@ -115,7 +115,7 @@ class Setup:
         full_epochs: length of a full training.
         recipe: of the full trainings, their length and precision decided.
         mean: per channel, by which full trainings normalise raw [0, 255] pixels.
-        std: per channel, likewise.
+        std: per channel, of the same normalisation.
         study: the study file, defaults decided.
     """
 
@@ -140,7 +140,7 @@ class Setup:
 
     @property
     def source(self) -> DataConfig:
-        """How the data set was asked for, "auto" decided."""
+        """The `[data]` keys, "auto" decided."""
         return self.study.data
 
     @property
@@ -160,7 +160,7 @@ class Setup:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingsSetup:
-    """Trainings without a search, as they were set up by the last driver.
+    """The settings of trainings without a search by their last driver.
 
     Attributes:
         name: of the run.
@@ -168,11 +168,11 @@ class TrainingsSetup:
         data: their data set.
         recipe: of all of them, its precision decided.
         mean: per channel, by which they normalise raw [0, 255] pixels.
-        std: per channel, likewise.
+        std: per channel, of the same normalisation.
         learns_from: "train", or "all" for train and validation together.
         watches: the split that was scored after every epoch, "validation" or "test".
         recipe_name: shipped name or path of the recipe; "" in runs that recorded none.
-        source: how the data set was asked for, "auto" decided; None in runs that recorded none.
+        source: the `[data]` keys, "auto" decided; None in runs that recorded none.
     """
 
     name: str
@@ -216,7 +216,7 @@ def _read(form: type[T], content: Mapping[str, Any] | None, *, name: str, kind: 
 
 
 def _then(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Give its recipe and its study the keys that are younger than it."""
+    """Add keys newer than the record to its recipe and study."""
     fill = {"recipe": recipe_then, "study": study_then}
     return {
         key: fill[key](value) if key in fill and isinstance(value, dict) else value for key, value in content.items()

@@ -48,9 +48,9 @@ def read_curve(path: Path) -> list[EpochReport]:
             EpochReport(epoch=int(row["epoch"]), **{name: float(row[name]) for name in COLUMNS[1:]}) for row in rows
         ]
     except OSError as error:
-        raise StorageError(f"`{path}` cannot be read ({error.strerror}): put it back from a copy.") from error
+        raise StorageError(f"`{path}` cannot be read ({error.strerror}): restore it from a copy.") from error
     except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise StorageError(f"`{path}` is damaged ({error}): put it back from a copy.") from error
+        raise StorageError(f"`{path}` is damaged ({error}): restore it from a copy.") from error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +88,7 @@ class Spread:
     """An accuracy over the seeds, in percent.
 
     Attributes:
-        mean: of it.
+        mean: of the seeds.
         sd: standard deviation over seeds; None with one seed.
         interval: of the mean, at 95 % over the images; None where the epoch was chosen by the accuracy itself.
     """
@@ -110,11 +110,11 @@ class Row:
         params: trainable parameters.
         epochs: that were trained.
         declared: that were declared; more than `epochs` makes every number partial.
-        seeds: how many.
+        seeds: their number.
         best: of the best epoch of each seed.
-        best_epochs: which those were.
+        best_epochs: the numbers of those epochs.
         last: of the last epoch.
-        lowest_rate: of the epoch of the lowest rate; None where that is the last.
+        lowest_rate: of the epoch of the lowest learning rate; None where that is the last.
         test: of the look at the test set after the last epoch; None where the test set was watched.
     """
 
@@ -136,7 +136,7 @@ class Row:
 
 
 def rows(found: Sequence[TrainingRecord], *, watched: int, test: int) -> list[Row]:
-    """Sum up trainings, a row a network and length of training, by name.
+    """Summarise trainings: one row per network and length of training, by name.
 
     Args:
         found: the trainings.
@@ -153,7 +153,7 @@ def rows(found: Sequence[TrainingRecord], *, watched: int, test: int) -> list[Ro
 def _row(found: Sequence[TrainingRecord], watched: int, test: int) -> Row:
     trial, curves = found[0].trial, [one.curve for one in found]
     best = [max(curve, key=lambda epoch: epoch.accuracy) for curve in curves]
-    # Of equally low rates the last epoch.
+    # Of equally low learning rates the last epoch.
     lowest = [min(reversed(curve), key=lambda epoch: epoch.lr) for curve in curves]
     tests = [one.test_accuracy for one in found if one.test_accuracy is not None]
     return Row(
@@ -195,11 +195,11 @@ def warnings(found: Sequence[TrainingRecord], *, split: str, images: int, chance
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class TrainingsResult(Display):
-    """Declared trainings as far as they are: those of `train` and `reproduce`.
+    """The trainings of `train` or `reproduce`, finished or not.
 
     Attributes:
         folder: their run directory.
-        setup: what they were set up with.
+        setup: their settings.
         trainings: those that are finished, with a report per epoch.
         failed: trials of trainings that failed, with their reasons.
     """
@@ -211,7 +211,7 @@ class TrainingsResult(Display):
 
     @property
     def rows(self) -> list[Row]:
-        """A row a network and length of training: its accuracies in percent, over its seeds."""
+        """One row per network and length of training: its accuracies in percent, over its seeds."""
         data = self.setup.data
         watched = data.test if self.setup.watches == "test" else data.validation
         return rows(self.trainings, watched=watched, test=data.test)
@@ -225,7 +225,7 @@ class TrainingsResult(Display):
         )
 
     def brief(self) -> dict[str, str]:
-        """Return what a person wants to know first: the network, or how many there are, and what it reached."""
+        """Return the first facts that a reader wants: the network, or how many there are, and what it reached."""
         rows = self.rows
         failed = f", {len(self.failed):,} failed" if self.failed else ""
         found = {"trainings": f"{len(self.trainings):,} finished{failed}", "data": self.setup.data.name}
@@ -236,7 +236,7 @@ class TrainingsResult(Display):
         return {**found, "folder": str(self.folder)}
 
     def to_dataframe(self) -> pd.DataFrame:
-        """Return the rows of `epochs.csv`: one an epoch of every finished training."""
+        """Return the rows of `epochs.csv`: one per epoch of every finished training."""
         import pandas as pd
 
         return pd.read_csv(io.StringIO(epochs_csv(self.trainings, self.setup)))

@@ -216,7 +216,7 @@ SEARCHABLE = f"networks of up to {SLOTS} stages whose stem is as wide as stage 1
 
 
 def is_searchable(spec: ResNetSpec) -> bool:
-    """Tell whether a network is one of `SEARCHABLE`, which have a point, on some grid or off it."""
+    """Return whether a network is one of `SEARCHABLE`, which have a point, on some grid or off it."""
     return spec.depth <= SLOTS and spec.stem_width == spec.widths[0]
 
 

@@ -169,7 +169,7 @@ class Looks:
         """Return the test accuracies, in [0, 1], of the trainings that were tested."""
         return [look.accuracy for run in runs if (look := self.of(run, level))]
 
-    def lacking(self, runs: Iterable[Trial], level: str = "") -> list[Trial]:
+    def untested(self, runs: Iterable[Trial], level: str = "") -> list[Trial]:
         """Return the trainings that were not tested."""
         return [run for run in runs if self.of(run, level) is None]
 

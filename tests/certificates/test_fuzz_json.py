@@ -78,7 +78,7 @@ def signed(manifest):
 def use(folder):
     """Do all that is done with a certificate."""
     for check in verify(folder):
-        assert isinstance(check.told, str)
+        assert isinstance(check.finding, str)
     only_ours(read_manifest, folder)
     loaded = only_ours(load_certificate, folder)
     if loaded is not None:
@@ -165,7 +165,7 @@ def test_a_link_out_of_the_folder_is_not_followed(sound, folder, name):
     (folder.parent / "elsewhere").write_bytes(sound[name])
     (folder / name).unlink()
     (folder / name).symlink_to("../elsewhere")
-    told = [check.told for check in verify(folder) if check.passed is False and check.name == name]
+    told = [check.finding for check in verify(folder) if check.passed is False and check.name == name]
     assert "lies outside it" in told[0]
     if name != "results.json":
         with pytest.raises(StorageError, match="lies outside it"):

@@ -119,5 +119,5 @@ def test_a_record_that_cannot_be_is_a_failed_check_and_no_data_set_is_read(certi
     assert load_as_trained(folder, {"dataset": "digits"}) is None
     (check,) = verify(folder)
     assert (check.name, check.passed) == ("MANIFEST.json", False)
-    assert "`data." in check.told
-    assert "export the network again" in check.told
+    assert "`data." in check.finding
+    assert "export the network again" in check.finding

@@ -29,7 +29,7 @@ def folder(tmp_path):
 
 
 def failed(folder, data=None):
-    return {check.name: check.told for check in verify(folder, data) if check.passed is False}
+    return {check.name: check.finding for check in verify(folder, data) if check.passed is False}
 
 
 def seal(folder, name, content):
@@ -45,8 +45,8 @@ def test_a_whole_certificate_holds_and_its_files_are_all_that_there_is(folder):
     checks = list(verify(folder))
     assert all(check.passed for check in checks), checks
     assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
-    assert checks[0].told == f"digest {json.loads((folder / 'MANIFEST.json').read_text())['digest']}"
-    told = {check.name: check.told for check in checks}
+    assert checks[0].finding == f"digest {json.loads((folder / 'MANIFEST.json').read_text())['digest']}"
+    told = {check.name: check.finding for check in checks}
     assert told["model.py"] == told["ledger.csv"] == "byte for byte what this version writes from arch.json"
     assert told["README.md"].endswith("writes from arch.json, results.json and the manifest")
 
@@ -210,8 +210,8 @@ def test_with_the_data_the_recorded_test_accuracy_is_found_again(tmp_path, data)
     write_certificate(tmp_path / "b", made(results={**net.results, "this_network": own}))
     check = list(verify(tmp_path / "b", data))[-1]
     assert check.passed
-    assert f"{correct} of 12 right, {correct} of 12 recorded" in check.told
-    assert "its fingerprint differs" in check.told
+    assert f"{correct} of 12 right, {correct} of 12 recorded" in check.finding
+    assert "its fingerprint differs" in check.finding
     own["test_correct"] = (correct + 5) % 12
     write_certificate(tmp_path / "c", made(results={**net.results, "this_network": own}))
     assert (
@@ -233,7 +233,7 @@ def test_images_whose_top_two_nearly_tie_may_differ_and_are_listed(tmp_path, dat
     write_certificate(tmp_path / "a", made(weights=pack(model), results={**net.results, "this_network": own}))
     check = list(verify(tmp_path / "a", data))[-1]
     assert check.passed
-    assert "3 of 12 right, 9 of 12 recorded; top two logits within 0.001: images 0, 1, 2" in check.told
+    assert "3 of 12 right, 9 of 12 recorded; top two logits within 0.001: images 0, 1, 2" in check.finding
 
 
 def test_a_certificate_replaces_another_whole_or_not_at_all(folder, monkeypatch):

@@ -28,7 +28,7 @@ def test_the_terminal_tells_costs_before_and_after_fidelity_controls_and_the_ver
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    assert "9 short trainings of 1 epoch, the best third again from the start for 2, thompson" in done.stdout
+    assert "9 short trainings of 1 epoch, the best third again from scratch for 2, thompson" in done.stdout
     titles = ("What it will cost (estimate)", "What it cost", "Do short trainings rank as full ones do?",
               "The winner beside controls")  # fmt: skip
     places = [next(i for i, line in enumerate(lines) if line.strip() == title) for title in titles]

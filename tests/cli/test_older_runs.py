@@ -197,4 +197,4 @@ def test_a_training_on_images_whose_path_was_not_recorded_asks_for_it(runs, budg
     asked = budgetnas("train", "1x16-2x16", "--name", "trained", "--out", runs)
     assert asked.returncode == 2
     assert "`--dataset` is missing, and" in asked.stderr
-    assert "does not say where its images lie: give the path of own." in asked.stderr
+    assert "does not record the path of its images: give the path of own." in asked.stderr

@@ -163,7 +163,7 @@ def test_the_fields_of_a_spec_are_keys_of_a_declared_model(tmp_path):
 @pytest.mark.parametrize(
     ("entry", "told"),
     [
-        ('name = "a"\nblocks = [1]', "number 1, that lacks name, blocks or widths"),
+        ('name = "a"\nblocks = [1]', "number 1, without name, blocks or widths"),
         ('name = "a"\nblocks = [1]\nwidths = [8]\nblock = 1', "`models[0].block` is no key of models[0]: did you mean"),
         ('name = "a"\nblocks = [1]\nwidths = [8]\nspec = 1', "known keys: name, blocks, widths, "),
         ('name = "a"\nblocks = 1\nwidths = [8]', "`models[0].blocks` is 1, but must be a list of whole numbers"),

@@ -38,7 +38,7 @@ def test_the_note_holds_the_plan_and_then_how_far_every_level_is(storage, monkey
             costs=(cost,),
         )
     )
-    assert note().startswith("# s is at work")
+    assert note().startswith("# s is running")
     assert "- budget: 60,000 parameters" in note()
     assert "| short trainings of 3 epochs | 3 | 9 | 100 | 1.00 |" in note()
     assert "So far" not in note()
@@ -65,11 +65,11 @@ def test_everyone_hears_everything_in_order():
         def progressed(self, progress):
             heard.append((self.name, progress))
 
-        def told(self, line):
+        def message(self, line):
             heard.append((self.name, line))
 
     everyone = Everyone(Ear("a"), Ear("b"))
     everyone.planned("plan")
     everyone.progressed("progress")
-    everyone.told("news")
+    everyone.message("news")
     assert heard == [(name, word) for word in ("plan", "progress", "news") for name in "ab"]

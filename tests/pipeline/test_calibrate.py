@@ -97,7 +97,7 @@ def test_networks_without_every_score_are_left_out_and_what_failed_is_told(made)
     fill(study, ladder, lambda level, i: None if (level, i) == ("r1", 3) else i / 100)
     result = read(folder)
     assert (len(result.nets), as_json(result)["left"]) == (11, {"r1": 1})
-    left = "Left: 1 of 12 short trainings of 1 epoch. The same command goes on."
+    left = "Left: 1 of 12 short trainings of 1 epoch. Run the same command to resume."
     failed = "Failed: 1 of the short trainings of 1 epoch."
     assert fidelity_table(result).notes[2] == left
     assert fidelity_table(result).notes[3].startswith(failed)

@@ -32,14 +32,14 @@ def test_a_running_mean_of_fixed_decay_says_what_is_left_of_its_first_weights():
     [
         (
             {"warmup": 0.001},
-            "warmup = 0.001 of 1,000 steps is less than two of them, so the rate starts at its highest",
+            "warmup = 0.001 of 1,000 steps is less than two of them, so the learning rate starts at its highest",
         ),
         ({"warmup": 0.1, "step": "epoch"}, "warmup = 0.1 of 10 epochs is less than two of them"),
         ({"lookahead": 500}, "lookahead = 500 pulls the slow weights 2 times in 1,000 steps: give at most 100"),
         ({"lookahead": 2_000}, "lookahead = 2000 pulls the slow weights 0 times in 1,000 steps"),
-        ({"step": "epoch", "epochs": 2}, "the rate is still at 50 % of its highest in the last of 2 epochs"),
-        ({"step": "epoch", "epochs": 1}, "the rate is still at 100 % of its highest in the last of 1 epoch"),
-        ({"step": "epoch", "epochs": 8, "schedule": "linear"}, "the rate is still at 12 % of its highest"),
+        ({"step": "epoch", "epochs": 2}, "the learning rate is still at 50 % of its highest in the last of 2 epochs"),
+        ({"step": "epoch", "epochs": 1}, "the learning rate is still at 100 % of its highest in the last of 1 epoch"),
+        ({"step": "epoch", "epochs": 8, "schedule": "linear"}, "the learning rate is still at 12 % of its highest"),
         ({"images": 32, "epochs": 100}, "all 32 images are one batch, so an epoch is one step: give batch_size = 2"),
         ({"images": 600, "epochs": 2}, "after 38 steps the running statistics of batch norm still hold 2 % of their"),
     ],

@@ -59,7 +59,7 @@ def test_where_the_band_has_no_more_networks_more_are_not_asked_for(calibrated):
 
 
 def test_one_length_is_no_choice_of_lengths(calibrated):
-    said = "nothing says whether a shorter or a longer one would do"
+    said = "nothing shows whether a shorter or a longer training would do"
     for rung, full, lengths in ((3, 10, ": `proxy.rungs=[3,6]`"), (8, 10, ": `proxy.rungs=[4,8]`"), (1, 1, "")):
         (limit,) = study_limits(with_(calibrated, proxy__rungs=(rung,), full__epochs=full), 10)
         assert (limit.name, limit.text) == ("one length", said + lengths), "no advice that would be refused"

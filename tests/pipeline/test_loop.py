@@ -215,7 +215,7 @@ def test_a_failed_training_is_kept_with_its_reason_and_replaced(prepared, tmp_pa
 
 
 def test_three_failures_alike_stop_the_search(prepared, tmp_path):
-    with pytest.raises(BudgetNASError, match=r"3 trainings in a row failed alike \(diverged\)"):
+    with pytest.raises(BudgetNASError, match=r"3 trainings in a row failed for the same reason \(diverged\)"):
         run(prepared, tmp_path / "study.db", FakeEngine(2, fails=lambda task: "diverged"))
 
 

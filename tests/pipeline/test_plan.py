@@ -143,10 +143,10 @@ def test_a_long_plan_names_the_keys_that_shorten_it(kind, keys):
 
 def test_short_trainings_of_fewer_images_say_so():
     assert (
-        dict(training_lines(prepared(Kind.CALIBRATION), 5))["short"] == "each from the start for 3 epochs, recipe proxy"
+        dict(training_lines(prepared(Kind.CALIBRATION), 5))["short"] == "each from scratch for 3 epochs, recipe proxy"
     )
     fewer = prepared(Kind.CALIBRATION, proxy__subset=10)
-    assert dict(training_lines(fewer, 5))["short"] == "each from the start for 3 epochs on 100 images, recipe proxy"
+    assert dict(training_lines(fewer, 5))["short"] == "each from scratch for 3 epochs on 100 images, recipe proxy"
 
 
 def slow(kind=Kind.SEARCH, *, resumed=False, **changes):

@@ -42,8 +42,8 @@ def test_the_rest_of_a_level_is_told_by_the_epochs_that_this_driver_saw(tmp_path
     assert (ear.progress.done, ear.progress.total, ear.progress.seconds_left) == (0, 3, None)
     first, second = source.upcoming(0), source.upcoming(1)
     now[0] += 20
-    meter.heard(first, report(8))  # an earlier driver had brought it to 7
-    meter.heard(second, report(1))
+    meter.epoch_ended(first, report(8))  # an earlier driver had brought it to 7
+    meter.epoch_ended(second, report(1))
     assert ear.epoch == (second.number, 1)
     meter.tick()
     assert ear.progress.seconds_left == pytest.approx((30 - 9) * 10)

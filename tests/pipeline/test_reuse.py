@@ -118,7 +118,7 @@ def test_a_run_with_short_trainings_of_its_own_takes_none(runs, old):
     own = study(runs, proxy__rungs=[1, 3], output__name="new", full__epochs=20)
     with opened(own) as run:
         first(own, run.ladder.first, 0.5)
-    with pytest.raises(StudyMismatchError, match=r"but `new` has short trainings of its own"):
+    with pytest.raises(StudyMismatchError, match=r"but `new` has its own short trainings"):
         rehearsed(new(runs, old))
     with opened(new(runs, old, output__name="third")):
         pass

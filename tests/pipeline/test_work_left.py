@@ -49,7 +49,7 @@ def test_what_is_left_is_counted_down_to_nothing(storage):
     train(ladder.fulls, best, 0.9)
     train(ladder.fulls, second, None)
     assert work_left(study, ladder) == {"r3": 0, "full": 1}
-    assert why_stopped(study, ladder) == "some full trainings failed; run the same command to train them again"
+    assert why_stopped(study, ladder) == "some full trainings failed; run the same command to retry them"
     train(ladder.fulls, second, 0.7)
     assert work_left(study, ladder) == {"r3": 0, "full": 0}
     assert not is_done(study, ladder)
@@ -119,7 +119,7 @@ def test_a_control_that_failed_and_is_not_asked_for_any_more_is_no_reason_either
     listed = planned_controls(study, finalists(ladder.fulls.trials)[0])
     for one in listed:
         train(ladder.controls.store, one, None if one.candidate.origin == "the most-MACs network" else 0.5)
-    assert why_stopped(study, ladder) == "some control trainings failed; run the same command to train them again"
+    assert why_stopped(study, ladder) == "some control trainings failed; run the same command to retry them"
     evidence = replace(study.config.evidence, control_networks=("scaled", "random"), control_repeats=2)
     other = replace(study, config=replace(study.config, evidence=evidence))
     assert why_stopped(other, ladder) == "control trainings are left; run the same command to resume"

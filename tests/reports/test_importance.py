@@ -120,7 +120,7 @@ def test_what_optuna_refuses_is_told_in_its_words(by_width, monkeypatch, refusal
             return {"width_1": 1.0}
         raise refusal("it cannot be.")
 
-    monkeypatch.setattr("budgetnas.reports.importance.get_param_importances", refuse)
+    monkeypatch.setattr("optuna.importance.get_param_importances", refuse)
     assert importances(by_width) == "Not estimated: Optuna says that it cannot be."
 
 

@@ -157,7 +157,7 @@ def test_results_that_are_none_are_told(tmp_path, content):
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path):
-    with pytest.raises(StorageError, match="begin a run with `search`"):
+    with pytest.raises(StorageError, match="start a run with `search`"):
         find_runs(tmp_path / "runs")
 
 

@@ -161,7 +161,7 @@ def test_what_is_over_a_cap_is_named_as_best_nowhere(make, tmp_path, blocks, wid
     shutil.copy(tmp_path / "study.db", tmp_path / "s")
     listed = read_run(tmp_path / "s")
     assert (listed.score, listed.spec, listed.score_of) == (
-        None, None, "none, since nothing that was trained fits 60,000 parameters and 2,000,000 MACs"
+        None, None, "none, since no trained network fits 60,000 parameters and 2,000,000 MACs"
     )  # fmt: skip
     fits = first(made.study, made.ladder.first, 0.5)
     result = made.result()

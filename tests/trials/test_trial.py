@@ -39,5 +39,5 @@ def test_a_look_is_of_a_training_its_level_and_its_weights():
 def test_what_was_tested_and_what_lacks_a_look():
     looks, runs = Looks(RunFacts(looks={"0:ab": Look(correct=1, images=2)})), [run(0), run(1)]
     assert looks.accuracies(runs) == pytest.approx([0.5])
-    assert looks.lacking(runs) == runs[1:]
-    assert Looks(RunFacts()).lacking(runs) == runs
+    assert looks.untested(runs) == runs[1:]
+    assert Looks(RunFacts()).untested(runs) == runs
