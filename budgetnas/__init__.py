@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from budgetnas.models.build import build_model
     from budgetnas.pipeline.progress import Listener
     from budgetnas.runs.calibration import Calibration
-    from budgetnas.runs.load import load_run
+    from budgetnas.runs.files import load_run
     from budgetnas.runs.result import SearchResult
     from budgetnas.runs.trainings import TrainingsResult
     from budgetnas.samplers.budget_sampler import BandExhaustedError, BudgetSampler, suggest
     from budgetnas.samplers.parameters import to_params
     from budgetnas.space.atlas import make_atlas
-    from budgetnas.space.index import make_index
+    from budgetnas.space.band import make_index
     from budgetnas.space.protocol import Dimension, Space
     from budgetnas.space.repair import repair
     from budgetnas.space.resnet import ResNetSpace
@@ -110,9 +110,9 @@ _HOMES = {  # the module of each name, imported when the name is asked for
     "ledger": "api.networks",
     "load_certificate": "certificates.certificate",
     "load_dataset": "api.networks",
-    "load_run": "runs.load",
+    "load_run": "runs.files",
     "make_atlas": "space.atlas",
-    "make_index": "space.index",
+    "make_index": "space.band",
     "predict": "api.results",
     "repair": "space.repair",
     "reproduce": "api.trainings",

@@ -14,7 +14,7 @@ SHOWN = (
     "evidence.fidelity",
     "evidence.estimate",
     "samplers.budget_sampler",
-    "space.index",
+    "space.band",
     "space.parameters",
     "space.repair",
     "space.resnet",

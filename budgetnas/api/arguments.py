@@ -165,7 +165,7 @@ def driven(
         notes: for the user, before anything trains.
     """
     from budgetnas.pipeline.progress import Check, Everyone, Listener
-    from budgetnas.pipeline.signals import Interruptions
+    from budgetnas.system import Interruptions
 
     interruptions = Interruptions()
     everyone = Everyone(Check(interruptions.tick), listener or Listener())

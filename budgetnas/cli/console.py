@@ -16,8 +16,8 @@ from budgetnas.cli.output import open_console, show_notice, show_table
 from budgetnas.data.load import doubts
 from budgetnas.pipeline.plan_lines import plan_lines, seed_lines, too_long
 from budgetnas.pipeline.progress import Listener, epoch_line
-from budgetnas.pipeline.signals import status_of
 from budgetnas.runs.costs import cost_table
+from budgetnas.system import status_of
 from budgetnas.text import Table, write_time
 from budgetnas.trials.trial import in_words
 

@@ -12,7 +12,7 @@ from typing import NoReturn
 from budgetnas import __version__
 from budgetnas.cli.options import spell
 from budgetnas.exceptions import BudgetNASError
-from budgetnas.pipeline.signals import status_of
+from budgetnas.system import status_of
 from budgetnas.text import is_text, one_line, printable
 
 # Name and summary of each command; only the module of the given command is loaded.

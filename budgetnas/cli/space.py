@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Print the atlas."""
     from budgetnas.config.study import load_study
     from budgetnas.space.atlas import make_atlas
-    from budgetnas.space.index import make_index
+    from budgetnas.space.band import make_index
 
     shape = read_shape(arguments)
     config = load_study(arguments.study, {"budget.max_params": arguments.max_params}, arguments.set)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from budgetnas.cli.options import add_data_arguments, number, spell, whole_number
 from budgetnas.config.options import keys_of
-from budgetnas.pipeline.signals import Interruptions
+from budgetnas.system import Interruptions
 
 if TYPE_CHECKING:
     from budgetnas.cli.console import Console

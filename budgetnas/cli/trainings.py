@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from budgetnas.cli.options import add_data_arguments, number, whole_number
-from budgetnas.pipeline.signals import Interruptions
+from budgetnas.system import Interruptions
 from budgetnas.text import Table, aligned, plural
 
 if TYPE_CHECKING:

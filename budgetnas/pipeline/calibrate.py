@@ -12,8 +12,8 @@ from budgetnas.config.sections import EvidenceConfig
 from budgetnas.config.study import StudyConfig
 from budgetnas.engine.protocol import Engine
 from budgetnas.exceptions import UsageError
-from budgetnas.pipeline.driver import Driver
-from budgetnas.pipeline.engines import connected, engine_of
+from budgetnas.pipeline.describe import add_driver
+from budgetnas.pipeline.driver import Driver, connected, engine_of
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.level import PlannedTraining, StudyLevel
 from budgetnas.pipeline.open_run import opened, rehearsed
@@ -21,7 +21,6 @@ from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.pipeline.progress import Check, Everyone, Listener
-from budgetnas.pipeline.provenance import add_driver
 from budgetnas.pipeline.trial_source import ListedTrials
 from budgetnas.pipeline.work_left import expected
 from budgetnas.runs.calibration import Calibration, read_calibration, write_calibration

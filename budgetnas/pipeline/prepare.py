@@ -14,8 +14,7 @@ from budgetnas.exceptions import MissingDataError, UsageError
 from budgetnas.pipeline.prepared_study import PreparedStudy, Tier
 from budgetnas.pipeline.reference_networks import seeds
 from budgetnas.runs.settings import Kind
-from budgetnas.space.band import choose_band, fitting
-from budgetnas.space.index import make_index
+from budgetnas.space.band import choose_band, fitting, make_index
 from budgetnas.space.members import SpaceIndex
 from budgetnas.training.device import Hardware, find_hardware
 from budgetnas.training.tasks import Setting

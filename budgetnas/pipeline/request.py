@@ -167,7 +167,7 @@ def _data_sets(config: StudyConfig) -> Iterator[DataConfig]:
     if config.data.dataset != "auto":
         yield config.data
         return
-    from budgetnas.pipeline.engines import connected  # with torch, which no other command need wait for
+    from budgetnas.pipeline.driver import connected  # with torch, which no other command need wait for
 
     with connected(config) as hardware:
         has_gpu = hardware.device != "cpu"

@@ -9,8 +9,8 @@ from functools import partial
 from budgetnas.config.study import StudyConfig
 from budgetnas.engine.protocol import Work
 from budgetnas.pipeline.board import Board
-from budgetnas.pipeline.driver import Driver
-from budgetnas.pipeline.engines import connected, engine_of
+from budgetnas.pipeline.describe import add_driver
+from budgetnas.pipeline.driver import Driver, connected, engine_of
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.open_run import opened, rehearsed
 from budgetnas.pipeline.plan import Plan, make_plan
@@ -18,7 +18,6 @@ from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.pipeline.progress import Check, Everyone, Listener
 from budgetnas.pipeline.promote import choose, decide, planned, planned_controls, record_controls
-from budgetnas.pipeline.provenance import add_driver
 from budgetnas.pipeline.trial_source import ListedTrials, ProposedTrials
 from budgetnas.pipeline.work_left import is_done, why_stopped, work_left
 from budgetnas.runs.certify import certify

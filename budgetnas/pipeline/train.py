@@ -11,14 +11,13 @@ from dataclasses import asdict
 from budgetnas.data.dataset import normalisation
 from budgetnas.engine.local import LocalEngine
 from budgetnas.pipeline.declare import DeclaredTrainings
-from budgetnas.pipeline.describe import data_facts
+from budgetnas.pipeline.describe import data_facts, record_driver
 from budgetnas.pipeline.driver import Driver
 from budgetnas.pipeline.identity import check_identity
 from budgetnas.pipeline.level import DeclaredLevel
 from budgetnas.pipeline.loop import Clock
 from budgetnas.pipeline.open_run import held
 from budgetnas.pipeline.progress import Check, Everyone, Listener
-from budgetnas.pipeline.provenance import record_driver
 from budgetnas.pipeline.trial_source import ListedTrials
 from budgetnas.runs.settings import Kind, TrainingsSetup
 from budgetnas.runs.trainings import TrainingsResult, read_trainings, write_epochs

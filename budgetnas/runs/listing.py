@@ -15,7 +15,7 @@ from budgetnas.runs.calibration_set import drawn
 from budgetnas.runs.networks import AFTER_FULL, AFTER_LAST, after_fresh, best_in_full, best_of
 from budgetnas.runs.settings import Kind, TrainingsSetup, is_finished, read_setup, read_trainings_setup, study_kind
 from budgetnas.storage.files import holder, parse_json, read_file
-from budgetnas.storage.glance import DATABASE, Study, glance
+from budgetnas.storage.record import DATABASE, Study, glance
 from budgetnas.text import one_line, plural
 from budgetnas.trials.declaration import Declaration, training_key
 from budgetnas.trials.facts import RunFacts

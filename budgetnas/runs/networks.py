@@ -9,7 +9,7 @@ from statistics import mean
 from typing import Any
 
 from budgetnas.evidence.accuracy import Accuracy
-from budgetnas.storage.glance import DATABASE, Study, glance
+from budgetnas.storage.record import DATABASE, Study, glance
 from budgetnas.text import plural
 from budgetnas.trials.selection import Finalist, finalists, ranking
 from budgetnas.trials.trial import CONTROLS, FULL, Candidate, Looks, Trial, TrialState, complete, in_order

@@ -30,8 +30,7 @@ from budgetnas.samplers.parameters import (
 )
 from budgetnas.samplers.repaired import MakeSampler, RepairedSampler
 from budgetnas.samplers.samplers import SamplerName, make_sampler
-from budgetnas.space.band import choose_band
-from budgetnas.space.index import make_index
+from budgetnas.space.band import choose_band, make_index
 from budgetnas.space.members import Members
 from budgetnas.space.protocol import Space, is_member, on_grid
 from budgetnas.text import plural

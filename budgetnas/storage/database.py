@@ -20,7 +20,7 @@ from sqlalchemy import create_engine, event, exc, inspect
 from sqlalchemy.engine import URL, make_url
 
 from budgetnas.exceptions import StorageError
-from budgetnas.storage.glance import DATABASE
+from budgetnas.storage.record import DATABASE
 from budgetnas.text import one_line
 from budgetnas.trials.trial import epochs_of
 

@@ -13,8 +13,7 @@ from budgetnas.arch.spec import DataShape
 from budgetnas.config.recipe import load_recipe
 from budgetnas.config.study import load_study
 from budgetnas.pipeline.prepare import BAND_FACTOR, FEWEST_IN_BAND
-from budgetnas.space.band import choose_band, fitting
-from budgetnas.space.index import make_index
+from budgetnas.space.band import choose_band, fitting, make_index
 from budgetnas.text import write_macs
 
 FIGURE = Path(__file__).parents[1] / "flow.svg"

@@ -17,8 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from budgetnas.samplers.history import History
 from budgetnas.samplers.samplers import make_sampler
-from budgetnas.space.band import choose_band
-from budgetnas.space.index import make_index
+from budgetnas.space.band import choose_band, make_index
 from budgetnas.space.resnet import ResNetSpace
 
 SIZES = (30, 100, 300, 1_000, 3_000, 10_000)

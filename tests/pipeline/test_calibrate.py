@@ -14,8 +14,8 @@ from budgetnas.exceptions import UsageError
 from budgetnas.pipeline.calibrate import _prepare, _trainings, networks
 from budgetnas.pipeline.describe import setup_of
 from budgetnas.runs.calibration import as_json, fidelity_table, read_calibration, write_calibration
+from budgetnas.runs.files import load_run
 from budgetnas.runs.listing import read_run
-from budgetnas.runs.load import load_run
 from budgetnas.runs.settings import Kind
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.trials.facts import RunFacts, TrialFacts

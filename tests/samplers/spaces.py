@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from budgetnas.samplers.history import History
-from budgetnas.space.index import make_index
+from budgetnas.space.band import make_index
 from budgetnas.space.protocol import Dimension, Space
 from budgetnas.space.resnet import ResNetSpace
 

@@ -12,8 +12,7 @@ from budgetnas.arch.spec import DataShape
 from budgetnas.config.models import paper_models
 from budgetnas.samplers.history import History
 from budgetnas.samplers.samplers import TieredSampler, make_sampler
-from budgetnas.space.band import choose_band
-from budgetnas.space.index import make_index
+from budgetnas.space.band import choose_band, make_index
 from budgetnas.space.protocol import is_member, on_grid
 from budgetnas.space.resnet import ResNetSpace
 

@@ -9,8 +9,7 @@ import pytest
 from scipy import stats
 
 from budgetnas.exceptions import InfeasibleBudgetError, UsageError
-from budgetnas.space.band import choose_band
-from budgetnas.space.index import make_index
+from budgetnas.space.band import choose_band, make_index
 from budgetnas.space.listing import ListedIndex
 from budgetnas.space.protocol import Dimension, Space, grid_points, grid_size, is_member, neighbours, on_grid
 from budgetnas.space.resnet import ResNetSpace

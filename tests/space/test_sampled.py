@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from budgetnas.space.band import choose_band
+from budgetnas.space.band import choose_band, make_index
 from budgetnas.space.feasible import ArchitectureIndex
-from budgetnas.space.index import make_index
 from budgetnas.space.resnet import ResNetSpace
 from budgetnas.space.sampled import SampledIndex
 

@@ -9,7 +9,7 @@ import pytest
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.exceptions import StorageError
-from budgetnas.storage.glance import glance
+from budgetnas.storage.record import glance
 from budgetnas.trials.declaration import Declaration, Phase, training_key, whole
 from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.trial import Candidate, Trial, TrialState

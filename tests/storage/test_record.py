@@ -1,3 +1,5 @@
+"""Trials read from a database file without Optuna."""
+
 from __future__ import annotations
 
 import shutil
@@ -13,7 +15,7 @@ from budgetnas.arch.spec import ResNetSpec
 from budgetnas.exceptions import StorageError
 from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
-from budgetnas.storage.glance import glance
+from budgetnas.storage.record import glance
 from budgetnas.storage.study import StudyStore, read_study
 from budgetnas.trials.facts import RunFacts, TrialFacts
 from budgetnas.trials.trial import Candidate, TrialState

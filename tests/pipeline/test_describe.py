@@ -1,8 +1,10 @@
+"""What is recorded of a study and its drivers."""
+
 from __future__ import annotations
 
 import subprocess
 
-from budgetnas.pipeline.provenance import git_commit
+from budgetnas.pipeline.describe import git_commit
 
 
 def git(folder, *words):
