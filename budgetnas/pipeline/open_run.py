@@ -143,6 +143,9 @@ class Source:
 def find_source(prepared: PreparedStudy, facts: RunFacts, *, names: Collection[str]) -> Source | None:
     """Return the search whose short trainings are still to be copied; None without one.
 
+    They are copied if the study would propose and score them the same way. A search with another recipe or length of
+    full training then needs no new short trainings.
+
     Args:
         prepared: the study.
         facts: what was recorded of its run.
