@@ -182,12 +182,12 @@ class ResNetSpace(Space):
         link = np.tile(np.arange(len(widths)), len(block_grid))
         state_widths = widths[link]
         stem_params, stem_macs = pools.stem(state_widths, self.shape)
-        params, macs = pools.stage(state_blocks, state_widths, state_widths, 0, self.shape)
+        params, macs = pools.basic_stage(state_blocks, state_widths, state_widths, 0, self.shape)
         tables = [(stem_params + params)[None, :], (stem_macs + macs)[None, :]]
         steps = [(tables[0], tables[1])]
         allowed = state_widths[None, :] >= widths[:, None] if self.monotone else None
         steps += [
-            pools.stage(state_blocks[None, :], state_widths[None, :], widths[:, None], index, self.shape)
+            pools.basic_stage(state_blocks[None, :], state_widths[None, :], widths[:, None], index, self.shape)
             for index in range(1, stages)
         ]
         return Chain(
