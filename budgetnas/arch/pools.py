@@ -155,8 +155,8 @@ def head(width: IntArray, shape: DataShape, *, neck: int | None = None, on: Ints
     if neck is None:
         weights = width * shape.classes
         return weights + shape.classes, weights
-    conv, weights = width * neck, neck * shape.classes
-    return conv + 2 * neck + weights + shape.classes, conv * on + weights
+    conv, linear = width * neck, neck * shape.classes
+    return conv + 2 * neck + linear + shape.classes, conv * on + linear
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
