@@ -18,7 +18,7 @@ class Part:
     Attributes:
         name: "stem", "stage 1" and so on, "head".
         blocks: number of blocks; 0 for stem and head.
-        residuals: number of blocks with a shortcut: all, or all but the first, an inverted block that changes the shape.
+        residuals: number of blocks with a shortcut: all, or all but a first inverted block that changes the shape.
         projects: whether the shortcut of its first block projects.
         kind: kind and kernel of its blocks, and the neck of the head, in words; "" for basic blocks of 3x3.
         width: output channels; classes for the head.
