@@ -138,6 +138,15 @@ def test_the_source_is_formatted_for_any_network(tmp_path, blocks):
     assert is_formatted(tmp_path, model_source(spec, DataShape(classes=9)))
 
 
+@pytest.mark.parametrize(
+    "name", ["n65536-d-e1-2x65536m65536k31g256=1x65536m2-1x3m1", "e2-1x65536t64k31-2x3t1", "e9-2x8-1x9"]
+)
+def test_the_source_of_other_kinds_is_formatted(tmp_path, name):
+    spec = ResNetSpec.from_id(name)
+    assert spec is not None
+    assert is_formatted(tmp_path, model_source(spec, DataShape(classes=9)))
+
+
 def is_formatted(folder: Path, source: str) -> bool:
     ruff = pytest.importorskip("ruff", reason="ruff is in the extra `lint`")
     path = folder / "model.py"
