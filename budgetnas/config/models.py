@@ -17,7 +17,7 @@ from budgetnas.exceptions import UsageError
 
 SHIPPED = ("paper", "classics")
 CIFAR10 = "cifar10"  # the data set of Pei et al.
-ID_RULE = "stages like 4x64, 4x64m16k5g4 or 4x64t6, joined by - or =, after those of s32-, n512-, d- and e16- that apply, in this order"
+ID_RULE = "stages like 4x64, 4x64m16k5g4 or 4x64t6, joined by - or =, after s32-, n512-, d- and e16- where they apply"
 _LIKE_ID = re.compile(r"(?:[a-z]{1,2}[0-9]*[-=])*[0-9]+x[0-9]+[0-9a-z]*(?:[-=][0-9a-z]*)*", re.ASCII | re.IGNORECASE)
 
 

@@ -212,7 +212,9 @@ class ResNetSpace(Space):
         return np.array([spec.depth, *blocks, *spec.widths, *[self.widths[0]] * absent], dtype=np.int64)
 
 
-SEARCHABLE = f"networks of up to {SLOTS} stages whose stem is as wide as stage 1, of basic blocks alone, like 2x64-3x128"
+SEARCHABLE = (
+    f"networks of up to {SLOTS} stages whose stem is as wide as stage 1, of blocks and widths alone (2x64-3x128)"
+)
 
 
 def is_searchable(spec: ResNetSpec) -> bool:

@@ -64,12 +64,13 @@ def fit(given: ResNetSpec, shape: DataShape, budget: Budget, *, step: int = 1) -
         step: grid of the widths, in channels.
 
     Raises:
-        UsageError: the network is not of basic blocks alone, its stem has a width of its own, or the step is out of range.
+        UsageError: it has more than blocks and widths, or a stem of its own width, or the step is out of range.
         InfeasibleBudgetError: not even the narrowest network of these blocks fits.
     """
     if not is_plain(replace(given, stem_width=0)):
         raise UsageError(
-            f"`{given.id}` is not of basic blocks alone, but only such networks are scaled: give one like 2x64-3x128."
+            f"`{given.id}` has more than blocks and widths, but only networks of these are scaled: "
+            "give one like 2x64-3x128."
         )
     if given.stem_width != given.widths[0]:
         raise UsageError(

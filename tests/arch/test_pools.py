@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from drawn_specs import specs
+from drawn_specs import basic_specs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +11,7 @@ from budgetnas.arch.spec import DataShape, ResNetSpec
 
 
 @given(
-    specs(6, blocks=st.integers(1, 8), widths=st.integers(1, 600), stem_width=st.integers(0, 600)),
+    basic_specs(6, blocks=st.integers(1, 8), widths=st.integers(1, 600), stem_width=st.integers(0, 600)),
     st.builds(
         DataShape,
         channels=st.integers(1, 5),
