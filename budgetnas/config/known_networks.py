@@ -80,9 +80,10 @@ _FAMILIES = (
     (r"res-?net-?(9|12)(?!\d)", "convolutions and max-pooling between its shortcuts"),
     (r"pyramidnet", "blocks of different widths within a stage"),
     (r"shake", "blocks of two random branches"),
+    (r"mobilenet-?v-?2", "blocks of other widths than those of `mobilenetv2`"),
     (
         r"mobilenet|mnasnet|efficientnet|ghostnet|shufflenet|xception|convnext|fbnet|proxyless|mcunet|lcnet",
-        "depthwise convolutions in other blocks or at other widths than those of `mobilenetv2`",
+        "depthwise convolutions in other blocks than those of `mobilenetv2`",
     ),
     (r"vgg|alexnet|lenet|nin(?![a-z])|all-?cnn|repvgg", "convolutions without shortcuts"),
     (r"densenet|condensenet|dpn", "concatenated feature maps"),
@@ -111,7 +112,7 @@ def _answers(plain: str, known: Mapping[ResNetSpec, str]) -> Iterator[str]:
     squeeze = _REDUCTION if re.search(r"(?:^|-)se-?res", plain) else None
     grouped = re.search(r"res-?next-?(\d{1,4})-(\d{1,3})x(\d{1,3})d(?![a-z0-9])", plain)
     if grouped is not None:
-        yield from _grouped(*map(int, grouped.groups()), squeeze, known)
+        yield from _grouped(int(grouped[1]), int(grouped[2]), int(grouped[3]), squeeze, known)
     if re.search(r"res-?next", plain):
         yield "is no single network: give layers, groups and their width, like `resnext29-32x4d`"
     depth = re.search(r"res-?net(?:-?v[12]|[a-z]{0,2})-?(\d{1,4})(?!\d)", plain)
