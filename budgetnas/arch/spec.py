@@ -37,12 +37,7 @@ class DataShape:
     classes: int = 10
 
     def __post_init__(self) -> None:
-        for name, high in (
-            ("channels", 4_096),
-            ("height", MAX_SIDE),
-            ("width", MAX_SIDE),
-            ("classes", 1_000_000),
-        ):
+        for name, high in (("channels", 4_096), ("height", MAX_SIDE), ("width", MAX_SIDE), ("classes", 1_000_000)):
             _check(name, getattr(self, name), 1, high)
 
     @property
@@ -236,12 +231,9 @@ class ResNetSpec:
             KeyError: a key is missing.
             UsageError: a value breaks its rule.
         """
-        needed = {name: content[name] for name in ("blocks", "widths", "stem_width")}
-        given = needed | {name: content[name] for name in FIELDS if name in content}
-        values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
-        }
-        return cls(**values)
+        names = [name for name in FIELDS if name in content or name in ("blocks", "widths", "stem_width")]
+        values: dict[str, Any] = {name: content[name] for name in names}
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec as JSON values; of the fields after `stem_width`, those that differ from their defaults.
@@ -249,14 +241,13 @@ class ResNetSpec:
         >>> ResNetSpec(blocks=(4, 3), widths=(64, 250)).to_json()
         {'blocks': [4, 3], 'widths': [64, 250], 'stem_width': 64}
         """
-        found = {"blocks": self.blocks, "widths": self.widths, "stem_width": self.stem_width, **self._chosen()}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in self._chosen().items()}
 
     def _chosen(self) -> dict[str, Any]:
-        """Return the fields after `stem_width` that differ from their defaults."""
+        """Return the fields up to `stem_width`, and those after it that differ from their defaults."""
         defaults = {"kind": "basic", "shortcut": "conv", "squeeze": None, "neck": None, **self._defaults()}
-        names = [name for name in FIELDS if name in defaults]
-        return {name: getattr(self, name) for name in names if getattr(self, name) != defaults[name]}
+        values = {name: getattr(self, name) for name in FIELDS}
+        return {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
 
     @property
     def depth(self) -> int:
@@ -270,8 +261,7 @@ class ResNetSpec:
         >>> ResNetSpec(blocks=(4, 3), widths=(64, 250)).per_stage
         {'blocks': (4, 3), 'widths': (64, 250)}
         """
-        chosen = {name: value for name, value in self._chosen().items() if isinstance(value, tuple)}
-        return {"blocks": self.blocks, "widths": self.widths, **chosen}
+        return {name: value for name, value in self._chosen().items() if isinstance(value, tuple)}
 
     @property
     def in_words(self) -> str:
@@ -290,8 +280,7 @@ class ResNetSpec:
         return replace(self, **per_stage)
 
     def __repr__(self) -> str:
-        shown = {"blocks": self.blocks, "widths": self.widths, "stem_width": self.stem_width, **self._chosen()}
-        return f"ResNetSpec({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+        return f"ResNetSpec({', '.join(f'{name}={value!r}' for name, value in self._chosen().items())})"
 
     def __str__(self) -> str:
         return self.id

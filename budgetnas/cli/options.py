@@ -110,7 +110,7 @@ def typed_words(spec: ResNetSpec) -> str:
 def _typed(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the fields of a spec that were typed, as text."""
     given = vars(arguments)
-    return {name: given[name] for name in FIELDS if given.get(name) is not None}
+    return {name: given[name] for name in OPTIONS if given.get(name) is not None}
 
 
 def read_network(arguments: argparse.Namespace) -> NamedModel:

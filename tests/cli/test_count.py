@@ -62,7 +62,10 @@ def test_a_shipped_study_is_counted_by_name(capsys):
         (["resnet18", "--image-size", "99999"], "`--image-size` is '99999'"),
         (["resnet20.pytorch"], "did you mean `resnet20`?"),
         (["cifar10_resnet56"], "did you mean `resnet56`?"),
-        (["resnet50"], "`resnet50` is built of bottleneck blocks, which this version does not have: the nearest is"),
+        (
+            ["resnet50"],
+            "`resnet50` has a stem of stride 2 with max-pooling, which this version does not have: the nearest is",
+        ),
         (["resnet20", "--max-params", "45%wrn-16-4"], "`wrn-16-4` is built of pre-activation blocks"),
         (["cifar.toml"], "no file"),
         *[

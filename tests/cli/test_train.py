@@ -252,7 +252,7 @@ def test_a_named_network_that_is_another_one_elsewhere_has_a_note_on_larger_imag
         (("reproduce", "--models", "6"), "`--models` is '6'"),
         (("reproduce", "--models", "1,1"), "must be different ones"),
         (("reproduce", "--models", "1,Model 1"), "must be different ones"),
-        (("train", "resnet50", "--dataset", "digits"), "`resnet50` is built of bottleneck blocks"),
+        (("train", "resnet50", "--dataset", "digits"), "`resnet50` has a stem of stride 2 with max-pooling"),
         (("train", "mobilenet_v2", "--dataset", "digits"), "`mobilenet_v2` is built of depthwise convolutions"),
         (("train", *NET, "--epochs", "0"), "`--epochs` is 0"),
         (("train", *NET, "--repeats", "0"), "`--repeats` is 0"),
