@@ -1,38 +1,20 @@
 from __future__ import annotations
 
 import numpy as np
-<<<<<<< HEAD
 from drawn_specs import basic_specs, specs
 from hypothesis import given, settings
-=======
-from drawn_specs import basic_specs
-from hypothesis import given
->>>>>>> wide-goldens
 from hypothesis import strategies as st
 
 from budgetnas.arch import pools
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
 
-<<<<<<< HEAD
 SHAPES = st.builds(
     DataShape,
     channels=st.integers(1, 5),
     height=st.integers(1, 65),
     width=st.integers(1, 65),
     classes=st.integers(1, 100),
-=======
-
-@given(
-    basic_specs(6, blocks=st.integers(1, 8), widths=st.integers(1, 600), stem_width=st.integers(0, 600)),
-    st.builds(
-        DataShape,
-        channels=st.integers(1, 5),
-        height=st.integers(1, 65),
-        width=st.integers(1, 65),
-        classes=st.integers(1, 100),
-    ),
->>>>>>> wide-goldens
 )
 LARGE = {"blocks": st.integers(1, 8), "widths": st.integers(1, 600), "stem_width": st.integers(0, 600)}
 
