@@ -232,8 +232,9 @@ class ResNetSpec:
             UsageError: a value breaks its rule.
         """
         names = [name for name in FIELDS if name in content or name in ("blocks", "widths", "stem_width")]
-        values: dict[str, Any] = {name: content[name] for name in names}
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        values = {name: content[name] for name in names}
+        given: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in values.items()}
+        return cls(**given)
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec as JSON values; of the fields after `stem_width`, those that differ from their defaults.
