@@ -18,8 +18,8 @@ if TYPE_CHECKING:  # `count` does without NumPy
 _SUFFIX = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 _DECIMAL = r"(?P<whole>\d+(?:_\d+)*)(?:\.(?P<part>\d+))?"
 _NUMBER = re.compile(_DECIMAL + r"(?:[eE]\+?(?P<power>\d{1,2})|(?P<suffix>[kMG]))?", re.ASCII)
-_SHARE = re.compile(_DECIMAL + r"%(?P<name>[A-Za-z0-9_. -]+)", re.ASCII)
-_LONGEST = 120  # a share of the longest id has fewer
+_SHARE = re.compile(_DECIMAL + r"%(?P<name>[A-Za-z0-9_. =-]+)", re.ASCII)
+_LONGEST = 300  # a share of the longest id has fewer
 _LARGEST = 10**15
 
 
@@ -46,7 +46,7 @@ def parse_cap(value: str | float, *, name: str = "max_params", reference: Callab
     if len(text) > _LONGEST or isinstance(value, bool) or (share is None and number is None):
         shares = " or 45%resnet18" if reference else ""
         raise UsageError(
-            f"is {text[:_LONGEST]!r}, but must be a count above 0, written like 5e6, 5M, 272k, 5_000_000{shares}.",
+            f"is {text[:120]!r}, but must be a count above 0, written like 5e6, 5M, 272k, 5_000_000{shares}.",
             argument=name,
         )
     if share is not None and reference is not None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
-from budgetnas.arch.layers import Act, Conv, GlobalPool, Layer, Linear, Norm, Residual
+from budgetnas.arch.layers import Act, AvgPool, Conv, GlobalPool, Layer, Linear, Norm, Residual, Scale, Sigmoid
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.exceptions import UsageError
@@ -37,18 +37,24 @@ class LedgerRow:
 
     @property
     def kind(self) -> str:
-        """What the layer is: `Conv`, `Norm`, `Act`, `GlobalPool` or `Linear`."""
+        """Kind of the layer, as `arch.layers` names it."""
         return type(self.layer).__name__
 
     @property
     def kernel(self) -> int | None:
-        """Side of a convolution's kernel; None for any other layer."""
-        return self.layer.kernel if isinstance(self.layer, Conv) else None
+        """Side of the kernel of a convolution or a mean; None for any other layer."""
+        return self.layer.kernel if isinstance(self.layer, Conv | AvgPool) else None
 
     @property
     def stride(self) -> int | None:
-        """Step of a convolution; None for any other layer."""
-        return self.layer.stride if isinstance(self.layer, Conv) else None
+        """Step of a convolution or a mean; None for any other layer."""
+        match self.layer:
+            case Conv():
+                return self.layer.stride
+            case AvgPool():
+                return self.layer.kernel
+            case _:
+                return None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,32 +96,39 @@ def ledger(layers: tuple[Layer, ...], shape: DataShape) -> tuple[LedgerRow, ...]
     return tuple(_walk(layers, "", (shape.channels, shape.height, shape.width)))
 
 
-def _walk(layers: tuple[Layer, ...], path: str, size: tuple[int, ...]) -> Iterator[LedgerRow]:
+def _walk(layers: tuple[Layer, ...], path: str, size: tuple[int, ...]) -> Generator[LedgerRow, None, tuple[int, ...]]:
+    """Yield the rows of a chain; return the shape of its output."""
     for i, layer in enumerate(layers):
         name = f"{path}{i}"
-        if isinstance(layer, Residual):
-            before = size
-            for row in _walk(layer.body, f"{name}.body.", before):
+        match layer:
+            case Residual():
+                after = yield from _walk(layer.body, f"{name}.body.", size)
+                yield from _walk(layer.shortcut, f"{name}.shortcut.", size)
+                size = after
+            case Scale():
+                yield from _walk(layer.gate, f"{name}.gate.", size)
+            case _:
+                row = _leaf(layer, name, size)
                 yield row
                 size = row.out_shape
-            yield from _walk(layer.shortcut, f"{name}.shortcut.", before)
-        else:
-            row = _leaf(layer, name, size)
-            yield row
-            size = row.out_shape
+    return size
 
 
-def _leaf(layer: Conv | Norm | Act | GlobalPool | Linear, name: str, size: tuple[int, ...]) -> LedgerRow:
+def _leaf(
+    layer: Conv | Norm | Act | Sigmoid | AvgPool | GlobalPool | Linear, name: str, size: tuple[int, ...]
+) -> LedgerRow:
     params = macs = activations = 0
     in_shape = size
     match layer:
         case Conv():
             size = (layer.out_channels, layer.out_side(size[1]), layer.out_side(size[2]))
-            params = layer.kernel**2 * layer.in_channels * layer.out_channels
+            params = layer.kernel**2 * layer.in_channels * layer.out_channels // layer.groups
             macs = params * size[1] * size[2]
             activations = size[0] * size[1] * size[2]
         case Norm():
             params = 2 * layer.channels
+        case AvgPool():
+            size = (size[0], layer.out_side(size[1]), layer.out_side(size[2]))
         case GlobalPool():
             size = (size[0],)
         case Linear():
@@ -123,7 +136,7 @@ def _leaf(layer: Conv | Norm | Act | GlobalPool | Linear, name: str, size: tuple
             macs = layer.in_features * layer.out_features
             params = macs + layer.out_features
             activations = layer.out_features
-        case Act():
+        case Act() | Sigmoid():
             pass
     return LedgerRow(
         name=name,

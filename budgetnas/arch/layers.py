@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conv:
-    """A square 2-d convolution without bias, zero-padded by `kernel // 2`."""
+    """A square 2-d convolution without bias, zero-padded by `kernel // 2`; `groups` divide the channels."""
 
     in_channels: int
     out_channels: int
     kernel: int
     stride: int = 1
+    groups: int = 1
 
     def out_side(self, side: int) -> int:
         """Return the height (or width) in pixels of the output for an input of `side` pixels."""
@@ -32,6 +33,22 @@ class Norm:
 @dataclass(frozen=True, slots=True)
 class Act:
     """ReLU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sigmoid:
+    """The logistic function."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AvgPool:
+    """The mean of each `kernel` x `kernel` pixels; at an edge, of those that there are."""
+
+    kernel: int
+
+    def out_side(self, side: int) -> int:
+        """Return the height (or width) in pixels of the output for an input of `side` pixels."""
+        return -(-side // self.kernel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,4 +72,11 @@ class Residual:
     shortcut: tuple[Layer, ...]
 
 
-Layer = Conv | Norm | Act | GlobalPool | Linear | Residual
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scale:
+    """Its input [C, H, W] times a factor for each channel, which `gate`, a chain that ends in [C], makes of it."""
+
+    gate: tuple[Layer, ...]
+
+
+Layer = Conv | Norm | Act | Sigmoid | AvgPool | GlobalPool | Linear | Residual | Scale

@@ -1,10 +1,14 @@
 """The counter for arrays of candidates: costs of the parts of many residual networks at once.
 
-A network's params and MACs are `stem + sum(stage) + head`, and a stage depends only on its width, its blocks and the
-width before it. Every function takes int64 arrays (or ints) that broadcast, and returns `(params, macs)`.
+A network's params and MACs are `stem + sum(stage) + head`, and a stage depends only on itself and on the width before
+it. Every function takes int64 arrays (or ints) that broadcast, and returns `(params, macs)`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +17,56 @@ from budgetnas.arrays import IntArray
 
 _CHUNK = 4_096
 
+Ints = Any  # an int64 array, or an int
 Cost = tuple[IntArray, IntArray]
 
 
-def pixels(shape: DataShape, stage: int) -> int:
-    """Return the pixels of a feature map of `stage` (0 for the first); each stage halves the sides, rounded up."""
-    shrink: int = 2**stage
-    return -(-shape.height // shrink) * -(-shape.width // shrink)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Family:
+    """What all networks of an array share.
+
+    Attributes:
+        kind: of the blocks, as in a spec.
+        squeeze: reduction of squeeze-excitation; None for none.
+        neck: channels of the neck; None for none.
+    """
+
+    kind: str = "basic"
+    squeeze: int | None = None
+    neck: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stages:
+    """One stage of many networks.
+
+    Attributes:
+        blocks: at least 1.
+        width: channels.
+        before: channels of the stage before, or of the stem.
+        inner: channels of the middle convolution of bottlenecks, or the expansion of inverted blocks.
+        kernel: odd side of the kernels above 1x1.
+        groups: of the middle convolution of bottlenecks.
+        halves: 1 where the first block halves the image, else 0.
+        pixels: of the output.
+        pixels_before: of the input.
+    """
+
+    blocks: Ints
+    width: Ints
+    before: Ints
+    inner: Ints = 0
+    kernel: Ints = 3
+    groups: Ints = 1
+    halves: Ints
+    pixels: Ints
+    pixels_before: Ints
+
+
+def pixels(shape: DataShape, halvings: Ints) -> IntArray:
+    """Return the pixels of a feature map after so many halvings; each halves the sides, rounded up."""
+    shrink = 2 ** np.asarray(halvings, dtype=np.int64)
+    return np.asarray(-(-shape.height // shrink) * -(-shape.width // shrink))
 
 
 def stem(width: IntArray, shape: DataShape) -> Cost:
@@ -28,21 +75,112 @@ def stem(width: IntArray, shape: DataShape) -> Cost:
     return conv + 2 * width, conv * pixels(shape, 0)
 
 
-def stage(blocks: IntArray, width: IntArray, before: IntArray, index: int, shape: DataShape) -> Cost:
-    """Cost of stage `index` (0 for the first) with `blocks` >= 1 blocks, fed by `before` channels."""
-    projected: IntArray | int = 1 if index else (before != width).astype(np.int64)
-    convs = width * ((9 + projected) * before + (18 * blocks - 9) * width)
-    return convs + 2 * width * (2 * blocks + projected), convs * pixels(shape, index)
+def stage(one: Stages, family: Family) -> Cost:
+    """Cost of a stage of each network."""
+    return _COSTS[family.kind](one, family.squeeze)
 
 
-def head(width: IntArray, shape: DataShape) -> Cost:
-    """Cost of the linear head."""
-    weights = width * shape.classes
-    return weights + shape.classes, weights
+def basic_stage(blocks: IntArray, width: IntArray, before: IntArray, index: int, shape: DataShape) -> Cost:
+    """Cost of stage `index` (0 for the first) of basic blocks with 3x3 kernels, where each later stage halves."""
+    one = Stages(
+        blocks=blocks,
+        width=width,
+        before=before,
+        halves=min(index, 1),
+        pixels=pixels(shape, index),
+        pixels_before=pixels(shape, max(0, index - 1)),
+    )
+    return _basic(one, None)
+
+
+def _basic(one: Stages, squeeze: int | None) -> Cost:
+    width, before, square = one.width, one.before, one.kernel * one.kernel
+    projects = _projects(one)
+    convs = width * ((square + projects) * before + square * (2 * one.blocks - 1) * width)
+    norms = 2 * width * (2 * one.blocks + projects)
+    gates, gate_macs = _gates(width, squeeze)
+    return convs + norms + one.blocks * gates, convs * one.pixels + one.blocks * gate_macs
+
+
+def _bottleneck(one: Stages, squeeze: int | None) -> Cost:
+    width, before, mid, rest = one.width, one.before, one.inner, one.blocks - 1
+    projects = _projects(one)
+    reduce = before * mid  # of the first block, on the larger map
+    middle = one.kernel * one.kernel * mid * mid // one.groups
+    others = one.blocks * (middle + mid * width) + rest * width * mid + projects * before * width
+    norms = 2 * (one.blocks * (2 * mid + width) + projects * width)
+    gates, gate_macs = _gates(width, squeeze)
+    macs = reduce * one.pixels_before + others * one.pixels
+    return reduce + others + norms + one.blocks * gates, macs + one.blocks * gate_macs
+
+
+def _inverted(one: Stages, squeeze: int | None) -> Cost:
+    expands, rest = np.asarray(one.inner > 1, dtype=np.int64), one.blocks - 1
+    square = one.kernel * one.kernel
+    params: Any = 0
+    macs: Any = 0
+    for number, channels, pixels_before in ((1, one.before, one.pixels_before), (rest, one.width, one.pixels)):
+        hidden = one.inner * channels
+        expand = expands * channels * hidden
+        others = square * hidden + hidden * one.width
+        gates, gate_macs = _gates(hidden, squeeze)
+        params = params + number * (expand + others + 2 * (expands * hidden + hidden + one.width) + gates)
+        macs = macs + number * (expand * pixels_before + others * one.pixels + gate_macs)
+    return params, macs
+
+
+_COSTS: dict[str, Callable[[Stages, int | None], Cost]] = {
+    "basic": _basic,
+    "bottleneck": _bottleneck,
+    "inverted": _inverted,
+}
+
+
+def _projects(one: Stages) -> Ints:
+    """Return 1 where the first block has a shortcut that projects."""
+    return 1 if isinstance(one.halves, int) and one.halves else one.halves | (one.before != one.width)
+
+
+def _gates(channels: Ints, squeeze: int | None) -> tuple[Ints, Ints]:
+    """Cost of the squeeze-excitation of one block."""
+    if squeeze is None:
+        return 0, 0
+    inner = -(-channels // squeeze)
+    macs = 2 * channels * inner
+    return macs + channels + inner, macs
+
+
+def head(width: IntArray, shape: DataShape, *, neck: int | None = None, on: Ints = 0) -> Cost:
+    """Cost of the linear head, and of the neck before it on maps of `on` pixels."""
+    if neck is None:
+        weights = width * shape.classes
+        return weights + shape.classes, weights
+    conv, linear = width * neck, neck * shape.classes
+    return conv + 2 * neck + linear + shape.classes, conv * on + linear
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Networks:
+    """Many networks of one family; what a spec has per stage is [N, S], empty stages come last with 0 blocks.
+
+    Attributes:
+        blocks: per stage.
+        widths: per stage; ignored for empty stages.
+        stem_widths: [N]; default: as in stage 1.
+        others: further fields of `Stages` per stage, [N, S]: `inner`, `kernel`, `groups`, and `halves`, by default 1 in
+            all stages but the first.
+        family: of all.
+    """
+
+    blocks: IntArray
+    widths: IntArray
+    stem_widths: IntArray | None = None
+    others: dict[str, IntArray] = field(default_factory=dict)
+    family: Family = field(default_factory=Family)
 
 
 def total(blocks: IntArray, widths: IntArray, shape: DataShape, *, stem_widths: IntArray | None = None) -> Cost:
-    """Cost of whole networks.
+    """Cost of whole networks of basic blocks with 3x3 kernels, where each stage but the first halves.
 
     Args:
         blocks: [N, S] basic blocks per stage; 0 for empty stages, which come last.
@@ -53,27 +191,41 @@ def total(blocks: IntArray, widths: IntArray, shape: DataShape, *, stem_widths: 
     Returns:
         params [N] and macs [N].
     """
-    stems = widths[:, 0] if stem_widths is None else stem_widths
-    params = np.empty(len(blocks), dtype=np.int64)
-    macs = np.empty(len(blocks), dtype=np.int64)
-    for start in range(0, len(blocks), _CHUNK):
+    return total_of(Networks(blocks=blocks, widths=widths, stem_widths=stem_widths), shape)
+
+
+def total_of(nets: Networks, shape: DataShape) -> Cost:
+    """Cost of whole networks: params [N] and macs [N]."""
+    stems = nets.widths[:, 0] if nets.stem_widths is None else nets.stem_widths
+    params = np.empty(len(nets.blocks), dtype=np.int64)
+    macs = np.empty(len(nets.blocks), dtype=np.int64)
+    for start in range(0, len(nets.blocks), _CHUNK):  # a chunk fits into the CPU's cache
         part = slice(start, start + _CHUNK)
-        params[part], macs[part] = _total(
-            np.ascontiguousarray(blocks[part].T), np.ascontiguousarray(widths[part].T), stems[part], shape
-        )
+        columns = {
+            name: np.ascontiguousarray(values[part].T)
+            for name, values in {"blocks": nets.blocks, "width": nets.widths, **nets.others}.items()
+        }
+        params[part], macs[part] = _total(columns, stems[part], nets.family, shape)
     return params, macs
 
 
-def _total(blocks: IntArray, widths: IntArray, stems: IntArray, shape: DataShape) -> Cost:
-    """Cost of a chunk that fits into the CPU's cache; blocks and widths [S, N], stems [N]."""
-    before = stems
+def _total(columns: dict[str, IntArray], stems: IntArray, family: Family, shape: DataShape) -> Cost:
+    """Cost of a chunk; columns are [S, N], stems [N]."""
+    before: IntArray = stems
+    halvings = columns.get("halves")
     params, macs = stem(before, shape)
-    for index in range(len(blocks)):
-        filled = blocks[index] > 0
-        width = np.where(filled, widths[index], before)
-        more_params, more_macs = stage(blocks[index], width, before, index, shape)
+    done: Any = 0  # halvings so far
+    for index, blocks in enumerate(columns["blocks"]):
+        filled = blocks > 0
+        halves: Any = min(index, 1) if halvings is None else halvings[index] * filled
+        on, done = pixels(shape, done), done + halves
+        fields: dict[str, Any] = {name: values[index] for name, values in columns.items()}
+        fields |= {"width": np.where(filled, columns["width"][index], before), "halves": halves}
+        more_params, more_macs = stage(
+            Stages(**fields, before=before, pixels=pixels(shape, done), pixels_before=on), family
+        )
         params += filled * more_params
         macs += filled * more_macs
-        before = width
-    head_params, head_macs = head(before, shape)
+        before = fields["width"]
+    head_params, head_macs = head(before, shape, neck=family.neck, on=pixels(shape, done))
     return params + head_params, macs + head_macs

@@ -1,10 +1,21 @@
-"""The layers of a residual network, section by section: stem, stages of basic blocks, head."""
+"""The layers of a residual network, section by section: stem, stages of blocks, head."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from budgetnas.arch.layers import Act, Conv, GlobalPool, Layer, Linear, Norm, Residual
+from budgetnas.arch.layers import (
+    Act,
+    AvgPool,
+    Conv,
+    GlobalPool,
+    Layer,
+    Linear,
+    Norm,
+    Residual,
+    Scale,
+    Sigmoid,
+)
 from budgetnas.arch.spec import DataShape, ResNetSpec
 
 
@@ -15,14 +26,16 @@ class Section:
     Attributes:
         name: in words.
         layers: its part of the chain of layers.
+        blocks: number of its blocks; 0 in stem and head.
     """
 
     name: str
     layers: tuple[Layer, ...]
+    blocks: int = 0
 
     @property
     def residuals(self) -> tuple[Residual, ...]:
-        """Its residual blocks; none in stem and head."""
+        """Its residual blocks; none in stem and head. An inverted block that changes the shape is no residual block."""
         return tuple(layer for layer in self.layers if isinstance(layer, Residual))
 
 
@@ -34,8 +47,9 @@ def lower(spec: ResNetSpec, shape: DataShape) -> tuple[Layer, ...]:
 def sections(spec: ResNetSpec, shape: DataShape) -> tuple[Section, ...]:
     """Return the layers of `spec` by section, from image to logits.
 
-    Follows kuangliu/pytorch-cifar: 3x3 stem without max-pooling, stride 2 in the first block of every stage except the
-    first, a projection (1x1 convolution and norm) where the stride is not 1 or the channels change.
+    Follows kuangliu/pytorch-cifar: 3x3 stem without max-pooling, the stride of a stage in its first block, a projection
+    (1x1 convolution and norm) where the stride is not 1 or the channels change. The neck is a 1x1 convolution before
+    the mean over all pixels.
     """
     channels = spec.stem_width
     stem = (Conv(in_channels=shape.channels, out_channels=channels, kernel=3), Norm(channels=channels), Act())
@@ -43,23 +57,119 @@ def sections(spec: ResNetSpec, shape: DataShape) -> tuple[Section, ...]:
     for stage, (blocks, width) in enumerate(zip(spec.blocks, spec.widths, strict=True)):
         layers: list[Layer] = []
         for block in range(blocks):
-            layers += [basic_block(channels, width, stride=2 if stage > 0 and block == 0 else 1), Act()]
+            layers += _block(spec, stage, channels, stride=1 if block else spec.strides[stage])
             channels = width
-        found.append(Section(name=f"stage {stage + 1}", layers=tuple(layers)))
-    head = (GlobalPool(), Linear(in_features=channels, out_features=shape.classes))
+        found.append(Section(name=f"stage {stage + 1}", layers=tuple(layers), blocks=blocks))
+    neck: tuple[Layer, ...] = ()
+    if spec.neck is not None:
+        neck = (Conv(in_channels=channels, out_channels=spec.neck, kernel=1), Norm(channels=spec.neck), Act())
+        channels = spec.neck
+    head = (*neck, GlobalPool(), Linear(in_features=channels, out_features=shape.classes))
     return (*found, Section(name="head", layers=head))
+
+
+def _block(spec: ResNetSpec, stage: int, in_channels: int, *, stride: int) -> tuple[Layer, ...]:
+    """Return the layers of one block of a stage."""
+    width, kernel = spec.widths[stage], spec.kernels[stage]
+    match spec.kind:
+        case "bottleneck":
+            body = _bottleneck(
+                in_channels, spec.mids[stage], width, kernel=kernel, stride=stride, groups=spec.groups[stage]
+            )
+        case "inverted":
+            hidden = spec.expansions[stage] * in_channels
+            return inverted_block(in_channels, hidden, width, kernel=kernel, stride=stride, squeeze=spec.squeeze)
+        case _:
+            body = _basic(in_channels, width, kernel=kernel, stride=stride)
+    if spec.squeeze is not None:
+        body = (*body, squeeze_excitation(width, spec.squeeze))
+    return Residual(body=body, shortcut=_shortcut(in_channels, width, stride=stride, kind=spec.shortcut)), Act()
 
 
 def basic_block(in_channels: int, width: int, *, stride: int = 1) -> Residual:
     """Return the sum of two 3x3 convolutions with norms and of a shortcut, which projects where the shape changes."""
-    body = (
-        Conv(in_channels=in_channels, out_channels=width, kernel=3, stride=stride),
+    body = _basic(in_channels, width, kernel=3, stride=stride)
+    return Residual(body=body, shortcut=_shortcut(in_channels, width, stride=stride, kind="conv"))
+
+
+def _basic(in_channels: int, width: int, *, kernel: int, stride: int) -> tuple[Layer, ...]:
+    return (
+        Conv(in_channels=in_channels, out_channels=width, kernel=kernel, stride=stride),
         Norm(channels=width),
         Act(),
-        Conv(in_channels=width, out_channels=width, kernel=3),
+        Conv(in_channels=width, out_channels=width, kernel=kernel),
         Norm(channels=width),
     )
+
+
+def _bottleneck(in_channels: int, mid: int, width: int, *, kernel: int, stride: int, groups: int) -> tuple[Layer, ...]:
+    """Return a 1x1 convolution to `mid` channels, one of `groups` groups among them, and a 1x1 one to `width`.
+
+    The stride is in the second convolution, as in torchvision and in ResNeXt (Xie et al., arXiv:1611.05431).
+    """
+    return (
+        Conv(in_channels=in_channels, out_channels=mid, kernel=1),
+        Norm(channels=mid),
+        Act(),
+        Conv(in_channels=mid, out_channels=mid, kernel=kernel, stride=stride, groups=groups),
+        Norm(channels=mid),
+        Act(),
+        Conv(in_channels=mid, out_channels=width, kernel=1),
+        Norm(channels=width),
+    )
+
+
+def inverted_block(
+    in_channels: int, hidden: int, width: int, *, kernel: int, stride: int, squeeze: int | None
+) -> tuple[Layer, ...]:
+    """Return an inverted residual block: a depthwise convolution among `hidden` channels, and no rectifier at its end.
+
+    It is a sum where it keeps the shape, else a plain chain of layers; where `hidden` is `in_channels`, nothing expands
+    before (Sandler et al., arXiv:1801.04381). Squeeze-excitation weighs the hidden channels (Howard et al.,
+    arXiv:1905.02244).
+    """
+    expand: tuple[Layer, ...] = ()
+    if hidden != in_channels:
+        expand = (Conv(in_channels=in_channels, out_channels=hidden, kernel=1), Norm(channels=hidden), Act())
+    body: tuple[Layer, ...] = (
+        *expand,
+        Conv(in_channels=hidden, out_channels=hidden, kernel=kernel, stride=stride, groups=hidden),
+        Norm(channels=hidden),
+        Act(),
+        *((squeeze_excitation(hidden, squeeze),) if squeeze is not None else ()),
+        Conv(in_channels=hidden, out_channels=width, kernel=1),
+        Norm(channels=width),
+    )
+    return (Residual(body=body, shortcut=()),) if stride == 1 and in_channels == width else body
+
+
+def squeeze_excitation(channels: int, reduction: int) -> Scale:
+    """Return a factor for each channel, made of the means of all (Hu et al., arXiv:1709.01507).
+
+    Args:
+        channels: to weigh.
+        reduction: how many times fewer channels there are between the two linear layers, rounded up.
+    """
+    inner = -(-channels // reduction)
+    return Scale(
+        gate=(
+            GlobalPool(),
+            Linear(in_features=channels, out_features=inner),
+            Act(),
+            Linear(in_features=inner, out_features=channels),
+            Sigmoid(),
+        )
+    )
+
+
+def _shortcut(in_channels: int, width: int, *, stride: int, kind: str) -> tuple[Layer, ...]:
+    """Return the shortcut of a block: nothing where the shape stays.
+
+    A "pool" shortcut takes the mean of 2x2 pixels before its convolution (ResNet-D: He et al., arXiv:1812.01187).
+    """
     if stride == 1 and in_channels == width:
-        return Residual(body=body, shortcut=())
-    projection = Conv(in_channels=in_channels, out_channels=width, kernel=1, stride=stride)
-    return Residual(body=body, shortcut=(projection, Norm(channels=width)))
+        return ()
+    pool: tuple[Layer, ...] = ()
+    if kind == "pool" and stride > 1:
+        pool, stride = (AvgPool(kernel=stride),), 1
+    return (*pool, Conv(in_channels=in_channels, out_channels=width, kernel=1, stride=stride), Norm(channels=width))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any
 
+from budgetnas.arch.ids import parse_id, write_id
 from budgetnas.exceptions import UsageError
 from budgetnas.text import plural
 
@@ -14,7 +14,10 @@ MAX_STAGES = 8
 MAX_BLOCKS = 1_000
 MAX_WIDTH = 65_536
 MAX_SIDE = 65_536
-_ID = re.compile(r"(s(?P<stem>[0-9]{1,9})-)?(?P<stages>[0-9]{1,9}x[0-9]{1,9}(-[0-9]{1,9}x[0-9]{1,9})*)")
+MAX_KERNEL = 31
+MAX_EXPANSION = 64
+KINDS = ("basic", "bottleneck", "inverted")
+SHORTCUTS = ("conv", "pool")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,12 +37,7 @@ class DataShape:
     classes: int = 10
 
     def __post_init__(self) -> None:
-        for name, high in (
-            ("channels", 4_096),
-            ("height", MAX_SIDE),
-            ("width", MAX_SIDE),
-            ("classes", 1_000_000),
-        ):
+        for name, high in (("channels", 4_096), ("height", MAX_SIDE), ("width", MAX_SIDE), ("classes", 1_000_000)):
             _check(name, getattr(self, name), 1, high)
 
     @property
@@ -48,32 +46,54 @@ class DataShape:
         return self.channels * self.height * self.width
 
 
+def _option(metavar: str, help: str, *, per_stage: bool) -> dict[str, Any]:
+    return {"per_stage": per_stage, "metavar": metavar, "help": help}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResNetSpec:
-    """A residual network of basic blocks, as kuangliu/pytorch-cifar builds them (He et al., arXiv:1512.03385).
+    """A residual network as kuangliu/pytorch-cifar builds them (He et al., arXiv:1512.03385), and its relatives.
 
-    The first block of every stage except the first halves the image. A spec has no empty stages: `from_stages` drops
-    them, so that no network has two specs.
+    A spec has no empty stages: `from_stages` drops them, and every default is filled in, so that no network has two
+    specs.
 
     Attributes:
-        blocks: basic blocks per stage, each at least 1.
+        blocks: blocks per stage, each at least 1.
         widths: channels per stage.
         stem_width: channels of the 3x3 stem; default: as in stage 1.
+        kind: of all blocks: "basic" (two convolutions), "bottleneck" (a narrow one between two of 1x1), or "inverted"
+            (a wide depthwise one between two of 1x1).
+        mids: channels of the middle convolution of bottlenecks, per stage; default: a quarter of the width.
+        expansions: how many times wider than its input an inverted block is inside, per stage; default: 6.
+        kernels: odd side of the kernels above 1x1, per stage; default: 3.
+        groups: groups of the middle convolution of bottlenecks, per stage; default: 1.
+        strides: of the first block of each stage, 1 or 2; the first is 1, the default of the others 2.
+        shortcut: where the shape changes: "conv" (a 1x1 convolution) or "pool" (with a mean of 2x2 pixels before it).
+        squeeze: reduction of squeeze-excitation in each block, like 16; None for none.
+        neck: channels of a 1x1 convolution before the head; None for none.
 
     Raises:
-        UsageError: a number is out of range, or the number of widths is not that of stages.
+        UsageError: a value breaks its rule, or does not go with the kind of the blocks.
     """
 
     blocks: tuple[int, ...] = field(
-        metadata={"per_stage": True, "metavar": "B,B,..", "help": "basic blocks per stage; 0 for an empty stage"}
+        metadata=_option("B,B,..", "basic blocks per stage; 0 for an empty stage", per_stage=True)
     )
     widths: tuple[int, ...] = field(
-        metadata={"per_stage": True, "metavar": "W,W,..", "help": "channels, one per stage or one per non-empty stage"}
+        metadata=_option("W,W,..", "channels, one per stage or one per non-empty stage", per_stage=True)
     )
     stem_width: int = field(
-        default=0,
-        metadata={"per_stage": False, "metavar": "W", "help": "channels of the stem (default: as in stage 1)"},
+        default=0, metadata=_option("W", "channels of the stem (default: as in stage 1)", per_stage=False)
     )
+    kind: str = "basic"
+    mids: tuple[int, ...] = ()
+    expansions: tuple[int, ...] = ()
+    kernels: tuple[int, ...] = ()
+    groups: tuple[int, ...] = ()
+    strides: tuple[int, ...] = ()
+    shortcut: str = "conv"
+    squeeze: int | None = None
+    neck: int | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.blocks) <= MAX_STAGES:
@@ -86,20 +106,69 @@ class ResNetSpec:
         for blocks, width in zip(self.blocks, self.widths, strict=True):
             _check("blocks", blocks, 1, MAX_BLOCKS)
             _check("widths", width, 1, MAX_WIDTH)
-        object.__setattr__(self, "stem_width", self.stem_width or self.widths[0])
+        self._fill("stem_width", self.stem_width or self.widths[0])
         _check("stem_width", self.stem_width, 1, MAX_WIDTH)
+        self._check_choices()
+        for name, default in self._defaults().items():
+            values = getattr(self, name) or default
+            if len(values) != len(default):
+                rule = f"has {plural(len(values), 'value')}, but must have {len(default) or 'none'}"
+                reason = f"for {plural(self.depth, 'stage')} of {self.kind} blocks"
+                raise UsageError(f"{rule} {reason}.", argument=name)
+            self._fill(name, tuple(values))
+        self._check_stages()
+        if self.kind == "inverted" or 2 not in self.strides:  # no shortcut could pool
+            self._fill("shortcut", "conv")
+
+    def _fill(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def _defaults(self) -> dict[str, tuple[int, ...]]:
+        """Return the defaults of the fields that have a value per stage; nothing where the kind of block has none."""
+        is_bottleneck, is_inverted = self.kind == "bottleneck", self.kind == "inverted"
+        return {
+            "mids": tuple(max(1, width // 4) for width in self.widths) if is_bottleneck else (),
+            "expansions": (6,) * self.depth if is_inverted else (),
+            "kernels": (3,) * self.depth,
+            "groups": (1,) * self.depth if is_bottleneck else (),
+            "strides": (1, *(2,) * (self.depth - 1)),
+        }
+
+    def _check_choices(self) -> None:
+        for name, known in (("kind", KINDS), ("shortcut", SHORTCUTS)):
+            if getattr(self, name) not in known:
+                raise UsageError(f"is {getattr(self, name)!r}, but must be {' or '.join(known)}.", argument=name)
+        for name, most in (("squeeze", MAX_WIDTH), ("neck", MAX_WIDTH)):
+            if getattr(self, name) is not None:
+                _check(name, getattr(self, name), 1, most)
+
+    def _check_stages(self) -> None:
+        for name, most in (("mids", MAX_WIDTH), ("expansions", MAX_EXPANSION), ("groups", MAX_WIDTH)):
+            for value in getattr(self, name):
+                _check(name, value, 1, most)
+        for kernel in self.kernels:
+            _check("kernels", kernel, 1, MAX_KERNEL)
+            if kernel % 2 == 0:
+                raise UsageError(f"holds {kernel}, but must be odd, like 3 or 5.", argument="kernels")
+        for mid, groups in zip(self.mids, self.groups, strict=True):
+            if mid % groups:
+                raise UsageError(
+                    f"holds {groups}, but must divide the {mid} channels of the middle convolution.", argument="groups"
+                )
+        for stage, stride in enumerate(self.strides):
+            _check("strides", stride, 1, 2 if stage else 1)
 
     @classmethod
-    def from_stages(cls, blocks: Sequence[int], widths: Sequence[int], *, stem_width: int = 0) -> ResNetSpec:
+    def from_stages(cls, blocks: Sequence[int], widths: Sequence[int], **others: Any) -> ResNetSpec:
         """Return the canonical spec of `blocks` per stage, where 0 marks an empty stage.
 
         >>> ResNetSpec.from_stages([4, 0, 3, 0], [64, 128, 250, 512])
         ResNetSpec(blocks=(4, 3), widths=(64, 250), stem_width=64)
 
         Args:
-            blocks: basic blocks per stage, 0 or more.
+            blocks: blocks per stage, 0 or more.
             widths: one width per stage, or one per non-empty stage.
-            stem_width: channels of the stem; 0 means the width of the first stage.
+            others: further fields; those per stage have one value for each non-empty stage.
 
         Raises:
             UsageError: every stage is empty, a value is out of range, or the number of widths fits neither form.
@@ -121,7 +190,7 @@ class ResNetSpec:
                 "of them non-empty: give one width per stage or one per non-empty stage.",
                 argument="widths",
             )
-        return cls(blocks=tuple(blocks[i] for i in filled), widths=tuple(widths), stem_width=stem_width)
+        return cls(blocks=tuple(blocks[i] for i in filled), widths=tuple(widths), **others)
 
     @classmethod
     def from_id(cls, text: str) -> ResNetSpec | None:
@@ -129,46 +198,57 @@ class ResNetSpec:
 
         >>> ResNetSpec.from_id("4x64-5x128-3x256").widths
         (64, 128, 256)
+        >>> ResNetSpec.from_id("d-2x64m16=3x96m24k5-2x128m32").strides
+        (1, 1, 2)
 
         Raises:
             UsageError: a number is out of range.
         """
-        found = _ID.fullmatch(text)
-        if found is None:
-            return None
-        stages = [stage.split("x") for stage in found["stages"].split("-")]
-        blocks, widths = (tuple(int(pair[i]) for pair in stages) for i in (0, 1))
-        spec = cls(blocks=blocks, widths=widths, stem_width=int(found["stem"] or 0))
-        return spec if spec.id == text else None
+        parsed = parse_id(text)
+        spec = None if parsed is None else cls(**parsed)
+        return spec if spec is not None and spec.id == text else None
 
     @property
     def id(self) -> str:
-        """The unique name of the architecture; it starts with `s32-` where a stem of 32 channels differs from stage 1.
+        """The unique name of the architecture: the stages, `B`x`W`, and what differs from the defaults.
+
+        Before the stages: `s32-`, a stem of 32 channels that differs from stage 1; `n512-`, a neck; `d-`, pooled
+        shortcuts; `e16-`, squeeze-excitation. In a stage: `m16`, middle channels of bottlenecks; `t6`, expansion of
+        inverted blocks; `k5`, kernels; `g4`, groups. A stage that `=` joins to the one before does not halve the image.
 
         >>> ResNetSpec(blocks=(4, 5, 3), widths=(64, 128, 256)).id
         '4x64-5x128-3x256'
+        >>> ResNetSpec(blocks=(3, 3), widths=(64, 128), kind="bottleneck", kernels=(5, 3), groups=(4, 1), neck=512).id
+        'n512-3x64m16k5g4-3x128m32'
         """
-        stem = "" if self.stem_width == self.widths[0] else f"s{self.stem_width}-"
-        return stem + "-".join(f"{b}x{w}" for b, w in zip(self.blocks, self.widths, strict=True))
+        return write_id(self)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> ResNetSpec:
-        """Read what `to_json` wrote; other keys are ignored.
+        """Read the JSON values of `to_json`; other keys are ignored.
 
         Raises:
             KeyError: a key is missing.
-            UsageError: a number is out of range.
+            UsageError: a value breaks its rule.
         """
-        blocks, widths = tuple(content["blocks"]), tuple(content["widths"])
-        return cls(blocks=blocks, widths=widths, stem_width=content["stem_width"])
+        names = [name for name in FIELDS if name in content or name in ("blocks", "widths", "stem_width")]
+        values = {name: content[name] for name in names}
+        given: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in values.items()}
+        return cls(**given)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the spec as JSON values.
+        """Return the spec as JSON values; of the fields after `stem_width`, those that differ from their defaults.
 
         >>> ResNetSpec(blocks=(4, 3), widths=(64, 250)).to_json()
         {'blocks': [4, 3], 'widths': [64, 250], 'stem_width': 64}
         """
-        return {"blocks": list(self.blocks), "widths": list(self.widths), "stem_width": self.stem_width}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in self._chosen().items()}
+
+    def _chosen(self) -> dict[str, Any]:
+        """Return the fields up to `stem_width`, and those after it that differ from their defaults."""
+        defaults = {"kind": "basic", "shortcut": "conv", "squeeze": None, "neck": None, **self._defaults()}
+        values = {name: getattr(self, name) for name in FIELDS}
+        return {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
 
     @property
     def depth(self) -> int:
@@ -182,7 +262,7 @@ class ResNetSpec:
         >>> ResNetSpec(blocks=(4, 3), widths=(64, 250)).per_stage
         {'blocks': (4, 3), 'widths': (64, 250)}
         """
-        return {"blocks": self.blocks, "widths": self.widths}
+        return {name: value for name, value in self._chosen().items() if isinstance(value, tuple)}
 
     @property
     def in_words(self) -> str:
@@ -195,17 +275,25 @@ class ResNetSpec:
 
     def first(self, stages: int) -> ResNetSpec:
         """Return the network of the first stages, at most all."""
-        return ResNetSpec(blocks=self.blocks[:stages], widths=self.widths[:stages], stem_width=self.stem_width)
+        per_stage: dict[str, Any] = {
+            name: value[:stages] for name in FIELDS if isinstance(value := getattr(self, name), tuple)
+        }
+        return replace(self, **per_stage)
+
+    def __repr__(self) -> str:
+        return f"ResNetSpec({', '.join(f'{name}={value!r}' for name, value in self._chosen().items())})"
 
     def __str__(self) -> str:
         return self.id
 
 
-# The fields by name, for what spells them: an option has `metavar` and `help`, and a list if `per_stage`.
+# The fields by name, for what spells them: one with `metavar` and `help` is an option, a list if `per_stage`.
 FIELDS = {one.name: one for one in fields(ResNetSpec)}
 NEEDED = tuple(name for name, one in FIELDS.items() if one.default is MISSING)
+OPTIONS = {name: one for name, one in FIELDS.items() if one.metadata}
 
 
 def _check(name: str, value: object, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise UsageError(f"holds {value!r}, but must be a whole number from {low:,} to {high:,}.", argument=name)
+        rule = f"must be a whole number from {low:,} to {high:,}" if low < high else f"must be {low:,}"
+        raise UsageError(f"holds {value!r}, but {rule}.", argument=name)

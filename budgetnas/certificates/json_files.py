@@ -141,8 +141,8 @@ def read_arch(content: bytes, *, where: Path) -> tuple[dict[str, Any], ResNetSpe
             raise ValueError(f"it has format {arch['format']}, and this version reads {ARCH_FORMAT}")
         found = build(Arch, arch, "")
         complete = asdict(found) | {"spec": found.spec.to_json()}
-        if json.loads(dump_json(complete)) != arch:  # a default replaced a missing value
-            raise ValueError("a number of it is missing")
+        if json.loads(dump_json(complete)) != arch:  # a default replaced a missing value, or is written out
+            raise ValueError("a value of it is missing, or is a default that is left out")
     except Exception as error:  # content of any type can fail in any way
         reason = f"{error} is missing" if isinstance(error, KeyError) else one_line(error)
         message = f"`{where}` is no architecture of this program ({reason}): export the network again."

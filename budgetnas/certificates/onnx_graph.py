@@ -14,7 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from budgetnas import __version__
-from budgetnas.arch.layers import Act, Conv, GlobalPool, Layer, Linear, Norm, Residual
+from budgetnas.arch.layers import Act, AvgPool, Conv, GlobalPool, Layer, Linear, Norm, Residual, Scale, Sigmoid
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.arrays import Array
@@ -138,16 +138,18 @@ class _Graph:
     def _layer(self, layer: Layer, name: str, value: str) -> str:
         match layer:
             case Conv():
-                kernel = [layer.kernel] * 2
-                weight = self._tensor(f"{name}.weight", layer.out_channels, layer.in_channels, *kernel)
-                words = {"kernel_shape": kernel, "strides": [layer.stride] * 2}
-                return self._node("Conv", [value, weight], name, pads=[layer.kernel // 2] * 4, **words)
+                return self._convolution(layer, name, value)
             case Norm():
                 kinds = ("weight", "bias", "running_mean", "running_var")
                 tensors = [self._tensor(f"{name}.{kind}", layer.channels) for kind in kinds]
                 return self._node("BatchNormalization", [value, *tensors], name, epsilon=EPSILON)
             case Act():
                 return self._node("Relu", [value], name)
+            case Sigmoid():
+                return self._node("Sigmoid", [value], name)
+            case AvgPool():
+                words = {"kernel_shape": [layer.kernel] * 2, "strides": [layer.kernel] * 2, "ceil_mode": 1}
+                return self._node("AveragePool", [value], name, count_include_pad=0, **words)
             case GlobalPool():
                 return self._node("ReduceMean", [value, self._tensor(AXES, 2)], name, keepdims=0)
             case Linear():
@@ -157,6 +159,18 @@ class _Graph:
             case Residual():
                 body = self.chain(layer.body, f"{name}.body.", value)
                 return self._node("Add", [body, self.chain(layer.shortcut, f"{name}.shortcut.", value)], name)
+            case Scale():
+                gate = self.chain(layer.gate, f"{name}.gate.", value)
+                factors = self._node("Unsqueeze", [gate, self._tensor(AXES, 2)], f"{name}.factors")
+                return self._node("Mul", [value, factors], name)
+
+    def _convolution(self, conv: Conv, name: str, value: str) -> str:
+        kernel = [conv.kernel] * 2
+        weight = self._tensor(f"{name}.weight", conv.out_channels, conv.in_channels // conv.groups, *kernel)
+        words: dict[str, Any] = {"kernel_shape": kernel, "strides": [conv.stride] * 2}
+        if conv.groups > 1:
+            words["group"] = conv.groups
+        return self._node("Conv", [value, weight], name, pads=[conv.kernel // 2] * 4, **words)
 
     def _node(self, kind: str, inputs: Sequence[str], name: str, **words: Any) -> str:
         from onnx import helper
@@ -167,6 +181,8 @@ class _Graph:
     def _tensor(self, name: str, *sides: int) -> str:
         from onnx import TensorProto
 
+        if name == AXES and any(tensor.name == AXES for tensor in self.initializers):
+            return name  # a constant is there once, for all nodes
         kind = TensorProto.INT64 if name == AXES else TensorProto.FLOAT
         self.initializers.append(TensorProto(name=name, dims=sides, data_type=kind))
         return name

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from string import Template
 
 from budgetnas.arch.counter import ledger, total_of
-from budgetnas.arch.layers import Act, Conv, GlobalPool, Layer, Linear, Norm, Residual
+from budgetnas.arch.layers import Act, AvgPool, Conv, GlobalPool, Layer, Linear, Norm, Residual, Scale, Sigmoid
 from budgetnas.arch.resnet import Section, basic_block, sections
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.certificates.names import attribute, is_basic
+from budgetnas.certificates.names import attribute, is_basic, modules_of_source, parts_of_source
 
 _HEAD = Template('''"""Residual network $id: $params trainable parameters.
 
@@ -57,10 +57,10 @@ def stage(blocks: int, in_channels: int, channels: int, stride: int = 1) -> nn.S
     return nn.Sequential(first, *(BasicBlock(channels, channels) for _ in range(blocks - 1)))
 '''
 
-_BLOCK = '''
+_RESIDUAL = '''
 
-class Block(nn.Module):
-    """A chain of layers and a shortcut around them."""
+class Residual(nn.Module):
+    """The sum of a chain of layers and of a shortcut around them."""
 
     def __init__(self, body: nn.Sequential, shortcut: nn.Sequential) -> None:
         super().__init__()
@@ -68,13 +68,28 @@ class Block(nn.Module):
         self.shortcut = shortcut
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.body(x) + self.shortcut(x))
+        return self.body(x) + self.shortcut(x)
+'''
+
+_SQUEEZE_EXCITATION = '''
+
+class SqueezeExcitation(nn.Module):
+    """Every channel times a factor in [0, 1], made of the means of all channels."""
+
+    def __init__(self, channels: int, inner: int) -> None:
+        super().__init__()
+        self.linear1 = nn.Linear(channels, inner)
+        self.linear2 = nn.Linear(inner, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.relu(self.linear1(x.mean(dim=(2, 3))))
+        return x * torch.sigmoid(self.linear2(y))[:, :, None, None]
 '''
 
 _NETWORK = Template('''
 
 class ResNet(nn.Module):
-    """A ${kernel}x$kernel stem, $stages of $kind blocks, the mean over all pixels, and a linear head."""
+    """A ${kernel}x$kernel stem, $stages of $kind blocks,$neck the mean over all pixels, and a linear head."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,91 +107,106 @@ if __name__ == "__main__":
 
 def model_source(spec: ResNetSpec, shape: DataShape) -> str:
     """Return the text of `model.py`, which depends only on the network."""
-    return source_of(sections(spec, shape), shape, name=spec.id)
+    return source_of(sections(spec, shape), shape, name=spec.id, kind=spec.kind)
 
 
-def source_of(found: Sequence[Section], shape: DataShape, *, name: str) -> str:
+def source_of(found: Sequence[Section], shape: DataShape, *, name: str, kind: str) -> str:
     """Return the text of `model.py` for the sections of a network: a stem, stages, and a head that ends in logits.
 
     Stages of basic blocks are a line each; other blocks are written out, layer by layer.
 
     Args:
-        found: the sections, every residual block with a rectifier behind it.
+        found: the sections, every basic block with a rectifier behind it.
         shape: shape of images, and number of classes.
         name: of the network.
+        kind: of its blocks, in a word.
     """
-    blocks = [residual for section in found for residual in section.residuals]
-    stages = sum(bool(section.residuals) for section in found)
-    steps = [f"self.{attribute(section)}({'x' if i else 'images'})" for i, section in enumerate(found[:-1])]
+    layers = tuple(layer for section in found for layer in section.layers)
+    inside = tuple(_inside(layers))
+    stages = sum(bool(section.blocks) for section in found)
+    parts = parts_of_source(found)
+    steps = [f"self.{attribute(part)}({'x' if i else 'images'})" for i, part in enumerate(parts[:-1])]
     facts = {
         "id": name,
-        "params": f"{total_of(ledger(tuple(layer for one in found for layer in one.layers), shape)).params:,}",
+        "params": f"{total_of(ledger(layers, shape)).params:,}",
         "channels": shape.channels,
         "height": shape.height,
         "width": shape.width,
         "classes": shape.classes,
-        "kernel": next(layer.kernel for layer in found[0].layers if isinstance(layer, Conv)),
+        "kernel": next(layer.kernel for layer in layers if isinstance(layer, Conv)),
         "stages": "one stage" if stages == 1 else f"{stages} stages",
-        "kind": "basic" if all(map(is_basic, blocks)) else "residual",
-        "layers": "\n".join(f"        self.{attribute(section)} = {_section(section)}" for section in found),
+        "kind": kind,
+        "neck": " a 1x1 neck," if any(part.name == "neck" for part in parts) else "",
+        "layers": "\n".join(f"        self.{attribute(part)} = {_part(part)}" for part in parts),
         "steps": "\n".join(f"        x = {step}" for step in steps),
     }
     return "".join(
         (
             _HEAD.substitute(facts),
-            _BASIC_BLOCK if any(map(is_basic, blocks)) else "",
-            _BLOCK if not all(map(is_basic, blocks)) else "",
+            _BASIC_BLOCK if any(map(is_basic, layers)) else "",
+            _RESIDUAL if any(isinstance(layer, Residual) and not is_basic(layer) for layer in layers) else "",
+            _SQUEEZE_EXCITATION if any(isinstance(layer, Scale) for layer in inside) else "",
             _NETWORK.substitute(facts),
         )
     )
 
 
-def _section(section: Section) -> str:
-    """Write a section as a module: a stage, a sequence, or the linear layer of the head."""
-    blocks, layers = section.residuals, section.layers
-    if not blocks:
-        linear = [layer for layer in layers if isinstance(layer, Linear)]
-        return _module(linear[0]) if linear else _sequence(map(_module, layers), 2)
-    assert layers == tuple(layer for block in blocks for layer in (block, Act())), "a block has no rectifier behind it"
-    first = blocks[0].body[0]
-    if isinstance(first, Conv):
+def _inside(layers: Sequence[Layer]) -> Iterator[Layer]:
+    """Yield the layers of a chain and those in its residual blocks."""
+    for layer in layers:
+        yield layer
+        if isinstance(layer, Residual):
+            yield from _inside((*layer.body, *layer.shortcut))
+
+
+def _part(part: Section) -> str:
+    """Write a part as a module: a stage, a sequence, or the linear layer of the head."""
+    layers = [layer for _, layer in modules_of_source(part.layers)]
+    if isinstance(layers[-1], Linear):
+        return _module(layers[-1])
+    if is_basic(layers[0]):
+        assert isinstance(layers[0], Residual)
+        first = layers[0].body[0]
+        assert isinstance(first, Conv)
         width = first.out_channels
-        others = [basic_block(width, width)] * (len(blocks) - 1)
-        if list(blocks) == [basic_block(first.in_channels, width, stride=first.stride), *others]:
-            return f"stage({len(blocks)}, {first.in_channels}, {width}{_stride(first)})"
-    return _sequence(map(_block, blocks), 2)
+        if layers[1:] == [basic_block(width, width)] * (len(layers) - 1):
+            return f"stage({len(layers)}, {first.in_channels}, {width}{_stride(first)})"
+    return _sequence(layers, 2)
 
 
-def _block(residual: Residual) -> str:
-    first = residual.body[0]
-    if isinstance(first, Conv) and is_basic(residual):
-        return f"BasicBlock({first.in_channels}, {first.out_channels}{_stride(first)})"
-    body, shortcut = (_sequence(map(_module, layers), 4) for layers in (residual.body, residual.shortcut))
-    indent = " " * 16
-    return f"Block(\n{indent}body={body},\n{indent}shortcut={shortcut},\n{indent[4:]})"
-
-
-def _sequence(modules: Iterator[str], depth: int) -> str:
-    """Write modules as a sequence, a line each, `depth` levels deep."""
+def _sequence(layers: Sequence[Layer], depth: int) -> str:
+    """Write layers as a sequence, a module each, `depth` levels deep."""
     indent = " " * 4 * depth
-    lines = "".join(f"{indent}    {module},\n" for module in modules)
+    lines = "".join(f"{indent}    {_module(layer, depth + 1)},\n" for layer in layers)
     return f"nn.Sequential(\n{lines}{indent})" if lines else "nn.Sequential()"
 
 
-def _module(layer: Layer) -> str:
+def _module(layer: Layer, depth: int = 0) -> str:
+    """Write a layer, which begins in a line `depth` levels deep."""
     match layer:
         case Conv():
             padding = f", padding={layer.kernel // 2}" if layer.kernel > 1 else ""
+            groups = f", groups={layer.groups}" if layer.groups > 1 else ""
             channels = f"{layer.in_channels}, {layer.out_channels}"
-            return f"nn.Conv2d({channels}, {layer.kernel}{_stride(layer)}{padding}, bias=False)"
+            return f"nn.Conv2d({channels}, {layer.kernel}{_stride(layer)}{padding}{groups}, bias=False)"
         case Norm():
             return f"nn.BatchNorm2d({layer.channels})"
         case Act():
             return "nn.ReLU()"
+        case AvgPool():
+            return f"nn.AvgPool2d({layer.kernel}, ceil_mode=True, count_include_pad=False)"
         case Linear():
             return f"nn.Linear({layer.in_features}, {layer.out_features})"
-        case GlobalPool() | Residual():
-            raise AssertionError(f"{layer} stands where `model.py` writes a sequence")
+        case Scale(gate=(GlobalPool(), Linear() as first, Act(), Linear(), Sigmoid())):
+            return f"SqueezeExcitation({first.in_features}, {first.out_features})"
+        case Residual(body=(Conv() as first, *_)) if is_basic(layer):
+            return f"BasicBlock({first.in_channels}, {first.out_channels}{_stride(first)})"
+        case Residual():
+            indent = " " * 4 * depth
+            body, shortcut = (_sequence(layers, depth + 1) for layers in (layer.body, layer.shortcut))
+            return f"Residual(\n{indent}    body={body},\n{indent}    shortcut={shortcut},\n{indent})"
+        case GlobalPool() | Scale() | Sigmoid():
+            raise AssertionError(f"{layer} stands where `model.py` does not write it")
 
 
 def _stride(conv: Conv) -> str:

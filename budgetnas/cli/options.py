@@ -6,7 +6,7 @@ import argparse
 import re
 from typing import Any
 
-from budgetnas.arch.spec import FIELDS, MAX_SIDE, NEEDED, DataShape, ResNetSpec
+from budgetnas.arch.spec import FIELDS, MAX_SIDE, NEEDED, OPTIONS, DataShape, ResNetSpec
 from budgetnas.config import options
 from budgetnas.config.models import NamedModel, named_network
 from budgetnas.config.options import CALIBRATION_KEYS, DATA_KEYS, KEYS
@@ -55,7 +55,7 @@ def add_network_arguments(parser: argparse.ArgumentParser, *, named: str, withou
         without: the fields that the command does not take.
     """
     parser.add_argument("network", nargs="?", metavar="NAME", help=named)
-    for name, one in FIELDS.items():
+    for name, one in OPTIONS.items():
         if name not in without:
             parser.add_argument(option(name), metavar=one.metadata["metavar"], help=one.metadata["help"])
 
@@ -110,7 +110,7 @@ def typed_words(spec: ResNetSpec) -> str:
 def _typed(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the fields of a spec that were typed, as text."""
     given = vars(arguments)
-    return {name: given[name] for name in FIELDS if given.get(name) is not None}
+    return {name: given[name] for name in OPTIONS if given.get(name) is not None}
 
 
 def read_network(arguments: argparse.Namespace) -> NamedModel:

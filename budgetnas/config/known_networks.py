@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from budgetnas.arch.counter import Complexity, ledger
 from budgetnas.arch.layers import Conv
@@ -64,22 +64,26 @@ def is_mistakable(namesake: Namesake, shape: DataShape) -> bool:
     return namesake == "torchvision" and min(shape.height, shape.width) >= LARGE_SIDE
 
 
-_IMAGENET_WIDTHS, _CIFAR_WIDTHS = (64, 128, 256, 512), (16, 32, 64)
+_IMAGENET_WIDTHS, _CIFAR_WIDTHS = (64, 128, 256, 512), (16, 32, 64)  # bottlenecks are four times as wide
 _BASIC = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}  # blocks by layers, for ImageNet
-_BOTTLENECKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3), 164: (), 200: (), 269: (), 1001: ()}
+_BOTTLENECKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3), 200: (3, 24, 36, 3), 269: (3, 30, 48, 8)}
+_CIFAR_BOTTLENECKS = (164, 1001)  # layers
+_REDUCTION = 16  # of squeeze-excitation
 _PRE_ACTIVATION = "pre-activation blocks (batch norm and ReLU before each convolution)"
-_ALL = "it has residual networks of basic blocks, such as `resnet18`, `resnet20` or `2x16-3x64`"
+_ALL = "it has networks of basic, bottleneck and inverted blocks, such as `resnet18`, `resnet164` or `2x16-3x64`"
 # Beginnings of names, and the parts of those networks that this package does not have.
 _FAMILIES = (
-    (r"resnext|regnet|res2net|resnest|sk-?net|sk-?resnet", "grouped or split convolutions"),
+    (r"regnet", "a stem of stride 2"),
+    (r"res2net|resnest|sk-?net|sk-?resnet", "split convolutions"),
     (r"i-?res-?net|res-?net-?\d+-?[dts](?![a-z0-9])", "a stem, shortcuts or blocks of another kind"),
-    (r"se-?res|se-?net|cbam", "blocks with attention over channels"),
+    (r"se-?net|cbam", "blocks with attention of another kind"),
     (r"res-?net-?(9|12)(?!\d)", "convolutions and max-pooling between its shortcuts"),
     (r"pyramidnet", "blocks of different widths within a stage"),
     (r"shake", "blocks of two random branches"),
+    (r"mobilenet-?v-?2", "blocks of other widths than those of `mobilenetv2`"),
     (
         r"mobilenet|mnasnet|efficientnet|ghostnet|shufflenet|xception|convnext|fbnet|proxyless|mcunet|lcnet",
-        "depthwise convolutions",
+        "depthwise convolutions in other blocks than those of `mobilenetv2`",
     ),
     (r"vgg|alexnet|lenet|nin(?![a-z])|all-?cnn|repvgg", "convolutions without shortcuts"),
     (r"densenet|condensenet|dpn", "concatenated feature maps"),
@@ -105,44 +109,87 @@ def _answers(plain: str, known: Mapping[ResNetSpec, str]) -> Iterator[str]:
     wide = re.search(r"(?:^|-)(?:wrn|wide-?resnet)-?(\d{1,3})[-xk]+(\d{1,3})(?!\d)", plain)
     if wide is not None:
         yield _wide(int(wide[1]), int(wide[2]), known)
+    squeeze = _REDUCTION if re.search(r"(?:^|-)se-?res", plain) else None
+    grouped = re.search(r"res-?next-?(\d{1,4})-(\d{1,3})x(\d{1,3})d(?![a-z0-9])", plain)
+    if grouped is not None:
+        yield from _grouped(int(grouped[1]), int(grouped[2]), int(grouped[3]), squeeze, known)
+    if re.search(r"res-?next", plain):
+        yield "is no single network: give layers, groups and their width, like `resnext29-32x4d`"
     depth = re.search(r"res-?net(?:-?v[12]|[a-z]{0,2})-?(\d{1,4})(?!\d)", plain)
     layers = int(depth[1]) if depth is not None else 0
-    basic = None if layers in _BOTTLENECKS else _basic(layers)
+    spec = _residual(layers, squeeze)
     if re.search(r"pre-?act|pre-?res|res-?net-?v2|res-?net-?\d+-?v2(?!\d)|(?:^|-)wrn|wide-?resnet", plain):
-        yield _unlike(_PRE_ACTIVATION, _nearest(basic, known, "which has them after it"))
+        yield _unlike(_PRE_ACTIVATION, _nearest(spec, known, "which has them after it"))
     for beginning, parts in _FAMILIES:
         if re.search(rf"(?:^|-)(?:{beginning})", plain):
             yield _unlike(parts)
     if layers in _BOTTLENECKS:
-        blocks = _BOTTLENECKS[layers]
-        nearest = ResNetSpec.from_stages(blocks, _IMAGENET_WIDTHS) if blocks else None
-        yield _unlike("bottleneck blocks", _nearest(nearest, known, "with as many basic blocks"))
+        yield _other_stem(spec, known)
     if re.fullmatch(r"res-?net-?\d+-?x-?\d+", plain):
         yield "is not shipped by name: give its blocks and widths as an id, such as `2x64-2x128-2x256`"
-    if basic is not None and re.fullmatch(r"res-?net-?\d+", plain):
-        yield f"is not shipped by name; with {layers} layers in basic blocks it is `{basic.id}`: give that"
+    if spec is not None and re.fullmatch(r"(se-?)?res-?net-?\d+", plain):
+        blocks = "basic blocks" if spec.kind == "basic" else "bottlenecks"
+        yield f"is not shipped by name; with {layers} layers in {blocks} it is `{spec.id}`: give that"
 
 
-def _basic(layers: int) -> ResNetSpec | None:
-    """Return He et al.'s ResNet of basic blocks with this number of layers: for ImageNet, or with 6n + 2 for CIFAR."""
+def _residual(layers: int, squeeze: int | None) -> ResNetSpec | None:
+    """Return He et al.'s ResNet with this number of layers: for ImageNet, or with 6n + 2 or 9n + 2 for CIFAR."""
     if layers in _BASIC:
-        return ResNetSpec.from_stages(_BASIC[layers], _IMAGENET_WIDTHS)
+        return ResNetSpec.from_stages(_BASIC[layers], _IMAGENET_WIDTHS, squeeze=squeeze)
+    if layers in _BOTTLENECKS:
+        return _bottlenecks(_BOTTLENECKS[layers], _IMAGENET_WIDTHS, squeeze=squeeze)
+    if layers in _CIFAR_BOTTLENECKS:
+        return _bottlenecks(((layers - 2) // 9,) * 3, _CIFAR_WIDTHS, squeeze=squeeze)
     blocks, rest = divmod(layers - 2, 6)
     if rest or not 1 <= blocks <= MAX_BLOCKS:
         return None
-    return ResNetSpec.from_stages((blocks,) * 3, _CIFAR_WIDTHS)
+    return ResNetSpec.from_stages((blocks,) * 3, _CIFAR_WIDTHS, squeeze=squeeze)
+
+
+def _bottlenecks(blocks: tuple[int, ...], mids: tuple[int, ...], **others: Any) -> ResNetSpec:
+    """Return a network of bottlenecks four times as wide as `mids`, with a stem of the first of these."""
+    widths = tuple(4 * mid for mid in mids)
+    return ResNetSpec(blocks=blocks, widths=widths, stem_width=mids[0], kind="bottleneck", **others)
+
+
+def _grouped(
+    layers: int, groups: int, width: int, squeeze: int | None, known: Mapping[ResNetSpec, str]
+) -> Iterator[str]:
+    """Yield the answer for a ResNeXt (Xie et al., arXiv:1611.05431) of groups of a width; 9n + 2 layers for CIFAR."""
+    blocks = _BOTTLENECKS.get(layers, ((layers - 2) // 9,) * 3)
+    rest = 0 if layers in _BOTTLENECKS else (layers - 2) % 9
+    mids = tuple(groups * width * 2**stage for stage in range(len(blocks)))
+    if rest or not 1 <= blocks[0] <= MAX_BLOCKS or not 1 <= mids[-1] <= MAX_WIDTH:
+        return
+    spec = replace(
+        _bottlenecks(blocks, _IMAGENET_WIDTHS[: len(blocks)], squeeze=squeeze),
+        mids=mids,
+        groups=(groups,) * len(blocks),
+    )
+    if layers in _BOTTLENECKS:
+        yield _other_stem(spec, known)
+    yield f"is not shipped by name; it is `{spec.id}`: give that"
 
 
 def _wide(layers: int, factor: int, known: Mapping[ResNetSpec, str]) -> str:
     """Return the answer for a wide ResNet (Zagoruyko and Komodakis, arXiv:1605.07146), 6n + 4 layers in n blocks."""
+    if layers in _BOTTLENECKS:
+        spec = _bottlenecks(_BOTTLENECKS[layers], _IMAGENET_WIDTHS)
+        if not 1 <= factor <= MAX_WIDTH // spec.mids[-1]:
+            return _other_stem(None, known)
+        spec = replace(spec, mids=tuple(factor * mid for mid in spec.mids))
+        return _other_stem(spec, known)
     blocks, rest = divmod(layers - 4, 6)
-    if rest:
-        return _unlike("wide bottleneck blocks")
-    if not 1 <= blocks <= MAX_BLOCKS or not 1 <= factor <= MAX_WIDTH // _CIFAR_WIDTHS[-1]:
+    if rest or not 1 <= blocks <= MAX_BLOCKS or not 1 <= factor <= MAX_WIDTH // _CIFAR_WIDTHS[-1]:
         return _unlike(_PRE_ACTIVATION)
     widths = tuple(factor * width for width in _CIFAR_WIDTHS)
     nearest = ResNetSpec.from_stages((blocks,) * 3, widths, stem_width=_CIFAR_WIDTHS[0])
     return _unlike(_PRE_ACTIVATION, _nearest(nearest, known, "of the same widths and number of blocks"))
+
+
+def _other_stem(spec: ResNetSpec | None, known: Mapping[ResNetSpec, str]) -> str:
+    nearest = _nearest(spec, known, "with a 3x3 stem of stride 1")
+    return f"has a stem of stride 2 with max-pooling, which this version does not have: {nearest}"
 
 
 def _unlike(parts: str, instead: str = _ALL) -> str:

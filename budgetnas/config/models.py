@@ -8,14 +8,17 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from budgetnas.arch.counter import count
+from budgetnas.arch.ids import parse_id
 from budgetnas.arch.spec import FIELDS, NEEDED, DataShape, ResNetSpec
 from budgetnas.budget import parse_cap
 from budgetnas.config.known_networks import Namesake, about
-from budgetnas.config.toml import Table, check_keys, convert, read_toml, shipped
+from budgetnas.config.toml import Table, check_keys, convert, read_toml, shipped, shorten
 from budgetnas.exceptions import UsageError
 
 SHIPPED = ("paper", "classics")
 CIFAR10 = "cifar10"  # the data set of Pei et al.
+ID_RULE = "stages like 4x64, 4x64m16k5g4 or 4x64t6, joined by - or =, after s32-, n512-, d- and e16- where they apply"
+_LIKE_ID = re.compile(r"(?:[a-z]{1,2}[0-9]*[-=])*[0-9]+x[0-9]+[0-9a-z]*(?:[-=][0-9a-z]*)*", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,7 +27,7 @@ class NamedModel:
 
     Attributes:
         name: its name.
-        spec: its architecture; in the file, each field of a spec is a key of the entry.
+        spec: its architecture; in the file, the `id` or each field of a spec is a key of the entry.
         seeded: whether searches try it before their own proposals.
         reported_params: parameters as its source reports them.
         reported_accuracy: test accuracy in percent as its source reports it.
@@ -54,20 +57,26 @@ def load_models(path: Path) -> tuple[NamedModel, ...]:
     entries = read_toml(path).get("models")
     if not isinstance(entries, list) or not entries:
         raise UsageError(f"`{path}` declares no [[models]]: give a file that does, such as the shipped `paper`.")
-    needed = ("name", *NEEDED)
     for i, entry in enumerate(entries):
-        if not isinstance(entry, dict) or not set(needed) <= set(entry):
-            listed = f"{', '.join(needed[:-1])} or {needed[-1]}"
-            raise UsageError(f"`{path}` has a [[models]] entry, number {i + 1}, without {listed}.")
+        if not isinstance(entry, dict) or "name" not in entry or not ("id" in entry or set(NEEDED) <= set(entry)):
+            needed = " and ".join(NEEDED)
+            raise UsageError(f"`{path}` has a [[models]] entry, number {i + 1}, without a name and an id or {needed}.")
     return tuple(_model(entry, f"models[{i}]") for i, entry in enumerate(entries))
 
 
 def _model(entry: Table, where: str) -> NamedModel:
     own = [one.name for one in fields(NamedModel) if one.name != "spec"]
-    check_keys(entry, [*own[:1], *FIELDS, *own[1:]], where)
+    check_keys(entry, [*own[:1], "id", *FIELDS, *own[1:]], where)
     numbers = convert(ResNetSpec, {key: value for key, value in entry.items() if key in FIELDS}, where)
     others = convert(NamedModel, {key: value for key, value in entry.items() if key in own}, where)
-    return NamedModel(spec=ResNetSpec.from_stages(**numbers), **others)
+    if "id" not in entry:
+        return NamedModel(spec=ResNetSpec.from_stages(**numbers), **others)
+    if numbers:
+        raise UsageError(f"does not go with {', '.join(numbers)}: give one or the other.", argument=f"{where}.id")
+    spec = ResNetSpec.from_id(entry["id"]) if isinstance(entry["id"], str) else None
+    if spec is None:
+        raise UsageError(f"is {shorten(entry['id'])}, but must be an id: {ID_RULE}.", argument=f"{where}.id")
+    return NamedModel(spec=spec, **others)
 
 
 def paper_models() -> tuple[NamedModel, ...]:
@@ -107,7 +116,8 @@ def find_model(name: str) -> NamedModel | None:
     Case, spaces, hyphens and underscores do not matter.
 
     Raises:
-        UsageError: a number of an id is out of range, or the name is well-known but not available here.
+        UsageError: a number of an id is out of range, the name looks like an id and is none, or the name is well-known
+            but not available here.
     """
     models = shipped_models()
     found = next((model for model in models if squeezed(model.name) == squeezed(name)), None)
@@ -119,6 +129,10 @@ def find_model(name: str) -> NamedModel | None:
     mistaken = about(name, {model.spec: model.name for model in models})
     if mistaken is not None:
         raise UsageError(mistaken)
+    if _LIKE_ID.fullmatch(name):
+        numbers = parse_id(name)
+        right = ID_RULE if numbers is None else f"the id of this network is `{ResNetSpec(**numbers).id}`"
+        raise UsageError(f"`{name[:80]}` is no id that this version reads: {right}.")
     return None
 
 

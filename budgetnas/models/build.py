@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from budgetnas.arch.counter import ledger
-from budgetnas.arch.layers import Act, Conv, GlobalPool, Layer, Linear, Norm, Residual
+from budgetnas.arch.layers import Act, AvgPool, Conv, GlobalPool, Layer, Linear, Norm, Residual, Scale, Sigmoid
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.exceptions import CountMismatchError, DataError
@@ -30,6 +30,19 @@ class ResidualSum(nn.Module):
         """Map [N, C, H, W] to [N, C', H', W']."""
         total: Tensor = self.body(x) + self.shortcut(x)
         return total
+
+
+class GatedChannels(nn.Module):
+    """A map times a factor for each of its channels, which a gate makes of the map."""
+
+    def __init__(self, gate: nn.Module) -> None:
+        super().__init__()
+        self.gate = gate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [N, C, H, W] to the same shape; the gate maps it to [N, C]."""
+        scaled: Tensor = x * self.gate(x)[:, :, None, None]
+        return scaled
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -101,11 +114,16 @@ def count_batches(model: nn.Module, steps: int) -> None:
 def _build(layer: Layer) -> nn.Module:
     match layer:
         case Conv():
-            return Convolution(layer.in_channels, layer.out_channels, layer.kernel, stride=layer.stride)
+            sizes = layer.in_channels, layer.out_channels, layer.kernel
+            return Convolution(*sizes, stride=layer.stride, groups=layer.groups)
         case Norm():
             return BatchNorm(layer.channels)
         case Act():
             return nn.ReLU(inplace=True)
+        case Sigmoid():
+            return nn.Sigmoid()
+        case AvgPool():
+            return nn.AvgPool2d(layer.kernel, ceil_mode=True, count_include_pad=False)
         case GlobalPool():
             return GlobalMean()
         case Linear():
@@ -113,6 +131,8 @@ def _build(layer: Layer) -> nn.Module:
         case Residual():
             shortcut = build_layers(layer.shortcut) if layer.shortcut else nn.Identity()
             return ResidualSum(build_layers(layer.body), shortcut)
+        case Scale():
+            return GatedChannels(build_layers(layer.gate))
 
 
 def pack(model: nn.Module) -> bytes:

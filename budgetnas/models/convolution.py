@@ -22,18 +22,20 @@ class Convolution(nn.Conv2d):
 
     * 3x3 of stride 1 on sides of 1, 2 or a multiple of 4, in float32 and float64: `_Transformed`.
     * otherwise, kernels above 1x1 with outputs of at most 4x4: `_Patches`.
-    * otherwise, and without gradients or with few channels: `functional.conv2d`.
+    * otherwise, and without gradients, with few channels or in groups: `functional.conv2d`.
 
     In float32 Winograd's transform, used for multiples of 4, errs by about 1e-5 of the largest value, oneDNN by 2e-6.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int, *, stride: int = 1) -> None:
-        super().__init__(in_channels, out_channels, kernel, stride=stride, padding=kernel // 2, bias=False)
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
+        super().__init__(
+            in_channels, out_channels, kernel, stride=stride, padding=kernel // 2, groups=groups, bias=False
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [N, I, H, W] to [N, O, H', W']."""
         weight = self.weight
-        if x.device.type != "cpu" or not torch.is_grad_enabled() or torch.compiler.is_compiling():
+        if self.groups > 1 or x.device.type != "cpu" or not torch.is_grad_enabled() or torch.compiler.is_compiling():
             return super().forward(x)
         if torch.is_autocast_enabled("cpu") and x.dtype != torch.float64:
             dtype = torch.get_autocast_dtype("cpu")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from budgetnas.arch.counter import Complexity, LedgerRow, ledger, total_of
+from budgetnas.arch.layers import Conv
 from budgetnas.arch.resnet import lower, sections
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.text import Table, write_percent, write_shape
@@ -16,8 +17,10 @@ class Part:
 
     Attributes:
         name: "stem", "stage 1" and so on, "head".
-        residuals: number of residual blocks; 0 for stem and head.
+        blocks: number of blocks; 0 for stem and head.
+        residuals: number of blocks with a shortcut: all, or all but a first inverted block that changes the shape.
         projects: whether the shortcut of its first block projects.
+        kind: kind and kernel of its blocks, and the neck of the head, in words; "" for basic blocks of 3x3.
         width: output channels; classes for the head.
         out_shape: (channels, height, width) of the output; (classes,) for the head.
         params: trainable parameters.
@@ -26,8 +29,10 @@ class Part:
     """
 
     name: str
+    blocks: int
     residuals: int
     projects: bool
+    kind: str
     width: int
     out_shape: tuple[int, ...]
     params: int
@@ -50,16 +55,25 @@ def parts(spec: ResNetSpec, shape: DataShape) -> tuple[Part, ...]:
     return tuple(
         Part(
             name=section.name,
+            blocks=section.blocks,
             residuals=len(section.residuals),
             projects=any(residual.shortcut for residual in section.residuals[:1]),
+            kind=kind,
             width=rows[-1].out_shape[0],
             out_shape=rows[-1].out_shape,
             params=total.params,
             macs=total.macs,
             activations=total.activations,
         )
-        for section, rows, total in zip(found, groups, map(total_of, groups), strict=True)
+        for section, rows, total, kind in zip(found, groups, map(total_of, groups), _kinds(spec), strict=True)
     )
+
+
+def _kinds(spec: ResNetSpec) -> tuple[str, ...]:
+    """Return what is special in stem, stages and head, in words."""
+    names = (f"{spec.kind}, {kernel}x{kernel}" if kernel != 3 else spec.kind for kernel in spec.kernels)
+    neck = "" if spec.neck is None else f"neck of {spec.neck}"
+    return ("", *("" if name == "basic" else name for name in names), neck)
 
 
 def parts_table(spec: ResNetSpec, shape: DataShape) -> Table:
@@ -73,7 +87,7 @@ def parts_table(spec: ResNetSpec, shape: DataShape) -> Table:
             *(
                 (
                     part.name,
-                    f"{part.residuals} x {part.width}" if part.residuals else "",
+                    f"{part.blocks} x {part.width}" if part.blocks else "",
                     write_shape(part.out_shape),
                     f"{part.params:,}",
                     f"{write_percent(part.params / params)} %",
@@ -101,7 +115,7 @@ def layers_table(spec: ResNetSpec, shape: DataShape) -> Table:
                     row.kind,
                     write_shape(row.in_shape),
                     write_shape(row.out_shape),
-                    f"{row.kernel}x{row.kernel} / {row.stride}" if row.kernel else "",
+                    _window(row),
                     *_costs(row),
                 )
                 for row in rows
@@ -109,6 +123,14 @@ def layers_table(spec: ResNetSpec, shape: DataShape) -> Table:
             ("total", "", "", "", "", *_costs(total_of(rows))),
         ],
     )
+
+
+def _window(row: LedgerRow) -> str:
+    """Return kernel, stride and groups of a convolution, kernel and stride of a mean; "" for any other layer."""
+    if row.kernel is None:
+        return ""
+    groups = row.layer.groups if isinstance(row.layer, Conv) else 1
+    return f"{row.kernel}x{row.kernel} / {row.stride}" + (f", {groups} groups" if groups > 1 else "")
 
 
 def _costs(found: LedgerRow | Complexity) -> tuple[str, str, str]:

@@ -1,7 +1,8 @@
 """A network drawn stage by stage, as an SVG that takes its colours from the page.
 
 Each block is a slab. Its height shows the width of the feature map in pixels, its thickness the number of channels,
-both as square roots. An arc is the shortcut, solid where it is a projection. The numbers are below.
+both as square roots. An arc is the shortcut, solid where it is a projection. The numbers are below, and the kind of the
+blocks where it is not basic.
 """
 
 from __future__ import annotations
@@ -41,11 +42,12 @@ def drawing(spec: ResNetSpec, shape: DataShape) -> str:
     """Return the SVG element, with the width in pixels at which its text is readable."""
     found = parts(spec, shape)
     columns = _lay_out(found, shape)
-    width, height = columns[-1].x + columns[-1].width, _BASE + 8.2 * _LINE
+    down = 1.0 if any(part.kind for part in found) else 0.0  # lines that make room for the kinds
+    width, height = columns[-1].x + columns[-1].width, _BASE + (8.2 + down) * _LINE
     body = "".join(
         _title(column)
         + _slabs(column)
-        + _numbers(column, params=sum(p.params for p in found), macs=sum(p.macs for p in found))
+        + _numbers(column, params=sum(p.params for p in found), macs=sum(p.macs for p in found), down=down)
         for column in columns
     )
     return (
@@ -61,8 +63,8 @@ def _lay_out(found: Sequence[Part], shape: DataShape) -> list[_Column]:
         inner = max(part.out_shape[1:], default=1)
         tall = max(_LOWEST, _TALLEST * (inner / side) ** 0.5)
         thick = max(_THINNEST, _THICKEST * min(1.0, part.width / widest) ** 0.5)
-        shown = min(max(part.residuals, 1), _MOST_SLABS)
-        dots = 16.0 if part.residuals > shown else 0.0
+        shown = min(max(part.blocks, 1), _MOST_SLABS)
+        dots = 16.0 if part.blocks > shown else 0.0
         width = max(_COLUMN, shown * (thick + _BETWEEN) + dots + 2 * _PADDING)
         columns.append(_Column(part=part, x=x, width=width, slab=(thick, tall)))
         x += width
@@ -80,45 +82,46 @@ def _title(column: _Column) -> str:
 
 def _slabs(column: _Column) -> str:
     thick, tall = column.slab
-    shown = min(max(column.part.residuals, 1), _MOST_SLABS)
+    shown = min(max(column.part.blocks, 1), _MOST_SLABS)
     total = shown * thick + (shown - 1) * _BETWEEN
     left, top = column.middle - total / 2, _BASE - _TALLEST / 2 - tall / 2
-    kind = "block" if column.part.residuals else "end"
+    kind = "block" if column.part.blocks else "end"
     pieces = []
     for i in range(shown):
         x = left + i * (thick + _BETWEEN)
         pieces.append(
             f'<rect class="{kind}" x="{x:.1f}" y="{top:.1f}" width="{thick:.1f}" height="{tall:.1f}" rx="2"/>'
         )
-        if column.part.residuals:
+        if column.part.blocks - column.part.residuals <= i < column.part.blocks:
             arc = "arc projection" if column.part.projects and i == 0 else "arc"
             start, end, lift = x - _BETWEEN / 2, x + thick + _BETWEEN / 2, top - 9
             pieces.append(
                 f'<path class="{arc}" d="M{start:.1f} {top + 2:.1f}C{start:.1f} {lift:.1f} {end:.1f} {lift:.1f} '
                 f'{end:.1f} {top + 2:.1f}"/>'
             )
-    if column.part.residuals > shown:
+    if column.part.blocks > shown:
         pieces.append(f'<text x="{left + total + 10:.1f}" y="{_BASE - _TALLEST / 2 + 4:.1f}">…</text>')
     return "".join(pieces)
 
 
-def _numbers(column: _Column, *, params: int, macs: int) -> str:
+def _numbers(column: _Column, *, params: int, macs: int, down: float) -> str:
     part = column.part
-    shape = f"{part.residuals} x {part.width}" if part.residuals else f"{part.width}"
+    shape = f"{part.blocks} x {part.width}" if part.blocks else f"{part.width}"
     what = write_shape(part.out_shape[1:]) if len(part.out_shape) > 1 else "classes"
     lines = (
         ("big", shape, 0.0),
         ("dim", what, 1.0),
-        ("", f"{part.params:,} params", 2.5),
-        ("dim", f"{write_percent(part.params / params)} %", 3.5),
-        ("", f"{write_macs(part.macs)} MACs", 5.3),
-        ("dim", f"{write_percent(part.macs / macs)} %", 6.3),
+        *([("dim", part.kind, 2.0)] if part.kind else []),
+        ("", f"{part.params:,} params", 2.5 + down),
+        ("dim", f"{write_percent(part.params / params)} %", 3.5 + down),
+        ("", f"{write_macs(part.macs)} MACs", 5.3 + down),
+        ("dim", f"{write_percent(part.macs / macs)} %", 6.3 + down),
     )
     text = "".join(
         f'<text class="{kind}" x="{column.middle:.1f}" y="{_BASE + 24 + line * _LINE:.1f}">{escape(text)}</text>'
         for kind, text, line in lines
     )
-    return text + _bar(column, part.params / params, 4.0) + _bar(column, part.macs / macs, 6.8)
+    return text + _bar(column, part.params / params, 4.0 + down) + _bar(column, part.macs / macs, 6.8 + down)
 
 
 def _bar(column: _Column, share: float, line: float) -> str:
@@ -131,6 +134,8 @@ def _bar(column: _Column, share: float, line: float) -> str:
 
 def _in_words(found: Sequence[Part]) -> str:
     stages = ", ".join(
-        f"{part.name}: {plural(part.residuals, 'block')} of width {part.width}" for part in found if part.residuals
+        f"{part.name}: {plural(part.blocks, 'block')} of width {part.width}" + (f" ({part.kind})" if part.kind else "")
+        for part in found
+        if part.blocks
     )
     return f"Stem of {found[0].width} channels; {stages}; head with {found[-1].width} classes."

@@ -34,6 +34,11 @@ def parameters(spec: ResNetSpec) -> dict[str, int]:
     return {STAGES: spec.depth, **blocks, **widths}
 
 
+def is_plain(spec: ResNetSpec) -> bool:
+    """Return whether blocks and widths alone describe a network: basic blocks behind a stem as wide as stage 1."""
+    return spec == ResNetSpec(blocks=spec.blocks, widths=spec.widths)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ranges:
     """The fixed ranges of every parameter that trials of a study may have, proposals and seeded models alike.

@@ -13,7 +13,7 @@ from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.arrays import BoolArray, FloatArray, IntArray
 from budgetnas.exceptions import UsageError
 from budgetnas.space.chain import Chain
-from budgetnas.space.parameters import STAGES, Ranges, blocks_name, width_name
+from budgetnas.space.parameters import STAGES, Ranges, blocks_name, is_plain, width_name
 from budgetnas.space.protocol import Dimension, Space
 from budgetnas.text import plural
 
@@ -182,12 +182,12 @@ class ResNetSpace(Space):
         link = np.tile(np.arange(len(widths)), len(block_grid))
         state_widths = widths[link]
         stem_params, stem_macs = pools.stem(state_widths, self.shape)
-        params, macs = pools.stage(state_blocks, state_widths, state_widths, 0, self.shape)
+        params, macs = pools.basic_stage(state_blocks, state_widths, state_widths, 0, self.shape)
         tables = [(stem_params + params)[None, :], (stem_macs + macs)[None, :]]
         steps = [(tables[0], tables[1])]
         allowed = state_widths[None, :] >= widths[:, None] if self.monotone else None
         steps += [
-            pools.stage(state_blocks[None, :], state_widths[None, :], widths[:, None], index, self.shape)
+            pools.basic_stage(state_blocks[None, :], state_widths[None, :], widths[:, None], index, self.shape)
             for index in range(1, stages)
         ]
         return Chain(
@@ -206,18 +206,20 @@ class ResNetSpace(Space):
         return ResNetSpec(blocks=blocks, widths=widths)
 
     def encode(self, spec: ResNetSpec) -> IntArray:
-        """Return the point [D] of a spec of at most 4 stages, on the grid or off it, without the stem's width."""
+        """Return the point [D] of a spec of at most 4 stages, on the grid or off it: of its blocks and widths alone."""
         absent = SLOTS - spec.depth
         blocks = [*spec.blocks, *[self.blocks[0]] * absent]
         return np.array([spec.depth, *blocks, *spec.widths, *[self.widths[0]] * absent], dtype=np.int64)
 
 
-SEARCHABLE = f"networks of up to {SLOTS} stages whose stem is as wide as stage 1"
+SEARCHABLE = (
+    f"networks of up to {SLOTS} stages whose stem is as wide as stage 1, of blocks and widths alone (2x64-3x128)"
+)
 
 
 def is_searchable(spec: ResNetSpec) -> bool:
     """Return whether a network is one of `SEARCHABLE`, which have a point, on some grid or off it."""
-    return spec.depth <= SLOTS and spec.stem_width == spec.widths[0]
+    return spec.depth <= SLOTS and is_plain(spec)
 
 
 def _present(points: IntArray) -> BoolArray:

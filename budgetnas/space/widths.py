@@ -12,7 +12,7 @@ from budgetnas.arch.spec import MAX_BLOCKS, MAX_WIDTH, DataShape, ResNetSpec
 from budgetnas.arrays import IntArray
 from budgetnas.budget import Budget
 from budgetnas.exceptions import InfeasibleBudgetError, UsageError
-from budgetnas.space.parameters import width_name
+from budgetnas.space.parameters import is_plain, width_name
 from budgetnas.space.protocol import Dimension, Space
 from budgetnas.space.repair import repair
 
@@ -64,9 +64,14 @@ def fit(given: ResNetSpec, shape: DataShape, budget: Budget, *, step: int = 1) -
         step: grid of the widths, in channels.
 
     Raises:
-        UsageError: the stem has a width of its own, or the step is out of range.
+        UsageError: it has more than blocks and widths, or a stem of its own width, or the step is out of range.
         InfeasibleBudgetError: not even the narrowest network of these blocks fits.
     """
+    if not is_plain(replace(given, stem_width=0)):
+        raise UsageError(
+            f"`{given.id}` has more than blocks and widths, but only networks of these are scaled: "
+            "give one like 2x64-3x128."
+        )
     if given.stem_width != given.widths[0]:
         raise UsageError(
             f"`{given.id}` has a stem of {given.stem_width}, but only stems as wide as stage 1 are scaled: "

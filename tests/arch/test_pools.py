@@ -1,25 +1,25 @@
 from __future__ import annotations
 
 import numpy as np
-from drawn_specs import specs
-from hypothesis import given
+from drawn_specs import basic_specs, specs
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from budgetnas.arch import pools
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
 
-
-@given(
-    specs(6, blocks=st.integers(1, 8), widths=st.integers(1, 600), stem_width=st.integers(0, 600)),
-    st.builds(
-        DataShape,
-        channels=st.integers(1, 5),
-        height=st.integers(1, 65),
-        width=st.integers(1, 65),
-        classes=st.integers(1, 100),
-    ),
+SHAPES = st.builds(
+    DataShape,
+    channels=st.integers(1, 5),
+    height=st.integers(1, 65),
+    width=st.integers(1, 65),
+    classes=st.integers(1, 100),
 )
+LARGE = {"blocks": st.integers(1, 8), "widths": st.integers(1, 600), "stem_width": st.integers(0, 600)}
+
+
+@given(basic_specs(6, **LARGE), SHAPES)
 def test_arrays_count_as_layers_do(spec, shape):
     absent = 6 - spec.depth
     blocks, widths = np.array([[*spec.blocks, *[0] * absent]]), np.array([[*spec.widths, *[7] * absent]])
@@ -28,6 +28,29 @@ def test_arrays_count_as_layers_do(spec, shape):
     assert (params[0], macs[0]) == (cost.params, cost.macs)
     if spec.stem_width == spec.widths[0]:
         assert pools.total(blocks, widths, shape) == (params, macs)
+
+
+@settings(max_examples=150, deadline=None)
+@given(specs(6, **LARGE), SHAPES)
+def test_arrays_count_networks_of_every_kind_as_layers_do(spec, shape):
+    absent = [0] * (6 - spec.depth)
+    inner = spec.mids or spec.expansions or (0,) * spec.depth
+    others = {
+        "inner": np.array([[*inner, *absent]]),
+        "kernel": np.array([[*spec.kernels, *absent]]),
+        "groups": np.array([[*(spec.groups or (1,) * spec.depth), *[1] * len(absent)]]),
+        "halves": np.array([[*(stride - 1 for stride in spec.strides), *absent]]),
+    }
+    nets = pools.Networks(
+        blocks=np.array([[*spec.blocks, *absent]]),
+        widths=np.array([[*spec.widths, *[7] * len(absent)]]),
+        stem_widths=np.array([spec.stem_width]),
+        others=others,
+        family=pools.Family(kind=spec.kind, squeeze=spec.squeeze, neck=spec.neck),
+    )
+    params, macs = pools.total_of(nets, shape)
+    cost = count(spec, shape)
+    assert (params[0], macs[0]) == (cost.params, cost.macs)
 
 
 def test_a_pool_of_many_chunks_is_counted_row_by_row():

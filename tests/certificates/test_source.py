@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,16 +103,18 @@ def of_other_blocks() -> list[Section]:
     wide = Residual(body=convs((12, 12, 5, 1), (12, 12, 5, 1)), shortcut=())
     stages = [[basic_block(8, 8)] * 2, [bottleneck, wide], [basic_block(12, 12, stride=2), wide, wide]]
     made = [
-        Section(name=f"stage {i}", layers=tuple(layer for block in blocks for layer in (block, Act())))
+        Section(
+            name=f"stage {i}", layers=tuple(layer for block in blocks for layer in (block, Act())), blocks=len(blocks)
+        )
         for i, blocks in enumerate(stages, start=1)
     ]
-    return [stem, *made, Section(name="neck", layers=(*convs((12, 12, 1, 1)), Act())), head]
+    return [stem, *made, replace(head, layers=(*convs((12, 12, 1, 1)), Act(), *head.layers))]
 
 
 def test_blocks_of_another_kind_are_written_out_and_run_to_the_same_bits(tmp_path):
     found = of_other_blocks()
     layers = tuple(layer for section in found for layer in section.layers)
-    source = source_of(found, DataShape(), name="other")
+    source = source_of(found, DataShape(), name="other", kind="residual")
     model = build_layers(layers).eval()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -132,6 +135,15 @@ def test_blocks_of_another_kind_are_written_out_and_run_to_the_same_bits(tmp_pat
 @pytest.mark.parametrize("blocks", [(1,), (64,), (1, 1000, 1, 1, 1, 1, 1, 1)])
 def test_the_source_is_formatted_for_any_network(tmp_path, blocks):
     spec = ResNetSpec(blocks=blocks, widths=(65_536,) * len(blocks))
+    assert is_formatted(tmp_path, model_source(spec, DataShape(classes=9)))
+
+
+@pytest.mark.parametrize(
+    "name", ["n65536-d-e1-2x65536m65536k31g256=1x65536m2-1x3m1", "e2-1x65536t64k31-2x3t1", "e9-2x8-1x9"]
+)
+def test_the_source_of_other_kinds_is_formatted(tmp_path, name):
+    spec = ResNetSpec.from_id(name)
+    assert spec is not None
     assert is_formatted(tmp_path, model_source(spec, DataShape(classes=9)))
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -30,6 +31,17 @@ def test_a_network_over_the_cap_says_by_how_much(capsys):
     assert "OVER by 139,018" in output(capsys, "--blocks", "2,2,4", "--widths", "64,128,256", "--max-params", "5M")
 
 
+def test_networks_of_other_blocks_are_counted_by_name_and_id(capsys):
+    text = output(capsys, "e16-3x16-3x32-3x64")
+    assert "parameters   274,847" in text
+    assert "note: this is se-resnet20." in text
+    found = json.loads(output(capsys, "resnext29-32x4d", "--json", "--max-params", "45%resnext29-32x4d"))
+    assert (found["id"], found["params"]) == ("s64-3x256m128g32-3x512m256g32-3x1024m512g32", 4_775_754)
+    assert (found["kind"], found["mids"], found["groups"]) == ("bottleneck", [128, 256, 512], [32, 32, 32])
+    assert found["max_params"] == 4_775_754 * 45 // 100
+    assert {"kernels", "strides", "shortcut", "squeeze", "neck", "expansions"}.isdisjoint(found)
+
+
 def test_a_shipped_study_is_counted_by_name(capsys):
     text = output(capsys, "paper", "--max-params", "5M")
     for figure in ("11,173,962", "4,903,242", "5,139,018", "4,939,902", "4,993,025", "4,992,586"):
@@ -58,11 +70,17 @@ def test_a_shipped_study_is_counted_by_name(capsys):
         (["x" * 5000], "is no shipped network"),
         (["nothing"], "is no shipped network: give one of resnet18"),
         (["3x0"], "`widths` holds 0"),
+        (["q2-3x16"], "`q2-3x16` is no id that this version reads: stages like 4x64, "),
+        (["3x16m6g4"], "`groups` holds 4, but must divide the 6 channels"),
+        (["3x16k4"], "`kernels` holds 4, but must be odd"),
         (["resnet18", "--image-size", "2x"], "`--image-size` is '2x', but must be N or HxW"),
         (["resnet18", "--image-size", "99999"], "`--image-size` is '99999'"),
         (["resnet20.pytorch"], "did you mean `resnet20`?"),
         (["cifar10_resnet56"], "did you mean `resnet56`?"),
-        (["resnet50"], "`resnet50` is built of bottleneck blocks, which this version does not have: the nearest is"),
+        (
+            ["resnet50"],
+            "`resnet50` has a stem of stride 2 with max-pooling, which this version does not have: the nearest is",
+        ),
         (["resnet20", "--max-params", "45%wrn-16-4"], "`wrn-16-4` is built of pre-activation blocks"),
         (["cifar.toml"], "no file"),
         *[

@@ -56,6 +56,10 @@ def test_fit_takes_a_network_by_its_name_or_id(capsys):
     words = ("--max-params", "5e6", "--json")
     typed = output(capsys, "fit", "--blocks", "2,2,2,2", "--widths", "64,128,256,512", *words)
     assert output(capsys, "fit", "resnet18", *words) == output(capsys, "fit", "2x64-2x128-2x256-2x512", *words) == typed
+    assert main(["fit", "se-resnet20", "--max-params", "5e6"]) == 2
+    assert capsys.readouterr().err.startswith(
+        "budgetnas: `e16-3x16-3x32-3x64` has more than blocks and widths, but only"
+    )
     assert main(["fit", "s8-3x16", "--max-params", "5e6"]) == 2
     assert "`s8-3x16` has a stem of 8" in capsys.readouterr().err
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from budgetnas.arch.spec import FIELDS
+from budgetnas.arch.spec import FIELDS, OPTIONS
 from budgetnas.cli.main import COMMANDS, make_parser
 from budgetnas.cli.options import KEYS, spell
 from budgetnas.config.study import StudyConfig, flatten
@@ -63,11 +63,17 @@ def test_an_argument_of_python_is_spelt_where_the_error_carries_it():
     assert spell("`settings` is 'x'", typed("search"), argument="settings") == "`--set` is 'x'"
 
 
-@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("name", OPTIONS)
 def test_a_number_of_a_network_is_an_option_where_it_was_typed_and_not_where_an_id_has_it(name):
     wrong, word = f"`{name}` holds 0: raise it", f"--{name.replace('_', '-')}"
     assert spell(wrong, typed("count", word, "0"), argument=name) == f"`{word}` holds 0: raise it"
     assert spell(wrong, typed("count", "0x64"), argument=name) == wrong
+
+
+@pytest.mark.parametrize("name", [name for name in FIELDS if name not in OPTIONS])
+def test_a_field_of_a_network_that_no_option_sets_stays(name):
+    wrong = f"`{name}` holds 0: raise it"
+    assert spell(wrong, typed("count", "n0-3x16"), argument=name) == wrong
 
 
 def test_every_option_of_the_table_sets_a_key_and_some_command_has_it():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.config.models import find_model, load_models, model_names, params_of, read_cap
 from budgetnas.config.study import load_study
@@ -23,6 +24,10 @@ from budgetnas.exceptions import UsageError
         ("ResNet-34", "resnet34"),
         ("resnet-110", "resnet110"),
         ("2x16-3x64", "2x16-3x64"),
+        *[(typed, "se-resnet20") for typed in ("SE-ResNet-20", "seresnet20", "se_resnet_20")],
+        ("ResNet-164", "resnet164"),
+        *[(typed, "resnext29-32x4d") for typed in ("ResNeXt-29_32x4d", "resnext29 32x4d", "resnext29_32x4d")],
+        *[(typed, "mobilenetv2") for typed in ("MobileNetV2", "mobilenet_v2", "MobileNet-V2")],
     ],
 )
 def test_a_name_is_the_same_in_any_spelling(typed, name):
@@ -48,21 +53,30 @@ PRE_ACTIVATION = ("preact_resnet18", "PreActResNet18", "preresnet18", "resnet18v
 
 
 @pytest.mark.parametrize("typed", BOTTLENECKS)
-def test_networks_of_bottlenecks_are_said_to_be_such(typed):
+def test_networks_for_large_images_are_said_to_have_another_stem(typed):
     with pytest.raises(UsageError) as refused:
         find_model(typed)
     assert str(refused.value).startswith(
-        f"`{typed}` is built of bottleneck blocks, which this version does not have: the "
+        f"`{typed}` has a stem of stride 2 with max-pooling, which this version does not have: the nearest is `s64-"
     )
 
 
 @pytest.mark.parametrize(
     ("typed", "nearest"),
     [
-        ("resnet50", "resnet34"),
-        ("resnet101", "3x64-4x128-23x256-3x512"),
-        ("resnet152", "3x64-8x128-36x256-3x512"),
-        ("resnet164", "resnet18"),
+        ("resnet50", "s64-3x256m64-4x512m128-6x1024m256-3x2048m512"),
+        ("resnet101", "s64-3x256m64-4x512m128-23x1024m256-3x2048m512"),
+        ("resnet152", "s64-3x256m64-8x512m128-36x1024m256-3x2048m512"),
+        ("se-resnet50", "s64-e16-3x256m64-4x512m128-6x1024m256-3x2048m512"),
+        ("wide_resnet50_2", "s64-3x256m128-4x512m256-6x1024m512-3x2048m1024"),
+        ("resnext50_32x4d", "s64-3x256m128g32-4x512m256g32-6x1024m512g32-3x2048m1024g32"),
+        ("resnext29-2x64d", "s64-3x256m128g2-3x512m256g2-3x1024m512g2"),
+        ("ResNeXt-29", "resnext29-32x4d"),
+        ("preresnet164", "resnet164"),
+        ("resnet1001", "s16-111x64m16-111x128m32-111x256m64"),
+        ("seresnet18", "e16-2x64-2x128-2x256-2x512"),
+        ("SE-ResNet-32", "e16-5x16-5x32-5x64"),
+        ("mobilenetv2_x0_5", "mobilenetv2"),
         *[(typed, "s16-2x64-2x128-2x256") for typed in WIDE],
         ("wrn-28-10", "s16-4x160-4x320-4x640"),
         ("WRN-40-2", "s16-6x32-6x64-6x128"),
@@ -91,21 +105,20 @@ def test_pre_activation_is_named(typed):
 @pytest.mark.parametrize(
     ("typed", "parts"),
     [
-        ("resnext50_32x4d", "grouped or split convolutions"),
-        ("ResNeXt-29", "grouped or split convolutions"),
-        ("regnet_y_400mf", "grouped or split convolutions"),
-        ("seresnet18", "attention over channels"),
-        ("mobilenetv2", "depthwise convolutions"),
-        ("MobileNet-V3-small", "depthwise convolutions"),
-        ("efficientnet-b0", "depthwise convolutions"),
-        ("tf_efficientnet_b0", "depthwise convolutions"),
-        ("shufflenet_v2_x1_0", "depthwise convolutions"),
+        ("resnest50", "split convolutions"),
+        ("regnet_y_400mf", "a stem of stride 2"),
+        ("senet154", "attention of another kind"),
+        ("mobilenet_v2_0.5", "blocks of other widths than those of `mobilenetv2`"),
+        ("mobilenetv1", "in other blocks than those of `mobilenetv2`"),
+        ("MobileNet-V3-small", "in other blocks than those of `mobilenetv2`"),
+        ("efficientnet-b0", "in other blocks than those of `mobilenetv2`"),
+        ("tf_efficientnet_b0", "in other blocks than those of `mobilenetv2`"),
+        ("shufflenet_v2_x1_0", "in other blocks than those of `mobilenetv2`"),
         ("vgg16_bn", "convolutions without shortcuts"),
         ("LeNet-5", "convolutions without shortcuts"),
         ("densenet121", "concatenated feature maps"),
         ("googlenet", "parallel branches"),
         ("vit_b_16", "attention over patches"),
-        ("wide_resnet50_2", "wide bottleneck blocks"),
         ("resnet9", "max-pooling between its shortcuts"),
     ],
 )
@@ -135,7 +148,11 @@ def test_any_other_name_is_just_unknown(typed):
 
 def test_a_share_takes_names_in_any_spelling_and_says_why_it_does_not():
     assert read_cap("100%ResNet-20", DataShape()) == read_cap("100%Resnet 20", DataShape()) == 272_474
-    with pytest.raises(UsageError, match="`resnet50` is built of bottleneck blocks"):
+    assert read_cap("100%resnext29-32x4d", DataShape()) == 4_775_754
+    longest = "-".join(["n65536-d-e65536-1000x65536m65536k31g65536", *["1000x65536m65536k31g65536"] * 7])
+    assert read_cap("0.000001%s16-" + longest, DataShape()) > 0
+    assert read_cap("100%1x4=1x8", DataShape()) == count(ResNetSpec.from_id("1x4=1x8"), DataShape()).params
+    with pytest.raises(UsageError, match="`resnet50` has a stem of stride 2"):
         read_cap("45%resnet50", DataShape())
     with pytest.raises(UsageError, match=f"take one of {', '.join(model_names())}, or an id"):
         read_cap("45%resnet21", DataShape())
@@ -160,13 +177,47 @@ def test_the_fields_of_a_spec_are_keys_of_a_declared_model(tmp_path):
     assert (model.name, model.spec.id, model.note) == ("a", "s16-4x64-3x250", "b")
 
 
+def test_a_model_is_declared_by_its_id_or_by_all_fields(tmp_path):
+    path = tmp_path / "mine.toml"
+    by_fields = 'kind = "bottleneck"\nmids = [8, 8]\ngroups = [2, 4]\nkernels = [5, 3]\nstrides = [1, 1]\n'
+    path.write_text(
+        f'[[models]]\nname = "a"\nid = "n64-e4-1x16m8k5g2=2x24m8g4"\n'
+        f'[[models]]\nname = "b"\nblocks = [1, 2]\nwidths = [16, 24]\n{by_fields}squeeze = 4\nneck = 64\n'
+    )
+    first, second = load_models(path)
+    assert first.spec == second.spec
+    assert first.spec.id == "n64-e4-1x16m8k5g2=2x24m8g4"
+
+
+RULE = "stages like 4x64, 4x64m16k5g4 or 4x64t6, joined by - or =, after s32-, n512-, d- and e16- where they apply."
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        *[(text, RULE) for text in ("q2-3x16", "3x16q2", "4x64-", "4X64", "e16-n8-4x64", "4x64k5m16", "4x64=")],
+        *[(text, "the id of this network is `4x64`.") for text in ("04x64", "s64-4x64", "d-4x64", "4x64k3")],
+    ],
+)
+def test_what_looks_like_an_id_and_is_none_is_refused_with_the_rule(text, right):
+    with pytest.raises(UsageError) as refused:
+        find_model(text)
+    assert str(refused.value) == f"`{text}` is no id that this version reads: {right}"
+
+
 @pytest.mark.parametrize(
     ("entry", "told"),
     [
-        ('name = "a"\nblocks = [1]', "number 1, without name, blocks or widths"),
+        ('name = "a"\nblocks = [1]', "number 1, without a name and an id or blocks and widths"),
         ('name = "a"\nblocks = [1]\nwidths = [8]\nblock = 1', "`models[0].block` is no key of models[0]: did you mean"),
-        ('name = "a"\nblocks = [1]\nwidths = [8]\nspec = 1', "known keys: name, blocks, widths, "),
+        ('name = "a"\nblocks = [1]\nwidths = [8]\nspec = 1', "known keys: name, id, blocks, widths, "),
         ('name = "a"\nblocks = 1\nwidths = [8]', "`models[0].blocks` is 1, but must be a list of whole numbers"),
+        ('name = "a"\nid = "4x64"\nwidths = [64]', "`models[0].id` does not go with widths: give one or the other."),
+        ('name = "a"\nid = "q2-4x64"', "`models[0].id` is 'q2-4x64', but must be an id: stages like 4x64, "),
+        ('name = "a"\nid = 4', "`models[0].id` is 4, but must be an id: stages like 4x64, "),
+        ('name = "a"\nid = "4x64g2"', "`groups` has 1 value, but must have none for 1 stage of basic blocks."),
+        ('name = "a"\nblocks = [1]\nwidths = [8]\nkind = 1', "`models[0].kind` is 1, but must be a string"),
+        ('name = "a"\nblocks = [1]\nwidths = [8]\nneck = "x"', "`models[0].neck` is 'x', but must be a whole number"),
         ("name = 1\nblocks = [1]\nwidths = [8]", "`models[0].name` is 1, but must be a string"),
         ('name = "a"\nblocks = [1]\nwidths = [0]', "`widths` holds 0, but must be a whole number"),
     ],

@@ -48,18 +48,18 @@ def gradients(conv, x, weight, seed):
     return y.detach(), *torch.autograd.grad(y, (x, weight), dy)
 
 
-def both(case, dtype, height=None):
+def both(case, dtype, height=None, groups=1):
     """Return (ours, PyTorch's in float64), each of map, input gradient and weight gradient."""
     inputs, outputs, kernel, stride, side, images = case
     torch.manual_seed(0)
-    layer = Convolution(inputs, outputs, kernel, stride=stride).to(dtype, memory_format=LAST)
+    layer = Convolution(inputs, outputs, kernel, stride=stride, groups=groups).to(dtype, memory_format=LAST)
     x = torch.randn(images, inputs, height or side, side, dtype=dtype).contiguous(memory_format=LAST)
 
     def ours(x, weight):
         return functional_call(layer, {"weight": weight}, (x,))
 
     def theirs(x, weight):
-        return functional.conv2d(x, weight, stride=stride, padding=kernel // 2)
+        return functional.conv2d(x, weight, stride=stride, padding=kernel // 2, groups=groups)
 
     return gradients(ours, x, layer.weight, 1), gradients(theirs, x.double(), layer.weight.double(), 1)
 
@@ -72,17 +72,20 @@ def distance(mine, exact):
 @settings(deadline=None, max_examples=150)
 @given(
     channels=st.tuples(st.integers(1, 5), st.integers(1, 5)),
-    kernel=st.sampled_from([1, 3, 5]),
+    kernel=st.sampled_from([1, 3, 5, 7]),
+    groups=st.sampled_from([1, 1, 2, 3]),
     stride=st.integers(1, 2),
     sides=st.tuples(SIDES, SIDES),
     images=st.integers(1, 5),
     rows=st.sampled_from([1, 8, 256]),
 )
-def test_every_formula_is_the_convolution_and_its_two_gradients(channels, kernel, stride, sides, images, rows):
+def test_every_formula_is_the_convolution_and_its_two_gradients(channels, kernel, groups, stride, sides, images, rows):
+    inputs, outputs = (groups * each for each in channels)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(convolution, "_plane", convolution._Plane)
         patch.setattr(convolution, "ROWS", rows)
-        mine, exact = both((*channels, kernel, stride, sides[0], images), torch.float64, height=sides[1])
+        case = inputs, outputs, kernel, stride, sides[0], images
+        mine, exact = both(case, torch.float64, height=sides[1], groups=groups)
     for one, other in zip(mine, exact, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
 

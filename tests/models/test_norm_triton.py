@@ -23,7 +23,11 @@ from budgetnas.models.fuse import FusedSequential, fuse_norms
 from budgetnas.models.norm_triton import norm_act
 
 SHAPE = DataShape(channels=3, height=16, width=16, classes=5)
-SPECS = ("1x8", "s12-2x8", "1x8-2x12", "2x8-1x8-1x16", "s16-1x8-2x9-1x9-1x17")
+SPECS = (
+    *("1x8", "s12-2x8", "1x8-2x12", "2x8-1x8-1x16", "s16-1x8-2x9-1x9-1x17"),
+    *("n24-d-1x16m8k5g4=1x16m8-2x24m8g8", "2x8t1-2x12t3k5"),
+)
+GATED = ("d-e4-2x8-1x12", "e4-2x8t1-2x12t3")
 ROUNDING = {"float32": 1e-5, "float16": 2e-3, "bfloat16": 1e-2}
 MAPS = {"y", "dx", "dresidual"}  # are as exact as their type; all else is float32
 
@@ -250,7 +254,7 @@ def values(model: nn.Module) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("bf16", [False, True], ids=["fp32", "bf16"])
-@pytest.mark.parametrize("text", SPECS)
+@pytest.mark.parametrize("text", SPECS + GATED)
 def test_a_fused_network_learns_the_same_bits_on_a_cpu(text, bf16):
     models = twins(text)
     optimizers = [torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4) for model in models]
@@ -273,7 +277,7 @@ def test_a_fused_network_learns_the_same_bits_on_a_cpu(text, bf16):
     assert torch.equal(*(model(images) for model in models))
 
 
-@pytest.mark.parametrize("text", SPECS)
+@pytest.mark.parametrize("text", SPECS + GATED)
 def test_names_and_order_stay(text):
     plain, fused = twins(text)
     for names in (nn.Module.state_dict, lambda m: dict(m.named_parameters()), lambda m: dict(m.named_buffers())):

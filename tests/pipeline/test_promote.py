@@ -125,7 +125,7 @@ def test_what_is_to_be_beaten_may_be_any_network_by_its_id():
     study = prepared(budget__max_params="5M", search__paper_models=True, search__first_models=ids)
     assert [model.origin for model in study.named] == ["model5", *ids[:2]]
     assert [model.spec.id for model in study.seeds[5:]] == ids[:2]
-    for other in ("-".join(["1x8"] * 5), "s64-1x16-1x32"):
+    for other in ("-".join(["1x8"] * 5), "s64-1x16-1x32", "se-resnet20", "3x16k5", "3x16=3x32", "n8-3x16", "3x16t6"):
         with pytest.raises(UsageError, match=f"has {other}, but a search knows networks of up to 4 stages whose stem"):
             prepared(search__first_models=[other])
 

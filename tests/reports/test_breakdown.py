@@ -37,7 +37,8 @@ def test_the_parts_of_model_5():
 def test_the_parts_sum_to_the_network(spec, shape):
     found, total = parts(spec, shape), count(spec, shape)
     assert [part.name for part in found] == ["stem", *(f"stage {i + 1}" for i in range(spec.depth)), "head"]
-    assert [part.residuals for part in found] == [0, *spec.blocks, 0]
+    assert [part.blocks for part in found] == [0, *spec.blocks, 0]
+    assert all(part.blocks - part.residuals in ((0, 1) if spec.kind == "inverted" else (0,)) for part in found)
     assert all(part.out_shape[0] == part.width for part in found)
     for name in ("params", "macs", "activations"):
         assert sum(getattr(part, name) for part in found) == getattr(total, name)
@@ -53,3 +54,24 @@ def test_both_tables_end_in_the_same_total():
     for table in (by_stage, by_layer):
         assert {len(row) for row in table.rows} == {len(table.columns)}
     assert sum(float(row[4].removesuffix(" %")) for row in by_stage.rows[:-1]) == 100
+
+
+def test_a_part_says_what_is_special_in_it():
+    for name, kinds in (
+        ("1x8-2x8", ["", "", "", ""]),
+        ("d-1x8k5-2x8", ["", "basic, 5x5", "", ""]),
+        ("n32-1x8m4-2x8m4k5g2", ["", "bottleneck", "bottleneck, 5x5", "neck of 32"]),
+        ("e4-1x8t6", ["", "inverted", ""]),
+    ):
+        spec = ResNetSpec.from_id(name)
+        assert spec is not None
+        assert [part.kind for part in parts(spec, DataShape())] == kinds
+
+
+def test_the_window_of_a_layer_has_its_groups():
+    spec = ResNetSpec(blocks=(1, 1), widths=(8, 16), kind="bottleneck", mids=(4, 8), groups=(1, 4), shortcut="pool")
+    rows = {row[0]: (row[1], row[4]) for row in layers_table(spec, DataShape()).rows}
+    assert rows["3.body.3"] == ("Conv", "3x3 / 1")
+    assert rows["5.body.3"] == ("Conv", "3x3 / 2, 4 groups")
+    assert rows["5.shortcut.0"] == ("AvgPool", "2x2 / 2")
+    assert rows["5.shortcut.2"] == ("Norm", "")

@@ -9,8 +9,8 @@ from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.reports.drawing import drawing
 
 
-def drawn(blocks, widths, stem=0, shape=None):
-    spec = ResNetSpec(blocks=blocks, widths=widths, stem_width=stem)
+def drawn(blocks, widths, stem=0, shape=None, **others):
+    spec = ResNetSpec(blocks=blocks, widths=widths, stem_width=stem, **others)
     return ElementTree.fromstring(drawing(spec, shape or DataShape()))
 
 
@@ -42,6 +42,32 @@ def test_of_a_long_stage_some_blocks_are_drawn_and_dots():
     assert "1000 x 16" in words
 
 
+def test_an_inverted_block_that_changes_the_shape_has_no_arc():
+    svg = drawn((3, 1, 2), (16, 24, 24), kind="inverted", strides=(1, 2, 1))
+    assert len(pieces(svg, "block")) == 6
+    assert len(pieces(svg, "arc")) == 5
+    assert pieces(svg, "projection") == []
+    slabs, arcs = pieces(svg, "block"), pieces(svg, "arc")
+    starts = [float(arc.get("d")[1:].split()[0]) for arc in arcs]
+    assert [any(abs(start - float(slab.get("x"))) < 3 for start in starts) for slab in slabs] == [
+        True, True, True, False, True, True,
+    ]  # fmt: skip
+
+
+def test_kinds_are_below_the_stages_only_where_one_is_not_basic():
+    plain = drawn((2, 1), (16, 24))
+    for svg, kinds in (
+        (drawn((2, 1), (16, 24), kind="bottleneck", kernels=(3, 5), neck=64), ["bottleneck", "bottleneck, 5x5"]),
+        (drawn((2, 1), (16, 24), kernels=(3, 5)), ["basic, 5x5"]),
+    ):
+        words = [text.text for text in svg.iter("text")]
+        assert [word for word in words if word.startswith(("basic", "bottleneck"))] == kinds
+        assert ("neck of 64" in words) == ("bottleneck" in kinds)
+        assert float(svg.get("height")) == float(plain.get("height")) + 18
+        assert f"stage 2: 1 block of width 24 ({kinds[-1]})" in svg.find("title").text
+    assert not any("basic" in text.text for text in plain.iter("text"))
+
+
 @pytest.mark.parametrize(
     ("blocks", "widths", "shape"),
     [
@@ -51,8 +77,9 @@ def test_of_a_long_stage_some_blocks_are_drawn_and_dots():
         ((2, 2), (65_536, 65_536), DataShape(height=2_000, width=10, classes=1_000_000)),
     ],
 )
-def test_nothing_lies_outside_the_drawing_or_in_a_neighbour(blocks, widths, shape):
-    svg = drawn(blocks, widths, shape=shape)
+@pytest.mark.parametrize("others", [{}, {"kind": "inverted", "neck": 64}])
+def test_nothing_lies_outside_the_drawing_or_in_a_neighbour(blocks, widths, shape, others):
+    svg = drawn(blocks, widths, shape=shape, **others)
     _, _, width, height = map(float, svg.get("viewBox").split())
     assert (float(svg.get("width")), float(svg.get("height"))) == (width, height)
     slabs = [piece for piece in svg.iter("rect") if piece.get("class") in ("block", "end")]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from drawn_specs import specs
+from drawn_specs import basic_specs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,7 +10,7 @@ from budgetnas.space.parameters import Ranges, parameters
 from budgetnas.space.resnet import ResNetSpace
 
 SPEC = ResNetSpec(blocks=(4, 5, 3), widths=(64, 128, 250))
-SPECS = specs(4, blocks=st.integers(1, 20), widths=st.integers(1, 600), stem_width=st.just(0))
+SPECS = basic_specs(4, blocks=st.integers(1, 20), widths=st.integers(1, 600), stem_width=st.just(0))
 
 
 def test_ranges_widen_to_hold_the_seeded_models():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from drawn_specs import specs
 from hypothesis import given
 
-from budgetnas.arch.spec import DataShape
+from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.space.resnet import ResNetSpace, is_searchable
 
 
@@ -14,6 +15,16 @@ def test_the_networks_that_a_search_knows_are_those_that_are_read_back_from_thei
     space = ResNetSpace()
     point = space.encode(spec)
     assert is_searchable(spec) == (len(point) == len(space.dimensions) and space.decode(point) == spec)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["s8-3x16", "n8-3x16", "d-2x16-2x32", "e16-3x16", "3x16k5", "2x16=2x32", "3x16m4", "3x16t6", "1x8-1x8-1x8-1x8-1x8"],
+)
+def test_a_search_knows_networks_of_blocks_and_widths_alone(text):
+    spec = ResNetSpec.from_id(text)
+    assert is_searchable(ResNetSpec(blocks=spec.blocks[:4], widths=spec.widths[:4]))
+    assert not is_searchable(spec)
 
 
 def test_a_space_says_what_it_holds_and_not_what_the_images_leave_no_room_for():

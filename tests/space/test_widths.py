@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from drawn_specs import specs
+import pytest
+from drawn_specs import basic_specs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from budgetnas.arch.counter import count
-from budgetnas.arch.spec import DataShape
+from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget import Budget
+from budgetnas.exceptions import UsageError
 from budgetnas.space.widths import WidthSpace, deeper, fit, wider
 
-SPECS = specs(4, stem_width=st.just(0))
+SPECS = basic_specs(4, stem_width=st.just(0))
 FREE = {"widths", "stem_width"}  # the stem is as wide as stage 1
 
 
@@ -41,6 +43,15 @@ def test_a_deeper_network_has_one_more_block_in_the_stage_that_it_is_named_by(sp
             int(i == stage - 1) for i in range(spec.depth)
         ]
     assert len(deeper(spec)) == spec.depth
+
+
+OF_MORE = ("e16-3x16", "n8-3x16", "3x16k5", "d-2x16-2x32", "2x16=2x32", "3x64m16", "3x64m16g4", "3x16t6", "s8-3x64m16")
+
+
+@pytest.mark.parametrize("text", OF_MORE)
+def test_a_network_of_more_than_blocks_and_widths_is_not_scaled(text):
+    with pytest.raises(UsageError, match=f"`{text}` has more than blocks and widths, but only networks of these"):
+        fit(ResNetSpec.from_id(text), DataShape(), Budget(max_params=10**6))
 
 
 @given(SPECS)

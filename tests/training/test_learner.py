@@ -18,11 +18,12 @@ from budgetnas.training.score import LARGEST_BATCH, Scorer, batch_size
 
 SHAPE = DataShape(channels=1, height=8, width=8)
 SPEC = ResNetSpec(blocks=(1, 1), widths=(8, 16))
+KINDS = ("1x8-1x16", "n24-d-e4-1x16m8k5g4=1x16m8-1x24m8g8", "e4-1x8t1-2x12t3k5")
 
 
-def fresh():
+def fresh(spec=SPEC):
     torch.manual_seed(0)
-    return build_model(SPEC, SHAPE).to(memory_format=torch.channels_last)
+    return build_model(spec, SHAPE).to(memory_format=torch.channels_last)
 
 
 def batches(count):
@@ -30,10 +31,12 @@ def batches(count):
     return [(torch.randn(32, 1, 8, 8), torch.randint(10, (32,))) for _ in range(count)]
 
 
+@pytest.mark.parametrize("text", KINDS)
 @pytest.mark.parametrize("bf16", [False, True])
 @pytest.mark.parametrize("recipe", [Recipe(), Recipe(nesterov=True, decay_norm_and_bias=False, label_smoothing=0.1)])
-def test_steps_are_those_of_autocast_and_sgd(recipe, bf16):
-    ours, plain = Learner(fresh(), recipe, bf16=bf16), fresh()
+def test_steps_are_those_of_autocast_and_sgd(recipe, bf16, text):
+    spec = ResNetSpec.from_id(text)
+    ours, plain = Learner(fresh(spec), recipe, bf16=bf16), fresh(spec)
     decayed = [[p for p in plain.parameters() if (p.ndim > 1) == wide] for wide in (True, False)]
     groups = [{"params": decayed[0]}, {"params": decayed[1]}]
     if not recipe.decay_norm_and_bias:

@@ -186,7 +186,7 @@ def test_a_running_mean_by_steps_leaves_its_first_weights_behind_in_a_training_o
 
 
 def test_norms_and_biases_decay_only_if_the_recipe_says_so():
-    model = build_model(SPEC, load_dataset(DataConfig(dataset="digits")).shape)
+    model = build_model(replace(SPEC, squeeze=4), load_dataset(DataConfig(dataset="digits")).shape)
     (everything,) = make_optimizer(list(model.parameters()), Recipe(weight_decay=0.1)).param_groups
     assert everything["weight_decay"] == 0.1
     weights, others = make_optimizer(

@@ -70,6 +70,19 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_weights(task, undist
     assert resumed.reports == undisturbed.reports
 
 
+@pytest.mark.parametrize("text", ["d-e4-1x8=1x12-1x16", "n24-d-e4-1x16m8k5g4=1x16m8-1x24m8g8", "n24-e4-1x8t1=2x12t3k5"])
+def test_a_network_of_every_kind_of_block_resumes_to_the_same_bits(task, tmp_path, text):
+    other = replace(task, spec=ResNetSpec.from_id(text), subset=20, phases=whole(2))
+    kept = replace(other, checkpoint=str(tmp_path / "state"))
+    alone = perform(other, lambda report: None)
+    perform(replace(kept, epochs=1), lambda report: None)
+    heard = []
+    resumed = perform(kept, heard.append)
+    assert [report.epoch for report in heard] == [2]
+    assert resumed.reports == alone.reports
+    assert digest(resumed.weights) == digest(alone.weights)
+
+
 def test_a_training_that_its_time_cuts_off_stops_between_epochs(task, undisturbed, tmp_path):
     kept = replace(task, checkpoint=str(tmp_path / "state"))
     heard = []

@@ -1,0 +1,57 @@
+"""The grammar of ids, the unique names of networks; `ResNetSpec.id` describes it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from budgetnas.arch.spec import ResNetSpec
+
+_LETTERS = {"mids": "m", "expansions": "t", "kernels": "k", "groups": "g"}  # of a stage, in an id
+_PREFIX = r"(?:s(?P<stem_width>[0-9]{1,9})-)?(?:n(?P<neck>[0-9]{1,9})-)?(?P<pool>d-)?(?:e(?P<squeeze>[0-9]{1,9})-)?"
+_STAGE = re.compile(
+    r"(?P<blocks>[0-9]{1,9})x(?P<widths>[0-9]{1,9})"
+    + "".join(rf"(?:{letter}(?P<{name}>[0-9]{{1,9}}))?" for name, letter in _LETTERS.items())
+)
+_ID = re.compile(_PREFIX + r"(?P<stages>[0-9][0-9a-z]*(?:[-=][0-9][0-9a-z]*)*)")
+_PLAIN = {"kernels": 3, "groups": 1}  # values that an id leaves out
+
+
+def parse_id(text: str) -> dict[str, Any] | None:
+    """Return the fields of a spec that an id names; None for text of another form. Numbers are not checked."""
+    found = _ID.fullmatch(text)
+    if found is None:
+        return None
+    stages = [_STAGE.fullmatch(word) for word in re.split("[-=]", found["stages"])]
+    if None in stages:
+        return None
+    fields: dict[str, Any] = {}
+    for name in ("blocks", "widths", *_LETTERS):
+        given = [stage[name] for stage in stages if stage is not None]
+        if any(given):
+            fields[name] = tuple(_PLAIN.get(name, 0) if value is None else int(value) for value in given)
+    return fields | {
+        "stem_width": int(found["stem_width"] or 0),
+        "kind": "bottleneck" if "mids" in fields else "inverted" if "expansions" in fields else "basic",
+        "strides": (1, *(1 if joint == "=" else 2 for joint in re.findall("[-=]", found["stages"]))),
+        "shortcut": "pool" if found["pool"] else "conv",
+        "squeeze": int(found["squeeze"]) if found["squeeze"] else None,
+        "neck": int(found["neck"]) if found["neck"] else None,
+    }
+
+
+def write_id(spec: ResNetSpec) -> str:
+    """Return the id of a network."""
+    text = "" if spec.stem_width == spec.widths[0] else f"s{spec.stem_width}-"
+    text += f"n{spec.neck}-" if spec.neck is not None else ""
+    text += "d-" if spec.shortcut == "pool" else ""
+    text += f"e{spec.squeeze}-" if spec.squeeze is not None else ""
+    for stage in range(spec.depth):
+        text += ("=" if spec.strides[stage] == 1 else "-") if stage else ""
+        text += f"{spec.blocks[stage]}x{spec.widths[stage]}"
+        for name, letter in _LETTERS.items():
+            values = getattr(spec, name)
+            if values and values[stage] != _PLAIN.get(name):
+                text += f"{letter}{values[stage]}"
+    return text
