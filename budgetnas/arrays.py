@@ -1,7 +1,8 @@
-"""The types of numpy arrays that the rooms exchange."""
+"""NumPy as this package uses it: types of arrays, and a stream of random numbers for each purpose."""
 
 from __future__ import annotations
 
+from enum import IntEnum, unique
 from typing import Any
 
 import numpy as np
@@ -11,3 +12,30 @@ Array = npt.NDArray[Any]
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+
+
+@unique
+class Stream(IntEnum):
+    """A use of random numbers. Its number never changes, or studies would resume differently."""
+
+    UNSEEN = 0
+    FRESH = 1
+    PROPOSAL = 2
+    OPTUNA = 3
+    PROMOTION = 4
+    CONTROL = 5
+    CALIBRATION = 6
+    TIERS = 7
+
+
+def generator(seed: int, number: int, use: Stream) -> np.random.Generator:
+    """Return the generator of one use, for the trial or round `number`.
+
+    The key always has all three parts: NumPy fills a shorter one with zeros, so it would equal that of another use.
+    """
+    return np.random.default_rng([seed, number, use])
+
+
+def derived_seed(*key: int) -> int:
+    """Return a seed in [0, 2^32) that depends on every part of the key."""
+    return int(np.random.SeedSequence(key).generate_state(1)[0])

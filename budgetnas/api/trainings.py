@@ -10,6 +10,7 @@ from budgetnas.api.arguments import command, driven, network_of, plain, spelled,
 from budgetnas.arch.spec import FIELDS, ResNetSpec
 from budgetnas.config.models import CIFAR10, reported_models
 from budgetnas.config.options import OTHER_RECIPE, PAPER_RECIPE, TRAIN_DATA, TRAIN_RECIPE
+from budgetnas.config.study import train_name
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -81,7 +82,7 @@ def train(
     from budgetnas.pipeline.declare import declare_training
 
     spec = network_of(network, blocks, widths, stem_width)
-    options = _options(arguments, name=name or f"train-{spec.id}-s{seed or 0}")
+    options = _options(arguments, name=name or train_name(spec, seed or 0))
     asked = declare_training(spec, options, recipe=TRAIN_RECIPE, dataset=TRAIN_DATA)
     named = {key: value for key, value in arguments.items() if key not in FIELDS} | {"network": spec.id}
     return _done(asked, command("train", named), listener)

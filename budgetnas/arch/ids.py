@@ -29,6 +29,8 @@ def parse_id(text: str) -> dict[str, Any] | None:
     fields: dict[str, Any] = {}
     for name in ("blocks", "widths", *_LETTERS):
         given = [stage[name] for stage in stages if stage is not None]
+        if any(given) and not all(given) and name not in _PLAIN:
+            return None
         if any(given):
             fields[name] = tuple(_PLAIN.get(name, 0) if value is None else int(value) for value in given)
     return fields | {

@@ -16,6 +16,7 @@ from budgetnas.cli.trainings import (
 )
 from budgetnas.config.known_networks import difference, is_mistakable
 from budgetnas.config.options import TRAIN_DATA, TRAIN_RECIPE
+from budgetnas.config.study import train_name
 from budgetnas.text import plural, write_macs
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Train; return the exit status."""
     model = read_network(arguments)
     spec = model.spec
-    options = read_train_arguments(arguments, name=arguments.name or f"train-{spec.id}-s{arguments.seed or 0}")
+    options = read_train_arguments(arguments, name=arguments.name or train_name(spec, arguments.seed or 0))
 
     from budgetnas.pipeline.declare import declare_training
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from budgetnas.arch.spec import DataShape
+from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget import Budget, write_cap
 from budgetnas.config.recorded import read_study_table
 from budgetnas.config.sections import (
@@ -198,6 +198,11 @@ def run_name(data: str, cap: int, seed: int, *, suffix: str = "") -> str:
     """Return the default name of a run: data set, largest cap and seed."""
     plain = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in data).lstrip(".") or "data"
     return f"{plain}-{write_cap(cap)}-s{seed}{suffix}"
+
+
+def train_name(spec: ResNetSpec, seed: int) -> str:
+    """Return the name of a run that trains one network; it has `_` for the `=` of an id, which no name may have."""
+    return f"train-{spec.id.replace('=', '_')}-s{seed}"
 
 
 def flatten(config: StudyConfig) -> dict[str, Any]:

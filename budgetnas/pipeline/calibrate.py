@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from budgetnas.arrays import Stream, generator
 from budgetnas.config.sections import EvidenceConfig
 from budgetnas.config.study import StudyConfig
 from budgetnas.engine.protocol import Engine
@@ -29,7 +30,6 @@ from budgetnas.samplers.history import row_keys
 from budgetnas.text import plural
 from budgetnas.training.device import Hardware
 from budgetnas.trials.facts import RunFacts
-from budgetnas.trials.streams import Stream, generator
 from budgetnas.trials.trial import Candidate
 
 _DRAWS, _MOST_DRAWS = 64, 200

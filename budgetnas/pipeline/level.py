@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
+from budgetnas.arrays import derived_seed
 from budgetnas.config.recipe import Recipe
 from budgetnas.runs.trainings import write_curve
 from budgetnas.storage.files import digest, write_bytes
@@ -16,7 +17,6 @@ from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.tasks import STATE_SECONDS, FinishedTraining, Setting, TrainTask
 from budgetnas.trials.declaration import Declaration, Phase, training_key, whole
 from budgetnas.trials.facts import TrialFacts
-from budgetnas.trials.streams import derived_seed
 from budgetnas.trials.trial import Candidate, Trial, TrialState, key_of
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from budgetnas.arrays import Stream, generator
 from budgetnas.budget import Budget
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.ladder import Ladder
@@ -18,7 +19,6 @@ from budgetnas.runs.verdict import recorded_controls
 from budgetnas.storage.study import StudyStore
 from budgetnas.trials.facts import Choice, Control, Promotion, RunFacts
 from budgetnas.trials.selection import Finalist, finalists, promote, within
-from budgetnas.trials.streams import Stream, generator
 from budgetnas.trials.trial import WINNER, Trial, TrialState, complete
 
 

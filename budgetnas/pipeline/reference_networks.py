@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.arrays import Stream, generator
 from budgetnas.config.models import NamedModel, find_model, paper_models
 from budgetnas.config.sections import FOUND_CONTROLS
 from budgetnas.config.study import StudyConfig
@@ -15,7 +16,6 @@ from budgetnas.data.load import is_known
 from budgetnas.exceptions import InfeasibleBudgetError, UsageError
 from budgetnas.space.resnet import SEARCHABLE, is_searchable
 from budgetnas.space.widths import fit
-from budgetnas.trials.streams import Stream, generator
 from budgetnas.trials.trial import Candidate
 
 if TYPE_CHECKING:

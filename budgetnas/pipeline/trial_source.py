@@ -6,12 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
+from budgetnas.arrays import derived_seed
 from budgetnas.pipeline.level import Level, P, StudyLevel, diverged
 from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.samplers.history import history, is_ready
 from budgetnas.samplers.samplers import Sampler
 from budgetnas.trials.facts import RunFacts, TrialFacts
-from budgetnas.trials.streams import derived_seed
 from budgetnas.trials.trial import Trial, TrialState, counted
 
 

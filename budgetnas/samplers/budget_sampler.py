@@ -14,7 +14,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from budgetnas.arrays import IntArray
+from budgetnas.arrays import IntArray, derived_seed
 from budgetnas.budget import Budget
 from budgetnas.exceptions import BudgetNASError, UsageError
 from budgetnas.samplers.belief import recommend
@@ -34,7 +34,6 @@ from budgetnas.space.band import choose_band, make_index
 from budgetnas.space.members import Members
 from budgetnas.space.protocol import Space, is_member, on_grid
 from budgetnas.text import plural
-from budgetnas.trials.streams import derived_seed
 
 _POINT = "budgetnas:point"
 _WANTED = 1_000

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.arrays import BoolArray, FloatArray, IntArray
+from budgetnas.arrays import BoolArray, FloatArray, IntArray, Stream, generator
 from budgetnas.space.members import Band, Members
 from budgetnas.space.protocol import Space, on_grid
 from budgetnas.space.repair import repair
-from budgetnas.trials.streams import Stream, generator
 from budgetnas.trials.trial import Trial, TrialState
 
 LAG = 2

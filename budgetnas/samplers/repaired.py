@@ -16,12 +16,11 @@ from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
-from budgetnas.arrays import IntArray
+from budgetnas.arrays import IntArray, Stream, derived_seed
 from budgetnas.samplers.history import History, Pool, first
 from budgetnas.samplers.parameters import distributions, to_params, to_point
 from budgetnas.space.members import Band
 from budgetnas.space.protocol import Space, to_grid
-from budgetnas.trials.streams import Stream, derived_seed
 
 MakeSampler = Callable[[int], BaseSampler]
 _NAME = "mirror"

@@ -10,13 +10,12 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from budgetnas.arrays import IntArray
+from budgetnas.arrays import IntArray, Stream, generator
 from budgetnas.samplers.history import START, History, Pool, first
 from budgetnas.samplers.repaired import FreeSampler, RepairedSampler, optuna_sampler
 from budgetnas.samplers.thompson import ThompsonSampler
 from budgetnas.space.members import Band
 from budgetnas.space.protocol import Space
-from budgetnas.trials.streams import Stream, generator
 
 SamplerName = Literal["thompson", "evolution", "random", "tpe"]
 OverBudget = Literal["exclude", "prune"]

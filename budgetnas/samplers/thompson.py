@@ -9,12 +9,11 @@ from functools import cached_property
 
 import numpy as np
 
-from budgetnas.arrays import BoolArray, FloatArray, IntArray
+from budgetnas.arrays import BoolArray, FloatArray, IntArray, Stream
 from budgetnas.samplers.history import START, History, Pool
 from budgetnas.samplers.surrogate import FEWEST, Hyperparameters, Surrogate, fit_hyperparameters, one_thread
 from budgetnas.space.members import Band, Members
 from budgetnas.space.protocol import Space, neighbours
-from budgetnas.trials.streams import Stream
 
 CAUTION = 0.5  # of the posterior's standard deviation: a hundred trials are too few for full exploration
 FRESH = 1_000

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from budgetnas.arch.spec import DataShape
+from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.config.models import paper_models
 from budgetnas.config.recipe import Recipe, load_recipe
-from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten, load_study
+from budgetnas.config.sections import OutputConfig
+from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten, load_study, train_name
 from budgetnas.exceptions import UsageError
 
 
@@ -179,3 +180,9 @@ def test_tiers_are_caps_in_rising_order_and_the_largest_is_the_cap():
 def test_tiers_rungs_and_evidence_check_their_values(words, said):
     with pytest.raises(UsageError, match=said):
         load_study(None, words, []).budget.caps(DataShape())
+
+
+def test_the_name_of_a_training_is_a_name_for_every_id():
+    spec = ResNetSpec.from_id("1x16m8=1x24m8-1x32m16")
+    assert train_name(spec, 3) == "train-1x16m8_1x24m8-1x32m16-s3"
+    OutputConfig(name=train_name(spec, 3))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from small_studies import prepared
 
+from budgetnas.arrays import Stream
 from budgetnas.config.sections import DataConfig, EvidenceConfig
 from budgetnas.config.study import load_study
 from budgetnas.data.load import SHAPES, is_known
@@ -22,7 +23,6 @@ from budgetnas.pipeline.reference_networks import find_controls
 from budgetnas.samplers.history import History, Pool
 from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.selection import Finalist
-from budgetnas.trials.streams import Stream
 from budgetnas.trials.trial import TrialState
 
 THEIRS = ["model1", "model2", "model3", "model4", "model5"]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from budgetnas.trials.streams import Stream, derived_seed, generator
+from budgetnas.arrays import Stream, derived_seed, generator
 
 
 def test_no_two_uses_numbers_or_seeds_draw_alike():
