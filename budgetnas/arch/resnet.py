@@ -26,12 +26,12 @@ class Section:
     Attributes:
         name: in words.
         layers: its part of the chain of layers.
-        blocks: number of its blocks; 0 in stem and head.
+        block_count: number of its blocks; 0 in stem and head.
     """
 
     name: str
     layers: tuple[Layer, ...]
-    blocks: int = 0
+    block_count: int = 0
 
     @property
     def residuals(self) -> tuple[Residual, ...]:
@@ -59,7 +59,7 @@ def sections(spec: ResNetSpec, shape: DataShape) -> tuple[Section, ...]:
         for block in range(blocks):
             layers += _block(spec, stage, channels, stride=1 if block else spec.strides[stage])
             channels = width
-        found.append(Section(name=f"stage {stage + 1}", layers=tuple(layers), blocks=blocks))
+        found.append(Section(name=f"stage {stage + 1}", layers=tuple(layers), block_count=blocks))
     neck: tuple[Layer, ...] = ()
     if spec.neck is not None:
         neck = (Conv(in_channels=channels, out_channels=spec.neck, kernel=1), Norm(channels=spec.neck), Act())

@@ -123,7 +123,7 @@ def source_of(found: Sequence[Section], shape: DataShape, *, name: str, kind: st
     """
     layers = tuple(layer for section in found for layer in section.layers)
     inside = tuple(_inside(layers))
-    stages = sum(bool(section.blocks) for section in found)
+    stages = sum(bool(section.block_count) for section in found)
     parts = parts_of_source(found)
     steps = [f"self.{attribute(part)}({'x' if i else 'images'})" for i, part in enumerate(parts[:-1])]
     facts = {

@@ -17,7 +17,7 @@ class Part:
 
     Attributes:
         name: "stem", "stage 1" and so on, "head".
-        blocks: number of blocks; 0 for stem and head.
+        block_count: number of blocks; 0 for stem and head.
         residuals: number of blocks with a shortcut: all, or all but a first inverted block that changes the shape.
         projects: whether the shortcut of its first block projects.
         kind: kind and kernel of its blocks, and the neck of the head, in words; "" for basic blocks of 3x3.
@@ -29,7 +29,7 @@ class Part:
     """
 
     name: str
-    blocks: int
+    block_count: int
     residuals: int
     projects: bool
     kind: str
@@ -55,7 +55,7 @@ def parts(spec: ResNetSpec, shape: DataShape) -> tuple[Part, ...]:
     return tuple(
         Part(
             name=section.name,
-            blocks=section.blocks,
+            block_count=section.block_count,
             residuals=len(section.residuals),
             projects=any(residual.shortcut for residual in section.residuals[:1]),
             kind=kind,
@@ -87,7 +87,7 @@ def parts_table(spec: ResNetSpec, shape: DataShape) -> Table:
             *(
                 (
                     part.name,
-                    f"{part.blocks} x {part.width}" if part.blocks else "",
+                    f"{part.block_count} x {part.width}" if part.block_count else "",
                     write_shape(part.out_shape),
                     f"{part.params:,}",
                     f"{write_percent(part.params / params)} %",

@@ -63,8 +63,8 @@ def _lay_out(found: Sequence[Part], shape: DataShape) -> list[_Column]:
         inner = max(part.out_shape[1:], default=1)
         tall = max(_LOWEST, _TALLEST * (inner / side) ** 0.5)
         thick = max(_THINNEST, _THICKEST * min(1.0, part.width / widest) ** 0.5)
-        shown = min(max(part.blocks, 1), _MOST_SLABS)
-        dots = 16.0 if part.blocks > shown else 0.0
+        shown = min(max(part.block_count, 1), _MOST_SLABS)
+        dots = 16.0 if part.block_count > shown else 0.0
         width = max(_COLUMN, shown * (thick + _BETWEEN) + dots + 2 * _PADDING)
         columns.append(_Column(part=part, x=x, width=width, slab=(thick, tall)))
         x += width
@@ -82,31 +82,31 @@ def _title(column: _Column) -> str:
 
 def _slabs(column: _Column) -> str:
     thick, tall = column.slab
-    shown = min(max(column.part.blocks, 1), _MOST_SLABS)
+    shown = min(max(column.part.block_count, 1), _MOST_SLABS)
     total = shown * thick + (shown - 1) * _BETWEEN
     left, top = column.middle - total / 2, _BASE - _TALLEST / 2 - tall / 2
-    kind = "block" if column.part.blocks else "end"
+    kind = "block" if column.part.block_count else "end"
     pieces = []
     for i in range(shown):
         x = left + i * (thick + _BETWEEN)
         pieces.append(
             f'<rect class="{kind}" x="{x:.1f}" y="{top:.1f}" width="{thick:.1f}" height="{tall:.1f}" rx="2"/>'
         )
-        if column.part.blocks - column.part.residuals <= i < column.part.blocks:
+        if column.part.block_count - column.part.residuals <= i < column.part.block_count:
             arc = "arc projection" if column.part.projects and i == 0 else "arc"
             start, end, lift = x - _BETWEEN / 2, x + thick + _BETWEEN / 2, top - 9
             pieces.append(
                 f'<path class="{arc}" d="M{start:.1f} {top + 2:.1f}C{start:.1f} {lift:.1f} {end:.1f} {lift:.1f} '
                 f'{end:.1f} {top + 2:.1f}"/>'
             )
-    if column.part.blocks > shown:
+    if column.part.block_count > shown:
         pieces.append(f'<text x="{left + total + 10:.1f}" y="{_BASE - _TALLEST / 2 + 4:.1f}">…</text>')
     return "".join(pieces)
 
 
 def _numbers(column: _Column, *, params: int, macs: int, down: float) -> str:
     part = column.part
-    shape = f"{part.blocks} x {part.width}" if part.blocks else f"{part.width}"
+    shape = f"{part.block_count} x {part.width}" if part.block_count else f"{part.width}"
     what = write_shape(part.out_shape[1:]) if len(part.out_shape) > 1 else "classes"
     lines = (
         ("big", shape, 0.0),
@@ -134,8 +134,9 @@ def _bar(column: _Column, share: float, line: float) -> str:
 
 def _in_words(found: Sequence[Part]) -> str:
     stages = ", ".join(
-        f"{part.name}: {plural(part.blocks, 'block')} of width {part.width}" + (f" ({part.kind})" if part.kind else "")
+        f"{part.name}: {plural(part.block_count, 'block')} of width {part.width}"
+        + (f" ({part.kind})" if part.kind else "")
         for part in found
-        if part.blocks
+        if part.block_count
     )
     return f"Stem of {found[0].width} channels; {stages}; head with {found[-1].width} classes."

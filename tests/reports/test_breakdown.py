@@ -37,8 +37,8 @@ def test_the_parts_of_model_5():
 def test_the_parts_sum_to_the_network(spec, shape):
     found, total = parts(spec, shape), count(spec, shape)
     assert [part.name for part in found] == ["stem", *(f"stage {i + 1}" for i in range(spec.depth)), "head"]
-    assert [part.blocks for part in found] == [0, *spec.blocks, 0]
-    assert all(part.blocks - part.residuals in ((0, 1) if spec.kind == "inverted" else (0,)) for part in found)
+    assert [part.block_count for part in found] == [0, *spec.blocks, 0]
+    assert all(part.block_count - part.residuals in ((0, 1) if spec.kind == "inverted" else (0,)) for part in found)
     assert all(part.out_shape[0] == part.width for part in found)
     for name in ("params", "macs", "activations"):
         assert sum(getattr(part, name) for part in found) == getattr(total, name)
