@@ -1,4 +1,4 @@
-"""The operating system: which cores and memory are ours to use, and signals that interrupt between two steps."""
+"""The machine: its facts, which cores and memory are ours to use, and signals that interrupt between two steps."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def driven(
     Args:
         work: trains; takes a listener and the `command` that is recorded with the run.
         words: that command.
-        listener: hears notes, plan, progress and news; None for nobody.
+        listener: receives notes, plan, progress and messages; None for nobody.
         notes: for the user, before anything trains.
     """
     from budgetnas.pipeline.progress import Check, Everyone, Listener

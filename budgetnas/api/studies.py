@@ -69,7 +69,7 @@ def search(
         max_hours: no training starts after this many hours.
         storage: Optuna URL of the study; default: a file in the run's folder.
         settings: other keys of a study file with their values, such as {"space.widths": [16, 64]}.
-        listener: receives plan, progress and news; nothing is printed.
+        listener: receives plan, progress and messages; nothing is printed.
 
     Raises:
         BudgetNASError: an error that the user can act on; finished trainings are kept.
@@ -130,7 +130,7 @@ def calibrate(
         max_hours: no training starts after this many hours.
         storage: Optuna URL of the study; default: a file in the run's folder.
         settings: other keys of a study file with their values.
-        listener: receives plan, progress and news; nothing is printed.
+        listener: receives plan, progress and messages; nothing is printed.
 
     Raises:
         BudgetNASError: an error that the user can act on; finished trainings are kept.

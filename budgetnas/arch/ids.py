@@ -1,4 +1,4 @@
-"""The grammar of ids, the unique names of networks; `ResNetSpec.id` describes it."""
+"""Ids, the unique names of networks: their grammar, which `ResNetSpec.id` describes, and one spelling for each."""
 
 from __future__ import annotations
 
@@ -57,3 +57,14 @@ def write_id(spec: ResNetSpec) -> str:
             if values and values[stage] != _PLAIN.get(name):
                 text += f"{letter}{values[stage]}"
     return text
+
+
+def least_reduction(spec: ResNetSpec) -> int:
+    """Return the smallest reduction of squeeze-excitation that gives the network of a spec: sizes are rounded up."""
+    assert spec.squeeze is not None
+    channels = list(spec.widths)
+    if spec.kind == "inverted":  # the hidden channels are weighed
+        first = [e * before for e, before in zip(spec.expansions, (spec.stem_width, *spec.widths), strict=False)]
+        later = zip(spec.blocks, spec.expansions, spec.widths, strict=True)
+        channels = [*first, *(e * width for blocks, e, width in later if blocks > 1)]
+    return max(-(-number // -(-number // spec.squeeze)) for number in channels)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any
 
-from budgetnas.arch.ids import parse_id, write_id
+from budgetnas.arch.ids import least_reduction, parse_id, write_id
 from budgetnas.exceptions import UsageError
 from budgetnas.text import plural
 
@@ -16,6 +16,7 @@ MAX_WIDTH = 65_536
 MAX_SIDE = 65_536
 MAX_KERNEL = 31
 MAX_EXPANSION = 64
+PER_STAGE = ("blocks", "widths", "mids", "expansions", "kernels", "groups", "strides")
 KINDS = ("basic", "bottleneck", "inverted")
 SHORTCUTS = ("conv", "pool")
 
@@ -69,7 +70,8 @@ class ResNetSpec:
         groups: groups of the middle convolution of bottlenecks, per stage; default: 1.
         strides: of the first block of each stage, 1 or 2; the first is 1, the default of the others 2.
         shortcut: where the shape changes: "conv" (a 1x1 convolution) or "pool" (with a mean of 2x2 pixels before it).
-        squeeze: reduction of squeeze-excitation in each block, like 16; None for none.
+        squeeze: reduction of squeeze-excitation in each block, like 16; None for none. Of reductions that round to the
+            same sizes, the smallest.
         neck: channels of a 1x1 convolution before the head; None for none.
 
     Raises:
@@ -96,13 +98,16 @@ class ResNetSpec:
     neck: int | None = None
 
     def __post_init__(self) -> None:
+        for name in PER_STAGE:
+            value = getattr(self, name)
+            if not isinstance(value, list | tuple):
+                raise UsageError(f"is {value!r}, but must be a list of whole numbers, one per stage.", argument=name)
+            self._fill(name, tuple(value))
         if not 1 <= len(self.blocks) <= MAX_STAGES:
             raise UsageError(f"has {len(self.blocks)} stages, but must have 1 to {MAX_STAGES}.", argument="blocks")
         if len(self.widths) != len(self.blocks):
-            raise UsageError(
-                f"has {len(self.widths)} values for {len(self.blocks)} stages: give one width per stage.",
-                argument="widths",
-            )
+            rule = f"{len(self.blocks)} stages: give one width per stage"
+            raise UsageError(f"has {len(self.widths)} values for {rule}.", argument="widths")
         for blocks, width in zip(self.blocks, self.widths, strict=True):
             _check("blocks", blocks, 1, MAX_BLOCKS)
             _check("widths", width, 1, MAX_WIDTH)
@@ -112,13 +117,14 @@ class ResNetSpec:
         for name, default in self._defaults().items():
             values = getattr(self, name) or default
             if len(values) != len(default):
-                rule = f"has {plural(len(values), 'value')}, but must have {len(default) or 'none'}"
-                reason = f"for {plural(self.depth, 'stage')} of {self.kind} blocks"
-                raise UsageError(f"{rule} {reason}.", argument=name)
-            self._fill(name, tuple(values))
+                rule = f"must have {len(default) or 'none'} for {plural(self.depth, 'stage')} of {self.kind} blocks"
+                raise UsageError(f"has {plural(len(values), 'value')}, but {rule}.", argument=name)
+            self._fill(name, values)
         self._check_stages()
         if self.kind == "inverted" or 2 not in self.strides:  # no shortcut could pool
             self._fill("shortcut", "conv")
+        if self.squeeze is not None:
+            self._fill("squeeze", least_reduction(self))
 
     def _fill(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -152,23 +158,19 @@ class ResNetSpec:
                 raise UsageError(f"holds {kernel}, but must be odd, like 3 or 5.", argument="kernels")
         for mid, groups in zip(self.mids, self.groups, strict=True):
             if mid % groups:
-                raise UsageError(
-                    f"holds {groups}, but must divide the {mid} channels of the middle convolution.", argument="groups"
-                )
+                rule = f"must divide the {mid} channels of the middle convolution"
+                raise UsageError(f"holds {groups}, but {rule}.", argument="groups")
         for stage, stride in enumerate(self.strides):
             _check("strides", stride, 1, 2 if stage else 1)
 
     @classmethod
     def from_stages(cls, blocks: Sequence[int], widths: Sequence[int], **others: Any) -> ResNetSpec:
-        """Return the canonical spec of `blocks` per stage, where 0 marks an empty stage.
+        """Return the canonical spec of `blocks` per stage, 0 for an empty one, and `widths`, which may leave these out.
 
         >>> ResNetSpec.from_stages([4, 0, 3, 0], [64, 128, 250, 512])
         ResNetSpec(blocks=(4, 3), widths=(64, 250), stem_width=64)
 
-        Args:
-            blocks: blocks per stage, 0 or more.
-            widths: one width per stage, or one per non-empty stage.
-            others: further fields; those per stage have one value for each non-empty stage.
+        The other fields that have a value per stage have one for each non-empty stage.
 
         Raises:
             UsageError: every stage is empty, a value is out of range, or the number of widths fits neither form.
@@ -177,9 +179,8 @@ class ResNetSpec:
             _check("blocks", count, 0, MAX_BLOCKS)
         filled = [i for i, count in enumerate(blocks) if count > 0]
         if not filled:
-            raise UsageError(
-                "has no block in any stage: give at least one stage with 1 block or more.", argument="blocks"
-            )
+            rule = "give at least one stage with 1 block or more"
+            raise UsageError(f"has no block in any stage: {rule}.", argument="blocks")
         if len(widths) == len(blocks):
             for width in widths:
                 _check("widths", width, 1, MAX_WIDTH)
@@ -271,7 +272,10 @@ class ResNetSpec:
         >>> ResNetSpec(blocks=(4, 1), widths=(64, 250)).in_words
         '4 blocks of 64, 1 block of 250'
         """
-        return ", ".join(f"{b} block{'s' * (b > 1)} of {w}" for b, w in zip(self.blocks, self.widths, strict=True))
+        kind = "" if self.kind == "basic" else f"{self.kind} "
+        return ", ".join(
+            f"{b} {kind}block{'s' * (b > 1)} of {w}" for b, w in zip(self.blocks, self.widths, strict=True)
+        )
 
     def first(self, stages: int) -> ResNetSpec:
         """Return the network of the first stages, at most all."""

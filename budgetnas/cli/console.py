@@ -1,4 +1,4 @@
-"""What trains, on the terminal: progress bars, elsewhere a plain line every ten seconds, and its end."""
+"""The output of trainings: progress bars on a terminal, elsewhere a plain line every ten seconds, and the result."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Console(Listener):
             self._bars = None
 
     def message(self, line: str) -> None:
-        """Print a line of news."""
+        """Print a message."""
         self._print(line)
 
     def noticed(self, notice: str) -> None:
@@ -149,6 +149,9 @@ class EpochConsole(Console):
         super().__init__(as_json=as_json, tick=tick)
         self._watches = watches
 
+    def _print(self, line: str) -> None:
+        self._out.print(self._spell(line), markup=False, soft_wrap=True)  # no line feed within a path or a row
+
     def epoch_ended(self, trial: Trial, report: EpochReport) -> None:
         """Print the line of an epoch."""
         self._print(epoch_line(trial, report, watches=self._watches))
@@ -188,7 +191,7 @@ def drive(
 
     Args:
         work: trains.
-        console: hears the progress.
+        console: receives the progress.
         is_json: whether to print the result as JSON.
         show: prints the result for a person.
         as_json: returns the result as JSON values.

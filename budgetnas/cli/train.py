@@ -16,7 +16,6 @@ from budgetnas.cli.trainings import (
 )
 from budgetnas.config.known_networks import difference, is_mistakable
 from budgetnas.config.options import TRAIN_DATA, TRAIN_RECIPE
-from budgetnas.config.study import train_name
 from budgetnas.text import plural, write_macs
 
 if TYPE_CHECKING:
@@ -42,6 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Train; return the exit status."""
     model = read_network(arguments)
     spec = model.spec
+    from budgetnas.config.study import train_name
+
     options = read_train_arguments(arguments, name=arguments.name or train_name(spec, arguments.seed or 0))
 
     from budgetnas.pipeline.declare import declare_training

@@ -71,16 +71,17 @@ _CIFAR_BOTTLENECKS = (164, 1001)  # layers
 _REDUCTION = 16  # of squeeze-excitation
 _PRE_ACTIVATION = "pre-activation blocks (batch norm and ReLU before each convolution)"
 _ALL = "it has networks of basic, bottleneck and inverted blocks, such as `resnet18`, `resnet164` or `2x16-3x64`"
+_MOBILE = "blocks of MobileNetV2"
 # Beginnings of names, and the parts of those networks that this package does not have.
 _FAMILIES = (
     (r"regnet", "a stem of stride 2"),
     (r"res2net|resnest|sk-?net|sk-?resnet", "split convolutions"),
-    (r"i-?res-?net|res-?net-?\d+-?[dts](?![a-z0-9])", "a stem, shortcuts or blocks of another kind"),
+    (r"i-?res-?net|res-?net-?\d+-?[dts](?![a-z0-9])", "a stem or blocks of another kind"),
     (r"se-?net|cbam", "blocks with attention of another kind"),
     (r"res-?net-?(9|12)(?!\d)", "convolutions and max-pooling between its shortcuts"),
     (r"pyramidnet", "blocks of different widths within a stage"),
     (r"shake", "blocks of two random branches"),
-    (r"mobilenet-?v-?2", "blocks of other widths than those of `mobilenetv2`"),
+    (r"mobilenet-?v-?2", _MOBILE),
     (
         r"mobilenet|mnasnet|efficientnet|ghostnet|shufflenet|xception|convnext|fbnet|proxyless|mcunet|lcnet",
         "depthwise convolutions in other blocks than those of `mobilenetv2`",
@@ -122,7 +123,7 @@ def _answers(plain: str, known: Mapping[ResNetSpec, str]) -> Iterator[str]:
         yield _unlike(_PRE_ACTIVATION, _nearest(spec, known, "which has them after it"))
     for beginning, parts in _FAMILIES:
         if re.search(rf"(?:^|-)(?:{beginning})", plain):
-            yield _unlike(parts)
+            yield _mobile(known) if parts == _MOBILE else _unlike(parts)
     if layers in _BOTTLENECKS:
         yield _other_stem(spec, known)
     if re.fullmatch(r"res-?net-?\d+-?x-?\d+", plain):
@@ -185,6 +186,12 @@ def _wide(layers: int, factor: int, known: Mapping[ResNetSpec, str]) -> str:
     widths = tuple(factor * width for width in _CIFAR_WIDTHS)
     nearest = ResNetSpec.from_stages((blocks,) * 3, widths, stem_width=_CIFAR_WIDTHS[0])
     return _unlike(_PRE_ACTIVATION, _nearest(nearest, known, "of the same widths and number of blocks"))
+
+
+def _mobile(known: Mapping[ResNetSpec, str]) -> str:
+    """Return the answer for a MobileNetV2 of other widths than the shipped one."""
+    shipped = next((spec for spec, name in known.items() if name == "mobilenetv2"), None)
+    return f"is not shipped by name: give its widths as an id, like `{shipped}`, which is `mobilenetv2`"
 
 
 def _other_stem(spec: ResNetSpec | None, known: Mapping[ResNetSpec, str]) -> str:

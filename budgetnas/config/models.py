@@ -73,9 +73,11 @@ def _model(entry: Table, where: str) -> NamedModel:
         return NamedModel(spec=ResNetSpec.from_stages(**numbers), **others)
     if numbers:
         raise UsageError(f"does not go with {', '.join(numbers)}: give one or the other.", argument=f"{where}.id")
-    spec = ResNetSpec.from_id(entry["id"]) if isinstance(entry["id"], str) else None
+    text = entry["id"]
+    spec = ResNetSpec.from_id(text) if isinstance(text, str) else None
     if spec is None:
-        raise UsageError(f"is {shorten(entry['id'])}, but must be an id: {ID_RULE}.", argument=f"{where}.id")
+        rule = _right(text) if isinstance(text, str) else ID_RULE
+        raise UsageError(f"is {shorten(text)}, but must be an id: {rule}.", argument=f"{where}.id")
     return NamedModel(spec=spec, **others)
 
 
@@ -130,10 +132,14 @@ def find_model(name: str) -> NamedModel | None:
     if mistaken is not None:
         raise UsageError(mistaken)
     if _LIKE_ID.fullmatch(name):
-        numbers = parse_id(name)
-        right = ID_RULE if numbers is None else f"the id of this network is `{ResNetSpec(**numbers).id}`"
-        raise UsageError(f"`{name[:80]}` is no id that this version reads: {right}.")
+        raise UsageError(f"`{name[:80]}` is no id that this version reads: {_right(name)}.")
     return None
+
+
+def _right(text: str) -> str:
+    """Say how an id is spelt: the right one of the network that a text means, or else the rule."""
+    numbers = parse_id(text)
+    return ID_RULE if numbers is None else f"the id of this network is `{ResNetSpec(**numbers).id}`"
 
 
 def named_network(name: str, *, others: tuple[str, ...] = (), hint: str = "an id like 4x64-5x128-3x256") -> NamedModel:

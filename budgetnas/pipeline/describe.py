@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import budgetnas
 from budgetnas.config.recorded import HEAD
@@ -24,9 +24,6 @@ from budgetnas.storage.database import public_url
 from budgetnas.storage.study import StudyStore
 from budgetnas.system import processor
 from budgetnas.trials.facts import RunFacts
-
-if TYPE_CHECKING:
-    from budgetnas.pipeline.prepared_study import PreparedStudy
 
 
 def public(config: StudyConfig) -> StudyConfig:
@@ -91,7 +88,7 @@ def study_file(prepared: PreparedStudy) -> str:
 
 
 def resume_command(study_file: str, *, kind: Kind, networks: int, hides_storage: bool) -> str:
-    """Return the command that resumes a run by its study file.
+    """Return the command that resumes a run by its study file: the one function below `cli` that spells options.
 
     Args:
         study_file: path of the study file.

@@ -88,7 +88,7 @@ class Driver:
     Attributes:
         store: the study that keeps the facts of the run.
         engine: trains and tests.
-        listener: hears the progress.
+        listener: receives the progress.
         clock: gives the time in which trainings of a level may start, by its name.
         budget: that the best network of a level fits; None for any.
     """

@@ -42,13 +42,13 @@ class OpenRun:
 
 @contextlib.contextmanager
 def held(
-    folder: Path, study: str, *, what: str, check: Callable[[Storage], object], url: str | None = None
+    folder: Path, study: str | None, *, what: str, check: Callable[[Storage], object], url: str | None = None
 ) -> Iterator[tuple[Storage, Callable[[], None]]]:
     """Hold the run in a folder for this driver alone; yield its storage, and the guard of every write to it.
 
     Args:
         folder: of the run, made if need be.
-        study: name of the study that keeps the facts of the run.
+        study: name of the study whose lease to take; None where no other host can reach the storage but by the folder.
         what: to call the run in errors.
         check: refuses a change of the run before anything is written.
         url: of a storage elsewhere; `study.db` in the folder unless given.
@@ -60,6 +60,9 @@ def held(
     with own(folder):
         storage = elsewhere or open_storage(sqlite_url(folder / "study.db"))
         check(storage)
+        if study is None:
+            yield storage, lambda: None
+            return
         with leased(storage, study, what=what) as lease:
             yield storage, lease.check
 

@@ -241,4 +241,4 @@ def _controls(prepared: PreparedStudy) -> str:
     asked = prepared.config.evidence.control_networks or ()
     absent = [name for name in asked if name not in (*FOUND_CONTROLS, *names)]
     text = f"{', '.join(['the winner', *names])}: {plural(prepared.full_epochs, 'epoch')}, {seeds} each"
-    return text + (f"; without {', '.join(absent)}: over a cap, or too many stages for the images" if absent else "")
+    return text + (f"; without {', '.join(absent)}: over a cap, or the images are halved too often" if absent else "")

@@ -129,5 +129,5 @@ def _random(prepared: PreparedStudy) -> Iterator[Candidate]:
 
 
 def _has_room(prepared: PreparedStudy, spec: ResNetSpec) -> bool:
-    """Return whether the images leave room for all stages."""
-    return spec.depth <= prepared.space.depth_range[1]
+    """Return whether the images can be halved as often as the network does."""
+    return spec.strides.count(2) < prepared.space.depth_range[1]

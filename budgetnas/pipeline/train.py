@@ -75,7 +75,7 @@ def _opened(asked: DeclaredTrainings) -> Iterator[tuple[Storage, DeclaredLevel, 
             check_identity(facts.identity, asked.identity(), what=str(asked.folder))
         return facts
 
-    with held(asked.folder, name, what=name, check=check) as (storage, guard):
+    with held(asked.folder, None, what=name, check=check) as (storage, guard):
         is_new = check(storage).identity is None
         store = StudyStore(
             storage, name, Ranges().cover(*(training.candidate.spec for training in asked.trainings)), guard=guard

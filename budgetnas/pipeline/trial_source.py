@@ -118,7 +118,8 @@ class ListedTrials(TrialSource):
 
     def total(self) -> int:
         """Count the trainings that the level will have in all, failed ones aside."""
-        return sum(trial.state is not TrialState.FAIL for trial in self.level.store.trials) + len(self._todo)
+        kept = [trial for trial in self.level.store.trials if trial.state is not TrialState.FAIL]
+        return sum(trial.state.is_finished or self.wants(trial) for trial in kept) + len(self._todo)
 
     def upcoming(self, running: int) -> Trial | None:
         """Create the trial of the next training."""

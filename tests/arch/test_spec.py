@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from drawn_specs import specs
 from hypothesis import given
 from hypothesis import strategies as st
 
+from budgetnas.arch.resnet import lower, sections
 from budgetnas.arch.spec import FIELDS, KINDS, NEEDED, OPTIONS, DataShape, ResNetSpec
 from budgetnas.exceptions import UsageError
 
@@ -128,12 +130,15 @@ def test_the_first_stages_keep_all_that_is_theirs(spec, stages):
     first = spec.first(stages)
     assert first.depth == min(stages, spec.depth)
     assert all(values[:stages] == getattr(first, name) for name, values in fields_per_stage(spec).items())
-    assert (first.kind, first.stem_width, first.squeeze, first.neck) == (
-        spec.kind,
-        spec.stem_width,
-        spec.squeeze,
-        spec.neck,
-    )
+    assert (first.kind, first.stem_width, first.neck) == (spec.kind, spec.stem_width, spec.neck)
+    for one, whole in zip(sections(first, DataShape())[:-1], sections(spec, DataShape()), strict=False):
+        assert one == whole, "squeeze-excitation too, whatever reduction names it"
+
+
+@given(specs(4), st.integers(1, 40))
+def test_one_network_has_one_id_whatever_reduction_names_it(spec, other):
+    again = replace(spec, squeeze=other)
+    assert (lower(again, DataShape()) == lower(spec, DataShape())) == (again.id == spec.id)
 
 
 def fields_per_stage(spec):

@@ -108,7 +108,6 @@ def test_pre_activation_is_named(typed):
         ("resnest50", "split convolutions"),
         ("regnet_y_400mf", "a stem of stride 2"),
         ("senet154", "attention of another kind"),
-        ("mobilenet_v2_0.5", "blocks of other widths than those of `mobilenetv2`"),
         ("mobilenetv1", "in other blocks than those of `mobilenetv2`"),
         ("MobileNet-V3-small", "in other blocks than those of `mobilenetv2`"),
         ("efficientnet-b0", "in other blocks than those of `mobilenetv2`"),
@@ -125,6 +124,13 @@ def test_pre_activation_is_named(typed):
 def test_other_families_are_said_to_be_built_of_something_else(typed, parts):
     with pytest.raises(UsageError, match=f"`{typed}` is built of .*{parts}, which this version does not have"):
         find_model(typed)
+
+
+def test_a_mobilenetv2_of_other_widths_is_answered_with_the_id_of_the_shipped_one():
+    with pytest.raises(
+        UsageError, match=r"give its widths as an id, like `s32-n1280-1x16t1=.*`, which is `mobilenetv2`"
+    ):
+        find_model("mobilenet_v2_0.5")
 
 
 @pytest.mark.parametrize("typed", ["resnet8x4", "ResNet32x4", "resnet56x2", "resnet18d", "resnet26d", "iresnet18"])
