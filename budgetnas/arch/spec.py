@@ -14,8 +14,7 @@ MAX_STAGES = 8
 MAX_BLOCKS = 1_000
 MAX_WIDTH = 65_536
 MAX_SIDE = 65_536
-MAX_KERNEL = 31
-MAX_EXPANSION = 64
+MAX_KERNEL, MAX_EXPANSION = 31, 64
 PER_STAGE = ("blocks", "widths", "mids", "expansions", "kernels", "groups", "strides")
 KINDS = ("basic", "bottleneck", "inverted")
 SHORTCUTS = ("conv", "pool")
@@ -55,8 +54,7 @@ def _option(metavar: str, help: str, *, per_stage: bool) -> dict[str, Any]:
 class ResNetSpec:
     """A residual network as kuangliu/pytorch-cifar builds them (He et al., arXiv:1512.03385), and its relatives.
 
-    A spec has no empty stages: `from_stages` drops them, and every default is filled in, so that no network has two
-    specs.
+    No network has two specs: there are no empty stages (`from_stages` drops them), and every default is filled in.
 
     Attributes:
         blocks: blocks per stage, each at least 1.
@@ -70,8 +68,7 @@ class ResNetSpec:
         groups: groups of the middle convolution of bottlenecks, per stage; default: 1.
         strides: of the first block of each stage, 1 or 2; the first is 1, the default of the others 2.
         shortcut: where the shape changes: "conv" (a 1x1 convolution) or "pool" (with a mean of 2x2 pixels before it).
-        squeeze: reduction of squeeze-excitation in each block, like 16; None for none. Of reductions that round to the
-            same sizes, the smallest.
+        squeeze: reduction of squeeze-excitation, like 16; the smallest that gives the same sizes. None for none.
         neck: channels of a 1x1 convolution before the head; None for none.
 
     Raises:
