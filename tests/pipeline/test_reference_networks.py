@@ -165,3 +165,9 @@ def test_the_random_control_depends_on_the_seed_alone():
     same = [find_controls(prepared(search__trials=trials))[-1] for trials in (3, 5)]
     assert same[0] == same[1]
     assert len({find_controls(prepared(search__seed=seed))[-1].spec for seed in range(6)}) > 1
+
+
+def test_a_control_may_have_more_stages_than_the_images_can_be_halved():
+    flat, deep = "1x8m2=1x8m2=1x8m2=1x8m2=1x8m2", "1x8-1x8-1x8-1x8-1x8"
+    study = prepared(evidence__controls=True, evidence__control_networks=[flat, deep])
+    assert [net.origin for net in study.controls] == [flat]
