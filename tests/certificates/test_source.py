@@ -104,7 +104,9 @@ def of_other_blocks() -> list[Section]:
     stages = [[basic_block(8, 8)] * 2, [bottleneck, wide], [basic_block(12, 12, stride=2), wide, wide]]
     made = [
         Section(
-            name=f"stage {i}", layers=tuple(layer for block in blocks for layer in (block, Act())), blocks=len(blocks)
+            name=f"stage {i}",
+            layers=tuple(layer for block in blocks for layer in (block, Act())),
+            block_count=len(blocks),
         )
         for i, blocks in enumerate(stages, start=1)
     ]
