@@ -55,7 +55,7 @@ def test_each_way_to_do_so_would_be_found(source):
 @pytest.mark.parametrize(
     ("pattern", "home"),
     [
-        (r"""["']stem_width["']: \w+\.stem_width""", "arch/spec.py"),
+        (r"""["']stem_width["']: (?!int)""", "arch/spec.py"),
         (r"""f["'](blocks|width)_\{""", "space/parameters.py"),
         (r"\bTrainingKey\(\w", "trials/declaration.py"),
     ],
