@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from drawn_specs import specs
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -57,6 +57,7 @@ def test_the_count_is_that_of_the_built_network_and_the_ledger_sums_to_it(spec, 
     assert names == built
 
 
+@settings(max_examples=30, deadline=None)
 @given(specs(6), shapes)
 def test_macs_are_half_of_the_flops_that_torch_counts(spec, shape):
     with torch.device("meta"):

@@ -119,7 +119,7 @@ def test_controls_that_there_is_no_room_for_are_told():
     study = prepared(evidence__controls=True, evidence__control_networks=["resnet20", "random", "1x8-1x8-1x8-1x8"])
     assert dict(training_lines(study))["controls"] == (
         "the winner, a random network: 10 epochs, 1 fresh seed each; without resnet20, 1x8-1x8-1x8-1x8: over a cap, or "
-        "too many stages for the images"
+        "the images are halved too often"
     )
 
 
