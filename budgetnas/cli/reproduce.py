@@ -98,14 +98,10 @@ def _show(models: Sequence[NamedModel]) -> Show:
             caveat = "; do not compare these numbers with the reported ones" if is_theirs else ""
             console.message(f"PARTIAL: fewer epochs than declared{caveat}.")
         if is_theirs:
-            console.message(
-                "Reported is the best epoch on the test set (its number, counted from 0); best % is measured"
-            )
-            console.message("in the same way (its epoch counted from 1).")
+            console.message("Reported is the best epoch on the test set (its number, counted from 0);")
+            console.message("best % is measured in the same way (its epoch counted from 1).")
         else:
-            console.message(
-                "best % is the best epoch on the test set (counted from 1): chosen by it, a little too good."
-            )
+            console.message("best % is the best epoch on the test set (counted from 1): chosen there, so flattered.")
 
     return show
 

@@ -45,9 +45,8 @@ def importances(trials: Sequence[Trial]) -> dict[str, float] | str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # Optuna's way to say that it would only guess
-            warnings.filterwarnings(
-                "ignore", message="Some regimes"
-            )  # raised where only one network is without a stage
+            # Optuna says so where only one network is without a stage.
+            warnings.filterwarnings("ignore", message="Some regimes")
             found = get_param_importances(_study(trials, values), evaluator=PedAnovaImportanceEvaluator(), params=names)
     except (UserWarning, ValueError, RuntimeError) as refusal:
         return f"Not estimated: Optuna says that {str(refusal).rstrip('.')}."

@@ -1,4 +1,4 @@
-"""The result of a calibration, read from its storage: how proxies of each length, params and MACs rank."""
+"""The result of a calibration, read from its storage: how well short trainings, params and MACs rank networks."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def fidelity_table(result: Calibration) -> Table:
         rows.append(("at random", "0", "0.00", f"{chance.recall:.2f}", f"{chance.regret:.2f}"))
     return Table(
         title=f"How short trainings rank {plural(n, 'network')}",
-        columns=("proxy", "of a full training", "Kendall's tau", f"recall of the best {k}", "regret, points"),
+        columns=("ranked by", "of a full training", "Kendall's tau", f"recall of the best {k}", "regret, points"),
         rows=rows,
         notes=[*(_meaning(result) if rows else ()), *_unfinished(result.drawn)],
     )

@@ -65,11 +65,10 @@ TRAININGS = (
 def write_reports(result: SearchResult) -> Path:
     """Write every report of a run, each file whole or not at all; return the page's path."""
     folder, facts = result.folder, report_facts(result)
-    for name, content in csv_tables(result, facts).items():
-        write_text(folder / f"{name}.csv", content())
-    write_json(
-        folder / "results.json", {**as_json(result), "run": result.setup.name}
-    )  # the same wherever its folder is
+    for name, table in csv_tables(result, facts).items():
+        write_text(folder / f"{name}.csv", table())
+    content = {**as_json(result), "run": result.setup.name}  # the same wherever its folder is
+    write_json(folder / "results.json", content)
     write_json(folder / "manifest.json", manifest(result))
     write_text(folder / "report.html", report_page(facts))
     return folder / "report.html"
