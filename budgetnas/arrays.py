@@ -26,6 +26,7 @@ class Stream(IntEnum):
     CONTROL = 5
     CALIBRATION = 6
     TIERS = 7
+    STRATA = 8
 
 
 def generator(seed: int, number: int, use: Stream) -> np.random.Generator:

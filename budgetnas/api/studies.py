@@ -22,6 +22,7 @@ def search(
     study: str | PathLike[str] | None = None,
     max_params: str | float | None = None,
     max_macs: str | float | None = None,
+    space: str | PathLike[str] | None = None,
     trials: int | None = None,
     sampler: str | None = None,
     promote: int | None = None,
@@ -51,6 +52,7 @@ def search(
         study: shipped name or path of a study file.
         max_params: cap on trainable parameters, as a number or like "5M" or "45%resnet18".
         max_macs: cap on multiply-accumulates for one image, as a number or like "1.75G"; "none" for no cap.
+        space: "wide" for more kinds of networks, or the path of a file with the section [space].
         trials: number of networks to train shortly, in all; default: 100.
         sampler: "thompson", "evolution", "tpe" or "random".
         promote: number of the best networks to train in full; default: 5.
@@ -88,6 +90,7 @@ def calibrate(
     study: str | PathLike[str] | None = None,
     max_params: str | float | None = None,
     max_macs: str | float | None = None,
+    space: str | PathLike[str] | None = None,
     networks: int | None = None,
     lengths: int | Sequence[int] | None = None,
     full_epochs: int | None = None,
@@ -114,6 +117,7 @@ def calibrate(
         study: shipped name or path of a study file.
         max_params: cap on trainable parameters, as a number or like "5M" or "45%resnet18".
         max_macs: cap on multiply-accumulates for one image, as a number or like "1.75G"; "none" for no cap.
+        space: "wide" for more kinds of networks, or the path of a file with the section [space].
         networks: number of networks; default: 24.
         lengths: epochs of the short trainings; default: the rungs of the study.
         full_epochs: length of a full training; default: decided by the data set.

@@ -6,7 +6,7 @@ it. Every function takes int64 arrays (or ints) that broadcast, and returns `(pa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -196,24 +196,38 @@ def total(blocks: IntArray, widths: IntArray, shape: DataShape, *, stem_widths: 
 
 def total_of(nets: Networks, shape: DataShape) -> Cost:
     """Cost of whole networks: params [N] and macs [N]."""
-    stems = nets.widths[:, 0] if nets.stem_widths is None else nets.stem_widths
     params = np.empty(len(nets.blocks), dtype=np.int64)
     macs = np.empty(len(nets.blocks), dtype=np.int64)
+    for part, parts in _parts(nets, shape):
+        params[part], macs[part] = (sum(costs) for costs in zip(*parts, strict=True))
+    return params, macs
+
+
+def stage_macs(nets: Networks, shape: DataShape) -> IntArray:
+    """MACs of every stage, without stem and head: [N, S]."""
+    macs = np.empty(nets.blocks.shape, dtype=np.int64)
+    for part, parts in _parts(nets, shape):
+        macs[part] = np.stack([cost[1] for cost in parts[1:-1]], axis=1)
+    return macs
+
+
+def _parts(nets: Networks, shape: DataShape) -> Iterator[tuple[slice, list[Cost]]]:
+    """Yield the costs of stem, stages and head, one chunk of the networks after another."""
+    stems = nets.widths[:, 0] if nets.stem_widths is None else nets.stem_widths
     for start in range(0, len(nets.blocks), _CHUNK):  # a chunk fits into the CPU's cache
         part = slice(start, start + _CHUNK)
         columns = {
             name: np.ascontiguousarray(values[part].T)
             for name, values in {"blocks": nets.blocks, "width": nets.widths, **nets.others}.items()
         }
-        params[part], macs[part] = _total(columns, stems[part], nets.family, shape)
-    return params, macs
+        yield part, _chunk(columns, stems[part], nets.family, shape)
 
 
-def _total(columns: dict[str, IntArray], stems: IntArray, family: Family, shape: DataShape) -> Cost:
-    """Cost of a chunk; columns are [S, N], stems [N]."""
+def _chunk(columns: dict[str, IntArray], stems: IntArray, family: Family, shape: DataShape) -> list[Cost]:
+    """Costs of stem, stages and head of a chunk; columns are [S, N], stems [N]."""
     before: IntArray = stems
     halvings = columns.get("halves")
-    params, macs = stem(before, shape)
+    found = [stem(before, shape)]
     done: Any = 0  # halvings so far
     for index, blocks in enumerate(columns["blocks"]):
         filled = blocks > 0
@@ -221,11 +235,7 @@ def _total(columns: dict[str, IntArray], stems: IntArray, family: Family, shape:
         on, done = pixels(shape, done), done + halves
         fields: dict[str, Any] = {name: values[index] for name, values in columns.items()}
         fields |= {"width": np.where(filled, columns["width"][index], before), "halves": halves}
-        more_params, more_macs = stage(
-            Stages(**fields, before=before, pixels=pixels(shape, done), pixels_before=on), family
-        )
-        params += filled * more_params
-        macs += filled * more_macs
+        params, macs = stage(Stages(**fields, before=before, pixels=pixels(shape, done), pixels_before=on), family)
+        found.append((filled * params, filled * macs))
         before = fields["width"]
-    head_params, head_macs = head(before, shape, neck=family.neck, on=pixels(shape, done))
-    return params + head_params, macs + head_macs
+    return [*found, head(before, shape, neck=family.neck, on=pixels(shape, done))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from budgetnas.space.members import Member
     from budgetnas.space.resnet import ResNetSpace
 
+_MOST_COLUMNS = 6  # strata that stand beside one another
+
 DESCRIPTION = "Survey a search space under a cap before any training. Every number is exact unless labelled."
 EXAMPLE = "budgetnas space --max-params 5e6 --html atlas.html"
 
@@ -22,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("study", nargs="?", metavar="STUDY.toml", help="a study file")
     parser.add_argument("--max-params", metavar="N", help=CAP_HELP)
+    parser.add_argument(
+        "--space", metavar="NAME", help="wide, for more kinds of networks, or a .toml file with [space]"
+    )
     add_shape_arguments(parser)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="like space.width_step=4")
     parser.add_argument("--html", metavar="FILE", help="write a plot")
@@ -35,7 +41,9 @@ def run(arguments: argparse.Namespace) -> None:
     from budgetnas.space.band import make_index
 
     shape = read_shape(arguments)
-    config = load_study(arguments.study, {"budget.max_params": arguments.max_params}, arguments.set)
+    config = load_study(
+        arguments.study, {"budget.max_params": arguments.max_params, "space": arguments.space}, arguments.set
+    )
     budget = config.budgets(shape)[-1]
     space = config.space.space(shape)
     index = make_index(space, max_macs=budget.max_macs)
@@ -43,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.html:
         from budgetnas.storage.files import write_text
 
-        write_text(Path(arguments.html), _page(atlas))
+        write_text(Path(arguments.html), _page(space, atlas))
     if arguments.json:
         import json
 
@@ -60,13 +68,16 @@ def _print(space: ResNetSpace, atlas: Atlas) -> None:
     print(f"cap        {cap:,} parameters{macs}")
     print(f"numbers    {atlas.method}")
     print()
+    names = [space.name_stratum(stratum) for stratum in strata]
     rows = []
     for share, counts in ((0.0, atlas.fitting), *atlas.near.items()):
         name = f"{share:.0%}-100% of the cap" if share else "that fit"
         cells = [(counts[s], atlas.margins[share][s]) for s in strata]
         cells.append((sum(counts.values()), round(sum(margin**2 for _, margin in cells) ** 0.5)))
         rows.append((name, *(f"{count:,}" if atlas.is_exact else f"{count:.3g} +- {m:.1g}" for count, m in cells)))
-    columns = ("networks", *map(space.name_stratum, strata), "all")
+    columns = ("networks", *names, "all")
+    if len(strata) > _MOST_COLUMNS:
+        columns, *rows = zip(columns, *rows, strict=True)
     print("\n".join(aligned(Table(title="", columns=columns, rows=rows))), end="\n\n")
     for name, member in (
         ("smallest", atlas.smallest),
@@ -94,6 +105,7 @@ def _as_json(space: ResNetSpace, atlas: Atlas) -> dict[str, Any]:
         "max_macs": atlas.budget.max_macs,
         "size": atlas.size,
         "exact": atlas.is_exact,
+        "strata": {stratum: space.name_stratum(stratum) for stratum in atlas.fitting},
         "fitting": atlas.fitting,
         "near": {f"{share:.0%}": counts for share, counts in atlas.near.items()},
         "margins": {f"{share:.0%}": counts for share, counts in atlas.margins.items()},
@@ -106,24 +118,30 @@ def _as_json(space: ResNetSpace, atlas: Atlas) -> dict[str, Any]:
     }
 
 
-def _page(atlas: Atlas) -> str:
+def _page(space: ResNetSpace, atlas: Atlas) -> str:
     """Return one self-contained HTML page: how many networks fit, and how their MACs are distributed."""
     from plotly import io
     from plotly.subplots import make_subplots
 
-    figure = make_subplots(rows=1, cols=2, subplot_titles=("Networks, by number of stages", "Params and MACs of draws"))
-    stages = [str(count) for count in atlas.fitting]
-    figure.add_bar(x=stages, y=list(atlas.fitting.values()), name="fit", row=1, col=1)
+    titles = (f"Networks, by {'number of stages' if space.is_plain else 'kind of blocks'}", "Params and MACs of draws")
+    figure = make_subplots(rows=1, cols=2, subplot_titles=titles)
+    parts = {stratum: space.part_of(stratum) for stratum in atlas.fitting}
+    names = list(dict.fromkeys(parts.values()))
+
+    def sums(counts: Mapping[int, int]) -> list[int]:
+        return [sum(counts[stratum] for stratum, part in parts.items() if part == name) for name in names]
+
+    figure.add_bar(x=names, y=sums(atlas.fitting), name="fit", row=1, col=1)
     for share, counts in atlas.near.items():
-        figure.add_bar(x=stages, y=list(counts.values()), name=f"{share:.0%}-100% of the cap", row=1, col=1)
-    for count in atlas.fitting:
-        draws = [draw for draw in atlas.draws if draw[0] == count]
+        figure.add_bar(x=names, y=sums(counts), name=f"{share:.0%}-100% of the cap", row=1, col=1)
+    for name in names:
+        draws = [draw for draw in atlas.draws if parts[draw[0]] == name]
         figure.add_scatter(
             x=[draw[1] for draw in draws],
             y=[draw[2] for draw in draws],
             mode="markers",
             marker={"size": 5, "opacity": 0.5},
-            name=f"{count} stages",
+            name=name,
             row=1,
             col=2,
         )

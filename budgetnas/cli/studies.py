@@ -26,6 +26,7 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of every study; all other settings are keys of the study file."""
     add = parser.add_argument
     add_data_arguments(parser)
+    add("--space", metavar="NAME", help="wide, for more kinds of networks, or a .toml file with [space]")
     add("--out", metavar="DIR", help="folder of all runs (default runs)")
     add("--name", help="name of this run (default: data set, cap and seed)")
     add("--seed", type=whole_number, metavar="N", help="random seed (default 0)")

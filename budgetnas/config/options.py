@@ -17,6 +17,7 @@ DATA_KEYS = {
 KEYS = {
     **DATA_KEYS,
     "max_params": "budget.max_params",
+    "space": "space",
     "trials": "search.trials",
     "out": "output.dir",
     "name": "output.name",

@@ -14,7 +14,20 @@ from budgetnas.config.toml import Table, read_toml
 
 # By `recipe.KEY` or `SECTION.KEY`, as JSON values. Keys that may be None cannot be listed: TOML omits None, so a
 # missing line would be ambiguous.
-BEFORE: dict[str, Any] = {"recipe.ema_rule": "fixed"}
+BEFORE: dict[str, Any] = {
+    "recipe.ema_rule": "fixed",
+    "space.kinds": ["basic"],
+    "space.groups": [1],
+    "space.mid_ratios": [0.25],
+    "space.expansions": [6],
+    "space.kernels": [3],
+    "space.shortcuts": ["conv"],
+    "space.squeeze": ["none"],
+    "space.downsampling": ["all"],
+    "space.stems": ["stage_1"],
+    "space.necks": ["none"],
+    "space.width_grid": "step",
+}
 
 # Past meanings of `data.dataset = "auto"` without and with a GPU, newest first.
 AUTO_BEFORE: dict[bool, tuple[str, ...]] = {False: ("digits",), True: ("cifar10",)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from budgetnas.arch.counter import count
@@ -11,6 +11,7 @@ from budgetnas.budget import parse_cap
 from budgetnas.config.models import NamedModel, find_model, model_names, paper_models, read_cap
 from budgetnas.config.toml import within
 from budgetnas.exceptions import UsageError
+from budgetnas.space.keys import SpaceKeys
 from budgetnas.space.resnet import ResNetSpace
 
 
@@ -58,37 +59,20 @@ class BudgetConfig:
         return self.caps(shape)[-1]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SpaceConfig:
-    """`[space]`.
+@dataclass(frozen=True, kw_only=True)
+class SpaceConfig(SpaceKeys):
+    """`[space]`: the keys of `SpaceKeys`, and the cap on MACs.
 
     Attributes:
-        stages: fewest and most stages, within 1 to 4.
-        blocks: fewest and most basic blocks per stage.
-        widths: narrowest and widest stage in channels.
-        width_step: grid of the proposed widths in channels.
-        monotone: whether widths may not fall from stage to stage.
         max_macs: cap on MACs for one image, as a number or like "1.75G"; "auto" for twice model 5's, scaled with
             the image area; "none" for no cap.
     """
 
-    stages: tuple[int, int] = (1, 4)
-    blocks: tuple[int, int] = (1, 8)
-    widths: tuple[int, int] = (16, 512)
-    width_step: int = 8
-    monotone: bool = True
     max_macs: str | float = "auto"
 
     def space(self, shape: DataShape) -> ResNetSpace:
         """Return the space for images and classes of `shape`."""
-        return ResNetSpace(
-            stages=self.stages,
-            blocks=self.blocks,
-            widths=self.widths,
-            width_step=self.width_step,
-            monotone=self.monotone,
-            shape=shape,
-        )
+        return ResNetSpace(**{one.name: getattr(self, one.name) for one in fields(SpaceKeys)}, shape=shape)
 
     def macs_cap(self, shape: DataShape) -> int | None:
         """Return the cap on MACs for one image of `shape`."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget import Budget, write_cap
-from budgetnas.config.recorded import read_study_table
+from budgetnas.config.recorded import over, read_study_table
 from budgetnas.config.sections import (
     BudgetConfig,
     DataConfig,
@@ -22,7 +22,7 @@ from budgetnas.config.sections import (
     SearchConfig,
     SpaceConfig,
 )
-from budgetnas.config.toml import Table, build, locate, read_value, shorten, within
+from budgetnas.config.toml import Table, build, check_keys, locate, read_toml, read_value, shorten, within
 from budgetnas.exceptions import UsageError
 
 
@@ -167,7 +167,7 @@ def named_keys(
 
     Args:
         name: shipped name or path of a study file; None for none.
-        overrides: dotted keys and values; None values are left out.
+        overrides: dotted keys and values; None values are left out. `SPACE` has the name of a space in place of keys.
         settings: `section.key=value` words, values written as in TOML.
         besides: dotted keys of the study file to ignore.
 
@@ -182,7 +182,9 @@ def named_keys(
         if isinstance(table.get(section), dict):
             table[section].pop(inner, None)
     for key, value in overrides.items():
-        if value is not None:
+        if key == SPACE and value is not None:
+            table = over(table, {SPACE: read_space(value)})
+        elif value is not None:
             _put(table, key, value)
     for setting in settings:
         key, equals, text = setting.partition("=")
@@ -192,6 +194,26 @@ def named_keys(
             )
         _put(table, key.strip(), read_value(text.strip()))
     return table
+
+
+SPACE = "space"
+
+
+def read_space(name: str) -> Table:
+    """Return the keys of `[space]` that a file of a space has.
+
+    Args:
+        name: shipped name, or path of a TOML file with a description and `[space]`.
+
+    Raises:
+        UsageError: there is no such file, or it has other sections.
+    """
+    table = read_toml(locate(name, "spaces"))
+    check_keys(table, ["description", SPACE], name)
+    found = table.get(SPACE)
+    if not isinstance(found, dict):
+        raise UsageError(f"is {name}, which has no section [space]: give it one.", argument=SPACE)
+    return found
 
 
 def run_name(data: str, cap: int, seed: int, *, suffix: str = "") -> str:

@@ -11,11 +11,11 @@ from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.pipeline.work_left import expected_above
 from budgetnas.reports.importance import FEWEST as FEWEST_IMPORTANT
 from budgetnas.runs.caps import FEWEST as FEWEST_NEAR
-from budgetnas.samplers.history import START
+from budgetnas.samplers.history import starts
 from budgetnas.samplers.surrogate import FEWEST as FEWEST_SCORES
 from budgetnas.text import plural
 
-_START = dict.fromkeys(("thompson", "evolution"), START)
+_LEARNING = ("thompson", "evolution")  # samplers that start with spread networks
 _SEEDS = 3  # to advise: two show large gains only (docs/evidence.md)
 
 
@@ -110,7 +110,8 @@ def _few_trials(prepared: PreparedStudy) -> Iterator[Limit]:
     search = prepared.config.search
     seeded = sum(map(prepared.budget.fits, prepared.seeds))
     trained = min(search.trials, seeded + sum(len(tier.band) for tier in prepared.tiers))
-    proposed, start = max(0, trained - seeded), _START.get(search.sampler, 0)
+    proposed = max(0, trained - seeded)
+    start = starts(prepared.space, prepared.tiers[-1].band) if search.sampler in _LEARNING else 0
     reasons, numbers = [], {"trials": trained}
     for key, name, needed in (
         ("posterior_mean_needs", "posterior mean", FEWEST_SCORES),

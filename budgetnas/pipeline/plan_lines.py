@@ -203,7 +203,11 @@ def _budget_lines(prepared: PreparedStudy) -> list[tuple[str, str]]:
     lines = []
     for tier in prepared.tiers:
         band = tier.band
-        strata = ", ".join(f"{size:,} of {prepared.space.name_stratum(one)}" for one, size in band.counts.items())
+        parts: dict[str, int] = {}
+        for one, size in band.counts.items():
+            part = prepared.space.part_of(one)
+            parts[part] = parts.get(part, 0) + size
+        strata = ", ".join(f"{size:,} of {part}" for part, size in parts.items())
         lines += [
             ("budget", f"{tier.budget.max_params:,} parameters{macs}: {about}{plural(tier.fitting, 'network')} fit"),
             ("band", f"{band.low:,} to {band.high:,} parameters: {about}{plural(len(band), 'network')} ({strata})"),

@@ -14,7 +14,6 @@ from budgetnas.config.sections import FOUND_CONTROLS
 from budgetnas.config.study import StudyConfig
 from budgetnas.data.load import is_known
 from budgetnas.exceptions import InfeasibleBudgetError, UsageError
-from budgetnas.space.resnet import SEARCHABLE, is_searchable
 from budgetnas.space.widths import fit
 from budgetnas.trials.trial import Candidate
 
@@ -33,26 +32,23 @@ def seeds(config: StudyConfig, shape: DataShape) -> tuple[Candidate, ...]:
         UsageError: one of `search.first_models` is no network that a search knows.
     """
     theirs = [model for model in paper_models() if model.seeded] if config.search.paper_models is True else []
+    space = config.space.space(shape)
     distinct: dict[ResNetSpec, str] = {}
+    for model in first_models(config):
+        if not space.has_point(model.spec):
+            raise UsageError(
+                f"has {model.name}, but a search knows {space.known}: leave it out.", argument="search.first_models"
+            )
     for model in (*theirs, *first_models(config)):
         distinct.setdefault(model.spec, model.name)
     return tuple(counted(spec, name, shape) for spec, name in distinct.items())
 
 
 def first_models(config: StudyConfig) -> list[NamedModel]:
-    """Return the networks of `search.first_models`.
-
-    Raises:
-        UsageError: one of them is no network that a search knows.
-    """
+    """Return the networks of `search.first_models`."""
     found = [find_model(name) for name in config.search.first_models]
     models = [model for model in found if model is not None]
     assert len(models) == len(found), "the study's names are not checked"
-    for model in models:
-        if not is_searchable(model.spec):
-            raise UsageError(
-                f"has {model.name}, but a search knows {SEARCHABLE}: leave it out.", argument="search.first_models"
-            )
     return models
 
 
@@ -106,7 +102,7 @@ def _reported(prepared: PreparedStudy) -> Iterator[Candidate]:
 def _scaled(prepared: PreparedStudy) -> Iterator[Candidate]:
     model = find_model("resnet18")
     assert model is not None
-    given = model.spec.first(prepared.space.depth_range[1])
+    given = model.spec.first(_most_stages(prepared))
     cut = "" if given == model.spec else f" of {given.depth} stages"
     try:
         spec = fit(given, prepared.data.shape, prepared.budget)
@@ -130,4 +126,9 @@ def _random(prepared: PreparedStudy) -> Iterator[Candidate]:
 
 def _has_room(prepared: PreparedStudy, spec: ResNetSpec) -> bool:
     """Return whether the images can be halved as often as the network does."""
-    return spec.strides.count(2) < prepared.space.depth_range[1]
+    return spec.strides.count(2) < _most_stages(prepared)
+
+
+def _most_stages(prepared: PreparedStudy) -> int:
+    """Return the most stages of networks in which each but the first halves the images."""
+    return min(prepared.space.depth_range[1], prepared.space.most_halvings + 1)

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from budgetnas.evidence.accuracy import wilson
 from budgetnas.reports.facts import ReportFacts, complete
 from budgetnas.reports.style import FULL, LOW_TO_HIGH, RUNGS, WINNER, dress, points, undress
-from budgetnas.space.parameters import parameters
+from budgetnas.space.parameters import is_plain, parameters
 from budgetnas.text import plural, write_percent
 from budgetnas.trials.trial import Trial, length_in_words
 
@@ -132,7 +132,9 @@ def parallel_figure(trials: Sequence[Trial]) -> go.Figure:
 
 
 def _architecture(trials: Sequence[Trial]) -> list[dict[str, Any]]:
-    found = [parameters(trial.candidate.spec) for trial in trials]
+    specs = [trial.candidate.spec for trial in trials]
+    is_wide = not all(map(is_plain, specs))
+    found = [parameters(spec, is_wide=is_wide) for spec in specs]
     names = dict.fromkeys(name for values in sorted(found, key=len, reverse=True) for name in values)
     return [_counts(name.replace("_", " "), [values.get(name, 0) for values in found]) for name in names]
 

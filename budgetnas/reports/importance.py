@@ -16,7 +16,7 @@ from optuna.distributions import BaseDistribution, IntDistribution
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.reports.style import SHORT, dress
-from budgetnas.space.parameters import parameters
+from budgetnas.space.parameters import is_plain, parameters
 from budgetnas.trials.trial import Trial
 
 FEWEST = 10  # trials, and networks with a dimension
@@ -79,15 +79,18 @@ def _lack(values: Sequence[int]) -> str:
 def _values(trials: Sequence[Trial]) -> dict[str, list[int]]:
     """Return the values of every dimension, one per network that has it."""
     values: dict[str, list[int]] = {}
-    for spec in dict.fromkeys(trial.candidate.spec for trial in trials):
-        for name, value in _dimensions(spec).items():
+    for found in _dimensions(list(dict.fromkeys(trial.candidate.spec for trial in trials))):
+        for name, value in found.items():
             values.setdefault(name, []).append(value)
     return values
 
 
-def _dimensions(spec: ResNetSpec) -> dict[str, int]:
-    """Return the dimensions that a network has, by their names in words."""
-    return {name.replace("_", " "): value for name, value in parameters(spec).items()}
+def _dimensions(specs: Sequence[ResNetSpec]) -> list[dict[str, int]]:
+    """Return the dimensions that each network has, by their names in words."""
+    is_wide = not all(map(is_plain, specs))
+    return [
+        {name.replace("_", " "): value for name, value in parameters(spec, is_wide=is_wide).items()} for spec in specs
+    ]
 
 
 def _study(trials: Sequence[Trial], values: Mapping[str, Sequence[int]]) -> optuna.Study:
@@ -97,8 +100,7 @@ def _study(trials: Sequence[Trial], values: Mapping[str, Sequence[int]]) -> optu
     study = optuna.create_study(direction="maximize")
     optuna.logging.set_verbosity(verbosity)
     ranges = {name: IntDistribution(min(found), max(found)) for name, found in values.items()}
-    for trial in trials:
-        params = _dimensions(trial.candidate.spec)
+    for trial, params in zip(trials, _dimensions([trial.candidate.spec for trial in trials]), strict=True):
         own: dict[str, BaseDistribution] = {name: ranges[name] for name in params}
         study.add_trial(optuna.trial.create_trial(params=params, distributions=own, value=trial.score))
     return study

@@ -70,7 +70,8 @@ def _known(number: int, batch: int) -> int:
     return max(0, (number // batch - LAG + 1) * batch)
 
 
-START = 10  # proposals of `Pool.start` before a sampler learns from scores
+START = 10  # proposals of `Pool.start` before a sampler learns from scores, at least
+OF_EACH_KIND = 3  # and at least so many of each kind of network
 LISTABLE = 20_000
 QUARTILES = 4
 _TRIES = 100
@@ -86,6 +87,8 @@ class Pool:
     def __init__(self, space: Space, band: Band, *, seed: int) -> None:
         self.space, self.band, self._seed = space, band, seed
         self.listed = band.members() if band.is_exact and len(band) <= LISTABLE else None
+        self._turns = _turns(space, band, seed)
+        self.starts = starts(space, band)
         self._rows = {} if self.listed is None else {key: i for i, key in enumerate(row_keys(self.listed.points))}
 
     def rng(self, history: History, use: Stream) -> np.random.Generator:
@@ -140,16 +143,18 @@ class Pool:
     def start(self, history: History) -> IntArray | None:
         """Return a new point from the next stratum and quartile of MACs in turn; None when none is left.
 
+        In a space of several kinds of networks it is the kinds' turn, each with its strata in random order.
         It is the one of 25 draws that is farthest from all earlier points, in standardised features: the first ten
         networks teach more the more they differ. In a space without MACs the quartiles are of params.
         """
         turn = history.number - history.seeded
-        strata = sorted(self.band.counts)
-        if not strata:
+        if not self._turns:
             return None
         rng = self.rng(history, Stream.FRESH)
-        draws = self.band.draw(_DRAWS_PER_QUARTILE * QUARTILES, rng=rng, stratum=strata[turn % len(strata)])
-        quartile = (turn % len(strata) + turn // len(strata)) % QUARTILES
+        played, place = divmod(turn, len(self._turns))
+        strata = self._turns[place]
+        draws = self.band.draw(_DRAWS_PER_QUARTILE * QUARTILES, rng=rng, stratum=strata[played % len(strata)])
+        quartile = (place + played) % QUARTILES
         order = np.lexsort((draws.params, draws.macs))
         inside = order[quartile * _DRAWS_PER_QUARTILE : (quartile + 1) * _DRAWS_PER_QUARTILE]
         found = self.fresh(draws.take(rng.permutation(inside)), history)
@@ -160,6 +165,28 @@ class Pool:
         new, old = self.space.features(found.points) / scale, self.space.features(history.points) / scale
         distances = ((new[:, None] - old[None]) ** 2).sum(axis=2).min(axis=1)
         return first(found.take(np.argsort(-distances, kind="stable")[:1]))
+
+
+def starts(space: Space, band: Band) -> int:
+    """Return how many proposals a sampler makes before it learns from scores."""
+    return max(START, OF_EACH_KIND * len(_by_kind(space, band)))
+
+
+def _by_kind(space: Space, band: Band) -> list[list[int]]:
+    found: dict[int, list[int]] = {}
+    for stratum in sorted(band.counts):
+        found.setdefault(space.kind_of(stratum), []).append(stratum)
+    return list(found.values())
+
+
+def _turns(space: Space, band: Band, seed: int) -> list[list[int]]:
+    """Return the strata that each turn of the start goes through."""
+    kinds = _by_kind(space, band)
+    rng = generator(seed, 0, Stream.STRATA)
+    if len(kinds) != 1:
+        return [rng.permutation(strata).tolist() for strata in kinds]
+    strata = kinds[0] if len(kinds[0]) <= START else rng.permutation(kinds[0]).tolist()
+    return [[stratum] for stratum in strata]
 
 
 def first(members: Members) -> IntArray | None:

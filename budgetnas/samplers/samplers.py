@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from budgetnas.arrays import IntArray, Stream, generator
-from budgetnas.samplers.history import START, History, Pool, first
+from budgetnas.samplers.history import History, Pool, first
 from budgetnas.samplers.repaired import FreeSampler, RepairedSampler, optuna_sampler
 from budgetnas.samplers.thompson import ThompsonSampler
 from budgetnas.space.members import Band
@@ -58,7 +58,7 @@ class EvolutionSampler:
     def propose(self, history: History) -> IntArray | None:
         """Return the first new child, or a random member after fifty children that are not new."""
         points, scores = history.observed
-        if history.number - history.seeded < START or not len(points) or not self._free:
+        if history.number - history.seeded < self._pool.starts or not len(points) or not self._free:
             return self._pool.start(history)
         rng = self._pool.rng(history, Stream.PROPOSAL)
         points, scores = points[-POPULATION:], scores[-POPULATION:]

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from budgetnas.arrays import BoolArray, FloatArray, IntArray, Stream
-from budgetnas.samplers.history import START, History, Pool
+from budgetnas.samplers.history import History, Pool
 from budgetnas.samplers.surrogate import FEWEST, Hyperparameters, Surrogate, fit_hyperparameters, one_thread
 from budgetnas.space.members import Band, Members
 from budgetnas.space.protocol import Space, neighbours
@@ -43,7 +43,7 @@ class ThompsonSampler:
     def propose(self, history: History) -> IntArray | None:
         """Return the next point of the stratified start; after it, the best of a pool under one posterior draw."""
         points, scores = history.observed
-        if history.number - history.seeded < START or len(points) < FEWEST:
+        if history.number - history.seeded < self._pool.starts or len(points) < FEWEST:
             return self._pool.start(history)
         rng = self._pool.rng(history, Stream.PROPOSAL)
         features = self._space.features(points)

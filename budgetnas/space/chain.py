@@ -28,6 +28,7 @@ class Chain:
     base: IntArray
     link: IntArray
     steps: list[tuple[IntArray, IntArray]]
+    starts: BoolArray | None = None
     allowed: BoolArray | None
     end: tuple[IntArray, IntArray]
 
@@ -37,7 +38,9 @@ class Chain:
     def size(self) -> int:
         """Count the members, exactly, in Python integers."""
         ways = self._ways(1)
-        return sum(ways[link] for link in self.link)
+        first = np.arange(len(self.link)) if self.starts is None else np.flatnonzero(self.starts)
+        members: int = len(self.base) * sum(ways[link] for link in self.link[first].tolist())
+        return members
 
     def sorted_size(self) -> int:
         """Count the back halves that an exact index sorts: for each link in the middle, those that may follow it."""
@@ -60,7 +63,11 @@ class Chain:
 
     def points(self, rows: IntArray) -> IntArray:
         """Return the points [N, D] of members given as state indices [N, S], one per position."""
-        points = np.tile(self.base, (len(rows), 1))
+        return self.version(rows, np.zeros(len(rows), np.int64))
+
+    def version(self, rows: IntArray, versions: IntArray) -> IntArray:
+        """Return the points [N, D] of members in the given versions [N]."""
+        points = self.base[versions]
         for position, columns in enumerate(self.columns):
             points[:, columns] = self.states[rows[:, position]]
         return points
@@ -93,7 +100,8 @@ class Chain:
         return self._front(self.middle), self._back(self.middle)
 
     def _front(self, length: int) -> Half:
-        half = Half(rows=np.arange(len(self.link))[:, None], params=self.steps[0][0][0], macs=self.steps[0][1][0])
+        first = np.arange(len(self.link)) if self.starts is None else np.flatnonzero(self.starts)
+        half = Half(rows=first[:, None], params=self.steps[0][0][0][first], macs=self.steps[0][1][0][first])
         for params, macs in self.steps[1:length]:
             link = self.link[half.rows[:, -1]]
             head, state = np.nonzero(self._follows(link))

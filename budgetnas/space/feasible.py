@@ -108,7 +108,7 @@ class ArchitectureIndex:
             total = np.zeros(len(at_most), dtype=np.int64)
             for meeting in met.meetings:
                 total += sum(self._per_front(meeting, at_most), start=np.zeros_like(total))
-            result[stratum] = total
+            result[stratum] = total * len(met.chain.base)
         return result
 
     def margin(self, count: int, stratum: int) -> int:
@@ -221,7 +221,9 @@ class FeasibleSet:
                     rooms.append((met, meeting, np.cumsum(upto - below)))
             self._rooms[stratum] = [room for room in rooms if room[2][-1] > 0]
         self.counts = {
-            stratum: sum(int(room[2][-1]) for room in rooms) for stratum, rooms in self._rooms.items() if rooms
+            stratum: len(rooms[0][0].chain.base) * sum(int(room[2][-1]) for room in rooms)
+            for stratum, rooms in self._rooms.items()
+            if rooms
         }
 
     def __len__(self) -> int:
@@ -249,16 +251,19 @@ class FeasibleSet:
         for stratum, rooms in self._rooms.items():
             ends = np.cumsum([room[2][-1] for room in rooms])
             chosen = np.flatnonzero(strata == stratum)
-            room_of = np.searchsorted(ends, ranks[chosen], side="right")
+            if not len(chosen):
+                continue
+            versions, within = np.divmod(ranks, ends[-1])
+            room_of = np.searchsorted(ends, within[chosen], side="right")
             for i in np.unique(room_of):
                 met, meeting, front_ends = rooms[i]
                 rows = chosen[room_of == i]
-                rank = ranks[rows] - (ends[i] - front_ends[-1])
+                rank = within[rows] - (ends[i] - front_ends[-1])
                 fronts = np.searchsorted(front_ends, rank, side="right")
                 rank -= np.where(fronts > 0, front_ends[fronts - 1], 0)
                 backs = self._backs(meeting, fronts, rank)
                 halves = met.front.rows[meeting.fronts[fronts]], met.back.rows[meeting.backs[backs]]
-                points[rows] = met.chain.points(np.concatenate(halves, axis=1))
+                points[rows] = met.chain.version(np.concatenate(halves, axis=1), versions[rows])
                 params[rows] = meeting.front_params[fronts] + meeting.back_params[backs]
                 macs[rows] = meeting.front_macs[fronts] + meeting.back_macs[backs]
         return Members(points=points, params=params, macs=macs)

@@ -86,6 +86,10 @@ class Space(Protocol):
         """Say what the members of a stratum have in common, as in "12 networks of 3 stages"."""
         return f"stratum {stratum}"
 
+    def kind_of(self, stratum: int) -> int:
+        """Return the kind of a stratum, a number; a search starts with networks of every kind."""
+        return 0
+
     def features(self, points: IntArray) -> FloatArray:
         """Return the features of points for a surrogate: [N, F], on scales where equal steps matter equally.
 

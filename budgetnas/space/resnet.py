@@ -1,76 +1,102 @@
-"""The space of residual networks: number of stages, blocks and width per stage."""
+"""The space of residual networks: number of stages, blocks and width per stage, and the choices of a wider space."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from budgetnas.arch import pools
 from budgetnas.arch.counter import count
-from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.arrays import BoolArray, FloatArray, IntArray
+from budgetnas.arch.spec import KINDS, SHORTCUTS, DataShape, ResNetSpec
+from budgetnas.arrays import FloatArray, IntArray
 from budgetnas.exceptions import UsageError
+from budgetnas.space import columns, features
 from budgetnas.space.chain import Chain
-from budgetnas.space.parameters import STAGES, Ranges, blocks_name, is_plain, width_name
+from budgetnas.space.columns import BLOCKS, COLUMN, KERNELS, STRATUM, WIDTHS
+from budgetnas.space.keys import PLAIN, SLOTS, WIDE_KEYS, SpaceKeys
+from budgetnas.space.parameters import STAGES, Ranges, parameters
 from budgetnas.space.protocol import Dimension, Space
-from budgetnas.text import plural
+from budgetnas.space.strata import Stratum, kept_label, strata_of, word_label
+from budgetnas.space.tables import base_of, chain_of
+from budgetnas.text import listed, plural
 
 SMALLEST_SIDE = 2
 LARGEST_TABLE = 4_000_000
-SLOTS = 4
-_BLOCKS = slice(1, 1 + SLOTS)
-_WIDTHS = slice(1 + SLOTS, 1 + 2 * SLOTS)
+MOST_STRATA = 2_000
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ResNetSpace(Space):
-    """Residual networks with a stem as wide as stage 1.
+@dataclass(frozen=True, kw_only=True)
+class ResNetSpace(SpaceKeys, Space):
+    """Residual networks; by default of basic blocks behind a stem as wide as stage 1.
 
-    A point is (stages, blocks of stages 1 to 4, widths of stages 1 to 4); absent stages have the lowest values. The
-    number of stages is unordered, since a network of three stages is not close to one of four.
+    `columns` says what a point holds. The number of stages is unordered, since a network of three stages is not close
+    to one of four; so are the other choices of which a network has one. A combination of these is a stratum.
+
+    >>> space = ResNetSpace(kinds=("basic", "bottleneck"), kernels=(3, 5), widths=(16, 64), width_grid="geometric")
+    >>> sum(chain.size() for chain in space.chains().values())
+    119439360
 
     Attributes:
-        stages: fewest and most stages.
-        blocks: fewest and most basic blocks per stage.
-        widths: narrowest and widest stage, in channels.
-        width_step: grid of the widths, in channels, starting at the narrowest.
-        monotone: whether widths may not fall from one stage to the next.
         shape: shape of images, and number of classes. Stages that would work below 2x2 pixels are not in the space.
     """
 
-    stages: tuple[int, int] = (1, 4)
-    blocks: tuple[int, int] = (1, 8)
-    widths: tuple[int, int] = (16, 512)
-    width_step: int = 8
-    monotone: bool = True
     shape: DataShape = field(default_factory=DataShape)
 
     def __post_init__(self) -> None:
-        for name, (low, high), top in (
-            ("stages", self.stages, SLOTS),
-            ("blocks", self.blocks, 64),
-            ("widths", self.widths, 8192),
-        ):
-            if not 1 <= low <= high <= top:
-                raise UsageError(
-                    f"is [{low}, {high}], but must be a range [low, high] within 1 to {top}.", argument=f"space.{name}"
-                )
-        if self.width_step < 1:
-            raise UsageError(f"is {self.width_step}, but must be 1 or more channels.", argument="space.width_step")
-        if self.depth_range[0] > self.depth_range[1]:
+        self.check_keys()
+        self._check_masks()
+        if not self._strata:
+            raise self._without_networks()
+        if len(self._strata) > MOST_STRATA:
             raise UsageError(
-                f"starts at {self.stages[0]}, but images of {self.shape.height}x{self.shape.width} "
-                f"allow {self.depth_range[1]} stages at most before a stage works below "
-                f"{SMALLEST_SIDE}x{SMALLEST_SIDE} pixels: lower it or resize the images.",
-                argument="space.stages",
+                f"makes {len(self._strata):,} combinations of choices per network, but at most {MOST_STRATA:,} are "
+                f"counted one by one: leave values of {listed(WIDE_KEYS)} out.",
+                argument="space.kinds",
             )
+        self._check_size()
 
-        deepest = self.depth_range[1]
-        count(ResNetSpec(blocks=(self.blocks[1],) * deepest, widths=(self.widths[1],) * deepest), self.shape)
-        grid = len(self.width_grid)
-        table = grid * grid * (self.blocks[1] - self.blocks[0] + 1)
+    def _without_networks(self) -> UsageError:
+        """Return the reason why no number of stages has a network."""
+        low, high = self.stages
+        if not any(self.kept(stages, SLOTS) for stages in range(low, high + 1)):
+            return UsageError(
+                f"is {list(self.downsampling)}, but has no joints for networks of {low} to {high} stages: write "
+                f"{low - 1} to {high - 1} of '-' and '=', or \"all\".",
+                argument="space.downsampling",
+            )
+        return UsageError(
+            f"starts at {low}, but images of {self.shape.height}x{self.shape.width} "
+            f"allow {self.most_halvings + 1} stages at most before a stage works below "
+            f"{SMALLEST_SIDE}x{SMALLEST_SIDE} pixels: lower it or resize the images.",
+            argument="space.stages",
+        )
+
+    def _check_masks(self) -> None:
+        for mask in self.masks():
+            if mask.count("-") > self.most_halvings:
+                raise UsageError(
+                    f"has {mask!r}, which halves images of {self.shape.height}x{self.shape.width} below "
+                    f"{SMALLEST_SIDE}x{SMALLEST_SIDE} pixels: write {self.most_halvings} '-' at most.",
+                    argument="space.downsampling",
+                )
+
+    def _check_size(self) -> None:
+        deepest, widest = self.depth_range[1], int(self.grid[-1])
+        for kind in self.kinds:
+            others: dict[str, Any] = {"kernels": (max(self.kernels),) * deepest}
+            if kind == "inverted":
+                others["expansions"] = (max(self.expansions),) * deepest
+            count(
+                ResNetSpec(blocks=(self.blocks[1],) * deepest, widths=(widest,) * deepest, kind=kind, **others),
+                self.shape,
+            )
+        per_position = (self.blocks[1] - self.blocks[0] + 1) * len(self.kernels)
+        per_position *= max(len(self.mid_ratios) * ("bottleneck" in self.kinds), len(self.expansions), 1)
+        table = len(self.grid) ** 2 * per_position
         if table > LARGEST_TABLE:
             raise UsageError(
                 f"is {self.width_step}, which makes {table:,} pairs of a width and a next stage, "
@@ -78,35 +104,93 @@ class ResNetSpace(Space):
                 argument="space.width_step",
             )
 
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether its networks are of blocks and widths alone, by the grid of `width_step` or another."""
+        return all(getattr(self, name) == getattr(PLAIN, name) for name in WIDE_KEYS if name != "width_grid")
+
+    @property
+    def most_halvings(self) -> int:
+        """How often the images can be halved, at most three times, and keep 2x2 pixels."""
+        side, found = min(self.shape.height, self.shape.width), 0
+        while found < SLOTS - 1 and -(-side // 2 ** (found + 1)) >= SMALLEST_SIDE:
+            found += 1
+        return found
+
+    @cached_property
+    def _strata(self) -> tuple[Stratum, ...]:
+        return strata_of(self, self.most_halvings)
+
     @property
     def depth_range(self) -> tuple[int, int]:
         """Fewest and most stages that the image size allows."""
-        side = min(self.shape.height, self.shape.width)
-        most = 1
-        while most < self.stages[1] and -(-side // 2**most) >= SMALLEST_SIDE:
-            most += 1
-        return self.stages[0], most
+        return self._strata[0].stages, self._strata[-1].stages
 
-    @property
-    def width_grid(self) -> IntArray:
-        """The widths of proposals, ascending."""
-        return np.arange(self.widths[0], self.widths[1] + 1, self.width_step, dtype=np.int64)
-
-    @property
+    @cached_property
     def dimensions(self) -> tuple[Dimension, ...]:
-        """Stages, blocks per stage, width per stage; with a single value for a stage that the space never has."""
-        fewest, most = self.depth_range
-        blocks, widths = range(self.blocks[0], self.blocks[1] + 1), self.width_grid.tolist()
-        return (
-            Dimension(name=STAGES, values=range(fewest, most + 1), ordered=False),
-            *(Dimension(name=blocks_name(i + 1), values=blocks if i < most else blocks[:1]) for i in range(SLOTS)),
-            *(Dimension(name=width_name(i + 1), values=widths if i < most else widths[:1]) for i in range(SLOTS)),
+        """The choices; with a single value for a stage that the space never has."""
+        most = self.depth_range[1]
+        stages = sorted({one.stages for one in self._strata})
+
+        def each(name: str, values: list[int]) -> list[Dimension]:
+            return [Dimension(name=f"{name}_{i + 1}", values=values if i < most else values[:1]) for i in range(SLOTS)]
+
+        plain = (
+            Dimension(name=STAGES, values=stages, ordered=False),
+            *each("blocks", list(range(self.blocks[0], self.blocks[1] + 1))),
+            *each("width", self.grid.tolist()),
         )
+        if self.is_plain:
+            return plain
+        shortcuts = self._shortcuts
+        return (
+            *plain,
+            *each("mid_eighths", list(self.eighths)),
+            *each("expansion", sorted(self.expansions)),
+            *each("kernel", sorted(self.kernels)),
+            *(self._choice(name) for name in COLUMN if name != STAGES),
+            Dimension(name="shortcut", values=shortcuts, ordered=False, labels=[SHORTCUTS[i] for i in shortcuts]),
+        )
+
+    def _choice(self, name: str) -> Dimension:
+        """Return the dimension of a choice of which a network has one."""
+        values = sorted({getattr(one, name) for one in self._strata})
+        words: dict[str, Any] = {"kept": kept_label, "kind": KINDS.__getitem__, "group_width": str}
+        label = words.get(name, lambda value: word_label(value, is_stem=name == "stem"))
+        called = "downsampling" if name == "kept" else name
+        return Dimension(name=called, values=values, ordered=False, labels=[label(value) for value in values])
+
+    @property
+    def _shortcuts(self) -> list[int]:
+        """The shortcuts that members have, as indices of `SHORTCUTS`; where none could pool, that is "conv"."""
+        chosen = {SHORTCUTS.index(word) for word in self.shortcuts}
+        return sorted(chosen if all(one.can_pool for one in self._strata) else chosen | {0})
 
     @property
     def ranges(self) -> Ranges:
         """The ranges of the dimensions, as the parameters of trials have them."""
-        return Ranges(stages=self.stages, blocks=self.blocks, widths=self.widths)
+        narrow = Ranges(stages=self.stages, blocks=self.blocks, widths=self.widths)
+        if self.is_plain:
+            return narrow
+        others = [parameters(spec, is_wide=True) for spec in self._corners()]
+        names = [name for found in others for name in found if name not in narrow.limits()]
+        return replace(
+            narrow,
+            others=tuple(
+                (name, min(values), max(values))
+                for name in dict.fromkeys(names)
+                if (values := [found[name] for found in others if name in found])
+            ),
+        )
+
+    def _corners(self) -> Iterator[ResNetSpec]:
+        """Yield the smallest and the largest network of every stratum."""
+        for one in self._strata:
+            for point in base_of(one, self, is_plain=False):
+                yield columns.spec_of(point)
+                for part, _, highest in columns.limits(self):
+                    point[part] = highest
+                yield columns.spec_of(point)
 
     @property
     def in_words(self) -> str:
@@ -116,18 +200,28 @@ class ResNetSpace(Space):
         '1-4 stages, 1-8 blocks, widths 16-64 by 8, not falling'
         """
         stages, blocks, widths = (f"{low}-{high}" for low, high in (self.depth_range, self.blocks, self.widths))
+        grid = f" by {self.width_step}" if self.width_grid == PLAIN.width_grid else f" in {len(self.grid)} sizes"
         order = ", not falling" if self.monotone else ""
-        return f"{stages} stages, {blocks} blocks, widths {widths} by {self.width_step}{order}"
+        wider = [(name, getattr(self, name)) for name in WIDE_KEYS if name != "width_grid"]
+        others = "".join(
+            f", {name.replace('_', ' ')} {'/'.join(map(str, values))}"
+            for name, values in wider
+            if values != getattr(PLAIN, name)
+        )
+        return f"{stages} stages, {blocks} blocks, widths {widths}{grid}{order}{others}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the dimensions as JSON values."""
-        return {
+        """Return the dimensions as JSON values; choices of a wider space only where there is one."""
+        found = {
             "stages": list(self.depth_range),
             "blocks": list(self.blocks),
             "widths": list(self.widths),
             "width_step": self.width_step,
             "monotone": self.monotone,
         }
+        values = {name: getattr(self, name) for name in WIDE_KEYS}
+        wider = {name: value for name, value in values.items() if value != getattr(PLAIN, name)}
+        return found | {name: value if isinstance(value, str) else list(value) for name, value in wider.items()}
 
     def params(self, points: IntArray) -> IntArray:
         """Count the trainable parameters: [N]."""
@@ -138,90 +232,105 @@ class ResNetSpace(Space):
         return self._cost(points)[1]
 
     def _cost(self, points: IntArray) -> tuple[IntArray, IntArray]:
-        return pools.total(np.where(_present(points), points[:, _BLOCKS], 0), points[:, _WIDTHS], self.shape)
+        params, macs = np.empty(len(points), np.int64), np.empty(len(points), np.int64)
+        for rows, nets in columns.networks(self._all_columns(points)):
+            params[rows], macs[rows] = pools.total_of(nets, self.shape)
+        return params, macs
+
+    def _all_columns(self, points: IntArray) -> IntArray:
+        """Return points with all columns [N, 28]; those that a plain space has not are the same in all its networks."""
+        if not self.is_plain:
+            return points
+        rest = np.zeros((len(points), columns.WIDE - columns.PLAIN), dtype=np.int64)
+        rest[:, KERNELS.start - columns.PLAIN : KERNELS.stop - columns.PLAIN] = self.kernels[0]
+        rest[:, : KERNELS.start - columns.PLAIN] = [*[self.eighths[0]] * SLOTS, *[min(self.expansions)] * SLOTS]
+        return np.concatenate([points, rest], axis=1)
 
     def canonical(self, points: IntArray) -> IntArray:
-        """Return members: absent stages at their lowest values, widths sorted if they may not fall."""
-        present = _present(points)
-        blocks = np.where(present, points[:, _BLOCKS], self.blocks[0])
-        widths = points[:, _WIDTHS]
+        """Return members: what a network does not have at its lowest value, widths sorted if they may not fall."""
+        exists = columns.present(points)
+        found = np.array(points, dtype=np.int64)
+        found[:, BLOCKS] = np.where(exists, points[:, BLOCKS], self.blocks[0])
+        widths = points[:, WIDTHS]
         if self.monotone:
-            widths = np.sort(np.where(present, widths, np.iinfo(np.int64).max), axis=1)
-        return np.concatenate([points[:, :1], blocks, np.where(present, widths, self.widths[0])], axis=1)
+            widths = np.sort(np.where(exists, widths, np.iinfo(np.int64).max), axis=1)
+        found[:, WIDTHS] = np.where(exists, widths, self.grid[0])
+        if not self.is_plain:
+            columns.settle(found, self, self._kept)
+        return found
+
+    @cached_property
+    def _kept(self) -> dict[int, tuple[int, ...]]:
+        """The transitions that may not halve, by number of stages."""
+        return {one.stages: self.kept(one.stages, self.most_halvings) for one in self._strata}
 
     def strata(self, points: IntArray) -> IntArray:
-        """Return the number of stages: [N]."""
-        return points[:, 0]
+        """Return the number of stages, [N]; in a wider space, the number of the combination of choices, -1 for none."""
+        if self.is_plain:
+            return points[:, 0]
+        known = np.array([[getattr(one, name) for name in COLUMN] for one in self._strata])
+        places = [np.unique(known[:, i]) for i in range(known.shape[1])]
+
+        def key(rows: IntArray) -> IntArray:
+            found, inside = np.zeros(len(rows), dtype=np.int64), np.ones(len(rows), dtype=bool)
+            for i, values in enumerate(places):
+                place = np.minimum(np.searchsorted(values, rows[:, i]), len(values) - 1)
+                inside &= values[place] == rows[:, i]
+                found = found * len(values) + place
+            return np.where(inside, found, -1)
+
+        keys, wanted = key(known), key(points[:, STRATUM])
+        order = np.argsort(keys)
+        place = np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)
+        found: IntArray = np.where(keys[order[place]] == wanted, order[place], -1)
+        return found
 
     def name_stratum(self, stratum: int) -> str:
-        """Name a number of stages."""
-        return plural(stratum, "stage")
+        """Name a stratum by its number of stages, and its other choices where the space has some."""
+        return plural(stratum, "stage") if self.is_plain else self._strata[stratum].name
+
+    def kind_of(self, stratum: int) -> int:
+        """Return a number for the kind of blocks, with its groups."""
+        if self.is_plain:
+            return 0
+        kinds = sorted({(one.kind, one.group_width) for one in self._strata})
+        return kinds.index((self._strata[stratum].kind, self._strata[stratum].group_width))
+
+    def part_of(self, stratum: int) -> str:
+        """Name the part of the space that a stratum is in: its stages in a plain space, else its kind of blocks."""
+        return self.name_stratum(stratum) if self.is_plain else self._strata[stratum].kind_name
 
     def features(self, points: IntArray) -> FloatArray:
-        """Return stages, depth, log2 of params and MACs, blocks and log2 widths per stage: [N, 4 + 2 * 4].
-
-        Absent stages have 0 blocks and the last stage's width.
-        """
+        """Return the features of points: [N, F]; see `space.features`."""
         params, macs = self._cost(points)
-        present = _present(points)
-        blocks = np.where(present, points[:, _BLOCKS], 0)
-        last = points[np.arange(len(points)), _WIDTHS.start - 1 + points[:, 0]]
-        widths = np.where(present, points[:, _WIDTHS], last[:, None])
-        overall = np.stack([points[:, 0], blocks.sum(axis=1), np.log2(params), np.log2(macs)], axis=1)
-        return np.concatenate([overall, blocks, np.log2(widths)], axis=1)
+        if self.is_plain:
+            return features.by_stage(points, params, macs)
+        return features.by_resolution(points, params, macs, self.dimensions, self.shape)
 
     def chains(self) -> dict[int, Chain]:
-        """Return cost tables by number of stages; only neighbouring stages share costs."""
-        return {count: self._chain(count) for count in range(self.depth_range[0], self.depth_range[1] + 1)}
-
-    def _chain(self, stages: int) -> Chain:
-        widths = self.width_grid
-        block_grid = np.arange(self.blocks[0], self.blocks[1] + 1, dtype=np.int64)
-        # A state is one (blocks, width) pair; its link, the part that affects the next stage, is the width's index.
-        state_blocks = np.repeat(block_grid, len(widths))
-        link = np.tile(np.arange(len(widths)), len(block_grid))
-        state_widths = widths[link]
-        stem_params, stem_macs = pools.stem(state_widths, self.shape)
-        params, macs = pools.basic_stage(state_blocks, state_widths, state_widths, 0, self.shape)
-        tables = [(stem_params + params)[None, :], (stem_macs + macs)[None, :]]
-        steps = [(tables[0], tables[1])]
-        allowed = state_widths[None, :] >= widths[:, None] if self.monotone else None
-        steps += [
-            pools.basic_stage(state_blocks[None, :], state_widths[None, :], widths[:, None], index, self.shape)
-            for index in range(1, stages)
-        ]
-        return Chain(
-            states=np.stack([state_blocks, state_widths], axis=1),
-            columns=np.array([[_BLOCKS.start + i, _WIDTHS.start + i] for i in range(stages)]),
-            base=np.array([stages, *[self.blocks[0]] * SLOTS, *[self.widths[0]] * SLOTS], dtype=np.int64),
-            link=link,
-            steps=steps,
-            allowed=allowed,
-            end=pools.head(widths, self.shape),
-        )
+        """Return cost tables by stratum; only neighbouring stages share costs."""
+        return {
+            one.stages if self.is_plain else i: chain_of(one, self, self.shape, is_plain=self.is_plain)
+            for i, one in enumerate(self._strata)
+        }
 
     def decode(self, point: IntArray) -> ResNetSpec:
         """Return the spec of a point [D]."""
-        blocks, widths = (tuple(int(v) for v in point[part][: int(point[0])]) for part in (_BLOCKS, _WIDTHS))
-        return ResNetSpec(blocks=blocks, widths=widths)
+        return columns.spec_of(self._all_columns(point[None])[0])
 
     def encode(self, spec: ResNetSpec) -> IntArray:
-        """Return the point [D] of a spec of at most 4 stages, on the grid or off it: of its blocks and widths alone."""
-        absent = SLOTS - spec.depth
-        blocks = [*spec.blocks, *[self.blocks[0]] * absent]
-        return np.array([spec.depth, *blocks, *spec.widths, *[self.widths[0]] * absent], dtype=np.int64)
+        """Return the point [D] of a spec of at most 4 stages, on the grid or off it; `has_point` says if it is that."""
+        point = columns.point_of(spec, self)
+        return point[: columns.PLAIN] if self.is_plain else point
 
+    def has_point(self, spec: ResNetSpec) -> bool:
+        """Return whether a network has a point, on the grid or off it, from which it is read back."""
+        return spec.depth <= SLOTS and self.decode(self.encode(spec)) == spec
 
-SEARCHABLE = (
-    f"networks of up to {SLOTS} stages whose stem is as wide as stage 1, of blocks and widths alone (2x64-3x128)"
-)
-
-
-def is_searchable(spec: ResNetSpec) -> bool:
-    """Return whether a network is one of `SEARCHABLE`, which have a point, on some grid or off it."""
-    return spec.depth <= SLOTS and is_plain(spec)
-
-
-def _present(points: IntArray) -> BoolArray:
-    """Return which stages exist: [N, 4]."""
-    return np.arange(SLOTS) < points[:, :1]
+    @property
+    def known(self) -> str:
+        """The networks that have a point, in words."""
+        stages = f"networks of up to {SLOTS} stages"
+        if self.is_plain:
+            return f"{stages} whose stem is as wide as stage 1, of blocks and widths alone (2x64-3x128)"
+        return f"{stages} whose mid channels are eighths of the widths, in groups as wide in all stages"

@@ -21,7 +21,7 @@ def brute_force(space: ResNetSpace) -> dict[str, tuple[int, int]]:
     found = {}
     for stages in range(space.depth_range[0], space.depth_range[1] + 1):
         for blocks in product(range(space.blocks[0], space.blocks[1] + 1), repeat=stages):
-            for widths in product(space.width_grid.tolist(), repeat=stages):
+            for widths in product(space.grid.tolist(), repeat=stages):
                 if space.monotone and list(widths) != sorted(widths):
                     continue
                 spec = ResNetSpec(blocks=blocks, widths=widths)

@@ -1,0 +1,105 @@
+"""The strata of the space of residual networks: what a network has one of, and how a point holds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from budgetnas.arch.pools import Family
+from budgetnas.arch.spec import KINDS
+from budgetnas.space.keys import AS_STAGE_1, NONE, SLOTS, SpaceKeys
+from budgetnas.text import plural
+
+BASIC, BOTTLENECK, INVERTED = range(len(KINDS))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stratum:
+    """What all networks of a stratum share.
+
+    Attributes:
+        stages: number of stages.
+        kept: the transitions that do not halve the image: bit i stands for stage i + 2.
+        kind: of the blocks, as an index of `KINDS`.
+        group_width: channels per group of bottlenecks; 0 for a single group.
+        squeeze: reduction of squeeze-excitation; 0 for none.
+        stem: channels of the stem; 0 for as many as stage 1.
+        neck: channels of the neck; 0 for none.
+    """
+
+    stages: int
+    kept: int = 0
+    kind: int = BASIC
+    group_width: int = 0
+    squeeze: int = 0
+    stem: int = 0
+    neck: int = 0
+
+    @property
+    def halves(self) -> tuple[int, ...]:
+        """1 for each stage that halves the image, else 0."""
+        return (0, *(1 - (self.kept >> i & 1) for i in range(self.stages - 1)))
+
+    @property
+    def can_pool(self) -> bool:
+        """Whether some shortcut could pool."""
+        return self.kind != INVERTED and any(self.halves)
+
+    @property
+    def family(self) -> Family:
+        """What its cost tables share."""
+        return Family(kind=KINDS[self.kind], squeeze=self.squeeze or None, neck=self.neck or None)
+
+    @property
+    def kind_name(self) -> str:
+        """The kind of blocks, with their groups."""
+        grouped = f" in groups of {self.group_width}" if self.group_width > 1 else ""
+        return f"{'depthwise ' if self.group_width == 1 else ''}{KINDS[self.kind]}{grouped}"
+
+    @property
+    def name(self) -> str:
+        """The stratum in words: "3 stages", and what differs from basic blocks behind a stem as wide as stage 1."""
+        found = [plural(self.stages, "stage") + (f" ({joints(self.stages, self.kept)})" if self.kept else "")]
+        if self.kind != BASIC:
+            found.append(self.kind_name)
+        found += [f"{word} {value}" for word in ("squeeze", "stem", "neck") if (value := getattr(self, word))]
+        return ", ".join(found)
+
+
+COLUMNS = ("stages", "kept", "kind", "group_width", "squeeze", "stem", "neck")  # of a point that give its stratum
+
+
+def strata_of(keys: SpaceKeys, most_halvings: int) -> tuple[Stratum, ...]:
+    """Return the strata of a space, those of few stages first.
+
+    Args:
+        keys: the choices of the space.
+        most_halvings: how often the images may be halved.
+    """
+    kinds = [i for i, kind in enumerate(KINDS) if kind in keys.kinds]
+    return tuple(
+        Stratum(stages=stages, kept=kept, kind=kind, group_width=group, squeeze=squeeze, stem=stem, neck=neck)
+        for stages in range(keys.stages[0], keys.stages[1] + 1)
+        for kept in keys.kept(stages, most_halvings)
+        for kind in kinds
+        for group in (keys.group_widths if kind == BOTTLENECK else (0,))
+        for squeeze in keys.numbers("squeeze")
+        for stem in keys.numbers("stems")
+        if not (stem and 0 in keys.numbers("stems") and keys.grid.tolist() == [stem])  # no other stage 1 is left
+        for neck in keys.numbers("necks")
+    )
+
+
+def joints(stages: int, kept: int) -> str:
+    """Write which transitions halve the image as an id does: "-" for those that do, "=" for those that do not."""
+    return "".join("=" if kept >> i & 1 else "-" for i in range(stages - 1))
+
+
+def kept_label(kept: int) -> str:
+    """Name the transitions that do not halve, for networks of any number of stages."""
+    stages = [str(i + 2) for i in range(SLOTS - 1) if kept >> i & 1]
+    return f"all but {' and '.join(stages)}" if stages else "all"
+
+
+def word_label(value: int, *, is_stem: bool = False) -> int | str:
+    """Return how keys write a number of channels, or a reduction, whose 0 has a word."""
+    return value or (AS_STAGE_1 if is_stem else NONE)
