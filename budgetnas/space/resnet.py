@@ -193,7 +193,7 @@ class ResNetSpace(Space):
         return Chain(
             states=np.stack([state_blocks, state_widths], axis=1),
             columns=np.array([[_BLOCKS.start + i, _WIDTHS.start + i] for i in range(stages)]),
-            base=np.array([stages, *[self.blocks[0]] * SLOTS, *[self.widths[0]] * SLOTS], dtype=np.int64),
+            base=np.array([stages, *[self.blocks[0]] * SLOTS, *[self.widths[0]] * SLOTS], dtype=np.int64)[None],
             link=link,
             steps=steps,
             allowed=allowed,
