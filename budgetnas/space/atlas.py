@@ -63,15 +63,17 @@ def make_atlas(index: SpaceIndex, cap: int, *, seed: int = 0) -> Atlas:
     smallest = index.smallest()
     assert smallest is not None
     floors = [-(-round(share * 100) * cap // 100) for share in SHARES]
-    below = index.counts(np.array([cap, *(floor - 1 for floor in floors)], dtype=np.int64))
+    thresholds = (cap, *(floor - 1 for floor in floors))
+    band = index.band(floors[0] if largest.params >= floors[0] else 0, cap, also=thresholds)
+    below = index.counts(np.array(thresholds, dtype=np.int64))
     fitting = {stratum: int(counts[0]) for stratum, counts in below.items()}
     near = {
         share: {stratum: int(counts[0] - counts[i + 1]) for stratum, counts in below.items()}
         for i, share in enumerate(SHARES)
     }
-    band = index.band(floors[0], cap)
-    near_enough = len(band) > 0
-    drawn = (band if near_enough else index.band(0, cap)).draw(DRAWS, rng=np.random.default_rng(seed), stratified=False)
+    if not len(band):  # an estimate
+        band = index.band(0, cap)
+    drawn = band.draw(DRAWS, rng=np.random.default_rng(seed), stratified=False)
     strata = index.space.strata(drawn.points)
     return Atlas(
         budget=Budget(max_params=cap, max_macs=index.max_macs),
@@ -87,6 +89,6 @@ def make_atlas(index: SpaceIndex, cap: int, *, seed: int = 0) -> Atlas:
         smallest=smallest,
         largest=largest,
         most_macs=index.most_macs(floors[0], cap),
-        draws_low=floors[0] if near_enough else 0,
+        draws_low=band.low,
         draws=tuple(zip(strata.tolist(), drawn.params.tolist(), drawn.macs.tolist(), strict=True)),
     )

@@ -50,9 +50,10 @@ def choose_band(index: SpaceIndex, cap: int, *, min_utilisation: float, wanted: 
         InfeasibleBudgetError: no member of the space fits.
     """
     largest = largest_fitting(index, cap)
-    wanted = min(fitting(index, cap), wanted)
     share = min_utilisation
-    band = index.band(round(share * largest.params), largest.params)
+    band = index.band(round(share * largest.params), largest.params, also=(cap,))
+    if len(band) < wanted:
+        wanted = min(fitting(index, cap), wanted)
     while len(band) < wanted:
         share = max(0.0, share - WIDEN)
         band = index.band(round(share * largest.params), largest.params)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from budgetnas.arrays import BoolArray, IntArray
+from budgetnas.space.outline import NEVER, Outline
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,11 +17,13 @@ class Chain:
     Attributes:
         states: [K, C] values of the K states of a position, in C columns of a point.
         columns: [S, C] columns of a point that each of the S positions sets.
-        base: [D] the point's values in all other columns.
+        base: [V, D] values of all other columns in the V versions of a member: every row of states is V members of
+            equal cost. A version's members come before those of the next.
         link: [K] index, of L links, that a state shows to the next position.
         steps: per position, (params, macs) of the step, each [L, K]; [1, K] for the first position.
         allowed: [L, K] whether a state may follow a link; None where every state may.
         end: (params, macs) after the last link, each [L].
+        starts: [K] whether a state may come first; None where every state may.
     """
 
     states: IntArray
@@ -28,59 +31,70 @@ class Chain:
     base: IntArray
     link: IntArray
     steps: list[tuple[IntArray, IntArray]]
-    starts: BoolArray | None = None
     allowed: BoolArray | None
     end: tuple[IntArray, IntArray]
+    starts: BoolArray | None = None
 
     def __len__(self) -> int:
         return len(self.steps)
 
     def size(self) -> int:
         """Count the members, exactly, in Python integers."""
-        ways = self._ways(1)
-        first = np.arange(len(self.link)) if self.starts is None else np.flatnonzero(self.starts)
-        members: int = len(self.base) * sum(ways[link] for link in self.link[first].tolist())
-        return members
+        return self.versions * self._backs(0)[0]
 
     def sorted_size(self) -> int:
         """Count the back halves that an exact index sorts: for each link in the middle, those that may follow it."""
-        return sum(self._ways(self.middle))
+        return sum(self._backs(self.middle))
 
-    def _ways(self, start: int) -> list[int]:
+    def sizes(self, position: int) -> list[tuple[int, int]]:
+        """Count, for each link before a position, the partial members up to it and their completions."""
+        fronts = [1]
+        for at in range(position):
+            to = self._transitions(at)
+            fronts = [sum(more * row[link] for more, row in zip(fronts, to, strict=True)) for link in range(len(to[0]))]
+        return list(zip(fronts, self._backs(position), strict=True))
+
+    def _backs(self, start: int) -> list[int]:
         """Count the completions from position `start` to the end, by the previous state's link."""
-        links = len(self.end[0])
-        allowed = np.ones((links, len(self.link)), dtype=bool) if self.allowed is None else self.allowed
-        ways = [1] * links
-        for _ in self.steps[start:]:
-            per_state = [ways[link] for link in self.link]
-            ways = [sum(per_state[k] for k in np.flatnonzero(row)) for row in allowed]
+        ways = [1] * len(self.end[0])
+        for position in reversed(range(start, len(self))):
+            to = self._transitions(position)
+            ways = [sum(number * more for number, more in zip(row, ways, strict=True)) for row in to]
         return ways
+
+    def _transitions(self, position: int) -> list[list[int]]:
+        """Count the states of each link that may stand at a position after each: [L][L], or [1][L] for the first."""
+        links = len(self.end[0])
+        return [np.bincount(self.link[may], minlength=links).tolist() for may in self.may_follow(position)]
 
     @property
     def middle(self) -> int:
         """The position at which the halves meet."""
         return max(1, len(self) // 2)
 
-    def points(self, rows: IntArray) -> IntArray:
-        """Return the points [N, D] of members given as state indices [N, S], one per position."""
-        return self.version(rows, np.zeros(len(rows), np.int64))
+    @property
+    def versions(self) -> int:
+        """The number of members that share a row of states."""
+        return len(self.base)
 
-    def version(self, rows: IntArray, versions: IntArray) -> IntArray:
-        """Return the points [N, D] of members in the given versions [N]."""
-        points = self.base[versions]
+    def may_follow(self, position: int) -> BoolArray:
+        """Return whether a state may stand at a position after a link: [L, K], or [1, K] for the first position."""
+        may = self.allowed if position else None if self.starts is None else self.starts[None]
+        return np.ones((len(self.end[0]) if position else 1, len(self.link)), dtype=bool) if may is None else may
+
+    def points(self, rows: IntArray, versions: IntArray | None = None) -> IntArray:
+        """Return the points [N, D] of members given as state indices [N, S], one per position, and versions [N]."""
+        points = self.base[np.zeros(len(rows), dtype=np.int64) if versions is None else versions]
         for position, columns in enumerate(self.columns):
             points[:, columns] = self.states[rows[:, position]]
         return points
 
     def cheapest(self) -> tuple[IntArray, int, int]:
-        """Return the member of fewest params, exactly: its point [D], its params and its MACs."""
-        links = len(self.end[0])
+        """Return the member of fewest params, exactly: the point [D] of its first version, its params and its MACs."""
         best = self.end[0]  # fewest params from here to the end, by the previous state's link
         choices = []
-        for params, _ in reversed(self.steps):
-            costs = params + best[self.link]
-            if len(params) > 1:
-                costs = np.where(self._follows(np.arange(links)), costs, np.iinfo(np.int64).max)
+        for position in reversed(range(len(self))):
+            costs = np.where(self.may_follow(position), self.steps[position][0] + best[self.link], NEVER)
             choices.append(costs.argmin(axis=1))
             best = costs.min(axis=1)
         rows: list[int] = []
@@ -92,52 +106,46 @@ class Chain:
             rows.append(row)
         return self.points(np.array([rows]))[0], int(best[0]), macs + int(self.end[1][link])
 
-    def halves(self) -> tuple[Half, Half]:
-        """Split the chain in two: partial members from the front and from the back, with their costs.
+    def halves(self, position: int, *, max_params: int = NEVER, max_macs: int = NEVER) -> tuple[Half, Half]:
+        """Split the chain at a position in two: partial members from the front and from the back, with their costs.
 
-        The back half's costs exclude its first step, which depends on the link in the middle.
+        The back half's costs exclude its first step, which depends on the link in the middle. Partial members that no
+        member within the caps has are left out.
         """
-        return self._front(self.middle), self._back(self.middle)
+        caps = (max_params, max_macs)
+        outlines = [Outline(self, *weights) for weights in ((1, 0), (0, 1))] if min(caps) < NEVER else []
+        return self._front(position, outlines, caps), self._back(position, outlines, caps)
 
-    def _front(self, length: int) -> Half:
-        first = np.arange(len(self.link)) if self.starts is None else np.flatnonzero(self.starts)
-        half = Half(rows=first[:, None], params=self.steps[0][0][0][first], macs=self.steps[0][1][0][first])
-        for params, macs in self.steps[1:length]:
-            link = self.link[half.rows[:, -1]]
-            head, state = np.nonzero(self._follows(link))
+    def _front(self, length: int, outlines: list[Outline], caps: tuple[int, int]) -> Half:
+        half = Half.of_none()
+        for position, (params, macs) in enumerate(self.steps[:length]):
+            link = self.link[half.rows[:, -1]] if position else np.zeros(1, dtype=np.int64)
+            head, state = np.nonzero(self.may_follow(position)[link])
             half = Half(
                 rows=np.concatenate([half.rows[head], state[:, None]], axis=1),
                 params=half.params[head] + params[link[head], state],
                 macs=half.macs[head] + macs[link[head], state],
             )
+            half = half.within([outline.rest[position + 1][self.link[state]] for outline in outlines], caps)
         return half
 
-    def _back(self, start: int) -> Half:
-        if start == len(self):
-            return Half(
-                rows=np.empty((1, 0), dtype=np.int64),
-                params=np.zeros(1, np.int64),
-                macs=np.zeros(1, np.int64),
-            )
-        half = Half(
-            rows=np.arange(len(self.link))[:, None],
-            params=self.end[0][self.link],
-            macs=self.end[1][self.link],
-        )
-        for params, macs in reversed(self.steps[start + 1 :]):
-            first = half.rows[:, 0]
-            state, tail = np.nonzero(self._follows(self.link)[:, first])
-            half = Half(
-                rows=np.concatenate([state[:, None], half.rows[tail]], axis=1),
-                params=half.params[tail] + params[self.link[state], first[tail]],
-                macs=half.macs[tail] + macs[self.link[state], first[tail]],
-            )
+    def _back(self, start: int, outlines: list[Outline], caps: tuple[int, int]) -> Half:
+        half = Half.of_none()
+        for position in reversed(range(start, len(self))):
+            if position == len(self) - 1:
+                half = Half(
+                    rows=np.arange(len(self.link))[:, None], params=self.end[0][self.link], macs=self.end[1][self.link]
+                )
+            else:
+                (params, macs), first = self.steps[position + 1], half.rows[:, 0]
+                state, tail = np.nonzero(self.may_follow(position + 1)[self.link][:, first])
+                half = Half(
+                    rows=np.concatenate([state[:, None], half.rows[tail]], axis=1),
+                    params=half.params[tail] + params[self.link[state], first[tail]],
+                    macs=half.macs[tail] + macs[self.link[state], first[tail]],
+                )
+            half = half.within([outline.entry(position)[half.rows[:, 0]] for outline in outlines], caps)
         return half
-
-    def _follows(self, link: IntArray) -> BoolArray:
-        if self.allowed is None:
-            return np.ones((len(link), len(self.link)), dtype=bool)
-        return self.allowed[link]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,3 +155,15 @@ class Half:
     rows: IntArray
     params: IntArray
     macs: IntArray
+
+    @classmethod
+    def of_none(cls) -> Half:
+        """Return the one partial member of no positions."""
+        return cls(rows=np.zeros((1, 0), np.int64), params=np.zeros(1, np.int64), macs=np.zeros(1, np.int64))
+
+    def within(self, others: list[IntArray], caps: tuple[int, int]) -> Half:
+        """Return those within the caps on params and MACs with `others`, costs [N] of each kind, added."""
+        fits = np.ones(len(self.rows), dtype=bool)
+        for own, other, cap in zip((self.params, self.macs), others, caps, strict=False):
+            fits &= own + other <= cap
+        return self if fits.all() else Half(rows=self.rows[fits], params=self.params[fits], macs=self.macs[fits])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -45,12 +46,17 @@ class Listing:
         """Positions in the list, by stratum."""
         return {int(stratum): np.flatnonzero(self.strata == stratum) for stratum in np.unique(self.strata)}
 
-    def counts(self, at_most: IntArray) -> dict[int, IntArray]:
-        """Count, per stratum, the members with params up to each threshold; `at_most` and results [T]."""
-        return {
-            stratum: np.searchsorted(self.params[rows], at_most, side="right").astype(np.int64)
-            for stratum, rows in self.by_stratum.items()
-        }
+    def counts(self, at_most: IntArray, others: Mapping[int, IntArray]) -> dict[int, IntArray]:
+        """Count, per stratum, the members with params up to each threshold; `at_most` and results [T].
+
+        `others` are counted too: params in ascending order, by stratum.
+        """
+        params = [{stratum: self.params[rows] for stratum, rows in self.by_stratum.items()}, others]
+        found = {stratum: np.zeros(len(at_most), dtype=np.int64) for part in params for stratum in part}
+        for part in params:
+            for stratum, values in part.items():
+                found[stratum] += np.searchsorted(values, at_most, side="right")
+        return found
 
     def smallest(self) -> Member | None:
         """Return the member of fewest params, or None."""
@@ -93,24 +99,29 @@ class ListedIndex:
         self.space = space
         self.max_macs = max_macs
         total, kept, strata = grid_size(space), list[Members](), list[IntArray]()
+        excluded: list[tuple[IntArray, IntArray]] = []
         self._size = 0
         for start in range(0, total, _CHUNK):
             points = grid_points(space, np.arange(start, min(total, start + _CHUNK)))
             points = points[is_member(space, points)]
             self._size += len(points)
             found = Members(points=points, params=space.params(points), macs=space.macs(points))
-            found = found.take(found.macs <= cap_number(max_macs))
+            fits = found.macs <= cap_number(max_macs)
+            excluded.append((space.strata(found.points[~fits]), found.params[~fits]))
+            found = found.take(fits)
             strata.append(space.strata(found.points))
             kept.append(replace(found, points=compact(found.points)))  # type: ignore[arg-type]  # until it is taken
         self.listing = Listing(Members.join(kept), np.concatenate(strata))
+        of, params = (np.concatenate(parts) for parts in zip(*excluded, strict=True))
+        self._excluded = {int(stratum): np.sort(params[of == stratum]) for stratum in np.unique(of)}
 
     def size(self) -> int:
         """Count the whole space, without caps."""
         return self._size
 
-    def counts(self, at_most: IntArray) -> dict[int, IntArray]:
-        """Count, per stratum, the members with params up to each threshold; `at_most` and results [T]."""
-        return self.listing.counts(at_most)
+    def counts(self, at_most: IntArray, *, ignore_macs: bool = False) -> dict[int, IntArray]:
+        """Count the members up to each threshold by stratum, as `SpaceIndex.counts` defines."""
+        return self.listing.counts(at_most, self._excluded if ignore_macs else {})
 
     def margin(self, count: int, stratum: int) -> int:
         """Return 0: the counts are exact."""
@@ -128,8 +139,8 @@ class ListedIndex:
         """Return the member of most MACs within their cap, with params from `low` to `high`, or None."""
         return self.listing.most_macs(low, high)
 
-    def band(self, low: int, high: int) -> ListedSet:
-        """Return the members with params from `low` to `high`, both included."""
+    def band(self, low: int, high: int, *, also: Sequence[int] = ()) -> ListedSet:
+        """Return the members with params from `low` to `high`, both included; `also` changes nothing."""
         return ListedSet(self, low=low, high=high)
 
 

@@ -116,8 +116,11 @@ class SpaceIndex(Protocol):
         """Count the whole space, without caps; exact unless it has no chains and is too large to list."""
         ...
 
-    def counts(self, at_most: IntArray) -> dict[int, IntArray]:
-        """Count, per stratum, the members with params up to each threshold; `at_most` and results [T]."""
+    def counts(self, at_most: IntArray, *, ignore_macs: bool = False) -> dict[int, IntArray]:
+        """Count, per stratum, the members with params up to each threshold; `at_most` and results [T].
+
+        With `ignore_macs` those over the cap on MACs are counted too.
+        """
         ...
 
     def margin(self, count: int, stratum: int) -> int:
@@ -136,8 +139,15 @@ class SpaceIndex(Protocol):
         """Return the member of most MACs within their cap, with params from `low` to `high`, or None."""
         ...
 
-    def band(self, low: int, high: int) -> Band:
-        """Return the members with params from `low` to `high`, both included."""
+    def band(self, low: int, high: int, *, also: Sequence[int] = ()) -> Band:
+        """Return the members with params from `low` to `high`, both included.
+
+        Args:
+            low: fewest params.
+            high: most params.
+            also: thresholds that `counts` will be asked about, so that an index that goes through the whole space for
+                an answer finds theirs on the same way.
+        """
         ...
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -55,12 +56,10 @@ class ChainDraws:
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
         self.size = self.population = chain.size()
-        links = len(chain.end[0])
-        allowed = np.ones((links, len(chain.link)), dtype=bool) if chain.allowed is None else chain.allowed
-        ways = np.ones(links)
+        ways = np.ones(len(chain.end[0]))
         tables: list[FloatArray] = []
         for position in reversed(range(len(chain))):
-            weights = np.where(allowed, ways[chain.link], 0.0) if position else ways[chain.link][None, :]
+            weights = np.where(chain.may_follow(position), ways[chain.link], 0.0)
             tables.append(np.cumsum(weights, axis=1))
             ways = weights.sum(axis=1)
         self._tables = tables[::-1]
@@ -69,16 +68,18 @@ class ChainDraws:
         """Draw `number` members, with replacement."""
         chain = self.chain
         link = np.zeros(number, dtype=np.int64)
-        rows, params, macs = [], np.zeros(number, np.int64), np.zeros(number, np.int64)
+        rows: list[IntArray] = []
+        params, macs = np.zeros(number, np.int64), np.zeros(number, np.int64)
         for table, (step_params, step_macs) in zip(self._tables, chain.steps, strict=True):
-            row = link if len(table) > 1 else np.zeros(number, dtype=np.int64)
+            row = link if rows else np.zeros(number, dtype=np.int64)
             state = _choose(table, row, rng)
             params += step_params[row, state]
             macs += step_macs[row, state]
             link = chain.link[state]
             rows.append(state)
+        versions = rng.integers(chain.versions, size=number) if chain.versions > 1 else None
         return Members(
-            points=chain.points(np.stack(rows, axis=1)),
+            points=chain.points(np.stack(rows, axis=1), versions),
             params=params + chain.end[0][link],
             macs=macs + chain.end[1][link],
         )
@@ -137,6 +138,7 @@ class SampledIndex:
         self.draws = _parts(space, seed)
         surveys = {s: draws.draw(SURVEY, np.random.default_rng(seed)) for s, draws in self.draws.items()}
         fit = {s: members.take(members.macs <= self._macs_cap) for s, members in surveys.items()}
+        self._excluded = {s: np.sort(members.params[members.macs > self._macs_cap]) for s, members in surveys.items()}
         self.survey = Listing(
             Members.join(list(fit.values())), np.repeat(list(fit), [len(members) for members in fit.values()])
         )
@@ -145,9 +147,9 @@ class SampledIndex:
         """Count the whole space, without caps; exact for chains, and where every point of the grid is a member."""
         return sum(draws.size for draws in self.draws.values())
 
-    def counts(self, at_most: IntArray) -> dict[int, IntArray]:
-        """Estimate, per stratum, the members with params up to each threshold; `at_most` and results [T]."""
-        found = self.survey.counts(at_most)
+    def counts(self, at_most: IntArray, *, ignore_macs: bool = False) -> dict[int, IntArray]:
+        """Estimate the members up to each threshold by stratum, as `SpaceIndex.counts` defines."""
+        found = self.survey.counts(at_most, self._excluded if ignore_macs else {})
         none = np.zeros(len(at_most), dtype=np.int64)
         return {
             # Python integers: a space may have more members than an int64 holds.
@@ -175,8 +177,8 @@ class SampledIndex:
         """Return the drawn member of most MACs within their cap, with params from `low` to `high`, or None."""
         return self.survey.most_macs(low, high)
 
-    def band(self, low: int, high: int) -> SampledSet:
-        """Return the members with params from `low` to `high`, both included."""
+    def band(self, low: int, high: int, *, also: Sequence[int] = ()) -> SampledSet:
+        """Return the members with params from `low` to `high`, both included; `also` changes nothing."""
         return SampledSet(self, low=low, high=high)
 
 
