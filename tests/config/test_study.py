@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
@@ -186,3 +187,36 @@ def test_the_name_of_a_training_is_a_name_for_every_id():
     spec = ResNetSpec.from_id("1x16m8=1x24m8-1x32m16")
     assert train_name(spec, 3) == "train-1x16m8_1x24m8-1x32m16-s3"
     OutputConfig(name=train_name(spec, 3))
+
+
+def test_a_named_space_lies_over_the_study_file_and_below_single_keys(tmp_path):
+    name = write(tmp_path, "[space]\nkernels = [7]\nblocks = [2, 3]\n")
+    config = load_study(name, {"space": "wide", "space.max_macs": "none"}, ["space.groups=[1]"])
+    assert config.space.kinds == ("basic", "bottleneck")
+    assert (config.space.kernels, config.space.blocks) == ((3, 5), (2, 3))
+    assert (config.space.groups, config.space.max_macs) == ((1,), "none")
+
+
+def test_a_space_may_be_a_file_with_that_section_alone(tmp_path):
+    named = tmp_path / "mine.toml"
+    named.write_text('description = "ours"\n[space]\nnecks = [64]\n')
+    assert load_study(None, {"space": str(named)}).space.necks == (64,)
+    for text, wrong in (
+        ("[search]\ntrials = 3\n", "`search` is no key"),
+        ("", "which has no section \\[space\\]"),
+        ("[space]\nneck = 3\n", "did you mean `necks`"),
+    ):
+        named.write_text(text)
+        with pytest.raises(UsageError, match=wrong):
+            load_study(None, {"space": str(named)})
+    with pytest.raises(UsageError, match=r"`wild` is not among the shipped names \(wide\)"):
+        load_study(None, {"space": "wild"})
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "studies" / "spaces").glob("*.toml")))
+def test_every_shipped_space_is_one_and_says_what_it_holds(path):
+    config = load_study(None, {"space": path.stem})
+    space = config.space.space(DataShape())
+    assert not space.is_plain
+    assert tomllib.loads(path.read_text())["description"]
+    assert len(space.chains()) > 4

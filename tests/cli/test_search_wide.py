@@ -1,0 +1,71 @@
+"""One search over networks of every kind on real digits: trained, promoted, exported, verified, resumed."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from budgetnas.arch.spec import ResNetSpec
+
+FIRST = ("e8-2x16-1x32", "d-1x24m12k5g3-2x24m8g2", "s8-n64-1x12t3=1x20t2k5")
+WORDS = (
+    "search", "--max-params", "30k", "--dataset", "digits", "--device", "cpu", "--space", "wide", "--name", "wide",
+    "--set", 'space.kinds=["basic", "bottleneck", "inverted"]', "--set", "space.widths=[8, 32]",
+    "--set", "space.blocks=[1, 2]", "--set", "space.stages=[1, 3]", "--set", 'space.squeeze=["none", 8]',
+    "--set", "space.expansions=[2, 3]", "--set", 'space.groups=[1, "mid/4", "mid"]',
+    "--set", f"search.first_models={json.dumps(FIRST)}", "--no-paper-models", "--set", "proxy.rungs=[1]",
+    "--promote", 3, "--full-epochs", 2, "--trials", 12,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def finished(budgetnas, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wide")
+    return folder, budgetnas(*WORDS, cwd=folder)
+
+
+def test_networks_of_every_kind_are_proposed_trained_and_promoted(finished):
+    folder, done = finished
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(folder / "runs" / "wide" / "trials.csv")
+    specs = [ResNetSpec.from_id(name) for name in table.spec]
+    assert {spec.kind for spec in specs[len(FIRST) :]} == {"basic", "bottleneck", "inverted"}
+    assert set(FIRST) == set(table.spec[table.full_score.notna()][: len(FIRST)])
+    assert (table.params <= 30_000).all()
+    (space,) = (line for line in done.stdout.splitlines() if line.startswith("space "))
+    assert "kinds basic/bottleneck/inverted, groups 1/mid/4/mid" in space
+    (band,) = (line for line in done.stdout.splitlines() if line.startswith("band "))
+    assert "of bottleneck in groups of 4" in band
+
+
+@pytest.mark.parametrize("trial", range(len(FIRST)))
+def test_every_promoted_network_is_exported_and_verified(budgetnas, finished, trial):
+    folder, _ = finished
+    exported = budgetnas("export", "runs/wide", "--trial", trial, "--out", f"net{trial}", cwd=folder)
+    assert exported.returncode == 0, exported.stderr
+    assert ResNetSpec.from_json(json.loads((folder / f"net{trial}" / "arch.json").read_text())["spec"]).id == FIRST[trial]
+    checked = budgetnas("verify", f"net{trial}", "--dataset", "digits", cwd=folder)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_same_command_changes_nothing_and_another_space_is_refused(budgetnas, finished):
+    folder, _ = finished
+    before = (folder / "runs" / "wide" / "trials.csv").read_bytes()
+    assert budgetnas(*WORDS, cwd=folder).returncode == 0
+    assert (folder / "runs" / "wide" / "trials.csv").read_bytes() == before
+    refused = budgetnas(*WORDS, "--set", 'space.kinds=["basic"]', cwd=folder)
+    assert refused.returncode == 1
+    assert "`space.kinds` was ['basic', 'bottleneck', 'inverted'] and is ['basic']" in refused.stderr
+
+
+def test_reports_and_lists_know_networks_of_every_kind(budgetnas, finished):
+    folder, _ = finished
+    assert budgetnas("report", "runs/wide", cwd=folder).returncode == 0
+    page = (folder / "runs" / "wide" / "report.html").read_text()
+    assert "pooled shortcut" in page
+    listed = budgetnas("list", cwd=folder)
+    assert listed.returncode == 0
+    assert "wide" in listed.stdout
+    assert budgetnas("best", "runs/wide", "--max-params", "25k", cwd=folder).returncode == 0
