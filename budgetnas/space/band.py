@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from budgetnas.budget import cap_number
@@ -11,11 +13,20 @@ from budgetnas.space.listing import ListedIndex
 from budgetnas.space.members import Band, Member, SpaceIndex
 from budgetnas.space.protocol import Space, grid_size
 from budgetnas.space.sampled import SampledIndex
+from budgetnas.space.streamed import StreamedIndex, streamed_size
 
 LARGEST = 10_000_000  # members listed or halves sorted, 40 to 100 bytes each
+STREAMED = 50_000_000  # halves of one stratum, sorted one link after another
 
 
-def make_index(space: Space, *, max_macs: int | None) -> SpaceIndex:
+def make_index(
+    space: Space,
+    *,
+    max_macs: int | None,
+    max_params: int | None = None,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> SpaceIndex:
     """Index a space under a cap on MACs for one image (None for no cap).
 
     >>> from budgetnas import ResNetSpace
@@ -23,14 +34,26 @@ def make_index(space: Space, *, max_macs: int | None) -> SpaceIndex:
     >>> index.size(), len(index.band(900_000, 1_000_000)), index.method
     (2825464, 26462, 'exact, by meeting in the middle')
 
-    A chain is indexed by meeting in the middle if that sorts at most ten million halves. Any other space is listed if
-    its grid has at most ten million points. Larger spaces are sampled uniformly. `method` names the choice.
+    Chains are indexed by meeting in the middle: all of them at once if that sorts at most ten million halves of one, and
+    thirty million of all; one after another if it sorts at most fifty million halves of one. Any other space is listed
+    if its grid has at most ten million points. Larger spaces are sampled uniformly. `method` names the choice.
+
+    Args:
+        space: the space.
+        max_macs: the cap on MACs.
+        max_params: the largest cap on params that it will be asked about, if it is known.
+        seed: of the draws that are kept of a space of many chains.
+        progress: called with the number of strata done, and of all, where an answer takes a while.
     """
     chains = space.chains()
-    if chains is not None:
-        fits = max(chain.sorted_size() for chain in chains.values()) <= LARGEST
-        return (ArchitectureIndex if fits else SampledIndex)(space, max_macs=max_macs)
-    return (ListedIndex if grid_size(space) <= LARGEST else SampledIndex)(space, max_macs=max_macs)
+    if chains is None:
+        return (ListedIndex if grid_size(space) <= LARGEST else SampledIndex)(space, max_macs=max_macs)
+    sizes = [chain.sorted_size() for chain in chains.values()]
+    if max(sizes) <= LARGEST and sum(sizes) <= 3 * LARGEST:
+        return ArchitectureIndex(space, max_macs=max_macs)
+    if max(streamed_size(chain) for chain in chains.values()) <= STREAMED:
+        return StreamedIndex(space, max_macs=max_macs, max_params=max_params, seed=seed, progress=progress)
+    return SampledIndex(space, max_macs=max_macs)
 
 
 WIDEN = 0.1

@@ -117,7 +117,7 @@ class FeasibleSet:
         cap = cap_number(index.max_macs)
         self._windows: dict[int, list[Window]] = {}
         for stratum, meetings in index.met.items():
-            windows = (Window(meeting, low, high, cap) for meeting in meetings)
+            windows = (meeting.window(low, high, cap) for meeting in meetings)
             self._windows[stratum] = [window for window in windows if len(window)]
         self._versions = {stratum: halves.chain.versions for stratum, halves in index.halves.items()}
         self.counts = {

@@ -21,13 +21,13 @@ class Listing:
     """Members sorted by params, with points in the smallest integer type that holds them.
 
     Args:
-        members: [N] in any order.
+        members: [N] in any order, their points in any type of integer.
         strata: [N] stratum of each member.
     """
 
-    def __init__(self, members: Members, strata: IntArray) -> None:
+    def __init__(self, members: Members, strata: npt.NDArray[np.integer]) -> None:
         order = np.argsort(members.params, kind="stable")
-        self._points = compact(members.points)[order]
+        self.points = compact(members.points)[order]
         self.params, self.macs, self.strata = members.params[order], members.macs[order], compact(strata)[order]
 
     def __len__(self) -> int:
@@ -35,7 +35,7 @@ class Listing:
 
     def take(self, rows: npt.NDArray[np.integer] | slice) -> Members:
         """Return the members at the given positions."""
-        return Members(points=self._points[rows].astype(np.int64), params=self.params[rows], macs=self.macs[rows])
+        return Members(points=self.points[rows].astype(np.int64), params=self.params[rows], macs=self.macs[rows])
 
     def at(self, row: int) -> Member:
         """Return the member at a position."""
@@ -78,7 +78,7 @@ class Listing:
         return int(start), max(int(start), int(np.searchsorted(self.params, high, side="right")))
 
 
-def compact(values: IntArray) -> npt.NDArray[np.integer]:
+def compact(values: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
     """Return integers in the smallest signed type that holds them all."""
     largest = int(np.abs(values).max(initial=0))
     return values.astype(np.min_scalar_type(-largest - 1))

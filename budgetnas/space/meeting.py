@@ -83,6 +83,11 @@ class Meeting:
             found[some] = self.counter.count(upto[some], room[some])
         return found
 
+    def window(self, low: int, high: int, max_macs: int) -> Window:
+        """Return the members in a band under a cap on MACs."""
+        below, upto = (self.within(self.upto(at_most), max_macs) for at_most in (low - 1, high))
+        return Window(self, low, high, max_macs, below=below, upto=upto)
+
     def smallest(self, max_macs: int) -> tuple[int, int] | None:
         """Return the pair, of few and many, of fewest params under a cap on MACs."""
         order = np.argsort(self.many.macs, kind="stable")
@@ -160,15 +165,25 @@ class Meeting:
 
 
 class Window:
-    """The members of a meeting with params from `low` to `high` under a cap on MACs, in a fixed order: by the few."""
+    """The members of a meeting in a band under a cap on MACs, in a fixed order: by the few.
 
-    def __init__(self, meeting: Meeting, low: int, high: int, max_macs: int) -> None:
+    Args:
+        meeting: the meeting.
+        low: fewest params of the band.
+        high: most params of the band.
+        max_macs: the cap.
+        below: [F] number of members below the band with each of the few.
+        upto: [F] likewise, up to its end.
+    """
+
+    def __init__(
+        self, meeting: Meeting, low: int, high: int, max_macs: int, *, below: IntArray, upto: IntArray
+    ) -> None:
         self.meeting, self._low, self._high, self._max_macs = meeting, low, high, max_macs
-        below, upto = (meeting.within(meeting.upto(at_most), max_macs) for at_most in (low - 1, high))
         self._ends = np.cumsum(upto - below)
 
     def __len__(self) -> int:
-        return int(self._ends[-1])
+        return max(0, int(self._ends[-1]))
 
     def pick(self, ranks: IntArray) -> tuple[IntArray, IntArray]:
         """Return the members at `ranks` [N] of the order: rows of the few and of the many, [N] each."""
