@@ -100,6 +100,9 @@ def fit(
 ) -> ResNetSpec:
     """Scale the widths of a network until they fill a cap; their ratios change as little as the step allows.
 
+    Stem and middle channels follow the widths; everything else stays. Groups keep their number, or, where all groups of
+    a network are equally wide, their width.
+
     >>> fit("2x64-2x128-4x256", max_params="5M").id
     '2x64-2x127-4x252'
 
@@ -116,7 +119,7 @@ def fit(
 
     Raises:
         UsageError: the network is unknown, or a number is out of range.
-        InfeasibleBudgetError: even the narrowest network of these blocks exceeds the cap.
+        InfeasibleBudgetError: even the narrowest network of this form exceeds the cap.
     """
     from budgetnas.budget import Budget
     from budgetnas.space import widths as scaled

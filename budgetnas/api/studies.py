@@ -51,7 +51,8 @@ def search(
     Args:
         study: shipped name or path of a study file.
         max_params: cap on trainable parameters, as a number or like "5M" or "45%resnet18".
-        max_macs: cap on multiply-accumulates for one image, as a number or like "1.75G"; "none" for no cap.
+        max_macs: cap on multiply-accumulates for one image, as a number or like "1.75G" or "200%model5"; "none" for no
+            cap; default: three times those of ResNet-20 scaled to the cap on parameters.
         space: "wide" for more kinds of networks, or the path of a file with the section [space].
         trials: number of networks to train shortly, in all; default: 100.
         sampler: "thompson", "evolution", "tpe" or "random".
@@ -116,7 +117,8 @@ def calibrate(
     Args:
         study: shipped name or path of a study file.
         max_params: cap on trainable parameters, as a number or like "5M" or "45%resnet18".
-        max_macs: cap on multiply-accumulates for one image, as a number or like "1.75G"; "none" for no cap.
+        max_macs: cap on multiply-accumulates for one image, as a number or like "1.75G" or "200%model5"; "none" for no
+            cap; default: three times those of ResNet-20 scaled to the cap on parameters.
         space: "wide" for more kinds of networks, or the path of a file with the section [space].
         networks: number of networks; default: 24.
         lengths: epochs of the short trainings; default: the rungs of the study.

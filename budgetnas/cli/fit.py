@@ -18,7 +18,10 @@ from budgetnas.config.known_networks import difference, is_mistakable
 from budgetnas.config.models import read_cap
 from budgetnas.text import write_macs
 
-DESCRIPTION = "Scale the widths of a network until they fill a cap. Ratios are kept as closely as the step allows."
+DESCRIPTION = (
+    "Scale the widths of a network until they fill a cap. Ratios are kept as closely as the step allows; stem and "
+    "middle channels follow, everything else stays."
+)
 EXAMPLE = "budgetnas fit --blocks 4,5,3,0 --widths 64,128,250 --max-params 5e6"
 
 
@@ -42,16 +45,16 @@ def run(arguments: argparse.Namespace) -> None:
     given, step = model.spec, read_whole("--step", arguments.step)
     found = fit(given, shape, Budget(max_params=cap), step=step)
     params = count(found, shape).params
-    sizes = [(count(spec, shape).params, spec) for spec in wider(found, step)]
+    sizes = [(count(spec, shape).params, spec) for spec in wider(given, found, step)]
     following = min((size for size in sizes if size[0] > cap), key=lambda size: size[0], default=None)
-    costs = {stage: count(spec, shape).params - params for stage, spec in deeper(found).items()}
+    costs = {stage: count(spec, shape).params - params for stage, spec in deeper(given, found).items()}
     note = difference(model.namesake, given, shape) if is_mistakable(model.namesake, shape) else ""
     if arguments.json:
         import json
 
         content = {
             "id": found.id,
-            **found.per_stage,
+            **found.to_json(),
             "params": params,
             "macs": count(found, shape).macs,
             "max_params": cap,

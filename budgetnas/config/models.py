@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from budgetnas.arch.counter import count
+from budgetnas.arch.counter import Complexity, count
 from budgetnas.arch.ids import parse_id
 from budgetnas.arch.spec import FIELDS, NEEDED, DataShape, ResNetSpec
 from budgetnas.budget import parse_cap
@@ -176,8 +176,8 @@ def squeezed(name: str) -> str:
     return re.sub(r"[\s_-]+", "", name.casefold())
 
 
-def params_of(name: str, shape: DataShape) -> int:
-    """Count the parameters of a network by name or id, as for a cap like `45%resnet18`.
+def cost_of(name: str, shape: DataShape) -> Complexity:
+    """Count a network by name or id, as for a cap like `45%resnet18`.
 
     Raises:
         UsageError: there is no such network.
@@ -188,7 +188,7 @@ def params_of(name: str, shape: DataShape) -> int:
         raise UsageError(f"`{name}` is no network that a cap can be a share of: {error}") from error
     if model is None:
         raise UsageError(f"`{name}` is no shipped network: take one of {', '.join(model_names())}, or an id.")
-    return count(model.spec, shape).params
+    return count(model.spec, shape)
 
 
 def read_cap(value: str | float, shape: DataShape, *, name: str = "max_params") -> int:
@@ -197,4 +197,4 @@ def read_cap(value: str | float, shape: DataShape, *, name: str = "max_params") 
     Raises:
         UsageError: the cap is malformed, or its network is unknown.
     """
-    return parse_cap(value, name=name, reference=lambda known: params_of(known, shape))
+    return parse_cap(value, name=name, reference=lambda known: cost_of(known, shape).params)

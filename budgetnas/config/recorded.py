@@ -29,6 +29,9 @@ BEFORE: dict[str, Any] = {
     "space.width_grid": "step",
 }
 
+# Recorded words that mean something else now, by `SECTION.KEY`, each with its meaning then in words of this version.
+MEANINGS: dict[str, tuple[str, str]] = {"space.max_macs": ("auto", "200%model5")}
+
 # Past meanings of `data.dataset = "auto"` without and with a GPU, newest first.
 AUTO_BEFORE: dict[bool, tuple[str, ...]] = {False: ("digits",), True: ("cifar10",)}
 
@@ -44,19 +47,44 @@ def recipe_then(recorded: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def study_then(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the sections of a recorded study, completed by newer keys."""
+    """Return the sections of a recorded study, completed by newer keys, in words of this version."""
     filled = dict(recorded)
     for name, value in BEFORE.items():
         section, _, key = name.partition(".")
         known = filled.get(section, {})
         if section != _RECIPE and isinstance(known, Mapping):
             filled[section] = {key: value, **known}
+    for name, (word, meaning) in MEANINGS.items():
+        section, _, key = name.partition(".")
+        if _holds(filled, name, word):
+            filled[section] = {**filled[section], key: meaning}
     return filled
 
 
 def identity_then(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recorded identity by dotted keys, completed by newer keys."""
-    return {**{name: value for key, value in BEFORE.items() for name in _places(key, recorded)}, **recorded}
+    """Return a recorded identity by dotted keys, completed by newer keys, in words of this version."""
+    now = {name: meaning for name, (word, meaning) in MEANINGS.items() if recorded.get(name) == word}
+    return {**{name: value for key, value in BEFORE.items() for name in _places(key, recorded)}, **recorded, **now}
+
+
+def named_then(recorded: Mapping[str, Any], named: Mapping[str, Any]) -> Table:
+    """Return the sections that a command names for the run of a study, read with the values of its time.
+
+    A word that meant something else then is left out where the run was started with that meaning.
+    """
+    kept = dict(named)
+    for name, (word, meaning) in MEANINGS.items():
+        section, _, key = name.partition(".")
+        if _holds(named, name, word) and _holds(recorded, name, meaning):
+            kept[section] = {other: value for other, value in named[section].items() if other != key}
+    return kept
+
+
+def _holds(table: Mapping[str, Any], name: str, value: str) -> bool:
+    """Return whether a study has a value under a dotted key."""
+    section, _, key = name.partition(".")
+    keys = table.get(section)
+    return isinstance(keys, Mapping) and keys.get(key) == value
 
 
 def younger(recorded: Mapping[str, Any]) -> dict[str, Any]:

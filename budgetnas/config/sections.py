@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
-from budgetnas.budget import parse_cap
-from budgetnas.config.models import NamedModel, find_model, model_names, paper_models, read_cap
+from budgetnas.config.macs_cap import read_macs_cap
+from budgetnas.config.models import NamedModel, find_model, model_names, read_cap
 from budgetnas.config.toml import within
 from budgetnas.exceptions import UsageError
 from budgetnas.space.keys import SpaceKeys
@@ -64,8 +63,9 @@ class SpaceConfig(SpaceKeys):
     """`[space]`: the keys of `SpaceKeys`, and the cap on MACs.
 
     Attributes:
-        max_macs: cap on MACs for one image, as a number or like "1.75G"; "auto" for twice model 5's, scaled with
-            the image area; "none" for no cap.
+        max_macs: cap on MACs for one image, as a number or like "1.75G" or "200%model5"; "auto" for three times those
+            of ResNet-20 scaled to the cap on params; "none" for no cap. Networks are counted on 3x32x32 images with 10
+            classes, and scaled with the image area.
     """
 
     max_macs: str | float = "auto"
@@ -74,16 +74,9 @@ class SpaceConfig(SpaceKeys):
         """Return the space for images and classes of `shape`."""
         return ResNetSpace(**{one.name: getattr(self, one.name) for one in fields(SpaceKeys)}, shape=shape)
 
-    def macs_cap(self, shape: DataShape) -> int | None:
-        """Return the cap on MACs for one image of `shape`."""
-        if self.max_macs == "none":
-            return None
-        if self.max_macs != "auto":
-            return parse_cap(self.max_macs, name="space.max_macs")
-        cifar = DataShape()
-        model5 = next(model.spec for model in paper_models() if model.name == "model5")
-        area = shape.height * shape.width
-        return 2 * count(model5, cifar).macs * area // (cifar.height * cifar.width)
+    def macs_cap(self, shape: DataShape, max_params: int) -> int | None:
+        """Return the cap on MACs for one image of `shape`; `max_params` is the largest cap on params."""
+        return read_macs_cap(self.max_macs, self.space(shape), max_params=max_params)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

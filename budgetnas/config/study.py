@@ -112,8 +112,9 @@ class StudyConfig:
         Raises:
             UsageError: there is no cap on params, or a cap is malformed.
         """
-        max_macs = self.space.macs_cap(shape)
-        return tuple(Budget(max_params=cap, max_macs=max_macs) for cap in self.budget.caps(shape))
+        caps = self.budget.caps(shape)
+        max_macs = self.space.macs_cap(shape, caps[-1])
+        return tuple(Budget(max_params=cap, max_macs=max_macs) for cap in caps)
 
 
 # Keys that may change when a study is resumed: no proposal and no score depends on them.

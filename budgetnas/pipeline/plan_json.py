@@ -7,6 +7,7 @@ from typing import Any
 
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
+from budgetnas.config.macs_cap import macs_rule
 from budgetnas.config.study import flatten
 from budgetnas.data.load import doubts
 from budgetnas.pipeline.describe import public
@@ -70,6 +71,7 @@ def _tier(prepared: PreparedStudy, tier: Tier) -> dict[str, Any]:
     return {
         "max_params": tier.budget.max_params,
         "max_macs": tier.budget.max_macs,
+        "max_macs_rule": macs_rule(prepared.budget, prepared.space),
         "fitting": tier.fitting,
         "band": {"low": band.low, "high": band.high, "size": len(band), "by_stages": band.counts},
     }

@@ -9,6 +9,7 @@ from math import ceil
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
 from budgetnas.config.known_networks import definition, is_mistakable
+from budgetnas.config.macs_cap import macs_rule
 from budgetnas.config.models import find_model
 from budgetnas.config.sections import FOUND_CONTROLS
 from budgetnas.pipeline.limits import study_limits
@@ -212,7 +213,13 @@ def _budget_lines(prepared: PreparedStudy) -> list[tuple[str, str]]:
             ("budget", f"{tier.budget.max_params:,} parameters{macs}: {about}{plural(tier.fitting, 'network')} fit"),
             ("band", f"{band.low:,} to {band.high:,} parameters: {about}{plural(len(band), 'network')} ({strata})"),
         ]
-    return lines
+    return [*lines, *_default_lines(prepared)]
+
+
+def _default_lines(prepared: PreparedStudy) -> list[tuple[str, str]]:
+    """Say what the cap on MACs is, where it is the default."""
+    rule = macs_rule(prepared.budget, prepared.space)
+    return [] if rule is None else [("MACs", f"the cap is the default, {rule} on parameters (`space.max_macs`)")]
 
 
 def _on_fewer_images(prepared: PreparedStudy) -> str:

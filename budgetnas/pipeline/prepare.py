@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.budget import Budget
+from budgetnas.config.macs_cap import AUTO
 from budgetnas.config.recipe import load_recipe
+from budgetnas.config.sections import SpaceConfig
 from budgetnas.config.study import StudyConfig, run_name
 from budgetnas.data.dataset import Dataset, normalisation
 from budgetnas.data.load import SHAPES, is_known, load_dataset, resolve
@@ -60,6 +62,7 @@ def prepare(
     config = replace(
         config,
         budget=replace(config.budget, max_params=caps[-1], tiers=config.budget.tiers and caps),
+        space=_with_macs_cap(config.space, budgets[-1]),
         proxy=replace(config.proxy, rungs=config.proxy.rungs or (data.traits.proxy_epochs or recipes[0].epochs,)),
         full=replace(config.full, epochs=config.full.epochs or data.traits.full_epochs or recipes[1].epochs),
         engine=replace(config.engine, device=hardware.device, precision=precision, workers=workers),
@@ -87,6 +90,11 @@ def prepare(
         ),
         hardware=hardware,
     )
+
+
+def _with_macs_cap(space: SpaceConfig, budget: Budget) -> SpaceConfig:
+    """Return the space with the number of the default cap on MACs, which a record keeps."""
+    return space if space.max_macs != AUTO or budget.max_macs is None else replace(space, max_macs=budget.max_macs)
 
 
 def _data(config: StudyConfig, *, is_plan: bool) -> tuple[StudyConfig, Dataset]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.config.options import NETWORKS
-from budgetnas.config.recorded import AUTO_BEFORE, FILE, is_recorded, over, read_study_table
+from budgetnas.config.recorded import AUTO_BEFORE, FILE, is_recorded, named_then, over, read_study_table
 from budgetnas.config.sections import DataConfig
 from budgetnas.config.study import StudyConfig, named_keys, run_name
 from budgetnas.config.toml import Table, build
@@ -55,8 +55,8 @@ def read_study_request(
     own = own or {}
     named = named_keys(study, keys, settings, besides=tuple(own))
     run = find_recorded(named, suffix=suffix)
-    base = named_keys(None, own) if run is None else run.table
-    config = build(StudyConfig, over(base, named), "")
+    table = over(named_keys(None, own), named) if run is None else over(run.table, named_then(run.table, named))
+    config = build(StudyConfig, table, "")
     notes: tuple[str, ...] = ()
     if run is not None and run.is_older:
         older = (

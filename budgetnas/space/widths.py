@@ -1,8 +1,9 @@
-"""The space of widths for fixed blocks, and the network of these blocks that fills a cap."""
+"""The space of the widths of one network, and its network that fills a cap."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from budgetnas.arch.spec import MAX_BLOCKS, MAX_WIDTH, DataShape, ResNetSpec
 from budgetnas.arrays import IntArray
 from budgetnas.budget import Budget
 from budgetnas.exceptions import InfeasibleBudgetError, UsageError
-from budgetnas.space.parameters import is_plain, width_name
+from budgetnas.space.parameters import width_name
 from budgetnas.space.protocol import Dimension, Space
 from budgetnas.space.repair import repair
 
@@ -21,75 +22,127 @@ WIDEST = 8192
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WidthSpace(Space):
-    """All widths for fixed blocks.
+    """A network at all widths; what else it has follows by the rule of `scaled`.
 
     Attributes:
-        blocks: basic blocks per stage.
+        given: the network.
         widths: grid of every stage's width, in channels.
         shape: shape of images, and number of classes.
     """
 
-    blocks: tuple[int, ...]
+    given: ResNetSpec
     widths: range
     shape: DataShape
 
     @property
     def dimensions(self) -> tuple[Dimension, ...]:
         """One width per stage."""
-        return tuple(Dimension(name=width_name(i + 1), values=self.widths) for i in range(len(self.blocks)))
+        return tuple(Dimension(name=width_name(i + 1), values=self.widths) for i in range(self.given.depth))
 
     def params(self, points: IntArray) -> IntArray:
         """Count the trainable parameters: [N]."""
-        return pools.total(np.tile(self.blocks, (len(points), 1)), points, self.shape)[0]
+        return self._cost(points)[0]
 
     def macs(self, points: IntArray) -> IntArray:
         """Count multiply-accumulates for one image: [N]."""
-        return pools.total(np.tile(self.blocks, (len(points), 1)), points, self.shape)[1]
+        return self._cost(points)[1]
 
     def decode(self, point: IntArray) -> ResNetSpec:
         """Return the spec of a point [D]."""
-        return ResNetSpec(blocks=self.blocks, widths=tuple(int(width) for width in point))
+        return scaled(self.given, tuple(map(int, point)))
+
+    def _cost(self, points: IntArray) -> pools.Cost:
+        given, sizes = self.given, _sizes(self.given, points)
+        others = {
+            "inner": sizes.get("mids", given.expansions or (0,)),
+            "kernel": given.kernels,
+            "groups": sizes.get("groups", (1,)),
+            "halves": [stride - 1 for stride in given.strides],
+        }
+        nets = pools.Networks(
+            blocks=np.broadcast_to(given.blocks, points.shape),
+            widths=points,
+            stem_widths=sizes["stem_width"],
+            others={name: np.broadcast_to(values, points.shape) for name, values in others.items()},
+            family=pools.Family(kind=given.kind, squeeze=given.squeeze, neck=given.neck),
+        )
+        return pools.total_of(nets, self.shape)
+
+
+def scaled(given: ResNetSpec, widths: tuple[int, ...]) -> ResNetSpec:
+    """Return a network at other widths, in channels, one per stage.
+
+    >>> scaled(ResNetSpec.from_id("s16-2x64m16-2x128m32"), (96, 190)).id
+    's24-2x96m24-2x190m48'
+
+    Sizes follow the widths, rounded to whole channels, a half up; everything else stays.
+
+    - The stem keeps its ratio to the width of stage 1.
+    - The middle convolutions of bottlenecks keep their ratio to the width of their stage.
+    - Groups keep their number, as the 8 groups of ResNeXt-29 8x64d, and middle channels become a multiple of it. Only
+      where all groups of a network are equally wide, such as the single channels of depthwise convolutions, they
+      keep that width, middle channels become a multiple of it, and the number of groups follows.
+    """
+    sizes = _sizes(given, np.array([widths]))
+    lists: dict[str, Any] = {name: tuple(sizes[name][0].tolist()) for name in ("mids", "groups") if name in sizes}
+    return replace(given, widths=widths, stem_width=int(sizes["stem_width"][0]), **lists)
+
+
+def _sizes(given: ResNetSpec, widths: IntArray) -> dict[str, IntArray]:
+    """Return the sizes that follow widths [N, S], by the names of a spec: [N] of stems, else [N, S]."""
+    sizes = {"stem_width": _follow(given.stem_width, widths[:, 0], given.widths[0], 1)}
+    if given.kind != "bottleneck":
+        return sizes
+    mids, groups = np.array(given.mids), np.array(given.groups)
+    channels = mids // groups
+    keeps_channels = (groups > 1).any() and (channels == channels[0]).all()
+    units = channels if keeps_channels else groups
+    sizes["mids"] = _follow(mids, widths, np.array(given.widths), units)
+    sizes["groups"] = sizes["mids"] // units if keeps_channels else np.broadcast_to(units, widths.shape)
+    return sizes
+
+
+def _follow(size: IntArray | int, widths: IntArray, width: IntArray | int, unit: IntArray | int) -> IntArray:
+    """Scale a size from one width to others, to a multiple of a unit: at least the unit, at most `MAX_WIDTH`."""
+    nearest = (2 * size * widths + width * unit) // (2 * width * unit)
+    return np.asarray(np.clip(nearest, 1, MAX_WIDTH // unit) * unit)
 
 
 def fit(given: ResNetSpec, shape: DataShape, budget: Budget, *, step: int = 1) -> ResNetSpec:
-    """Return the network of the blocks of `given` whose widths fill a budget, by the rule of `space.repair`.
+    """Return the network whose widths fill a budget, by the rule of `space.repair`; the rest follows as in `scaled`.
 
     >>> fit(ResNetSpec(blocks=(2, 2, 4), widths=(64, 128, 256)), DataShape(), Budget(max_params=5_000_000)).id
     '2x64-2x127-4x252'
 
     Args:
-        given: the blocks, and the widths whose ratios are kept as closely as the grid allows.
+        given: a network of any kind; the ratios of its widths are kept as closely as the grid allows.
         shape: shape of images, and number of classes.
         budget: the caps that the network must fit.
-        step: grid of the widths, in channels.
+        step: grid of the widths, in channels; other sizes are not on it.
 
     Raises:
-        UsageError: it has more than blocks and widths, or a stem of its own width, or the step is out of range.
-        InfeasibleBudgetError: not even the narrowest network of these blocks fits.
+        UsageError: the step is out of range.
+        InfeasibleBudgetError: not even the narrowest network of this form fits.
     """
-    if not is_plain(replace(given, stem_width=0)):
-        raise UsageError(
-            f"`{given.id}` has more than blocks and widths, but only networks of these are scaled: "
-            "give one like 2x64-3x128."
-        )
-    if given.stem_width != given.widths[0]:
-        raise UsageError(
-            f"`{given.id}` has a stem of {given.stem_width}, but only stems as wide as stage 1 are scaled: "
-            "give it without its stem."
-        )
     if not 1 <= step <= WIDEST:
         raise UsageError(f"is {step}, but must be from 1 to {WIDEST}.", argument="step")
-    space = WidthSpace(blocks=given.blocks, widths=range(step, widest(given, step) + 1, step), shape=shape)
+    space = WidthSpace(given=given, widths=range(step, widest(given, step) + 1, step), shape=shape)
     found = repair(space, np.array(given.widths), budget)
     if found is None:
-        least = count(space.decode(np.full(len(given.blocks), step)), shape).params
+        least = count(narrowest(given, step), shape).params
         blocks = ",".join(map(str, given.blocks))
+        neck = "" if given.neck is None else "the neck or "
         raise InfeasibleBudgetError(
             f"is {budget.max_params:,}, but with blocks {blocks} the narrowest network has {least:,} parameters: raise "
-            "the cap, take away blocks, or make the step of the widths smaller.",
+            f"the cap, take away {neck}blocks, or make the step of the widths smaller.",
             argument="max_params",
         )
     return space.decode(found.point)
+
+
+def narrowest(given: ResNetSpec, step: int = 1) -> ResNetSpec:
+    """Return the network at the least width in every stage, in channels."""
+    return scaled(given, (step,) * given.depth)
 
 
 def widest(given: ResNetSpec, step: int) -> int:
@@ -97,16 +150,19 @@ def widest(given: ResNetSpec, step: int) -> int:
     return max(WIDEST, *given.widths) // step * step
 
 
-def wider(spec: ResNetSpec, step: int) -> list[ResNetSpec]:
-    """Return the networks that are one step wider in one stage, the stem with the first, where it may be that wide."""
-    grown = [(i, width + step) for i, width in enumerate(spec.widths) if width + step <= MAX_WIDTH]
-    return [replace(spec, widths=_with(spec.widths, i, width), stem_width=0) for i, width in grown]
+def wider(given: ResNetSpec, found: ResNetSpec, step: int) -> list[ResNetSpec]:
+    """Return the networks one step wider than `found`, `given` at other widths, in one stage that may be that wide."""
+    grown = [(i, width + step) for i, width in enumerate(found.widths) if width + step <= MAX_WIDTH]
+    return [scaled(given, _with(found.widths, i, width)) for i, width in grown]
 
 
-def deeper(spec: ResNetSpec) -> dict[int, ResNetSpec]:
-    """Return the networks of one more block in one stage, by the stage, from 1."""
-    grown = {i: number + 1 for i, number in enumerate(spec.blocks) if number < MAX_BLOCKS}
-    return {i + 1: replace(spec, blocks=_with(spec.blocks, i, number)) for i, number in grown.items()}
+def deeper(given: ResNetSpec, found: ResNetSpec) -> dict[int, ResNetSpec]:
+    """Return the networks of one more block than `found`, `given` at other widths, by the stage that has it, from 1."""
+    grown = {i: number + 1 for i, number in enumerate(given.blocks) if number < MAX_BLOCKS}
+    return {
+        i + 1: scaled(replace(given, blocks=_with(given.blocks, i, number)), found.widths)
+        for i, number in grown.items()
+    }
 
 
 def _with(values: tuple[int, ...], i: int, value: int) -> tuple[int, ...]:

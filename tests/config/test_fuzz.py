@@ -57,7 +57,7 @@ def read_study(path, content: bytes, settings=()):
     if config is not None:
         only_ours(config.budget.caps, SHAPE)
         only_ours(config.space.space, SHAPE)
-        only_ours(config.space.macs_cap, SHAPE)
+        only_ours(config.space.macs_cap, SHAPE, 10**6)
 
 
 @fuzz(40)

@@ -6,7 +6,7 @@ import pytest
 
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.config.models import find_model, load_models, model_names, params_of, read_cap
+from budgetnas.config.models import cost_of, find_model, load_models, model_names, read_cap
 from budgetnas.config.study import load_study
 from budgetnas.exceptions import UsageError
 
@@ -36,7 +36,7 @@ def test_a_name_is_the_same_in_any_spelling(typed, name):
 
 def test_resnet34_is_a_name():
     assert find_model("resnet34").spec == ResNetSpec(blocks=(3, 4, 6, 3), widths=(64, 128, 256, 512))
-    assert params_of("resnet34", DataShape()) == 21_282_122
+    assert cost_of("resnet34", DataShape()).params == 21_282_122
 
 
 BOTTLENECKS = (

@@ -108,6 +108,23 @@ def test_a_record_has_younger_keys_with_their_values_of_then_and_its_own_as_they
     assert before.as_then({"ema": 0.0, "lr": 0.1}) == {"ema": 0.0, "lr": 0.1}
 
 
+def test_a_word_that_meant_something_else_is_read_with_its_meaning_of_then():
+    for name, (word, meaning) in before.MEANINGS.items():
+        section, _, key = name.partition(".")
+        assert word != meaning
+        for value in (word, meaning):
+            build(StudyConfig, {section: {key: value}}, "")
+        recorded = {section: {key: word, "monotone": False}}
+        assert before.study_then(recorded)[section] == {key: meaning, "monotone": False}
+        assert before.identity_then({name: word}) == {name: meaning}
+        assert before.identity_then({name: "41M"}) == {name: "41M"}
+        then, named = before.study_then(recorded), {section: {key: word, "stages": [1, 2]}, "search": {"seed": 1}}
+        assert before.named_then(then, named) == {section: {"stages": [1, 2]}, "search": {"seed": 1}}
+        for other in ({section: {key: "41M"}}, {section: {}}, {}, {section: 3}):
+            assert before.named_then(other, named) == named
+            assert before.named_then(then, other) == other
+
+
 def test_an_identity_has_them_for_each_recipe_and_sections_where_it_is_that_of_a_study(younger):
     younger(recipe__ema=0.9, space__monotone=False)
     study = {"kind": "search", "proxy.recipe.lr": 0.1, "full.recipe.lr": 0.2, "full.recipe.ema": 0.5}

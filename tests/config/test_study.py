@@ -2,17 +2,22 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
+from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.budget import Budget
+from budgetnas.config.macs_cap import IN_WORDS, macs_rule
 from budgetnas.config.models import paper_models
 from budgetnas.config.recipe import Recipe, load_recipe
-from budgetnas.config.sections import OutputConfig
+from budgetnas.config.sections import OutputConfig, SpaceConfig
 from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten, load_study, train_name
 from budgetnas.exceptions import UsageError
+from budgetnas.space.resnet import ResNetSpace
+from budgetnas.space.widths import fit
 
 
 def write(folder: Path, text: str) -> str:
@@ -78,14 +83,42 @@ def test_every_free_key_exists():
 
 
 def test_the_cap_on_macs_scales_with_the_image_area():
-    space = StudyConfig().space
-    assert space.macs_cap(DataShape()) == 2 * 874_187_264
-    assert space.macs_cap(DataShape(height=8, width=8, channels=1)) == 2 * 874_187_264 // 16
+    space, small, cap = StudyConfig().space, DataShape(height=8, width=8, channels=1, classes=3), 272_474
+    resnet20 = count(ResNetSpec.from_id("3x16-3x32-3x64"), DataShape())
+    assert resnet20.params == cap
+    assert space.macs_cap(DataShape(), cap) == 3 * resnet20.macs
+    assert space.macs_cap(small, cap) == 3 * resnet20.macs // 16
+    for value, macs in (("200%model5", 2 * 874_187_264), ("50%3x16-3x32-3x64", resnet20.macs // 2)):
+        assert SpaceConfig(max_macs=value).macs_cap(DataShape(), 1) == macs
+        assert SpaceConfig(max_macs=value).macs_cap(small, 1) == macs // 16
+    assert SpaceConfig(max_macs="1.75G").macs_cap(small, 1) == 1_750_000_000
+    assert SpaceConfig(max_macs="none").macs_cap(small, 1) is None
+
+
+def test_the_default_cap_on_macs_follows_the_largest_cap_on_params():
+    resnet20 = ResNetSpec.from_id("3x16-3x32-3x64")
+    for caps in ([100_000], [5_000_000], [100_000, 400_000]):
+        budgets = load_study(None, {"budget.tiers": caps}).budgets(DataShape())
+        assert [budget.max_params for budget in budgets] == caps
+        scaled = fit(resnet20, DataShape(), Budget(max_params=caps[-1]))
+        assert {budget.max_macs for budget in budgets} == {3 * count(scaled, DataShape()).macs}
+        assert macs_rule(budgets[-1], ResNetSpace()) == IN_WORDS
+        assert macs_rule(replace(budgets[-1], max_macs=budgets[-1].max_macs + 1), ResNetSpace()) is None
+    narrowest = count(ResNetSpec.from_id("3x1-3x1-3x1"), DataShape())
+    for cap in (narrowest.params, narrowest.params - 1):
+        assert SpaceConfig(widths=(1, 8)).macs_cap(DataShape(), cap) == 3 * narrowest.macs
+    smallest = count(ResNetSpec.from_id("1x16"), DataShape()).macs
+    assert SpaceConfig().macs_cap(DataShape(), narrowest.params) == smallest, "the default leaves something to search"
+
+
+@pytest.mark.parametrize("value", ["automatic", "50%nothing", "%resnet20", "0%resnet20", 0])
+def test_a_wrong_cap_on_macs_is_refused(value):
+    with pytest.raises(UsageError, match=r"is '?[a-z0-9%]+'?, but must be|is no shipped network") as refused:
+        SpaceConfig(max_macs=value).macs_cap(DataShape(), 10**6)
+    assert "nothing" in str(refused.value) or refused.value.argument == "space.max_macs"
 
 
 def test_the_reports_models_have_the_counts_that_it_reports():
-    from budgetnas.arch.counter import count
-
     reported = {model.name: model for model in paper_models() if model.reported_params}
     assert list(reported) == ["resnet18", "model1", "model2", "model3", "model4", "model5"]
     for model in reported.values():

@@ -60,6 +60,18 @@ def test_a_run_holds_the_study_that_goes_on_with_it(tmp_path):
     assert "seed = 0\n" in path.read_text()
 
 
+def test_the_default_cap_on_macs_is_recorded_as_its_number(tmp_path):
+    study = prepared(output__dir=str(tmp_path))
+    number = study.budget.max_macs
+    assert (study.config.space.max_macs, study.identity()["space.max_macs"]) == (number, number)
+    with opened(study) as run:
+        assert f"max_macs = {number}\n" in (run.folder / "study.toml").read_text()
+    with opened(prepared(output__dir=str(tmp_path))), opened(prepared(output__dir=str(tmp_path / "other"))):
+        pass
+    shared = prepared(space__max_macs="200%model5")
+    assert shared.identity()["space.max_macs"] == "200%model5", "a record of an older run has it so"
+
+
 def test_a_rehearsal_finds_what_a_driver_would_and_changes_nothing(tmp_path):
     study = prepared(output__dir=str(tmp_path / "runs"))
     assert rehearsed(study)[1].first.trials == []

@@ -89,6 +89,14 @@ def test_networks_from_all_over_the_band_are_timed_on_all_workers(capacity):
     assert drawn.seconds == pytest.approx(10 * 0.5 + drawn.epochs * images * plan.usual.step)
 
 
+def test_the_default_cap_on_macs_is_said_in_words():
+    lines = lambda study: dict(plan_lines(Plan(prepared=study, usual=PACE, large=PACE, costs=())))  # noqa: E731
+    told = "the cap is the default, 3 times ResNet-20 scaled to the cap on parameters (`space.max_macs`)"
+    assert lines(prepared())["MACs"] == told
+    assert "MACs" not in lines(prepared(space__max_macs="2M"))
+    assert "MACs" not in lines(prepared(space__max_macs="none"))
+
+
 def test_a_device_that_can_train_nothing_is_told():
     study = prepared()
     told = r"`engine.device` is cpu, but cannot train a network of the band \(no such device\)"

@@ -12,7 +12,7 @@ from budgetnas.config.sections import DataConfig
 from budgetnas.data.load import load_dataset
 from budgetnas.exceptions import StorageError, UsageError
 from budgetnas.pipeline import request as addressed
-from budgetnas.pipeline.request import find_recorded
+from budgetnas.pipeline.request import find_recorded, read_study_request
 
 STOPPED = Path(__file__).parents[1] / "fixtures" / "made-by-5c8fc35" / "stopped"
 
@@ -46,6 +46,16 @@ def test_a_name_is_enough_and_the_run_is_where_the_command_says(runs, tmp_path):
     assert (found.folder, found.is_older) == (Path("moved/mine"), False)
     assert found.table["output"] == {"dir": "moved", "name": "mine"}
     assert found.table["search"]["trials"] == 12
+
+
+@pytest.mark.parametrize(("named", "found"), [(None, "200%model5"), ("auto", "200%model5"), ("41M", "41M")])
+def test_the_default_cap_on_macs_of_an_older_run_is_that_of_then(runs, tmp_path, named, found):
+    runs("stopped")
+    (tmp_path / "mine.toml").write_text("" if named is None else f'[space]\nmax_macs = "{named}"\n')
+    asked = read_study_request("mine.toml", {"output.name": "stopped"})
+    assert (asked.config.space.max_macs, asked.config.search.trials) == (found, 12)
+    fresh = read_study_request("mine.toml", {"output.name": "fresh"})
+    assert fresh.config.space.max_macs == (named or "auto")
 
 
 def test_without_a_name_data_set_cap_and_seed_say_which(runs):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetnas.arch.spec import DataShape
+from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget import Budget
 from budgetnas.space.protocol import Dimension, Space, is_member
 from budgetnas.space.repair import repair
@@ -56,7 +56,7 @@ def assert_full(space, found, cap, max_macs=None):
     st.integers(1, 8),
 )
 def test_widths_of_one_depth_fill_the_cap(stages, cap, step):
-    space = WidthSpace(blocks=tuple(b for b, _ in stages), widths=range(2, 91, step), shape=CIFAR)
+    space = WidthSpace(given=ResNetSpec.from_stages(*zip(*stages, strict=True)), widths=range(2, 91, step), shape=CIFAR)
     found = repair(space, np.array([w for _, w in stages]), Budget(max_params=cap))
     if found is None:
         assert space.params(np.full((1, len(stages)), 2))[0] > cap
@@ -127,7 +127,7 @@ def test_a_categorical_space_too_large_to_go_through_is_descended():
 
 
 def test_what_already_fills_the_cap_stays_as_it_is():
-    space = WidthSpace(blocks=(4, 5, 3), widths=range(1, 1000), shape=CIFAR)
+    space = WidthSpace(given=ResNetSpec.from_id("4x64-5x128-3x256"), widths=range(1, 1000), shape=CIFAR)
     point = np.array([64, 128, 256])
     found = repair(space, point, Budget(max_params=int(space.params(point[None])[0])))
     assert found.point.tolist() == [64, 128, 256]
@@ -135,7 +135,7 @@ def test_what_already_fills_the_cap_stays_as_it_is():
 
 @pytest.mark.parametrize("cap", [4_500_000, 5_000_000, 9_000_000])
 def test_ratios_stay_as_near_as_the_grid_allows(cap):
-    space = WidthSpace(blocks=(2, 2, 4), widths=range(1, 8192), shape=CIFAR)
+    space = WidthSpace(given=ResNetSpec.from_id("2x64-2x128-4x256"), widths=range(1, 8192), shape=CIFAR)
     found = repair(space, np.array([64, 128, 256]), Budget(max_params=cap)).point
     given = np.array([64, 128, 256])
     assert ((found - 1.5) / given).max() <= ((found + 1.5) / given).min()  # one factor explains all of them
