@@ -59,6 +59,26 @@ def write_id(spec: ResNetSpec) -> str:
     return text
 
 
+def merged(spec: ResNetSpec) -> dict[str, tuple[int, ...]]:
+    """Return the fields of a spec that have a value per stage, a stage joined to the one before where both are one.
+
+    That is so where it neither halves the image nor differs in more than its number of blocks.
+    """
+    names = ("widths", *_LETTERS)
+    kept: list[int] = []
+    blocks: list[int] = []
+    for stage in range(spec.depth):
+        same = all(values[stage] == values[stage - 1] for name in names if (values := getattr(spec, name)))
+        if stage and spec.strides[stage] == 1 and same:
+            blocks[-1] += spec.blocks[stage]
+        else:
+            kept.append(stage)
+            blocks.append(spec.blocks[stage])
+    fields = {name: getattr(spec, name) for name in (*names, "strides")}
+    others = {name: tuple(values[stage] for stage in kept) for name, values in fields.items() if values}
+    return {"blocks": tuple(blocks), **others}
+
+
 def least_reduction(spec: ResNetSpec) -> int:
     """Return the smallest reduction of squeeze-excitation that gives the network of a spec: sizes are rounded up."""
     assert spec.squeeze is not None

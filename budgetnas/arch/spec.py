@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any
 
-from budgetnas.arch.ids import least_reduction, parse_id, write_id
+from budgetnas.arch.ids import least_reduction, merged, parse_id, write_id
 from budgetnas.exceptions import UsageError
 from budgetnas.text import plural
 
@@ -54,7 +54,8 @@ def _option(metavar: str, help: str, *, per_stage: bool) -> dict[str, Any]:
 class ResNetSpec:
     """A residual network as kuangliu/pytorch-cifar builds them (He et al., arXiv:1512.03385), and its relatives.
 
-    No network has two specs: there are no empty stages (`from_stages` drops them), and every default is filled in.
+    No network has two specs: there are no empty stages (`from_stages` drops them), stages that are one are merged, and
+    every default is filled in.
 
     Attributes:
         blocks: blocks per stage, each at least 1.
@@ -118,6 +119,9 @@ class ResNetSpec:
                 raise UsageError(f"has {plural(len(values), 'value')}, but {rule}.", argument=name)
             self._fill(name, values)
         self._check_stages()
+        for name, values in merged(self).items():
+            self._fill(name, values)
+        _check("blocks", max(self.blocks), 1, MAX_BLOCKS)
         if self.kind == "inverted" or 2 not in self.strides:  # no shortcut could pool
             self._fill("shortcut", "conv")
         if self.squeeze is not None:

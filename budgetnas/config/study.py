@@ -210,7 +210,7 @@ def read_space(name: str) -> Table:
         UsageError: there is no such file, or it has other sections.
     """
     table = read_toml(locate(name, "spaces"))
-    check_keys(table, ["description", SPACE], name)
+    check_keys(table, ["description", SPACE], "")
     found = table.get(SPACE)
     if not isinstance(found, dict):
         raise UsageError(f"is {name}, which has no section [space]: give it one.", argument=SPACE)

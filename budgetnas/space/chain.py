@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,9 +22,9 @@ class Chain:
             equal cost. A version's members come before those of the next.
         link: [K] index, of L links, that a state shows to the next position.
         steps: per position, (params, macs) of the step, each [L, K]; [1, K] for the first position.
-        allowed: [L, K] whether a state may follow a link; None where every state may.
+        allowed: per position, whether a state may follow a link, [L, K], or come first, [1, K]; None where every state
+            may.
         end: (params, macs) after the last link, each [L].
-        starts: [K] whether a state may come first; None where every state may.
     """
 
     states: IntArray
@@ -31,9 +32,8 @@ class Chain:
     base: IntArray
     link: IntArray
     steps: list[tuple[IntArray, IntArray]]
-    allowed: BoolArray | None
+    allowed: Sequence[BoolArray | None]
     end: tuple[IntArray, IntArray]
-    starts: BoolArray | None = None
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -79,7 +79,7 @@ class Chain:
 
     def may_follow(self, position: int) -> BoolArray:
         """Return whether a state may stand at a position after a link: [L, K], or [1, K] for the first position."""
-        may = self.allowed if position else None if self.starts is None else self.starts[None]
+        may = self.allowed[position]
         return np.ones((len(self.end[0]) if position else 1, len(self.link)), dtype=bool) if may is None else may
 
     def points(self, rows: IntArray, versions: IntArray | None = None) -> IntArray:

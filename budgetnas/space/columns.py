@@ -53,6 +53,7 @@ def settle(found: IntArray, keys: SpaceKeys, kept: Mapping[int, tuple[int, ...]]
         table[stages] = [bits if bits in known else known[0] for bits in range(table.shape[1])]
     joints, kind, group, stem = (COLUMN[name] for name in ("kept", "kind", "group_width", "stem"))
     found[:, joints] = table[found[:, 0], found[:, joints] & ((1 << (found[:, 0] - 1)) - 1)]
+    _set_apart(found, exists, keys)
     is_bottleneck, is_inverted = found[:, kind] == BOTTLENECK, found[:, kind] == INVERTED
     found[:, group] = np.where(is_bottleneck, _one_of(found[:, group], keys.group_widths), 0)
     wanted = mid_channels(found[:, WIDTHS], found[:, MIDS], found[:, group, None])
@@ -67,6 +68,27 @@ def settle(found: IntArray, keys: SpaceKeys, kept: Mapping[int, tuple[int, ...]]
     can_pool = ~is_inverted & (halves(found).sum(axis=1) > 0)
     shortcuts = [SHORTCUTS.index(word) for word in keys.shortcuts]
     found[:, SHORTCUT] = np.where(can_pool, _one_of(found[:, SHORTCUT], shortcuts), 0)
+
+
+def _set_apart(found: IntArray, exists: BoolArray, keys: SpaceKeys) -> None:
+    """Give stages that do not halve another width than the stage before them, one step away, in place."""
+    grid = keys.grid
+    rank = np.searchsorted(grid, found[:, WIDTHS])
+    kept = np.zeros_like(exists)
+    kept[:, 1:] = found[:, COLUMN["kept"], None] >> np.arange(SLOTS - 1) & 1 == 1
+    for i in range(1, SLOTS):
+        before = rank[:, i - 1]
+        if keys.monotone:
+            rank[:, i] = np.maximum(rank[:, i], before + kept[:, i])
+        else:
+            other = np.where(before + 1 < len(grid), before + 1, before - 1)
+            rank[:, i] = np.where(kept[:, i] & (rank[:, i] == before), other, rank[:, i])
+    room = np.full(len(found), len(grid) - 1)  # the highest rank that leaves enough for the stages behind
+    for i in reversed(range(SLOTS)):
+        rank[:, i] = np.where(exists[:, i], np.minimum(rank[:, i], room), 0)
+        room = np.where(exists[:, i], rank[:, i] - (kept[:, i] if keys.monotone else 0), room)
+        room = room if keys.monotone else np.full(len(found), len(grid) - 1)
+    found[:, WIDTHS] = grid[rank]
 
 
 def _one_of(values: IntArray, known: Sequence[int]) -> IntArray:

@@ -43,8 +43,8 @@ class Halves:
             params, macs = (cost[link : link + 1] for cost in chain.end)
         else:
             first = half.rows[:, 0]
-            if chain.allowed is not None:
-                rows = np.flatnonzero(chain.allowed[link][first])
+            if (allowed := chain.allowed[position]) is not None:
+                rows = np.flatnonzero(allowed[link][first])
                 first = first[rows]
             params, macs = (
                 own[rows] + cost[link][first] for own, cost in zip((params, macs), chain.steps[position], strict=True)

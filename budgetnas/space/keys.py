@@ -42,7 +42,7 @@ class SpaceKeys:
         shortcuts: where the shape changes: "conv" (a 1x1 convolution) or "pool" (with a mean of 2x2 pixels before it).
         squeeze: "none", or the reduction of squeeze-excitation, like 16.
         downsampling: which stages halve the image: "all" but the first, "all_but_one" of these, or the joints between
-            the stages as in an id, like "=--", where the stage behind a "=" does not.
+            the stages as in an id, like "=--", where the stage behind a "=" does not, and is of another width.
         stems: channels of the stem, "stage_1" for as many as stage 1.
         necks: "none", or the channels of a 1x1 convolution before the head.
         width_grid: "step" for the grid of `width_step`, "geometric" for multiples of 4 up to 32 and four widths in each
@@ -143,7 +143,8 @@ class SpaceKeys:
         """Return which transitions of networks of so many stages do not halve the image, ascending.
 
         Each is a number whose bit i stands for stage i + 2. Those that halve more often than the images allow are
-        left out.
+        left out, and those that need more widths than there are: a stage that does not halve has another width than
+        the one before it.
         """
         transitions = stages - 1
         found: set[int] = set()
@@ -154,7 +155,14 @@ class SpaceKeys:
                 found |= {1 << i for i in range(transitions)}
             elif len(word) == transitions:
                 found.add(sum(1 << i for i, joint in enumerate(word) if joint == "="))
-        return tuple(sorted(bits for bits in found if transitions - bits.bit_count() <= most_halvings))
+        distinct = len(self.grid) - 1 if self.monotone else transitions * (len(self.grid) > 1)
+        return tuple(
+            sorted(
+                bits
+                for bits in found
+                if transitions - bits.bit_count() <= most_halvings and bits.bit_count() <= distinct
+            )
+        )
 
     def masks(self) -> list[str]:
         """Return the joints that `downsampling` has."""

@@ -64,8 +64,8 @@ class ResNetSpace(SpaceKeys, Space):
         low, high = self.stages
         if not any(self.kept(stages, SLOTS) for stages in range(low, high + 1)):
             return UsageError(
-                f"is {list(self.downsampling)}, but has no joints for networks of {low} to {high} stages: write "
-                f"{low - 1} to {high - 1} of '-' and '=', or \"all\".",
+                f"is {list(self.downsampling)}, but no network of {low} to {high} stages has such joints, with another "
+                f"width behind each '=': write {low - 1} to {high - 1} of '-' and '=', or \"all\".",
                 argument="space.downsampling",
             )
         return UsageError(

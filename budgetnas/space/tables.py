@@ -8,7 +8,7 @@ import numpy as np
 
 from budgetnas.arch import pools
 from budgetnas.arch.spec import SHORTCUTS, DataShape
-from budgetnas.arrays import IntArray
+from budgetnas.arrays import BoolArray, IntArray
 from budgetnas.space import columns
 from budgetnas.space.chain import Chain
 from budgetnas.space.columns import BLOCKS, COLUMN, EXPANSIONS, KERNELS, MIDS, SHORTCUT, STRATUM, WIDTHS
@@ -65,10 +65,19 @@ def chain_of(one: Stratum, keys: SpaceKeys, shape: DataShape, *, is_plain: bool)
         base=base_of(one, keys, is_plain=is_plain),
         link=link,
         steps=steps,
-        starts=widths != one.stem if one.stem and 0 in keys.numbers("stems") else None,
-        allowed=widths[None, :] >= grid[:, None] if keys.monotone else None,
+        allowed=[_allowed(one, keys, widths, stage) for stage in range(one.stages)],
         end=pools.head(grid, shape, neck=one.neck or None, on=on),
     )
+
+
+def _allowed(one: Stratum, keys: SpaceKeys, widths: IntArray, stage: int) -> BoolArray | None:
+    """Return which states may stand at a stage: not the same network as another stratum's, nor against the order."""
+    if not stage:
+        return widths[None] != one.stem if one.stem and 0 in keys.numbers("stems") else None
+    before = keys.grid[:, None]
+    if one.halves[stage]:
+        return widths >= before if keys.monotone else None
+    return widths > before if keys.monotone else widths != before
 
 
 def _states(one: Stratum, keys: SpaceKeys) -> tuple[IntArray, IntArray]:

@@ -194,3 +194,23 @@ BAD_IDS = ("n0-4x64", "e0-4x64", "4x64k4", "4x64m6g4", "4x64g2", "4x64m16t6", "4
 def test_an_id_out_of_range_is_refused(text):
     with pytest.raises(UsageError):
         ResNetSpec.from_id(text)
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        (ResNetSpec(blocks=(2, 3, 1), widths=(32, 32, 64), strides=(1, 1, 2)), "5x32-1x64"),
+        (ResNetSpec(blocks=(2, 3), widths=(32, 32), strides=(1, 1), kernels=(3, 5)), "2x32=3x32k5"),
+        (ResNetSpec(blocks=(2, 3), widths=(32, 40), strides=(1, 1)), "2x32=3x40"),
+        (ResNetSpec(kind="bottleneck", blocks=(1, 1, 1), widths=(32,) * 3, mids=(8, 8, 4), strides=(1,) * 3), "2x32m8=1x32m4"),
+        (ResNetSpec(kind="inverted", blocks=(1, 1), widths=(16, 16), expansions=(4, 4), strides=(1, 1)), "2x16t4"),
+    ],
+)  # fmt: skip
+def test_stages_that_are_one_have_one_name_and_one_count(spec, name):
+    assert spec.id == name
+    assert ResNetSpec.from_id(name) == spec
+
+
+def test_merged_stages_have_no_more_blocks_than_one_may_have():
+    with pytest.raises(UsageError, match="`blocks` holds 1200, but must be a whole number from 1 to 1,000"):
+        ResNetSpec(blocks=(600, 600), widths=(8, 8), strides=(1, 1))

@@ -45,7 +45,9 @@ def test_every_promoted_network_is_exported_and_verified(budgetnas, finished, tr
     folder, _ = finished
     exported = budgetnas("export", "runs/wide", "--trial", trial, "--out", f"net{trial}", cwd=folder)
     assert exported.returncode == 0, exported.stderr
-    assert ResNetSpec.from_json(json.loads((folder / f"net{trial}" / "arch.json").read_text())["spec"]).id == FIRST[trial]
+    assert (
+        ResNetSpec.from_json(json.loads((folder / f"net{trial}" / "arch.json").read_text())["spec"]).id == FIRST[trial]
+    )
     checked = budgetnas("verify", f"net{trial}", "--dataset", "digits", cwd=folder)
     assert checked.returncode == 0, checked.stdout + checked.stderr
 

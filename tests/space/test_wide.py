@@ -28,7 +28,7 @@ CHOICES = {
     "kernels": (1, 3, 5),
     "shortcuts": ("conv", "pool"),
     "squeeze": ("none", 4),
-    "downsampling": ("all", "all_but_one", "-="),
+    "downsampling": ("all", "all_but_one", "-=", "=="),
     "stems": ("stage_1", 8, 5),
     "necks": ("none", 6),
 }
@@ -41,9 +41,9 @@ def wide_spaces(draw: st.DrawFn) -> ResNetSpace:
     keys: dict[str, Any] = {
         name: tuple(draw(st.permutations(values))[: 1 + (name in wider)]) for name, values in CHOICES.items()
     }
-    if keys["downsampling"] == ("-=",):
-        keys["downsampling"] = ("all", "-=")
-    keys["widths"], keys["width_step"] = draw(st.sampled_from([((4, 9), 4), ((6, 8), 2), ((5, 5), 1)]))
+    keys["widths"], keys["width_step"] = draw(st.sampled_from([((4, 9), 4), ((6, 10), 2), ((5, 5), 1)]))
+    if not ({"all", "all_but_one"} & set(keys["downsampling"]) and keys["widths"] != (5, 5)):
+        keys["downsampling"] = ("all", *(word for word in keys["downsampling"] if word != "all"))
     space = ResNetSpace(
         stages=draw(st.sampled_from([(1, 2), (2, 2), (1, 3)])),
         blocks=draw(st.sampled_from([(1, 1), (1, 2)])),
@@ -86,6 +86,8 @@ def brute_force(space: ResNetSpace) -> dict[str, tuple[int, int]]:
             blocks = range(space.blocks[0], space.blocks[1] + 1)
             for count_, widths, kernels in product(each(blocks), each(space.grid.tolist()), each(space.kernels)):
                 if space.monotone and list(widths) != sorted(widths):
+                    continue
+                if any(joint == "=" and widths[i] == widths[i + 1] for i, joint in enumerate(joints)):
                     continue
                 for inside in insides(space, kind, widths):
                     spec = ResNetSpec(blocks=count_, widths=widths, kernels=kernels, **others, **inside)
@@ -199,7 +201,14 @@ def test_a_wide_space_holds_what_a_plain_one_does_not(text):
             {"downsampling": ("---",), "shape": DataShape(height=8, width=8)},
             "`space.downsampling` has '---', which halves images of 8x8 below 2x2 pixels: write 2 '-' at most.",
         ),
-        ({"downsampling": ("=",), "stages": (3, 4)}, "`space.downsampling` is ['='], but"),
+        (
+            {"downsampling": ("=",), "stages": (3, 4)},
+            "`space.downsampling` is ['='], but no network of 3 to 4 stages has",
+        ),
+        (
+            {"downsampling": ("=",), "stages": (2, 2), "widths": (16, 16)},
+            "`space.downsampling` is ['='], but no network",
+        ),
         ({"width_grid": "fine"}, '`space.width_grid` is \'fine\', but must be "step", "geometric", or a list'),
         ({"width_grid": (8, 16)}, "`space.width_grid` is [8, 16], but must be widths that rise, within `space.widths`"),
         ({"width_grid": (32, 16)}, "`space.width_grid` is [32, 16], but must be widths that rise"),
