@@ -37,17 +37,16 @@ class Answers:
 
     def state(self, space: bytes) -> dict[str, Array]:
         """Return all as arrays, with a digest of them and of `space`, which says whose answers they are."""
-        known = {question: member for question, member in self.extremes.items() if member is not None}
-        members = [*known.values()]
-        dimensions = len(members[0].point) if members else 0
+        questions = sorted(self.extremes, key=lambda question: self.extremes[question] is None)  # found ones first
+        members = [member for question in questions if (member := self.extremes[question]) is not None]
         kept = [*self.kept.values()]
         arrays: dict[str, Array] = {
             "strata": np.array(self.strata, dtype=np.int64),
             "thresholds": np.array([*self.counts], dtype=np.int64),
             "counts": np.array([*self.counts.values()], dtype=np.int64).reshape(len(self.counts), 2, len(self.strata)),
-            "questions": np.array([*known, *(self.extremes.keys() - known)], dtype=np.int64).reshape(-1, 3),
+            "questions": np.array(questions, dtype=np.int64).reshape(-1, 3),
             "found": np.array([(member.params, member.macs) for member in members], dtype=np.int64).reshape(-1, 2),
-            "points": np.array([member.point for member in members], dtype=np.int64).reshape(-1, dimensions),
+            "points": np.array([member.point for member in members], dtype=np.int64),
             "bands": np.array([*self.kept], dtype=np.int64).reshape(-1, 2),
             "sizes": np.array([len(one) for one in kept], dtype=np.int64),
         }

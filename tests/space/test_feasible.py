@@ -11,7 +11,6 @@ from scipy import stats
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.exceptions import UsageError
-from budgetnas.space.dominance import DominanceCounter
 from budgetnas.space.feasible import ArchitectureIndex
 from budgetnas.space.resnet import ResNetSpace
 
@@ -107,12 +106,3 @@ def test_stages_below_two_pixels_are_not_in_the_space():
     assert ResNetSpace(shape=DataShape(height=32, width=9)).depth_range == (1, 4)
     with pytest.raises(UsageError, match="resize the images"):
         ResNetSpace(stages=(4, 4), shape=DataShape(height=8, width=8))
-
-
-@given(st.lists(st.integers(0, 30), min_size=1, max_size=60), st.data())
-def test_dominance_counts_equal_a_plain_count(values, data):
-    first = data.draw(st.integers(0, len(values)))
-    bound = data.draw(st.integers(-1, 31))
-    counter = DominanceCounter(np.array(values))
-    found = counter.count(np.array([first]), np.array([bound]))
-    assert found.tolist() == [sum(value <= bound for value in values[:first])]

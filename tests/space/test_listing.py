@@ -55,7 +55,10 @@ def test_a_listed_space_is_what_brute_force_finds(low, high, macs):
     assert {tuple(p) for p in band.members().points.tolist()} == {tuple(p) for p in EVERY[inside].tolist()}
     assert len(band) == inside.sum() == sum(band.counts.values())
     assert band.counts == {s: int((inside & (EVERY[:, 0] == s)).sum()) for s in set(EVERY[inside, 0].tolist())}
-    assert sum(int(c[0]) for c in index.counts(np.array([high])).values()) == (fits & (params <= high)).sum()
+    for ignore_macs, counted in ((False, fits), (True, fits | True)):
+        counts = index.counts(np.array([high]), ignore_macs=ignore_macs)
+        truth = {s: ((params <= high) & counted & (EVERY[:, 0] == s)).sum() for s in set(EVERY[counted, 0].tolist())}
+        assert {stratum: int(found[0]) for stratum, found in counts.items()} == truth
     for found, values, pick in (
         (index.smallest(), params[fits], min),
         (index.largest(high), params[fits & (params <= high)], max),

@@ -26,10 +26,14 @@ def sampled():
 def test_sizes_are_exact_and_counts_lie_within_their_margins(exact, sampled):
     assert sampled.size() == exact.size()
     thresholds = np.array([LOW - 1, 4_000, HIGH])
-    truth, found = exact.counts(thresholds), sampled.counts(thresholds)
-    for stages in truth:
-        for real, estimate in zip(truth[stages].tolist(), found[stages].tolist(), strict=True):
-            assert abs(real - estimate) <= 2 * sampled.margin(estimate, stages) + 1
+    seen = []
+    for ignore_macs in (False, True):
+        truth, found = (index.counts(thresholds, ignore_macs=ignore_macs) for index in (exact, sampled))
+        for stages in truth:
+            for real, estimate in zip(truth[stages].tolist(), found[stages].tolist(), strict=True):
+                assert abs(real - estimate) <= 2 * sampled.margin(estimate, stages) + 1
+        seen.append(sum(int(counts[-1]) for counts in truth.values()))
+    assert seen[0] < seen[1]
     assert exact.margin(5, 1) == 0
 
 
