@@ -56,9 +56,11 @@ def made_up(
         base=base,
         link=rng.integers(0, links, states),
         steps=[(first[0] + 1, first[1] + 1), *(costs(links, states) for _ in range(length - 1))],
-        allowed=rng.random((links, states)) < 0.7 if has_allowed else None,
+        allowed=[
+            rng.random((links if position else 1, states)) < 0.7 if (has_allowed if position else has_starts) else None
+            for position in range(length)
+        ],
         end=costs(links),
-        starts=rng.random(states) < 0.7 if has_starts else None,
     )
 
 
@@ -77,9 +79,8 @@ def every(chain: Chain) -> Every:
     for version, rows in product(chain.base, product(range(len(chain.link)), repeat=len(chain))):
         link, cost, is_member = 0, np.zeros(2, dtype=np.int64), True
         for position, state in enumerate(rows):
-            rule = chain.allowed[link] if position and chain.allowed is not None else None
-            rule = chain.starts if not position else rule
-            is_member &= rule is None or bool(rule[state])
+            rule = chain.allowed[position]
+            is_member &= rule is None or bool(rule[link, state])
             cost = cost + [table[link, state] for table in chain.steps[position]]
             link = int(chain.link[state])
         if is_member:

@@ -119,13 +119,16 @@ class ResNetSpec:
                 raise UsageError(f"has {plural(len(values), 'value')}, but {rule}.", argument=name)
             self._fill(name, values)
         self._check_stages()
-        for name, values in merged(self).items():
-            self._fill(name, values)
-        _check("blocks", max(self.blocks), 1, MAX_BLOCKS)
+        self._merge()
         if self.kind == "inverted" or 2 not in self.strides:  # no shortcut could pool
             self._fill("shortcut", "conv")
         if self.squeeze is not None:
             self._fill("squeeze", least_reduction(self))
+
+    def _merge(self) -> None:
+        for name, values in merged(self).items():
+            self._fill(name, values)
+        _check("blocks", max(self.blocks), 1, MAX_BLOCKS)
 
     def _fill(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)

@@ -202,7 +202,10 @@ def test_an_id_out_of_range_is_refused(text):
         (ResNetSpec(blocks=(2, 3, 1), widths=(32, 32, 64), strides=(1, 1, 2)), "5x32-1x64"),
         (ResNetSpec(blocks=(2, 3), widths=(32, 32), strides=(1, 1), kernels=(3, 5)), "2x32=3x32k5"),
         (ResNetSpec(blocks=(2, 3), widths=(32, 40), strides=(1, 1)), "2x32=3x40"),
-        (ResNetSpec(kind="bottleneck", blocks=(1, 1, 1), widths=(32,) * 3, mids=(8, 8, 4), strides=(1,) * 3), "2x32m8=1x32m4"),
+        (
+            ResNetSpec(kind="bottleneck", blocks=(1,) * 3, widths=(32,) * 3, mids=(8, 8, 4), strides=(1,) * 3),
+            "2x32m8=1x32m4",
+        ),
         (ResNetSpec(kind="inverted", blocks=(1, 1), widths=(16, 16), expansions=(4, 4), strides=(1, 1)), "2x16t4"),
     ],
 )  # fmt: skip
