@@ -239,7 +239,7 @@ class StreamedIndex:
                 *chain.end,
                 *(one for step in chain.steps for one in step),
             ]
-            for part in (*parts, *(chain.may_follow(position) for position in range(min(2, len(chain))))):
+            for part in (*parts, *(chain.may_follow(position) for position in range(len(chain)))):
                 digest.update(part.tobytes())
         return digest.digest()
 
