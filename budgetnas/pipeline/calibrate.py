@@ -39,7 +39,7 @@ _Planned = list[tuple[StudyLevel, list[PlannedTraining]]]  # each level with its
 def plan_calibration(config: StudyConfig, listener: Listener) -> Plan:
     """Return the plan of the trainings that a calibration has left, all of them for a new one; nothing is written."""
     with connected(config) as hardware:
-        prepared, ladder = rehearsed(_prepare(config, hardware, is_plan=True))
+        prepared, ladder = rehearsed(_prepare(config, hardware, listener, is_plan=True))
         with engine_of(prepared) as engine:
             plan = _plan(prepared, engine, _trainings(prepared, ladder, networks(prepared)))
     listener.planned(plan)
@@ -58,7 +58,7 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
         BudgetNASError: an error that the user can act on; finished trainings are kept.
     """
     started = time.monotonic()
-    with connected(config) as hardware, opened(_prepare(config, hardware)) as run:
+    with connected(config) as hardware, opened(_prepare(config, hardware, listener)) as run:
         prepared, fulls, nets = run.prepared, run.ladder.fulls, networks(run.prepared)
         fulls.record(RunFacts(drawn=tuple(net.spec.id for net in nets)))
         trainings = _trainings(prepared, run.ladder, nets)
@@ -79,7 +79,7 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
     return result
 
 
-def _prepare(config: StudyConfig, hardware: Hardware, *, is_plan: bool = False) -> PreparedStudy:
+def _prepare(config: StudyConfig, hardware: Hardware, listener: Listener, *, is_plan: bool = False) -> PreparedStudy:
     """Prepare a study without the trainings that only a search makes.
 
     Raises:
@@ -87,7 +87,7 @@ def _prepare(config: StudyConfig, hardware: Hardware, *, is_plan: bool = False) 
     """
     proxy = replace(config.proxy, from_run=None)
     config = replace(config, evidence=EvidenceConfig(), proxy=proxy)
-    prepared = prepare(config, hardware, kind=Kind.CALIBRATION, is_plan=is_plan)
+    prepared = prepare(config, hardware, kind=Kind.CALIBRATION, is_plan=is_plan, message=listener.message)
     longest, full = prepared.rungs[-1], prepared.full_epochs
     if longest > full:
         raise UsageError(

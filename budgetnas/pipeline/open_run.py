@@ -13,6 +13,7 @@ from budgetnas.pipeline.describe import setup_of, study_file
 from budgetnas.pipeline.identity import changes, listed, resumed, with_recorded
 from budgetnas.pipeline.ladder import Ladder, make_ladder
 from budgetnas.pipeline.prepared_study import PreparedStudy
+from budgetnas.pipeline.stored_index import keep_index
 from budgetnas.storage.database import Storage, found_url, open_run, open_storage, sqlite_url, study_names
 from budgetnas.storage.files import own, write_text
 from budgetnas.storage.lease import leased
@@ -81,6 +82,7 @@ def opened(asked: PreparedStudy) -> Iterator[OpenRun]:
         prepared, ladder = loaded(asked, storage, guard=guard)
         ladder.fulls.record(RunFacts(setup=setup_of(prepared).as_json()))
         write_text(prepared.study_path, study_file(prepared))
+        keep_index(prepared.index, folder)
         yield OpenRun(folder=folder, storage=storage, prepared=prepared, ladder=ladder, check=guard)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -15,6 +16,7 @@ from budgetnas.pipeline.limits import study_limits
 from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.plan_lines import bought, is_too_long, plan_lines, shorter
 from budgetnas.pipeline.prepared_study import PreparedStudy, Tier
+from budgetnas.space.resnet import ResNetSpace
 from budgetnas.trials.trial import Candidate
 
 
@@ -73,8 +75,15 @@ def _tier(prepared: PreparedStudy, tier: Tier) -> dict[str, Any]:
         "max_macs": tier.budget.max_macs,
         "max_macs_rule": macs_rule(prepared.budget, prepared.space),
         "fitting": tier.fitting,
-        "band": {"low": band.low, "high": band.high, "size": len(band), "by_stages": band.counts},
+        "over_max_macs": tier.over_macs,
+        "band": {"low": band.low, "high": band.high, "size": len(band), **_by_stratum(prepared.space, band.counts)},
     }
+
+
+def _by_stratum(space: ResNetSpace, counts: Mapping[int, int]) -> dict[str, Any]:
+    if space.is_plain:
+        return {"by_stages": counts}
+    return {"by_stratum": {space.name_stratum(stratum): count for stratum, count in counts.items()}}
 
 
 def _first(prepared: PreparedStudy, net: Candidate) -> dict[str, Any]:

@@ -213,13 +213,18 @@ def _budget_lines(prepared: PreparedStudy) -> list[tuple[str, str]]:
             ("budget", f"{tier.budget.max_params:,} parameters{macs}: {about}{plural(tier.fitting, 'network')} fit"),
             ("band", f"{band.low:,} to {band.high:,} parameters: {about}{plural(len(band), 'network')} ({strata})"),
         ]
-    return [*lines, *_default_lines(prepared)]
+    return [*lines, *_macs_lines(prepared)]
 
 
-def _default_lines(prepared: PreparedStudy) -> list[tuple[str, str]]:
-    """Say what the cap on MACs is, where it is the default."""
+def _macs_lines(prepared: PreparedStudy) -> list[tuple[str, str]]:
+    """Say what the cap on MACs excludes, and what it is where it is the default."""
+    if prepared.budget.max_macs is None:
+        return []
     rule = macs_rule(prepared.budget, prepared.space)
-    return [] if rule is None else [("MACs", f"the cap is the default, {rule} on parameters (`space.max_macs`)")]
+    about = "" if prepared.index.is_exact else "about "
+    cap = write_macs(prepared.budget.max_macs)
+    text = f"{about}{plural(prepared.tiers[-1].over_macs, 'network')} within the cap on parameters need more than {cap}"
+    return [("MACs", text if rule is None else f"{text}, the default: {rule} (`space.max_macs`)")]
 
 
 def _on_fewer_images(prepared: PreparedStudy) -> str:

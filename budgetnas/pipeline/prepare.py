@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.budget import Budget
@@ -15,8 +17,9 @@ from budgetnas.data.load import SHAPES, is_known, load_dataset, resolve
 from budgetnas.exceptions import MissingDataError, UsageError
 from budgetnas.pipeline.prepared_study import PreparedStudy, Tier
 from budgetnas.pipeline.reference_networks import seeds
+from budgetnas.pipeline.stored_index import index_of
 from budgetnas.runs.settings import Kind
-from budgetnas.space.band import choose_band, fitting, make_index
+from budgetnas.space.band import choose_band, fitting
 from budgetnas.space.members import SpaceIndex
 from budgetnas.training.device import Hardware, find_hardware
 from budgetnas.training.tasks import Setting
@@ -26,7 +29,12 @@ FEWEST_IN_BAND = 1_000  # so that a study of few trials can be continued to 100 
 
 
 def prepare(
-    config: StudyConfig, hardware: Hardware | None = None, *, kind: Kind = Kind.SEARCH, is_plan: bool = False
+    config: StudyConfig,
+    hardware: Hardware | None = None,
+    *,
+    kind: Kind = Kind.SEARCH,
+    is_plan: bool = False,
+    message: Callable[[str], None] = lambda line: None,
 ) -> PreparedStudy:
     """Decide every default and check every rule; nothing is written.
 
@@ -35,6 +43,7 @@ def prepare(
         hardware: what trainings run on; this machine's unless given.
         kind: of the run.
         is_plan: whether nothing will be trained, so that the shapes of a data set are enough where it cannot be had.
+        message: receives how far the counting of a large space is.
 
     Raises:
         UsageError: a value of the study breaks a rule.
@@ -72,7 +81,14 @@ def prepare(
         ),
     )
     space = config.space.space(data.shape)
-    index = make_index(space, max_macs=budgets[-1].max_macs)
+    index = index_of(
+        space,
+        Path(config.output.dir) / str(config.output.name),
+        max_macs=budgets[-1].max_macs,
+        max_params=caps[-1],
+        seed=config.search.seed,
+        message=message,
+    )
     return PreparedStudy(
         kind=kind,
         config=config,
@@ -130,4 +146,5 @@ def _tier(config: StudyConfig, index: SpaceIndex, budget: Budget) -> Tier:
     wanted = max(FEWEST_IN_BAND, BAND_FACTOR * config.search.trials)
     cap = budget.max_params
     band = choose_band(index, cap, min_utilisation=config.budget.min_utilisation, wanted=wanted)
-    return Tier(budget=budget, band=band, fitting=fitting(index, cap))
+    fit = fitting(index, cap)
+    return Tier(budget=budget, band=band, fitting=fit, over_macs=fitting(index, cap, ignore_macs=True) - fit)

@@ -36,11 +36,13 @@ class Tier:
         budget: its caps.
         band: the members that proposals for it come from.
         fitting: number of members of the space within the budget, exact if the index is.
+        over_macs: number of members within its cap on params that have more MACs, likewise.
     """
 
     budget: Budget
     band: Band
     fitting: int
+    over_macs: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,7 @@ from budgetnas.trials.trial import complete
 def dry_run(config: StudyConfig, listener: Listener) -> Plan:
     """Return the plan of the trainings that a search has left, all of them for a new one; nothing is written."""
     with connected(config) as hardware:
-        prepared, ladder = rehearsed(prepare(config, hardware, is_plan=True))
+        prepared, ladder = rehearsed(prepare(config, hardware, is_plan=True, message=listener.message))
         left, is_resumed = work_left(prepared, ladder), bool(ladder.first.trials)
         with engine_of(prepared) as engine:
             plan = make_plan(prepared, engine, left=left, is_resumed=is_resumed)
@@ -54,7 +54,7 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], w
         BudgetNASError: an error that the user can act on; finished trainings are kept.
     """
     started = time.monotonic()
-    with connected(config) as hardware, opened(prepare(config, hardware)) as run:
+    with connected(config) as hardware, opened(prepare(config, hardware, message=listener.message)) as run:
         prepared, ladder, fulls = run.prepared, run.ladder, run.ladder.fulls
         is_resumed = bool(ladder.first.trials)
         if not is_done(prepared, ladder):

@@ -83,9 +83,9 @@ def choose_band(index: SpaceIndex, cap: int, *, min_utilisation: float, wanted: 
     return band
 
 
-def fitting(index: SpaceIndex, cap: int) -> int:
-    """Count the members within the cap, exactly where the index is exact."""
-    return sum(int(counts[0]) for counts in index.counts(np.array([cap])).values())
+def fitting(index: SpaceIndex, cap: int, *, ignore_macs: bool = False) -> int:
+    """Count the members within the cap, exactly where the index is exact; with `ignore_macs`, whatever their MACs."""
+    return sum(int(counts[0]) for counts in index.counts(np.array([cap]), ignore_macs=ignore_macs).values())
 
 
 def largest_fitting(index: SpaceIndex, cap: int) -> Member:

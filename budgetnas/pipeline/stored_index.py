@@ -1,0 +1,88 @@
+"""The index of a study's space, whose answers are kept in the run's folder where they take long to find."""
+
+from __future__ import annotations
+
+import io
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from budgetnas.arrays import Array
+from budgetnas.space.band import make_index
+from budgetnas.space.members import SpaceIndex
+from budgetnas.space.resnet import ResNetSpace
+from budgetnas.space.streamed import StreamedIndex
+from budgetnas.storage.files import write_bytes
+from budgetnas.text import plural
+
+FILE = "space.npz"
+LARGEST = 2**30  # bytes of arrays that are read back
+EVERY = 10.0  # seconds between two messages
+
+
+def index_of(
+    space: ResNetSpace,
+    folder: Path,
+    *,
+    max_macs: int | None,
+    max_params: int,
+    seed: int,
+    message: Callable[[str], None],
+) -> SpaceIndex:
+    """Return the index of a space, with the answers that the run in a folder has kept, if it has some.
+
+    Args:
+        space: the space.
+        folder: of the run, whether it exists or not.
+        max_macs: cap on MACs for one image; None for no cap.
+        max_params: the largest cap on params.
+        seed: of the draws that are kept.
+        message: receives how far the counting of a large space is, every ten seconds.
+    """
+    progress = _Counting(message)
+    index = make_index(space, max_macs=max_macs, max_params=max_params, seed=seed, progress=progress)
+    state = read_state(folder / FILE) if isinstance(index, StreamedIndex) else None
+    if state is None:
+        return index
+    try:
+        return StreamedIndex.restore(
+            state, space, max_macs=max_macs, max_params=max_params, seed=seed, progress=progress
+        )
+    except ValueError:  # of another space or version, or damaged: it is counted again
+        return index
+
+
+def keep_index(index: SpaceIndex, folder: Path) -> None:
+    """Write the answers of an index into the folder of a run, where they took long to find."""
+    if isinstance(index, StreamedIndex):
+        content = io.BytesIO()
+        np.savez_compressed(content, allow_pickle=False, **index.state())
+        write_bytes(folder / FILE, content.getvalue())
+
+
+def read_state(path: Path) -> Mapping[str, Array] | None:
+    """Return the arrays of a file; None where it is absent, damaged or too large."""
+    try:
+        with zipfile.ZipFile(path) as pack:
+            if sum(entry.file_size for entry in pack.infolist()) > LARGEST:
+                return None
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+        return None
+
+
+class _Counting:
+    """Says how far a count is, every ten seconds."""
+
+    def __init__(self, message: Callable[[str], None]) -> None:
+        self._message, self._last = message, time.monotonic()
+
+    def __call__(self, done: int, of: int) -> None:
+        if time.monotonic() - self._last >= EVERY:
+            self._last = time.monotonic()
+            self._message(f"counting the space: {done} of {plural(of, 'part')}")
