@@ -34,9 +34,9 @@ def make_index(
     >>> index.size(), len(index.band(900_000, 1_000_000)), index.method
     (2825464, 26462, 'exact, by meeting in the middle')
 
-    Chains are indexed by meeting in the middle: all at once if that sorts at most ten million halves of one and
-    thirty million of all; one after another if it sorts at most fifty million halves of one. Any other space is listed
-    if its grid has at most ten million points. Larger spaces are sampled uniformly. `method` names the choice.
+    Chains are indexed by meeting in the middle: all at once if that sorts at most ten million halves of one and thirty
+    million of all, one after another if it sorts at most fifty million halves of one. Any other space is listed if its
+    grid has at most ten million points. Larger spaces are sampled uniformly. `method` names the choice.
 
     Args:
         space: the space.

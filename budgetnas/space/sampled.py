@@ -245,7 +245,7 @@ def _parts(space: Space, seed: int) -> dict[int, _Draws]:
     """Return uniform draws from each stratum of a space."""
     chains = space.chains()
     if chains is not None:
-        return {stratum: ChainDraws(chain) for stratum, chain in chains.items()}
+        return {stratum: ChainDraws(chain) for stratum, chain in chains.items() if chain.size()}
     whole = GridDraws(space, seed=seed).draw(SURVEY, np.random.default_rng(seed))
     strata = np.unique(space.strata(whole.points)).tolist()
     return {stratum: GridDraws(space, stratum=stratum, seed=seed) for stratum in strata}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from made_up_chains import ChainSpace, chains, made_up
 from scipy import stats
 
+from budgetnas.samplers.history import LISTABLE
 from budgetnas.space import meeting
 from budgetnas.space.feasible import ArchitectureIndex
 from budgetnas.space.kept import KEPT, Reservoir
@@ -130,6 +131,10 @@ def test_of_a_large_stratum_as_many_uniform_draws_are_kept_and_all_members_of_a_
     assert (
         abs((len(truth) - len(several)) / len(truth) - np.exp(-share)) < 0.02
     )  # never drawn, as if by independent draws
+
+
+def test_a_band_that_a_study_lists_is_kept_whole():
+    assert KEPT >= LISTABLE
 
 
 def test_the_same_seed_keeps_the_same_draws_whatever_was_asked_before(large):
