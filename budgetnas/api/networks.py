@@ -43,7 +43,7 @@ def count(
     Args:
         network: a name (resnet18, model5), an id (4x64-5x128-3x256) or a spec; else give `blocks` and `widths`.
         shape: shape of images and classes, instead of the last three arguments; default: that of CIFAR-10.
-        blocks: basic blocks of each stage; 0 for an empty one.
+        blocks: blocks of each stage; 0 for an empty one.
         widths: channels of each stage.
         stem_width: channels of the stem; default: those of the first stage.
         channels: channels of an image.
@@ -117,7 +117,7 @@ def fit(
         network: a name, an id or a spec; else give `blocks` and `widths`.
         shape: shape of images and classes, instead of the last three arguments; default: that of CIFAR-10.
         max_params: cap on trainable parameters, as a number or like "5M" or "45%resnet18".
-        blocks: basic blocks of each stage; 0 for an empty one.
+        blocks: blocks of each stage; 0 for an empty one.
         widths: channels of each stage.
         stem_width: channels of the stem; default: those of the first stage.
         step: grid of the widths, in channels.

@@ -54,7 +54,7 @@ def train(
 
     Args:
         network: a name (resnet20), an id (4x64-5x128-3x256) or a spec; else give `blocks` and `widths`.
-        blocks: basic blocks of each stage; 0 for an empty one.
+        blocks: blocks of each stage; 0 for an empty one.
         widths: channels of each stage.
         stem_width: channels of the stem; default: those of the first stage.
         recipe: shipped name or path of a recipe; default: "full".
