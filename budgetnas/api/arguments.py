@@ -7,9 +7,9 @@ import inspect
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, Unpack
 
-from budgetnas.arch.spec import MAX_SIDE, DataShape, ResNetSpec
+from budgetnas.arch.spec import FIELDS, MAX_SIDE, DataShape, ResNetSpec
 from budgetnas.config.models import named_network
 from budgetnas.config.options import CALIBRATION_KEYS, DATA_KEYS, KEYS, keys_of, read_data
 from budgetnas.exceptions import BudgetNASError, UsageError
@@ -104,23 +104,44 @@ def _literal(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
+class OtherFields(TypedDict, total=False):
+    """The fields of a `ResNetSpec` that only networks of other than plain basic blocks need, as it describes them."""
+
+    kind: str
+    mids: Sequence[int]
+    expansions: Sequence[int]
+    kernels: Sequence[int]
+    groups: Sequence[int]
+    strides: Sequence[int]
+    shortcut: str
+    squeeze: int | None
+    neck: int | None
+
+
 def network_of(
     network: str | ResNetSpec | None,
-    blocks: Sequence[int] | None,
-    widths: Sequence[int] | None,
-    stem_width: int | None,
+    blocks: Sequence[int] | None = None,
+    widths: Sequence[int] | None = None,
+    stem_width: int | None = None,
+    **others: Unpack[OtherFields],
 ) -> ResNetSpec:
-    """Return the network given by a name, an id, a spec, or blocks and widths.
+    """Return the network given by a name, an id, a spec, or its fields.
 
     Raises:
-        UsageError: it is given twice or not at all, its name is unknown, or a number is out of range.
+        UsageError: it is given twice or not at all, its name is unknown, or a value is out of range.
+        TypeError: a spec has no field of a name.
     """
+    named = {"stem_width": stem_width, **others}
+    given = {name: plain(value) for name, value in named.items() if value is not None}
+    unknown = sorted(named.keys() - FIELDS.keys())
+    if unknown:
+        raise TypeError(f"got an unexpected keyword argument {unknown[0]!r}")
     if network is None:
         if blocks is None or widths is None:
             raise UsageError("`network` is missing: give a name like resnet18, or `blocks` and `widths`.")
-        return ResNetSpec.from_stages(plain(blocks), plain(widths), stem_width=stem_width or 0)
-    if any(numbers is not None for numbers in (blocks, widths, stem_width)):
-        raise UsageError("`network` is given with `blocks`, `widths` or `stem_width`: give one or the other.")
+        return ResNetSpec.from_stages(plain(blocks), plain(widths), **given)
+    if given or blocks is not None or widths is not None:
+        raise UsageError("`network` is given with `blocks`, `widths` or other fields of one: give one or the other.")
     if not isinstance(network, ResNetSpec | str):
         raise UsageError(f"is {network!r}, but must be a name, an id or a `ResNetSpec`.", argument="network")
     return network if isinstance(network, ResNetSpec) else named_network(network).spec

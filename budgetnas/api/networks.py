@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-from budgetnas.api.arguments import data_keys, network_of, plain, shape_of, spelled
+from budgetnas.api.arguments import OtherFields, data_keys, network_of, plain, shape_of, spelled
 from budgetnas.arch import counter
 from budgetnas.arch.counter import Complexity, LedgerRow
 from budgetnas.arch.resnet import lower
@@ -29,6 +29,7 @@ def count(
     channels: int | None = None,
     image_size: int | tuple[int, int] | None = None,
     classes: int | None = None,
+    **others: Unpack[OtherFields],
 ) -> Complexity:
     """Count a network exactly, without building it and without loading torch.
 
@@ -36,16 +37,20 @@ def count(
     Complexity(params=4848142, macs=864952004, activations=1062282)
     >>> count("resnet20", classes=100).params
     278324
+    >>> count(blocks=[2, 2], widths=[64, 128], kind="bottleneck", mids=[16, 32], kernels=[3, 5]).params
+    86986
 
     Args:
         network: a name (resnet18, model5), an id (4x64-5x128-3x256) or a spec; else give `blocks` and `widths`.
         shape: shape of images and classes, instead of the last three arguments; default: that of CIFAR-10.
-        blocks: basic blocks of each stage; 0 for an empty one.
+        blocks: blocks of each stage; 0 for an empty one.
         widths: channels of each stage.
         stem_width: channels of the stem; default: those of the first stage.
         channels: channels of an image.
         image_size: side of an image in pixels, or height and width.
         classes: number of classes.
+        others: other fields of a `ResNetSpec`: `kind`, `mids`, `expansions`, `kernels`, `groups`, `strides`,
+            `shortcut`, `squeeze`, `neck`; those with a value per stage have one for each stage that is not empty.
 
     Returns:
         Trainable parameters; multiply-accumulates (MACs) and activations for one image.
@@ -53,7 +58,7 @@ def count(
     Raises:
         UsageError: the network is unknown, or a number is out of range.
     """
-    spec = network_of(network, blocks, widths, stem_width)
+    spec = network_of(network, blocks, widths, stem_width, **others)
     return counter.count(spec, shape_of(shape, channels, image_size, classes))
 
 
@@ -81,7 +86,7 @@ def ledger(
     Raises:
         UsageError: the network is unknown, or a number is out of range.
     """
-    spec, found = network_of(network, None, None, None), shape_of(shape, channels, image_size, classes)
+    spec, found = network_of(network), shape_of(shape, channels, image_size, classes)
     return counter.ledger(lower(spec, found), found)
 
 
@@ -93,10 +98,12 @@ def fit(
     max_params: str | float,
     blocks: Sequence[int] | None = None,
     widths: Sequence[int] | None = None,
+    stem_width: int | None = None,
     step: int = 1,
     channels: int | None = None,
     image_size: int | tuple[int, int] | None = None,
     classes: int | None = None,
+    **others: Unpack[OtherFields],
 ) -> ResNetSpec:
     """Scale the widths of a network until they fill a cap; their ratios change as little as the step allows.
 
@@ -110,12 +117,15 @@ def fit(
         network: a name, an id or a spec; else give `blocks` and `widths`.
         shape: shape of images and classes, instead of the last three arguments; default: that of CIFAR-10.
         max_params: cap on trainable parameters, as a number or like "5M" or "45%resnet18".
-        blocks: basic blocks of each stage; 0 for an empty one.
+        blocks: blocks of each stage; 0 for an empty one.
         widths: channels of each stage.
+        stem_width: channels of the stem; default: those of the first stage.
         step: grid of the widths, in channels.
         channels: channels of an image.
         image_size: side of an image in pixels, or height and width.
         classes: number of classes.
+        others: other fields of a `ResNetSpec`: `kind`, `mids`, `expansions`, `kernels`, `groups`, `strides`,
+            `shortcut`, `squeeze`, `neck`; those with a value per stage have one for each stage that is not empty.
 
     Raises:
         UsageError: the network is unknown, or a number is out of range.
@@ -124,7 +134,8 @@ def fit(
     from budgetnas.budget import Budget
     from budgetnas.space import widths as scaled
 
-    spec, found = network_of(network, blocks, widths, None), shape_of(shape, channels, image_size, classes)
+    spec = network_of(network, blocks, widths, stem_width, **others)
+    found = shape_of(shape, channels, image_size, classes)
     budget = Budget(max_params=read_cap(plain(max_params), found))
     return scaled.fit(spec, found, budget, step=step)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-from budgetnas.api.arguments import command, driven, network_of, plain, spelled, study_keys
+from budgetnas.api.arguments import OtherFields, command, driven, network_of, plain, spelled, study_keys
 from budgetnas.arch.spec import FIELDS, ResNetSpec
 from budgetnas.config.models import CIFAR10, reported_models
 from budgetnas.config.options import OTHER_RECIPE, PAPER_RECIPE, TRAIN_DATA, TRAIN_RECIPE
@@ -46,6 +46,7 @@ def train(
     max_minutes: float | None = None,
     settings: Mapping[str, Any] | None = None,
     listener: Listener | None = None,
+    **others: Unpack[OtherFields],
 ) -> TrainingsResult:
     """Train one network on the train split, score it on validation after every epoch, and test it once at the end.
 
@@ -53,7 +54,7 @@ def train(
 
     Args:
         network: a name (resnet20), an id (4x64-5x128-3x256) or a spec; else give `blocks` and `widths`.
-        blocks: basic blocks of each stage; 0 for an empty one.
+        blocks: blocks of each stage; 0 for an empty one.
         widths: channels of each stage.
         stem_width: channels of the stem; default: those of the first stage.
         recipe: shipped name or path of a recipe; default: "full".
@@ -74,14 +75,16 @@ def train(
         max_minutes: no epoch starts after this many minutes.
         settings: keys of `[data]` with their values, such as {"data.flip": False}.
         listener: receives progress and every epoch; nothing is printed.
+        others: other fields of a `ResNetSpec`: `kind`, `mids`, `expansions`, `kernels`, `groups`, `strides`,
+            `shortcut`, `squeeze`, `neck`; those with a value per stage have one for each stage that is not empty.
 
     Raises:
         BudgetNASError: an error that the user can act on; finished trainings are kept.
     """
-    arguments = locals()
+    arguments = {name: value for name, value in locals().items() if name != "others"}
     from budgetnas.pipeline.declare import declare_training
 
-    spec = network_of(network, blocks, widths, stem_width)
+    spec = network_of(network, blocks, widths, stem_width, **others)
     options = _options(arguments, name=name or train_name(spec, seed or 0))
     asked = declare_training(spec, options, recipe=TRAIN_RECIPE, dataset=TRAIN_DATA)
     named = {key: value for key, value in arguments.items() if key not in FIELDS} | {"network": spec.id}

@@ -46,8 +46,8 @@ class DataShape:
         return self.channels * self.height * self.width
 
 
-def _option(metavar: str, help: str, *, per_stage: bool) -> dict[str, Any]:
-    return {"per_stage": per_stage, "metavar": metavar, "help": help}
+def _option(metavar: str, help: str) -> dict[str, str]:
+    return {"metavar": metavar, "help": help}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,24 +76,20 @@ class ResNetSpec:
         UsageError: a value breaks its rule, or does not go with the kind of the blocks.
     """
 
-    blocks: tuple[int, ...] = field(
-        metadata=_option("B,B,..", "basic blocks per stage; 0 for an empty stage", per_stage=True)
+    blocks: tuple[int, ...] = field(metadata=_option("B,B,..", "blocks per stage; 0 for an empty stage"))
+    widths: tuple[int, ...] = field(metadata=_option("W,W,..", "channels, one per stage or one per non-empty stage"))
+    stem_width: int = field(default=0, metadata=_option("W", "channels of the stem (default: as in stage 1)"))
+    kind: str = field(default="basic", metadata=_option("KIND", "basic (default), bottleneck or inverted blocks"))
+    mids: tuple[int, ...] = field(default=(), metadata=_option("M,M,..", "channels inside bottlenecks (default W/4)"))
+    expansions: tuple[int, ...] = field(
+        default=(), metadata=_option("T,T,..", "widening in inverted blocks (default 6)")
     )
-    widths: tuple[int, ...] = field(
-        metadata=_option("W,W,..", "channels, one per stage or one per non-empty stage", per_stage=True)
-    )
-    stem_width: int = field(
-        default=0, metadata=_option("W", "channels of the stem (default: as in stage 1)", per_stage=False)
-    )
-    kind: str = "basic"
-    mids: tuple[int, ...] = ()
-    expansions: tuple[int, ...] = ()
-    kernels: tuple[int, ...] = ()
-    groups: tuple[int, ...] = ()
-    strides: tuple[int, ...] = ()
-    shortcut: str = "conv"
-    squeeze: int | None = None
-    neck: int | None = None
+    kernels: tuple[int, ...] = field(default=(), metadata=_option("K,K,..", "odd sides of the kernels (default 3)"))
+    groups: tuple[int, ...] = field(default=(), metadata=_option("G,G,..", "groups in bottlenecks (default 1)"))
+    strides: tuple[int, ...] = field(default=(), metadata=_option("1,S,..", "2 (default) to halve the image, or 1"))
+    shortcut: str = field(default="conv", metadata=_option("NAME", "conv (default) or pool, where the shape changes"))
+    squeeze: int | None = field(default=None, metadata=_option("R", "reduction of squeeze-excitation (default: none)"))
+    neck: int | None = field(default=None, metadata=_option("N", "channels before the head (default: no neck)"))
 
     def __post_init__(self) -> None:
         for name in PER_STAGE:
@@ -147,7 +143,7 @@ class ResNetSpec:
     def _check_choices(self) -> None:
         for name, known in (("kind", KINDS), ("shortcut", SHORTCUTS)):
             if getattr(self, name) not in known:
-                raise UsageError(f"is {getattr(self, name)!r}, but must be {' or '.join(known)}.", argument=name)
+                raise UsageError(f"is {getattr(self, name)!r:.80}, but must be {' or '.join(known)}.", argument=name)
         for name, most in (("squeeze", MAX_WIDTH), ("neck", MAX_WIDTH)):
             if getattr(self, name) is not None:
                 _check(name, getattr(self, name), 1, most)
@@ -295,7 +291,7 @@ class ResNetSpec:
         return self.id
 
 
-# The fields by name, for what spells them: one with `metavar` and `help` is an option, a list if `per_stage`.
+# The fields by name, for what spells them: one with `metavar` and `help` is an option, a list if in `PER_STAGE`.
 FIELDS = {one.name: one for one in fields(ResNetSpec)}
 NEEDED = tuple(name for name, one in FIELDS.items() if one.default is MISSING)
 OPTIONS = {name: one for name, one in FIELDS.items() if one.metadata}

@@ -27,7 +27,7 @@ EXAMPLE = "budgetnas fit --blocks 4,5,3,0 --widths 64,128,250 --max-params 5e6"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_network_arguments(parser, named="a network by name or id (resnet18, 4x64-5x128-3x256)", without=("stem_width",))
+    add_network_arguments(parser, named="a network by name or id (resnet18, 4x64-5x128-3x256)")
     parser.add_argument("--max-params", metavar="N", required=True, help=CAP_HELP)
     parser.add_argument("--step", default="1", metavar="N", help="grid of the widths (default 1)")
     add_shape_arguments(parser)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
+from dataclasses import replace
 from typing import Any
 
-from budgetnas.arch.spec import FIELDS, MAX_SIDE, NEEDED, OPTIONS, DataShape, ResNetSpec
+from budgetnas.arch.spec import FIELDS, MAX_SIDE, NEEDED, OPTIONS, PER_STAGE, DataShape, ResNetSpec
 from budgetnas.config import options
 from budgetnas.config.models import NamedModel, named_network
 from budgetnas.config.options import CALIBRATION_KEYS, DATA_KEYS, KEYS
@@ -46,18 +47,20 @@ def number(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
 
 
-def add_network_arguments(parser: argparse.ArgumentParser, *, named: str, without: tuple[str, ...] = ()) -> None:
+def add_network_arguments(parser: argparse.ArgumentParser, *, named: str, shows_all: bool = True) -> None:
     """Declare the name, and an option for each field of a spec.
 
     Args:
         parser: the command's parser.
         named: help on accepted names.
-        without: the fields that the command does not take.
+        shows_all: whether the help has all options, or only those that a network needs and a hint at the others.
     """
-    parser.add_argument("network", nargs="?", metavar="NAME", help=named)
+    hint = "" if shows_all else "; `budgetnas count --help` lists all options of a network"
+    parser.add_argument("network", nargs="?", metavar="NAME", help=named + hint)
     for name, one in OPTIONS.items():
-        if name not in without:
-            parser.add_argument(option(name), metavar=one.metadata["metavar"], help=one.metadata["help"])
+        is_shown = shows_all or name in NEEDED
+        help = one.metadata["help"] if is_shown else argparse.SUPPRESS
+        parser.add_argument(option(name), metavar=one.metadata["metavar"], help=help)
 
 
 def option(name: str) -> str:
@@ -78,7 +81,8 @@ def is_named(arguments: argparse.Namespace) -> bool:
             raise UsageError(f"{needed} are both needed: give them, or a name like resnet18.")
         return False
     if typed:
-        raise UsageError(f"{' and '.join(NEEDED)} do not go with a name: give one or the other.")
+        given = " and ".join(f"`{option(name)}`" for name in typed)
+        raise UsageError(f"`{arguments.network[:80]}` does not go with {given}: give one or the other.")
     return True
 
 
@@ -88,23 +92,31 @@ def typed_network(arguments: argparse.Namespace) -> NamedModel:
     Raises:
         UsageError: a number is malformed.
     """
-    numbers: dict[str, Any] = {
-        name: parse_list(text, option(name)) if FIELDS[name].metadata["per_stage"] else read_whole(option(name), text)
-        for name, text in _typed(arguments).items()
-    }
-    spec = ResNetSpec.from_stages(**numbers)
-    is_moved = any(numbers[name][: spec.depth] != values for name, values in spec.per_stage.items() if name in numbers)
+    typed = {name: _read_field(name, text) for name, text in _typed(arguments).items()}
+    spec = ResNetSpec.from_stages(**typed)
+    is_moved = any(typed[name][: spec.depth] != values for name, values in spec.per_stage.items() if name in typed)
     note = f"empty stages in the middle were removed: this is {spec.id}." if is_moved else ""
     return NamedModel(name="", spec=spec, note=note)
 
 
-def typed_words(spec: ResNetSpec) -> str:
-    """Return the options that mean a network whose stem is as wide as stage 1.
+def _read_field(name: str, text: str) -> Any:
+    """Read a field of a spec: a list, a word, or a number."""
+    if name in PER_STAGE:
+        return parse_list(text, option(name))
+    return text if isinstance(FIELDS[name].default, str) else read_whole(option(name), text)
 
-    >>> typed_words(ResNetSpec(blocks=(4, 3), widths=(64, 250)))
-    '--blocks 4,3 --widths 64,250'
+
+def typed_words(spec: ResNetSpec) -> str:
+    """Return the options that mean a network.
+
+    >>> typed_words(ResNetSpec(blocks=(4, 3), widths=(64, 250), neck=512))
+    '--blocks 4,3 --widths 64,250 --neck 512'
     """
-    return " ".join(f"{option(name)} {','.join(map(str, values))}" for name, values in spec.per_stage.items())
+    values = spec.to_json()
+    if spec == replace(spec, stem_width=0):
+        del values["stem_width"]
+    words = {name: ",".join(map(str, value)) if isinstance(value, list) else value for name, value in values.items()}
+    return " ".join(f"{option(name)} {word}" for name, word in words.items())
 
 
 def _typed(arguments: argparse.Namespace) -> dict[str, Any]:

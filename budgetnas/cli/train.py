@@ -32,7 +32,7 @@ EXAMPLE = "budgetnas train 4x64-5x128-3x256 --dataset cifar10 --recipe modern200
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_network_arguments(parser, named="a network by name or id (resnet20, 4x64-5x128-3x256)")
+    add_network_arguments(parser, named="a network by name or id (resnet20, 4x64-5x128)", shows_all=False)
     parser.add_argument("--epochs", type=whole_number, metavar="N", help="length (default: the recipe's)")
     add_training_arguments(parser, recipe=TRAIN_RECIPE, name="", dataset=TRAIN_DATA)
 

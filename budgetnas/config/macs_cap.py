@@ -7,16 +7,16 @@ from functools import lru_cache
 import numpy as np
 
 from budgetnas.arch.counter import count
-from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.arch.spec import DataShape
 from budgetnas.budget import Budget, cap_number, parse_cap
-from budgetnas.config.models import cost_of
+from budgetnas.config.models import cost_of, named_network
 from budgetnas.exceptions import InfeasibleBudgetError
 from budgetnas.space.resnet import ResNetSpace
 from budgetnas.space.widths import fit, narrowest
 
 AUTO, NONE = "auto", "none"
 IN_WORDS = "3 times ResNet-20 scaled to the cap"  # the meaning of `AUTO`
-_TIMES, _RESNET20 = 3, ResNetSpec(blocks=(3, 3, 3), widths=(16, 32, 64))
+_TIMES, _RIVAL = 3, "resnet20"
 _CIFAR10 = DataShape()  # named networks are counted on these images
 
 
@@ -62,8 +62,9 @@ def _on_area(macs: int, shape: DataShape) -> int:
 @lru_cache
 def _rival_macs(max_params: int) -> int:
     """Return the MACs of ResNet-20, scaled to a cap on params."""
+    given = named_network(_RIVAL).spec
     try:
-        spec = fit(_RESNET20, _CIFAR10, Budget(max_params=max_params))
+        spec = fit(given, _CIFAR10, Budget(max_params=max_params))
     except InfeasibleBudgetError:
-        spec = narrowest(_RESNET20)
+        spec = narrowest(given)
     return count(spec, _CIFAR10).macs

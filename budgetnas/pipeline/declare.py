@@ -15,6 +15,7 @@ from budgetnas.config.toml import build
 from budgetnas.data.dataset import Dataset, Split, normalisation
 from budgetnas.data.load import load_dataset, resolve
 from budgetnas.exceptions import UsageError
+from budgetnas.pipeline.cpu_speed import slow_networks
 from budgetnas.pipeline.length import length_notes
 from budgetnas.pipeline.reference_networks import counted
 from budgetnas.pipeline.train_request import RecordedTrainings, SharedSettings, TrainOptions, read_record
@@ -71,12 +72,14 @@ class DeclaredTrainings:
 
     @property
     def notes(self) -> list[str]:
-        """The keys of the recipe that do not fit the shortest part of a training, one line each."""
+        """The keys of the recipe that do not fit the shortest part of a training, and what is slow, one line each."""
         part = min((phase for run in self.trainings for phase in run.phases), key=lambda phase: phase.epochs)
         images = len(self.data.train) + (len(self.data.validation) if self.learns_from == "all" else 0)
         epochs = part.epochs if self.last_epoch is None else min(part.epochs, self.last_epoch)
         name = self.recipe_name or "of the run"
-        return length_notes(self.recipe, name, images=images, epochs=epochs, period=part.period)
+        slow = slow_networks(run.candidate.spec for run in self.trainings) if self.setting.device == "cpu" else None
+        notes = length_notes(self.recipe, name, images=images, epochs=epochs, period=part.period)
+        return notes if slow is None else [*notes, slow]
 
     def identity(self) -> dict[str, Any]:
         """Return everything that a training's numbers depend on, the network and its length aside.

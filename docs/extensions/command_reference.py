@@ -19,7 +19,8 @@ def _section(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
     yield f"## {name}\n\n{parser.description}\n"
     if parser.epilog:
         yield f"```\n{parser.epilog.removeprefix('example: ')}\n```\n"
-    actions = [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]
+    shown = [action for action in parser._actions if action.help != argparse.SUPPRESS]
+    actions = [action for action in shown if not isinstance(action, argparse._HelpAction)]
     yield "| argument | what it is |\n|---|---|"
     for action in actions:
         yield f"| {_spelling(action)} | {_cell((action.help or '') % vars(action))} |"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import doctest
 
+import numpy as np
 import pytest
 
 import budgetnas
@@ -16,6 +17,21 @@ def test_a_network_is_counted_however_it_is_given():
     digits = budgetnas.load_dataset("digits", subset=5)
     assert budgetnas.count(spec, digits.shape) == budgetnas.count(spec, channels=1, image_size=8)
     assert budgetnas.fit(blocks=[2, 2, 4], widths=[64, 128, 256], max_params=5e6).id == "2x64-2x127-4x252"
+
+
+def test_a_network_of_other_blocks_is_given_by_its_fields():
+    fields = {"blocks": [2, 2], "widths": np.array([64, 128]), "kind": "bottleneck", "mids": (16, 32), "neck": None}
+    spec = budgetnas.ResNetSpec.from_id("2x64m16-2x128m32k5")
+    assert budgetnas.count(**fields, kernels=[3, 5]) == budgetnas.count(spec)
+    by_id = budgetnas.fit("s16-2x64m16-2x128m32", max_params="100k")
+    assert budgetnas.fit(**fields, stem_width=16, max_params="100k") == by_id
+    with pytest.raises(budgetnas.UsageError, match="`groups` holds 3, but must divide the 16 channels"):
+        budgetnas.count(**fields, groups=[3, 1])
+    with pytest.raises(budgetnas.UsageError, match="`network` is given with `blocks`, `widths` or other fields"):
+        budgetnas.count("resnet20", squeeze=16)
+    for words in ({"network": "resnet20"}, fields):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'kernel'"):
+            budgetnas.count(**words, kernel=3)
 
 
 def test_a_data_set_is_read_as_a_search_reads_it(make_npz):

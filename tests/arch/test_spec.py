@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgetnas.arch.resnet import lower, sections
-from budgetnas.arch.spec import FIELDS, KINDS, NEEDED, OPTIONS, DataShape, ResNetSpec
+from budgetnas.arch.spec import FIELDS, KINDS, NEEDED, OPTIONS, PER_STAGE, DataShape, ResNetSpec
 from budgetnas.exceptions import UsageError
 
 
@@ -71,9 +71,9 @@ def test_the_first_stages_of_a_network_keep_its_stem():
 
 def test_every_option_can_be_typed_and_fields_with_a_value_per_stage_are_shown_beside_the_id():
     spec = ResNetSpec(blocks=(4, 5), widths=(64, 128))
-    assert list(OPTIONS) == ["blocks", "widths", "stem_width"]
+    assert OPTIONS == FIELDS
     assert all(one.metadata["metavar"] and one.metadata["help"] for one in OPTIONS.values())
-    assert set(NEEDED) <= set(spec.per_stage) <= {name for name, one in OPTIONS.items() if one.metadata["per_stage"]}
+    assert set(NEEDED) <= set(spec.per_stage) <= set(PER_STAGE)
     assert {name: list(values) for name, values in spec.per_stage.items()}.items() <= spec.to_json().items()
     assert ResNetSpec(**{name: spec.per_stage[name] for name in NEEDED}) == spec
 

@@ -1,10 +1,12 @@
-"""A training step with each kind of block beside one with basic blocks, at equal MACs, on a CPU.
+"""A training step with each kind of block beside one with basic blocks, at equal MACs or params, on a CPU.
 
     python tests/benchmarks/block_speed.py [--base 2x64-2x128-2x256] [--batch 32] [--rounds 5] [--threads 1]
+    python tests/benchmarks/block_speed.py --max-params 272474 --rounds 9 > studies/results/block_speed.txt
 
-Each kind has the stages of the base, and the width of stage 1 that comes nearest to the MACs of the base; the other
-stages are wider by the same factors as in the base. Random images of 3x32x32, fp32. Ratios are of CPU seconds per MAC,
-which say more than other seconds on shared cores: medians over rounds, in each of which all are timed in turn.
+At equal MACs each kind has the stages of the base, and the width of stage 1 that comes nearest to the MACs of the base;
+the other stages are wider by the same factors as in the base. At equal params `fit` scales networks of nine blocks to
+the cap. Random images of 3x32x32, fp32 unless `--bf16` is given. Ratios are of CPU seconds, which say more than other
+seconds on shared cores, per MAC or per image: medians over rounds, in each of which all are timed in turn.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -21,8 +24,10 @@ from counting import processor
 
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.budget import Budget
 from budgetnas.config.recipe import Recipe
 from budgetnas.models.build import build_model
+from budgetnas.space.widths import fit
 from budgetnas.training.learner import Learner
 
 SHAPE = DataShape()
@@ -59,6 +64,22 @@ KINDS: dict[str, Callable[[ResNetSpec, int], ResNetSpec]] = {
 }
 
 
+FITTED = {
+    "basic": "3x16-3x32-3x64",
+    "bottleneck": "3x64m16-3x128m32-3x256m64",
+    "bottleneck, 4 channels a group": "3x64m16g4-3x128m32g8-3x256m64g16",
+    "bottleneck, depthwise": "3x64m16g16-3x128m32g32-3x256m64g64",
+    "inverted": "3x16t6-3x32t6-3x64t6",
+}
+
+
+def fitted(text: str, cap: int) -> ResNetSpec:
+    """Return a network scaled to a cap on params."""
+    spec = ResNetSpec.from_id(text)
+    assert spec is not None
+    return fit(spec, SHAPE, Budget(max_params=cap))
+
+
 def nearest(kind: Callable[[ResNetSpec, int], ResNetSpec], base: ResNetSpec) -> ResNetSpec:
     """Return the network of a kind whose MACs are nearest to those of the base."""
     target = count(base, SHAPE).macs
@@ -68,9 +89,9 @@ def nearest(kind: Callable[[ResNetSpec, int], ResNetSpec], base: ResNetSpec) -> 
 class Steps:
     """The training of a network on one batch of random images."""
 
-    def __init__(self, spec: ResNetSpec, batch: int) -> None:
+    def __init__(self, spec: ResNetSpec, batch: int, *, bf16: bool) -> None:
         model = build_model(spec, SHAPE).to(memory_format=torch.channels_last)
-        self._learner = Learner(model.train(), Recipe(), bf16=False)
+        self._learner = Learner(model.train(), Recipe(), bf16=bf16)
         self._images = torch.randn(batch, 3, 32, 32).contiguous(memory_format=torch.channels_last)
         self._labels = torch.arange(batch) % SHAPE.classes
 
@@ -85,28 +106,37 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--base", default="2x64-2x128-2x256")
+    parser.add_argument("--max-params", type=int, help="compare at equal params")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--bf16", action="store_true")
     words = parser.parse_args()
     torch.set_num_threads(words.threads)
-    base = ResNetSpec.from_id(words.base)
-    assert base is not None
-    specs = {"basic": base} | {name: nearest(kind, base) for name, kind in KINDS.items()}
-    print(f"{processor()}, {os.cpu_count()} cores, torch {torch.__version__}, {words.threads} threads, fp32")
-    trainings = {name: Steps(spec, words.batch) for name, spec in specs.items()}
+    if words.max_params:
+        specs = {name: fitted(text, words.max_params) for name, text in FITTED.items()}
+    else:
+        base = ResNetSpec.from_id(words.base)
+        assert base is not None
+        specs = {"basic": base} | {name: nearest(kind, base) for name, kind in KINDS.items()}
+    print(f"# python tests/benchmarks/block_speed.py {' '.join(sys.argv[1:])}".rstrip())
+    how = f"{words.threads} thread{'s' * (words.threads > 1)}, {'bf16' if words.bf16 else 'fp32'}"
+    machine = f"{processor()}, {os.cpu_count()} cores, torch {torch.__version__}"
+    print(f"{machine}, {how}, batches of {words.batch}\n")
+    trainings = {name: Steps(spec, words.batch, bf16=words.bf16) for name, spec in specs.items()}
     for training in trainings.values():
         training.seconds()
     rounds = [{name: training.seconds() for name, training in trainings.items()} for _ in range(words.rounds)]
-    macs = count(base, SHAPE).macs
+    macs = count(specs["basic"], SHAPE).macs
     for name, spec in specs.items():
         total = count(spec, SHAPE)
         share = total.macs / macs
-        ratios = sorted(one[name] / one["basic"] / share for one in rounds)
-        print(
-            f"{name}: {spec.id}, {share:.2f} x MACs, {total.activations / 1e6:.2f}M activations; per MAC "
-            f"{statistics.median(ratios):.2f} x basic ({ratios[0]:.2f} to {ratios[-1]:.2f})"
-        )
+        ratios = sorted(one[name] / one["basic"] / (1 if words.max_params else share) for one in rounds)
+        spread = f"{statistics.median(ratios):.2f} x basic ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        speed = words.batch / statistics.median(one[name] for one in rounds)
+        per = f"{speed:,.0f} images/s, time per image" if words.max_params else "time per MAC"
+        size = f"{total.params:,} params, {share:.2f} x MACs, {total.activations / 1e6:.2f}M activations"
+        print(f"{name}: {spec.id}, {size}; {per} {spread}")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,11 @@ import subprocess
 import sys
 
 import pytest
+from drawn_specs import specs
+from hypothesis import HealthCheck, given, settings
 
 from budgetnas.cli.main import main
+from budgetnas.cli.options import typed_words
 
 
 def output(capsys, *words):
@@ -42,6 +45,22 @@ def test_networks_of_other_blocks_are_counted_by_name_and_id(capsys):
     assert {"kernels", "strides", "shortcut", "squeeze", "neck", "expansions"}.isdisjoint(found)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(specs(3))
+def test_every_network_can_be_typed_by_its_options(capsys, spec):
+    assert json.loads(output(capsys, *typed_words(spec).split(), "--json"))["id"] == spec.id
+
+
+def test_the_options_of_other_blocks_mean_what_an_id_means(capsys):
+    words = "--blocks 2,2 --widths 64,128 --kind bottleneck --mids 16,32 --kernels 3,5 --groups 4,1 --strides 1,1"
+    found = json.loads(output(capsys, *words.split(), "--stem-width", "32", "--json"))
+    assert (found["id"], found["kernels"]) == ("s32-2x64m16g4=2x128m32k5", [3, 5])
+    words = "--blocks 1,0,2 --widths 16,24 --kind inverted --expansions 1,6 --squeeze 16 --neck 512"
+    assert json.loads(output(capsys, *words.split(), "--json"))["id"] == "n512-e16-1x16t1-2x24t6"
+    words = "--blocks 1,1 --widths 16,32 --shortcut pool --neck 64"
+    assert output(capsys, *words.split()).startswith("n64-d-1x16-1x32: 1 block of 16, 1 block of 32; 3x32x32 images")
+
+
 def test_a_shipped_study_is_counted_by_name(capsys):
     text = output(capsys, "paper", "--max-params", "5M")
     for figure in ("11,173,962", "4,903,242", "5,139,018", "4,939,902", "4,993,025", "4,992,586"):
@@ -62,11 +81,33 @@ def test_a_shipped_study_is_counted_by_name(capsys):
         (["--blocks", "4,5", "--widths", "9" * 5000], "`--widths`"),
         (["--blocks", "4,99999", "--widths", "64,64"], "`--blocks` holds 99999"),
         (["--blocks", "4,5"], "both needed"),
-        (["paper", "--blocks", "4,5"], "do not go with a name"),
+        (["paper", "--blocks", "4,5"], "`paper` does not go with `--blocks`: give one or the other."),
         (["--blocks", "4", "--widths", "٨"], "`--widths` is '٨'"),
         (["--blocks", "+4", "--widths", "8"], "`--blocks` is '+4'"),
         (["--blocks", "4", "--widths", "8", "--stem-width", "8,9"], "`--stem-width` is '8,9'"),
         (["--blocks", "4", "--widths", "8", "--stem-width", "0"], "`--stem-width` is '0'"),
+        (["resnet20", "--kind", "basic", "--neck", "8"], "`resnet20` does not go with `--kind` and `--neck`: give one"),
+        (["--neck", "8"], "`--blocks` and `--widths` are both needed"),
+        *[
+            (["--blocks", "1,1", "--widths", "16,32", *words], said)
+            for words, said in (
+                (["--kind", "wide"], "`--kind` is 'wide', but must be basic or bottleneck or inverted."),
+                (["--kind", "w" * 5000], "`--kind` is 'www"),
+                (["--shortcut", "zero"], "`--shortcut` is 'zero', but must be conv or pool."),
+                (["--mids", "4,4"], "`--mids` has 2 values, but must have none for 2 stages of basic blocks."),
+                (["--kind", "inverted", "--groups", "2,2"], "`--groups` has 2 values, but must have none for 2 stages"),
+                (["--kind", "bottleneck", "--expansions", "6,6"], "`--expansions` has 2 values, but must have none"),
+                (["--kind", "bottleneck", "--mids", "4"], "`--mids` has 1 value, but must have 2 for 2 stages of"),
+                (["--kind", "bottleneck", "--groups", "2,3"], "`--groups` holds 3, but must divide the 8 channels"),
+                (["--kind", "bottleneck", "--groups", "0,1"], "`--groups` holds 0, but must be a whole number from 1"),
+                (["--kernels", "3,4"], "`--kernels` holds 4, but must be odd, like 3 or 5."),
+                (["--kernels", "three,3"], "`--kernels` is 'three,3', but must be whole numbers with commas"),
+                (["--strides", "2,2"], "`--strides` holds 2, but must be 1."),
+                (["--strides", "1,4"], "`--strides` holds 4, but must be a whole number from 1 to 2."),
+                (["--neck", "0"], "`--neck` is '0', but must be a whole number above 0."),
+                (["--squeeze", "99999999"], "`--squeeze` holds 99999999, but must be a whole number from 1 to 65,536."),
+            )
+        ],
         (["x" * 5000], "is no shipped network"),
         (["nothing"], "is no shipped network: give one of resnet18"),
         (["3x0"], "`widths` holds 0"),

@@ -23,12 +23,18 @@ CALIBRATE = """
 """
 
 
+NETWORK = """
+    --blocks --widths --stem-width --kind --mids --expansions --kernels --groups --strides --shortcut --squeeze --neck
+"""
+
+
 TRAIN = """
-    --blocks --widths --stem-width --epochs --recipe --precision --repeats --set --seed --device --workers
+    --epochs --recipe --precision --repeats --set --seed --device --workers
     --threads --max-minutes --out --name --json
 """
 
 
+FIELDS = set(NETWORK.split())
 SHAPE = {"--max-params", "--classes", "--channels", "--image-size", "--json"}
 HEIGHT, WIDTH = 40, 100  # of a screen
 
@@ -49,11 +55,22 @@ def test_the_options_of_every_command_are_frozen():
     assert options("list") == {"--json"}
     assert options("doctor") == {"--out", "--data-dir", "--json"}
     assert options("dashboard") == {"--storage", "--host", "--port"}
-    assert options("count") == SHAPE | {"--blocks", "--widths", "--stem-width", "--table"}
+    assert options("count") == SHAPE | FIELDS | {"--table"}
     assert options("space") == SHAPE | {"--space", "--set", "--html"}
-    assert options("fit") == SHAPE | {"--blocks", "--widths", "--step"}
-    assert options("train") == DATA | set(TRAIN.split())
-    assert options("reproduce") == options("train") - {"--blocks", "--widths", "--stem-width"} | {"--models"}
+    assert options("fit") == SHAPE | FIELDS | {"--step"}
+    assert options("train") == DATA | FIELDS | set(TRAIN.split())
+    assert options("reproduce") == options("train") - FIELDS | {"--models"}
+
+
+@pytest.mark.parametrize("name", ["count", "fit", "train"])
+def test_every_option_of_a_network_is_shown_or_its_help_says_where(capsys, monkeypatch, name):
+    monkeypatch.setenv("COLUMNS", str(WIDTH))
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    shown = {option for option in FIELDS if f" {option} " in text}
+    assert shown == (FIELDS if name != "train" else {"--blocks", "--widths"})
+    assert ("`budgetnas count --help` lists all options of a network" in text) == (name == "train")
 
 
 def test_every_option_sets_a_key_that_exists():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from budgetnas.arch.spec import FIELDS, OPTIONS
+from budgetnas.arch.spec import OPTIONS
 from budgetnas.cli.main import COMMANDS, make_parser
 from budgetnas.cli.options import KEYS, spell
 from budgetnas.config.study import SPACE, StudyConfig, flatten
@@ -68,12 +68,6 @@ def test_a_number_of_a_network_is_an_option_where_it_was_typed_and_not_where_an_
     wrong, word = f"`{name}` holds 0: raise it", f"--{name.replace('_', '-')}"
     assert spell(wrong, typed("count", word, "0"), argument=name) == f"`{word}` holds 0: raise it"
     assert spell(wrong, typed("count", "0x64"), argument=name) == wrong
-
-
-@pytest.mark.parametrize("name", [name for name in FIELDS if name not in OPTIONS])
-def test_a_field_of_a_network_that_no_option_sets_stays(name):
-    wrong = f"`{name}` holds 0: raise it"
-    assert spell(wrong, typed("count", "n0-3x16"), argument=name) == wrong
 
 
 def test_every_option_of_the_table_sets_a_key_and_some_command_has_it():
