@@ -13,6 +13,7 @@ from small_studies import ladder_of, net, prepared, train
 from budgetnas.exceptions import UsageError
 from budgetnas.pipeline.calibrate import _prepare, _trainings, networks
 from budgetnas.pipeline.describe import setup_of
+from budgetnas.pipeline.progress import Listener
 from budgetnas.runs.calibration import as_json, fidelity_table, read_calibration, write_calibration
 from budgetnas.runs.files import load_run
 from budgetnas.runs.listing import read_run
@@ -130,15 +131,15 @@ def test_a_calibration_is_a_run_also_where_its_study_is_in_another_storage(made)
 
 def test_a_short_training_that_is_longer_than_a_full_one_is_refused():
     study = prepared(proxy__rungs=[1, 8], full__epochs=8)
-    assert _prepare(study.config, study.hardware).rungs == (1, 8)
+    assert _prepare(study.config, study.hardware, Listener()).rungs == (1, 8)
     study = prepared(proxy__rungs=[1, 9], full__epochs=8)
     with pytest.raises(UsageError, match=r"short training has 9 epochs, but a full one on digits has 8: give"):
-        _prepare(study.config, study.hardware)
+        _prepare(study.config, study.hardware, Listener())
 
 
 def test_a_calibration_takes_no_short_trainings_from_a_search():
     study = prepared(proxy__from_run="nowhere")
-    assert _prepare(study.config, study.hardware).config.proxy.from_run is None
+    assert _prepare(study.config, study.hardware, Listener()).config.proxy.from_run is None
 
 
 def test_a_calibration_without_any_training_says_too_few(made):

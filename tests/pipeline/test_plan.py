@@ -22,7 +22,8 @@ from budgetnas.pipeline.plan_lines import (
 )
 from budgetnas.runs.costs import Cost
 from budgetnas.runs.settings import Kind
-from budgetnas.text import write_time
+from budgetnas.space.band import fitting
+from budgetnas.text import write_macs, write_time
 from budgetnas.training.tasks import Timing
 
 PACE = Pace(step=0.001, validation=0.0003, start=0.5)
@@ -91,9 +92,13 @@ def test_networks_from_all_over_the_band_are_timed_on_all_workers(capacity):
 
 def test_the_default_cap_on_macs_is_said_in_words():
     lines = lambda study: dict(plan_lines(Plan(prepared=study, usual=PACE, large=PACE, costs=())))  # noqa: E731
-    told = "the cap is the default, 3 times ResNet-20 scaled to the cap on parameters (`space.max_macs`)"
-    assert lines(prepared())["MACs"] == told
-    assert "MACs" not in lines(prepared(space__max_macs="2M"))
+    study = prepared()
+    index, cap = study.index, study.budget.max_params
+    over = fitting(index, cap, ignore_macs=True) - fitting(index, cap)
+    assert over > 0
+    words = f"{over} networks within the cap on parameters need more than {write_macs(study.budget.max_macs)}"
+    assert lines(study)["MACs"] == f"{words}, the default: 3 times ResNet-20 scaled to the cap (`space.max_macs`)"
+    assert lines(prepared(space__max_macs="2M"))["MACs"].endswith("within the cap on parameters need more than 2.000 M")
     assert "MACs" not in lines(prepared(space__max_macs="none"))
 
 
@@ -205,3 +210,11 @@ def test_hours_are_told_by_what_they_buy():
 )
 def test_a_duration_has_the_unit_that_a_person_would_use(seconds, told):
     assert write_time(seconds) == told
+
+
+def test_the_plan_warns_of_kinds_that_are_slow_on_a_cpu():
+    notes = lambda study: Plan(prepared=study, usual=PACE, large=PACE, costs=()).notes  # noqa: E731
+    wide = prepared(space__kinds=["basic", "bottleneck"], space__groups=[1, "mid/4"])
+    assert notes(wide)[-1].startswith("grouped convolutions train slowly on a CPU")
+    assert not any("slowly" in note for note in notes(prepared(space__kinds=["basic", "bottleneck"])))
+    assert not any("slowly" in note for note in notes(replace(wide, hardware=replace(wide.hardware, device="cuda"))))

@@ -168,6 +168,6 @@ def test_the_random_control_depends_on_the_seed_alone():
 
 
 def test_a_control_may_have_more_stages_than_the_images_can_be_halved():
-    flat, deep = "1x8m2=1x8m2=1x8m2=1x8m2=1x8m2", "1x8-1x8-1x8-1x8-1x8"
+    flat, deep = "1x8m2=1x8m4=1x8m2=1x8m4=1x8m2", "1x8-1x8-1x8-1x8-1x8"
     study = prepared(evidence__controls=True, evidence__control_networks=[flat, deep])
     assert [net.origin for net in study.controls] == [flat]

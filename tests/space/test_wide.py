@@ -19,6 +19,7 @@ from budgetnas.space.feasible import ArchitectureIndex
 from budgetnas.space.listing import ListedIndex
 from budgetnas.space.protocol import grid_size, is_member, neighbours
 from budgetnas.space.resnet import ResNetSpace
+from budgetnas.space.streamed import StreamedIndex
 
 CHOICES = {
     "kinds": ("basic", "bottleneck", "inverted"),
@@ -124,7 +125,8 @@ def test_members_counts_and_extremes_equal_brute_force(space, one, other, macs_s
     cap = None if macs_share is None else macs[round(macs_share * (len(macs) - 1))]
     fits = {name: p for name, (p, m) in truth.items() if cap is None or m <= cap}
     inside = {name for name, p in fits.items() if low <= p <= high}
-    for index in (ArchitectureIndex(space, max_macs=cap), ListedIndex(space, max_macs=cap)):
+    for kind in (ArchitectureIndex, StreamedIndex, ListedIndex):
+        index = kind(space, max_macs=cap)
         assert index.size() == len(truth)
         band = index.band(low, high)
         assert len(band) == len(inside)
