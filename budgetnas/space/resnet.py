@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -18,10 +17,10 @@ from budgetnas.space import columns, features
 from budgetnas.space.chain import Chain
 from budgetnas.space.columns import BLOCKS, COLUMN, KERNELS, STRATUM, WIDTHS
 from budgetnas.space.keys import PLAIN, SLOTS, WIDE_KEYS, SpaceKeys
-from budgetnas.space.parameters import STAGES, Ranges, parameters
+from budgetnas.space.parameters import STAGES, Ranges
 from budgetnas.space.protocol import Dimension, Space
-from budgetnas.space.strata import Stratum, kept_label, strata_of, word_label
-from budgetnas.space.tables import base_of, chain_of
+from budgetnas.space.strata import Stratum, kept_label, other_ranges, strata_of, word_label
+from budgetnas.space.tables import chain_of
 from budgetnas.text import listed, plural
 
 SMALLEST_SIDE = 2
@@ -172,25 +171,7 @@ class ResNetSpace(SpaceKeys, Space):
         narrow = Ranges(stages=self.stages, blocks=self.blocks, widths=self.widths)
         if self.is_plain:
             return narrow
-        others = [parameters(spec, is_wide=True) for spec in self._corners()]
-        names = [name for found in others for name in found if name not in narrow.limits()]
-        return replace(
-            narrow,
-            others=tuple(
-                (name, min(values), max(values))
-                for name in dict.fromkeys(names)
-                if (values := [found[name] for found in others if name in found])
-            ),
-        )
-
-    def _corners(self) -> Iterator[ResNetSpec]:
-        """Yield the smallest and the largest network of every stratum."""
-        for one in self._strata:
-            for point in base_of(one, self, is_plain=False):
-                yield columns.spec_of(point)
-                for part, _, highest in columns.limits(self):
-                    point[part] = highest
-                yield columns.spec_of(point)
+        return replace(narrow, others=tuple(other_ranges(self, self._strata)))
 
     @property
     def in_words(self) -> str:

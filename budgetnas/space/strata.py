@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from budgetnas.arch.pools import Family
 from budgetnas.arch.spec import KINDS
-from budgetnas.space.keys import AS_STAGE_1, NONE, SLOTS, SpaceKeys
+from budgetnas.space.keys import AS_STAGE_1, NONE, SLOTS, SpaceKeys, mid_channels
 from budgetnas.text import plural
 
 BASIC, BOTTLENECK, INVERTED = range(len(KINDS))
@@ -87,6 +88,36 @@ def strata_of(keys: SpaceKeys, most_halvings: int) -> tuple[Stratum, ...]:
         if not (stem and 0 in keys.numbers("stems") and keys.grid.tolist() == [stem])  # no other stage 1 is left
         for neck in keys.numbers("necks")
     )
+
+
+def other_ranges(keys: SpaceKeys, strata: Sequence[Stratum]) -> Iterator[tuple[str, int, int]]:
+    """Yield name, lowest and highest value of the parameters that networks of basic blocks alone do not have."""
+    low, high = int(keys.grid[0]), int(keys.grid[-1])
+    sizes = sorted({one.group_width for one in strata if one.kind == BOTTLENECK})
+    ends = [(low, keys.eighths[0]), (high, keys.eighths[-1])]
+    mids = {size: [int(mid_channels(*end, size)) for end in ends] for size in sizes}
+    groups = [mid // size if size else 1 for size, found in mids.items() for mid in found]
+    inverted = keys.expansions if any(one.kind == INVERTED for one in strata) else ()
+    for i in range(strata[-1].stages):
+        strides = [1 + one.halves[i] for one in strata if i < one.stages] if i else []
+        for name, values in (
+            ("kernel", keys.kernels),
+            ("mid", [mid for found in mids.values() for mid in found]),
+            ("groups", groups),
+            ("expansion", inverted),
+            ("stride", strides),
+        ):
+            if values:
+                yield f"{name}_{i + 1}", min(values), max(values)
+    for kind in (BOTTLENECK, INVERTED):
+        has = [int(one.kind == kind) for one in strata]
+        yield KINDS[kind], min(has), max(has)
+    yield "pooled_shortcut", int("conv" not in keys.shortcuts and all(one.can_pool for one in strata)), 1
+    squeezes, necks = keys.numbers("squeeze"), keys.numbers("necks")
+    yield "squeeze", min(1, squeezes[0]), squeezes[-1]  # a network has the least reduction of its sizes
+    stems = [stem for stem in keys.numbers("stems") if stem] + ([low, high] if 0 in keys.numbers("stems") else [])
+    yield "stem_width", min(stems), max(stems)
+    yield "neck", necks[0], necks[-1]
 
 
 def joints(stages: int, kept: int) -> str:

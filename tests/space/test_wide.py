@@ -17,6 +17,7 @@ from budgetnas.exceptions import UsageError
 from budgetnas.space.columns import WIDE
 from budgetnas.space.feasible import ArchitectureIndex
 from budgetnas.space.listing import ListedIndex
+from budgetnas.space.parameters import parameters
 from budgetnas.space.protocol import grid_size, is_member, neighbours
 from budgetnas.space.resnet import ResNetSpace
 from budgetnas.space.streamed import StreamedIndex
@@ -154,6 +155,9 @@ def test_points_of_the_grid_become_members_and_members_stay_and_are_read_back(sp
         assert stratum in known
         cost = count(spec, space.shape)
         assert (space.params(point[None])[0], space.macs(point[None])[0]) == (cost.params, cost.macs)
+        limits, values = space.ranges.limits(), space.ranges.values(spec)
+        assert all(low <= values[name] <= high for name, (low, high) in limits.items())
+        assert parameters(spec, is_wide=True).items() <= values.items()
     near = neighbours(space, members[0])
     assert is_member(space, near).all()
     features = space.features(members)
