@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from budgetnas.config.sections import ProxyConfig
+from budgetnas.config.sections import ProxyConfig, SpaceConfig
 from budgetnas.config.study import StudyConfig, flatten
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.pipeline.identity import changes, check_identity
 
 
 def test_a_key_that_a_record_lacks_and_that_may_be_none_has_not_changed():
-    now = flatten(StudyConfig(proxy=ProxyConfig(rungs=(8,))))
+    now = flatten(StudyConfig(proxy=ProxyConfig(rungs=(8,)), space=SpaceConfig(max_macs="none")))
     recorded = {key: value for key, value in now.items() if key != "data.test_share"}
     assert changes(recorded, now) == {}
     assert list(changes(recorded, {**now, "data.test_share": 0.2})) == ["data.test_share"]

@@ -174,7 +174,7 @@ def test_who_was_fully_trained_before_gets_as_many_repeats_as_the_newly_promoted
 
 
 def test_every_tier_promotes_its_own(storage):
-    study = prepared(budget__tiers=["6k", "60k"], budget__max_params=None)
+    study = prepared(budget__tiers=["6k", "60k"], budget__max_params=None, space__max_macs="none")
     ladder = ladder_of(study, storage)
     for score, width in ((0.2, 16), (0.1, 17), (0.9, 40), (0.8, 41), (0.7, 42)):
         first(study, ladder.first, score, width)
