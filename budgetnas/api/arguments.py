@@ -131,16 +131,15 @@ def network_of(
         UsageError: it is given twice or not at all, its name is unknown, or a value is out of range.
         TypeError: a spec has no field of a name.
     """
-    named = {"stem_width": stem_width, **others}
-    given = {name: plain(value) for name, value in named.items() if value is not None}
-    unknown = sorted(named.keys() - FIELDS.keys())
+    given = {name: plain(value) for name, value in others.items() if value is not None}
+    unknown = sorted(others.keys() - FIELDS.keys())
     if unknown:
         raise TypeError(f"got an unexpected keyword argument {unknown[0]!r}")
     if network is None:
         if blocks is None or widths is None:
             raise UsageError("`network` is missing: give a name like resnet18, or `blocks` and `widths`.")
-        return ResNetSpec.from_stages(plain(blocks), plain(widths), **given)
-    if given or blocks is not None or widths is not None:
+        return ResNetSpec.from_stages(plain(blocks), plain(widths), stem_width=stem_width or 0, **given)
+    if given or any(numbers is not None for numbers in (blocks, widths, stem_width)):
         raise UsageError("`network` is given with `blocks`, `widths` or other fields of one: give one or the other.")
     if not isinstance(network, ResNetSpec | str):
         raise UsageError(f"is {network!r}, but must be a name, an id or a `ResNetSpec`.", argument="network")

@@ -52,17 +52,17 @@ class WidthSpace(Space):
         return scaled(self.given, tuple(map(int, point)))
 
     def _cost(self, points: IntArray) -> pools.Cost:
-        given, sizes = self.given, _sizes(self.given, points)
+        given, middles = self.given, _middles(self.given, points)
         others = {
-            "inner": sizes.get("mids", given.expansions or (0,)),
+            "inner": middles.get("mids", given.expansions or (0,)),
             "kernel": given.kernels,
-            "groups": sizes.get("groups", (1,)),
+            "groups": middles.get("groups", (1,)),
             "halves": [stride - 1 for stride in given.strides],
         }
         nets = pools.Networks(
             blocks=np.broadcast_to(given.blocks, points.shape),
             widths=points,
-            stem_widths=sizes["stem_width"],
+            stem_widths=_stems(given, points),
             others={name: np.broadcast_to(values, points.shape) for name, values in others.items()},
             family=pools.Family(kind=given.kind, squeeze=given.squeeze, neck=given.neck),
         )
@@ -83,23 +83,29 @@ def scaled(given: ResNetSpec, widths: tuple[int, ...]) -> ResNetSpec:
       where all groups of a network are equally wide, such as the single channels of depthwise convolutions, they
       keep that width, middle channels become a multiple of it, and the number of groups follows.
     """
-    sizes = _sizes(given, np.array([widths]))
-    lists: dict[str, Any] = {name: tuple(sizes[name][0].tolist()) for name in ("mids", "groups") if name in sizes}
-    return replace(given, widths=widths, stem_width=int(sizes["stem_width"][0]), **lists)
+    points = np.array([widths])
+    middles: dict[str, Any] = {name: tuple(values[0].tolist()) for name, values in _middles(given, points).items()}
+    return replace(given, widths=widths, stem_width=int(_stems(given, points)[0]), **middles)
 
 
-def _sizes(given: ResNetSpec, widths: IntArray) -> dict[str, IntArray]:
-    """Return the sizes that follow widths [N, S], by the names of a spec: [N] of stems, else [N, S]."""
-    sizes = {"stem_width": _follow(given.stem_width, widths[:, 0], given.widths[0], 1)}
+def _stems(given: ResNetSpec, widths: IntArray) -> IntArray:
+    """Return the channels [N] of the stems that follow widths [N, S]."""
+    return _follow(given.stem_width, widths[:, 0], given.widths[0], 1)
+
+
+def _middles(given: ResNetSpec, widths: IntArray) -> dict[str, IntArray]:
+    """Return the sizes [N, S] of middle convolutions that follow widths [N, S], by the names of a spec."""
     if given.kind != "bottleneck":
-        return sizes
+        return {}
     mids, groups = np.array(given.mids), np.array(given.groups)
     channels = mids // groups
     keeps_channels = (groups > 1).any() and (channels == channels[0]).all()
     units = channels if keeps_channels else groups
-    sizes["mids"] = _follow(mids, widths, np.array(given.widths), units)
-    sizes["groups"] = sizes["mids"] // units if keeps_channels else np.broadcast_to(units, widths.shape)
-    return sizes
+    scaled_mids = _follow(mids, widths, np.array(given.widths), units)
+    return {
+        "mids": scaled_mids,
+        "groups": scaled_mids // units if keeps_channels else np.broadcast_to(units, widths.shape),
+    }
 
 
 def _follow(size: IntArray | int, widths: IntArray, width: IntArray | int, unit: IntArray | int) -> IntArray:

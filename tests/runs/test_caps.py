@@ -7,7 +7,7 @@ from budgetnas.runs.caps import as_json, tiers_table, under_caps
 
 @pytest.fixture
 def made(make):
-    found = make(full__promote=2)
+    found = make(full__promote=2, space__max_macs="none")
     found.trained([0.3 + i / 100 for i in range(24)])
     found.promoted()
     found.tested()
