@@ -1,6 +1,6 @@
-"""How long one proposal takes in the default space at 5M parameters, by the number of finished trials.
+"""How long one proposal takes at 5M parameters, by the number of finished trials, in the default space or a named one.
 
-    python tests/benchmarks/proposal_time.py
+    python tests/benchmarks/proposal_time.py [wide]
 
 On one thread. "refitted" is a proposal that fits the hyperparameters anew, as one in ten does at 100 trials and one in
 a hundred at 1,000; "usual" is the median of the others. The scores are made up.
@@ -9,16 +9,18 @@ a hundred at 1,000; "usual" is the median of the others. The scores are made up.
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 
 import numpy as np
 from counting import processor
 from threadpoolctl import threadpool_limits
 
+from budgetnas.arch.spec import DataShape
+from budgetnas.config.study import load_study
 from budgetnas.samplers.history import History
 from budgetnas.samplers.samplers import make_sampler
 from budgetnas.space.band import choose_band, make_index
-from budgetnas.space.resnet import ResNetSpace
 
 SIZES = (30, 100, 300, 1_000, 3_000, 10_000)
 USUAL = 9
@@ -26,8 +28,9 @@ USUAL = 9
 
 def main() -> None:
     """Print the table."""
-    space = ResNetSpace()
-    band = choose_band(make_index(space, max_macs=1_748_374_528), 5_000_000, min_utilisation=0.8, wanted=1_000)
+    space = load_study(None, {"space": sys.argv[1] if sys.argv[1:] else None}).space.space(DataShape())
+    index = make_index(space, max_macs=1_748_374_528, max_params=5_000_000)
+    band = choose_band(index, 5_000_000, min_utilisation=0.8, wanted=1_000)
     points = np.unique(band.draw(12_000, rng=np.random.default_rng(0)).points, axis=0)
     points = np.random.default_rng(1).permutation(points)
     noise = np.random.default_rng(2).normal(0, 0.003, len(points))
