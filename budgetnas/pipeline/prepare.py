@@ -50,7 +50,8 @@ def prepare(
         DataError: the data set cannot be loaded.
         InfeasibleBudgetError: nothing of the space fits the budget.
     """
-    config.budgets(DataShape())  # a wrong cap is reported before anything is loaded
+    config.space.check_keys()  # a wrong key or cap is reported before anything is loaded
+    config.budgets(DataShape())
     for name in (config.proxy.recipe, config.full.recipe):
         load_recipe("proxy" if name == "auto" else name)  # a wrong name, too
     hardware = hardware or find_hardware(config.engine.device)

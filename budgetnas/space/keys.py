@@ -81,27 +81,25 @@ class SpaceKeys:
                 raise _wrong(name, f"[{low}, {high}]", f"must be a range [low, high] within 1 to {top}")
         if self.width_step < 1:
             raise _wrong("width_step", self.width_step, "must be 1 or more channels")
-        self._check("kinds", KINDS.__contains__, f"must be different ones of {', '.join(KINDS)}")
-        self._check("groups", _is_group, 'must be different ones of 1, "mid" and "mid/N" with N of 2 or more')
-        self._check("mid_ratios", _is_ratio, "must be different multiples of 0.125, from 0.125 to 1")
-        self._check(
-            "expansions", _within(1, MAX_EXPANSION), f"must be different whole numbers from 1 to {MAX_EXPANSION}"
-        )
-        self._check("kernels", _is_kernel, f"must be different odd numbers from 1 to {MAX_KERNEL}, like 3 and 5")
-        self._check("shortcuts", SHORTCUTS.__contains__, f"must be different ones of {', '.join(SHORTCUTS)}")
+        self._check("kinds", KINDS.__contains__, f"of {', '.join(KINDS)}")
+        self._check("groups", _is_group, 'of 1, "mid" and "mid/N" with N of 2 or more')
+        self._check("mid_ratios", _is_ratio, "of the multiples of 0.125 up to 1")
+        self._check("expansions", _within(1, MAX_EXPANSION), f"of the whole numbers from 1 to {MAX_EXPANSION}")
+        self._check("kernels", _is_kernel, f"of the odd numbers from 1 to {MAX_KERNEL}")
+        self._check("shortcuts", SHORTCUTS.__contains__, f"of {', '.join(SHORTCUTS)}")
         for name, word in (("squeeze", NONE), ("stems", AS_STAGE_1), ("necks", NONE)):
             inside = _within(1, MAX_WIDTH)
-            rule = f'must be different ones of "{word}" and whole numbers from 1 to {MAX_WIDTH:,}'
+            rule = f'of "{word}" and the whole numbers from 1 to {MAX_WIDTH:,}'
             self._check(name, lambda value, word=word, inside=inside: value == word or inside(value), rule)
         if len(set(self.squeeze) - {NONE}) > 1:
             raise _wrong("squeeze", list(self.squeeze), 'must be "none", one reduction, or both: leave one out')
-        self._check("downsampling", _is_mask, 'must be different ones of "all", "all_but_one" and joints like "=--"')
+        self._check("downsampling", _is_mask, 'of "all", "all_but_one" and joints like "=--"')
         self._check_grid()
 
     def _check(self, name: str, rule: Any, in_words: str) -> None:
         values = getattr(self, name)
         if not values or len(set(values)) < len(values) or not all(map(rule, values)):
-            raise _wrong(name, list(values), in_words)
+            raise _wrong(name, list(values), f"must be one or more {in_words}, each once")
 
     def _check_grid(self) -> None:
         grid, (low, high) = self.width_grid, self.widths
