@@ -13,6 +13,7 @@ from budgetnas.config.recorded import identity_then
 from budgetnas.config.study import FREE_KEYS
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.pipeline.prepared_study import RUNGS, PreparedStudy
+from budgetnas.space.sampled import SampledIndex
 from budgetnas.trials.facts import RunFacts, required
 
 _LISTED = 4
@@ -95,6 +96,9 @@ def resumed(prepared: PreparedStudy, facts: RunFacts) -> PreparedStudy:
         kept_in=prepared.study_path,
         has_rungs=prepared.kind.promotes,
     )
+    if prepared.index.is_exact and (facts.setup or {}).get("is_exact") is False:
+        # An older version drew from what it could not count: a run keeps its draws.
+        prepared = replace(prepared, index=SampledIndex(prepared.space, max_macs=prepared.index.max_macs))
     return prepared.with_bands(required(facts.bands, "bands"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_studies import first, net, prepared, train
 
@@ -17,6 +18,7 @@ from budgetnas.pipeline.open_run import loaded, opened, rehearsed, study_file
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.promote import decide, planned
 from budgetnas.runs.settings import Kind
+from budgetnas.space.sampled import SampledIndex
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.study import StudyStore, read_study
 from budgetnas.training.device import find_hardware
@@ -142,6 +144,19 @@ def test_an_older_study_resumes_with_the_values_that_the_program_had_then(storag
     assert (again.proxy.ema, again.full.ema, again.proxy.lr, again.full.momentum) == (0.9, 0.9, 0.3, 0.8)
     with pytest.raises(StudyMismatchError, match=r"proxy.recipe.batch_size was 512, is 128"):
         loaded(prepared(space__width_step=4, proxy__recipe="full"), storage)
+
+
+def test_a_run_that_drew_from_what_could_not_be_counted_keeps_its_draws(storage):
+    study = prepared()
+    sampled = SampledIndex(study.space, max_macs=study.budget.max_macs)
+    older = replace(study, index=sampled).with_bands([(tier.band.low, tier.band.high) for tier in study.tiers])
+    fulls = loaded(older, storage)[1].fulls
+    assert loaded(study, storage)[0].index is study.index
+    fulls.record(RunFacts(setup=setup_of(older).as_json()))
+    again, _ = loaded(study, storage)
+    draws = [one.tiers[0].band.draw(50, rng=np.random.default_rng(0)).points for one in (older, again, study)]
+    assert (draws[0] == draws[1]).all()
+    assert (draws[1] != draws[2]).any()
 
 
 def test_trials_of_another_making_are_not_adopted(storage):
