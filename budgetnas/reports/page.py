@@ -105,8 +105,8 @@ def _parallel(trials: list[Trial]) -> str:
     figure = parallel_figure(trials)
     caption = (
         f"Each line is one of {len(trials):,} networks, from its stages to the score of its short training: grey is "
-        "low, blue medium, orange high. Drag along an axis to select a range. What a network does not have is 0, such as "
-        "the width of an absent stage."
+        "low, blue medium, orange high. Drag along an axis to select a range. What a network does not have is 0, "
+        "such as the width of an absent stage."
     )
     return plot(figure, "parallel", caption, least_width=86 * len(figure.data[0].dimensions))
 

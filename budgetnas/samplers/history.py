@@ -87,8 +87,9 @@ class Pool:
     def __init__(self, space: Space, band: Band, *, seed: int) -> None:
         self.space, self.band, self._seed = space, band, seed
         self.listed = band.members() if band.is_exact and len(band) <= LISTABLE else None
-        self._turns = _turns(space, band, seed)
+        self.turns = _turns(space, band, seed)
         self.starts = starts(space, band)
+        self._has_kinds = len(_by_kind(space, band)) > 1
         self._rows = {} if self.listed is None else {key: i for i, key in enumerate(row_keys(self.listed.points))}
 
     def rng(self, history: History, use: Stream) -> np.random.Generator:
@@ -140,6 +141,14 @@ class Pool:
         member = repair(self.space, point, self.band.budget, min_params=self.band.low)
         return None if member is None else first(self.fresh(self.cost(member.point[None]), history))
 
+    def parts(self, points: IntArray) -> IntArray:
+        """Return the stratum of each point, or its kind where the band has several: [N]."""
+        strata = self.space.strata(points)
+        if not self._has_kinds:
+            return strata
+        found, place = np.unique(strata, return_inverse=True)
+        return np.array([self.space.kind_of(stratum) if stratum >= 0 else -1 for stratum in found.tolist()])[place]
+
     def start(self, history: History) -> IntArray | None:
         """Return a new point from the next stratum and quartile of MACs in turn; None when none is left.
 
@@ -148,11 +157,11 @@ class Pool:
         networks teach more the more they differ. In a space without MACs the quartiles are of params.
         """
         turn = history.number - history.seeded
-        if not self._turns:
+        if not self.turns:
             return None
         rng = self.rng(history, Stream.FRESH)
-        played, place = divmod(turn, len(self._turns))
-        strata = self._turns[place]
+        played, place = divmod(turn, len(self.turns))
+        strata = self.turns[place]
         draws = self.band.draw(_DRAWS_PER_QUARTILE * QUARTILES, rng=rng, stratum=strata[played % len(strata)])
         quartile = (place + played) % QUARTILES
         order = np.lexsort((draws.params, draws.macs))

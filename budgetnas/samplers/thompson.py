@@ -27,9 +27,10 @@ REFIT = 1.1
 class ThompsonSampler:
     """Proposes the best of a pool under one draw from a Gaussian process posterior with halved standard deviation.
 
-    The first ten proposals are stratified (over strata, and over quartiles of MACs within each) and far apart in
-    features. Up to the thirtieth proposal, no stratum gets more than half of them, and the 5 % of the band with most
-    MACs get at most a third, since an early lead may be luck.
+    The first ten proposals, or three of each kind of network, are stratified (over strata, and over quartiles of MACs
+    within each) and far apart in features. Up to the thirtieth proposal, no stratum, or no kind where there are
+    several, gets more than half of them, and the 5 % of the band with most MACs get at most a third, since an early
+    lead may be luck.
 
     The pool is a band of up to 20,000 networks, or 5,000 of them; in a larger band it is 1,000 fresh draws and the
     neighbours of the five best networks.
@@ -85,9 +86,9 @@ class ThompsonSampler:
         crowded = np.zeros(len(candidates), dtype=bool)
         if len(proposed) >= EVEN_UNTIL:
             return crowded
-        strata, counts = np.unique(self._space.strata(proposed), return_counts=True)
-        if len(self._band.counts) > 1:
-            crowded |= np.isin(self._space.strata(candidates), strata[counts >= EVEN_UNTIL // 2])
+        parts, counts = np.unique(self._pool.parts(proposed), return_counts=True)
+        if len(self._pool.turns) > 1:
+            crowded |= np.isin(self._pool.parts(candidates), parts[counts >= EVEN_UNTIL // 2])
         if (self._space.macs(proposed) > self._many_macs).sum() >= EVEN_UNTIL // 3:
             crowded |= self._space.macs(candidates) > self._many_macs
         return crowded

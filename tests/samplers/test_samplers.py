@@ -16,6 +16,17 @@ from budgetnas.space.band import choose_band, make_index
 from budgetnas.space.protocol import is_member, on_grid
 from budgetnas.space.resnet import ResNetSpace
 
+WIDE = ResNetSpace(
+    stages=(1, 3), blocks=(1, 2), widths=(8, 32), kinds=("basic", "bottleneck", "inverted"), groups=(1, "mid/4"),
+    downsampling=("all", "all_but_one"), necks=("none", 32), kernels=(3, 5), shape=DataShape(height=8, width=8),
+)  # fmt: skip
+WIDE_BAND = choose_band(make_index(WIDE, max_macs=None), 20_000, min_utilisation=0.5, wanted=1_000)
+
+
+def by_depth_of_bottlenecks(points):
+    return 0.5 + 0.1 * np.array([WIDE.decode(point).kind == "bottleneck" for point in points]) + points[:, 1] / 100
+
+
 NAMES = ("thompson", "evolution", "random", "tpe")
 
 
@@ -122,6 +133,17 @@ def test_the_start_is_spread_over_stages_and_macs():
         inside = np.sort(draws.macs[draws.points[:, 0] == stages])
         quartiles = np.searchsorted(inside, DEFAULT.macs(points[points[:, 0] == stages])) * 4 // (len(inside) + 1)
         assert len(set(quartiles.tolist())) == min(4, len(quartiles))  # as many as the turns allow
+
+
+@pytest.mark.parametrize("name", ["thompson", "evolution"])
+def test_a_search_over_several_kinds_starts_with_three_of_each_and_lets_none_crowd_the_others(name):
+    points = search(make_sampler(name, WIDE, WIDE_BAND, seed=0), 30, by_depth_of_bottlenecks, space=WIDE)
+    kinds = [WIDE.kind_of(stratum) for stratum in WIDE.strata(points).tolist()]
+    assert len(set(kinds)) == 4
+    assert all(number == 3 for number in Counter(kinds[:12]).values())
+    assert len(set(WIDE.strata(points[:12]).tolist())) > 8
+    if name == "thompson":
+        assert max(Counter(kinds).values()) <= 15
 
 
 @pytest.mark.parametrize("seed", range(4))
