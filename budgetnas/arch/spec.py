@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any
 
+from budgetnas.arch import kinds
+from budgetnas.arch.blocks import Block, write_block
 from budgetnas.arch.ids import least_reduction, parse_id, write_id
+from budgetnas.arch.kinds import KINDS as KINDS
 from budgetnas.exceptions import UsageError
 from budgetnas.text import plural
 
@@ -16,7 +19,6 @@ MAX_WIDTH = 65_536
 MAX_SIDE = 65_536
 MAX_KERNEL, MAX_EXPANSION = 31, 64
 PER_STAGE = ("blocks", "widths", "mids", "expansions", "kernels", "groups", "strides")
-KINDS = ("basic", "bottleneck", "inverted")
 SHORTCUTS = ("conv", "pool")
 
 
@@ -61,7 +63,7 @@ class ResNetSpec:
         widths: channels per stage.
         stem_width: channels of the 3x3 stem; default: as in stage 1.
         kind: of all blocks: "basic" (two convolutions), "bottleneck" (a narrow one between two of 1x1), or "inverted"
-            (a wide depthwise one between two of 1x1).
+            (a wide depthwise one between two of 1x1), or the name of a kind of a person's own code.
         mids: channels of the middle convolution of bottlenecks, per stage; default: a quarter of the width.
         expansions: how many times wider than its input an inverted block is inside, per stage; default: 6.
         kernels: odd side of the kernels above 1x1, per stage; default: 3.
@@ -70,6 +72,8 @@ class ResNetSpec:
         shortcut: where the shape changes: "conv" (a 1x1 convolution) or "pool" (with a mean of 2x2 pixels before it).
         squeeze: reduction of squeeze-excitation, like 16; the smallest that gives the same sizes. None for none.
         neck: channels of a 1x1 convolution before the head; None for none.
+        block_layers: of an own kind, the layers of the first block of each stage, and of the later ones where there are
+            some; () for our kinds, and where neither code nor record has them.
 
     Raises:
         UsageError: a value breaks its rule, or does not go with the kind of the blocks.
@@ -93,6 +97,7 @@ class ResNetSpec:
     shortcut: str = "conv"
     squeeze: int | None = None
     neck: int | None = None
+    block_layers: tuple[tuple[Block, ...], ...] = field(default=(), init=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in PER_STAGE:
@@ -118,10 +123,12 @@ class ResNetSpec:
                 raise UsageError(f"has {plural(len(values), 'value')}, but {rule}.", argument=name)
             self._fill(name, values)
         self._check_stages()
-        if self.kind == "inverted" or 2 not in self.strides:  # no shortcut could pool
+        if self.kind not in ("basic", "bottleneck") or 2 not in self.strides:  # no shortcut could pool
             self._fill("shortcut", "conv")
         if self.squeeze is not None:
             self._fill("squeeze", least_reduction(self))
+        if kinds.find(self.kind) is not None:
+            self._fill("block_layers", kinds.blocks_of(self))
 
     def _fill(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -138,12 +145,16 @@ class ResNetSpec:
         }
 
     def _check_choices(self) -> None:
+        is_own = kinds.is_name(self.kind)
         for name, known in (("kind", KINDS), ("shortcut", SHORTCUTS)):
-            if getattr(self, name) not in known:
+            if getattr(self, name) not in known and not (is_own and name == "kind"):
                 raise UsageError(f"is {getattr(self, name)!r}, but must be {' or '.join(known)}.", argument=name)
         for name, most in (("squeeze", MAX_WIDTH), ("neck", MAX_WIDTH)):
             if getattr(self, name) is not None:
                 _check(name, getattr(self, name), 1, most)
+        if is_own and self.squeeze is not None:
+            rule = f"a block of the kind {self.kind!r} has only its own layers: leave it out"
+            raise UsageError(f"is {self.squeeze}, but {rule}.", argument="squeeze")
 
     def _check_stages(self) -> None:
         for name, most in (("mids", MAX_WIDTH), ("expansions", MAX_EXPANSION), ("groups", MAX_WIDTH)):
@@ -213,6 +224,7 @@ class ResNetSpec:
         Before the stages: `s32-`, a stem of 32 channels that differs from stage 1; `n512-`, a neck; `d-`, pooled
         shortcuts; `e16-`, squeeze-excitation. In a stage: `m16`, middle channels of bottlenecks; `t6`, expansion of
         inverted blocks; `k5`, kernels; `g4`, groups. A stage that `=` joins to the one before does not halve the image.
+        Before all of it, the name of an own kind and a dot.
 
         >>> ResNetSpec(blocks=(4, 5, 3), widths=(64, 128, 256)).id
         '4x64-5x128-3x256'
@@ -232,15 +244,23 @@ class ResNetSpec:
         names = [name for name in FIELDS if name in content or name in ("blocks", "widths", "stem_width")]
         values = {name: content[name] for name in names}
         given: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in values.items()}
-        return cls(**given)
+        spec = cls(**given)
+        if "block_layers" in content:
+            spec._fill("block_layers", kinds.read_blocks(spec, content["block_layers"]))
+        return spec
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec as JSON values; of the fields after `stem_width`, those that differ from their defaults.
 
+        An own kind also has the layers of its blocks, where they are known.
+
         >>> ResNetSpec(blocks=(4, 3), widths=(64, 250)).to_json()
         {'blocks': [4, 3], 'widths': [64, 250], 'stem_width': 64}
         """
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in self._chosen().items()}
+        found = {name: list(value) if isinstance(value, tuple) else value for name, value in self._chosen().items()}
+        if self.block_layers:
+            found["block_layers"] = [list(map(write_block, stage)) for stage in self.block_layers]
+        return found
 
     def _chosen(self) -> dict[str, Any]:
         """Return the fields up to `stem_width`, and those after it that differ from their defaults."""
@@ -289,7 +309,7 @@ class ResNetSpec:
 
 
 # The fields by name, for what spells them: one with `metavar` and `help` is an option, a list if `per_stage`.
-FIELDS = {one.name: one for one in fields(ResNetSpec)}
+FIELDS = {one.name: one for one in fields(ResNetSpec) if one.init}
 NEEDED = tuple(name for name, one in FIELDS.items() if one.default is MISSING)
 OPTIONS = {name: one for name, one in FIELDS.items() if one.metadata}
 
