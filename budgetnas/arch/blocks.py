@@ -9,7 +9,9 @@ from typing import Any
 from budgetnas.arch.layers import Act, AvgPool, Conv, GlobalPool, Layer, Linear, Norm, Residual, Scale, Sigmoid
 
 Block = tuple[Layer, ...]
-_LAYERS = {kind.__name__: kind for kind in (Conv, Norm, Act, Sigmoid, AvgPool, GlobalPool, Linear, Residual, Scale)}
+_LAYERS: dict[str, Any] = {
+    kind.__name__: kind for kind in (Conv, Norm, Act, Sigmoid, AvgPool, GlobalPool, Linear, Residual, Scale)
+}
 _LARGEST = 2**22  # channels, and sides of kernels
 _SIDES = (2, 5, 8)  # in pixels, of the images that a block is tried on
 

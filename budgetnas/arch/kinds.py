@@ -1,7 +1,6 @@
 """The kinds of blocks: ours by their names, and those of a person's own code, which a command was given.
 
-A network carries the layers of blocks of an own kind (`ResNetSpec.block_layers`), so its code is needed for new networks
-only.
+A network carries the layers of its blocks of an own kind (`ResNetSpec.block_layers`): only new networks need the code.
 """
 
 from __future__ import annotations

@@ -127,8 +127,7 @@ class ResNetSpec:
             self._fill("shortcut", "conv")
         if self.squeeze is not None:
             self._fill("squeeze", least_reduction(self))
-        if kinds.find(self.kind) is not None:
-            self._fill("block_layers", kinds.blocks_of(self))
+        self._fill("block_layers", kinds.blocks_of(self) if kinds.find(self.kind) else ())
 
     def _fill(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
