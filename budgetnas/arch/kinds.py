@@ -180,14 +180,19 @@ def codes(names: Iterable[str]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def recorded(specs: Sequence[ResNetSpec]) -> Iterator[None]:
-    """Know the own kinds of networks without their code, as far as the networks carry the layers of their blocks."""
-    blocks: dict[str, dict[tuple[int, int, int, int], Block]] = {}
+def recorded(names: Iterable[str], specs: Iterable[ResNetSpec]) -> Iterator[None]:
+    """Know own kinds without their code, as far as networks carry the layers of their blocks.
+
+    Args:
+        names: of kinds; those whose code was given, and ours, stay as they are.
+        specs: the networks.
+    """
+    blocks: dict[str, dict[tuple[int, int, int, int], Block]]
+    blocks = {name: {} for name in filter(is_name, names) if name not in _OWN}
     for spec in specs:
-        if not (spec.kind in KINDS or spec.kind in _OWN):
-            known = blocks.setdefault(spec.kind, {})
-            for sizes, layers in zip(_sizes(spec), spec.block_layers, strict=False):
-                known |= zip(sizes, layers, strict=True)
+        for sizes, layers in zip(_sizes(spec), spec.block_layers, strict=False):
+            if spec.kind in blocks:
+                blocks[spec.kind] |= zip(sizes, layers, strict=True)
     added = {name: OwnKind(name=name, block=lambda *sizes, known=known: known[sizes]) for name, known in blocks.items()}
     _OWN.update(added)
     try:

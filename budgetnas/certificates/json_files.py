@@ -98,11 +98,10 @@ class Normalisation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arch:
-    """The content of `arch.json`, as `CertifiedNetwork.arch` writes it."""
+    """The content of `arch.json`, as `CertifiedNetwork.arch` writes it, the spec aside."""
 
     format: int
     id: str
-    spec: ResNetSpec
     shape: DataShape
     classes: tuple[str, ...]
     dataset: str
@@ -139,12 +138,13 @@ def read_arch(content: bytes, *, where: Path) -> tuple[dict[str, Any], ResNetSpe
     try:
         if arch["format"] != ARCH_FORMAT:
             raise ValueError(f"it has format {arch['format']}, and this version reads {ARCH_FORMAT}")
-        found = build(Arch, arch, "")
-        complete = asdict(found) | {"spec": found.spec.to_json()}
+        spec = ResNetSpec.from_json(arch["spec"])
+        found = build(Arch, {key: value for key, value in arch.items() if key != "spec"}, "")
+        complete = asdict(found) | {"spec": spec.to_json()}
         if json.loads(dump_json(complete)) != arch:  # a default replaced a missing value, or is written out
             raise ValueError("a value of it is missing, or is a default that is left out")
     except Exception as error:  # content of any type can fail in any way
         reason = f"{error} is missing" if isinstance(error, KeyError) else one_line(error)
         message = f"`{where}` is no architecture of this program ({reason}): export the network again."
         raise StorageError(message) from error
-    return arch, found.spec, found.shape
+    return arch, spec, found.shape

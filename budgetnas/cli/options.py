@@ -143,6 +143,25 @@ def read_data(arguments: argparse.Namespace) -> dict[str, Any]:
     return options.read_data(options.keys_of(vars(arguments), DATA_KEYS), getattr(arguments, "set", ()))
 
 
+def add_code_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare `--space-code`."""
+    text = "code of your own kind of blocks: its class in ghost.py here is ghost:Ghost"
+    parser.add_argument("--space-code", metavar="MODULE:CLASS", help=text)
+
+
+def load_code(arguments: argparse.Namespace) -> str | None:
+    """Load the code that `--space-code` names; return the name of its kind, None without one.
+
+    Raises:
+        UsageError: the code cannot be loaded, or breaks a rule.
+    """
+    if arguments.space_code is None:
+        return None
+    from budgetnas.config.space_code import load_kind
+
+    return load_kind(arguments.space_code)
+
+
 # Options and what the rooms below call them: the key of a study file, or the argument of Python.
 _NAMES = (
     *KEYS.items(),
@@ -190,7 +209,8 @@ def spell(text: str, arguments: argparse.Namespace, *, argument: str | None = No
 def _is_elsewhere(option: str, key: str, arguments: argparse.Namespace) -> bool:
     """Return whether a study file or `--set` may have given the value of a key, and its option did not."""
     named = [setting.partition("=")[0].strip() for setting in getattr(arguments, "set", ())]
-    return key in named or (getattr(arguments, "study", None) is not None and getattr(arguments, option) is None)
+    is_in_file = "." in key and getattr(arguments, "study", None) is not None
+    return key in named or (is_in_file and getattr(arguments, option) is None)
 
 
 CAP_HELP = "cap on parameters, like 5e6, 5M, 272k or 45%%resnet18"

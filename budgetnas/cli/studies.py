@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from budgetnas.cli.options import add_data_arguments, number, spell, whole_number
+from budgetnas.cli.options import add_code_argument, add_data_arguments, load_code, number, spell, whole_number
 from budgetnas.config.options import keys_of
 from budgetnas.system import Interruptions
 
@@ -27,6 +27,7 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add_data_arguments(parser)
     add("--space", metavar="NAME", help="wide, for more kinds of networks, or a .toml file with [space]")
+    add_code_argument(parser)
     add("--out", metavar="DIR", help="folder of all runs (default runs)")
     add("--name", help="name of this run (default: data set, cap and seed)")
     add("--seed", type=whole_number, metavar="N", help="random seed (default 0)")
@@ -69,7 +70,8 @@ def read_study_arguments(arguments: argparse.Namespace, others: Mapping[str, Any
     """
     from budgetnas.pipeline.request import read_study_request
 
-    return read_study_request(arguments.study, {**keys_of(vars(arguments)), **others}, arguments.set)
+    keys, kind = {**keys_of(vars(arguments)), **others}, load_code(arguments)
+    return read_study_request(arguments.study, keys, arguments.set, kind=kind)
 
 
 def carry_out(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from budgetnas.cli.options import add_network_arguments, read_network, whole_number
+from budgetnas.cli.options import add_code_argument, add_network_arguments, load_code, read_network, whole_number
 from budgetnas.cli.trainings import (
     add_training_arguments,
     carry_out,
@@ -33,12 +33,14 @@ EXAMPLE = "budgetnas train 4x64-5x128-3x256 --dataset cifar10 --recipe modern200
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_network_arguments(parser, named="a network by name or id (resnet20, 4x64-5x128-3x256)")
+    add_code_argument(parser)
     parser.add_argument("--epochs", type=whole_number, metavar="N", help="length (default: the recipe's)")
     add_training_arguments(parser, recipe=TRAIN_RECIPE, name="", dataset=TRAIN_DATA)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train; return the exit status."""
+    load_code(arguments)
     model = read_network(arguments)
     spec = model.spec
     from budgetnas.config.study import train_name

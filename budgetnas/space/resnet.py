@@ -11,14 +11,16 @@ import numpy as np
 
 from budgetnas.arch import pools
 from budgetnas.arch.counter import count
-from budgetnas.arch.spec import KINDS, SHORTCUTS, DataShape, ResNetSpec
+from budgetnas.arch.kinds import find
+from budgetnas.arch.own_check import check_cost
+from budgetnas.arch.spec import SHORTCUTS, DataShape, ResNetSpec
 from budgetnas.arrays import FloatArray, IntArray
 from budgetnas.exceptions import UsageError
 from budgetnas.space import columns, features
 from budgetnas.space.chain import Chain
 from budgetnas.space.columns import BLOCKS, COLUMN, KERNELS, STRATUM, WIDTHS
 from budgetnas.space.keys import PLAIN, SLOTS, WIDE_KEYS, SpaceKeys
-from budgetnas.space.parameters import STAGES, Ranges, parameters
+from budgetnas.space.parameters import STAGES, Ranges, kind_name, parameters
 from budgetnas.space.protocol import Dimension, Space
 from budgetnas.space.strata import Stratum, kept_label, strata_of, word_label
 from budgetnas.space.tables import base_of, chain_of
@@ -27,6 +29,7 @@ from budgetnas.text import listed, plural
 SMALLEST_SIDE = 2
 LARGEST_TABLE = 4_000_000
 MOST_STRATA = 2_000
+_CHECKED = 32  # widths for which the cost of an own kind is compared with its layers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +91,12 @@ class ResNetSpace(SpaceKeys, Space):
         deepest, widest = self.depth_range[1], int(self.grid[-1])
         for kind in self.kinds:
             others: dict[str, Any] = {"kernels": (max(self.kernels),) * deepest}
+            own = find(kind)
+            if own is not None and own.cost is None:
+                continue  # its code is not there: only networks that were counted once are looked at
+            if own is not None:
+                some = np.unique(np.linspace(0, len(self.grid) - 1, _CHECKED).astype(np.int64))
+                check_cost(own, tuple(self.grid[some].tolist()), tuple(self.kernels))
             if kind == "inverted":
                 others["expansions"] = (max(self.expansions),) * deepest
             count(
@@ -155,7 +164,7 @@ class ResNetSpace(SpaceKeys, Space):
     def _choice(self, name: str) -> Dimension:
         """Return the dimension of a choice of which a network has one."""
         values = sorted({getattr(one, name) for one in self._strata})
-        words: dict[str, Any] = {"kept": kept_label, "kind": KINDS.__getitem__, "group_width": str}
+        words: dict[str, Any] = {"kept": kept_label, "kind": self.all_kinds.__getitem__, "group_width": str}
         label = words.get(name, lambda value: word_label(value, is_stem=name == "stem"))
         called = "downsampling" if name == "kept" else name
         return Dimension(name=called, values=values, ordered=False, labels=[label(value) for value in values])
@@ -173,11 +182,12 @@ class ResNetSpace(SpaceKeys, Space):
         if self.is_plain:
             return narrow
         others = [parameters(spec, is_wide=True) for spec in self._corners()]
+        own = {kind_name(kind) for kind in self.all_kinds}
         names = [name for found in others for name in found if name not in narrow.limits()]
         return replace(
             narrow,
             others=tuple(
-                (name, min(values), max(values))
+                (name, 0 if name in own else min(values), max(values))
                 for name in dict.fromkeys(names)
                 if (values := [found[name] for found in others if name in found])
             ),
@@ -187,10 +197,10 @@ class ResNetSpace(SpaceKeys, Space):
         """Yield the smallest and the largest network of every stratum."""
         for one in self._strata:
             for point in base_of(one, self, is_plain=False):
-                yield columns.spec_of(point)
+                yield columns.spec_of(point, self.all_kinds)
                 for part, _, highest in columns.limits(self):
                     point[part] = highest
-                yield columns.spec_of(point)
+                yield columns.spec_of(point, self.all_kinds)
 
     @property
     def in_words(self) -> str:
@@ -233,7 +243,7 @@ class ResNetSpace(SpaceKeys, Space):
 
     def _cost(self, points: IntArray) -> tuple[IntArray, IntArray]:
         params, macs = np.empty(len(points), np.int64), np.empty(len(points), np.int64)
-        for rows, nets in columns.networks(self._all_columns(points)):
+        for rows, nets in columns.networks(self._all_columns(points), self.all_kinds):
             params[rows], macs[rows] = pools.total_of(nets, self.shape)
         return params, macs
 
@@ -305,7 +315,7 @@ class ResNetSpace(SpaceKeys, Space):
         params, macs = self._cost(points)
         if self.is_plain:
             return features.by_stage(points, params, macs)
-        return features.by_resolution(points, params, macs, self.dimensions, self.shape)
+        return features.by_resolution(points, params, macs, self.dimensions, self.shape, self.all_kinds)
 
     def chains(self) -> dict[int, Chain]:
         """Return cost tables by stratum; only neighbouring stages share costs."""
@@ -316,7 +326,7 @@ class ResNetSpace(SpaceKeys, Space):
 
     def decode(self, point: IntArray) -> ResNetSpec:
         """Return the spec of a point [D]."""
-        return columns.spec_of(self._all_columns(point[None])[0])
+        return columns.spec_of(self._all_columns(point[None])[0], self.all_kinds)
 
     def encode(self, spec: ResNetSpec) -> IntArray:
         """Return the point [D] of a spec of at most 4 stages, on the grid or off it; `has_point` says if it is that."""
