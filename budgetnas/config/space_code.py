@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from budgetnas.config.study import StudyConfig
 from budgetnas.exceptions import UsageError
 from budgetnas.text import one_line
 
+_WORD = re.compile(r"\w+(?:\.\w+)*:\w+")
 _WIDTHS, _KERNELS = (8, 12, 16, 20, 24, 40, 64), (3, 5)  # for which a cost is compared with its layers
 
 
@@ -29,8 +31,8 @@ def load_kind(word: str) -> str:
     Raises:
         UsageError: there is no such module or class, its code fails, or its cost is not that of its layers.
     """
-    module_name, colon, class_name = word.partition(":")
-    if not colon or not all(part.isidentifier() for part in (*module_name.split("."), class_name)):
+    module_name, _, class_name = word.partition(":")
+    if _WORD.fullmatch(word) is None:
         raise _wrong(word, "but must be MODULE:CLASS, like ghost:Ghost for the class Ghost in ghost.py")
     module = _imported(word, module_name)
     code, source = getattr(module, class_name, None), getattr(module, "__file__", None)
@@ -66,7 +68,7 @@ def _imported(word: str, name: str) -> ModuleType:
                 raise _fails(word, error) from error
             raise _wrong(
                 word,
-                f"but there is no module {error.name} in the current folder or on the Python path: go to its folder",
+                f"but {error.name} is no module of the current folder or the Python path: go to its folder",
             ) from error
         except (Exception, SystemExit) as error:  # a person's code can fail in any way
             raise _fails(word, error) from error
