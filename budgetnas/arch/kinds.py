@@ -128,8 +128,8 @@ def required(name: str) -> OwnKind:
     found = find(name)
     if found is None:
         raise UsageError(
-            f"is not given, but the kind {name!r} is none of {', '.join(KINDS)}: correct the name, or give the code of "
-            "that kind as MODULE:CLASS.",
+            f"gives no kind {name!r}, which is none of {', '.join(KINDS)}: correct the name, or give the code of that "
+            "kind as MODULE:CLASS.",
             argument="space_code",
         )
     return found
@@ -155,6 +155,8 @@ def read_blocks(spec: ResNetSpec, content: Any) -> tuple[tuple[Block, ...], ...]
         if spec.kind in KINDS:
             raise ValueError(f"{spec.kind} blocks have those of this program")
         found = tuple(tuple(map(read_block, stage)) for stage in content)
+        if list(map(len, found)) != list(map(len, _sizes(spec))):
+            raise ValueError("they are of another number of blocks")
         for blocks, stage in zip(found, _sizes(spec), strict=True):
             for block, (in_channels, out_channels, stride, _) in zip(blocks, stage, strict=True):
                 check_block(block, in_channels, out_channels, stride)
