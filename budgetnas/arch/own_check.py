@@ -40,7 +40,9 @@ def check_cost(kind: OwnKind, widths: tuple[int, ...], kernels: tuple[int, ...])
     for row, *counts in zip(rows, *own, *true, strict=True):
         if counts[:2] != counts[2:]:
             blocks, width, before, kernel, halves, inside, outside = row
-            told, found = (f"{params:,} parameters and {macs:,} MACs" for params, macs in (counts[:2], counts[2:]))
+            told, found = (
+                f"{plural(params, 'parameter')} and {plural(macs, 'MAC')}" for params, macs in (counts[:2], counts[2:])
+            )
             raise UsageError(
                 f"is {kind.word}, whose `cost` gives {told} for {plural(blocks, 'block')} of {width} channels behind "
                 f"{before} (kernel {kernel}, halves {halves}, {inside} to {outside} pixels), but its layers have "

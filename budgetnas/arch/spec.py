@@ -20,6 +20,7 @@ MAX_SIDE = 65_536
 MAX_KERNEL, MAX_EXPANSION = 31, 64
 PER_STAGE = ("blocks", "widths", "mids", "expansions", "kernels", "groups", "strides")
 SHORTCUTS = ("conv", "pool")
+LAYERS = "block_layers"  # the key of the JSON that has them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,7 +128,7 @@ class ResNetSpec:
             self._fill("shortcut", "conv")
         if self.squeeze is not None:
             self._fill("squeeze", least_reduction(self))
-        self._fill("block_layers", kinds.blocks_of(self) if kinds.find(self.kind) else ())
+        self._fill(LAYERS, kinds.blocks_of(self) if kinds.find(self.kind) else ())
 
     def _fill(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -244,8 +245,8 @@ class ResNetSpec:
         values = {name: content[name] for name in names}
         given: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in values.items()}
         spec = cls(**given)
-        if "block_layers" in content:
-            spec._fill("block_layers", kinds.read_blocks(spec, content["block_layers"]))
+        if LAYERS in content:
+            spec._fill(LAYERS, kinds.read_blocks(spec, content[LAYERS]))
         return spec
 
     def to_json(self) -> dict[str, Any]:
@@ -258,7 +259,7 @@ class ResNetSpec:
         """
         found = {name: list(value) if isinstance(value, tuple) else value for name, value in self._chosen().items()}
         if self.block_layers:
-            found["block_layers"] = [list(map(write_block, stage)) for stage in self.block_layers]
+            found[LAYERS] = [list(map(write_block, stage)) for stage in self.block_layers]
         return found
 
     def _chosen(self) -> dict[str, Any]:

@@ -37,8 +37,10 @@ def load_kind(word: str) -> str:
     module = _imported(word, module_name)
     code, source = getattr(module, class_name, None), getattr(module, "__file__", None)
     if not isinstance(code, type) or source is None:
-        known = [name for name, value in vars(module).items() if isinstance(value, type) and not name.startswith("_")]
-        raise _wrong(word, f"but {module_name} has no class {class_name}: give one that it has ({', '.join(known)})")
+        known = [
+            name for name, value in vars(module).items() if isinstance(value, type) and value.__module__ == module_name
+        ]
+        raise _wrong(word, f"but {module_name} has no class {class_name}; it has {', '.join(known) or 'none'}")
     made = _called(word, code)
     for name in ("block", "cost"):
         if not callable(getattr(made, name, None)):

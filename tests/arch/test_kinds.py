@@ -9,41 +9,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given as drawn
+from hypothesis import settings
 from hypothesis import strategies as st
-from own_blocks import Separable, given, nothing_given
+from own_blocks import Gated, Separable, given, nothing_given
 
 from budgetnas.arch import pools
 from budgetnas.arch.counter import count
 from budgetnas.arch.kinds import codes, make_kind, recorded
-from budgetnas.arch.layers import Act, AvgPool, Conv, Norm, Residual, Sigmoid
+from budgetnas.arch.layers import AvgPool, Conv, Norm, Residual, Sigmoid
 from budgetnas.arch.own_check import check_cost
-from budgetnas.arch.resnet import basic_block, lower, squeeze_excitation
+from budgetnas.arch.resnet import basic_block, lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.exceptions import UsageError
 from budgetnas.models.build import build_model
 
 SMALL = DataShape(channels=1, height=9, width=7, classes=3)
-
-
-class Gated(Separable):
-    """Blocks with a mean, squeeze-excitation, and layers before the stride, so that MACs are of four sorts."""
-
-    name = "Gated_2"
-
-    def block(self, in_channels, out_channels, stride, kernel):
-        wide = Conv(in_channels=in_channels, out_channels=2 * out_channels, kernel=kernel)
-        down = (AvgPool(kernel=stride),) if stride > 1 else ()
-        narrow = Conv(in_channels=2 * out_channels, out_channels=out_channels, kernel=1)
-        return [wide, Norm(channels=2 * out_channels), Act(), *down, narrow, squeeze_excitation(out_channels, 4)]
-
-    def cost(self, stages):
-        width, before, rest = stages.width, stages.before, stages.blocks - 1
-        gates = 2 * width * -(-width // 4)
-        more = stages.kernel**2 * 2 * width
-        others = stages.blocks * (4 * width + gates + width + -(-width // 4) + 2 * width**2)
-        macs = before * more * stages.pixels_before + rest * width * more * stages.pixels
-        macs = macs + stages.blocks * (2 * width**2 * stages.pixels + gates)
-        return more * (before + rest * width) + others, macs
 
 
 @st.composite
@@ -58,6 +38,7 @@ def networks(draw, name):
 
 
 @pytest.mark.parametrize("code", [Separable, Gated])
+@settings(max_examples=40)
 @drawn(data=st.data())
 def test_a_network_is_read_back_without_the_code_and_counted_alike_by_layers_arrays_and_torch(code, data):
     with given(code()):

@@ -13,19 +13,19 @@ DATA = {"--dataset", "--data-dir", "--subset", "--image-size", "--test-share"}
 
 SEARCH = """
     --max-params --trials --out --name --seed --device --workers --sampler --promote --full-epochs
-    --max-hours --storage --set --dry-run --no-paper-models --json
+    --max-hours --storage --set --dry-run --no-paper-models --json --space --space-code
 """
 
 
 CALIBRATE = """
     --max-params --networks --lengths --out --name --seed --device --workers --full-epochs --max-hours
-    --storage --set --dry-run --json
+    --storage --set --dry-run --json --space --space-code
 """
 
 
 TRAIN = """
     --blocks --widths --stem-width --epochs --recipe --precision --repeats --set --seed --device --workers
-    --threads --max-minutes --out --name --json
+    --threads --max-minutes --out --name --json --space-code
 """
 
 
@@ -49,11 +49,13 @@ def test_the_options_of_every_command_are_frozen():
     assert options("list") == {"--json"}
     assert options("doctor") == {"--out", "--data-dir", "--json"}
     assert options("dashboard") == {"--storage", "--host", "--port"}
-    assert options("count") == SHAPE | {"--blocks", "--widths", "--stem-width", "--table"}
-    assert options("space") == SHAPE | {"--set", "--html"}
+    assert options("count") == SHAPE | {"--blocks", "--widths", "--stem-width", "--table", "--space-code"}
+    assert options("space") == SHAPE | {"--set", "--html", "--space", "--space-code"}
     assert options("fit") == SHAPE | {"--blocks", "--widths", "--step"}
     assert options("train") == DATA | set(TRAIN.split())
-    assert options("reproduce") == options("train") - {"--blocks", "--widths", "--stem-width"} | {"--models"}
+    assert options("reproduce") == options("train") - {"--blocks", "--widths", "--stem-width", "--space-code"} | {
+        "--models"
+    }
 
 
 def test_every_option_sets_a_key_that_exists():
