@@ -145,8 +145,8 @@ def read_data(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def add_code_argument(parser: argparse.ArgumentParser) -> None:
     """Declare `--space-code`."""
-    text = "code of your own kind of blocks: its class in ghost.py here is ghost:Ghost"
-    parser.add_argument("--space-code", metavar="MODULE:CLASS", help=text)
+    text = "MODULE:CLASS of your own kind of blocks, like ghost:Ghost of ghost.py"
+    parser.add_argument("--space-code", metavar="CODE", help=text)
 
 
 def load_code(arguments: argparse.Namespace) -> str | None:

@@ -27,7 +27,6 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add_data_arguments(parser)
     add("--space", metavar="NAME", help="wide, for more kinds of networks, or a .toml file with [space]")
-    add_code_argument(parser)
     add("--out", metavar="DIR", help="folder of all runs (default runs)")
     add("--name", help="name of this run (default: data set, cap and seed)")
     add("--seed", type=whole_number, metavar="N", help="random seed (default 0)")
@@ -55,6 +54,7 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--dry-run", action="store_true", help="print the plan and stop")
     add("--json", action="store_true", help="print the result, or the plan, as JSON")
+    add_code_argument(parser)
 
 
 def read_study_arguments(arguments: argparse.Namespace, others: Mapping[str, Any]) -> StudyRequest:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from budgetnas.runs.trainings import Row
 
 DESCRIPTION = (
-    "Train one network on the train split, score it on validation after every epoch, and test it once at the end. Run "
-    "the same command to resume a stopped training, bit for bit; options that are not given come from the run."
+    "Train one network, score it on validation after every epoch, and test it once at the end. The same command "
+    "resumes a stopped training, bit for bit; options that are not given come from the run."
 )
 EXAMPLE = "budgetnas train 4x64-5x128-3x256 --dataset cifar10 --recipe modern200 --repeats 3"
 
@@ -33,9 +33,9 @@ EXAMPLE = "budgetnas train 4x64-5x128-3x256 --dataset cifar10 --recipe modern200
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_network_arguments(parser, named="a network by name or id (resnet20, 4x64-5x128-3x256)")
-    add_code_argument(parser)
     parser.add_argument("--epochs", type=whole_number, metavar="N", help="length (default: the recipe's)")
     add_training_arguments(parser, recipe=TRAIN_RECIPE, name="", dataset=TRAIN_DATA)
+    add_code_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
