@@ -143,10 +143,13 @@ def read_data(arguments: argparse.Namespace) -> dict[str, Any]:
     return options.read_data(options.keys_of(vars(arguments), DATA_KEYS), getattr(arguments, "set", ()))
 
 
+CODE = "space_code"
+
+
 def add_code_argument(parser: argparse.ArgumentParser) -> None:
     """Declare `--space-code`."""
     text = "MODULE:CLASS of your own kind of blocks, like ghost:Ghost of ghost.py"
-    parser.add_argument("--space-code", metavar="CODE", help=text)
+    parser.add_argument(option(CODE), metavar="CODE", help=text)
 
 
 def load_code(arguments: argparse.Namespace) -> str | None:
@@ -209,8 +212,8 @@ def spell(text: str, arguments: argparse.Namespace, *, argument: str | None = No
 def _is_elsewhere(option: str, key: str, arguments: argparse.Namespace) -> bool:
     """Return whether a study file or `--set` may have given the value of a key, and its option did not."""
     named = [setting.partition("=")[0].strip() for setting in getattr(arguments, "set", ())]
-    is_in_file = "." in key and getattr(arguments, "study", None) is not None
-    return key in named or (is_in_file and getattr(arguments, option) is None)
+    has_file = getattr(arguments, "study", None) is not None and option != CODE  # which no file can have
+    return key in named or (has_file and getattr(arguments, option) is None)
 
 
 CAP_HELP = "cap on parameters, like 5e6, 5M, 272k or 45%%resnet18"
