@@ -51,7 +51,7 @@ def test_the_options_of_every_command_are_frozen():
     assert options("dashboard") == {"--storage", "--host", "--port"}
     assert options("count") == SHAPE | {"--blocks", "--widths", "--stem-width", "--table", "--space-code"}
     assert options("space") == SHAPE | {"--set", "--html", "--space", "--space-code"}
-    assert options("fit") == SHAPE | {"--blocks", "--widths", "--step"}
+    assert options("fit") == SHAPE | {"--blocks", "--widths", "--step", "--space-code"}
     assert options("train") == DATA | set(TRAIN.split())
     assert options("reproduce") == options("train") - {"--blocks", "--widths", "--stem-width", "--space-code"} | {
         "--models"
