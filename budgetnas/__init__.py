@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from budgetnas.api.studies import calibrate, search
     from budgetnas.api.trainings import reproduce, train
     from budgetnas.arch.counter import Complexity
+    from budgetnas.arch.kinds import BlockKind
+    from budgetnas.arch.layers import Act, AvgPool, Conv, Norm, Residual
+    from budgetnas.arch.pools import Stages
+    from budgetnas.arch.resnet import squeeze_excitation
     from budgetnas.arch.spec import DataShape, ResNetSpec
     from budgetnas.budget import Budget
     from budgetnas.certificates.certificate import load_certificate
@@ -38,22 +42,29 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Act",
+    "AvgPool",
     "BandExhaustedError",
+    "BlockKind",
     "Budget",
     "BudgetNASError",
     "BudgetSampler",
     "Calibration",
     "Complexity",
+    "Conv",
     "DataError",
     "DataShape",
     "Dataset",
     "Dimension",
     "InfeasibleBudgetError",
     "Listener",
+    "Norm",
     "ResNetSpace",
     "ResNetSpec",
+    "Residual",
     "SearchResult",
     "Space",
+    "Stages",
     "StorageError",
     "StudyMismatchError",
     "TrainingsResult",
@@ -74,6 +85,7 @@ __all__ = [
     "repair",
     "reproduce",
     "search",
+    "squeeze_excitation",
     "suggest",
     "to_params",
     "train",
@@ -81,22 +93,29 @@ __all__ = [
 ]
 
 _HOMES = {  # the module of each name, imported when the name is asked for
+    "Act": "arch.layers",
+    "AvgPool": "arch.layers",
     "BandExhaustedError": "samplers.budget_sampler",
+    "BlockKind": "arch.kinds",
     "Budget": "budget",
     "BudgetNASError": "exceptions",
     "BudgetSampler": "samplers.budget_sampler",
     "Calibration": "runs.calibration",
     "Complexity": "arch.counter",
+    "Conv": "arch.layers",
     "DataError": "exceptions",
     "DataShape": "arch.spec",
     "Dataset": "data.dataset",
     "Dimension": "space.protocol",
     "InfeasibleBudgetError": "exceptions",
     "Listener": "pipeline.progress",
+    "Norm": "arch.layers",
     "ResNetSpace": "space.resnet",
     "ResNetSpec": "arch.spec",
+    "Residual": "arch.layers",
     "SearchResult": "runs.result",
     "Space": "space.protocol",
+    "Stages": "arch.pools",
     "StorageError": "exceptions",
     "StudyMismatchError": "exceptions",
     "TrainingsResult": "runs.trainings",
@@ -117,6 +136,7 @@ _HOMES = {  # the module of each name, imported when the name is asked for
     "repair": "space.repair",
     "reproduce": "api.trainings",
     "search": "api.studies",
+    "squeeze_excitation": "arch.resnet",
     "suggest": "samplers.budget_sampler",
     "to_params": "samplers.parameters",
     "train": "api.trainings",

@@ -6,7 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from budgetnas.arch.spec import FIELDS, KINDS, SHORTCUTS, ResNetSpec
+from budgetnas.arch.kinds import KINDS
+from budgetnas.arch.rules import SHORTCUTS
+from budgetnas.arch.spec import FIELDS, ResNetSpec
 
 BASIC = {"blocks": st.integers(1, 3), "widths": st.integers(1, 40), "stem_width": st.integers(0, 40)}
 VALUES: dict[str, st.SearchStrategy[Any]] = BASIC | {

@@ -9,7 +9,8 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, Unpack
 
-from budgetnas.arch.spec import FIELDS, MAX_SIDE, DataShape, ResNetSpec
+from budgetnas.arch.rules import MAX_SIDE
+from budgetnas.arch.spec import FIELDS, DataShape, ResNetSpec
 from budgetnas.config.models import named_network
 from budgetnas.config.options import CALIBRATION_KEYS, DATA_KEYS, KEYS, keys_of, read_data
 from budgetnas.exceptions import BudgetNASError, UsageError

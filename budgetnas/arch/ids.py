@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from budgetnas.arch.kinds import KINDS
+
 if TYPE_CHECKING:
     from budgetnas.arch.spec import ResNetSpec
 
 _LETTERS = {"mids": "m", "expansions": "t", "kernels": "k", "groups": "g"}  # of a stage, in an id
+_OWN = r"(?:(?P<own>[A-Za-z][A-Za-z0-9_]{0,31})\.)?"
 _PREFIX = r"(?:s(?P<stem_width>[0-9]{1,9})-)?(?:n(?P<neck>[0-9]{1,9})-)?(?P<pool>d-)?(?:e(?P<squeeze>[0-9]{1,9})-)?"
 _STAGE = re.compile(
     r"(?P<blocks>[0-9]{1,9})x(?P<widths>[0-9]{1,9})"
     + "".join(rf"(?:{letter}(?P<{name}>[0-9]{{1,9}}))?" for name, letter in _LETTERS.items())
 )
-_ID = re.compile(_PREFIX + r"(?P<stages>[0-9][0-9a-z]*(?:[-=][0-9][0-9a-z]*)*)")
+_ID = re.compile(_OWN + _PREFIX + r"(?P<stages>[0-9][0-9a-z]*(?:[-=][0-9][0-9a-z]*)*)")
 _PLAIN = {"kernels": 3, "groups": 1}  # values that an id leaves out
 
 
@@ -35,7 +38,8 @@ def parse_id(text: str) -> dict[str, Any] | None:
             fields[name] = tuple(_PLAIN.get(name, 0) if value is None else int(value) for value in given)
     return fields | {
         "stem_width": int(found["stem_width"] or 0),
-        "kind": "bottleneck" if "mids" in fields else "inverted" if "expansions" in fields else "basic",
+        "kind": found["own"]
+        or ("bottleneck" if "mids" in fields else "inverted" if "expansions" in fields else "basic"),
         "strides": (1, *(1 if joint == "=" else 2 for joint in re.findall("[-=]", found["stages"]))),
         "shortcut": "pool" if found["pool"] else "conv",
         "squeeze": int(found["squeeze"]) if found["squeeze"] else None,
@@ -45,7 +49,8 @@ def parse_id(text: str) -> dict[str, Any] | None:
 
 def write_id(spec: ResNetSpec) -> str:
     """Return the id of a network."""
-    text = "" if spec.stem_width == spec.widths[0] else f"s{spec.stem_width}-"
+    text = "" if spec.kind in KINDS else f"{spec.kind}."
+    text += "" if spec.stem_width == spec.widths[0] else f"s{spec.stem_width}-"
     text += f"n{spec.neck}-" if spec.neck is not None else ""
     text += "d-" if spec.shortcut == "pool" else ""
     text += f"e{spec.squeeze}-" if spec.squeeze is not None else ""

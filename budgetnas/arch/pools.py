@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from budgetnas.arch.kinds import required
+from budgetnas.arch.own_costs import own_stage
 from budgetnas.arch.spec import DataShape
 from budgetnas.arrays import IntArray
 
@@ -62,6 +64,11 @@ class Stages:
     pixels: Ints
     pixels_before: Ints
 
+    @property
+    def projects(self) -> Ints:
+        """1 where the first block changes the shape, else 0."""
+        return 1 if isinstance(self.halves, int) and self.halves else self.halves | (self.before != self.width)
+
 
 def pixels(shape: DataShape, halvings: Ints) -> IntArray:
     """Return the pixels of a feature map after so many halvings; each halves the sides, rounded up."""
@@ -76,8 +83,13 @@ def stem(width: IntArray, shape: DataShape) -> Cost:
 
 
 def stage(one: Stages, family: Family) -> Cost:
-    """Cost of a stage of each network."""
-    return _COSTS[family.kind](one, family.squeeze)
+    """Cost of a stage of each network.
+
+    Raises:
+        UsageError: no code of an own kind was given, or its code fails.
+    """
+    own = family.kind not in _COSTS
+    return own_stage(one, required(family.kind)) if own else _COSTS[family.kind](one, family.squeeze)
 
 
 def basic_stage(blocks: IntArray, width: IntArray, before: IntArray, index: int, shape: DataShape) -> Cost:
@@ -95,7 +107,7 @@ def basic_stage(blocks: IntArray, width: IntArray, before: IntArray, index: int,
 
 def _basic(one: Stages, squeeze: int | None) -> Cost:
     width, before, square = one.width, one.before, one.kernel * one.kernel
-    projects = _projects(one)
+    projects = one.projects
     convs = width * ((square + projects) * before + square * (2 * one.blocks - 1) * width)
     norms = 2 * width * (2 * one.blocks + projects)
     gates, gate_macs = _gates(width, squeeze)
@@ -104,7 +116,7 @@ def _basic(one: Stages, squeeze: int | None) -> Cost:
 
 def _bottleneck(one: Stages, squeeze: int | None) -> Cost:
     width, before, mid, rest = one.width, one.before, one.inner, one.blocks - 1
-    projects = _projects(one)
+    projects = one.projects
     reduce = before * mid  # of the first block, on the larger map
     middle = one.kernel * one.kernel * mid * mid // one.groups
     others = one.blocks * (middle + mid * width) + rest * width * mid + projects * before * width
@@ -134,11 +146,6 @@ _COSTS: dict[str, Callable[[Stages, int | None], Cost]] = {
     "bottleneck": _bottleneck,
     "inverted": _inverted,
 }
-
-
-def _projects(one: Stages) -> Ints:
-    """Return 1 where the first block has a shortcut that projects."""
-    return 1 if isinstance(one.halves, int) and one.halves else one.halves | (one.before != one.width)
 
 
 def _gates(channels: Ints, squeeze: int | None) -> tuple[Ints, Ints]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from budgetnas.arch.kinds import KINDS, blocks_of
 from budgetnas.arch.layers import (
     Act,
     AvgPool,
@@ -50,14 +51,21 @@ def sections(spec: ResNetSpec, shape: DataShape) -> tuple[Section, ...]:
     Follows kuangliu/pytorch-cifar: 3x3 stem without max-pooling, the stride of a stage in its first block, a projection
     (1x1 convolution and norm) where the stride is not 1 or the channels change. The neck is a 1x1 convolution before
     the mean over all pixels.
+
+    Raises:
+        UsageError: it has blocks of an own kind whose layers are not known.
     """
     channels = spec.stem_width
     stem = (Conv(in_channels=shape.channels, out_channels=channels, kernel=3), Norm(channels=channels), Act())
     found = [Section(name="stem", layers=stem)]
+    own = () if spec.kind in KINDS else spec.block_layers or blocks_of(spec)
     for stage, (blocks, width) in enumerate(zip(spec.blocks, spec.widths, strict=True)):
         layers: list[Layer] = []
         for block in range(blocks):
-            layers += _block(spec, stage, channels, stride=1 if block else spec.strides[stage])
+            if own:
+                layers += own[stage][min(block, 1)]
+            else:
+                layers += _block(spec, stage, channels, stride=1 if block else spec.strides[stage])
             channels = width
         found.append(Section(name=f"stage {stage + 1}", layers=tuple(layers), block_count=blocks))
     neck: tuple[Layer, ...] = ()

@@ -6,18 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any
 
+from budgetnas.arch import kinds
+from budgetnas.arch.blocks import Block, write_block
 from budgetnas.arch.ids import least_reduction, merged, parse_id, write_id
+from budgetnas.arch.rules import MAX_BLOCKS, MAX_SIDE, MAX_STAGES, MAX_WIDTH, check, check_choices, check_stages
 from budgetnas.exceptions import UsageError
 from budgetnas.text import plural
 
-MAX_STAGES = 8
-MAX_BLOCKS = 1_000
-MAX_WIDTH = 65_536
-MAX_SIDE = 65_536
-MAX_KERNEL, MAX_EXPANSION = 31, 64
 PER_STAGE = ("blocks", "widths", "mids", "expansions", "kernels", "groups", "strides")
-KINDS = ("basic", "bottleneck", "inverted")
-SHORTCUTS = ("conv", "pool")
+LAYERS = "block_layers"  # the key of the JSON that has them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +35,7 @@ class DataShape:
 
     def __post_init__(self) -> None:
         for name, high in (("channels", 4_096), ("height", MAX_SIDE), ("width", MAX_SIDE), ("classes", 1_000_000)):
-            _check(name, getattr(self, name), 1, high)
+            check(name, getattr(self, name), 1, high)
 
     @property
     def values(self) -> int:
@@ -62,7 +59,7 @@ class ResNetSpec:
         widths: channels per stage.
         stem_width: channels of the 3x3 stem; default: as in stage 1.
         kind: of all blocks: "basic" (two convolutions), "bottleneck" (a narrow one between two of 1x1), or "inverted"
-            (a wide depthwise one between two of 1x1).
+            (a wide depthwise one between two of 1x1), or the name of a kind of a person's own code.
         mids: channels of the middle convolution of bottlenecks, per stage; default: a quarter of the width.
         expansions: how many times wider than its input an inverted block is inside, per stage; default: 6.
         kernels: odd side of the kernels above 1x1, per stage; default: 3.
@@ -71,6 +68,8 @@ class ResNetSpec:
         shortcut: where the shape changes: "conv" (a 1x1 convolution) or "pool" (with a mean of 2x2 pixels before it).
         squeeze: reduction of squeeze-excitation, like 16; the smallest that gives the same sizes. None for none.
         neck: channels of a 1x1 convolution before the head; None for none.
+        block_layers: of an own kind, the layers of the first block of each stage, and of the later ones where there are
+            some; () for our kinds, and where neither code nor record has them.
 
     Raises:
         UsageError: a value breaks its rule, or does not go with the kind of the blocks.
@@ -90,6 +89,7 @@ class ResNetSpec:
     shortcut: str = field(default="conv", metadata=_option("NAME", "conv (default) or pool, where the shape changes"))
     squeeze: int | None = field(default=None, metadata=_option("R", "reduction of squeeze-excitation (default: none)"))
     neck: int | None = field(default=None, metadata=_option("N", "channels before the head (default: no neck)"))
+    block_layers: tuple[tuple[Block, ...], ...] = field(default=(), init=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in PER_STAGE:
@@ -103,28 +103,29 @@ class ResNetSpec:
             rule = f"{len(self.blocks)} stages: give one width per stage"
             raise UsageError(f"has {len(self.widths)} values for {rule}.", argument="widths")
         for blocks, width in zip(self.blocks, self.widths, strict=True):
-            _check("blocks", blocks, 1, MAX_BLOCKS)
-            _check("widths", width, 1, MAX_WIDTH)
+            check("blocks", blocks, 1, MAX_BLOCKS)
+            check("widths", width, 1, MAX_WIDTH)
         self._fill("stem_width", self.stem_width or self.widths[0])
-        _check("stem_width", self.stem_width, 1, MAX_WIDTH)
-        self._check_choices()
+        check("stem_width", self.stem_width, 1, MAX_WIDTH)
+        check_choices(self)
         for name, default in self._defaults().items():
             values = getattr(self, name) or default
             if len(values) != len(default):
                 rule = f"must have {len(default) or 'none'} for {plural(self.depth, 'stage')} of {self.kind} blocks"
                 raise UsageError(f"has {plural(len(values), 'value')}, but {rule}.", argument=name)
             self._fill(name, values)
-        self._check_stages()
+        check_stages(self)
         self._merge()
-        if self.kind == "inverted" or 2 not in self.strides:  # no shortcut could pool
+        if self.kind not in ("basic", "bottleneck") or 2 not in self.strides:  # no shortcut could pool
             self._fill("shortcut", "conv")
         if self.squeeze is not None:
             self._fill("squeeze", least_reduction(self))
+        self._fill(LAYERS, kinds.blocks_of(self) if kinds.find(self.kind) else ())
 
     def _merge(self) -> None:
         for name, values in merged(self).items():
             self._fill(name, values)
-        _check("blocks", max(self.blocks), 1, MAX_BLOCKS)
+        check("blocks", max(self.blocks), 1, MAX_BLOCKS)
 
     def _fill(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -140,29 +141,6 @@ class ResNetSpec:
             "strides": (1, *(2,) * (self.depth - 1)),
         }
 
-    def _check_choices(self) -> None:
-        for name, known in (("kind", KINDS), ("shortcut", SHORTCUTS)):
-            if getattr(self, name) not in known:
-                raise UsageError(f"is {getattr(self, name)!r:.80}, but must be {' or '.join(known)}.", argument=name)
-        for name, most in (("squeeze", MAX_WIDTH), ("neck", MAX_WIDTH)):
-            if getattr(self, name) is not None:
-                _check(name, getattr(self, name), 1, most)
-
-    def _check_stages(self) -> None:
-        for name, most in (("mids", MAX_WIDTH), ("expansions", MAX_EXPANSION), ("groups", MAX_WIDTH)):
-            for value in getattr(self, name):
-                _check(name, value, 1, most)
-        for kernel in self.kernels:
-            _check("kernels", kernel, 1, MAX_KERNEL)
-            if kernel % 2 == 0:
-                raise UsageError(f"holds {kernel}, but must be odd, like 3 or 5.", argument="kernels")
-        for mid, groups in zip(self.mids, self.groups, strict=True):
-            if mid % groups:
-                rule = f"must divide the {mid} channels of the middle convolution"
-                raise UsageError(f"holds {groups}, but {rule}.", argument="groups")
-        for stage, stride in enumerate(self.strides):
-            _check("strides", stride, 1, 2 if stage else 1)
-
     @classmethod
     def from_stages(cls, blocks: Sequence[int], widths: Sequence[int], **others: Any) -> ResNetSpec:
         """Return the canonical spec of `blocks` per stage, 0 for an empty one, and `widths`, which may leave these out.
@@ -176,14 +154,14 @@ class ResNetSpec:
             UsageError: every stage is empty, a value is out of range, or the number of widths fits neither form.
         """
         for count in blocks:
-            _check("blocks", count, 0, MAX_BLOCKS)
+            check("blocks", count, 0, MAX_BLOCKS)
         filled = [i for i, count in enumerate(blocks) if count > 0]
         if not filled:
             rule = "give at least one stage with 1 block or more"
             raise UsageError(f"has no block in any stage: {rule}.", argument="blocks")
         if len(widths) == len(blocks):
             for width in widths:
-                _check("widths", width, 1, MAX_WIDTH)
+                check("widths", width, 1, MAX_WIDTH)
             widths = [widths[i] for i in filled]
         elif len(widths) != len(filled):
             raise UsageError(
@@ -216,6 +194,7 @@ class ResNetSpec:
         Before the stages: `s32-`, a stem of 32 channels that differs from stage 1; `n512-`, a neck; `d-`, pooled
         shortcuts; `e16-`, squeeze-excitation. In a stage: `m16`, middle channels of bottlenecks; `t6`, expansion of
         inverted blocks; `k5`, kernels; `g4`, groups. A stage that `=` joins to the one before does not halve the image.
+        Before all of it, the name of an own kind and a dot.
 
         >>> ResNetSpec(blocks=(4, 5, 3), widths=(64, 128, 256)).id
         '4x64-5x128-3x256'
@@ -235,15 +214,23 @@ class ResNetSpec:
         names = [name for name in FIELDS if name in content or name in ("blocks", "widths", "stem_width")]
         values = {name: content[name] for name in names}
         given: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in values.items()}
-        return cls(**given)
+        spec = cls(**given)
+        if LAYERS in content:
+            spec._fill(LAYERS, kinds.read_blocks(spec, content[LAYERS]))
+        return spec
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec as JSON values; of the fields after `stem_width`, those that differ from their defaults.
 
+        An own kind also has the layers of its blocks, where they are known.
+
         >>> ResNetSpec(blocks=(4, 3), widths=(64, 250)).to_json()
         {'blocks': [4, 3], 'widths': [64, 250], 'stem_width': 64}
         """
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in self._chosen().items()}
+        found = {name: list(value) if isinstance(value, tuple) else value for name, value in self._chosen().items()}
+        if self.block_layers:
+            found[LAYERS] = [list(map(write_block, stage)) for stage in self.block_layers]
+        return found
 
     def _chosen(self) -> dict[str, Any]:
         """Return the fields up to `stem_width`, and those after it that differ from their defaults."""
@@ -292,12 +279,6 @@ class ResNetSpec:
 
 
 # The fields by name, for what spells them: one with `metavar` and `help` is an option, a list if in `PER_STAGE`.
-FIELDS = {one.name: one for one in fields(ResNetSpec)}
+FIELDS = {one.name: one for one in fields(ResNetSpec) if one.init}
 NEEDED = tuple(name for name, one in FIELDS.items() if one.default is MISSING)
 OPTIONS = {name: one for name, one in FIELDS.items() if one.metadata}
-
-
-def _check(name: str, value: object, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        rule = f"must be a whole number from {low:,} to {high:,}" if low < high else f"must be {low:,}"
-        raise UsageError(f"holds {value!r}, but {rule}.", argument=name)

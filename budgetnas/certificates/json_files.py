@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.arch.kinds import KINDS
+from budgetnas.arch.spec import LAYERS, DataShape, ResNetSpec
 from budgetnas.config.toml import build
 from budgetnas.exceptions import StorageError
 from budgetnas.storage.files import digest, dump_json, inside, parse_json, read_bytes, read_file
@@ -98,7 +99,7 @@ class Normalisation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arch:
-    """The content of `arch.json`, as `CertifiedNetwork.arch` writes it."""
+    """The content of `arch.json`, as `CertifiedNetwork.arch` writes it, the layers of blocks of an own kind aside."""
 
     format: int
     id: str
@@ -139,12 +140,15 @@ def read_arch(content: bytes, *, where: Path) -> tuple[dict[str, Any], ResNetSpe
     try:
         if arch["format"] != ARCH_FORMAT:
             raise ValueError(f"it has format {arch['format']}, and this version reads {ARCH_FORMAT}")
-        found = build(Arch, arch, "")
-        complete = asdict(found) | {"spec": found.spec.to_json()}
+        rest = {key: value for key, value in arch["spec"].items() if key != LAYERS}
+        found, spec = build(Arch, {**arch, "spec": rest}, ""), ResNetSpec.from_json(arch["spec"])
+        if spec.kind not in KINDS and LAYERS not in arch["spec"]:
+            raise ValueError(f"the layers of its {spec.kind} blocks are missing")
+        complete = asdict(found) | {"spec": spec.to_json()}
         if json.loads(dump_json(complete)) != arch:  # a default replaced a missing value, or is written out
             raise ValueError("a value of it is missing, or is a default that is left out")
     except Exception as error:  # content of any type can fail in any way
         reason = f"{error} is missing" if isinstance(error, KeyError) else one_line(error)
         message = f"`{where}` is no architecture of this program ({reason}): export the network again."
         raise StorageError(message) from error
-    return arch, found.spec, found.shape
+    return arch, spec, found.shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from budgetnas.cli.options import parse_list, whole_number
+from budgetnas.cli.options import load_code, parse_list, whole_number
 from budgetnas.cli.studies import add_study_arguments, carry_out
 from budgetnas.config.options import NETWORKS, keys_of
 
@@ -37,7 +37,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     lengths = None if arguments.lengths is None else parse_list(arguments.lengths, "--lengths")
     asked = read_calibration_request(
-        arguments.study, keys_of(vars(arguments)), arguments.set, networks=arguments.networks, lengths=lengths
+        arguments.study,
+        keys_of(vars(arguments)),
+        arguments.set,
+        networks=arguments.networks,
+        lengths=lengths,
+        kind=load_code(arguments),
     )
 
     from budgetnas.pipeline.calibrate import calibrate, plan_calibration

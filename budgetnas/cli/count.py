@@ -11,9 +11,11 @@ from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.cli.options import (
     CAP_HELP,
+    add_code_argument,
     add_network_arguments,
     add_shape_arguments,
     is_named,
+    load_code,
     read_shape,
     typed_network,
 )
@@ -39,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     named = "a network (resnet18, model5, 4x64-3x128), a study with models (paper), or a .toml"
     add_network_arguments(parser, named=named)
+    add_code_argument(parser)
     parser.add_argument("--max-params", metavar="N", help=CAP_HELP)
     add_shape_arguments(parser)
     parser.add_argument("--table", action="store_true", help="list every layer with its share")
@@ -47,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the counts."""
+    load_code(arguments)
     shape = read_shape(arguments)
     cap = None if arguments.max_params is None else read_cap(arguments.max_params, shape)
     found = [_Counted(model, shape, cap) for model in _models(arguments)]

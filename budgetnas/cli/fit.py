@@ -7,8 +7,10 @@ import argparse
 from budgetnas.arch.counter import count
 from budgetnas.cli.options import (
     CAP_HELP,
+    add_code_argument,
     add_network_arguments,
     add_shape_arguments,
+    load_code,
     read_network,
     read_shape,
     read_whole,
@@ -30,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_network_arguments(parser, named="a network by name or id (resnet18, 4x64-5x128-3x256)")
     parser.add_argument("--max-params", metavar="N", required=True, help=CAP_HELP)
     parser.add_argument("--step", default="1", metavar="N", help="grid of the widths (default 1)")
+    add_code_argument(parser)
     add_shape_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -39,6 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
     from budgetnas.budget import Budget
     from budgetnas.space.widths import deeper, fit, wider, widest
 
+    load_code(arguments)
     shape = read_shape(arguments)
     cap = read_cap(arguments.max_params, shape)
     model = read_network(arguments)

@@ -7,7 +7,8 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from budgetnas.arch.spec import FIELDS, MAX_SIDE, NEEDED, OPTIONS, PER_STAGE, DataShape, ResNetSpec
+from budgetnas.arch.rules import MAX_SIDE
+from budgetnas.arch.spec import FIELDS, NEEDED, OPTIONS, PER_STAGE, DataShape, ResNetSpec
 from budgetnas.config import options
 from budgetnas.config.models import NamedModel, named_network
 from budgetnas.config.options import CALIBRATION_KEYS, DATA_KEYS, KEYS
@@ -155,6 +156,28 @@ def read_data(arguments: argparse.Namespace) -> dict[str, Any]:
     return options.read_data(options.keys_of(vars(arguments), DATA_KEYS), getattr(arguments, "set", ()))
 
 
+CODE = "space_code"
+
+
+def add_code_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare `--space-code`."""
+    text = "MODULE:CLASS of your own kind of blocks, like ghost:Ghost of ghost.py"
+    parser.add_argument(option(CODE), metavar="CODE", help=text)
+
+
+def load_code(arguments: argparse.Namespace) -> str | None:
+    """Load the code that `--space-code` names; return the name of its kind, None without one.
+
+    Raises:
+        UsageError: the code cannot be loaded, or breaks a rule.
+    """
+    if arguments.space_code is None:
+        return None
+    from budgetnas.config.space_code import load_kind
+
+    return load_kind(arguments.space_code)
+
+
 # Options and what the rooms below call them: the key of a study file, or the argument of Python.
 _NAMES = (
     *KEYS.items(),
@@ -202,7 +225,8 @@ def spell(text: str, arguments: argparse.Namespace, *, argument: str | None = No
 def _is_elsewhere(option: str, key: str, arguments: argparse.Namespace) -> bool:
     """Return whether a study file or `--set` may have given the value of a key, and its option did not."""
     named = [setting.partition("=")[0].strip() for setting in getattr(arguments, "set", ())]
-    return key in named or (getattr(arguments, "study", None) is not None and getattr(arguments, option) is None)
+    has_file = getattr(arguments, "study", None) is not None and option != CODE  # which no file can have
+    return key in named or (has_file and getattr(arguments, option) is None)
 
 
 CAP_HELP = "cap on parameters, like 5e6, 5M, 272k or 45%%resnet18"

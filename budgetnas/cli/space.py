@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from budgetnas.cli.options import CAP_HELP, add_shape_arguments, read_shape
+from budgetnas.cli.options import CAP_HELP, add_code_argument, add_shape_arguments, load_code, read_shape
 from budgetnas.text import Table, aligned, write_macs
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--space", metavar="NAME", help="wide, for more kinds of networks, or a .toml file with [space]"
     )
+    add_code_argument(parser)
     add_shape_arguments(parser)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="like space.width_step=4")
     parser.add_argument("--html", metavar="FILE", help="write a plot")
@@ -36,14 +37,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the atlas."""
+    from budgetnas.config.space_code import with_kind
     from budgetnas.config.study import load_study
     from budgetnas.space.atlas import make_atlas
     from budgetnas.space.band import make_index
 
     shape = read_shape(arguments)
-    config = load_study(
-        arguments.study, {"budget.max_params": arguments.max_params, "space": arguments.space}, arguments.set
-    )
+    kind = load_code(arguments)
+    keys = {"budget.max_params": arguments.max_params, "space": arguments.space}
+    config = with_kind(load_study(arguments.study, keys, arguments.set), kind)
     budget = config.budgets(shape)[-1]
     space = config.space.space(shape)
     index = make_index(space, max_macs=budget.max_macs)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from budgetnas.cli.options import add_data_arguments, number, spell, whole_number
+from budgetnas.cli.options import add_code_argument, add_data_arguments, load_code, number, spell, whole_number
 from budgetnas.config.options import keys_of
 from budgetnas.system import Interruptions
 
@@ -54,6 +54,7 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--dry-run", action="store_true", help="print the plan and stop")
     add("--json", action="store_true", help="print the result, or the plan, as JSON")
+    add_code_argument(parser)
 
 
 def read_study_arguments(arguments: argparse.Namespace, others: Mapping[str, Any]) -> StudyRequest:
@@ -69,7 +70,8 @@ def read_study_arguments(arguments: argparse.Namespace, others: Mapping[str, Any
     """
     from budgetnas.pipeline.request import read_study_request
 
-    return read_study_request(arguments.study, {**keys_of(vars(arguments)), **others}, arguments.set)
+    keys, kind = {**keys_of(vars(arguments)), **others}, load_code(arguments)
+    return read_study_request(arguments.study, keys, arguments.set, kind=kind)
 
 
 def carry_out(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from budgetnas.cli.options import add_network_arguments, read_network, whole_number
+from budgetnas.cli.options import add_code_argument, add_network_arguments, load_code, read_network, whole_number
 from budgetnas.cli.trainings import (
     add_training_arguments,
     carry_out,
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from budgetnas.runs.trainings import Row
 
 DESCRIPTION = (
-    "Train one network on the train split, score it on validation after every epoch, and test it once at the end. Run "
-    "the same command to resume a stopped training, bit for bit; options that are not given come from the run."
+    "Train one network, score it on validation after every epoch, and test it once at the end. The same command "
+    "resumes a stopped training, bit for bit; options that are not given come from the run."
 )
 EXAMPLE = "budgetnas train 4x64-5x128-3x256 --dataset cifar10 --recipe modern200 --repeats 3"
 
@@ -35,10 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_network_arguments(parser, named="a network by name or id (resnet20, 4x64-5x128)", shows_all=False)
     parser.add_argument("--epochs", type=whole_number, metavar="N", help="length (default: the recipe's)")
     add_training_arguments(parser, recipe=TRAIN_RECIPE, name="", dataset=TRAIN_DATA)
+    add_code_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train; return the exit status."""
+    load_code(arguments)
     model = read_network(arguments)
     spec = model.spec
     from budgetnas.config.study import train_name

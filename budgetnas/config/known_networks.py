@@ -10,7 +10,8 @@ from typing import Any, Literal
 from budgetnas.arch.counter import Complexity, ledger
 from budgetnas.arch.layers import Conv
 from budgetnas.arch.resnet import lower
-from budgetnas.arch.spec import MAX_BLOCKS, MAX_WIDTH, DataShape, ResNetSpec
+from budgetnas.arch.rules import MAX_BLOCKS, MAX_WIDTH
+from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.text import write_macs
 
 Namesake = Literal["", "torchvision", "he"]

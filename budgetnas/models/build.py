@@ -129,10 +129,18 @@ def _build(layer: Layer) -> nn.Module:
         case Linear():
             return nn.Linear(layer.in_features, layer.out_features)
         case Residual():
-            shortcut = build_layers(layer.shortcut) if layer.shortcut else nn.Identity()
-            return ResidualSum(build_layers(layer.body), shortcut)
+            shortcut = _branch(layer.shortcut) if layer.shortcut else nn.Identity()
+            return ResidualSum(_branch(layer.body), shortcut)
         case Scale():
             return GatedChannels(build_layers(layer.gate))
+
+
+def _branch(layers: Sequence[Layer]) -> nn.Sequential:
+    """Build a branch of a sum; it leaves its input, which the other branch has too, as it is."""
+    branch = build_layers(layers)
+    if isinstance(branch[0], nn.ReLU):
+        branch[0].inplace = False
+    return branch
 
 
 def pack(model: nn.Module) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from budgetnas.arch.kinds import codes
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.models import NamedModel
 from budgetnas.config.recipe import Recipe, load_recipe
@@ -89,6 +90,7 @@ class DeclaredTrainings:
         named = {f"data.{key}": getattr(self.setting.data, key) for key in ("flip", "shift")}
         return {
             **{f"recipe.{key}": value for key, value in asdict(self.recipe).items() if key != "description"},
+            **codes(training.candidate.spec.kind for training in self.trainings),
             "data.fingerprint": self.setting.fingerprint,
             **{key: value for key, value in named.items() if value is not None},
             "learns_from": self.learns_from,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import budgetnas
+from budgetnas.arch.kinds import find
 from budgetnas.config.recorded import HEAD
 from budgetnas.config.study import StudyConfig, flatten
 from budgetnas.config.toml import write_toml
@@ -81,13 +82,18 @@ def study_file(prepared: PreparedStudy) -> str:
     """Return the study file that resumes a run; an address with a password in it stays out of it."""
     config, name = prepared.config, f"RUN/{prepared.study_path.name}"
     is_private = public(config) != config
-    command = resume_command(name, kind=prepared.kind, networks=config.search.trials, hides_storage=is_private)
+    own = [own.word for own in map(find, config.space.kinds) if own is not None]
+    command = resume_command(
+        name, kind=prepared.kind, networks=config.search.trials, hides_storage=is_private, codes=own
+    )
     if is_private:
         config = replace(config, output=replace(config.output, storage=None))
     return write_toml(asdict(config), head=f"{HEAD}; `{command}` resumes it.")
 
 
-def resume_command(study_file: str, *, kind: Kind, networks: int, hides_storage: bool) -> str:
+def resume_command(
+    study_file: str, *, kind: Kind, networks: int, hides_storage: bool, codes: Sequence[str] = ()
+) -> str:
     """Return the command that resumes a run by its study file: the one function below `cli` that spells options.
 
     Args:
@@ -95,9 +101,11 @@ def resume_command(study_file: str, *, kind: Kind, networks: int, hides_storage:
         kind: of the run.
         networks: that a calibration trains.
         hides_storage: whether the file leaves out the address of the storage, which has a password in it.
+        codes: `module:Class` of its own kinds of blocks.
     """
     command = f"search {study_file}" if kind.promotes else f"calibrate {study_file} --networks {networks}"
-    return f"budgetnas {command}{' --storage URL' if hides_storage else ''}"
+    others = [f" --space-code {shlex.quote(code)}" for code in codes] + [" --storage URL"] * hides_storage
+    return f"budgetnas {command}{''.join(others)}"
 
 
 PACKAGES = ("torch", "torchvision", "optuna", "numpy", "scikit-learn", "safetensors")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from budgetnas.arch.kinds import codes
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.budget import Budget
 from budgetnas.config.recipe import Recipe
@@ -177,4 +178,4 @@ class PreparedStudy:
             keys |= {f"{section}.recipe.{key}": value for key, value in asdict(recipe).items() if key != "description"}
         if not self.kind.promotes:
             del keys[RUNGS]
-        return {**keys, "data.fingerprint": self.data.fingerprint}
+        return {**keys, **codes(self.config.space.kinds), "data.fingerprint": self.data.fingerprint}

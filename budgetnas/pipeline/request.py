@@ -11,6 +11,7 @@ from budgetnas.arch.spec import DataShape
 from budgetnas.config.options import NETWORKS
 from budgetnas.config.recorded import AUTO_BEFORE, FILE, is_recorded, named_then, over, read_study_table
 from budgetnas.config.sections import DataConfig
+from budgetnas.config.space_code import with_kind
 from budgetnas.config.study import StudyConfig, named_keys, run_name
 from budgetnas.config.toml import Table, build
 from budgetnas.data.load import load_dataset, resolve
@@ -38,6 +39,7 @@ def read_study_request(
     *,
     own: Mapping[str, Any] | None = None,
     suffix: str = "",
+    kind: str | None = None,
 ) -> StudyRequest:
     """Read the given keys, over the study of their run if it exists, else over the defaults.
 
@@ -47,6 +49,7 @@ def read_study_request(
         settings: `section.key=value` words, values written as in TOML.
         own: other defaults, by dotted keys, which no study file changes.
         suffix: of the run's name where none is given.
+        kind: an own kind of blocks that the space has, too.
 
     Raises:
         UsageError: a key is unknown, or a value breaks its rule.
@@ -56,7 +59,7 @@ def read_study_request(
     named = named_keys(study, keys, settings, besides=tuple(own))
     run = find_recorded(named, suffix=suffix)
     table = over(named_keys(None, own), named) if run is None else over(run.table, named_then(run.table, named))
-    config = build(StudyConfig, table, "")
+    config = with_kind(build(StudyConfig, table, ""), kind)
     notes: tuple[str, ...] = ()
     if run is not None and run.is_older:
         older = (
@@ -74,6 +77,7 @@ def read_calibration_request(
     *,
     networks: int | None,
     lengths: Sequence[int] | None,
+    kind: str | None = None,
 ) -> StudyRequest:
     """Read what is named of a calibration.
 
@@ -83,6 +87,7 @@ def read_calibration_request(
         settings: `section.key=value` words, values written as in TOML.
         networks: how many; `NETWORKS` unless given.
         lengths: of the short trainings, in epochs; the rungs of the study unless given.
+        kind: an own kind of blocks that the space has, too.
 
     Raises:
         UsageError: a key is unknown, or a value breaks its rule.
@@ -99,7 +104,9 @@ def read_calibration_request(
     own = {"search.trials": networks, "proxy.rungs": rungs}
     own |= {"search.paper_models": False, "search.first_models": []}  # only a search tries them
     own |= {key: value for key, value in keys.items() if value is not None}
-    return read_study_request(study, own, settings, own={"search.trials": NETWORKS}, suffix=Kind.CALIBRATION.suffix)
+    return read_study_request(
+        study, own, settings, own={"search.trials": NETWORKS}, suffix=Kind.CALIBRATION.suffix, kind=kind
+    )
 
 
 _SECTIONS = ("budget", "data", "engine", "ray", "output")  # with the seed: what a name depends on

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from budgetnas.arch.kinds import recorded
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.certificates.json_files import BEST, MANIFEST
 from budgetnas.exceptions import StorageError
@@ -41,6 +42,12 @@ def trusted_scores(space: ResNetSpace, first: Sequence[Trial], *above: Sequence[
     columns = [np.array([rung.get(trial.number, np.nan) for trial in trained], dtype=np.float64) for rung in scores]
     means = recommend(space, points, *columns)
     return {trial.number: float(mean) for trial, mean in zip(trained, means, strict=True) if trial.number in scores[-1]}
+
+
+def _trusted(setup: Setup, first: Sequence[Trial]) -> dict[int, float]:
+    """Return the trusted scores of a recorded search, also without the code of its own kinds."""
+    with recorded(setup.study.space.kinds, (trial.candidate.spec for trial in first)):
+        return trusted_scores(setup.space, first)
 
 
 def drawn_at_random(facts: RunFacts) -> frozenset[int]:
@@ -227,6 +234,6 @@ def read_result(storage: Storage, folder: Path, name: str) -> SearchResult:
         setup=setup,
         levels={**levels, FULL: fulls},
         facts=facts,
-        trusted=trusted_scores(setup.space, first) if complete(first) else {},
+        trusted=_trusted(setup, first) if complete(first) else {},
         finalists=finalists(within(fulls, setup.budget)),
     )

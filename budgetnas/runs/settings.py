@@ -150,7 +150,7 @@ class Setup:
 
     @property
     def space(self) -> ResNetSpace:
-        """The search space."""
+        """The search space; one of own kinds needs their code, or `arch.kinds.recorded`."""
         return self.study.space.space(self.data.shape)
 
     def as_json(self) -> dict[str, Any]:

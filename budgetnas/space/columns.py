@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from budgetnas.arch.kinds import KINDS
 from budgetnas.arch.pools import Family, Networks
-from budgetnas.arch.spec import KINDS, SHORTCUTS, ResNetSpec
+from budgetnas.arch.rules import SHORTCUTS
+from budgetnas.arch.spec import ResNetSpec
 from budgetnas.arrays import BoolArray, IntArray
 from budgetnas.space.keys import EIGHTHS, SLOTS, SpaceKeys, mid_channels
-from budgetnas.space.strata import BOTTLENECK, COLUMNS, INVERTED
+from budgetnas.space.strata import BASIC, BOTTLENECK, COLUMNS, INVERTED
 
 BLOCKS, WIDTHS, MIDS, EXPANSIONS, KERNELS = (slice(start, start + SLOTS) for start in range(1, 1 + 5 * SLOTS, SLOTS))
 PLAIN = WIDTHS.stop  # columns of a point where basic blocks are the only choice
@@ -65,7 +67,10 @@ def settle(found: IntArray, keys: SpaceKeys, kept: Mapping[int, tuple[int, ...]]
     found[:, KERNELS] = np.where(exists, found[:, KERNELS], min(keys.kernels))
     if 0 in keys.numbers("stems"):
         found[:, stem] = np.where(found[:, stem] == found[:, WIDTHS.start], 0, found[:, stem])
-    can_pool = ~is_inverted & (halves(found).sum(axis=1) > 0)
+    if len(keys.all_kinds) > len(KINDS):  # an own kind has no squeeze-excitation
+        squeeze, is_own = COLUMN["squeeze"], found[:, kind] >= len(KINDS)
+        found[:, squeeze] = np.where(is_own, 0, _one_of(found[:, squeeze], keys.numbers("squeeze")))
+    can_pool = np.isin(found[:, kind], (BASIC, BOTTLENECK)) & (halves(found).sum(axis=1) > 0)
     shortcuts = [SHORTCUTS.index(word) for word in keys.shortcuts]
     found[:, SHORTCUT] = np.where(can_pool, _one_of(found[:, SHORTCUT], shortcuts), 0)
 
@@ -117,8 +122,8 @@ def inner(points: IntArray) -> IntArray:
     return found
 
 
-def spec_of(point: IntArray) -> ResNetSpec:
-    """Return the spec of a point of all columns [D]."""
+def spec_of(point: IntArray, kinds: Sequence[str] = KINDS) -> ResNetSpec:
+    """Return the spec of a point of all columns [D]; `kinds` are those of its space."""
     row = point[None]
     stages = int(point[0])
 
@@ -126,7 +131,7 @@ def spec_of(point: IntArray) -> ResNetSpec:
         return tuple(int(value) for value in values[:stages])
 
     one = {name: int(point[column]) for name, column in COLUMN.items()}
-    kind, mids = KINDS[one["kind"]], each(inner(row)[0])
+    kind, mids = kinds[one["kind"]], each(inner(row)[0])
     size = one["group_width"]
     others: dict[str, Any] = {}
     if one["kind"] == BOTTLENECK:
@@ -152,7 +157,7 @@ def point_of(spec: ResNetSpec, keys: SpaceKeys) -> IntArray:
 
     What no point can say, such as mid channels that are no eighths of the width, becomes something near.
     """
-    stages, kind = spec.depth, KINDS.index(spec.kind)
+    stages, kind = spec.depth, keys.all_kinds.index(spec.kind) if spec.kind in keys.all_kinds else BASIC
     sizes = [mid // groups if groups > 1 else 0 for mid, groups in zip(spec.mids, spec.groups, strict=True)]
     group_width = sizes[0] if sizes else 0
     eighths = [_eighths(width, mid, group_width, keys) for width, mid in zip(spec.widths, spec.mids, strict=False)]
@@ -190,8 +195,13 @@ def _squeeze(spec: ResNetSpec, keys: SpaceKeys) -> int:
     return spec.squeeze
 
 
-def networks(points: IntArray) -> Iterator[tuple[IntArray, Networks]]:
-    """Yield the networks of points of all columns [N, D], one family after another, with their rows."""
+def networks(points: IntArray, kinds: Sequence[str] = KINDS) -> Iterator[tuple[IntArray, Networks]]:
+    """Yield the networks of points of all columns [N, D], one family after another, with their rows.
+
+    Args:
+        points: of one space.
+        kinds: of the space.
+    """
     others = {"inner": inner(points), "kernel": points[:, KERNELS], "halves": halves(points)}
     size = points[:, COLUMN["group_width"], None]
     others["groups"] = np.where(size > 0, others["inner"] // np.maximum(size, 1), 1)
@@ -208,7 +218,7 @@ def networks(points: IntArray) -> Iterator[tuple[IntArray, Networks]]:
                 widths=points[rows, WIDTHS],
                 stem_widths=stem_widths[rows],
                 others={name: values[rows] for name, values in others.items()},
-                family=Family(kind=KINDS[kind], squeeze=squeeze or None, neck=neck or None),
+                family=Family(kind=kinds[kind], squeeze=squeeze or None, neck=neck or None),
             ),
         )
 

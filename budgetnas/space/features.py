@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from budgetnas.arch import pools
+from budgetnas.arch.kinds import KINDS
 from budgetnas.arch.spec import DataShape
 from budgetnas.arrays import FloatArray, IntArray
 from budgetnas.space import columns
 from budgetnas.space.columns import BLOCKS, COLUMN, KERNELS, WIDTHS
 from budgetnas.space.keys import SLOTS
 from budgetnas.space.protocol import Dimension
-from budgetnas.space.strata import BASIC, INVERTED
+from budgetnas.space.strata import BASIC, BOTTLENECK, INVERTED
 
 
 def by_stage(points: IntArray, params: IntArray, macs: IntArray) -> FloatArray:
@@ -30,7 +31,12 @@ def by_stage(points: IntArray, params: IntArray, macs: IntArray) -> FloatArray:
 
 
 def by_resolution(
-    points: IntArray, params: IntArray, macs: IntArray, dimensions: Sequence[Dimension], shape: DataShape
+    points: IntArray,
+    params: IntArray,
+    macs: IntArray,
+    dimensions: Sequence[Dimension],
+    shape: DataShape,
+    kinds: Sequence[str] = KINDS,
 ) -> FloatArray:
     """Return the features of networks of several kinds: [N, F].
 
@@ -45,6 +51,7 @@ def by_resolution(
         macs: [N].
         dimensions: of the points, which say what choices there are.
         shape: of the images.
+        kinds: of the space.
     """
     exists = columns.present(points)
     blocks = np.where(exists, points[:, BLOCKS], 0)
@@ -64,7 +71,7 @@ def by_resolution(
     ]
     widths, inside = points[:, WIDTHS], _inside(points)
     stage_macs = np.zeros(blocks.shape)
-    for rows, nets in columns.networks(points):
+    for rows, nets in columns.networks(points, kinds):
         stage_macs[rows] = pools.stage_macs(nets, shape)
     carried = np.stack([_stems(points), _stems(points)], axis=1)  # a resolution without stages has those before it
     for resolution in range(SLOTS):
@@ -89,5 +96,5 @@ def _inside(points: IntArray) -> IntArray:
     kind = points[:, COLUMN["kind"], None]
     inner = columns.inner(points)
     wide = inner * points[:, WIDTHS]
-    found: IntArray = np.where(kind == BASIC, points[:, WIDTHS], np.where(kind == INVERTED, wide, inner))
+    found: IntArray = np.where(kind == BOTTLENECK, inner, np.where(kind == INVERTED, wide, points[:, WIDTHS]))
     return np.maximum(found, 1)

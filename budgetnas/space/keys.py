@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from budgetnas.arch.spec import KINDS, MAX_EXPANSION, MAX_KERNEL, MAX_WIDTH, SHORTCUTS
+from budgetnas.arch.kinds import KINDS, is_name, required
+from budgetnas.arch.rules import MAX_EXPANSION, MAX_KERNEL, MAX_WIDTH, SHORTCUTS
 from budgetnas.arrays import IntArray
 from budgetnas.exceptions import UsageError
 
@@ -33,7 +34,7 @@ class SpaceKeys:
         widths: narrowest and widest stage, in channels.
         width_step: grid of the widths, in channels, from the narrowest on.
         monotone: whether widths may not fall from one stage to the next.
-        kinds: kinds of blocks, of which a network has one: "basic", "bottleneck", "inverted".
+        kinds: kinds of blocks, of which a network has one: "basic", "bottleneck", "inverted", or an own kind.
         groups: groups of the middle convolution of bottlenecks, the same choice in all stages: 1, "mid/4" for groups of
             4 channels (or another number), "mid" for a depthwise convolution. Grouped ones have at least two groups.
         mid_ratios: channels of that convolution as shares of the width, per stage: eighths, rounded up to whole groups.
@@ -81,7 +82,9 @@ class SpaceKeys:
                 raise _wrong(name, f"[{low}, {high}]", f"must be a range [low, high] within 1 to {top}")
         if self.width_step < 1:
             raise _wrong("width_step", self.width_step, "must be 1 or more channels")
-        self._check("kinds", KINDS.__contains__, f"of {', '.join(KINDS)}")
+        for kind in filter(is_name, self.kinds):
+            required(kind)
+        self._check("kinds", self.all_kinds.__contains__, f"of {', '.join(self.all_kinds)}")
         self._check("groups", _is_group, 'of 1, "mid" and "mid/N" with N of 2 or more')
         self._check("mid_ratios", _is_ratio, "of the multiples of 0.125 up to 1")
         self._check("expansions", _within(1, MAX_EXPANSION), f"of the whole numbers from 1 to {MAX_EXPANSION}")
@@ -122,6 +125,11 @@ class SpaceKeys:
         if self.width_grid == GEOMETRIC:
             return np.array([width for width in _geometric() if low <= width <= high], dtype=np.int64)
         return np.array(self.width_grid, dtype=np.int64)
+
+    @property
+    def all_kinds(self) -> tuple[str, ...]:
+        """The kinds by the number that points have for them: ours, then the own ones of the space."""
+        return (*KINDS, *filter(is_name, self.kinds))
 
     @property
     def eighths(self) -> tuple[int, ...]:

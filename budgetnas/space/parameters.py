@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from budgetnas.arch.spec import KINDS, ResNetSpec
+from budgetnas.arch.kinds import KINDS
+from budgetnas.arch.spec import ResNetSpec
 
 STAGES = "stages"
 
@@ -22,6 +23,11 @@ def blocks_name(stage: int) -> str:
 def width_name(stage: int) -> str:
     """Name the width of a stage, the first of which is 1."""
     return f"width_{stage}"
+
+
+def kind_name(kind: str) -> str:
+    """Name the parameter that is 1 for the networks of an own kind; other networks do not have it, and it is 0."""
+    return f"kind_{kind}"
 
 
 def parameters(spec: ResNetSpec, *, is_wide: bool = False) -> dict[str, int]:
@@ -49,6 +55,7 @@ def _others(spec: ResNetSpec) -> dict[str, int]:
     )
     return {
         **{kind: int(spec.kind == kind) for kind in KINDS[1:]},
+        **({} if spec.kind in KINDS else {kind_name(spec.kind): 1}),
         **{f"{name}_{stage}": value for name, values in per_stage for stage, value in enumerate(values, start=1)},
         **{f"stride_{stage}": stride for stage, stride in enumerate(spec.strides, start=1) if stage > 1},
         "pooled_shortcut": int(spec.shortcut == "pool"),

@@ -9,23 +9,19 @@ from typing import Any
 import numpy as np
 
 from budgetnas.arch import pools
-from budgetnas.arch.counter import count
-from budgetnas.arch.spec import KINDS, SHORTCUTS, DataShape, ResNetSpec
+from budgetnas.arch.rules import SHORTCUTS
+from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.arrays import FloatArray, IntArray
-from budgetnas.exceptions import UsageError
 from budgetnas.space import columns, features
 from budgetnas.space.chain import Chain
 from budgetnas.space.columns import BLOCKS, COLUMN, KERNELS, STRATUM, WIDTHS
 from budgetnas.space.keys import PLAIN, SLOTS, WIDE_KEYS, SpaceKeys
+from budgetnas.space.limits import check_size, check_strata, most_halvings
 from budgetnas.space.parameters import STAGES, Ranges
 from budgetnas.space.protocol import Dimension, Space
 from budgetnas.space.strata import Stratum, kept_label, other_ranges, strata_of, word_label
 from budgetnas.space.tables import chain_of
-from budgetnas.text import listed, plural
-
-SMALLEST_SIDE = 2
-LARGEST_TABLE = 4_000_000
-MOST_STRATA = 2_000
+from budgetnas.text import plural
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +33,7 @@ class ResNetSpace(SpaceKeys, Space):
 
     >>> space = ResNetSpace(kinds=("basic", "bottleneck"), kernels=(3, 5), widths=(16, 64), width_grid="geometric")
     >>> sum(chain.size() for chain in space.chains().values())
-    119439360
+    66255648
 
     Attributes:
         shape: shape of images, and number of classes. Stages that would work below 2x2 pixels are not in the space.
@@ -47,61 +43,8 @@ class ResNetSpace(SpaceKeys, Space):
 
     def __post_init__(self) -> None:
         self.check_keys()
-        self._check_masks()
-        if not self._strata:
-            raise self._without_networks()
-        if len(self._strata) > MOST_STRATA:
-            raise UsageError(
-                f"makes {len(self._strata):,} combinations of choices per network, but at most {MOST_STRATA:,} are "
-                f"counted one by one: leave values of {listed(WIDE_KEYS)} out.",
-                argument="space.kinds",
-            )
-        self._check_size()
-
-    def _without_networks(self) -> UsageError:
-        """Return the reason why no number of stages has a network."""
-        low, high = self.stages
-        if not any(self.kept(stages, SLOTS) for stages in range(low, high + 1)):
-            return UsageError(
-                f"is {list(self.downsampling)}, but no network of {low} to {high} stages has such joints, with another "
-                f"width behind each '=': write {low - 1} to {high - 1} of '-' and '=', or \"all\".",
-                argument="space.downsampling",
-            )
-        return UsageError(
-            f"starts at {low}, but images of {self.shape.height}x{self.shape.width} "
-            f"allow {self.most_halvings + 1} stages at most before a stage works below "
-            f"{SMALLEST_SIDE}x{SMALLEST_SIDE} pixels: lower it or resize the images.",
-            argument="space.stages",
-        )
-
-    def _check_masks(self) -> None:
-        for mask in self.masks():
-            if mask.count("-") > self.most_halvings:
-                raise UsageError(
-                    f"has {mask!r}, which halves images of {self.shape.height}x{self.shape.width} below "
-                    f"{SMALLEST_SIDE}x{SMALLEST_SIDE} pixels: write {self.most_halvings} '-' at most.",
-                    argument="space.downsampling",
-                )
-
-    def _check_size(self) -> None:
-        deepest, widest = self.depth_range[1], int(self.grid[-1])
-        for kind in self.kinds:
-            others: dict[str, Any] = {"kernels": (max(self.kernels),) * deepest}
-            if kind == "inverted":
-                others["expansions"] = (max(self.expansions),) * deepest
-            count(
-                ResNetSpec(blocks=(self.blocks[1],) * deepest, widths=(widest,) * deepest, kind=kind, **others),
-                self.shape,
-            )
-        per_position = (self.blocks[1] - self.blocks[0] + 1) * len(self.kernels)
-        per_position *= max(len(self.mid_ratios) * ("bottleneck" in self.kinds), len(self.expansions), 1)
-        table = len(self.grid) ** 2 * per_position
-        if table > LARGEST_TABLE:
-            raise UsageError(
-                f"is {self.width_step}, which makes {table:,} pairs of a width and a next stage, "
-                f"but at most {LARGEST_TABLE:,} are searched: take a coarser step, or narrower widths or blocks.",
-                argument="space.width_step",
-            )
+        check_strata(self, self.shape, self._strata)
+        check_size(self, self.shape, self._strata)
 
     @cached_property
     def is_plain(self) -> bool:
@@ -111,10 +54,7 @@ class ResNetSpace(SpaceKeys, Space):
     @property
     def most_halvings(self) -> int:
         """How often the images can be halved, at most three times, and keep 2x2 pixels."""
-        side, found = min(self.shape.height, self.shape.width), 0
-        while found < SLOTS - 1 and -(-side // 2 ** (found + 1)) >= SMALLEST_SIDE:
-            found += 1
-        return found
+        return most_halvings(self.shape)
 
     @cached_property
     def _strata(self) -> tuple[Stratum, ...]:
@@ -154,7 +94,7 @@ class ResNetSpace(SpaceKeys, Space):
     def _choice(self, name: str) -> Dimension:
         """Return the dimension of a choice of which a network has one."""
         values = sorted({getattr(one, name) for one in self._strata})
-        words: dict[str, Any] = {"kept": kept_label, "kind": KINDS.__getitem__, "group_width": str}
+        words: dict[str, Any] = {"kept": kept_label, "kind": self.all_kinds.__getitem__, "group_width": str}
         label = words.get(name, lambda value: word_label(value, is_stem=name == "stem"))
         called = "downsampling" if name == "kept" else name
         return Dimension(name=called, values=values, ordered=False, labels=[label(value) for value in values])
@@ -214,7 +154,7 @@ class ResNetSpace(SpaceKeys, Space):
 
     def _cost(self, points: IntArray) -> tuple[IntArray, IntArray]:
         params, macs = np.empty(len(points), np.int64), np.empty(len(points), np.int64)
-        for rows, nets in columns.networks(self._all_columns(points)):
+        for rows, nets in columns.networks(self._all_columns(points), self.all_kinds):
             params[rows], macs[rows] = pools.total_of(nets, self.shape)
         return params, macs
 
@@ -286,7 +226,7 @@ class ResNetSpace(SpaceKeys, Space):
         params, macs = self._cost(points)
         if self.is_plain:
             return features.by_stage(points, params, macs)
-        return features.by_resolution(points, params, macs, self.dimensions, self.shape)
+        return features.by_resolution(points, params, macs, self.dimensions, self.shape, self.all_kinds)
 
     def chains(self) -> dict[int, Chain]:
         """Return cost tables by stratum; only neighbouring stages share costs."""
@@ -297,7 +237,7 @@ class ResNetSpace(SpaceKeys, Space):
 
     def decode(self, point: IntArray) -> ResNetSpec:
         """Return the spec of a point [D]."""
-        return columns.spec_of(self._all_columns(point[None])[0])
+        return columns.spec_of(self._all_columns(point[None])[0], self.all_kinds)
 
     def encode(self, spec: ResNetSpec) -> IntArray:
         """Return the point [D] of a spec of at most 4 stages, on the grid or off it; `has_point` says if it is that."""

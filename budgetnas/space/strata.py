@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from budgetnas.arch.kinds import KINDS
 from budgetnas.arch.pools import Family
-from budgetnas.arch.spec import KINDS
 from budgetnas.space.keys import AS_STAGE_1, NONE, SLOTS, SpaceKeys, mid_channels
+from budgetnas.space.parameters import kind_name
 from budgetnas.text import plural
 
 BASIC, BOTTLENECK, INVERTED = range(len(KINDS))
@@ -20,11 +21,12 @@ class Stratum:
     Attributes:
         stages: number of stages.
         kept: the transitions that do not halve the image: bit i stands for stage i + 2.
-        kind: of the blocks, as an index of `KINDS`.
+        kind: of the blocks, as an index of `KINDS`; above for an own kind.
         group_width: channels per group of bottlenecks; 0 for a single group.
         squeeze: reduction of squeeze-excitation; 0 for none.
         stem: channels of the stem; 0 for as many as stage 1.
         neck: channels of the neck; 0 for none.
+        own: name of the own kind; "" for one of ours.
     """
 
     stages: int
@@ -34,6 +36,12 @@ class Stratum:
     squeeze: int = 0
     stem: int = 0
     neck: int = 0
+    own: str = ""
+
+    @property
+    def word(self) -> str:
+        """The kind of blocks."""
+        return self.own or KINDS[self.kind]
 
     @property
     def halves(self) -> tuple[int, ...]:
@@ -43,18 +51,18 @@ class Stratum:
     @property
     def can_pool(self) -> bool:
         """Whether some shortcut could pool."""
-        return self.kind != INVERTED and any(self.halves)
+        return self.kind in (BASIC, BOTTLENECK) and any(self.halves)
 
     @property
     def family(self) -> Family:
         """What its cost tables share."""
-        return Family(kind=KINDS[self.kind], squeeze=self.squeeze or None, neck=self.neck or None)
+        return Family(kind=self.word, squeeze=self.squeeze or None, neck=self.neck or None)
 
     @property
     def kind_name(self) -> str:
         """The kind of blocks, with their groups."""
         grouped = f" in groups of {self.group_width}" if self.group_width > 1 else ""
-        return f"{'depthwise ' if self.group_width == 1 else ''}{KINDS[self.kind]}{grouped}"
+        return f"{'depthwise ' if self.group_width == 1 else ''}{self.word}{grouped}"
 
     @property
     def name(self) -> str:
@@ -76,14 +84,24 @@ def strata_of(keys: SpaceKeys, most_halvings: int) -> tuple[Stratum, ...]:
         keys: the choices of the space.
         most_halvings: how often the images may be halved.
     """
-    kinds = [i for i, kind in enumerate(KINDS) if kind in keys.kinds]
+    kinds = [(i, word) for i, word in enumerate(keys.all_kinds) if word in keys.kinds]
+    owns = {i: word for i, word in kinds if i >= len(KINDS)}
     return tuple(
-        Stratum(stages=stages, kept=kept, kind=kind, group_width=group, squeeze=squeeze, stem=stem, neck=neck)
+        Stratum(
+            stages=stages,
+            kept=kept,
+            kind=kind,
+            group_width=group,
+            squeeze=squeeze,
+            stem=stem,
+            neck=neck,
+            own=owns.get(kind, ""),
+        )
         for stages in range(keys.stages[0], keys.stages[1] + 1)
         for kept in keys.kept(stages, most_halvings)
-        for kind in kinds
+        for kind, _ in kinds
         for group in (keys.group_widths if kind == BOTTLENECK else (0,))
-        for squeeze in keys.numbers("squeeze")
+        for squeeze in ((0,) if kind in owns else keys.numbers("squeeze"))
         for stem in keys.numbers("stems")
         if not (stem and 0 in keys.numbers("stems") and keys.grid.tolist() == [stem])  # no other stage 1 is left
         for neck in keys.numbers("necks")
@@ -109,9 +127,12 @@ def other_ranges(keys: SpaceKeys, strata: Sequence[Stratum]) -> Iterator[tuple[s
         ):
             if values:
                 yield f"{name}_{i + 1}", min(values), max(values)
-    for kind in (BOTTLENECK, INVERTED):
-        has = [int(one.kind == kind) for one in strata]
-        yield KINDS[kind], min(has), max(has)
+    for i, kind in enumerate(keys.all_kinds):
+        has = [int(one.kind == i) for one in strata]
+        if kind not in KINDS:
+            yield kind_name(kind), 0, 1
+        elif i != BASIC:
+            yield kind, min(has), max(has)
     yield "pooled_shortcut", int("conv" not in keys.shortcuts and all(one.can_pool for one in strata)), 1
     squeezes, necks = keys.numbers("squeeze"), keys.numbers("necks")
     yield "squeeze", min(1, squeezes[0]), squeezes[-1]  # a network has the least reduction of its sizes

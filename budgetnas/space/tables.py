@@ -7,7 +7,8 @@ from itertools import product
 import numpy as np
 
 from budgetnas.arch import pools
-from budgetnas.arch.spec import SHORTCUTS, DataShape
+from budgetnas.arch.rules import SHORTCUTS
+from budgetnas.arch.spec import DataShape
 from budgetnas.arrays import BoolArray, IntArray
 from budgetnas.space import columns
 from budgetnas.space.chain import Chain

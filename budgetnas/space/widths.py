@@ -9,7 +9,8 @@ import numpy as np
 
 from budgetnas.arch import pools
 from budgetnas.arch.counter import count
-from budgetnas.arch.spec import MAX_BLOCKS, MAX_WIDTH, DataShape, ResNetSpec
+from budgetnas.arch.rules import MAX_BLOCKS, MAX_WIDTH
+from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.arrays import IntArray
 from budgetnas.budget import Budget
 from budgetnas.exceptions import InfeasibleBudgetError, UsageError

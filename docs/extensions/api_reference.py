@@ -12,6 +12,7 @@ SUBJECTS = {
     "Training": "train reproduce TrainingsResult load_dataset Dataset",
     "Counting and fitting": "count ledger fit build_model ResNetSpec DataShape Complexity",
     "Spaces": "ResNetSpace Space Dimension Budget make_index make_atlas repair",
+    "A kind of blocks of your own": "BlockKind Stages Conv Norm Act AvgPool Residual squeeze_excitation",
     "Sampling in an Optuna study": "BudgetSampler suggest to_params",
     "Certificates": "load_certificate export verify predict",
     "Errors": (

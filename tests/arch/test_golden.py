@@ -25,9 +25,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.mobilenetv2 import InvertedResidual
 
 from budgetnas.arch.counter import count, ledger
+from budgetnas.arch.kinds import KINDS
 from budgetnas.arch.layers import Conv
 from budgetnas.arch.resnet import inverted_block, lower
-from budgetnas.arch.spec import KINDS, SHORTCUTS, DataShape, ResNetSpec
+from budgetnas.arch.rules import SHORTCUTS
+from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.config.models import SHIPPED, find_model, load_models
 from budgetnas.config.toml import shipped
 

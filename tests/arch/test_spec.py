@@ -8,8 +8,9 @@ from drawn_specs import specs
 from hypothesis import given
 from hypothesis import strategies as st
 
+from budgetnas.arch.kinds import KINDS
 from budgetnas.arch.resnet import lower, sections
-from budgetnas.arch.spec import FIELDS, KINDS, NEEDED, OPTIONS, PER_STAGE, DataShape, ResNetSpec
+from budgetnas.arch.spec import FIELDS, NEEDED, OPTIONS, PER_STAGE, DataShape, ResNetSpec
 from budgetnas.exceptions import UsageError
 
 
@@ -147,7 +148,7 @@ def fields_per_stage(spec):
 
 BASIC, BOTTLENECK, INVERTED = ({"kind": kind} for kind in KINDS)
 RULES = [
-    (BASIC | {"kind": "wide"}, "`kind` is 'wide', but must be basic or bottleneck or inverted."),
+    (BASIC | {"kind": "a wide one"}, "`kind` is 'a wide one', but must be basic or bottleneck or inverted."),
     (BASIC | {"shortcut": "zero"}, "`shortcut` is 'zero', but must be conv or pool."),
     (BASIC | {"mids": (4, 4)}, "`mids` has 2 values, but must have none for 2 stages of basic blocks."),
     (BASIC | {"groups": (4, 4)}, "`groups` has 2 values, but must have none for 2 stages of basic blocks."),

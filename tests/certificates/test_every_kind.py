@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 import torch
 from drawn_specs import specs
-from hypothesis import given, settings
+from hypothesis import given as drawn
+from hypothesis import settings
 from hypothesis import strategies as st
 from made_networks import images, made
+from own_blocks import Gated, Separable, given, nothing_given
 from safetensors.torch import load, load_file, save
 
 from budgetnas.arch.counter import count
-from budgetnas.arch.spec import KINDS, DataShape, ResNetSpec
+from budgetnas.arch.kinds import KINDS
+from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.certificates.certificate import load_certificate, write_certificate
 from budgetnas.certificates.json_files import own_digest, read_arch
 from budgetnas.certificates.names import module_names
@@ -46,19 +49,47 @@ def params(model: torch.nn.Module) -> int:
 
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=10)
-@given(data=st.data())
+@drawn(data=st.data())
 def test_a_certificate_of_any_network_passes_and_all_its_forms_agree(kind, data):
     spec = data.draw(specs(2, kind=st.just(kind), **SMALL))
     shape = DataShape(height=data.draw(st.integers(7, 9)), width=data.draw(st.integers(7, 9)), classes=4)
     with tempfile.TemporaryDirectory() as home:
-        folder = Path(home) / "best"
-        assert write_certificate(folder, made(spec, shape)) is None
-        checks = list(verify(folder))
-        assert all(check.passed for check in checks), checks
-        model, arch = load_certificate(folder)
-        content = (folder / "model.onnx").read_bytes()
-        network = network_of((folder / "model.py").read_text())
-        network.load_state_dict(load_file(folder / "model.safetensors"), strict=True)
+        assert write_certificate(Path(home) / "best", made(spec, shape)) is None
+        assert_that_all_forms_agree(Path(home) / "best", spec, shape)
+
+
+@pytest.mark.parametrize("code", [Separable, Gated])
+@settings(max_examples=6)
+@drawn(data=st.data())
+def test_a_certificate_of_an_own_kind_passes_without_its_code(code, data):
+    sides = st.lists(st.integers(1, 9), min_size=2, max_size=2)
+    shape = DataShape(height=data.draw(st.integers(7, 9)), width=9, classes=4)
+    with tempfile.TemporaryDirectory() as home:
+        with given(code()):
+            widths, kernels = data.draw(sides), data.draw(st.sampled_from([(3, 3), (5, 1)]))
+            spec = ResNetSpec(blocks=(1, 2), widths=tuple(widths), kernels=kernels, kind=code.name, stem_width=5)
+            assert write_certificate(Path(home) / "best", made(spec, shape)) is None
+        with nothing_given():
+            assert_that_all_forms_agree(Path(home) / "best", spec, shape)
+            (found,) = failed(without_layers(Path(home) / "best")).values()
+            assert f"(the layers of its {code.name} blocks are missing)" in found
+
+
+def without_layers(folder):
+    """Take the layers of an own kind out of a certificate."""
+    arch = json.loads((folder / "arch.json").read_text())
+    del arch["spec"]["block_layers"]
+    seal(folder, "arch.json", json.dumps(arch).encode())
+    return folder
+
+
+def assert_that_all_forms_agree(folder, spec, shape):
+    checks = list(verify(folder))
+    assert all(check.passed for check in checks), checks
+    model, arch = load_certificate(folder)
+    content = (folder / "model.onnx").read_bytes()
+    network = network_of((folder / "model.py").read_text())
+    network.load_state_dict(load_file(folder / "model.safetensors"), strict=True)
     onnx.checker.check_model(onnx.load_model_from_string(content), full_check=True)
     counted = {params(model), params(network), explain(content, spec, shape, model.state_dict()).params, arch["params"]}
     assert counted == {count(spec, shape).params}
@@ -193,7 +224,8 @@ def test_arch_json_holds_what_differs_from_a_basic_network_and_nothing_else(fold
     ("key", "value", "told"),
     [
         ("layers", [1, 1], "`spec.layers` is no key of spec"),
-        ("kind", "dense", "is 'dense', but must be basic or bottleneck or inverted"),
+        ("kind", "a dense one", "is 'a dense one', but must be basic or bottleneck or inverted"),
+        ("kind", "dense", "a block of the kind 'dense' has only its own layers"),
         ("kind", None, "spec.kind"),
         ("groups", [3, 4], "holds 3, but must divide the 4 channels"),
         ("groups", "2", "spec.groups"),

@@ -13,13 +13,13 @@ DATA = {"--dataset", "--data-dir", "--subset", "--image-size", "--test-share"}
 
 SEARCH = """
     --max-params --space --trials --out --name --seed --device --workers --sampler --promote --full-epochs
-    --max-hours --storage --set --dry-run --no-paper-models --json
+    --max-hours --storage --set --dry-run --no-paper-models --json --space-code
 """
 
 
 CALIBRATE = """
     --max-params --space --networks --lengths --out --name --seed --device --workers --full-epochs --max-hours
-    --storage --set --dry-run --json
+    --storage --set --dry-run --json --space-code
 """
 
 
@@ -30,7 +30,7 @@ NETWORK = """
 
 TRAIN = """
     --epochs --recipe --precision --repeats --set --seed --device --workers
-    --threads --max-minutes --out --name --json
+    --threads --max-minutes --out --name --json --space-code
 """
 
 
@@ -55,11 +55,11 @@ def test_the_options_of_every_command_are_frozen():
     assert options("list") == {"--json"}
     assert options("doctor") == {"--out", "--data-dir", "--json"}
     assert options("dashboard") == {"--storage", "--host", "--port"}
-    assert options("count") == SHAPE | FIELDS | {"--table"}
-    assert options("space") == SHAPE | {"--space", "--set", "--html"}
-    assert options("fit") == SHAPE | FIELDS | {"--step"}
+    assert options("count") == SHAPE | FIELDS | {"--table", "--space-code"}
+    assert options("space") == SHAPE | {"--space", "--space-code", "--set", "--html"}
+    assert options("fit") == SHAPE | FIELDS | {"--step", "--space-code"}
     assert options("train") == DATA | FIELDS | set(TRAIN.split())
-    assert options("reproduce") == options("train") - FIELDS | {"--models"}
+    assert options("reproduce") == options("train") - FIELDS - {"--space-code"} | {"--models"}
 
 
 @pytest.mark.parametrize("name", ["count", "fit", "train"])

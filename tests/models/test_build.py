@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from budgetnas.arch.counter import ledger
-from budgetnas.arch.layers import AvgPool
+from budgetnas.arch.layers import Act, AvgPool, Norm, Residual
 from budgetnas.arch.resnet import lower, squeeze_excitation
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.exceptions import CountMismatchError, DataError
@@ -66,3 +66,13 @@ def test_weights_read_back_bit_for_bit_and_nothing_else_is_taken():
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True))
     with pytest.raises(DataError):
         unpack(build.build_model(SPEC, shape), b"\x80\x04." + b"not safetensors")
+
+
+def test_a_branch_that_begins_with_a_rectifier_leaves_the_input_of_the_other_as_it_is():
+    branch = (Act(), Norm(channels=2))
+    (total,), x = build.build_layers([Residual(body=branch, shortcut=branch)]).eval(), torch.randn(3, 2, 4, 4)
+    before = x.clone()
+    torch.testing.assert_close(total(x), 2 * total.body(x))
+    assert torch.equal(x, before)
+    (total,) = build.build_layers([Residual(body=branch, shortcut=())]).eval()
+    torch.testing.assert_close(total(x), total.body(x) + before)

@@ -12,7 +12,7 @@ from budgetnas.config.sections import DataConfig
 from budgetnas.data.load import load_dataset
 from budgetnas.exceptions import StorageError, UsageError
 from budgetnas.pipeline import request as addressed
-from budgetnas.pipeline.request import find_recorded, read_study_request
+from budgetnas.pipeline.request import find_recorded, read_calibration_request, read_study_request
 
 STOPPED = Path(__file__).parents[1] / "fixtures" / "made-by-5c8fc35" / "stopped"
 
@@ -117,3 +117,12 @@ def test_the_name_of_a_data_set_is_known_before_it_is_loaded(make_npz, tmp_path,
     for dataset in ("digits", str(own), "images.d", "./link/"):
         assert addressed._data_name(dataset) == load_dataset(DataConfig(dataset=dataset)).name
     assert addressed._data_name("x" * 5_000) == "x" * 5_000
+
+
+def test_an_own_kind_joins_the_space_of_a_search_and_of_a_calibration(tmp_path):
+    keys = {"budget.max_params": "60k", "data.dataset": "digits", "output.dir": str(tmp_path)}
+    asked = read_study_request(None, keys, ["space.kinds=['inverted']"], kind="own")
+    assert asked.config.space.kinds == ("inverted", "own")
+    asked = read_calibration_request(None, keys, networks=2, lengths=[1], kind="own")
+    assert asked.config.space.kinds == ("basic", "own")
+    assert read_study_request(None, keys).config.space.kinds == ("basic",)

@@ -191,7 +191,11 @@ def test_a_wide_space_holds_what_a_plain_one_does_not(text):
     ("keys", "message"),
     [
         ({"kinds": ()}, "`space.kinds` is [], but must be one or more of basic, bottleneck, inverted, each once."),
-        ({"kinds": ("dense",)}, "`space.kinds` is ['dense'], but must be one or more of basic, bottleneck"),
+        (
+            {"kinds": ("dense",)},
+            "`space_code` gives no kind 'dense', which is none of basic, bottleneck, inverted: cor",
+        ),
+        ({"kinds": ("a wide one",)}, "`space.kinds` is ['a wide one'], but must be one or more of basic, bottleneck"),
         ({"kernels": (3, 4)}, "`space.kernels` is [3, 4], but must be one or more of the odd numbers from 1 to 31"),
         ({"necks": (0,)}, '`space.necks` is [0], but must be one or more of "none" and the whole numbers from 1 to'),
         ({"stems": ("none",)}, "`space.stems` is ['none'], but must be one or more of \"stage_1\" and the whole"),

@@ -9,7 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from budgetnas.arch.counter import count
-from budgetnas.arch.spec import MAX_WIDTH, DataShape, ResNetSpec
+from budgetnas.arch.rules import MAX_WIDTH
+from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget import Budget
 from budgetnas.exceptions import InfeasibleBudgetError
 from budgetnas.space.widths import WidthSpace, deeper, fit, narrowest, scaled, wider

@@ -1,0 +1,79 @@
+"""The counter for arrays of stages of an own kind: by the cost of its code, or by the layers of its blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from budgetnas.arch.counter import ledger
+from budgetnas.arch.kinds import OwnKind
+from budgetnas.arch.layers import Conv, Layer
+from budgetnas.arch.spec import DataShape
+from budgetnas.arrays import IntArray
+from budgetnas.exceptions import UsageError
+from budgetnas.text import one_line
+
+if TYPE_CHECKING:
+    from budgetnas.arch.pools import Stages
+
+
+def own_stage(one: Stages, kind: OwnKind) -> tuple[IntArray, IntArray]:
+    """Cost of a stage of each network of an own kind.
+
+    Raises:
+        UsageError: its code fails, or returns no whole numbers.
+    """
+    size = np.broadcast_shapes(*(np.shape(getattr(one, name.name)) for name in fields(one)))
+    if kind.cost is None:
+        return counted_stage(one, kind)
+    try:
+        found = [np.asarray(costs) for costs in kind.cost(one)]
+        if len(found) != 2 or any(costs.dtype.kind not in "iu" for costs in found):
+            raise ValueError("it must return two arrays of whole numbers: params and MACs")
+        params, macs = (np.broadcast_to(costs.astype(np.int64), size) for costs in found)
+    except Exception as error:  # a person's code can fail in any way
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        raise UsageError(
+            f"is {kind.word}, whose `cost` fails ({reason}): correct it there.", argument="space_code"
+        ) from error
+    return params, macs
+
+
+def counted_stage(one: Stages, kind: OwnKind) -> tuple[IntArray, IntArray]:
+    """Cost of a stage of each network of an own kind, counted by the layers of its blocks."""
+    names = ("blocks", "before", "width", "halves", "kernel", "pixels_before", "pixels")
+    columns = np.broadcast_arrays(*(np.asarray(getattr(one, name), dtype=np.int64) for name in names))
+    rows = np.stack([column.ravel() for column in columns], axis=1)
+    sizes, place = np.unique(rows[:, 1:5], axis=0, return_inverse=True)
+    has_more = np.isin(np.arange(len(sizes)), place.ravel()[rows[:, 0] > 1])
+    first = np.array([_parts_of(kind.block(a, w, 1 + halves, k), a, 1 + halves) for a, w, halves, k in sizes.tolist()])
+    later = np.array(
+        [
+            _parts_of(kind.block(w, w, 1, k), w, 1) if more else (0, 0, 0, 0)
+            for (_, w, _, k), more in zip(sizes.tolist(), has_more.tolist(), strict=True)
+        ]
+    )
+    blocks, (before, after) = rows[:, 0, None], rows[:, 5:].T
+    each = first.reshape(-1, 4)[place.ravel()] + (blocks - 1) * later.reshape(-1, 4)[place.ravel()]
+    macs = each[:, 1] * before + each[:, 2] * after + each[:, 3]
+    return each[:, 0].reshape(columns[0].shape), macs.reshape(columns[0].shape)
+
+
+def _parts_of(layers: Sequence[Layer], channels: int, stride: int) -> tuple[int, int, int, int]:
+    """Return the params of a block, and its MACs by each pixel of its input, by each of its output, and by the image.
+
+    A block of stride 2 sees 2x2 pixels here, so its layers with one pixel are those on the smaller map.
+    """
+    params = inside = outside = fixed = 0
+    for row in ledger(tuple(layers), DataShape(channels=channels, height=stride, width=stride, classes=1)):
+        params += row.params
+        if not isinstance(row.layer, Conv):
+            fixed += row.macs
+        elif row.out_shape[1] > 1:
+            inside += row.params
+        else:
+            outside += row.params
+    return params, inside, outside, fixed
