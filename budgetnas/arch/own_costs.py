@@ -43,23 +43,21 @@ def own_stage(one: Stages, kind: OwnKind) -> tuple[IntArray, IntArray]:
 
 
 def counted_stage(one: Stages, kind: OwnKind) -> tuple[IntArray, IntArray]:
-    """Cost of a stage of each network of an own kind, counted by the layers of its blocks."""
+    """Cost of a stage of each network of an own kind, counted by the layers of its blocks; 0 where it has none."""
     names = ("blocks", "before", "width", "halves", "kernel", "pixels_before", "pixels")
     columns = np.broadcast_arrays(*(np.asarray(getattr(one, name), dtype=np.int64) for name in names))
     rows = np.stack([column.ravel() for column in columns], axis=1)
-    sizes, place = np.unique(rows[:, 1:5], axis=0, return_inverse=True)
-    has_more = np.isin(np.arange(len(sizes)), place.ravel()[rows[:, 0] > 1])
-    first = np.array([_parts_of(kind.block(a, w, 1 + halves, k), a, 1 + halves) for a, w, halves, k in sizes.tolist()])
-    later = np.array(
-        [
-            _parts_of(kind.block(w, w, 1, k), w, 1) if more else (0, 0, 0, 0)
-            for (_, w, _, k), more in zip(sizes.tolist(), has_more.tolist(), strict=True)
-        ]
-    )
-    blocks, (before, after) = rows[:, 0, None], rows[:, 5:].T
-    each = first.reshape(-1, 4)[place.ravel()] + (blocks - 1) * later.reshape(-1, 4)[place.ravel()]
-    macs = each[:, 1] * before + each[:, 2] * after + each[:, 3]
-    return each[:, 0].reshape(columns[0].shape), macs.reshape(columns[0].shape)
+    each = np.zeros((len(rows), 4), dtype=np.int64)
+    for least in (1, 2):  # the first block of each stage, then the later ones
+        some = rows[:, 0] >= least
+        sizes, place = np.unique(rows[some, 1:5], axis=0, return_inverse=True)
+        sizes = sizes if least == 1 else np.stack([sizes[:, 1], sizes[:, 1], 0 * sizes[:, 2], sizes[:, 3]], axis=1)
+        parts = [_parts_of(kind.block(a, w, 1 + halves, k), a, 1 + halves) for a, w, halves, k in sizes.tolist()]
+        number = 1 if least == 1 else rows[some, :1] - 1
+        each[some] += number * np.array(parts, dtype=np.int64).reshape(-1, 4)[place.ravel()]
+    params, inside, outside, fixed = each.T
+    macs = inside * rows[:, 5] + outside * rows[:, 6] + fixed
+    return params.reshape(columns[0].shape), macs.reshape(columns[0].shape)
 
 
 def _parts_of(layers: Sequence[Layer], channels: int, stride: int) -> tuple[int, int, int, int]:

@@ -108,6 +108,13 @@ def test_features_of_recorded_networks_need_no_code(space):
         replace(space)
 
 
+def test_features_of_a_recorded_network_ask_for_no_block_that_it_has_not(space):
+    spec = ResNetSpec(blocks=(2,), widths=(8,), kernels=(5,), stem_width=8, kind="separable")
+    expected = space.features(space.encode(spec)[None])
+    with nothing_given(), recorded(space.kinds, [spec]):
+        assert (replace(space).features(space.encode(spec)[None]) == expected).all()
+
+
 def test_a_space_is_refused_for_which_the_cost_is_wrong():
     class Odd(Separable):
         def cost(self, stages):
