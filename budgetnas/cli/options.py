@@ -113,7 +113,7 @@ def typed_words(spec: ResNetSpec) -> str:
     >>> typed_words(ResNetSpec(blocks=(4, 3), widths=(64, 250), neck=512))
     '--blocks 4,3 --widths 64,250 --neck 512'
     """
-    values = spec.to_json()
+    values = {name: value for name, value in spec.to_json().items() if name in OPTIONS}
     if spec == replace(spec, stem_width=0):
         del values["stem_width"]
     words = {name: ",".join(map(str, value)) if isinstance(value, list) else value for name, value in values.items()}
