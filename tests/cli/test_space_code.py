@@ -56,6 +56,16 @@ def test_a_search_trains_promotes_and_certifies_networks_of_the_kind(home):
     assert head.endswith("`budgetnas search RUN/study.toml --space-code ours:Separable` resumes it.")
 
 
+def test_a_fitted_network_of_the_kind_is_spelt_by_options_that_count_takes(home, budgetnas):
+    shutil.copy(EXAMPLE, home / "ours.py")
+    fitted = budgetnas("fit", "separable.1x16-2x32", *CODE, "--max-params", "60k", cwd=home)
+    first = fitted.stdout.splitlines()[0]
+    assert first == "separable.1x53-2x107: --blocks 1,2 --widths 53,107 --kind separable"
+    counted = budgetnas("count", *first.split(": ")[1].split(), *CODE, cwd=home)
+    assert counted.stdout.startswith("separable.1x53-2x107: ")
+    forget(home)
+
+
 def test_everything_that_reads_a_run_or_a_certificate_works_without_the_code(home, budgetnas):
     run, best = home / "runs" / "s", "runs/s/best"
     before = {name: (run / name).read_bytes() for name in ("report.html", "trials.csv", "results.json")}
