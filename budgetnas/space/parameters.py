@@ -60,7 +60,7 @@ def _others(spec: ResNetSpec) -> dict[str, int]:
         **{f"stride_{stage}": stride for stage, stride in enumerate(spec.strides, start=1) if stage > 1},
         "pooled_shortcut": int(spec.shortcut == "pool"),
         "squeeze": spec.squeeze or 0,
-        "stem_width": spec.stem_width,
+        "stem": spec.stem_width,
         "neck": spec.neck or 0,
     }
 

@@ -137,7 +137,7 @@ def other_ranges(keys: SpaceKeys, strata: Sequence[Stratum]) -> Iterator[tuple[s
     squeezes, necks = keys.numbers("squeeze"), keys.numbers("necks")
     yield "squeeze", min(1, squeezes[0]), squeezes[-1]  # a network has the least reduction of its sizes
     stems = [stem for stem in keys.numbers("stems") if stem] + ([low, high] if 0 in keys.numbers("stems") else [])
-    yield "stem_width", min(stems), max(stems)
+    yield "stem", min(stems), max(stems)
     yield "neck", necks[0], necks[-1]
 
 

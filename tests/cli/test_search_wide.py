@@ -59,7 +59,7 @@ def test_the_same_command_changes_nothing_and_another_space_is_refused(budgetnas
     assert (folder / "runs" / "wide" / "trials.csv").read_bytes() == before
     refused = budgetnas(*WORDS, "--set", 'space.kinds=["basic"]', cwd=folder)
     assert refused.returncode == 1
-    assert "`space.kinds` was ['basic', 'bottleneck', 'inverted'] and is ['basic']" in refused.stderr
+    assert "(space.kinds was ['basic', 'bottleneck', 'inverted'], is ['basic']): use the original" in refused.stderr
 
 
 def test_reports_and_lists_know_networks_of_every_kind(budgetnas, finished):

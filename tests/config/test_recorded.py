@@ -115,7 +115,7 @@ def test_a_word_that_meant_something_else_is_read_with_its_meaning_of_then():
         for value in (word, meaning):
             build(StudyConfig, {section: {key: value}}, "")
         recorded = {section: {key: word, "monotone": False}}
-        assert before.study_then(recorded)[section] == {key: meaning, "monotone": False}
+        assert before.study_then(recorded)[section].items() >= {key: meaning, "monotone": False}.items()
         assert before.identity_then({name: word}) == {name: meaning}
         assert before.identity_then({name: "41M"}) == {name: "41M"}
         then, named = before.study_then(recorded), {section: {key: word, "stages": [1, 2]}, "search": {"seed": 1}}
