@@ -84,7 +84,10 @@ def make_kind(code: BlockKind, *, word: str, sha256: str) -> OwnKind:
     Raises:
         UsageError: its name breaks its rule.
     """
-    name = getattr(code, "name", None)
+    try:
+        name = getattr(code, "name", None)
+    except (Exception, SystemExit):  # a person's code can fail in any way
+        name = None
     if not is_name(name):
         raise UsageError(
             f"is {word}, whose `name` is {name!r}, but must be letters, digits and _, the first one a letter, and none "
@@ -97,7 +100,7 @@ def make_kind(code: BlockKind, *, word: str, sha256: str) -> OwnKind:
         try:
             found = tuple(code.block(in_channels=in_channels, out_channels=out_channels, stride=stride, kernel=kernel))
             check_block(found, in_channels, out_channels, stride)
-        except Exception as error:  # a person's code can fail in any way
+        except (Exception, SystemExit) as error:  # a person's code can fail in any way
             kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
             raise UsageError(
                 f"is {word}, whose `block` fails for {in_channels} to {out_channels} channels, stride {stride}, kernel "
@@ -128,9 +131,8 @@ def required(name: str) -> OwnKind:
     found = find(name)
     if found is None:
         raise UsageError(
-            f"gives no kind {name!r}, which is none of {', '.join(KINDS)}: correct the name, or give the code of that "
-            "kind as MODULE:CLASS.",
-            argument="space_code",
+            f"the kind {name!r} is none of {', '.join(KINDS)}, and no code gives it: correct the name, or give "
+            "its code by `--space-code MODULE:CLASS`."
         )
     return found
 

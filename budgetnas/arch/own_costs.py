@@ -34,7 +34,7 @@ def own_stage(one: Stages, kind: OwnKind) -> tuple[IntArray, IntArray]:
         if len(found) != 2 or any(costs.dtype.kind not in "iu" for costs in found):
             raise ValueError("it must return two arrays of whole numbers: params and MACs")
         params, macs = (np.broadcast_to(costs.astype(np.int64), size) for costs in found)
-    except Exception as error:  # a person's code can fail in any way
+    except (Exception, SystemExit) as error:  # a person's code can fail in any way
         reason = f"{type(error).__name__}: {one_line(error)}"
         raise UsageError(
             f"is {kind.word}, whose `cost` fails ({reason}): correct it there.", argument="space_code"

@@ -92,19 +92,6 @@ def stage(one: Stages, family: Family) -> Cost:
     return own_stage(one, required(family.kind)) if own else _COSTS[family.kind](one, family.squeeze)
 
 
-def basic_stage(blocks: IntArray, width: IntArray, before: IntArray, index: int, shape: DataShape) -> Cost:
-    """Cost of stage `index` (0 for the first) of basic blocks with 3x3 kernels, where each later stage halves."""
-    one = Stages(
-        blocks=blocks,
-        width=width,
-        before=before,
-        halves=min(index, 1),
-        pixels=pixels(shape, index),
-        pixels_before=pixels(shape, max(0, index - 1)),
-    )
-    return _basic(one, None)
-
-
 def _basic(one: Stages, squeeze: int | None) -> Cost:
     width, before, square = one.width, one.before, one.kernel * one.kernel
     projects = one.projects

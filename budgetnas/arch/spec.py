@@ -253,6 +253,18 @@ class ResNetSpec:
         return {name: value for name, value in self._chosen().items() if isinstance(value, tuple)}
 
     @property
+    def per_network(self) -> dict[str, str | int]:
+        """What a network has one of, where it is not the default, as tables show it beside `per_stage`.
+
+        >>> ResNetSpec(blocks=(4, 3), widths=(64, 250), neck=512).per_network
+        {'neck': 512}
+        """
+        found = {name: value for name, value in self._chosen().items() if not isinstance(value, tuple)}
+        if self.stem_width == self.widths[0]:
+            del found["stem_width"]
+        return found
+
+    @property
     def in_words(self) -> str:
         """The stages in words.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
     config = with_kind(load_study(arguments.study, keys, arguments.set), kind)
     budget = config.budgets(shape)[-1]
     space = config.space.space(shape)
-    index = make_index(space, max_macs=budget.max_macs)
+    index = make_index(space, max_macs=budget.max_macs, max_params=budget.max_params, progress=_progress)
     atlas = make_atlas(index, budget.max_params)
     if arguments.html:
         from budgetnas.storage.files import write_text
@@ -60,6 +61,12 @@ def run(arguments: argparse.Namespace) -> None:
         print(json.dumps(_as_json(space, atlas), indent=2))
     else:
         _print(space, atlas)
+
+
+def _progress(done: int, of: int) -> None:
+    """Say on a terminal how far the counting of a large space is."""
+    if sys.stderr.isatty():
+        print(f"\rcounting the space: {done} of {of} parts", end="" if done < of else "\n", file=sys.stderr, flush=True)
 
 
 def _print(space: ResNetSpace, atlas: Atlas) -> None:
@@ -81,6 +88,10 @@ def _print(space: ResNetSpace, atlas: Atlas) -> None:
     if len(strata) > _MOST_COLUMNS:
         columns, *rows = zip(columns, *rows, strict=True)
     print("\n".join(aligned(Table(title="", columns=columns, rows=rows))), end="\n\n")
+    if any("=" in name for name in names):
+        print(
+            "In brackets: the joints between stages, - where the next stage halves the image and = where it does not.\n"
+        )
     for name, member in (
         ("smallest", atlas.smallest),
         ("largest", atlas.largest),

@@ -31,8 +31,8 @@ def read_macs_cap(value: str | float, space: ResNetSpace, *, max_params: int) ->
     Args:
         value: a number, text like "1.75G", `NONE`, `AUTO`, or a share of a network's MACs like "200%model5".
             `AUTO` is three times the MACs of ResNet-20 that `fit` scales to the cap on params, or of the narrowest such
-            network where none fits, and leaves at least the smallest network of the space. A network is counted on
-            3x32x32 images with 10 classes; its MACs are scaled with the image area.
+            network where none fits, and at least those of the network with the lowest value of every dimension. A
+            network is counted on 3x32x32 images with 10 classes; its MACs are scaled with the image area.
         space: with the shape of the images.
         max_params: the largest cap on params.
 

@@ -79,7 +79,7 @@ def _imported(word: str, name: str) -> ModuleType:
 def _called(word: str, code: type) -> Any:
     try:
         return code()
-    except Exception as error:  # a person's code can fail in any way
+    except (Exception, SystemExit) as error:  # a person's code can fail in any way
         raise _fails(word, error) from error
 
 

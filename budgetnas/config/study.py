@@ -22,7 +22,7 @@ from budgetnas.config.sections import (
     SearchConfig,
     SpaceConfig,
 )
-from budgetnas.config.toml import Table, build, check_keys, locate, read_toml, read_value, shorten, within
+from budgetnas.config.toml import Table, build, locate, read_toml, read_value, shorten, within
 from budgetnas.exceptions import UsageError
 
 
@@ -210,7 +210,12 @@ def read_space(name: str) -> Table:
         UsageError: there is no such file, or it has other sections.
     """
     table = read_toml(locate(name, "spaces"))
-    check_keys(table, ["description", SPACE], "")
+    others = sorted(set(table) - {"description", SPACE})
+    if others:
+        raise UsageError(
+            f"is {name}, which has {others[0]} beside [space]: give it as the study file, or remove that.",
+            argument=SPACE,
+        )
     found = table.get(SPACE)
     if not isinstance(found, dict):
         raise UsageError(f"is {name}, which has no section [space]: give it one.", argument=SPACE)

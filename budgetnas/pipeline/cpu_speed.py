@@ -1,4 +1,4 @@
-"""The warning that grouped and depthwise convolutions train slowly on a CPU, with the factor that was measured."""
+"""The warning that kinds other than basic blocks train slowly on a CPU, with the factor that was measured."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ MEASURED = {
     "inverted blocks": (3.10, 4.89),
     "depthwise convolutions": (2.08, 3.16),
     "grouped convolutions": (2.15, 3.29),
+    "bottlenecks": (1.77, 2.14),
 }
 
 
 def slow_on_cpu(kinds: Collection[str], group_widths: Collection[int | None]) -> str | None:
     """Say how many times slower than basic blocks the slow ones of some choices train on a CPU; None if none is slow.
 
-    >>> slow_on_cpu({"basic", "bottleneck"}, {None, 4})
+    >>> slow_on_cpu({"basic", "bottleneck"}, {4})
     'grouped convolutions train slowly on a CPU: 2 to 3 times as long per image as basic blocks of as many parameters.'
 
     Args:
@@ -32,12 +33,13 @@ def slow_on_cpu(kinds: Collection[str], group_widths: Collection[int | None]) ->
         "inverted blocks": "inverted" in kinds,
         "depthwise convolutions": 1 in widths,
         "grouped convolutions": any(width > 1 for width in widths),
+        "bottlenecks": "bottleneck" in kinds and None in group_widths,
     }
     names = [name for name, is_here in slow.items() if is_here]
     if not names:
         return None
     low, high = min(MEASURED[name][0] for name in names), max(MEASURED[name][1] for name in names)
-    times = f"{low:.0f} to {high:.0f} times"
+    times = f"{low:.0f} to {high:.0f} times" if round(low) < round(high) else f"about {low:.0f} times"
     return f"{listed(names)} train slowly on a CPU: {times} as long per image as basic blocks of as many parameters."
 
 

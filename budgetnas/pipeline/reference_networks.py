@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from budgetnas.arch import kinds
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.arrays import Stream, generator
@@ -35,6 +36,8 @@ def seeds(config: StudyConfig, shape: DataShape) -> tuple[Candidate, ...]:
     space = config.space.space(shape)
     distinct: dict[ResNetSpec, str] = {}
     for model in first_models(config):
+        if kinds.is_name(model.spec.kind):
+            kinds.required(model.spec.kind)
         if not space.has_point(model.spec):
             raise UsageError(
                 f"has {model.name}, but a search knows {space.known}: leave it out.", argument="search.first_models"

@@ -16,7 +16,7 @@ from optuna.distributions import BaseDistribution, IntDistribution
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.reports.style import SHORT, dress
-from budgetnas.space.parameters import is_plain, parameters
+from budgetnas.space.parameters import is_plain, kind_name, parameters
 from budgetnas.trials.trial import Trial
 
 FEWEST = 10  # trials, and networks with a dimension
@@ -88,9 +88,9 @@ def _values(trials: Sequence[Trial]) -> dict[str, list[int]]:
 def _dimensions(specs: Sequence[ResNetSpec]) -> list[dict[str, int]]:
     """Return the dimensions that each network has, by their names in words."""
     is_wide = not all(map(is_plain, specs))
-    return [
-        {name.replace("_", " "): value for name, value in parameters(spec, is_wide=is_wide).items()} for spec in specs
-    ]
+    found = [parameters(spec, is_wide=is_wide) for spec in specs]
+    own = {name: 0 for values in found for name in values if name.startswith(kind_name(""))}  # of other kinds
+    return [{name.replace("_", " "): value for name, value in (own | values).items()} for values in found]
 
 
 def _study(trials: Sequence[Trial], values: Mapping[str, Sequence[int]]) -> optuna.Study:

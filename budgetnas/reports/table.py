@@ -51,8 +51,10 @@ def columns(numbers: tuple[str, ...], later: tuple[str, ...]) -> list[str]:
 
 
 def _numbers(facts: ReportFacts) -> tuple[str, ...]:
-    """Return the fields of a spec that any network has per stage, and those that every network has."""
-    return tuple(dict.fromkeys([*NEEDED, *(name for trial in facts.trials for name in trial.candidate.spec.per_stage)]))
+    """Return the fields of a spec that any network has, and those that every network has."""
+    specs = [trial.candidate.spec for trial in facts.trials]
+    per_stage = [name for spec in specs for name in spec.per_stage]
+    return tuple(dict.fromkeys([*NEEDED, *per_stage, *(name for spec in specs for name in spec.per_network)]))
 
 
 def trials_csv(facts: ReportFacts) -> str:
@@ -68,6 +70,7 @@ def _candidate(trial: Trial, facts: ReportFacts) -> dict[str, Any]:
         "origin": candidate.origin,
         "spec": candidate.spec.id,
         **{name: ",".join(map(str, values)) for name, values in candidate.spec.per_stage.items()},
+        **candidate.spec.per_network,
         "params": candidate.params,
         "utilisation": candidate.params / facts.max_params,
         "macs": candidate.macs,

@@ -48,7 +48,7 @@ class EvolutionSampler:
     """Mutates one value of the best of ten random networks among the latest forty, and repairs the child into the band.
 
     This is regularised evolution under a budget: Real, Aggarwal, Huang and Le, "Regularized evolution for image
-    classifier architecture search" (AAAI 2019). The first ten proposals are stratified as in `ThompsonSampler`.
+    classifier architecture search" (AAAI 2019). The first proposals are stratified as in `ThompsonSampler`.
     """
 
     def __init__(self, space: Space, band: Band, *, seed: int) -> None:

@@ -170,6 +170,19 @@ class SpaceKeys:
             )
         )
 
+    @property
+    def wider(self) -> dict[str, Any]:
+        """The keys that make a space wider than one of blocks and widths alone, where their kind of blocks is in it."""
+        needed = {"groups": "bottleneck", "mid_ratios": "bottleneck", "expansions": "inverted"}
+        if not set(self.kinds) & set(KINDS):  # kinds of a person's own have only their own layers
+            needed |= {"squeeze": "basic", "shortcuts": "basic"}
+        values = {name: getattr(self, name) for name in WIDE_KEYS if name != "width_grid"}
+        return {
+            name: value
+            for name, value in values.items()
+            if value != getattr(PLAIN, name) and needed.get(name, self.kinds[0]) in self.kinds
+        }
+
     def masks(self) -> list[str]:
         """Return the joints that `downsampling` has."""
         return [word for word in self.downsampling if word not in (ALL, ALL_BUT_ONE)]

@@ -12,9 +12,8 @@ from budgetnas.arch.kinds import find
 from budgetnas.arch.own_check import check_cost
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.exceptions import UsageError
-from budgetnas.space.keys import SLOTS, WIDE_KEYS, SpaceKeys
+from budgetnas.space.keys import SLOTS, SpaceKeys
 from budgetnas.space.strata import Stratum
-from budgetnas.text import listed
 
 SMALLEST_SIDE = 2
 LARGEST_TABLE = 4_000_000
@@ -60,7 +59,7 @@ def check_strata(keys: SpaceKeys, shape: DataShape, strata: Sequence[Stratum]) -
     if len(strata) > MOST_STRATA:
         raise UsageError(
             f"makes {len(strata):,} combinations of choices per network, but at most {MOST_STRATA:,} are counted one "
-            f"by one: leave values of {listed(WIDE_KEYS)} out.",
+            "by one: leave values of kinds, groups, squeeze, downsampling, stems or necks out.",
             argument="space.kinds",
         )
 
@@ -85,7 +84,8 @@ def check_size(keys: SpaceKeys, shape: DataShape, strata: Sequence[Stratum]) -> 
         largest = ResNetSpec(blocks=(keys.blocks[1],) * deepest, widths=(widest,) * deepest, kind=kind, **others)
         count(largest, shape)
     states = (keys.blocks[1] - keys.blocks[0] + 1) * len(keys.kernels)
-    states *= max(len(keys.mid_ratios) * ("bottleneck" in keys.kinds), len(keys.expansions), 1)
+    inside = len(keys.mid_ratios) * ("bottleneck" in keys.kinds), len(keys.expansions) * ("inverted" in keys.kinds)
+    states *= max(*inside, 1)
     table = len(keys.grid) ** 2 * states
     if table > LARGEST_TABLE:
         raise UsageError(

@@ -19,7 +19,7 @@ from budgetnas.space.keys import PLAIN, SLOTS, WIDE_KEYS, SpaceKeys
 from budgetnas.space.limits import check_size, check_strata, most_halvings
 from budgetnas.space.parameters import STAGES, Ranges
 from budgetnas.space.protocol import Dimension, Space
-from budgetnas.space.strata import Stratum, kept_label, other_ranges, strata_of, word_label
+from budgetnas.space.strata import Stratum, group_label, kept_label, other_ranges, strata_of, word_label
 from budgetnas.space.tables import chain_of
 from budgetnas.text import plural
 
@@ -49,7 +49,7 @@ class ResNetSpace(SpaceKeys, Space):
     @cached_property
     def is_plain(self) -> bool:
         """Whether its networks are of blocks and widths alone, by the grid of `width_step` or another."""
-        return all(getattr(self, name) == getattr(PLAIN, name) for name in WIDE_KEYS if name != "width_grid")
+        return not self.wider
 
     @property
     def most_halvings(self) -> int:
@@ -94,7 +94,7 @@ class ResNetSpace(SpaceKeys, Space):
     def _choice(self, name: str) -> Dimension:
         """Return the dimension of a choice of which a network has one."""
         values = sorted({getattr(one, name) for one in self._strata})
-        words: dict[str, Any] = {"kept": kept_label, "kind": self.all_kinds.__getitem__, "group_width": str}
+        words: dict[str, Any] = {"kept": kept_label, "kind": self.all_kinds.__getitem__, "group_width": group_label}
         label = words.get(name, lambda value: word_label(value, is_stem=name == "stem"))
         called = "downsampling" if name == "kept" else name
         return Dimension(name=called, values=values, ordered=False, labels=[label(value) for value in values])
@@ -123,11 +123,8 @@ class ResNetSpace(SpaceKeys, Space):
         stages, blocks, widths = (f"{low}-{high}" for low, high in (self.depth_range, self.blocks, self.widths))
         grid = f" by {self.width_step}" if self.width_grid == PLAIN.width_grid else f" in {len(self.grid)} sizes"
         order = ", not falling" if self.monotone else ""
-        wider = [(name, getattr(self, name)) for name in WIDE_KEYS if name != "width_grid"]
         others = "".join(
-            f", {name.replace('_', ' ')} {'/'.join(map(str, values))}"
-            for name, values in wider
-            if values != getattr(PLAIN, name)
+            f", {name.replace('_', ' ')} {' or '.join(map(str, values))}" for name, values in self.wider.items()
         )
         return f"{stages} stages, {blocks} blocks, widths {widths}{grid}{order}{others}"
 

@@ -152,6 +152,11 @@ def kept_label(kept: int) -> str:
     return f"all but {' and '.join(stages)}" if stages else "all"
 
 
+def group_label(group_width: int) -> int | str:
+    """Return how keys write the groups of bottlenecks."""
+    return 1 if not group_width else "mid" if group_width == 1 else f"mid/{group_width}"
+
+
 def word_label(value: int, *, is_stem: bool = False) -> int | str:
     """Return how keys write a number of channels, or a reduction, whose 0 has a word."""
     return value or (AS_STAGE_1 if is_stem else NONE)

@@ -93,8 +93,8 @@ def test_a_network_of_a_kind_without_code_is_named_but_not_built():
         with pytest.raises(UsageError) as refusal:
             count(spec, SMALL)
     assert str(refusal.value) == (
-        "`space_code` gives no kind 'Gated_2', which is none of basic, bottleneck, inverted: correct the name, or give "
-        "the code of that kind as MODULE:CLASS."
+        "the kind 'Gated_2' is none of basic, bottleneck, inverted, and no code gives it: correct the name, or give "
+        "its code by `--space-code MODULE:CLASS`."
     )
 
 

@@ -99,8 +99,8 @@ def test_what_needs_the_code_is_refused_without_it(home, budgetnas, words):
     done = budgetnas(*words, cwd=home)
     assert done.returncode == 2
     assert done.stderr == (
-        "budgetnas: `--space-code` gives no kind 'separable', which is none of basic, bottleneck, inverted: correct "
-        "the name, or give the code of that kind as MODULE:CLASS.\n"
+        "budgetnas: the kind 'separable' is none of basic, bottleneck, inverted, and no code gives it: correct "
+        "the name, or give its code by `--space-code MODULE:CLASS`.\n"
     )
     assert not (home / "runs" / "new").exists()
 

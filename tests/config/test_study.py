@@ -235,7 +235,7 @@ def test_a_space_may_be_a_file_with_that_section_alone(tmp_path):
     named.write_text('description = "ours"\n[space]\nnecks = [64]\n')
     assert load_study(None, {"space": str(named)}).space.necks == (64,)
     for text, wrong in (
-        ("[search]\ntrials = 3\n", "`search` is no key"),
+        ("[search]\ntrials = 3\n", "mine.toml, which has search beside"),
         ("", "which has no section \\[space\\]"),
         ("[space]\nneck = 3\n", "did you mean `necks`"),
     ):

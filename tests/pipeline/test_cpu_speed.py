@@ -23,6 +23,7 @@ def test_the_numbers_are_those_of_the_table():
         "inverted blocks": "inverted",
         "depthwise convolutions": "bottleneck, depthwise",
         "grouped convolutions": "bottleneck, 4 channels a group",
+        "bottlenecks": "bottleneck",
     }
     assert rows.keys() == MEASURED.keys()
     for name, row in rows.items():
@@ -34,9 +35,9 @@ def test_the_numbers_are_those_of_the_table():
     ("kinds", "widths", "names", "times"),
     [
         ({"basic"}, {None}, None, None),
-        ({"basic", "bottleneck"}, {None}, None, None),
+        ({"basic", "bottleneck"}, {None}, "bottlenecks", "about 2"),
         ({"basic"}, {4}, None, None),
-        ({"bottleneck"}, {None, 4}, "grouped convolutions", "2 to 3"),
+        ({"bottleneck"}, {None, 4}, "grouped convolutions, bottlenecks", "2 to 3"),
         ({"bottleneck"}, {1}, "depthwise convolutions", "2 to 3"),
         ({"inverted"}, set(), "inverted blocks", "3 to 5"),
         ({"basic", "bottleneck", "inverted"}, {None, 1, 4}, ", ".join(MEASURED), "2 to 5"),
@@ -55,8 +56,8 @@ def test_what_is_slow_among_the_choices_is_named_with_its_factor(kinds, widths, 
     ("ids", "names"),
     [
         (["3x16-3x32"], None),
-        (["3x64m16-3x128m32"], None),
-        (["3x64m16g4-3x128m32"], "grouped convolutions"),
+        (["3x64m16-3x128m32"], "bottlenecks"),
+        (["3x64m16g4-3x128m32"], "grouped convolutions, bottlenecks"),
         (["3x64m16g16-3x128m32g32"], "depthwise convolutions"),
         (["1x16t1-2x24t6", "3x64m16g4"], "inverted blocks, grouped convolutions"),
     ],

@@ -193,7 +193,7 @@ def test_a_wide_space_holds_what_a_plain_one_does_not(text):
         ({"kinds": ()}, "`space.kinds` is [], but must be one or more of basic, bottleneck, inverted, each once."),
         (
             {"kinds": ("dense",)},
-            "`space_code` gives no kind 'dense', which is none of basic, bottleneck, inverted: cor",
+            "the kind 'dense' is none of basic, bottleneck, inverted, and no code gives it: cor",
         ),
         ({"kinds": ("a wide one",)}, "`space.kinds` is ['a wide one'], but must be one or more of basic, bottleneck"),
         ({"kernels": (3, 4)}, "`space.kernels` is [3, 4], but must be one or more of the odd numbers from 1 to 31"),
@@ -254,7 +254,7 @@ def test_a_wide_space_names_its_strata_and_says_what_it_holds():
         "3 stages, bottleneck in groups of 4, squeeze 16",
     ]
     assert space.in_words == (
-        "3-3 stages, 1-8 blocks, widths 16-512 by 8, not falling, kinds basic/bottleneck, groups 1/mid/4/mid, "
-        "squeeze 16, necks none/512"
+        "3-3 stages, 1-8 blocks, widths 16-512 by 8, not falling, kinds basic or bottleneck, groups 1 or mid/4 or mid, "
+        "squeeze 16, necks none or 512"
     )
     assert ResNetSpace(downsampling=("all_but_one",), stages=(3, 3)).name_stratum(1) == "3 stages (-=)"

@@ -54,6 +54,7 @@ def test_only_the_sizes_of_a_fitted_network_change_and_one_step_more_is_over_the
 def test_sizes_follow_the_widths(spec, widths):
     assert scaled(spec, spec.widths) == spec
     found = scaled(spec, tuple(widths[: spec.depth]))
+    assume(found.depth == spec.depth)  # stages whose widths meet may be one
     stem = spec.stem_width * found.widths[0] / spec.widths[0]
     assert found.stem_width == 1 or abs(found.stem_width - stem) <= 0.5
     each = zip(spec.mids, found.mids, spec.groups, found.groups, spec.widths, found.widths, strict=False)
