@@ -122,18 +122,16 @@ def find(name: str) -> OwnKind | None:
     return _OWN.get(name)
 
 
-def required(name: str) -> OwnKind:
-    """Return the own kind of a name.
+def required(name: str, *, argument: str = "kind") -> OwnKind:
+    """Return the own kind of a name, which an argument or key gives.
 
     Raises:
         UsageError: no code of it was given.
     """
     found = find(name)
     if found is None:
-        raise UsageError(
-            f"the kind {name!r} is none of {', '.join(KINDS)}, and no code gives it: correct the name, or give "
-            "its code by `--space-code MODULE:CLASS`."
-        )
+        rule = f"must be {', '.join(KINDS)}, or a kind whose code is given as MODULE:CLASS"
+        raise UsageError(f"is {name!r}, but {rule}.", argument=argument)
     return found
 
 

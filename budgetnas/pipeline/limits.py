@@ -111,7 +111,7 @@ def _few_trials(prepared: PreparedStudy) -> Iterator[Limit]:
     seeded = sum(map(prepared.budget.fits, prepared.seeds))
     trained = min(search.trials, seeded + sum(len(tier.band) for tier in prepared.tiers))
     proposed = max(0, trained - seeded)
-    start = starts(prepared.space, prepared.tiers[-1].band) if search.sampler in _LEARNING else 0
+    start = max(starts(prepared.space, tier.band) for tier in prepared.tiers) if search.sampler in _LEARNING else 0
     reasons, numbers = [], {"trials": trained}
     for key, name, needed in (
         ("posterior_mean_needs", "posterior mean", FEWEST_SCORES),

@@ -37,7 +37,7 @@ def seeds(config: StudyConfig, shape: DataShape) -> tuple[Candidate, ...]:
     distinct: dict[ResNetSpec, str] = {}
     for model in first_models(config):
         if kinds.is_name(model.spec.kind):
-            kinds.required(model.spec.kind)
+            kinds.required(model.spec.kind, argument="search.first_models")
         if not space.has_point(model.spec):
             raise UsageError(
                 f"has {model.name}, but a search knows {space.known}: leave it out.", argument="search.first_models"

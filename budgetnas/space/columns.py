@@ -22,10 +22,10 @@ from budgetnas.space.keys import EIGHTHS, SLOTS, SpaceKeys, mid_channels
 from budgetnas.space.strata import BASIC, BOTTLENECK, COLUMNS, INVERTED
 
 BLOCKS, WIDTHS, MIDS, EXPANSIONS, KERNELS = (slice(start, start + SLOTS) for start in range(1, 1 + 5 * SLOTS, SLOTS))
-PLAIN = WIDTHS.stop  # columns of a point where basic blocks are the only choice
-PER_STAGE = KERNELS.stop
-COLUMN = {"stages": 0, **{name: PER_STAGE + i for i, name in enumerate(COLUMNS[1:])}}
-SHORTCUT = PER_STAGE + len(COLUMNS) - 1
+PLAIN_COLUMNS = WIDTHS.stop  # columns of a point where basic blocks are the only choice
+STAGE_COLUMNS = KERNELS.stop
+COLUMN = {"stages": 0, **{name: STAGE_COLUMNS + i for i, name in enumerate(COLUMNS[1:])}}
+SHORTCUT = STAGE_COLUMNS + len(COLUMNS) - 1
 WIDE = SHORTCUT + 1
 STRATUM = [COLUMN[name] for name in COLUMNS]
 
@@ -41,19 +41,19 @@ def limits(keys: SpaceKeys) -> list[tuple[slice, int, int]]:
     ]
 
 
-def settle(found: IntArray, keys: SpaceKeys, kept: Mapping[int, tuple[int, ...]]) -> None:
+def settle(found: IntArray, keys: SpaceKeys, unhalved: Mapping[int, tuple[int, ...]]) -> None:
     """Set the choices of a wider space to those of members, in place.
 
     Args:
         found: [N, D] points whose blocks and widths are those of members.
         keys: the choices of the space.
-        kept: the transitions that may not halve, by number of stages.
+        unhalved: the transitions that may not halve, by number of stages.
     """
     exists = present(found)
     table = np.zeros((SLOTS + 1, 1 << (SLOTS - 1)), dtype=np.int64)
-    for stages, known in kept.items():
+    for stages, known in unhalved.items():
         table[stages] = [bits if bits in known else known[0] for bits in range(table.shape[1])]
-    joints, kind, group, stem = (COLUMN[name] for name in ("kept", "kind", "group_width", "stem"))
+    joints, kind, group, stem = (COLUMN[name] for name in ("unhalved", "kind", "group_width", "stem"))
     found[:, joints] = table[found[:, 0], found[:, joints] & ((1 << (found[:, 0] - 1)) - 1)]
     _set_apart(found, exists, keys)
     is_bottleneck, is_inverted = found[:, kind] == BOTTLENECK, found[:, kind] == INVERTED
@@ -79,19 +79,19 @@ def _set_apart(found: IntArray, exists: BoolArray, keys: SpaceKeys) -> None:
     """Give stages that do not halve another width than the stage before them, one step away, in place."""
     grid = keys.grid
     rank = np.searchsorted(grid, found[:, WIDTHS])
-    kept = np.zeros_like(exists)
-    kept[:, 1:] = found[:, COLUMN["kept"], None] >> np.arange(SLOTS - 1) & 1 == 1
+    unhalved = np.zeros_like(exists)
+    unhalved[:, 1:] = found[:, COLUMN["unhalved"], None] >> np.arange(SLOTS - 1) & 1 == 1
     for i in range(1, SLOTS):
         before = rank[:, i - 1]
         if keys.monotone:
-            rank[:, i] = np.maximum(rank[:, i], before + kept[:, i])
+            rank[:, i] = np.maximum(rank[:, i], before + unhalved[:, i])
         else:
             other = np.where(before + 1 < len(grid), before + 1, before - 1)
-            rank[:, i] = np.where(kept[:, i] & (rank[:, i] == before), other, rank[:, i])
+            rank[:, i] = np.where(unhalved[:, i] & (rank[:, i] == before), other, rank[:, i])
     room = np.full(len(found), len(grid) - 1)  # the highest rank that leaves enough for the stages behind
     for i in reversed(range(SLOTS)):
         rank[:, i] = np.where(exists[:, i], np.minimum(rank[:, i], room), 0)
-        room = np.where(exists[:, i], rank[:, i] - (kept[:, i] if keys.monotone else 0), room)
+        room = np.where(exists[:, i], rank[:, i] - (unhalved[:, i] if keys.monotone else 0), room)
         room = room if keys.monotone else np.full(len(found), len(grid) - 1)
     found[:, WIDTHS] = grid[rank]
 
@@ -110,7 +110,7 @@ def present(points: IntArray) -> BoolArray:
 def halves(points: IntArray) -> IntArray:
     """Return 1 for each stage that halves the image, else 0, of points of all columns: [N, 4]."""
     found = np.zeros((len(points), SLOTS), dtype=np.int64)
-    found[:, 1:] = 1 - (points[:, COLUMN["kept"], None] >> np.arange(SLOTS - 1) & 1)
+    found[:, 1:] = 1 - (points[:, COLUMN["unhalved"], None] >> np.arange(SLOTS - 1) & 1)
     return np.where(present(points), found, 0)
 
 
@@ -167,7 +167,7 @@ def point_of(spec: ResNetSpec, keys: SpaceKeys) -> IntArray:
     for values, (part, least, _) in zip(each, limits(keys), strict=True):
         point[part] = [*values, *[least] * (SLOTS - len(values))]
     is_as_stage_1 = spec.stem_width == spec.widths[0] and 0 in keys.numbers("stems")
-    point[COLUMN["kept"]] = sum(1 << i for i, stride in enumerate(spec.strides[1:]) if stride == 1)
+    point[COLUMN["unhalved"]] = sum(1 << i for i, stride in enumerate(spec.strides[1:]) if stride == 1)
     point[COLUMN["kind"]] = kind
     point[COLUMN["group_width"]] = group_width
     point[COLUMN["squeeze"]] = _squeeze(spec, keys)

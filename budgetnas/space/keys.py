@@ -83,7 +83,7 @@ class SpaceKeys:
         if self.width_step < 1:
             raise _wrong("width_step", self.width_step, "must be 1 or more channels")
         for kind in filter(is_name, self.kinds):
-            required(kind)
+            required(kind, argument="space.kinds")
         self._check("kinds", self.all_kinds.__contains__, f"of {', '.join(self.all_kinds)}")
         self._check("groups", _is_group, 'of 1, "mid" and "mid/N" with N of 2 or more')
         self._check("mid_ratios", _is_ratio, "of the multiples of 0.125 up to 1")
@@ -145,7 +145,7 @@ class SpaceKeys:
         """Return the values of `squeeze`, `stems` or `necks`, ascending; 0 for their word."""
         return tuple(sorted(0 if isinstance(value, str) else value for value in getattr(self, name)))
 
-    def kept(self, stages: int, most_halvings: int) -> tuple[int, ...]:
+    def unhalved(self, stages: int, most_halvings: int) -> tuple[int, ...]:
         """Return which transitions of networks of so many stages do not halve the image, ascending.
 
         Each is a number whose bit i stands for stage i + 2. Those that halve more often than the images allow are

@@ -44,10 +44,11 @@ def check_strata(keys: SpaceKeys, shape: DataShape, strata: Sequence[Stratum]) -
                 argument="space.downsampling",
             )
     low, high = keys.stages
-    if not any(keys.kept(stages, SLOTS) for stages in range(low, high + 1)):
+    if not any(keys.unhalved(stages, SLOTS) for stages in range(low, high + 1)):
+        stages = f"{low}" if low == high else f"{low} to {high}"
         raise UsageError(
-            f"is {list(keys.downsampling)}, but no network of {low} to {high} stages has such joints, with another "
-            f"width behind each '=': write {low - 1} to {high - 1} of '-' and '=', or \"all\".",
+            f"is {list(keys.downsampling)}, but no network of {stages} stages has such joints, with another width "
+            "behind each '=': write \"all\", one joint less than stages, or more widths.",
             argument="space.downsampling",
         )
     if not strata:

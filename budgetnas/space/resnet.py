@@ -19,7 +19,7 @@ from budgetnas.space.keys import PLAIN, SLOTS, WIDE_KEYS, SpaceKeys
 from budgetnas.space.limits import check_size, check_strata, most_halvings
 from budgetnas.space.parameters import STAGES, Ranges
 from budgetnas.space.protocol import Dimension, Space
-from budgetnas.space.strata import Stratum, group_label, kept_label, other_ranges, strata_of, word_label
+from budgetnas.space.strata import Stratum, group_label, other_ranges, strata_of, unhalved_label, word_label
 from budgetnas.space.tables import chain_of
 from budgetnas.text import plural
 
@@ -94,9 +94,13 @@ class ResNetSpace(SpaceKeys, Space):
     def _choice(self, name: str) -> Dimension:
         """Return the dimension of a choice of which a network has one."""
         values = sorted({getattr(one, name) for one in self._strata})
-        words: dict[str, Any] = {"kept": kept_label, "kind": self.all_kinds.__getitem__, "group_width": group_label}
+        words: dict[str, Any] = {
+            "unhalved": unhalved_label,
+            "kind": self.all_kinds.__getitem__,
+            "group_width": group_label,
+        }
         label = words.get(name, lambda value: word_label(value, is_stem=name == "stem"))
-        called = "downsampling" if name == "kept" else name
+        called = "downsampling" if name == "unhalved" else name
         return Dimension(name=called, values=values, ordered=False, labels=[label(value) for value in values])
 
     @property
@@ -159,9 +163,9 @@ class ResNetSpace(SpaceKeys, Space):
         """Return points with all columns [N, 28]; those that a plain space has not are the same in all its networks."""
         if not self.is_plain:
             return points
-        rest = np.zeros((len(points), columns.WIDE - columns.PLAIN), dtype=np.int64)
-        rest[:, KERNELS.start - columns.PLAIN : KERNELS.stop - columns.PLAIN] = self.kernels[0]
-        rest[:, : KERNELS.start - columns.PLAIN] = [*[self.eighths[0]] * SLOTS, *[min(self.expansions)] * SLOTS]
+        rest = np.zeros((len(points), columns.WIDE - columns.PLAIN_COLUMNS), dtype=np.int64)
+        rest[:, KERNELS.start - columns.PLAIN_COLUMNS : KERNELS.stop - columns.PLAIN_COLUMNS] = self.kernels[0]
+        rest[:, : KERNELS.start - columns.PLAIN_COLUMNS] = [*[self.eighths[0]] * SLOTS, *[min(self.expansions)] * SLOTS]
         return np.concatenate([points, rest], axis=1)
 
     def canonical(self, points: IntArray) -> IntArray:
@@ -180,7 +184,7 @@ class ResNetSpace(SpaceKeys, Space):
     @cached_property
     def _kept(self) -> dict[int, tuple[int, ...]]:
         """The transitions that may not halve, by number of stages."""
-        return {one.stages: self.kept(one.stages, self.most_halvings) for one in self._strata}
+        return {one.stages: self.unhalved(one.stages, self.most_halvings) for one in self._strata}
 
     def strata(self, points: IntArray) -> IntArray:
         """Return the number of stages, [N]; in a wider space, the number of the combination of choices, -1 for none."""
@@ -239,7 +243,7 @@ class ResNetSpace(SpaceKeys, Space):
     def encode(self, spec: ResNetSpec) -> IntArray:
         """Return the point [D] of a spec of at most 4 stages, on the grid or off it; `has_point` says if it is that."""
         point = columns.point_of(spec, self)
-        return point[: columns.PLAIN] if self.is_plain else point
+        return point[: columns.PLAIN_COLUMNS] if self.is_plain else point
 
     def has_point(self, spec: ResNetSpec) -> bool:
         """Return whether a network has a point, on the grid or off it, from which it is read back."""

@@ -20,7 +20,7 @@ class Stratum:
 
     Attributes:
         stages: number of stages.
-        kept: the transitions that do not halve the image: bit i stands for stage i + 2.
+        unhalved: the transitions that do not halve the image: bit i stands for stage i + 2.
         kind: of the blocks, as an index of `KINDS`; above for an own kind.
         group_width: channels per group of bottlenecks; 0 for a single group.
         squeeze: reduction of squeeze-excitation; 0 for none.
@@ -30,7 +30,7 @@ class Stratum:
     """
 
     stages: int
-    kept: int = 0
+    unhalved: int = 0
     kind: int = BASIC
     group_width: int = 0
     squeeze: int = 0
@@ -46,7 +46,7 @@ class Stratum:
     @property
     def halves(self) -> tuple[int, ...]:
         """1 for each stage that halves the image, else 0."""
-        return (0, *(1 - (self.kept >> i & 1) for i in range(self.stages - 1)))
+        return (0, *(1 - (self.unhalved >> i & 1) for i in range(self.stages - 1)))
 
     @property
     def can_pool(self) -> bool:
@@ -67,14 +67,14 @@ class Stratum:
     @property
     def name(self) -> str:
         """The stratum in words: "3 stages", and what differs from basic blocks behind a stem as wide as stage 1."""
-        found = [plural(self.stages, "stage") + (f" ({joints(self.stages, self.kept)})" if self.kept else "")]
+        found = [plural(self.stages, "stage") + (f" ({joints(self.stages, self.unhalved)})" if self.unhalved else "")]
         if self.kind != BASIC:
             found.append(self.kind_name)
         found += [f"{word} {value}" for word in ("squeeze", "stem", "neck") if (value := getattr(self, word))]
         return ", ".join(found)
 
 
-COLUMNS = ("stages", "kept", "kind", "group_width", "squeeze", "stem", "neck")  # of a point that give its stratum
+COLUMNS = ("stages", "unhalved", "kind", "group_width", "squeeze", "stem", "neck")  # of a point that give its stratum
 
 
 def strata_of(keys: SpaceKeys, most_halvings: int) -> tuple[Stratum, ...]:
@@ -89,7 +89,7 @@ def strata_of(keys: SpaceKeys, most_halvings: int) -> tuple[Stratum, ...]:
     return tuple(
         Stratum(
             stages=stages,
-            kept=kept,
+            unhalved=unhalved,
             kind=kind,
             group_width=group,
             squeeze=squeeze,
@@ -98,7 +98,7 @@ def strata_of(keys: SpaceKeys, most_halvings: int) -> tuple[Stratum, ...]:
             own=owns.get(kind, ""),
         )
         for stages in range(keys.stages[0], keys.stages[1] + 1)
-        for kept in keys.kept(stages, most_halvings)
+        for unhalved in keys.unhalved(stages, most_halvings)
         for kind, _ in kinds
         for group in (keys.group_widths if kind == BOTTLENECK else (0,))
         for squeeze in ((0,) if kind in owns else keys.numbers("squeeze"))
@@ -141,14 +141,14 @@ def other_ranges(keys: SpaceKeys, strata: Sequence[Stratum]) -> Iterator[tuple[s
     yield "neck", necks[0], necks[-1]
 
 
-def joints(stages: int, kept: int) -> str:
+def joints(stages: int, unhalved: int) -> str:
     """Write which transitions halve the image as an id does: "-" for those that do, "=" for those that do not."""
-    return "".join("=" if kept >> i & 1 else "-" for i in range(stages - 1))
+    return "".join("=" if unhalved >> i & 1 else "-" for i in range(stages - 1))
 
 
-def kept_label(kept: int) -> str:
+def unhalved_label(unhalved: int) -> str:
     """Name the transitions that do not halve, for networks of any number of stages."""
-    stages = [str(i + 2) for i in range(SLOTS - 1) if kept >> i & 1]
+    stages = [str(i + 2) for i in range(SLOTS - 1) if unhalved >> i & 1]
     return f"all but {' and '.join(stages)}" if stages else "all"
 
 

@@ -108,7 +108,7 @@ def base_of(one: Stratum, keys: SpaceKeys, *, is_plain: bool) -> IntArray:
         base[part] = lowest
     base[STRATUM] = [getattr(one, name) for name in COLUMN]
     if is_plain:
-        return base[None, : columns.PLAIN]
+        return base[None, : columns.PLAIN_COLUMNS]
     shortcuts = sorted(SHORTCUTS.index(word) for word in keys.shortcuts) if one.can_pool else [0]
     found = np.tile(base, (len(shortcuts), 1))
     found[:, SHORTCUT] = shortcuts

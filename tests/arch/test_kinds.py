@@ -93,8 +93,7 @@ def test_a_network_of_a_kind_without_code_is_named_but_not_built():
         with pytest.raises(UsageError) as refusal:
             count(spec, SMALL)
     assert str(refusal.value) == (
-        "the kind 'Gated_2' is none of basic, bottleneck, inverted, and no code gives it: correct the name, or give "
-        "its code by `--space-code MODULE:CLASS`."
+        "`kind` is 'Gated_2', but must be basic, bottleneck, inverted, or a kind whose code is given as MODULE:CLASS."
     )
 
 

@@ -91,7 +91,13 @@ def test_a_shipped_study_is_counted_by_name(capsys):
         *[
             (["--blocks", "1,1", "--widths", "16,32", *words], said)
             for words, said in (
-                (["--kind", "wide"], "`--kind` is 'wide', but must be basic or bottleneck or inverted."),
+                (
+                    ["--kind", "wide"],
+                    (
+                        ["--kind", "wide"],
+                        "`--kind` is 'wide', but must be basic, bottleneck, inverted, or a kind whose code is given as MODULE:CLASS.",
+                    ),
+                ),
                 (["--kind", "w" * 5000], "`--kind` is 'www"),
                 (["--shortcut", "zero"], "`--shortcut` is 'zero', but must be conv or pool."),
                 (["--mids", "4,4"], "`--mids` has 2 values, but must have none for 2 stages of basic blocks."),

@@ -104,7 +104,7 @@ def test_features_of_recorded_networks_need_no_code(space):
     expected = space.features(points)
     with nothing_given(), recorded(space.kinds, own):
         assert (replace(space).features(points) == expected).all()
-    with nothing_given(), pytest.raises(UsageError, match="the kind 'separable' is none of"):
+    with nothing_given(), pytest.raises(UsageError, match="is 'separable', but must be"):
         replace(space)
 
 

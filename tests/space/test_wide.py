@@ -193,7 +193,7 @@ def test_a_wide_space_holds_what_a_plain_one_does_not(text):
         ({"kinds": ()}, "`space.kinds` is [], but must be one or more of basic, bottleneck, inverted, each once."),
         (
             {"kinds": ("dense",)},
-            "the kind 'dense' is none of basic, bottleneck, inverted, and no code gives it: cor",
+            "`space.kinds` is 'dense', but must be basic, bottleneck, inverted, or a kind whose code",
         ),
         ({"kinds": ("a wide one",)}, "`space.kinds` is ['a wide one'], but must be one or more of basic, bottleneck"),
         ({"kernels": (3, 4)}, "`space.kernels` is [3, 4], but must be one or more of the odd numbers from 1 to 31"),

@@ -16,6 +16,7 @@ from budgetnas.data.load import resolve
 
 STUDIES = sorted(path.stem for path in shipped().glob("*.toml"))
 RECIPES = sorted(path.stem for path in shipped("recipes").glob("*.toml"))
+SPACES = sorted(path.stem for path in shipped("spaces").glob("*.toml"))
 SEARCHES = [name for name in STUDIES if name not in SHIPPED]
 README = (shipped() / "README.md").read_text(encoding="utf-8")
 SPELLED = ("budget", "space", "search", "proxy", "full", "evidence")
@@ -23,8 +24,9 @@ SPELLED = ("budget", "space", "search", "proxy", "full", "evidence")
 
 def test_every_study_and_recipe_has_one_row_and_no_row_has_none():
     studies, recipes = README.split("`recipes/`")
-    assert sorted(re.findall(r"^\| `([\w.-]+)` \|", studies, re.MULTILINE)) == STUDIES
-    assert sorted(re.findall(r"^\| `([\w.-]+)` \|", recipes, re.MULTILINE)) == RECIPES
+    studies, spaces = studies.split("`spaces/`")
+    for part, names in ((studies, STUDIES), (spaces, SPACES), (recipes, RECIPES)):
+        assert sorted(re.findall(r"^\| `([\w.-]+)` \|", part, re.MULTILINE)) == names
 
 
 @pytest.mark.parametrize("name", SHIPPED)
