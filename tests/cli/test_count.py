@@ -93,10 +93,7 @@ def test_a_shipped_study_is_counted_by_name(capsys):
             for words, said in (
                 (
                     ["--kind", "wide"],
-                    (
-                        ["--kind", "wide"],
-                        "`--kind` is 'wide', but must be basic, bottleneck, inverted, or a kind whose code is given as MODULE:CLASS.",
-                    ),
+                    "`--kind` is 'wide', but must be basic, bottleneck, inverted, or a kind whose code",
                 ),
                 (["--kind", "w" * 5000], "`--kind` is 'www"),
                 (["--shortcut", "zero"], "`--shortcut` is 'zero', but must be conv or pool."),
