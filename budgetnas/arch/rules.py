@@ -20,7 +20,7 @@ SHORTCUTS = ("conv", "pool")
 
 
 def check_choices(spec: ResNetSpec) -> None:
-    """Check what a network has one of.
+    """Check the choices of which a network has one.
 
     Raises:
         UsageError: a choice is unknown or out of range.
@@ -38,7 +38,7 @@ def check_choices(spec: ResNetSpec) -> None:
 
 
 def check_stages(spec: ResNetSpec) -> None:
-    """Check what a network has one of per stage, blocks and widths aside.
+    """Check the choices of which each stage has one, blocks and widths aside.
 
     Raises:
         UsageError: a number is out of range, or does not go with another one.

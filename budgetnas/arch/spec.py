@@ -254,7 +254,7 @@ class ResNetSpec:
 
     @property
     def per_network(self) -> dict[str, str | int]:
-        """What a network has one of, where it is not the default, as tables show it beside `per_stage`.
+        """The choices of which a network has one, where they are not the default, for tables beside `per_stage`.
 
         >>> ResNetSpec(blocks=(4, 3), widths=(64, 250), neck=512).per_network
         {'neck': 512}

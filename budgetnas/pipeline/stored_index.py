@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import time
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from budgetnas.arrays import Array
+from budgetnas.data.npz import END, read_array_header
 from budgetnas.space.band import make_index
 from budgetnas.space.members import SpaceIndex
 from budgetnas.space.resnet import ResNetSpace
@@ -57,22 +57,24 @@ def index_of(
 
 
 def keep_index(index: SpaceIndex, folder: Path) -> None:
-    """Write the answers of an index into the folder of a run, where they took long to find."""
-    if isinstance(index, StreamedIndex):
+    """Write the answers of an index into the folder of a run, where they took long to find and are not there yet."""
+    if isinstance(index, StreamedIndex) and index.has_news:
         content = io.BytesIO()
         np.savez_compressed(content, allow_pickle=False, **index.state())
         write_bytes(folder / FILE, content.getvalue())
 
 
 def read_state(path: Path) -> Mapping[str, Array] | None:
-    """Return the arrays of a file; None where it is absent, damaged or too large."""
+    """Return the arrays of a file; None where it is absent, damaged, or by its headers too large."""
     try:
         with zipfile.ZipFile(path) as pack:
-            if sum(entry.file_size for entry in pack.infolist()) > LARGEST:
-                return None
+            names = [entry.filename.removesuffix(END) for entry in pack.infolist()]
+            size = sum(read_array_header(pack, name)[1] for name in names)
+        if size > LARGEST:
+            return None
         with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+            return {name: arrays[name] for name in names}
+    except Exception:  # content of any type can fail in any way
         return None
 
 

@@ -21,7 +21,7 @@ _NAMES = (
 
 @dataclass(kw_only=True)
 class Answers:
-    """What is known of a space under a cap on MACs.
+    """The facts that are known of a space under a cap on MACs.
 
     Attributes:
         strata: [S] the strata.

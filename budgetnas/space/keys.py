@@ -26,7 +26,7 @@ _MOST_WIDTHS = 8_192
 
 @dataclass(frozen=True, kw_only=True)
 class SpaceKeys:
-    """What the networks of a space have in common, and what a search chooses for each.
+    """The choices that the networks of a space have.
 
     Attributes:
         stages: fewest and most stages, within 1 to 4.

@@ -1,4 +1,4 @@
-"""What the costs of a chain's members can be, by tables alone: their bounds, and the steps in which they come."""
+"""The bounds of the costs of a chain's members, and the steps in which they come, by tables alone."""
 
 from __future__ import annotations
 

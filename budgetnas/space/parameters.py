@@ -46,7 +46,7 @@ def parameters(spec: ResNetSpec, *, is_wide: bool = False) -> dict[str, int]:
 
 
 def _others(spec: ResNetSpec) -> dict[str, int]:
-    """Return what networks of blocks and widths alone have in common."""
+    """Return the parameters that are the same in all networks of blocks and widths alone."""
     per_stage = (
         ("kernel", spec.kernels),
         ("mid", spec.mids),

@@ -1,4 +1,4 @@
-"""The strata of the space of residual networks: what a network has one of, and how a point holds it."""
+"""The strata of the space of residual networks: combinations of the choices of which a network has one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BASIC, BOTTLENECK, INVERTED = range(len(KINDS))
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stratum:
-    """What all networks of a stratum share.
+    """A combination of the choices that all networks of a stratum share.
 
     Attributes:
         stages: number of stages.
@@ -55,7 +55,7 @@ class Stratum:
 
     @property
     def family(self) -> Family:
-        """What its cost tables share."""
+        """The choices that its cost tables share."""
         return Family(kind=self.word, squeeze=self.squeeze or None, neck=self.neck or None)
 
     @property

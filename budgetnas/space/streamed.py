@@ -38,6 +38,9 @@ class StreamedIndex:
         max_params: a threshold that every pass answers, too.
         seed: seed of the draws.
         progress: called after each stratum of a pass with the number of strata done, and of all.
+
+    Attributes:
+        has_news: whether it has found answers that were not restored.
     """
 
     is_exact = True
@@ -61,6 +64,7 @@ class StreamedIndex:
         self._seed, self._progress = seed, progress
         self._sizes = {stratum: chain.size() for stratum, chain in chains.items()}
         self._answers = Answers(strata=[*chains])
+        self.has_news = False
 
     def size(self) -> int:
         """Count the whole space, without caps."""
@@ -121,7 +125,7 @@ class StreamedIndex:
 
     def _extreme(self, question: Question, bounds: Callable[[Chain, int], IntArray], find: _Find) -> Member | None:
         if question not in self._answers.extremes:
-            self._answers.extremes[question] = self._search(question, bounds, find)
+            self._answers.extremes[question], self.has_news = self._search(question, bounds, find), True
         return self._answers.extremes[question]
 
     def _search(self, question: Question, bounds: Callable[[Chain, int], IntArray], find: _Find) -> Member | None:
@@ -177,6 +181,7 @@ class StreamedIndex:
             if self._progress is not None:
                 self._progress(number + 1, len(self._chains))
         self._answers.counts |= dict(zip(asked, counts, strict=True))
+        self.has_news = True
         if band is not None:
             strata = np.repeat([stratum for stratum, _ in kept], [len(members) for _, members in kept])
             self._answers.kept[band] = Listing(Members.join([members for _, members in kept]), strata)
