@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 Words = ParamSpec("Words")
 Result = TypeVar("Result")
 _KEYS = {**KEYS, "max_macs": "space.max_macs", "paper_models": "search.paper_models"}
-_NAMES = {**_KEYS, **CALIBRATION_KEYS}
+_DATA_KEYS = {**DATA_KEYS, "validation": "data.validation"}
+_NAMES = {**_KEYS, **CALIBRATION_KEYS, **_DATA_KEYS}
 
 
 def in_python(text: str, names: Mapping[str, str] | None = None) -> str:
@@ -77,7 +78,7 @@ def data_keys(arguments: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         UsageError: a value breaks its rule.
     """
-    return read_data({key: plain(value) for key, value in keys_of(arguments, DATA_KEYS).items()})
+    return read_data({key: plain(value) for key, value in keys_of(arguments, _DATA_KEYS).items()})
 
 
 def plain(value: Any) -> Any:

@@ -148,6 +148,7 @@ def load_dataset(
     subset: int | None = None,
     image_size: int | None = None,
     test_share: float | None = None,
+    validation: int | str | None = None,
 ) -> Dataset:
     """Read a data set as a search reads it: checked, and split into training, validation and test images.
 
@@ -157,6 +158,8 @@ def load_dataset(
         subset: images of each class to keep in each split; default: all.
         image_size: side in pixels to resize an image folder to.
         test_share: share of each class that becomes the test split of a set without one.
+        validation: images held out for validation of a set without a validation split: a number, "share" or "auto", as
+            `data.validation` of a study.
 
     Raises:
         DataError: the data set is missing, damaged, of another form, or too large for memory.

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from budgetnas.arch.spec import DataShape
 from budgetnas.certificates.inputs import InputImage
 from budgetnas.certificates.json_files import ARCH, MANIFEST, read_arch, read_manifest, read_member
+from budgetnas.config.recorded import data_then
 from budgetnas.config.sections import DataConfig
 from budgetnas.config.toml import build
 from budgetnas.data.dataset import Dataset, Images
@@ -24,7 +25,9 @@ from budgetnas.data.load import load_dataset
 from budgetnas.data.picture import Picture
 from budgetnas.exceptions import BudgetNASError, DataError, StorageError, UsageError
 
-KEYS = ("subset", "image_size", "test_share")  # the keys of `[data]` that decide which pixels are read
+# The keys of `[data]` that decide which pixels are read, and with them the one that only divides training images.
+PIXELS, RULE = ("subset", "image_size", "test_share"), "validation"
+KEYS = (*PIXELS, RULE)
 
 
 def write_reading(source: DataConfig) -> dict[str, Any]:
@@ -42,7 +45,7 @@ def read_reading(manifest: Mapping[str, Any]) -> DataConfig | None:
     if not isinstance(data, Mapping) or not set(KEYS) & set(data):
         return None
     try:
-        return build(DataConfig, {key: data[key] for key in KEYS if key in data}, "data")
+        return build(DataConfig, data_then({key: data[key] for key in KEYS if key in data}), "data")
     except UsageError as error:
         raise StorageError(f"`{MANIFEST}` is not of this program ({error}): export the network again.") from error
 
@@ -78,21 +81,27 @@ def load_as_trained(folder: Path, named: Mapping[str, Any]) -> Dataset | None:
     try:
         manifest = read_manifest(folder)
         _, _, shape = read_arch(read_member(folder, ARCH, manifest), where=folder / ARCH)
-        recorded = read_reading(manifest) or DataConfig()
+        recorded = read_reading(manifest) or build(DataConfig, data_then({}), "data")
     except BudgetNASError:
         return None
-    fitting = {key: getattr(recorded, key) for key in _fitting(named["dataset"])}
-    return load_dataset(build(DataConfig, {**fitting, **named}, "data"), channels=shape.channels)
+    fitting = {key: getattr(recorded, key) for key in (*_fitting(named["dataset"]), RULE)}
+    try:
+        return load_dataset(build(DataConfig, {**fitting, **named}, "data"), channels=shape.channels)
+    except UsageError as error:
+        if error.argument != f"data.{RULE}":
+            raise
+        del fitting[RULE]  # a number for the images of the training, which other images cannot give
+        return load_dataset(build(DataConfig, {**fitting, **named}, "data"), channels=shape.channels)
 
 
 def _fitting(dataset: str) -> tuple[str, ...]:
-    """Return the `KEYS` that apply to a data set: size for folders only, share for sets without a test split only."""
+    """Return the `PIXELS` that apply to a data set: size for folders only, share for sets without a test split only."""
     if dataset in KNOWN:
         return ("subset",)
     path = Path(dataset)
     try:
         if path.is_dir():
-            return ("subset", "image_size") if has_test_split(path) else KEYS
+            return ("subset", "image_size") if has_test_split(path) else PIXELS
         with zipfile.ZipFile(path) as pack:
             has_test = {f"x_{TEST}.npy", f"y_{TEST}.npy"} <= set(pack.namelist())
             return ("subset",) if has_test else ("subset", "test_share")

@@ -27,6 +27,7 @@ BEFORE: dict[str, Any] = {
     "space.stems": ["stage_1"],
     "space.necks": ["none"],
     "space.width_grid": "step",
+    "data.validation": "share",
 }
 
 # Recorded words that mean something else now, by `SECTION.KEY`, each with its meaning then in words of this version.
@@ -58,6 +59,12 @@ def study_then(recorded: Mapping[str, Any]) -> dict[str, Any]:
         section, _, key = name.partition(".")
         if _holds(filled, name, word):
             filled[section] = {**filled[section], key: meaning}
+    return filled
+
+
+def data_then(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the recorded keys of `[data]`, completed by newer keys."""
+    filled: dict[str, Any] = study_then({"data": recorded})["data"]
     return filled
 
 

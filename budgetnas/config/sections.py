@@ -90,6 +90,9 @@ class DataConfig:
         image_size: side in pixels to which the images of a folder are resized.
         test_share: share of each class of the user's own images that becomes the test split, always the same images;
             only for data without a test split.
+        validation: images held out of the training images for validation, each class by its share; only for data
+            without a validation split. A number of images; "share" for a tenth of each class, or a fifth of fewer than
+            10,000 images; "auto" for 10,000 images of 50,000 or more, and for "share" of fewer.
         flip: whether training images are flipped horizontally at random; default: by the data set.
         shift: largest shift in pixels of random crops of training images; default: by the data set.
     """
@@ -99,6 +102,7 @@ class DataConfig:
     subset: int | None = None
     image_size: int | None = None
     test_share: float | None = None
+    validation: int | Literal["auto", "share"] = "auto"
     flip: bool | None = None
     shift: int | None = None
 
@@ -107,6 +111,7 @@ class DataConfig:
         within("data.image_size", self.image_size, 1, 4096)
         if self.test_share is not None and not 0 < self.test_share < 1:
             raise UsageError(f"is {self.test_share}, but must be above 0 and below 1.", argument="data.test_share")
+        within("data.validation", self.validation if isinstance(self.validation, int) else None, 1)
         within("data.shift", self.shift, 0, 4096)
 
 

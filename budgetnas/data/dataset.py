@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +15,8 @@ from budgetnas.arch.spec import DataShape
 from budgetnas.config.recipe import Recipe
 from budgetnas.exceptions import UsageError
 
-_SMALL = 10_000
+_SMALL, _LARGE = 10_000, 50_000
+_OF_LARGE = 10_000
 
 
 def hold_out(split: Split, share: float) -> tuple[Split, Split]:
@@ -21,17 +24,52 @@ def hold_out(split: Split, share: float) -> tuple[Split, Split]:
 
     The choice depends only on the number of images per class, so it is the same on every machine.
     """
+    return _divide(split, [max(1, round(count * share)) for count in np.bincount(split.labels).tolist()])
+
+
+def hold_out_validation(split: Split, asked: int | Literal["auto", "share"]) -> tuple[Split, Split]:
+    """Divide training images in two; the second part is for validation.
+
+    Args:
+        split: the images, at least two of each class.
+        asked: as `data.validation`.
+
+    Raises:
+        UsageError: the number is below one for each class, or above half of the images.
+    """
+    images = len(split)
+    if asked == "share" or (asked == "auto" and images < _LARGE):
+        return hold_out(split, 0.2 if images < _SMALL else 0.1)
+    counts = np.bincount(split.labels)
+    classes = int(np.count_nonzero(counts))
+    number = max(_OF_LARGE, classes) if asked == "auto" else asked
+    if not classes <= number <= images // 2:
+        raise UsageError(
+            f"is {number}, but must be from {classes} (an image of each class) to {images // 2:,} (half of the "
+            f"{images:,} training images): give such a number, or leave it out.",
+            argument="data.validation",
+        )
+    return _divide(split, _apportioned(counts, number))
+
+
+def _apportioned(counts: npt.NDArray[np.int64], number: int) -> list[int]:
+    """Return how many of each class to hold out: `number` in all, in proportion, at least one of each that has any."""
+    exact = counts * (number / counts.sum())
+    parts = np.maximum(np.floor(exact).astype(np.int64), counts > 0)
+    while (left := number - parts.sum()) != 0:
+        step = 1 if left > 0 else -1
+        distance = np.where((counts > 0) & ((left > 0) | (parts > 1)), step * (exact - parts), -np.inf)
+        parts[distance.argmax()] += step
+    return [int(part) for part in parts]
+
+
+def _divide(split: Split, numbers: Sequence[int]) -> tuple[Split, Split]:
+    """Divide `split` in two; the second part has so many images of each class, always the same ones."""
     rng = np.random.default_rng(0)
     out = np.zeros(len(split), dtype=bool)
     for label in np.unique(split.labels):
-        members = np.flatnonzero(split.labels == label)
-        out[rng.permutation(members)[: max(1, round(len(members) * share))]] = True
+        out[rng.permutation(np.flatnonzero(split.labels == label))[: numbers[label]]] = True
     return _take(split, ~out), _take(split, out)
-
-
-def validation_share(images: int) -> float:
-    """Return the share of training images to hold out for validation: 0.1, or 0.2 of fewer than 10,000 images."""
-    return 0.2 if images < _SMALL else 0.1
 
 
 def subset(split: Split, per_class: int) -> Split:

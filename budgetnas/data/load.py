@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from budgetnas.config.sections import DataConfig
-from budgetnas.data.dataset import Dataset, RawData, Split, hold_out, subset, validation_share
+from budgetnas.data.dataset import Dataset, RawData, Split, hold_out, hold_out_validation, subset
 from budgetnas.data.folder import load_folder
 from budgetnas.data.known import KNOWN, load_cifar, load_digits, load_digits_hard, load_shapes
 from budgetnas.data.npz import load_npz
@@ -97,7 +97,12 @@ def load_dataset(config: DataConfig, channels: int | None = None) -> Dataset:
             f"is {config.shift}, but must be below the {side} pixels of an image's side.", argument="data.shift"
         )
     if validation is None:
-        train, validation = hold_out(train, validation_share(len(train)))
+        train, validation = hold_out_validation(train, config.validation)
+    elif isinstance(config.validation, int):
+        raise UsageError(
+            f"is {config.validation}, but {raw.name} has a validation split of its own: leave it out.",
+            argument="data.validation",
+        )
     return Dataset(
         name=raw.name,
         classes=raw.classes,

@@ -11,6 +11,7 @@ from budgetnas.arch.kinds import codes
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.models import NamedModel
 from budgetnas.config.recipe import Recipe, load_recipe
+from budgetnas.config.recorded import data_then
 from budgetnas.config.sections import DataConfig
 from budgetnas.config.toml import build
 from budgetnas.data.dataset import Dataset, Split, normalisation
@@ -122,7 +123,7 @@ def declare_training(spec: ResNetSpec, options: TrainOptions, *, recipe: str, da
     if last is not None:
         epochs, repeats = last
         options = replace(options, epochs=options.epochs or epochs, repeats=options.repeats or repeats)
-    base = _Base(options, record, recipe=recipe, dataset=dataset)
+    base = _Base(options, record, recipe=recipe, data=DataConfig(dataset=dataset))
     phases = whole(options.epochs or base.recipe.epochs)
     return _declared(base, [(spec.id, spec, phases)], learns_from="train", watches="validation", last_epoch=None)
 
@@ -149,7 +150,9 @@ def declare_reproduction(
         StorageError: the run cannot be read.
     """
     record = read_record(options.folder)
-    base = _Base(options, record, recipe=recipe, dataset=dataset, other_recipe=other_recipe)
+    # They learn from both splits, so the rule that divides them decides the order of the images alone: it stays.
+    data = DataConfig(dataset=dataset, validation="share")
+    base = _Base(options, record, recipe=recipe, data=data, other_recipe=other_recipe)
     nets = [
         (model.name, model.spec, _theirs(model) if base.data.dataset == dataset else _fitting(model, base, record))
         for model in models
@@ -176,7 +179,7 @@ class _Base:
         record: RecordedTrainings | None,
         *,
         recipe: str,
-        dataset: str,
+        data: DataConfig,
         other_recipe: str | None = None,
     ) -> None:
         shared = record.shared if record else SharedSettings(seed=0, device="auto", threads=1)
@@ -185,8 +188,8 @@ class _Base:
         self.device = shared.device if options.device is None else options.device
         self.threads = options.threads or shared.threads
         self.hardware = find_hardware(self.device)
-        self.data = resolve(_data(options, record, dataset), has_gpu=self.hardware.gpus > 0)
-        usual = recipe if other_recipe is None or self.data.dataset == dataset else other_recipe
+        self.data = resolve(_data(options, record, data), has_gpu=self.hardware.gpus > 0)
+        usual = recipe if other_recipe is None or self.data.dataset == data.dataset else other_recipe
         self.recipe_name = (record.setup.recipe_name if record else usual) if options.recipe is None else options.recipe
         self.recipe = _recipe(options, record, self.recipe_name)
 
@@ -201,15 +204,16 @@ def _recipe(options: TrainOptions, record: RecordedTrainings | None, name: str) 
     return recipe if options.precision is None else replace(recipe, precision=options.precision)
 
 
-def _data(options: TrainOptions, record: RecordedTrainings | None, dataset: str) -> DataConfig:
-    source = record.source() if record else DataConfig(dataset=dataset)
+def _data(options: TrainOptions, record: RecordedTrainings | None, new: DataConfig) -> DataConfig:
+    """Return the `[data]` keys: those that are named, over those of the run, or over those of a new one."""
+    source = record.source() if record else new
     if source is None and "dataset" not in options.data:
         raise UsageError(
             f"is missing, and `{options.folder}` does not record the path of its images: give the path of "
-            f"{record.setup.data.name if record else dataset}.",
+            f"{record.setup.data.name if record else new.dataset}.",
             argument="data.dataset",
         )
-    return build(DataConfig, {**asdict(source or DataConfig()), **options.data}, "data")
+    return build(DataConfig, {**(asdict(source) if source else data_then({})), **options.data}, "data")
 
 
 def _declared(

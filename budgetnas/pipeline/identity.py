@@ -18,16 +18,20 @@ from budgetnas.trials.facts import RunFacts, required
 
 _LISTED = 4
 _IMAGES = "data.fingerprint"
+_VALIDATION = "data.validation"
 _MODELS = "search.paper_models"
 
 
 def changes(recorded: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[str, str]:
     """Return the keys that have changed since a study was started, and how.
 
-    A key that is newer than the record has the value of that time.
+    A key that is newer than the record has the value of that time. Two rules that hold out the same images for
+    validation are no change.
     """
     before = _kept(identity_then(recorded))
     now = _kept(json.loads(json.dumps(identity)))  # a tuple comes back as a list
+    if before.get(_IMAGES) == now.get(_IMAGES):
+        before.pop(_VALIDATION, None), now.pop(_VALIDATION, None)
     return {
         key: f"{key} was {before.get(key)!r}, is {now.get(key)!r}"
         for key in sorted({*before, *now})

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from budgetnas.config.options import DATA_KEYS, keys_of, read_data
 from budgetnas.config.recipe import Recipe, load_recipe, resumed_recipe
-from budgetnas.config.recorded import recipe_then
+from budgetnas.config.recorded import data_then, recipe_then
 from budgetnas.config.sections import DataConfig, OutputConfig
 from budgetnas.config.toml import build, within
 from budgetnas.data.known import KNOWN
@@ -138,7 +138,7 @@ class RecordedTrainings:
     def source(self) -> DataConfig | None:
         """Return how the data set was asked for; None where that was not recorded, and its name does not say it."""
         name = self.setup.data.name
-        return self.setup.source or (DataConfig(dataset=name) if name in KNOWN else None)
+        return self.setup.source or (build(DataConfig, data_then({"dataset": name}), "data") if name in KNOWN else None)
 
     def last(self, network: str) -> tuple[int, int] | None:
         """Return the epochs and the number of seeds that a network was last asked for with; None if it never was."""

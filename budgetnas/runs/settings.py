@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from budgetnas.arch.spec import DataShape
 from budgetnas.budget import Budget
 from budgetnas.config.recipe import Recipe
-from budgetnas.config.recorded import recipe_then, study_then
+from budgetnas.config.recorded import data_then, recipe_then, study_then
 from budgetnas.config.sections import DataConfig
 from budgetnas.config.study import StudyConfig
 from budgetnas.config.toml import build
@@ -216,8 +216,8 @@ def _read(form: type[T], content: Mapping[str, Any] | None, *, name: str, kind: 
 
 
 def _then(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Add keys newer than the record to its recipe and study."""
-    fill = {"recipe": recipe_then, "study": study_then}
+    """Add keys newer than the record to its recipe, its study and its `[data]` keys."""
+    fill = {"recipe": recipe_then, "study": study_then, "source": data_then}
     return {
         key: fill[key](value) if key in fill and isinstance(value, dict) else value for key, value in content.items()
     }

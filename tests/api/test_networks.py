@@ -39,6 +39,9 @@ def test_a_data_set_is_read_as_a_search_reads_it(make_npz):
     assert (len(data.classes), len(data.test), data.shape.channels) == (3, 30, 3)
     with pytest.raises(budgetnas.UsageError, match="`subset` is 1, but must be from 2"):
         budgetnas.load_dataset("digits", subset=1)
+    assert len(budgetnas.load_dataset("digits", validation=100).validation) == 100
+    with pytest.raises(budgetnas.UsageError, match="`validation` is 7, but must be from 10"):
+        budgetnas.load_dataset("digits", validation=7)
 
 
 @pytest.mark.parametrize("name", ["count", "fit"])

@@ -55,9 +55,10 @@ def recorded(folder):
 
 
 def test_it_records_what_decides_which_pixels_are_read_and_nothing_where_that_is_not_known(certificate):
-    keys = ("subset", "image_size", "test_share")
-    assert [recorded(certificate())[key] for key in keys] == [None, None, None]
-    assert [recorded(certificate(subset=5, image_size=6, test_share=0.25))[key] for key in keys] == [5, 6, 0.25]
+    keys = ("subset", "image_size", "test_share", "validation")
+    assert [recorded(certificate())[key] for key in keys] == [None, None, None, "auto"]
+    source = {"subset": 5, "image_size": 6, "test_share": 0.25, "validation": 7}
+    assert {key: recorded(certificate(**source))[key] for key in keys} == source
     assert was_resized(certificate(image_size=6))
     assert not was_resized(certificate(subset=6))
     assert set(recorded(certificate(known=False))) == {"name", "fingerprint"}
@@ -98,6 +99,24 @@ def test_what_does_not_go_with_a_data_set_is_left_out_unless_it_is_named(certifi
         load_as_trained(folder, {"dataset": "digits", "image_size": 6})
 
 
+def test_training_images_are_divided_as_recorded_by_the_older_rule_without_a_record_and_never_in_vain(
+    certificate, make_npz, monkeypatch
+):
+    monkeypatch.setattr("budgetnas.data.dataset._LARGE", 1_000)
+    monkeypatch.setattr("budgetnas.data.dataset._OF_LARGE", 500)
+
+    def validation(**named):
+        return len(load_as_trained(tmp, named).validation)
+
+    for recorded, images in (({}, 500), ({"validation": "share"}, 287), ({"validation": 40}, 40)):
+        tmp = certificate(**recorded)
+        assert validation(dataset="digits") == images
+    assert validation(dataset="digits-hard") == 200, "it has a validation split of its own"
+    assert validation(dataset=str(make_npz())) == 12, "40 would be more than half"
+    tmp = certificate(known=False)
+    assert validation(dataset="digits") == 287
+
+
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_have_the_channels_that_the_network_takes(draw, tmp_path, mode, channels):
@@ -108,7 +127,15 @@ def test_images_have_the_channels_that_the_network_takes(draw, tmp_path, mode, c
 
 
 @pytest.mark.parametrize(
-    "values", [{"image_size": "32"}, {"image_size": 0}, {"subset": 2.5}, {"test_share": 7}, {"subset": [1]}]
+    "values",
+    [
+        {"image_size": "32"},
+        {"image_size": 0},
+        {"subset": 2.5},
+        {"test_share": 7},
+        {"subset": [1]},
+        {"validation": "tenth"},
+    ],
 )
 def test_a_record_that_cannot_be_is_a_failed_check_and_no_data_set_is_read(certificate, values):
     folder = certificate()

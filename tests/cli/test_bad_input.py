@@ -98,7 +98,7 @@ def test_cifar_without_a_network_says_how_to_get_it(capsys, tmp_path, monkeypatc
     assert main(plan) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "NOTE: cifar10 is not here and cannot be downloaded: this plan is for images of its shape." in lines
-    assert any(line.startswith("data         cifar10: 45,000 training, 5,000 validation") for line in lines)
+    assert any(line.startswith("data         cifar10: 40,000 training, 10,000 validation") for line in lines)
     assert not (tmp_path / "runs").exists()
     said = refuse(capsys, tmp_path, 2, "--max-params", "1e5", "--dataset", f"{SHAPES}cifar10", "--device", "cpu")
     assert "give cifar10" in said

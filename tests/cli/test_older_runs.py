@@ -13,12 +13,38 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
+from budgetnas.arch.spec import ResNetSpec
+from budgetnas.config.models import paper_models
 from budgetnas.config.sections import DataConfig
-from budgetnas.pipeline.train_request import read_record
+from budgetnas.config.study import load_study
+from budgetnas.data.load import load_dataset
+from budgetnas.pipeline.declare import declare_reproduction, declare_training
+from budgetnas.pipeline.prepare import prepare
+from budgetnas.pipeline.train_request import TrainOptions, read_record
 from budgetnas.runs.listing import read_run
 
 MADE = Path(__file__).parents[1] / "fixtures" / "made-by-5c8fc35"
 NETWORKS = ["trial", "origin", "spec", "params", "macs", "utilisation"]
+
+
+FINGERPRINT = "data.fingerprint"
+
+
+def stored(run, key):
+    """Return what an older version recorded of a run as a whole."""
+    with contextlib.closing(sqlite3.connect(run / "study.db")) as database:
+        (text,) = database.execute("SELECT value_json FROM study_user_attributes WHERE key = ?", (key,)).fetchone()
+    return json.loads(text)
+
+
+@pytest.fixture
+def digits_are_many(monkeypatch):
+    """Take the 1,437 training images of digits for a set of 50,000, of which "auto" holds out more than before."""
+    monkeypatch.setattr("budgetnas.data.dataset._LARGE", 1_000)
+    monkeypatch.setattr("budgetnas.data.dataset._OF_LARGE", 500)
+    load_dataset.cache_clear()
+    yield
+    load_dataset.cache_clear()
 
 
 @pytest.fixture
@@ -112,6 +138,55 @@ def test_what_is_named_and_differs_is_refused(runs, budgetnas, tmp_path, words, 
     assert (runs / "stopped" / "study.db").read_bytes() == before
 
 
+@pytest.mark.usefixtures("digits_are_many")
+def test_an_older_search_keeps_its_validation_images_and_a_new_one_has_more(runs, budgetnas):
+    told = budgetnas("search", "--name", "stopped", "--out", runs, "--dry-run", "--json")
+    older = json.loads(told.stdout)["data"]
+    assert (older["train"], older["validation"]) == (1_151, 287)
+    new = prepare(load_study(None, {"budget.max_params": "20k", "data.dataset": "digits"})).data
+    assert (len(new.train), len(new.validation)) == (938, 500)
+    (runs / "mine.toml").write_text('[data]\nvalidation = "auto"\n')
+    for named in (("--set", "data.validation=auto"), (runs / "mine.toml",)):
+        refused = budgetnas("search", *named, "--name", "stopped", "--out", runs)
+        assert refused.returncode == 1
+        assert "data.validation was 'share', is 'auto'; the images have changed, or" in refused.stderr
+
+
+@pytest.mark.usefixtures("digits_are_many")
+@pytest.mark.parametrize("has_source", [True, False])
+def test_an_older_training_keeps_its_validation_images_and_a_new_one_has_more(runs, has_source):
+    setup = stored(runs / "trained", "setup") | {"source": {"dataset": "digits"} if has_source else None}
+    with contextlib.closing(sqlite3.connect(runs / "trained" / "study.db")) as database, database:
+        database.execute("UPDATE study_user_attributes SET value_json = ? WHERE key = 'setup'", (json.dumps(setup),))
+
+    def declared(name, **data):
+        spec = ResNetSpec.from_id("1x16-2x16")
+        options = TrainOptions(folder=runs / name, data={"dataset": "digits", **data}, device="cpu")
+        return declare_training(spec, options, recipe="full", dataset="auto")
+
+    older, new = declared("trained"), declared("new")
+    assert older.identity()[FINGERPRINT] == stored(runs / "trained", "identity")[FINGERPRINT]
+    assert (len(older.data.validation), len(new.data.validation)) == (287, 500)
+    named = declared("new", validation="share")
+    assert named.identity()[FINGERPRINT] == older.identity()[FINGERPRINT]
+
+
+@pytest.mark.usefixtures("digits_are_many")
+def test_what_learns_from_all_images_has_them_in_the_same_order_as_in_older_versions(runs):
+    options = TrainOptions(folder=runs / "papers", data={"dataset": "digits"}, device="cpu")
+    (model,) = (one for one in paper_models() if one.name == "model1")
+    declared = declare_reproduction([model], options, recipe="paper200", other_recipe="full", dataset="cifar10")
+    assert (len(declared.data.validation), declared.learns_from) == (287, "all")
+    assert declared.identity()[FINGERPRINT] == stored(runs / "trained", "identity")[FINGERPRINT]
+
+
+@pytest.mark.usefixtures("digits_are_many")
+def test_an_older_certificate_names_the_data_that_it_was_trained_on_as_such(runs, budgetnas):
+    verified = budgetnas("verify", runs / "finished" / "best", "--dataset", "digits")
+    assert verified.returncode == 0, verified.stdout
+    assert "is not the data" not in verified.stdout
+
+
 def test_a_calibration_does_not_take_a_search_for_its_own(runs, budgetnas):
     refused = budgetnas("calibrate", "--name", "stopped", "--out", runs)
     assert "kind was 'search', is 'calibration'" in refused.stderr
@@ -151,7 +226,7 @@ def test_a_training_stopped_half_way_resumes_with_its_running_mean_by_its_name(r
     assert_frame_equal(found[:15], old[:15])
     assert (found.accuracy - old.accuracy).abs().max() < 0.1
     assert abs(found.accuracy.iloc[-1] - old.accuracy.iloc[-1]) < 0.05
-    assert read_record(runs / "trained").setup.source == DataConfig(dataset="digits")
+    assert read_record(runs / "trained").setup.source == DataConfig(dataset="digits", validation="share")
 
 
 @pytest.mark.parametrize(

@@ -55,9 +55,37 @@ def test_the_hard_split_of_digits_is_fixed_and_has_few_images_to_learn_from():
 
 def test_a_stand_in_has_the_shape_of_what_cannot_be_had():
     data = load_dataset(DataConfig(dataset=SHAPES + "cifar100"))
-    assert (len(data.train), len(data.validation), len(data.test)) == (45_000, 5_000, 10_000)
+    assert (len(data.train), len(data.validation), len(data.test)) == (40_000, 10_000, 10_000)
+    assert set(np.bincount(data.validation.labels)) == {100}
     assert (data.name, data.shape) == ("cifar100", DataShape(classes=100))
     assert "cannot be downloaded" in data.traits.notice
+
+
+def test_validation_is_held_out_by_a_rule_or_a_number_of_images(make_npz):
+    own = DataConfig(dataset=str(make_npz(per_class=50)))
+    for asked, images in (("auto", 30), ("share", 30), (42, 42)):
+        data = load_dataset(replace(own, validation=asked))
+        assert (len(data.train), len(data.validation)) == (150 - images, images)
+    few = load_dataset(replace(own, subset=10, test_share=None, validation=15))
+    assert (len(few.train), len(few.validation)) == (15, 15), "of the images that the subset keeps"
+    with pytest.raises(UsageError, match=r"^`data.validation` is 76, but must be from 3 \(.*\) to 75 \(half"):
+        load_dataset(replace(own, validation=76))
+    with pytest.raises(UsageError, match=r"^`data.validation` is 0, but must be from 1 to"):
+        DataConfig(validation=0)
+
+
+def test_a_set_with_a_validation_split_keeps_it_under_every_rule_and_refuses_a_number(make_npz):
+    labels = np.repeat(np.arange(3), 4)
+    images = np.random.default_rng(5).integers(0, 256, (12, 8, 8, 3), dtype=np.uint8)
+    own = str(make_npz(x_valid=images, y_valid=labels))
+    for dataset, name, held_out in ((own, "own", 12), ("digits-hard", "digits-hard", 200)):
+        for rule in ("auto", "share"):
+            assert len(load_dataset(DataConfig(dataset=dataset, validation=rule)).validation) == held_out
+        with pytest.raises(UsageError) as caught:
+            load_dataset(DataConfig(dataset=dataset, validation=20))
+        assert str(caught.value) == (
+            f"`data.validation` is 20, but {name} has a validation split of its own: leave it out."
+        )
 
 
 def test_auto_goes_by_the_device_and_an_explicit_name_never_falls_back():
