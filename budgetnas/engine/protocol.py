@@ -37,6 +37,11 @@ class EpochReport:
     loss: float
     seconds: float = field(compare=False)
 
+    @property
+    def losses(self) -> tuple[float, float]:
+        """Training loss and loss on the watched split, of 6 digits each, as a study records them."""
+        return float(f"{self.train_loss:.6g}"), float(f"{self.loss:.6g}")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progressed:

@@ -113,7 +113,10 @@ def _end(source: TrialSource, trial: Trial, event: Failed | Finished) -> None:
 
 
 def _keep(source: TrialSource, trial: Trial, result: FinishedTraining) -> None:
-    """Record a finished training; its files are written first, so that every COMPLETE trial has them."""
+    """Record a finished training; its files are written first, so that every COMPLETE trial has them.
+
+    Its losses are recorded here, in one write; until then, its curve has accuracies alone.
+    """
     store, last = source.level.store, result.reports[-1]
     facts = replace(
         source.level.keep(trial, result),
@@ -122,6 +125,7 @@ def _keep(source: TrialSource, trial: Trial, result: FinishedTraining) -> None:
         epochs=last.epoch,
         train_loss=last.train_loss,
         loss=last.loss,
+        losses=tuple(report.losses for report in result.reports),
         notices=tuple(result.notices) or None,
     )
     # Epochs of an earlier driver may have been saved, but not reported.

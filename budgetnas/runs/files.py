@@ -61,6 +61,8 @@ TRAININGS = (
     "test_correct", "test_images", "epochs", "images", "seconds", "weights", "weights_sha256", "reason",
 )  # fmt: skip
 
+CURVES = ("level", "trial", "epoch", "accuracy", "train_loss", "loss")
+
 
 def write_reports(result: SearchResult) -> Path:
     """Write every report of a run, each file whole or not at all; return the page's path."""
@@ -96,7 +98,7 @@ def csv_tables(result: SearchResult, facts: ReportFacts | None = None) -> dict[s
     return {
         "trials": lambda: trials_csv(facts or report_facts(result)),
         "trainings": lambda: write_csv(TRAININGS, _trainings(result)),
-        "curves": lambda: write_csv(("level", "trial", "epoch", "accuracy"), _curves(result)),
+        "curves": lambda: write_csv(CURVES, _curves(result)),
     }
 
 
@@ -147,11 +149,16 @@ def _trainings(result: SearchResult) -> Iterator[Sequence[Any]]:
 
 
 def _curves(result: SearchResult) -> Iterator[Sequence[Any]]:
-    """Yield one row per epoch of every training: validation accuracy in [0, 1]."""
+    """Yield one row per epoch of every training: validation accuracy in [0, 1], mean training loss, validation loss.
+
+    Losses are empty in a training that has not finished or has failed, and in runs of older versions.
+    """
     for level, trials in result.levels.items():
         for trial in trials:
+            losses = dict(enumerate(trial.facts.losses or (), start=1))
             for epoch, accuracy in sorted(trial.curve.items()):
-                yield level, trial.number, epoch, f"{accuracy:.6g}"
+                train_loss, loss = losses.get(epoch, ("", ""))
+                yield level, trial.number, epoch, f"{accuracy:.6g}", train_loss, loss
 
 
 FILES = ("report.html", "results.json", "manifest.json", "trials.csv", "trainings.csv", "curves.csv", "best/arch.json")

@@ -126,6 +126,8 @@ class TrialFacts(Record):
         epochs: epochs that it trained.
         train_loss: mean training loss over the last epoch.
         loss: loss on the watched split after the last epoch.
+        losses: mean training loss and loss on the watched split, of 6 digits each, epoch by epoch; recorded when a
+            training has finished, with the epochs of an earlier driver.
         notices: warnings, a line each.
         weights: file of the weights, in the folder of the run.
         weights_sha256: hash of that file.
@@ -150,6 +152,7 @@ class TrialFacts(Record):
     epochs: int | None = None
     train_loss: float | None = None
     loss: float | None = None
+    losses: tuple[tuple[float, float], ...] | None = None
     notices: tuple[str, ...] | None = None
     weights: str | None = None
     weights_sha256: str | None = None

@@ -46,7 +46,10 @@ def test_a_search_gives_its_tables(runs):
     result = budgetnas.load_run(runs / "finished")
     for table in ("trials", "trainings"):
         assert_frame_equal(result.to_dataframe(table), pd.read_csv(MADE / "expected" / f"finished-{table}.csv"))
-    assert set(result.to_dataframe("curves").columns) == {"level", "trial", "epoch", "accuracy"}
+    curves = result.to_dataframe("curves")
+    assert list(curves.columns) == ["level", "trial", "epoch", "accuracy", "train_loss", "loss"]
+    assert_frame_equal(curves.iloc[:, :4], pd.read_csv(MADE / "finished" / "curves.csv"))
+    assert curves[["train_loss", "loss"]].isna().all(axis=None), "an older version recorded none"
     with pytest.raises(budgetnas.UsageError, match="`table` is 'trial', but must be one of trials"):
         result.to_dataframe("trial")
 

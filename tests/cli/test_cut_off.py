@@ -54,6 +54,7 @@ def test_a_search_interrupted_then_given_controls_and_killed_among_them_goes_on_
         mine, other = (pd.read_csv(folder / name).drop(columns="seconds") for folder in (ours, theirs))
         pd.testing.assert_frame_equal(mine, other)
     assert (ours / "curves.csv").read_bytes() == (theirs / "curves.csv").read_bytes()
+    assert not pd.read_csv(ours / "curves.csv").isna().any(axis=None), "also the losses of what was killed"
     assert not (ours / "states").exists()
 
 

@@ -110,6 +110,17 @@ def test_the_study_database_is_optunas(finished):
     assert {t.user_attrs["parent"] for t in full.trials} <= {t.number for t in done}
 
 
+def test_every_epoch_has_its_losses_and_the_last_ones_are_those_of_the_training(finished):
+    folder = finished[0] / "runs" / "digits-60k-s0"
+    curves, trainings = (pd.read_csv(folder / f"{name}.csv") for name in ("curves", "trainings"))
+    assert not curves[["train_loss", "loss"]].isna().any(axis=None)
+    last = curves.groupby(["level", "trial"]).last()
+    done = trainings[trainings.state == "COMPLETE"].set_index(["level", "trial"])
+    assert set(last.index) == set(done.index)
+    assert list(last.loc[done.index].loss) == pytest.approx(list(done.loss), rel=1e-5)
+    assert (curves.groupby(["level", "trial"]).train_loss.first() > last.train_loss).all(), "they learn"
+
+
 def test_the_study_file_of_a_run_means_that_run(finished, budgetnas):
     folder, done = finished
     study = Path("runs", "digits-60k-s0", "study.toml")

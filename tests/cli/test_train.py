@@ -54,6 +54,8 @@ def test_a_network_is_trained_over_seeds_scored_tested_and_kept(undisturbed, bud
     assert not (folder / "states").exists()
     study = optuna.load_study(study_name="one", storage=f"sqlite:///{folder / 'study.db'}")
     assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 2
+    losses = [[float(row["train_loss"]), float(row["loss"])] for row in rows]
+    assert [pair for trial in study.trials for pair in trial.user_attrs["losses"]] == losses
     again = budgetnas("train", "1x8-1x16", *NET[4:], "--epochs", 20, "--repeats", 2, "--json", cwd=folder.parent.parent)
     (row,) = json.loads(again.stdout)["rows"]
     assert (row["seeds"], row["epochs"]) == (2, 20)

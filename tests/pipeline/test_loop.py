@@ -195,6 +195,44 @@ def test_a_stopped_study_resumes_to_the_same_table(prepared, undisturbed, tmp_pa
     assert table(run(prepared, path, FakeEngine(2, seed=9))) == undisturbed
 
 
+def report_of(epoch):
+    return EpochReport(
+        epoch=epoch, lr=0.1, train_loss=1 / (3 * epoch), train_accuracy=0.5, accuracy=epoch / 10, loss=2 / epoch,
+        seconds=0.1,
+    )  # fmt: skip
+
+
+class SlowEngine(FakeEngine):
+    """Reports the epochs of one training one by one, and is interrupted, or ends it with the reports of all epochs."""
+
+    def __init__(self, epochs, *, is_interrupted):
+        super().__init__(1)
+        self._epochs, self._is_interrupted = list(epochs), is_interrupted
+
+    def wait(self, timeout):
+        (key,) = self._tasks
+        if self._epochs:
+            return [Progressed(key=key, report=report_of(self._epochs.pop(0)))]
+        if self._is_interrupted:
+            raise KeyboardInterrupt
+        del self._tasks[key]
+        reports = tuple(map(report_of, (1, 2, 3)))
+        return [Finished(key=key, result=FinishedTraining(reports=reports, seconds=0.3, images=30, weights=None))]
+
+
+def test_a_training_that_is_interrupted_and_resumed_has_the_losses_of_all_its_epochs(prepared, tmp_path):
+    study, path = prepared.with_paper_models(tried=False), tmp_path / "study.db"
+    with pytest.raises(KeyboardInterrupt):
+        run(study, path, SlowEngine([1, 2], is_interrupted=True), trials=1)
+    (left,) = StudyStore(open_storage(sqlite_url(path)), "s/r3", RANGES).trials
+    assert (left.curve, left.facts.losses) == ({1: 0.1, 2: 0.2}, None)
+    run(study, path, SlowEngine([3], is_interrupted=False), trials=1)
+    (trial,) = StudyStore(open_storage(sqlite_url(path)), "s/r3", RANGES).trials
+    assert trial.curve == {1: 0.1, 2: 0.2, 3: 0.3}
+    assert trial.facts.losses == ((0.333333, 2.0), (0.166667, 1.0), (0.111111, 0.666667))
+    assert (trial.facts.train_loss, trial.facts.loss) == (1 / 9, 2 / 3)
+
+
 def test_more_trials_go_on_where_fewer_ended(prepared, undisturbed, tmp_path):
     path = tmp_path / "study.db"
     run(prepared, path, FakeEngine(2), trials=9)

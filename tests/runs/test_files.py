@@ -10,8 +10,11 @@ import pytest
 from optuna.artifacts import get_all_artifact_meta
 from optuna_dashboard import get_note, wsgi
 
-from budgetnas.runs.files import publish, write_reports
+from budgetnas.runs.files import csv_tables, publish, write_reports
 from budgetnas.trials.facts import RunFacts, TrialFacts
+from budgetnas.trials.trial import TrialState
+
+FULL_FACTS = TrialFacts(repeat=0, seed=7, parent=0, lineage=("r1/0",))
 
 
 @pytest.fixture
@@ -63,9 +66,26 @@ def test_showing_it_again_replaces_what_was_shown(made, tmp_path):
     assert "a reason of its own" in get_note(study)
 
 
-def test_an_over_budget_trial_is_pruned_there_and_never_best_and_costs_are_columns(make):
-    from budgetnas.trials.trial import TrialState
+def test_the_losses_of_finished_trainings_stand_beside_their_accuracies(made):
+    level = made.ladder.fulls
+    for losses in (((1.5, 0.75), (1e-07, 0.123456)), None):
+        trial = level.add(made.ladder.first.trials[0].candidate, state=TrialState.RUNNING, facts=FULL_FACTS)
+        level.report(trial.number, 1, 0.5)
+        level.report(trial.number, 2, 0.625)
+        if losses:
+            level.finish(trial.number, 0.625, TrialFacts(losses=losses))
+    table = csv_tables(made.result())["curves"]().splitlines()
+    done, running = trial.number - 1, trial.number
+    assert table == [
+        "level,trial,epoch,accuracy,train_loss,loss",
+        f"full,{done},1,0.5,1.5,0.75",
+        f"full,{done},2,0.625,1e-07,0.123456",
+        f"full,{running},1,0.5,,",
+        f"full,{running},2,0.625,,",
+    ]
 
+
+def test_an_over_budget_trial_is_pruned_there_and_never_best_and_costs_are_columns(make):
     made = make()
     made.trained([0.5, 0.6])
     big = made.study.candidate(made.ladder.first.trials[0].candidate.spec, "model2")
