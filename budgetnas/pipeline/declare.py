@@ -150,7 +150,8 @@ def declare_reproduction(
         StorageError: the run cannot be read.
     """
     record = read_record(options.folder)
-    # They learn from both splits, so the rule that divides them decides the order of the images alone: it stays.
+    # They learn from both splits. The rule that divides them still decides the order of the images, and what normalises
+    # them where a recipe does not say it, so it stays as it was.
     data = DataConfig(dataset=dataset, validation="share")
     base = _Base(options, record, recipe=recipe, data=data, other_recipe=other_recipe)
     nets = [

@@ -31,7 +31,8 @@ def changes(recorded: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[st
     before = _kept(identity_then(recorded))
     now = _kept(json.loads(json.dumps(identity)))  # a tuple comes back as a list
     if before.get(_IMAGES) == now.get(_IMAGES):
-        before.pop(_VALIDATION, None), now.pop(_VALIDATION, None)
+        for found in (before, now):
+            found.pop(_VALIDATION, None)
     return {
         key: f"{key} was {before.get(key)!r}, is {now.get(key)!r}"
         for key in sorted({*before, *now})
