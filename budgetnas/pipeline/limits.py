@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import ceil
 
 from budgetnas.evidence.estimate import FEWEST_REPEATS
 from budgetnas.evidence.fidelity import FEWEST_PAIRS
@@ -16,6 +17,7 @@ from budgetnas.samplers.surrogate import FEWEST as FEWEST_SCORES
 from budgetnas.text import plural
 
 _LEARNING = ("thompson", "evolution")  # samplers that start with spread networks
+DEAR = 0.1  # of the cost of a full training
 _SEEDS = 3  # to advise: two show large gains only (docs/evidence.md)
 
 
@@ -31,7 +33,7 @@ class Limit:
 
     name: str
     text: str
-    numbers: Mapping[str, int]
+    numbers: Mapping[str, float]
 
 
 def study_limits(prepared: PreparedStudy, networks: int = 0) -> list[Limit]:
@@ -42,8 +44,24 @@ def study_limits(prepared: PreparedStudy, networks: int = 0) -> list[Limit]:
         networks: that a calibration has drawn.
     """
     if prepared.kind.promotes:
-        return [*_few_trials(prepared), *_few_trainings(prepared), *_no_verdict(prepared)]
+        return [*_few_trials(prepared), *_dear(prepared), *_few_trainings(prepared), *_no_verdict(prepared)]
     return list(_calibration_limits(prepared, networks))
+
+
+def _dear(prepared: PreparedStudy) -> Iterator[Limit]:
+    """Yield that the trainings that every network gets are too dear; a later rung's are few."""
+    price, first = prepared.prices[0], prepared.rungs[0]
+    if price <= DEAR:
+        return
+    shorter = int(first * DEAR / price)
+    advice = f"`proxy.rungs=[{shorter}]` or " if shorter else ""
+    percent = round(100 * price, 1)
+    yield Limit(
+        name="dear trials",
+        text=f"a short training costs {percent:g} % of a full one, and a search pays best below {DEAR:.0%}: "
+        f"{advice}`full.epochs={ceil(prepared.full_epochs * price / DEAR)}`",
+        numbers={"percent": percent, "most": round(100 * DEAR)},
+    )
 
 
 def _few_trainings(prepared: PreparedStudy) -> Iterator[Limit]:

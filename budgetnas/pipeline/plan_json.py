@@ -37,7 +37,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "caps": [_tier(prepared, tier) for tier in prepared.tiers],
         "first_models": [_first(prepared, net) for net in prepared.seeds],
         "networks": plan.networks or None,
-        "short": {"epochs": prepared.rungs, "images": prepared.short_images},
+        "short": {"epochs": prepared.rungs, "images": prepared.short_images, "price_percent": _prices(prepared)},
         "full": {"epochs": prepared.full_epochs, "seeds": prepared.config.full.repeats},
         "controls": _controls(prepared),
         "limits": [{"name": limit.name, **limit.numbers} for limit in study_limits(prepared, plan.networks)],
@@ -66,6 +66,11 @@ def _data(prepared: PreparedStudy) -> dict[str, Any]:
         "flip": data.traits.flip,
         "notes": list(data.notes),
     }
+
+
+def _prices(prepared: PreparedStudy) -> list[float]:
+    """Return what a short training of each rung costs, in % of a full one of the same network."""
+    return [round(100 * price, 1) for price in prepared.prices]
 
 
 def _tier(prepared: PreparedStudy, tier: Tier) -> dict[str, Any]:

@@ -146,6 +146,7 @@ def _search_lines(prepared: PreparedStudy) -> tuple[tuple[str, str], ...]:
         *([("taken over", f"the finished short trainings of {run}")] if run else []),
         *([("tried first", first)] if first else []),
         ("trials", f"{config.search.trials} {_rungs(prepared)}, {config.search.sampler}"),
+        ("price", _price(prepared)),
         ("promotion", _promotion(prepared)),
         *([("controls", _controls(prepared))] if config.evidence.controls else []),
     )
@@ -238,6 +239,12 @@ def _rungs(prepared: PreparedStudy) -> str:
     for epochs in others:
         text += f", the best third again from scratch for {epochs}"
     return text + (f", shared by {len(prepared.tiers)} caps" if len(prepared.tiers) > 1 else "")
+
+
+def _price(prepared: PreparedStudy) -> str:
+    prices = [f"{100 * price:.1f}".removesuffix(".0") for price in prepared.prices]
+    costs = " and ".join([", ".join(prices[:-1]), prices[-1]] if prices[1:] else prices)
+    return f"{'short trainings cost' if prices[1:] else 'a short training costs'} {costs} % of a full one, in images"
 
 
 def _promotion(prepared: PreparedStudy) -> str:

@@ -113,6 +113,12 @@ class PreparedStudy:
         return int((of_each if most is None else np.minimum(of_each, most)).sum())
 
     @property
+    def prices(self) -> tuple[float, ...]:
+        """What a short training of each rung costs as a share of a full one of the same network: that of its images."""
+        full = self.full_epochs * len(self.data.train)
+        return tuple(epochs * self.short_images / full for epochs in self.rungs)
+
+    @property
     def full_epochs(self) -> int:
         """Length of the full training."""
         return self.config.full.epochs or self.full.epochs
