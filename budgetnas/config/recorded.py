@@ -27,6 +27,7 @@ BEFORE: dict[str, Any] = {
     "space.stems": ["stage_1"],
     "space.necks": ["none"],
     "space.width_grid": "step",
+    "full.finals": "equal",
 }
 
 # Recorded words that mean something else now, by `SECTION.KEY`, each with its meaning then in words of this version.

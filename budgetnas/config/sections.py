@@ -188,12 +188,20 @@ class FullConfig:
         epochs: their length; default: by the data set.
         promote: number of candidates to promote.
         repeats: number of seeds per candidate.
+        finals: "halving" trains more candidates once, and the best of these with all seeds, in `promote` times
+            `repeats` trainings; "equal" trains each of the promoted with all seeds.
     """
 
     recipe: str = "full"
     epochs: int | None = None
     promote: int = 5
     repeats: int = 1
+    finals: Literal["halving", "equal"] = "halving"
+
+    @property
+    def is_halving(self) -> bool:
+        """Whether only the best of the fully trained have all seeds."""
+        return self.finals == "halving" and self.repeats > 1
 
     def __post_init__(self) -> None:
         within("full.epochs", self.epochs, 1)

@@ -124,6 +124,7 @@ FREE_KEYS = frozenset(
         "search.trials",
         "full.promote",
         "full.repeats",
+        "full.finals",
         "evidence.controls",
         "evidence.control_networks",
         "evidence.control_repeats",

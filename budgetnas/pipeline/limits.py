@@ -9,7 +9,7 @@ from math import ceil
 from budgetnas.evidence.estimate import FEWEST_REPEATS
 from budgetnas.evidence.fidelity import FEWEST_PAIRS
 from budgetnas.pipeline.prepared_study import PreparedStudy
-from budgetnas.pipeline.work_left import expected_above
+from budgetnas.pipeline.work_left import expected_networks
 from budgetnas.reports.importance import FEWEST as FEWEST_IMPORTANT
 from budgetnas.runs.caps import FEWEST as FEWEST_NEAR
 from budgetnas.samplers.history import starts
@@ -67,7 +67,7 @@ def _dear(prepared: PreparedStudy) -> Iterator[Limit]:
 def _few_trainings(prepared: PreparedStudy) -> Iterator[Limit]:
     """Yield what so few full trainings do not show."""
     config = prepared.config
-    pairs = expected_above(prepared, len(prepared.rungs) - 1) // config.full.repeats
+    pairs = expected_networks(prepared, len(prepared.rungs) - 1)
     if pairs < FEWEST_PAIRS:
         few = f"{plural(pairs, 'network')} {'gets' if pairs == 1 else 'get'} full training"
         text = f"{few}, and {FEWEST_PAIRS} are needed to say how well short trainings rank"

@@ -38,7 +38,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "first_models": [_first(prepared, net) for net in prepared.seeds],
         "networks": plan.networks or None,
         "short": {"epochs": prepared.rungs, "images": prepared.short_images, "price_percent": _prices(prepared)},
-        "full": {"epochs": prepared.full_epochs, "seeds": prepared.config.full.repeats},
+        "full": {"epochs": prepared.full_epochs, "seeds": prepared.config.full.repeats, **_finals(prepared)},
         "controls": _controls(prepared),
         "limits": [{"name": limit.name, **limit.numbers} for limit in study_limits(prepared, plan.networks)],
         "device": prepared.hardware.name,
@@ -66,6 +66,11 @@ def _data(prepared: PreparedStudy) -> dict[str, Any]:
         "flip": data.traits.flip,
         "notes": list(data.notes),
     }
+
+
+def _finals(prepared: PreparedStudy) -> dict[str, int]:
+    """Return how many networks of each cap a search trains fully for their scores, and how many with all seeds."""
+    return prepared.finals()._asdict() if prepared.kind.promotes else {}
 
 
 def _prices(prepared: PreparedStudy) -> list[float]:

@@ -248,14 +248,18 @@ def _price(prepared: PreparedStudy) -> str:
 
 
 def _promotion(prepared: PreparedStudy) -> str:
-    config = prepared.config
-    text = f"best {config.full.promote}" + (" of each cap" if len(prepared.tiers) > 1 else "")
-    if prepared.named:
-        text += f", {', '.join(model.origin for model in prepared.named)}"
+    config, each = prepared.config, " of each cap" if len(prepared.tiers) > 1 else ""
+    networks, finalists = prepared.finals()
+    named = "".join(f", {model.origin}" for model in prepared.named)
+    text = f"best {networks}{each}{named}"
     if config.evidence.control_promotions:
         text += f" and {config.evidence.control_promotions} at random"
     fewer = " (fewer than the short trainings have)" if prepared.full_epochs < prepared.rungs[-1] else ""
-    return f"{text}, {plural(prepared.full_epochs, 'epoch')}{fewer}, {plural(config.full.repeats, 'seed')} each"
+    text += f", {plural(prepared.full_epochs, 'epoch')}{fewer}"
+    if config.full.is_halving:
+        best = "best" if finalists == 1 else f"best {finalists}"
+        return f"{text}, once; then the {best}{each}{named} with {config.full.repeats} seeds"
+    return f"{text}, {plural(config.full.repeats, 'seed')} each"
 
 
 def _controls(prepared: PreparedStudy) -> str:

@@ -17,7 +17,16 @@ from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.pipeline.progress import Check, Everyone, Listener
-from budgetnas.pipeline.promote import choose, decide, planned, planned_controls, record_controls
+from budgetnas.pipeline.promote import (
+    choose,
+    decide,
+    decide_finals,
+    planned,
+    planned_controls,
+    planned_finals,
+    ranking,
+    record_controls,
+)
 from budgetnas.pipeline.trial_source import ListedTrials, ProposedTrials
 from budgetnas.pipeline.work_left import is_done, why_stopped, work_left
 from budgetnas.runs.certify import certify
@@ -88,7 +97,9 @@ def _climb(prepared: PreparedStudy, ladder: Ladder, driver: Driver) -> None:
         driver.listener.message("The band holds no more architectures: the search ends early.")
     for rung, level in enumerate([*ladder.rungs[1:], ladder.full]):
         driver.train(ListedTrials(level, planned(prepared, ladder, rung, decide(prepared, ladder, rung))))
-    winner = choose(ladder.fulls, prepared.budgets)
+    if prepared.config.full.is_halving:
+        driver.train(ListedTrials(ladder.full, planned_finals(prepared, ladder, decide_finals(prepared, ladder))))
+    winner = choose(ladder.fulls, prepared.budgets, ranked=ranking(prepared, ladder))
     if winner is not None and ladder.controls is not None:
         record_controls(prepared, ladder.fulls, ladder.controls.store.trials)
         driver.train(ListedTrials(ladder.controls, planned_controls(prepared, winner)))

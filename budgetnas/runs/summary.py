@@ -13,7 +13,7 @@ from budgetnas.reports.facts import FinalScore, Reference, ReportFacts
 from budgetnas.runs.caps import as_json as tier_json
 from budgetnas.runs.caps import tiers_table, under_caps
 from budgetnas.runs.costs import cost_table, measured
-from budgetnas.runs.headline import headline, level_warnings, recommendation, recommended, remarks
+from budgetnas.runs.headline import by_rule, headline, level_warnings, recommendation, recommended, remarks
 from budgetnas.runs.result import SearchResult, drawn_at_random
 from budgetnas.runs.verdict import compare, controls_table, fidelity_table, judged, pairs, verdict
 from budgetnas.text import Table, plural, write_macs, write_percent
@@ -83,7 +83,19 @@ def finalists_table(result: SearchResult) -> Table:
         title="Full trainings",
         columns=("trial", "network", "params", "of cap", "MACs", "short %", "seeds", "full val. %", "test %"),
         rows=[_finalist_row(result, finalist, is_random=finalist.parent in random) for finalist in result.finalists],
+        notes=_halved(result),
     )
+
+
+def _halved(result: SearchResult) -> list[str]:
+    """Say how the winner was chosen, where only the best of the fully trained got all seeds."""
+    winner = result.winner
+    if winner is None or winner.trusted is None:
+        return []
+    return [
+        f"Ranked{by_rule(result.finalists)}; networks with {plural(winner.seeds, 'seed')} are before those with fewer, "
+        "which were not among the best after their first."
+    ]
 
 
 def _finalist_row(result: SearchResult, finalist: Finalist, *, is_random: bool) -> tuple[str, ...]:
@@ -250,6 +262,7 @@ def _finalist(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
         **result.accuracies_of(finalist).as_json(),
         "scores": list(finalist.scores),
         "repeats": len(finalist.runs),
+        **({} if finalist.trusted is None else {"posterior_mean": finalist.trusted}),
         "at_random": finalist.parent in random,
         "test_accuracies": result.looks.accuracies(finalist.runs, FULL),
     }

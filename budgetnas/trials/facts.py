@@ -163,7 +163,8 @@ class Promotion(Record):
     """The promotions from one rung, as numbers of first-rung trials.
 
     Attributes:
-        to: name of the level above; None in runs that recorded none, which means full trainings.
+        to: name of the level above, or "finals" for those of the fully trained that get all seeds; None in runs that
+            recorded none, which means full trainings.
         best: promoted for their scores, best first, tier by tier.
         named: the `search.first_models`, promoted whatever their scores: a winner must beat them fully trained.
         random: drawn at random, whatever their scores; some may also be among the best.
@@ -191,6 +192,7 @@ class Choice(Record):
         repeats: number of seeds in that mean.
         among: number of finalists.
         tiers: with several caps, id of the winner under each.
+        trainings: where the posterior mean decided, number of full trainings that it was computed from.
     """
 
     winner: int
@@ -199,6 +201,7 @@ class Choice(Record):
     repeats: int
     among: int
     tiers: Mapping[str, str] | None = None
+    trainings: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

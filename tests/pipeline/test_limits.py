@@ -19,6 +19,7 @@ def enough():
         proxy__rungs=[1, 3],
         search__trials=30,
         full__repeats=3,
+        full__finals="equal",
         evidence__control_promotions=10,
         evidence__controls=True,
     )

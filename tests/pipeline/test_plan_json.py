@@ -138,7 +138,7 @@ def test_what_a_program_asks_first_has_plain_keys(everything):
         assert (cap["fitting"], cap["max_macs"], cap["band"]["size"]) == (tier.fitting, 30_000_000, len(tier.band))
         assert sum(cap["band"]["by_stages"].values()) == cap["band"]["size"]
     assert found["short"] == {"epochs": (1, 3), "images": 370, "price_percent": [2.9, 8.8]}
-    assert found["full"] == {"epochs": 11, "seeds": 2}
+    assert found["full"] == {"epochs": 11, "seeds": 2, "networks": 3, "finalists": 1}
     assert found["controls"]["seeds"] == 1
     by_name = {net["name"]: net for net in found["first_models"]}
     assert by_name["model5"]["over"] == {"max_macs": by_name["model5"]["macs"] - 30_000_000}

@@ -33,7 +33,9 @@ def test_without_any_at_random_there_is_no_column_of_them(make):
 
 
 def test_fidelity_pairs_every_rung_with_the_mean_of_the_full_seeds(make):
-    made = make(proxy__rungs=[1, 3], full__promote=6, full__repeats=2, evidence__control_promotions=12)
+    made = make(
+        proxy__rungs=[1, 3], full__promote=6, full__repeats=2, evidence__control_promotions=12, full__finals="equal"
+    )
     made.trained([(i * 7 % 30) / 100 for i in range(30)])
     made.promoted(lambda one: (one.parent * 11 % 30) / 100 + one.repeat / 10)
     made.tested()
