@@ -224,12 +224,20 @@ class EvidenceConfig:
         control_repeats: number of seeds for the winner and each control; default: as in the full trainings.
         control_promotions: number of random networks that are trained in full too, whatever their score, so that
             fidelity is not estimated on winners only.
+        random_control: whether random networks are fully trained until they cost as much as the whole search, and the
+            best of them is a control of the winner.
     """
 
     controls: bool = False
     control_networks: tuple[str, ...] | None = None
     control_repeats: int | None = None
     control_promotions: int = 0
+    random_control: bool = False
+
+    @property
+    def compares(self) -> bool:
+        """Whether the winner is compared with anything."""
+        return self.controls or self.random_control
 
     def __post_init__(self) -> None:
         if self.control_networks is not None:

@@ -129,6 +129,7 @@ FREE_KEYS = frozenset(
         "evidence.control_networks",
         "evidence.control_repeats",
         "evidence.control_promotions",
+        "evidence.random_control",
         "engine.kind",
         "engine.workers",
         "engine.precision",  # the recipes' precision is compared instead

@@ -88,10 +88,10 @@ def _few_trainings(prepared: PreparedStudy) -> Iterator[Limit]:
 
 def _no_verdict(prepared: PreparedStudy) -> Iterator[Limit]:
     """Yield why the winner will not be compared with anything, or not with an interval."""
-    if not prepared.config.evidence.controls:
+    if not prepared.config.evidence.compares:
         text = "without controls nothing shows whether the search helped: `evidence.controls=true`"
         yield Limit(name="no verdict", text=text, numbers={"controls": 0})
-    elif not prepared.controls:
+    elif not (prepared.controls or prepared.config.evidence.random_control):
         text = "no control fits the caps: name others in `evidence.control_networks`"
         yield Limit(name="no verdict", text=text, numbers={"controls": 0})
     elif prepared.control_repeats < FEWEST_REPEATS:

@@ -16,8 +16,9 @@ from budgetnas.pipeline.limits import study_limits
 from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.plan_lines import bought, is_too_long, plan_lines, shorter
 from budgetnas.pipeline.prepared_study import PreparedStudy, Tier
+from budgetnas.pipeline.work_left import expected
 from budgetnas.space.resnet import ResNetSpace
-from budgetnas.trials.trial import Candidate
+from budgetnas.trials.trial import RANDOM, Candidate
 
 
 def as_json(plan: Plan) -> dict[str, Any]:
@@ -107,10 +108,13 @@ def _network(net: Candidate) -> dict[str, Any]:
 
 def _controls(prepared: PreparedStudy) -> dict[str, Any] | None:
     """Return the networks that the winner is compared with; None without controls."""
-    if not prepared.config.evidence.controls:
+    evidence = prepared.config.evidence
+    if not evidence.compares:
         return None
+    random = {"random_networks": expected(prepared)[RANDOM]} if evidence.random_control else {}
     return {
         "networks": [_network(net) for net in prepared.controls],
+        **random,
         "epochs": prepared.full_epochs,
         "seeds": prepared.control_repeats,
     }

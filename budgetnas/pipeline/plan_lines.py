@@ -19,7 +19,7 @@ from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.pipeline.work_left import expected
 from budgetnas.runs.summary import tried_first
 from budgetnas.text import plural, write_macs, write_time
-from budgetnas.trials.trial import in_words
+from budgetnas.trials.trial import BEST_RANDOM, RANDOM, WINNER, in_words
 
 LONGEST_SECONDS = 48 * 3600
 _EPOCHS, _PROMOTED, _TRIALS, _SUBSETS = 30, 3, (40, 20), (1000, 200, 50)
@@ -148,7 +148,8 @@ def _search_lines(prepared: PreparedStudy) -> tuple[tuple[str, str], ...]:
         ("trials", f"{config.search.trials} {_rungs(prepared)}, {config.search.sampler}"),
         ("price", _price(prepared)),
         ("promotion", _promotion(prepared)),
-        *([("controls", _controls(prepared))] if config.evidence.controls else []),
+        *([("equal cost", _equal_cost(prepared))] if config.evidence.random_control else []),
+        *([("controls", _controls(prepared))] if config.evidence.compares else []),
     )
 
 
@@ -262,10 +263,17 @@ def _promotion(prepared: PreparedStudy) -> str:
     return f"{text}, {plural(config.full.repeats, 'seed')} each"
 
 
+def _equal_cost(prepared: PreparedStudy) -> str:
+    networks = plural(expected(prepared)[RANDOM], "random network")
+    return f"about {networks}, fully trained once each until they cost as much as the search, in images and MACs"
+
+
 def _controls(prepared: PreparedStudy) -> str:
     seeds = plural(prepared.control_repeats, "fresh seed")
     names = [control.origin for control in prepared.controls]
-    asked = prepared.config.evidence.control_networks or ()
+    evidence = prepared.config.evidence
+    asked = evidence.control_networks or () if evidence.controls else ()
     absent = [name for name in asked if name not in (*FOUND_CONTROLS, *names)]
-    text = f"{', '.join(['the winner', *names])}: {plural(prepared.full_epochs, 'epoch')}, {seeds} each"
+    names += [BEST_RANDOM] if evidence.random_control else []
+    text = f"{', '.join([WINNER, *names])}: {plural(prepared.full_epochs, 'epoch')}, {seeds} each"
     return text + (f"; without {', '.join(absent)}: over a cap, or the images are halved too often" if absent else "")

@@ -19,7 +19,7 @@ from budgetnas.runs.verdict import recorded_controls
 from budgetnas.storage.study import StudyStore
 from budgetnas.trials.facts import Choice, Control, Promotion, RunFacts
 from budgetnas.trials.selection import Finalist, finalists, promote, within
-from budgetnas.trials.trial import FULL, WINNER, Trial, TrialState, complete
+from budgetnas.trials.trial import BEST_RANDOM, FULL, WINNER, Candidate, Trial, TrialState, complete
 
 
 def ranking(prepared: PreparedStudy, ladder: Ladder) -> list[Finalist]:
@@ -210,20 +210,41 @@ def _finals_decision(prepared: PreparedStudy, ladder: Ladder) -> str:
     return f"{trained} of {FULL} to {FINALS}, {full.promote} promoted with {full.repeats} seeds"
 
 
-def planned_controls(prepared: PreparedStudy, winner: Finalist) -> list[PlannedTraining]:
-    """Return the trainings of the winner and of all controls with fresh seeds, one repeat of all after the other."""
-    nets = [replace(winner.candidate, origin=WINNER), *prepared.controls]
+def planned_controls(
+    prepared: PreparedStudy, winner: Finalist, rival: Candidate | None = None
+) -> list[PlannedTraining]:
+    """Return the trainings of the winner and of all controls with fresh seeds, one repeat of all after the other.
+
+    Args:
+        prepared: the study.
+        winner: of the search.
+        rival: the best random network, if it is asked for and known.
+    """
+    nets = [replace(winner.candidate, origin=WINNER), *prepared.controls, *([rival] if rival else [])]
     return [PlannedTraining(candidate=net, repeat=i) for i in range(prepared.control_repeats) for net in nets]
 
 
-def record_controls(prepared: PreparedStudy, fulls: StudyStore, trained: Sequence[Trial]) -> None:
+def record_controls(
+    prepared: PreparedStudy, fulls: StudyStore, trained: Sequence[Trial], rival: Candidate | None = None
+) -> None:
     """Record the controls; two of them, or one and the winner, may be the same network.
 
     An earlier control with a COMPLETE training stays, so that a change of controls cannot remove one from the verdict.
+
+    Args:
+        prepared: the study.
+        fulls: the study of the full trainings.
+        trained: trainings of the controls.
+        rival: the best random network, if it is asked for and known.
     """
-    nets = prepared.controls
+    nets = [*prepared.controls, *([rival] if rival else [])]
     found = [Control(name=net.origin, spec=net.spec.id, params=net.params, macs=net.macs) for net in nets]
     before, have = recorded_controls(fulls.facts), {trial.candidate.spec.id for trial in complete(trained)}
+    if rival:  # another one was the best of fewer
+        before = [
+            replace(net, name=f"{net.name} before") if net.name == BEST_RANDOM and net.spec != rival.spec.id else net
+            for net in before
+        ]
     found += [net for net in before if net not in found and net.spec in have]
-    if before != found:
+    if recorded_controls(fulls.facts) != found:
         fulls.record(RunFacts(controls=tuple(found)))

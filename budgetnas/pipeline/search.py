@@ -27,8 +27,9 @@ from budgetnas.pipeline.promote import (
     ranking,
     record_controls,
 )
+from budgetnas.pipeline.random_arm import decide_arm, planned_arm
 from budgetnas.pipeline.trial_source import ListedTrials, ProposedTrials
-from budgetnas.pipeline.work_left import is_done, why_stopped, work_left
+from budgetnas.pipeline.work_left import is_done, rival, why_stopped, work_left
 from budgetnas.runs.certify import certify
 from budgetnas.runs.files import publish, write_reports
 from budgetnas.runs.result import SearchResult, read_result
@@ -100,9 +101,12 @@ def _climb(prepared: PreparedStudy, ladder: Ladder, driver: Driver) -> None:
     if prepared.config.full.is_halving:
         driver.train(ListedTrials(ladder.full, planned_finals(prepared, ladder, decide_finals(prepared, ladder))))
     winner = choose(ladder.fulls, prepared.budgets, ranked=ranking(prepared, ladder))
+    if winner is not None and ladder.random is not None:
+        driver.train(ListedTrials(ladder.random, planned_arm(prepared, decide_arm(prepared, ladder))))
     if winner is not None and ladder.controls is not None:
-        record_controls(prepared, ladder.fulls, ladder.controls.store.trials)
-        driver.train(ListedTrials(ladder.controls, planned_controls(prepared, winner)))
+        best = rival(prepared, ladder)
+        record_controls(prepared, ladder.fulls, ladder.controls.store.trials, best)
+        driver.train(ListedTrials(ladder.controls, planned_controls(prepared, winner, best)))
     for level in ladder.tested:
         driver.test(level, complete(level.store.trials))
 

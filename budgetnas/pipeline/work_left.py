@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import mul
+
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.level import PlannedTraining
 from budgetnas.pipeline.prepared_study import PreparedStudy
@@ -15,10 +17,13 @@ from budgetnas.pipeline.promote import (
     promotion,
     ranking,
 )
+from budgetnas.pipeline.random_arm import best_random, planned_arm, random_arm
 from budgetnas.runs.settings import ALL_DONE, RAN_OUT
 from budgetnas.trials.trial import (
     CONTROLS,
     FULL,
+    RANDOM,
+    Candidate,
     Looks,
     TrialState,
     complete,
@@ -73,12 +78,21 @@ def _planned(prepared: PreparedStudy, ladder: Ladder, level: str) -> list[Planne
     """Return the trainings of a level above the first, once the level below is finished."""
     if level == CONTROLS:
         ranked = ranking(prepared, ladder)
-        return planned_controls(prepared, ranked[0]) if ranked else []
+        return planned_controls(prepared, ranked[0], rival(prepared, ladder)) if ranked else []
+    if level == RANDOM:
+        return planned_arm(prepared, random_arm(prepared, ladder)) if complete(ladder.fulls.trials) else []
     rung = ladder.levels.index(ladder.level(level)) - 1
     listed = planned(prepared, ladder, rung, promotion(prepared, ladder, rung))
     if level == FULL and prepared.config.full.is_halving:
         listed += planned_finals(prepared, ladder, finals(prepared, ladder))
     return listed
+
+
+def rival(prepared: PreparedStudy, ladder: Ladder) -> Candidate | None:
+    """Return the best random network at equal cost; None without this control, or before it is known."""
+    if ladder.random is None or not complete(ladder.fulls.trials):
+        return None
+    return best_random(prepared, ladder, random_arm(prepared, ladder))
 
 
 def _seeds_to_come(prepared: PreparedStudy, ladder: Ladder, level: str) -> int:
@@ -113,8 +127,12 @@ def expected(prepared: PreparedStudy, trials: int | None = None) -> dict[str, in
         return {**dict.fromkeys(names, trials), FULL: trials * prepared.config.full.repeats}
     numbers = {names[0]: trials}
     numbers |= {name: expected_above(prepared, rung) for rung, name in enumerate(names[1:])}
-    if prepared.config.evidence.controls:
-        numbers[CONTROLS] = (1 + len(prepared.controls)) * prepared.control_repeats
+    evidence = prepared.config.evidence
+    if evidence.random_control:
+        numbers[RANDOM] = max(1, round(sum(map(mul, numbers.values(), (*prepared.prices, 1)))))
+    if evidence.compares:
+        nets = 1 + len(prepared.controls) + evidence.random_control
+        numbers[CONTROLS] = nets * prepared.control_repeats
     return numbers
 
 

@@ -13,7 +13,7 @@ from budgetnas.storage.record import DATABASE, Study, glance
 from budgetnas.text import plural
 from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.selection import Finalist, finalists, ranking
-from budgetnas.trials.trial import CONTROLS, FULL, Candidate, Looks, Trial, TrialState, complete, in_order
+from budgetnas.trials.trial import CONTROLS, FULL, RANDOM, Candidate, Looks, Trial, TrialState, complete, in_order
 
 AFTER_FULL, AFTER_LAST = "validation after full training", "validation after the last epoch"
 
@@ -195,9 +195,9 @@ def _network(candidate: Candidate) -> Network:
 
 
 def _progress(network: Network, levels: Sequence[str]) -> tuple[int, float]:
-    """Return the place of a network's last level, and its mean score there; a control counts as fully trained."""
+    """Return the place of a network's last level, and its mean score there; all above the rungs count as full."""
     scored = [level for level in levels if level in network.scores]
     if not scored:
         return -1, 0.0
     last = FULL if FULL in scored else scored[-1]
-    return levels.index(FULL if last == CONTROLS else last), mean(network.scores[last])
+    return levels.index(FULL if last in (RANDOM, CONTROLS) else last), mean(network.scores[last])

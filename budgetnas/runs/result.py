@@ -24,9 +24,9 @@ from budgetnas.storage.database import Storage, open_run, study_names
 from budgetnas.storage.record import Study
 from budgetnas.storage.study import read_study
 from budgetnas.text import Display, plural
-from budgetnas.trials.facts import RunFacts
+from budgetnas.trials.facts import RandomArm, RunFacts
 from budgetnas.trials.selection import Finalist, finalists, within
-from budgetnas.trials.trial import CONTROLS, FULL, Looks, Trial, TrialState, complete, rung_name
+from budgetnas.trials.trial import CONTROLS, FULL, RANDOM, Looks, Trial, TrialState, complete, rung_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +104,7 @@ class SearchResult(Display):
     Attributes:
         folder: its run directory.
         setup: its settings.
-        levels: trials by the name of their level: the rungs, "full", "controls".
+        levels: trials by the name of their level: the rungs, "full", "random", "controls".
         facts: recorded of the search as a whole.
         trusted: posterior mean at the first rung of each COMPLETE trial, by number.
         finalists: fully trained networks that fit both caps, the winner first; where the posterior mean decides, those
@@ -160,6 +160,11 @@ class SearchResult(Display):
         """Return the accuracies of a finalist in the full trainings that it competed with."""
         return full_accuracies(finalist, self.looks, images=self.setup.data.validation)
 
+    @property
+    def random_arm(self) -> RandomArm | None:
+        """The random networks that cost as much as the search; None without this control, or before they are drawn."""
+        return self.facts.random_arms[-1] if self.facts.random_arms else None
+
     def no_winner(self) -> str:
         """Say why there is no winner."""
         if complete(self.levels[FULL]):
@@ -172,7 +177,7 @@ class SearchResult(Display):
 
     def notices(self) -> list[str]:
         """Return the notices of full trainings, such as of a saved state that could not be used."""
-        runs = [run for level in (FULL, CONTROLS) for run in self.levels.get(level, ())]
+        runs = [run for level in (FULL, RANDOM, CONTROLS) for run in self.levels.get(level, ())]
         return [f"{run.candidate.spec.id}: {notice}" for run in runs for notice in run.facts.notices or ()]
 
     def counts(self) -> dict[str, int]:
@@ -263,7 +268,7 @@ def read_result(storage: Storage, folder: Path, name: str) -> SearchResult:
         )
     fulls, facts = read_study(storage, f"{name}/{FULL}")
     setup = read_setup(facts.setup, name=name)
-    others = [*map(rung_name, setup.rungs), CONTROLS]
+    others = [*map(rung_name, setup.rungs), RANDOM, CONTROLS]
     levels = {level: read_study(storage, f"{name}/{level}")[0] for level in others if f"{name}/{level}" in names}
     first = levels.setdefault(rung_name(setup.rungs[0]), [])
     rungs = [levels.get(level, []) for level in map(rung_name, setup.rungs)]

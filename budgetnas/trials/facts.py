@@ -222,6 +222,25 @@ class Control(Record):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RandomArm(Record):
+    """The random networks of the control at equal cost, recorded before the first of them is trained.
+
+    Costs are counted, in MACs of a forward pass (`trials.counted_cost`).
+
+    Attributes:
+        search_cost: of all trainings of the search that ended well.
+        cost: of one full training of each of these networks.
+        shared: ids of those that are of the search's random start, which it has fully trained.
+        drawn: ids of those that are trained for this control alone, in the order of drawing.
+    """
+
+    search_cost: int
+    cost: int
+    shared: tuple[str, ...]
+    drawn: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Look(Record):
     """A look at the test set: the number of `images`, and how many were classified correctly."""
 
@@ -264,6 +283,7 @@ class RunFacts(Record):
         promotions: promotions from each rung, keyed by the trainings that had finished then.
         choices: every winner ever chosen, the latest last.
         controls: the networks that the winner is compared with.
+        random_arms: the random networks of the control at equal cost, the latest decision last.
         looks: every look at the test set, by `looks.look_key`.
         taken: short trainings from another run.
         drawn: of a calibration, ids of the networks that the last driver requested.
@@ -279,6 +299,7 @@ class RunFacts(Record):
     promotions: Mapping[str, Promotion] | None = None
     choices: tuple[Choice, ...] | None = None
     controls: tuple[Control, ...] | None = None
+    random_arms: tuple[RandomArm, ...] | None = None
     looks: Mapping[str, Look] | None = None
     taken: Takeover | None = None
     drawn: tuple[str, ...] | None = None

@@ -14,6 +14,8 @@ from budgetnas.pipeline.promote import (
     ranking,
     record_controls,
 )
+from budgetnas.pipeline.random_arm import decide_arm, planned_arm
+from budgetnas.pipeline.work_left import rival
 from budgetnas.runs.result import read_result
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.trials.facts import Look, RunFacts
@@ -50,8 +52,13 @@ class Made:
 
     def controlled(self, score):
         winner = ranking(self.study, self.ladder)[0]
-        record_controls(self.study, self.ladder.fulls, self.ladder.controls.store.trials)
-        for one in {one.key: one for one in planned_controls(self.study, winner)}.values():
+        best = None
+        if self.ladder.random is not None:
+            for one in planned_arm(self.study, decide_arm(self.study, self.ladder)):
+                train(self.ladder.random.store, one, score(one))
+            best = rival(self.study, self.ladder)
+        record_controls(self.study, self.ladder.fulls, self.ladder.controls.store.trials, best)
+        for one in {one.key: one for one in planned_controls(self.study, winner, best)}.values():
             train(self.ladder.controls.store, one, score(one))
 
     def tested(self, correct=lambda level, trial: round(1000 * trial.score)):
