@@ -77,8 +77,8 @@ def test_a_search_that_goes_on_adds_networks_and_keeps_those_it_had(storage):
     before = decide_arm(study, ladder)
     train_arm(study, ladder)
     assert work_left(study, ladder)["random"] == 0
-    larger = replace(study, config=replace(study.config, search=replace(study.config.search, trials=40)))
-    more(larger, ladder, 40)
+    larger = replace(study, config=replace(study.config, search=replace(study.config.search, trials=20)))
+    more(larger, ladder, 20)
     after = decide_arm(larger, ladder)
     assert after.search_cost > before.search_cost
     assert set(before.drawn) <= set(after.drawn) | set(after.shared)
