@@ -27,6 +27,7 @@ class Stream(IntEnum):
     CALIBRATION = 6
     TIERS = 7
     STRATA = 8
+    RANDOM_ARM = 9
 
 
 def generator(seed: int, number: int, use: Stream) -> np.random.Generator:

@@ -98,9 +98,10 @@ def _notes(one: Run) -> list[str]:
 
 def _networks_table(folder: str, networks: list[Network], images: int | None) -> Table:
     from budgetnas.text import Table, write_macs
-    from budgetnas.trials.trial import CONTROLS, FULL, in_order, length_in_words
+    from budgetnas.trials.trial import CONTROLS, FULL, RANDOM, in_order, length_in_words
 
     levels = in_order({level for one in networks for level in one.scores})
+    whole = (FULL, RANDOM, CONTROLS)
     notes = [note for one in networks for note in _trainings_notes(one)]
     if len(networks) > MOST:
         notes.append(f"{len(networks) - MOST:,} more: budgetnas list {folder} --json")
@@ -112,7 +113,7 @@ def _networks_table(folder: str, networks: list[Network], images: int | None) ->
                 one.spec,
                 f"{one.params:,}",
                 write_macs(one.macs),
-                *(_scores(one.scores.get(level), images if level in (FULL, CONTROLS) else None) for level in levels),
+                *(_scores(one.scores.get(level), images if level in whole else None) for level in levels),
             )
             for one in networks[:MOST]
         ],

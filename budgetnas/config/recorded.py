@@ -28,6 +28,7 @@ BEFORE: dict[str, Any] = {
     "space.necks": ["none"],
     "space.width_grid": "step",
     "data.validation": "share",
+    "full.finals": "equal",
 }
 
 # Recorded words that mean something else now, by `SECTION.KEY`, each with its meaning then in words of this version.

@@ -193,12 +193,20 @@ class FullConfig:
         epochs: their length; default: by the data set.
         promote: number of candidates to promote.
         repeats: number of seeds per candidate.
+        finals: "halving" trains more candidates once, and the best of these with all seeds, in `promote` times
+            `repeats` trainings; "equal" trains each of the promoted with all seeds.
     """
 
     recipe: str = "full"
     epochs: int | None = None
     promote: int = 5
     repeats: int = 1
+    finals: Literal["halving", "equal"] = "halving"
+
+    @property
+    def is_halving(self) -> bool:
+        """Whether only the best of the fully trained have all seeds."""
+        return self.finals == "halving" and self.repeats > 1
 
     def __post_init__(self) -> None:
         within("full.epochs", self.epochs, 1)
@@ -221,12 +229,20 @@ class EvidenceConfig:
         control_repeats: number of seeds for the winner and each control; default: as in the full trainings.
         control_promotions: number of random networks that are trained in full too, whatever their score, so that
             fidelity is not estimated on winners only.
+        random_control: whether random networks are fully trained until they cost as much as the whole search, and the
+            best of them is a control of the winner.
     """
 
     controls: bool = False
     control_networks: tuple[str, ...] | None = None
     control_repeats: int | None = None
     control_promotions: int = 0
+    random_control: bool = False
+
+    @property
+    def compares(self) -> bool:
+        """Whether the winner is compared with anything."""
+        return self.controls or self.random_control
 
     def __post_init__(self) -> None:
         if self.control_networks is not None:

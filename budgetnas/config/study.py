@@ -124,10 +124,12 @@ FREE_KEYS = frozenset(
         "search.trials",
         "full.promote",
         "full.repeats",
+        "full.finals",
         "evidence.controls",
         "evidence.control_networks",
         "evidence.control_repeats",
         "evidence.control_promotions",
+        "evidence.random_control",
         "engine.kind",
         "engine.workers",
         "engine.precision",  # the recipes' precision is compared instead

@@ -14,7 +14,7 @@ from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import Storage
 from budgetnas.storage.study import StudyStore
-from budgetnas.trials.trial import CONTROLS, rung_name
+from budgetnas.trials.trial import CONTROLS, RANDOM, Trial, rung_name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,11 +25,13 @@ class Ladder:
         rungs: the short trainings, shortest first.
         full: the full trainings; the facts of the whole search are kept in their study.
         controls: the controls, and the winner again; None without controls.
+        random: full trainings of random networks that cost as much as the search; None without this control.
     """
 
     rungs: tuple[StudyLevel, ...]
     full: StudyLevel
     controls: StudyLevel | None
+    random: StudyLevel | None = None
 
     @property
     def first(self) -> StudyStore:
@@ -44,7 +46,13 @@ class Ladder:
     @property
     def levels(self) -> tuple[StudyLevel, ...]:
         """All levels, from the first rung to the controls."""
-        return (*self.rungs, *self.tested)
+        random = [self.random] if self.random else []
+        return (*self.rungs, self.full, *random, *([self.controls] if self.controls else []))
+
+    @property
+    def searched(self) -> list[Trial]:
+        """The trials of the search itself: of every rung, and the full trainings."""
+        return [trial for level in (*self.rungs, self.full) for trial in level.store.trials]
 
     @property
     def tested(self) -> tuple[StudyLevel, ...]:
@@ -85,9 +93,10 @@ def make_ladder(
         )
 
     short, full, epochs = prepared.proxy, prepared.full, prepared.full_epochs
-    is_controlled = prepared.config.evidence.controls
+    evidence = prepared.config.evidence
     return Ladder(
         rungs=tuple(level(store(rung_name(n), prepared.ranges), short, n, is_short=True) for n in prepared.rungs),
         full=level(fulls, full, epochs),
-        controls=level(store(CONTROLS, with_controls), full, epochs) if is_controlled else None,
+        controls=level(store(CONTROLS, with_controls), full, epochs) if evidence.compares else None,
+        random=level(store(RANDOM, prepared.ranges), full, epochs) if evidence.random_control else None,
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import ceil
 
 from budgetnas.evidence.estimate import FEWEST_REPEATS
 from budgetnas.evidence.fidelity import FEWEST_PAIRS
 from budgetnas.pipeline.prepared_study import PreparedStudy
-from budgetnas.pipeline.work_left import expected_above
+from budgetnas.pipeline.work_left import expected_networks
 from budgetnas.reports.importance import FEWEST as FEWEST_IMPORTANT
 from budgetnas.runs.caps import FEWEST as FEWEST_NEAR
 from budgetnas.samplers.history import starts
@@ -16,6 +17,7 @@ from budgetnas.samplers.surrogate import FEWEST as FEWEST_SCORES
 from budgetnas.text import plural
 
 _LEARNING = ("thompson", "evolution")  # samplers that start with spread networks
+DEAR = 0.1  # of the cost of a full training
 _SEEDS = 3  # to advise: two show large gains only (docs/evidence.md)
 
 
@@ -31,7 +33,7 @@ class Limit:
 
     name: str
     text: str
-    numbers: Mapping[str, int]
+    numbers: Mapping[str, float]
 
 
 def study_limits(prepared: PreparedStudy, networks: int = 0) -> list[Limit]:
@@ -42,14 +44,30 @@ def study_limits(prepared: PreparedStudy, networks: int = 0) -> list[Limit]:
         networks: that a calibration has drawn.
     """
     if prepared.kind.promotes:
-        return [*_few_trials(prepared), *_few_trainings(prepared), *_no_verdict(prepared)]
+        return [*_few_trials(prepared), *_dear(prepared), *_few_trainings(prepared), *_no_verdict(prepared)]
     return list(_calibration_limits(prepared, networks))
+
+
+def _dear(prepared: PreparedStudy) -> Iterator[Limit]:
+    """Yield that the trainings that every network gets are too dear; a later rung's are few."""
+    price, first = prepared.prices[0], prepared.rungs[0]
+    if price <= DEAR:
+        return
+    shorter = int(first * DEAR / price)
+    advice = f"`proxy.rungs=[{shorter}]` or " if shorter else ""
+    percent = round(100 * price, 1)
+    yield Limit(
+        name="dear trials",
+        text=f"a short training costs {percent:g} % of a full one, and a search pays best below {DEAR:.0%}: "
+        f"{advice}`full.epochs={ceil(prepared.full_epochs * price / DEAR)}`",
+        numbers={"percent": percent, "most": round(100 * DEAR)},
+    )
 
 
 def _few_trainings(prepared: PreparedStudy) -> Iterator[Limit]:
     """Yield what so few full trainings do not show."""
     config = prepared.config
-    pairs = expected_above(prepared, len(prepared.rungs) - 1) // config.full.repeats
+    pairs = expected_networks(prepared, len(prepared.rungs) - 1)
     if pairs < FEWEST_PAIRS:
         few = f"{plural(pairs, 'network')} {'gets' if pairs == 1 else 'get'} full training"
         text = f"{few}, and {FEWEST_PAIRS} are needed to say how well short trainings rank"
@@ -70,10 +88,10 @@ def _few_trainings(prepared: PreparedStudy) -> Iterator[Limit]:
 
 def _no_verdict(prepared: PreparedStudy) -> Iterator[Limit]:
     """Yield why the winner will not be compared with anything, or not with an interval."""
-    if not prepared.config.evidence.controls:
+    if not prepared.config.evidence.compares:
         text = "without controls nothing shows whether the search helped: `evidence.controls=true`"
         yield Limit(name="no verdict", text=text, numbers={"controls": 0})
-    elif not prepared.controls:
+    elif not (prepared.controls or prepared.config.evidence.random_control):
         text = "no control fits the caps: name others in `evidence.control_networks`"
         yield Limit(name="no verdict", text=text, numbers={"controls": 0})
     elif prepared.control_repeats < FEWEST_REPEATS:

@@ -18,7 +18,7 @@ from budgetnas.pipeline.loop import Clock, end_of_level
 from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.runs.costs import Cost
 from budgetnas.training.tasks import STATE_SECONDS, TimeTask, Timing
-from budgetnas.trials.trial import CONTROLS, FULL, in_words, rung_name
+from budgetnas.trials.trial import CONTROLS, FULL, RANDOM, in_words, rung_name
 
 TIMED_NETWORKS = 8
 TIMED_STEPS = 2
@@ -78,7 +78,7 @@ class Plan:
     def training_seconds(self, cost: Cost) -> float:
         """Return how long one training of a level keeps its worker."""
         seconds = cost.seconds / max(1, cost.trainings)
-        states = seconds / STATE_SECONDS + (cost.level in (FULL, CONTROLS))
+        states = seconds / STATE_SECONDS + (cost.level in (FULL, RANDOM, CONTROLS))
         return _TRAINING_SECONDS + seconds + self.large.state * states
 
     @property
@@ -174,7 +174,7 @@ def expected_costs(
         large: pace of the promoted.
         share: of the images that the study would have, where it is asked what fewer would cost.
     """
-    drawn = [rung_name(prepared.rungs[0])] if prepared.kind.promotes else left
+    drawn = [rung_name(prepared.rungs[0]), RANDOM] if prepared.kind.promotes else left
     return tuple(
         _cost(prepared, level, number, usual if level in drawn else large, share) for level, number in left.items()
     )

@@ -16,8 +16,9 @@ from budgetnas.pipeline.limits import study_limits
 from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.plan_lines import bought, is_too_long, plan_lines, shorter
 from budgetnas.pipeline.prepared_study import PreparedStudy, Tier
+from budgetnas.pipeline.work_left import expected
 from budgetnas.space.resnet import ResNetSpace
-from budgetnas.trials.trial import Candidate
+from budgetnas.trials.trial import RANDOM, Candidate
 
 
 def as_json(plan: Plan) -> dict[str, Any]:
@@ -37,8 +38,8 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "caps": [_tier(prepared, tier) for tier in prepared.tiers],
         "first_models": [_first(prepared, net) for net in prepared.seeds],
         "networks": plan.networks or None,
-        "short": {"epochs": prepared.rungs, "images": prepared.short_images},
-        "full": {"epochs": prepared.full_epochs, "seeds": prepared.config.full.repeats},
+        "short": {"epochs": prepared.rungs, "images": prepared.short_images, "price_percent": _prices(prepared)},
+        "full": {"epochs": prepared.full_epochs, "seeds": prepared.config.full.repeats, **_finals(prepared)},
         "controls": _controls(prepared),
         "limits": [{"name": limit.name, **limit.numbers} for limit in study_limits(prepared, plan.networks)],
         "device": prepared.hardware.name,
@@ -66,6 +67,16 @@ def _data(prepared: PreparedStudy) -> dict[str, Any]:
         "flip": data.traits.flip,
         "notes": list(data.notes),
     }
+
+
+def _finals(prepared: PreparedStudy) -> dict[str, int]:
+    """Return how many networks of each cap a search trains fully for their scores, and how many with all seeds."""
+    return prepared.finals()._asdict() if prepared.kind.promotes else {}
+
+
+def _prices(prepared: PreparedStudy) -> list[float]:
+    """Return what a short training of each rung costs, in % of a full one of the same network."""
+    return [round(100 * price, 1) for price in prepared.prices]
 
 
 def _tier(prepared: PreparedStudy, tier: Tier) -> dict[str, Any]:
@@ -97,10 +108,13 @@ def _network(net: Candidate) -> dict[str, Any]:
 
 def _controls(prepared: PreparedStudy) -> dict[str, Any] | None:
     """Return the networks that the winner is compared with; None without controls."""
-    if not prepared.config.evidence.controls:
+    evidence = prepared.config.evidence
+    if not evidence.compares:
         return None
+    random = {"random_networks": expected(prepared)[RANDOM]} if evidence.random_control else {}
     return {
         "networks": [_network(net) for net in prepared.controls],
+        **random,
         "epochs": prepared.full_epochs,
         "seeds": prepared.control_repeats,
     }

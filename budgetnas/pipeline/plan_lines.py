@@ -19,7 +19,7 @@ from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.pipeline.work_left import expected
 from budgetnas.runs.summary import tried_first
 from budgetnas.text import plural, write_macs, write_time
-from budgetnas.trials.trial import in_words
+from budgetnas.trials.trial import BEST_RANDOM, RANDOM, WINNER, in_words
 
 LONGEST_SECONDS = 48 * 3600
 _EPOCHS, _PROMOTED, _TRIALS, _SUBSETS = 30, 3, (40, 20), (1000, 200, 50)
@@ -146,8 +146,10 @@ def _search_lines(prepared: PreparedStudy) -> tuple[tuple[str, str], ...]:
         *([("taken over", f"the finished short trainings of {run}")] if run else []),
         *([("tried first", first)] if first else []),
         ("trials", f"{config.search.trials} {_rungs(prepared)}, {config.search.sampler}"),
+        ("price", _price(prepared)),
         ("promotion", _promotion(prepared)),
-        *([("controls", _controls(prepared))] if config.evidence.controls else []),
+        *([("equal cost", _equal_cost(prepared))] if config.evidence.random_control else []),
+        *([("controls", _controls(prepared))] if config.evidence.compares else []),
     )
 
 
@@ -240,21 +242,38 @@ def _rungs(prepared: PreparedStudy) -> str:
     return text + (f", shared by {len(prepared.tiers)} caps" if len(prepared.tiers) > 1 else "")
 
 
+def _price(prepared: PreparedStudy) -> str:
+    prices = [f"{100 * price:.1f}".removesuffix(".0") for price in prepared.prices]
+    costs = " and ".join([", ".join(prices[:-1]), prices[-1]] if prices[1:] else prices)
+    return f"{'short trainings cost' if prices[1:] else 'a short training costs'} {costs} % of a full one, in images"
+
+
 def _promotion(prepared: PreparedStudy) -> str:
-    config = prepared.config
-    text = f"best {config.full.promote}" + (" of each cap" if len(prepared.tiers) > 1 else "")
-    if prepared.named:
-        text += f", {', '.join(model.origin for model in prepared.named)}"
+    config, each = prepared.config, " of each cap" if len(prepared.tiers) > 1 else ""
+    networks, finalists = prepared.finals()
+    named = "".join(f", {model.origin}" for model in prepared.named)
+    text = f"best {networks}{each}{named}"
     if config.evidence.control_promotions:
         text += f" and {config.evidence.control_promotions} at random"
     fewer = " (fewer than the short trainings have)" if prepared.full_epochs < prepared.rungs[-1] else ""
-    return f"{text}, {plural(prepared.full_epochs, 'epoch')}{fewer}, {plural(config.full.repeats, 'seed')} each"
+    text += f", {plural(prepared.full_epochs, 'epoch')}{fewer}"
+    if config.full.is_halving:
+        best = "best" if finalists == 1 else f"best {finalists}"
+        return f"{text}, once; then the {best}{each}{named} with {config.full.repeats} seeds"
+    return f"{text}, {plural(config.full.repeats, 'seed')} each"
+
+
+def _equal_cost(prepared: PreparedStudy) -> str:
+    networks = plural(expected(prepared)[RANDOM], "random network")
+    return f"about {networks}, fully trained once each until they cost as much as the search, in images and MACs"
 
 
 def _controls(prepared: PreparedStudy) -> str:
     seeds = plural(prepared.control_repeats, "fresh seed")
     names = [control.origin for control in prepared.controls]
-    asked = prepared.config.evidence.control_networks or ()
+    evidence = prepared.config.evidence
+    asked = evidence.control_networks or () if evidence.controls else ()
     absent = [name for name in asked if name not in (*FOUND_CONTROLS, *names)]
-    text = f"{', '.join(['the winner', *names])}: {plural(prepared.full_epochs, 'epoch')}, {seeds} each"
+    names += [BEST_RANDOM] if evidence.random_control else []
+    text = f"{', '.join([WINNER, *names])}: {plural(prepared.full_epochs, 'epoch')}, {seeds} each"
     return text + (f"; without {', '.join(absent)}: over a cap, or the images are halved too often" if absent else "")

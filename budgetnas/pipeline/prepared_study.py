@@ -24,6 +24,7 @@ from budgetnas.space.parameters import Ranges
 from budgetnas.space.resnet import ResNetSpace
 from budgetnas.training.device import Hardware
 from budgetnas.training.tasks import Setting
+from budgetnas.trials.finals import Finals, equal, halving
 from budgetnas.trials.trial import Candidate
 
 RUNGS = "proxy.rungs"
@@ -113,6 +114,12 @@ class PreparedStudy:
         return int((of_each if most is None else np.minimum(of_each, most)).sum())
 
     @property
+    def prices(self) -> tuple[float, ...]:
+        """What a short training of each rung costs as a share of a full one of the same network: that of its images."""
+        full = self.full_epochs * len(self.data.train)
+        return tuple(epochs * self.short_images / full for epochs in self.rungs)
+
+    @property
     def full_epochs(self) -> int:
         """Length of the full training."""
         return self.config.full.epochs or self.full.epochs
@@ -121,6 +128,17 @@ class PreparedStudy:
     def ranges(self) -> Ranges:
         """The ranges of every parameter, wide enough for the networks that are tried first."""
         return self.space.ranges.cover(*(candidate.spec for candidate in self.seeds))
+
+    def finals(self, available: int | None = None) -> Finals:
+        """Return how many networks of each cap are fully trained for their scores, and how many with all seeds.
+
+        Args:
+            available: networks that there are to promote, if known.
+        """
+        full = self.config.full
+        if full.is_halving:
+            return halving(full.promote, full.repeats, available)
+        return equal(full.promote, available)
 
     @cached_property
     def controls(self) -> tuple[Candidate, ...]:

@@ -14,25 +14,34 @@ from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.level import PlannedTraining
 from budgetnas.pipeline.prepared_study import PreparedStudy
-from budgetnas.runs.result import trusted_scores
+from budgetnas.runs.result import ranked_finalists, trusted_scores
 from budgetnas.runs.verdict import recorded_controls
 from budgetnas.storage.study import StudyStore
 from budgetnas.trials.facts import Choice, Control, Promotion, RunFacts
 from budgetnas.trials.selection import Finalist, finalists, promote, within
-from budgetnas.trials.trial import WINNER, Trial, TrialState, complete
+from budgetnas.trials.trial import BEST_RANDOM, FULL, WINNER, Candidate, Trial, TrialState, complete
 
 
-def choose(fulls: StudyStore, budgets: Sequence[Budget]) -> Finalist | None:
+def ranking(prepared: PreparedStudy, ladder: Ladder) -> list[Finalist]:
+    """Return the fully trained networks that fit, the winner first."""
+    rungs, fulls = [level.store.trials for level in ladder.rungs], (ladder.fulls.trials, ladder.fulls.facts)
+    return ranked_finalists(prepared.config, prepared.space, prepared.budget, rungs, fulls)
+
+
+def choose(
+    fulls: StudyStore, budgets: Sequence[Budget], *, ranked: Sequence[Finalist] | None = None
+) -> Finalist | None:
     """Record the winner, and that of each smaller tier; return it, None before a fitting network is fully trained.
 
     Args:
         fulls: the study of the full trainings.
         budgets: of each tier, ascending.
+        ranked: the fully trained networks that fit the last of these, the winner first; by mean score unless given.
 
     Raises:
         BudgetNASError: full trainings were made and every one of them failed.
     """
-    ranked = finalists(within(fulls.trials, budgets[-1]))
+    ranked = finalists(within(fulls.trials, budgets[-1])) if ranked is None else ranked
     failed = [trial for trial in fulls.trials if trial.state is TrialState.FAIL]
     if failed and not complete(fulls.trials):
         raise BudgetNASError(
@@ -50,6 +59,7 @@ def choose(fulls: StudyStore, budgets: Sequence[Budget]) -> Finalist | None:
         repeats=len(ranked[0].runs),
         among=len(ranked),
         tiers=tiers if len(budgets) > 1 else None,
+        trainings=None if ranked[0].trusted is None else sum(len(one.runs) for one in ranked),
     )
     choices = fulls.facts.choices or ()
     if choice not in choices:
@@ -57,6 +67,7 @@ def choose(fulls: StudyStore, budgets: Sequence[Budget]) -> Finalist | None:
     return ranked[0]
 
 
+FINALS = "finals"  # in place of a level: those of the fully trained that get all seeds
 KEPT = 3  # one in so many is promoted from rung to rung
 
 
@@ -71,7 +82,7 @@ def promotion(prepared: PreparedStudy, ladder: Ladder, rung: int) -> Promotion:
     fitting = within(found, prepared.budget)
     for low, high in _tiers(prepared):
         inside = [trial for trial in fitting if low < trial.candidate.params <= high]
-        number = prepared.config.full.promote
+        number = prepared.finals().networks
         if rung < ladder.last:
             number = max(number, -(-len(inside) // KEPT))
         best += promote(inside, [trusted[trial.root] for trial in inside], number)
@@ -87,18 +98,69 @@ def promotion(prepared: PreparedStudy, ladder: Ladder, rung: int) -> Promotion:
 def decide(prepared: PreparedStudy, ladder: Ladder, rung: int) -> Promotion:
     """Return the trials to promote from a rung, and record them."""
     chosen, key = promotion(prepared, ladder, rung), _decision(prepared, ladder, rung)
-    decided = ladder.fulls.facts.promotions or {}
-    if chosen.numbers and key not in decided:
-        ladder.fulls.record(RunFacts(promotions={**decided, key: chosen}))
+    _record(ladder, key, chosen)
     return chosen
 
 
+def _record(ladder: Ladder, key: str, chosen: Promotion) -> None:
+    decided = ladder.fulls.facts.promotions or {}
+    if chosen.numbers and key not in decided:
+        ladder.fulls.record(RunFacts(promotions={**decided, key: chosen}))
+
+
+def finals(prepared: PreparedStudy, ladder: Ladder) -> Promotion:
+    """Return the fully trained networks that get all seeds; a decision for the same networks stays."""
+    decided = (ladder.fulls.facts.promotions or {}).get(_finals_decision(prepared, ladder))
+    if decided is not None:
+        return decided
+    fits = within(ladder.fulls.trials, prepared.budget)
+    trusted = trusted_scores(prepared.space, *(level.store.trials for level in ladder.rungs), fits)
+    nets = list({trial.root: trial for trial in reversed(fits)}.values())
+    best, named = list[Trial](), {model.spec for model in prepared.named}
+    for (low, high), number in zip(_tiers(prepared), finalists_of(prepared, ladder), strict=True):
+        inside = [trial for trial in nets if low < trial.candidate.params <= high]
+        best += promote(inside, [trusted[trial.root] for trial in inside], number)
+    return Promotion(
+        to=FINALS,
+        best=tuple(trial.root for trial in best),
+        named=tuple(sorted(trial.root for trial in nets if trial.candidate.spec in named)),
+        random=(),
+    )
+
+
+def finalists_of(prepared: PreparedStudy, ladder: Ladder) -> list[int]:
+    """Return how many of the networks that are promoted from the last rung get all seeds, by tier."""
+    params = [ladder.first.trials[number].candidate.params for number in promotion(prepared, ladder, ladder.last).best]
+    available = [sum(low < one <= high for one in params) for low, high in _tiers(prepared)]
+    return [prepared.finals(number).finalists for number in available]
+
+
+def decide_finals(prepared: PreparedStudy, ladder: Ladder) -> Promotion:
+    """Return the fully trained networks that get all seeds, and record them."""
+    chosen, key = finals(prepared, ladder), _finals_decision(prepared, ladder)
+    _record(ladder, key, chosen)
+    return chosen
+
+
+def planned_finals(prepared: PreparedStudy, ladder: Ladder, chosen: Promotion) -> list[PlannedTraining]:
+    """Return the full trainings of those that get all seeds, one repeat of all after the other."""
+    return _planned(ladder, ladder.last, chosen.numbers, prepared.config.full.repeats)
+
+
 def planned(prepared: PreparedStudy, ladder: Ladder, rung: int, chosen: Promotion) -> list[PlannedTraining]:
-    """Return the trainings of the level above a rung, one repeat of all after the other."""
-    repeats = prepared.config.full.repeats if rung == ladder.last else 1
+    """Return the trainings of the level above a rung, one repeat of all after the other.
+
+    Where only the best of the fully trained get all seeds, that is one training of each.
+    """
+    full = prepared.config.full
+    repeats = full.repeats if rung == ladder.last and not full.is_halving else 1
     numbers = list(chosen.numbers)
     if rung == ladder.last:  # who was fully trained before competes with as many seeds as the others
         numbers += sorted({trial.root for trial in within(ladder.fulls.trials, prepared.budget)} - set(numbers))
+    return _planned(ladder, rung, numbers, repeats)
+
+
+def _planned(ladder: Ladder, rung: int, numbers: Sequence[int], repeats: int) -> list[PlannedTraining]:
     return [
         PlannedTraining(
             candidate=ladder.first.trials[number].candidate,
@@ -136,26 +198,53 @@ def _random(prepared: PreparedStudy, ladder: Ladder) -> list[int]:
 
 
 def _decision(prepared: PreparedStudy, ladder: Ladder, rung: int) -> str:
-    promoted, drawn = prepared.config.full.promote, prepared.config.evidence.control_promotions
+    promoted, drawn = prepared.finals().networks, prepared.config.evidence.control_promotions
     trained = " and ".join(f"{len(complete(level.store.trials))} of {level.name}" for level in ladder.rungs[: rung + 1])
     above = "" if rung == ladder.last else f" to {ladder.rungs[rung + 1].name}"
     return f"{trained}{above}, {promoted} promoted, {drawn} at random"
 
 
-def planned_controls(prepared: PreparedStudy, winner: Finalist) -> list[PlannedTraining]:
-    """Return the trainings of the winner and of all controls with fresh seeds, one repeat of all after the other."""
-    nets = [replace(winner.candidate, origin=WINNER), *prepared.controls]
+def _finals_decision(prepared: PreparedStudy, ladder: Ladder) -> str:
+    trained = len({trial.root for trial in within(ladder.fulls.trials, prepared.budget)})
+    full = prepared.config.full
+    return f"{trained} of {FULL} to {FINALS}, {full.promote} promoted with {full.repeats} seeds"
+
+
+def planned_controls(
+    prepared: PreparedStudy, winner: Finalist, rival: Candidate | None = None
+) -> list[PlannedTraining]:
+    """Return the trainings of the winner and of all controls with fresh seeds, one repeat of all after the other.
+
+    Args:
+        prepared: the study.
+        winner: of the search.
+        rival: the best random network, if it is asked for and known.
+    """
+    nets = [replace(winner.candidate, origin=WINNER), *prepared.controls, *([rival] if rival else [])]
     return [PlannedTraining(candidate=net, repeat=i) for i in range(prepared.control_repeats) for net in nets]
 
 
-def record_controls(prepared: PreparedStudy, fulls: StudyStore, trained: Sequence[Trial]) -> None:
+def record_controls(
+    prepared: PreparedStudy, fulls: StudyStore, trained: Sequence[Trial], rival: Candidate | None = None
+) -> None:
     """Record the controls; two of them, or one and the winner, may be the same network.
 
     An earlier control with a COMPLETE training stays, so that a change of controls cannot remove one from the verdict.
+
+    Args:
+        prepared: the study.
+        fulls: the study of the full trainings.
+        trained: trainings of the controls.
+        rival: the best random network, if it is asked for and known.
     """
-    nets = prepared.controls
+    nets = [*prepared.controls, *([rival] if rival else [])]
     found = [Control(name=net.origin, spec=net.spec.id, params=net.params, macs=net.macs) for net in nets]
     before, have = recorded_controls(fulls.facts), {trial.candidate.spec.id for trial in complete(trained)}
+    if rival:  # another one was the best of fewer
+        before = [
+            replace(net, name=f"{net.name} before") if net.name == BEST_RANDOM and net.spec != rival.spec.id else net
+            for net in before
+        ]
     found += [net for net in before if net not in found and net.spec in have]
-    if before != found:
+    if recorded_controls(fulls.facts) != found:
         fulls.record(RunFacts(controls=tuple(found)))

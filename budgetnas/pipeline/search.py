@@ -17,9 +17,19 @@ from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.pipeline.progress import Check, Everyone, Listener
-from budgetnas.pipeline.promote import choose, decide, planned, planned_controls, record_controls
+from budgetnas.pipeline.promote import (
+    choose,
+    decide,
+    decide_finals,
+    planned,
+    planned_controls,
+    planned_finals,
+    ranking,
+    record_controls,
+)
+from budgetnas.pipeline.random_arm import decide_arm, planned_arm
 from budgetnas.pipeline.trial_source import ListedTrials, ProposedTrials
-from budgetnas.pipeline.work_left import is_done, why_stopped, work_left
+from budgetnas.pipeline.work_left import is_done, rival, why_stopped, work_left
 from budgetnas.runs.certify import certify
 from budgetnas.runs.files import publish, write_reports
 from budgetnas.runs.result import SearchResult, read_result
@@ -88,10 +98,15 @@ def _climb(prepared: PreparedStudy, ladder: Ladder, driver: Driver) -> None:
         driver.listener.message("The band holds no more architectures: the search ends early.")
     for rung, level in enumerate([*ladder.rungs[1:], ladder.full]):
         driver.train(ListedTrials(level, planned(prepared, ladder, rung, decide(prepared, ladder, rung))))
-    winner = choose(ladder.fulls, prepared.budgets)
+    if prepared.config.full.is_halving:
+        driver.train(ListedTrials(ladder.full, planned_finals(prepared, ladder, decide_finals(prepared, ladder))))
+    winner = choose(ladder.fulls, prepared.budgets, ranked=ranking(prepared, ladder))
+    if winner is not None and ladder.random is not None:
+        driver.train(ListedTrials(ladder.random, planned_arm(prepared, decide_arm(prepared, ladder))))
     if winner is not None and ladder.controls is not None:
-        record_controls(prepared, ladder.fulls, ladder.controls.store.trials)
-        driver.train(ListedTrials(ladder.controls, planned_controls(prepared, winner)))
+        best = rival(prepared, ladder)
+        record_controls(prepared, ladder.fulls, ladder.controls.store.trials, best)
+        driver.train(ListedTrials(ladder.controls, planned_controls(prepared, winner, best)))
     for level in ladder.tested:
         driver.test(level, complete(level.store.trials))
 

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+from operator import mul
+
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.level import PlannedTraining
 from budgetnas.pipeline.prepared_study import PreparedStudy
-from budgetnas.pipeline.promote import KEPT, planned, planned_controls, promotion
+from budgetnas.pipeline.promote import (
+    KEPT,
+    finalists_of,
+    finals,
+    planned,
+    planned_controls,
+    planned_finals,
+    promotion,
+    ranking,
+)
+from budgetnas.pipeline.random_arm import best_random, planned_arm, random_arm
 from budgetnas.runs.settings import ALL_DONE, RAN_OUT
-from budgetnas.trials.selection import finalists, within
-from budgetnas.trials.trial import CONTROLS, FULL, Looks, TrialState, complete, counted, in_words, rung_name
+from budgetnas.trials.trial import (
+    CONTROLS,
+    FULL,
+    RANDOM,
+    Candidate,
+    Looks,
+    TrialState,
+    complete,
+    counted,
+    in_words,
+    key_of,
+    rung_name,
+)
 
 
 def work_left(prepared: PreparedStudy, ladder: Ladder) -> dict[str, int]:
@@ -22,7 +45,7 @@ def work_left(prepared: PreparedStudy, ladder: Ladder) -> dict[str, int]:
         if any(left.values()):
             left[name] = max(0, number - len(complete(level.store.trials)))
         else:
-            left[name] = level.count_left(_planned(prepared, ladder, name))
+            left[name] = level.count_left(_planned(prepared, ladder, name)) + _seeds_to_come(prepared, ladder, name)
     return left
 
 
@@ -54,10 +77,33 @@ def why_stopped(prepared: PreparedStudy, ladder: Ladder) -> str:
 def _planned(prepared: PreparedStudy, ladder: Ladder, level: str) -> list[PlannedTraining]:
     """Return the trainings of a level above the first, once the level below is finished."""
     if level == CONTROLS:
-        ranked = finalists(within(ladder.fulls.trials, prepared.budget))
-        return planned_controls(prepared, ranked[0]) if ranked else []
+        ranked = ranking(prepared, ladder)
+        return planned_controls(prepared, ranked[0], rival(prepared, ladder)) if ranked else []
+    if level == RANDOM:
+        return planned_arm(prepared, random_arm(prepared, ladder)) if complete(ladder.fulls.trials) else []
     rung = ladder.levels.index(ladder.level(level)) - 1
-    return planned(prepared, ladder, rung, promotion(prepared, ladder, rung))
+    listed = planned(prepared, ladder, rung, promotion(prepared, ladder, rung))
+    if level == FULL and prepared.config.full.is_halving:
+        listed += planned_finals(prepared, ladder, finals(prepared, ladder))
+    return listed
+
+
+def rival(prepared: PreparedStudy, ladder: Ladder) -> Candidate | None:
+    """Return the best random network at equal cost; None without this control, or before it is known."""
+    if ladder.random is None or not complete(ladder.fulls.trials):
+        return None
+    return best_random(prepared, ladder, random_arm(prepared, ladder))
+
+
+def _seeds_to_come(prepared: PreparedStudy, ladder: Ladder, level: str) -> int:
+    """Return how many further seeds finalists will get that are not known yet, while networks await their first."""
+    if level != FULL or not prepared.config.full.is_halving:
+        return 0
+    once, done = planned(prepared, ladder, ladder.last, promotion(prepared, ladder, ladder.last)), ladder.fulls.trials
+    if {one.key for one in once} <= {key_of(trial) for trial in complete(done)}:
+        return 0
+    unknown = sum(finalists_of(prepared, ladder)) - len(finals(prepared, ladder).best)
+    return max(0, unknown) * (prepared.config.full.repeats - 1)
 
 
 def _first_left(prepared: PreparedStudy, ladder: Ladder) -> int:
@@ -81,18 +127,32 @@ def expected(prepared: PreparedStudy, trials: int | None = None) -> dict[str, in
         return {**dict.fromkeys(names, trials), FULL: trials * prepared.config.full.repeats}
     numbers = {names[0]: trials}
     numbers |= {name: expected_above(prepared, rung) for rung, name in enumerate(names[1:])}
-    if prepared.config.evidence.controls:
-        numbers[CONTROLS] = (1 + len(prepared.controls)) * prepared.control_repeats
+    evidence = prepared.config.evidence
+    if evidence.random_control:
+        numbers[RANDOM] = max(1, round(sum(map(mul, numbers.values(), (*prepared.prices, 1)))))
+    if evidence.compares:
+        nets = 1 + len(prepared.controls) + evidence.random_control
+        numbers[CONTROLS] = nets * prepared.control_repeats
     return numbers
+
+
+def expected_networks(prepared: PreparedStudy, rung: int) -> int:
+    """Return how many networks the level above a rung will train."""
+    config, number = prepared.config, prepared.config.search.trials
+    best = prepared.finals().networks * len(prepared.tiers)
+    others = len(prepared.named) + config.evidence.control_promotions
+    for _ in range(min(rung + 1, len(prepared.rungs) - 1)):
+        number = min(config.search.trials, max(best, -(-number // KEPT)) + others)
+    return number if rung < len(prepared.rungs) - 1 else min(number, best + others)
 
 
 def expected_above(prepared: PreparedStudy, rung: int) -> int:
     """Return how many trainings the level above a rung will make."""
-    config, number = prepared.config, prepared.config.search.trials
-    best = config.full.promote * len(prepared.tiers)
-    others = len(prepared.named) + config.evidence.control_promotions
-    for _ in range(min(rung + 1, len(prepared.rungs) - 1)):
-        number = min(config.search.trials, max(best, -(-number // KEPT)) + others)
+    networks, full = expected_networks(prepared, rung), prepared.config.full
     if rung < len(prepared.rungs) - 1:
-        return number
-    return config.full.repeats * min(number, best + others)
+        return networks
+    if not full.is_halving:
+        return networks * full.repeats
+    tiers = len(prepared.tiers)
+    finalists = prepared.finals(networks // tiers).finalists * tiers + len(prepared.named)
+    return networks + min(networks, finalists) * (full.repeats - 1)

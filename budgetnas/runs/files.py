@@ -127,6 +127,7 @@ def manifest(result: SearchResult) -> dict[str, Any]:
         "promotions": to_json(facts.promotions or {}),
         "choices": to_json(facts.choices or ()),
         "controls": to_json(recorded_controls(facts)),
+        **({"random_arms": to_json(facts.random_arms)} if facts.random_arms else {}),
         "test_looks": {"count": len(result.looks), "looks": to_json(facts.looks or {})},
         "storage": setup.study.output.storage or "study.db in this folder",
     }

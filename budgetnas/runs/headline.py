@@ -120,7 +120,8 @@ def tie(ranked: Sequence[Finalist], images: int) -> str:
 def _flattered(result: SearchResult, winner: Finalist) -> str:
     """Say that luck flatters the score by which the winner was chosen, and which accuracies it does not flatter."""
     chosen, among = result.accuracies_of(winner), len(result.finalists)
-    highest = f", the highest of {among}, so luck flatters it" if among > 1 else ""
+    best = f"the {'highest' if winner.trusted is None else 'best'} of {among}{by_rule(result.finalists)}"
+    highest = f", {best}, so luck flatters it" if among > 1 else ""
     if result.fresh:
         over = f" over {len(chosen.seeds)} seeds" if len(chosen.seeds) > 1 else ""
         kept = "one of these trainings" if over else "this training"
@@ -135,7 +136,7 @@ def _flattered(result: SearchResult, winner: Finalist) -> str:
         honest = (
             " Its test accuracy was read after the choice, so it is not flattered, but another seed may score lower."
         )
-    return f"Its validation accuracy is the highest of {among}, so luck flatters it.{honest}"
+    return f"Its validation accuracy is {best}, so luck flatters it.{honest}"
 
 
 def recommended(result: SearchResult) -> tuple[Trial, Trial] | None:
@@ -199,11 +200,25 @@ def _place_in_full(result: SearchResult, place: int) -> str:
     finalist, winner = result.finalists[place], result.finalists[0]
     if place == 0:
         return "it is the winner"
-    own, best = (write_percent(one.score) for one in (finalist, winner))
+    own, best = map(_ranked_by, (finalist, winner))
     if finalist in tied(result.finalists):
-        return f"it ties with the winner, trial {winner.parent}, at {own} %"
-    of = len(result.finalists)
-    return f"it is number {place + 1} of {of}, {own} %: the winner, trial {winner.parent}, has {best} %"
+        return f"it ties with the winner, trial {winner.parent}, at {own}"
+    of = f"{len(result.finalists)}{by_rule(result.finalists)}"
+    return f"it is number {place + 1} of {of}, {own}: the winner, trial {winner.parent}, has {best}"
+
+
+def by_rule(ranked: Sequence[Finalist]) -> str:
+    """Return " by posterior mean" where that decides between finalists, and " by mean score" where they are too few."""
+    if ranked[0].trusted is None:
+        return ""
+    return " by posterior mean" if len(ranked) >= FEWEST else " by mean score"
+
+
+def _ranked_by(finalist: Finalist) -> str:
+    """Write the score that decides, with its seeds where these differ."""
+    if finalist.trusted is None:
+        return f"{write_percent(finalist.score)} %"
+    return f"{write_percent(finalist.trusted)} % ({plural(finalist.seeds, 'seed')})"
 
 
 def _place(result: SearchResult, trial: Trial) -> int:

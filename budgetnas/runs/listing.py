@@ -154,7 +154,7 @@ def _study(name: str, studies: Mapping[str, Study]) -> Run:
     run = replace(run, done=counted(first, over_budget=setup.study.search.over_budget), asked=setup.study.search.trials)
     controls = studies.get(f"{name}/{CONTROLS}", ([], RunFacts()))[0]
     short = f"validation after {plural(setup.rungs[0], 'epoch')}"
-    best = best_in_full(within(fulls, setup.budget), controls, looks, images=data.validation)
+    best = best_in_full(within(fulls, setup.budget), controls, facts, images=data.validation)
     best = best or best_of(within(first, setup.budget), short, looks, images=data.validation)
     if not best and complete(first):
         best = {"score_of": f"none, since no trained network fits {setup.budget}"}

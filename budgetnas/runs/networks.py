@@ -11,8 +11,9 @@ from typing import Any
 from budgetnas.evidence.accuracy import Accuracy
 from budgetnas.storage.record import DATABASE, Study, glance
 from budgetnas.text import plural
+from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.selection import Finalist, finalists, ranking
-from budgetnas.trials.trial import CONTROLS, FULL, Candidate, Looks, Trial, TrialState, complete, in_order
+from budgetnas.trials.trial import CONTROLS, FULL, RANDOM, Candidate, Looks, Trial, TrialState, complete, in_order
 
 AFTER_FULL, AFTER_LAST = "validation after full training", "validation after the last epoch"
 
@@ -87,15 +88,24 @@ def after_fresh(seeds: int) -> str:
     return f"{AFTER_FULL} of {plural(seeds, 'fresh seed')}"
 
 
-def best_in_full(fulls: Sequence[Trial], controls: Sequence[Trial], looks: Looks, *, images: int) -> dict[str, Any]:
-    """Return the network of the best mean score after full training, nothing before any.
+def best_in_full(fulls: Sequence[Trial], controls: Sequence[Trial], facts: RunFacts, *, images: int) -> dict[str, Any]:
+    """Return the network that was chosen after full training, nothing before any.
 
-    Where it was trained again with seeds that no choice has seen, those scores are given.
+    It is the last choice where a posterior mean decided, else the network of the best mean score. Where it was trained
+    again with seeds that no choice has seen, those scores are given.
+
+    Args:
+        fulls: COMPLETE full trainings of networks that fit.
+        controls: trainings of the winner and of its controls.
+        facts: of the search.
+        images: of the validation split.
     """
-    ranked = finalists(fulls)
+    ranked, looks = finalists(fulls), Looks(facts)
     if not ranked:
         return {}
-    winner = ranked[0]
+    last = facts.choices[-1] if facts.choices else None
+    chosen = last.winner if last is not None and last.trainings else None
+    winner = next((one for one in ranked if one.parent == chosen), ranked[0])
     fresh = fresh_accuracies(winner, controls, looks, images=images)
     shown = fresh or full_accuracies(winner, looks, images=images)
     return _best(winner.candidate, shown, after_fresh(len(shown.trainings)) if fresh else AFTER_FULL)
@@ -185,9 +195,9 @@ def _network(candidate: Candidate) -> Network:
 
 
 def _progress(network: Network, levels: Sequence[str]) -> tuple[int, float]:
-    """Return the place of a network's last level, and its mean score there; a control counts as fully trained."""
+    """Return the place of a network's last level, and its mean score there; all above the rungs count as full."""
     scored = [level for level in levels if level in network.scores]
     if not scored:
         return -1, 0.0
     last = FULL if FULL in scored else scored[-1]
-    return levels.index(FULL if last == CONTROLS else last), mean(network.scores[last])
+    return levels.index(FULL if last in (RANDOM, CONTROLS) else last), mean(network.scores[last])

@@ -5,49 +5,85 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from budgetnas.arch.kinds import recorded
 from budgetnas.arch.spec import ResNetSpec
+from budgetnas.budget import Budget
 from budgetnas.certificates.json_files import BEST, MANIFEST
+from budgetnas.config.study import StudyConfig
 from budgetnas.exceptions import StorageError
 from budgetnas.runs.networks import Accuracies, fresh_accuracies, full_accuracies
 from budgetnas.runs.settings import CUT_OFF, Setup, read_setup
 from budgetnas.samplers.belief import recommend
 from budgetnas.space.resnet import ResNetSpace
 from budgetnas.storage.database import Storage, open_run, study_names
+from budgetnas.storage.record import Study
 from budgetnas.storage.study import read_study
 from budgetnas.text import Display, plural
-from budgetnas.trials.facts import RunFacts
+from budgetnas.trials.facts import RandomArm, RunFacts
 from budgetnas.trials.selection import Finalist, finalists, within
-from budgetnas.trials.trial import CONTROLS, FULL, Looks, Trial, TrialState, complete, rung_name
+from budgetnas.trials.trial import CONTROLS, FULL, RANDOM, Looks, Trial, TrialState, complete, rung_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def trusted_scores(space: ResNetSpace, first: Sequence[Trial], *above: Sequence[Trial]) -> dict[int, float]:
-    """Return the posterior mean of each COMPLETE trial of the highest rung given, by number of its first-rung trial.
+    """Return the posterior mean of each network with a COMPLETE trial at the highest level given.
 
     Args:
         space: of the search.
         first: trials of the first rung.
-        above: trials of each higher rung, from the lowest to the highest.
+        above: trials of each higher rung, from the lowest to the highest, and of the full trainings if wanted.
+
+    Returns:
+        Means by number of the first-rung trial.
     """
     trained = complete(first)
     points = np.array([space.encode(trial.candidate.spec) for trial in trained], dtype=np.int64)
-    scores = [{trial.root: trial.score for trial in complete(rung)} for rung in (first, *above)]
-    columns = [np.array([rung.get(trial.number, np.nan) for trial in trained], dtype=np.float64) for rung in scores]
-    means = recommend(space, points, *columns)
-    return {trial.number: float(mean) for trial, mean in zip(trained, means, strict=True) if trial.number in scores[-1]}
+    levels = [_scores(level) for level in (first, *above)]
+    columns = [
+        np.array([mean(level.get(trial.number, [np.nan])) for trial in trained], dtype=np.float64) for level in levels
+    ]
+    seeds = np.array([len(levels[-1].get(trial.number, [np.nan])) for trial in trained], dtype=np.float64)
+    means = recommend(space, points, *columns, seeds=seeds if above else None)
+    return {
+        trial.number: float(value) for trial, value in zip(trained, means, strict=True) if trial.number in levels[-1]
+    }
 
 
-def _trusted(setup: Setup, first: Sequence[Trial]) -> dict[int, float]:
-    """Return the trusted scores of a recorded search, also without the code of its own kinds."""
-    with recorded(setup.study.space.kinds, (trial.candidate.spec for trial in first)):
-        return trusted_scores(setup.space, first)
+def _scores(trials: Sequence[Trial]) -> dict[int, list[float]]:
+    """Return the scores of all COMPLETE trials of a level, by number of the first-rung trial."""
+    found: dict[int, list[float]] = {}
+    for trial in complete(trials):
+        found.setdefault(trial.root, []).append(trial.score or 0.0)
+    return found
+
+
+def ranked_finalists(
+    study: StudyConfig, space: ResNetSpace, budget: Budget, rungs: Sequence[Sequence[Trial]], fulls: Study
+) -> list[Finalist]:
+    """Return the fully trained networks of a search that fit a budget, the winner first.
+
+    Args:
+        study: of the search.
+        space: of the search.
+        budget: that the winner fits.
+        rungs: trials of each rung, from the first.
+        fulls: trials and facts of the full trainings. A choice by the posterior mean of all of these stays.
+    """
+    trials, facts = fulls
+    fits = within(trials, budget)
+    if not study.full.is_halving or not fits:
+        return finalists(fits)
+    ranked = finalists(fits, trusted=trusted_scores(space, *rungs, fits), repeats=study.full.repeats)
+    last = facts.choices[-1] if facts.choices else None
+    decided = last.winner if last is not None and last.trainings == len(fits) else None
+    return sorted(ranked, key=lambda one: one.parent != decided)
 
 
 def drawn_at_random(facts: RunFacts) -> frozenset[int]:
@@ -68,10 +104,11 @@ class SearchResult(Display):
     Attributes:
         folder: its run directory.
         setup: its settings.
-        levels: trials by the name of their level: the rungs, "full", "controls".
+        levels: trials by the name of their level: the rungs, "full", "random", "controls".
         facts: recorded of the search as a whole.
         trusted: posterior mean at the first rung of each COMPLETE trial, by number.
-        finalists: fully trained networks that fit both caps, the winner first.
+        finalists: fully trained networks that fit both caps, the winner first; where the posterior mean decides, those
+            with all seeds are before the others.
     """
 
     folder: Path
@@ -108,7 +145,7 @@ class SearchResult(Display):
 
     @property
     def winner(self) -> Finalist | None:
-        """The finalist of the best mean validation score; None before any full training ended."""
+        """The finalist that was chosen by validation; None before any full training ended."""
         return self.finalists[0] if self.finalists else None
 
     @property
@@ -123,6 +160,11 @@ class SearchResult(Display):
         """Return the accuracies of a finalist in the full trainings that it competed with."""
         return full_accuracies(finalist, self.looks, images=self.setup.data.validation)
 
+    @property
+    def random_arm(self) -> RandomArm | None:
+        """The random networks that cost as much as the search; None without this control, or before they are drawn."""
+        return self.facts.random_arms[-1] if self.facts.random_arms else None
+
     def no_winner(self) -> str:
         """Say why there is no winner."""
         if complete(self.levels[FULL]):
@@ -135,7 +177,7 @@ class SearchResult(Display):
 
     def notices(self) -> list[str]:
         """Return the notices of full trainings, such as of a saved state that could not be used."""
-        runs = [run for level in (FULL, CONTROLS) for run in self.levels.get(level, ())]
+        runs = [run for level in (FULL, RANDOM, CONTROLS) for run in self.levels.get(level, ())]
         return [f"{run.candidate.spec.id}: {notice}" for run in runs for notice in run.facts.notices or ()]
 
     def counts(self) -> dict[str, int]:
@@ -226,14 +268,18 @@ def read_result(storage: Storage, folder: Path, name: str) -> SearchResult:
         )
     fulls, facts = read_study(storage, f"{name}/{FULL}")
     setup = read_setup(facts.setup, name=name)
-    others = [*map(rung_name, setup.rungs), CONTROLS]
+    others = [*map(rung_name, setup.rungs), RANDOM, CONTROLS]
     levels = {level: read_study(storage, f"{name}/{level}")[0] for level in others if f"{name}/{level}" in names}
     first = levels.setdefault(rung_name(setup.rungs[0]), [])
+    rungs = [levels.get(level, []) for level in map(rung_name, setup.rungs)]
+    with recorded(setup.study.space.kinds, (trial.candidate.spec for trial in first)):  # also without their code
+        trusted = trusted_scores(setup.space, first) if complete(first) else {}
+        ranked = ranked_finalists(setup.study, setup.space, setup.budget, rungs, (fulls, facts))
     return SearchResult(
         folder=folder,
         setup=setup,
         levels={**levels, FULL: fulls},
         facts=facts,
-        trusted=_trusted(setup, first) if complete(first) else {},
-        finalists=finalists(within(fulls, setup.budget)),
+        trusted=trusted,
+        finalists=ranked,
     )

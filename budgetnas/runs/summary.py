@@ -13,10 +13,11 @@ from budgetnas.reports.facts import FinalScore, Reference, ReportFacts
 from budgetnas.runs.caps import as_json as tier_json
 from budgetnas.runs.caps import tiers_table, under_caps
 from budgetnas.runs.costs import cost_table, measured
-from budgetnas.runs.headline import headline, level_warnings, recommendation, recommended, remarks
+from budgetnas.runs.headline import by_rule, headline, level_warnings, recommendation, recommended, remarks
 from budgetnas.runs.result import SearchResult, drawn_at_random
-from budgetnas.runs.verdict import compare, controls_table, fidelity_table, judged, pairs, verdict
+from budgetnas.runs.verdict import compare, controls_table, equal_cost, fidelity_table, judged, pairs, verdict
 from budgetnas.text import Table, plural, write_macs, write_percent
+from budgetnas.trials.facts import to_json
 from budgetnas.trials.selection import Finalist, tied
 from budgetnas.trials.trial import FULL, Candidate, Trial, in_words, is_left_out
 
@@ -72,7 +73,7 @@ def tables(result: SearchResult) -> dict[str, Table]:
         shown["fidelity"] = fidelity_table(result)
     compared = compare(result)
     if len({one.spec for one in compared}) > 1:  # a winner that is its own control shows nothing
-        shown["controls"] = controls_table(compared)
+        shown["controls"] = controls_table(compared, equal_cost(result))
     return shown
 
 
@@ -83,7 +84,19 @@ def finalists_table(result: SearchResult) -> Table:
         title="Full trainings",
         columns=("trial", "network", "params", "of cap", "MACs", "short %", "seeds", "full val. %", "test %"),
         rows=[_finalist_row(result, finalist, is_random=finalist.parent in random) for finalist in result.finalists],
+        notes=_halved(result),
     )
+
+
+def _halved(result: SearchResult) -> list[str]:
+    """Say how the winner was chosen, where only the best of the fully trained got all seeds."""
+    winner = result.winner
+    if winner is None or winner.trusted is None:
+        return []
+    return [
+        f"Ranked{by_rule(result.finalists)}; networks with {plural(winner.seeds, 'seed')} are before those with fewer, "
+        "which were not among the best after their first."
+    ]
 
 
 def _finalist_row(result: SearchResult, finalist: Finalist, *, is_random: bool) -> tuple[str, ...]:
@@ -150,6 +163,7 @@ def as_json(result: SearchResult) -> dict[str, Any]:
         "verdict": verdict(result, compared),
         "warnings": warnings(result),
         "controls": [one.as_json() for one in compared],
+        **({"random_control": to_json(result.random_arm)} if result.random_arm else {}),
         "fidelity": {name: _fidelity(scores) for name, scores in pairs(result).items()},
         "tiers": [tier_json(result, tier) for tier in under_caps(result, [tier.cap for tier in setup.tiers])],
         "costs": [asdict(measured(level, trials)) for level, trials in _in_order(result).items()],
@@ -217,6 +231,7 @@ def _lines(result: SearchResult) -> list[tuple[str, str]]:
         ),
         ("by short trainings", recommendation(result)),
         ("full trainings", f"{fulls} of {plural(setup.full_epochs, 'epoch')}, {len(result.finalists)} networks"),
+        *([("equal cost", arm)] if (arm := equal_cost(result)) else []),
         ("test set", f"read {result.looked()}"),
         ("ended", result.stopped),
     ]
@@ -250,6 +265,7 @@ def _finalist(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
         **result.accuracies_of(finalist).as_json(),
         "scores": list(finalist.scores),
         "repeats": len(finalist.runs),
+        **({} if finalist.trusted is None else {"posterior_mean": finalist.trusted}),
         "at_random": finalist.parent in random,
         "test_accuracies": result.looks.accuracies(finalist.runs, FULL),
     }

@@ -13,8 +13,9 @@ from budgetnas.evidence.fidelity import FEWEST_PAIRS, tau
 from budgetnas.runs.networks import Accuracies, accuracies_of
 from budgetnas.runs.result import SearchResult, drawn_at_random, promoted_for_scores
 from budgetnas.text import Table, plural, write_macs
+from budgetnas.trials.counted_cost import PER_PARAMETER
 from budgetnas.trials.facts import Control, RunFacts
-from budgetnas.trials.trial import CONTROLS, WINNER, Trial, complete, in_words, length_in_words
+from budgetnas.trials.trial import BEST_RANDOM, CONTROLS, WINNER, Trial, complete, in_words, length_in_words
 
 _PREPOSITIONS = {"gain shown": " over", "no gain shown": " over", "loss shown": " against"}
 NOT_TESTED = "Not tested: no controls were trained, so nothing here says that the search helped."
@@ -153,8 +154,26 @@ def compare(result: SearchResult) -> list[Comparison]:
     return [_compared(result, net, runs[net.spec], own) for net in nets if net.spec in runs]
 
 
-def controls_table(compared: Sequence[Comparison]) -> Table:
-    """Return one row per network: size, accuracies, and the gain of the winner over it."""
+def equal_cost(result: SearchResult) -> str:
+    """Say what the search and the random networks of the control at equal cost have cost; "" without this control."""
+    arm = result.random_arm
+    if arm is None:
+        return ""
+    networks, shared = plural(len(arm.shared) + len(arm.drawn), "random network"), len(arm.shared)
+    own = f", {shared} of them of the search's own start," if shared else ""
+    return (
+        f"{networks}{own} fully trained for {arm.cost:.2e} MACs, the search for {arm.search_cost:.2e}; counted: images "
+        f"trained on, times MACs and {PER_PARAMETER} for each parameter"
+    )
+
+
+def controls_table(compared: Sequence[Comparison], arm: str = "") -> Table:
+    """Return one row per network: size, accuracies, and the gain of the winner over it.
+
+    Args:
+        compared: the winner and its controls.
+        arm: what the random networks of the control at equal cost have cost, in words; "" without this control.
+    """
     rows = [
         (
             one.name,
@@ -188,6 +207,7 @@ def controls_table(compared: Sequence[Comparison]) -> Table:
             "mean test accuracy minus the control's, with Welch's 95 % interval over seeds, uncorrected for multiple "
             "comparisons.",
             "In brackets after an accuracy: Wilson's 95 % interval of its mean over the images.",
+            *([f"{BEST_RANDOM[0].upper()}{BEST_RANDOM[1:]} is the best of {arm}."] if arm else []),
         ],
     )
 
@@ -202,7 +222,7 @@ def verdict(result: SearchResult, compared: Sequence[Comparison]) -> str:
     judged = {one.name for one in compared if one.gain is not None} | set(same)
     untested = [net.name for net in recorded_controls(result.facts) if net.name not in judged]
     if not shown and not same:
-        if result.setup.study.evidence.controls:
+        if result.setup.study.evidence.compares:
             return f"Not tested: the controls are not trained and tested yet ({result.stopped})."
         return NOT_TESTED
     sentences = [f"The winner is itself {_and(same)}."] if same else []

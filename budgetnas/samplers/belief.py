@@ -32,8 +32,20 @@ from budgetnas.samplers.surrogate import (
 )
 from budgetnas.space.protocol import Space
 
+IMAGES_SHARE = 0.25  # of the variance of a score's luck: the luck of a network on its images (docs/evidence.md)
 
-def recommend(space: Space, points: IntArray, scores: FloatArray, *above: FloatArray) -> FloatArray:
+
+def noise_share(seeds: FloatArray) -> FloatArray:
+    """Return the variance of the luck in mean scores of so many seeds each, as a share of that of one seed.
+
+    More seeds reduce the luck of the seeds, but not that of the network on these images.
+    """
+    return IMAGES_SHARE + (1 - IMAGES_SHARE) / seeds
+
+
+def recommend(
+    space: Space, points: IntArray, scores: FloatArray, *above: FloatArray, seeds: FloatArray | None = None
+) -> FloatArray:
     """Return the posterior mean score of each network at the highest rung.
 
     Args:
@@ -41,6 +53,7 @@ def recommend(space: Space, points: IntArray, scores: FloatArray, *above: FloatA
         points: [N, D] networks trained at the first rung.
         scores: [N] their scores at the first rung.
         above: [N] per later rung, from low to high: their scores; NaN where a network was not promoted.
+        seeds: [N] trainings behind each score of the last of these; one each unless given.
 
     Returns:
         [N] posterior means, which discount lucky trainings and include the lower rungs; the scores themselves where
@@ -55,10 +68,12 @@ def recommend(space: Space, points: IntArray, scores: FloatArray, *above: FloatA
             return Surrogate(features, scores).posterior(features)[0]
         promoted = np.flatnonzero(~np.isnan(above).all(axis=0))  # a rung added in between may miss some of these
         belief = first_belief(features, scores, features[promoted])
-        for rung in (column[promoted] for column in above):
+        for i, rung in enumerate(column[promoted] for column in above):
             rows = np.flatnonzero(~np.isnan(rung))
+            is_last = i == len(above) - 1
+            shares = noise_share(seeds[promoted[rows]]) if is_last and seeds is not None else np.ones(len(rows))
             if len(rows) >= FEWEST:
-                belief = belief.at_next_rung(rows, rung[rows])
+                belief = belief.at_next_rung(rows, rung[rows], shares)
     last[promoted[rows]] = scores_of(belief.mean[rows], last[promoted[rows]])
     return last
 
@@ -82,18 +97,19 @@ class Belief:
     covariance: FloatArray
     correlation: FloatArray
 
-    def at_next_rung(self, rows: IntArray, scores: FloatArray) -> Belief:
+    def at_next_rung(self, rows: IntArray, scores: FloatArray, shares: FloatArray) -> Belief:
         """Return the posterior of the same networks at the next rung.
 
         Args:
             rows: [n] distinct indices of the networks that were trained there.
             scores: [n] their scores.
+            shares: [n] variance of the luck in each score, as a share of that of one training.
         """
         below, targets = self._scaled(rows), standard_scores(scores)
         fitted, keep = subset(scores, LARGEST_FIT), subset(scores, LARGEST)
-        factor, own, noise = _fit(below.among(rows[fitted]), targets[fitted])
+        factor, own, noise = _fit(below.among(rows[fitted]), targets[fitted], shares[fitted])
         prior, here = below.before_scores(factor, own), rows[keep]
-        observed = prior.among(here).covariance + (noise + JITTER) * np.eye(len(here))
+        observed = prior.among(here).covariance + np.diag(noise * shares[keep] + JITTER)
         cross = prior.covariance[:, here]
         solved = cho_solve(
             cho_factor(observed, lower=True), np.column_stack([targets[keep] - prior.mean[here], cross.T])
@@ -127,13 +143,13 @@ def first_belief(features: FloatArray, scores: FloatArray, wanted: FloatArray) -
     return Belief(mean=mean, covariance=covariance, correlation=surrogate.correlation(wanted))
 
 
-def _fit(below: Belief, targets: FloatArray) -> tuple[float, float, float]:
-    """Return the factor, own variance and noise that maximise the marginal likelihood times weak priors."""
+def _fit(below: Belief, targets: FloatArray, shares: FloatArray) -> tuple[float, float, float]:
+    """Return the factor, own variance and noise of one training that maximise the likelihood times weak priors."""
 
     def loss(point: FloatArray) -> float:
         factor, (own, noise) = point[0], np.exp(point[1:])
         prior = below.before_scores(factor, own)
-        lower, failed = dpotrf(prior.covariance + (noise + JITTER) * np.eye(len(targets)), lower=1)
+        lower, failed = dpotrf(prior.covariance + np.diag(noise * shares + JITTER), lower=1)
         if failed:
             return 1e10
         away, residual = (point - _PRIOR_MEAN) / _PRIOR_SD, targets - prior.mean

@@ -166,7 +166,8 @@ class Promotion(Record):
     """The promotions from one rung, as numbers of first-rung trials.
 
     Attributes:
-        to: name of the level above; None in runs that recorded none, which means full trainings.
+        to: name of the level above, or "finals" for those of the fully trained that get all seeds; None in runs that
+            recorded none, which means full trainings.
         best: promoted for their scores, best first, tier by tier.
         named: the `search.first_models`, promoted whatever their scores: a winner must beat them fully trained.
         random: drawn at random, whatever their scores; some may also be among the best.
@@ -194,6 +195,7 @@ class Choice(Record):
         repeats: number of seeds in that mean.
         among: number of finalists.
         tiers: with several caps, id of the winner under each.
+        trainings: where the posterior mean decided, number of full trainings that it was computed from.
     """
 
     winner: int
@@ -202,6 +204,7 @@ class Choice(Record):
     repeats: int
     among: int
     tiers: Mapping[str, str] | None = None
+    trainings: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -219,6 +222,25 @@ class Control(Record):
     spec: str
     params: int
     macs: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RandomArm(Record):
+    """The random networks of the control at equal cost, recorded before the first of them is trained.
+
+    Costs are counted, in MACs of a forward pass (`trials.counted_cost`).
+
+    Attributes:
+        search_cost: of all trainings of the search that ended well.
+        cost: of one full training of each of these networks.
+        shared: ids of those that are of the search's random start, which it has fully trained.
+        drawn: ids of those that are trained for this control alone, in the order of drawing.
+    """
+
+    search_cost: int
+    cost: int
+    shared: tuple[str, ...]
+    drawn: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -264,6 +286,7 @@ class RunFacts(Record):
         promotions: promotions from each rung, keyed by the trainings that had finished then.
         choices: every winner ever chosen, the latest last.
         controls: the networks that the winner is compared with.
+        random_arms: the random networks of the control at equal cost, the latest decision last.
         looks: every look at the test set, by `looks.look_key`.
         taken: short trainings from another run.
         drawn: of a calibration, ids of the networks that the last driver requested.
@@ -279,6 +302,7 @@ class RunFacts(Record):
     promotions: Mapping[str, Promotion] | None = None
     choices: tuple[Choice, ...] | None = None
     controls: tuple[Control, ...] | None = None
+    random_arms: tuple[RandomArm, ...] | None = None
     looks: Mapping[str, Look] | None = None
     taken: Takeover | None = None
     drawn: tuple[str, ...] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
@@ -19,11 +19,20 @@ class Finalist:
         parent: number of the first-rung trial that it was promoted from.
         candidate: the network.
         runs: its COMPLETE full trainings, one per seed.
+        trusted: its posterior mean, where that decides; None where the mean score does.
+        seeds: that it has, of those that decide.
     """
 
     parent: int
     candidate: Candidate
     runs: tuple[Trial, ...]
+    trusted: float | None = None
+    seeds: int = 0
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """What the choice goes by: lower is better, and equal ones tie."""
+        return -self.seeds, -ranking(self.score if self.trusted is None else self.trusted)
 
     @property
     def scores(self) -> tuple[float, ...]:
@@ -63,20 +72,35 @@ def ranking(score: float) -> float:
     return round(score, 9)
 
 
-def finalists(full_trials: Sequence[Trial]) -> list[Finalist]:
-    """Group finished full trainings by the trial that they were promoted from, the best mean score first.
+def finalists(
+    full_trials: Sequence[Trial], *, trusted: Mapping[int, float] | None = None, repeats: int = 1
+) -> list[Finalist]:
+    """Group finished full trainings by the trial that they were promoted from, the best network first.
 
     Of equal ones the smaller network is first, and of equally small ones the network that was proposed first.
+
+    Args:
+        full_trials: the full trainings.
+        trusted: posterior mean of each network, by that trial; where it is given it decides among those with all seeds,
+            which are before the others; else the mean score decides.
+        repeats: seeds of a network that has all.
     """
     groups: dict[int, list[Trial]] = {}
     for trial in complete(full_trials):
         groups.setdefault(required(trial.facts.parent, "parent"), []).append(trial)
     unsorted = [
-        Finalist(parent=parent, candidate=runs[0].candidate, runs=tuple(runs)) for parent, runs in groups.items()
+        Finalist(
+            parent=parent,
+            candidate=runs[0].candidate,
+            runs=tuple(runs),
+            trusted=None if trusted is None else trusted[parent],
+            seeds=0 if trusted is None else min(len(runs), repeats),
+        )
+        for parent, runs in groups.items()
     ]
-    return sorted(unsorted, key=lambda one: (-ranking(one.score), one.candidate.params, one.parent))
+    return sorted(unsorted, key=lambda one: (one.rank, one.candidate.params, one.parent))
 
 
 def tied(ranked: Sequence[Finalist]) -> list[Finalist]:
-    """Return the finalists that share the score of the first, including it."""
-    return [one for one in ranked if ranking(one.score) == ranking(ranked[0].score)]
+    """Return the finalists between which nothing decides but their sizes: the first, and those equal to it."""
+    return [one for one in ranked if one.rank == ranked[0].rank]

@@ -91,8 +91,8 @@ class Trial:
         return required(self.facts.repeat, "repeat")
 
 
-FULL, CONTROLS = "full", "controls"
-WINNER = "the winner"  # its name among the controls
+FULL, RANDOM, CONTROLS = "full", "random", "controls"
+WINNER, BEST_RANDOM = "the winner", "the best random network"  # their names among the controls
 
 
 def rung_name(epochs: int) -> str:
@@ -107,9 +107,10 @@ def epochs_of(level: str) -> int | None:
 
 
 def in_order(levels: Collection[str]) -> list[str]:
-    """Sort levels: rungs from short to long, then full trainings and controls."""
+    """Sort levels: rungs from short to long, then full trainings, those of random networks, and controls."""
     rungs = {level: epochs for level in levels if (epochs := epochs_of(level))}
-    return [*sorted(rungs, key=lambda level: rungs[level]), *(level for level in (FULL, CONTROLS) if level in levels)]
+    others = [level for level in (FULL, RANDOM, CONTROLS) if level in levels]
+    return [*sorted(rungs, key=lambda level: rungs[level]), *others]
 
 
 def length_in_words(level: str) -> str:
@@ -120,7 +121,7 @@ def length_in_words(level: str) -> str:
 
 def in_words(level: str) -> str:
     """Name the trainings of a level: `short trainings of 8 epochs`, `full trainings`."""
-    others = {FULL: "full trainings", CONTROLS: "control trainings"}
+    others = {FULL: "full trainings", RANDOM: "full trainings of random networks", CONTROLS: "control trainings"}
     return others.get(level) or f"short trainings of {length_in_words(level)}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,9 +16,9 @@ pytestmark = pytest.mark.faults
 WORDS = (
     "search", "--max-params", "60k", "--trials", 5, "--promote", 1, "--full-epochs", 2, "--device", "cpu",
     "--dataset", "digits", "--subset", 40, "--no-paper-models", "--set", "proxy.rungs=[1]",
-    "--set", "evidence.control_repeats=2",
+    "--set", "evidence.control_repeats=2", "--set", 'evidence.control_networks=["random"]',
 )  # fmt: skip
-CONTROLS = (*WORDS, "--set", "evidence.controls=true")
+CONTROLS = (*WORDS, "--set", "evidence.controls=true", "--set", "evidence.random_control=true")
 SAID = "run the same command to resume"
 
 
@@ -37,7 +38,7 @@ def cut_off(words, cwd, number, *, when):
     return process.returncode, out, err
 
 
-def test_a_search_interrupted_then_given_controls_and_killed_among_them_goes_on_to_the_same_tables(budgetnas, tmp_path):
+def test_a_search_interrupted_then_given_controls_and_killed_twice_goes_on_to_the_same_tables(budgetnas, tmp_path):
     alone, here = tmp_path / "alone", tmp_path / "here"
     alone.mkdir(), here.mkdir()
     assert budgetnas(*CONTROLS, cwd=alone).returncode == 0
@@ -45,8 +46,11 @@ def test_a_search_interrupted_then_given_controls_and_killed_among_them_goes_on_
     status, out, err = cut_off(WORDS, here, signal.SIGINT, when=lambda: some_are_complete(ours / "study.db"))
     assert (status, err) == (130, "")
     assert SAID in out
-    status, _, _ = cut_off(CONTROLS, here, signal.SIGKILL, when=lambda: list(ours.glob("controls/*.safetensors")))
-    assert status == -signal.SIGKILL
+    for level in ("random", "controls"):
+        there = cut_off(
+            CONTROLS, here, signal.SIGKILL, when=lambda level=level: list(ours.glob(f"{level}/*.safetensors"))
+        )
+        assert there[0] == -signal.SIGKILL
     resumed = budgetnas(*CONTROLS, "--workers", 1, cwd=here)
     assert resumed.returncode == 0, resumed.stderr
     assert "for what is left" in resumed.stdout
@@ -56,6 +60,9 @@ def test_a_search_interrupted_then_given_controls_and_killed_among_them_goes_on_
     assert (ours / "curves.csv").read_bytes() == (theirs / "curves.csv").read_bytes()
     assert not pd.read_csv(ours / "curves.csv").isna().any(axis=None), "also the losses of what was killed"
     assert not (ours / "states").exists()
+    arms = [json.loads((folder / "manifest.json").read_text())["random_arms"] for folder in (ours, theirs)]
+    assert arms[0] == arms[1], "the random networks of equal cost are those of a search left alone"
+    assert set(pd.read_csv(ours / "trainings.csv").level) == {"r1", "full", "random", "controls"}
 
 
 def some_are_complete(database):

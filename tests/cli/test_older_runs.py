@@ -114,6 +114,16 @@ def test_a_search_stopped_half_way_resumes_to_the_same_networks_by_its_name(runs
     assert f'dir = "{runs}"\n' in study
 
 
+def test_an_older_search_that_asks_for_more_seeds_keeps_equal_finals(runs, budgetnas):
+    words = ("search", "--name", "stopped", "--out", runs, "--set", "full.repeats=2", "--dry-run", "--json")
+    plan = json.loads(budgetnas(*words).stdout)
+    assert plan["full"] == {"epochs": 4, "seeds": 2, "networks": 2, "finalists": 2}
+    assert plan["costs"][-1]["trainings"] == 4
+    assert plan["study"]["full.finals"] == "equal"
+    halved = json.loads(budgetnas(*words, "--set", "full.finals=halving").stdout)
+    assert (halved["full"]["networks"], halved["full"]["finalists"]) == (3, 1)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -19,6 +19,7 @@ def enough():
         proxy__rungs=[1, 3],
         search__trials=30,
         full__repeats=3,
+        full__finals="equal",
         evidence__control_promotions=10,
         evidence__controls=True,
     )
@@ -78,6 +79,7 @@ def test_a_search_with_everything_has_nothing_to_say(enough):
         ({"evidence__controls": False}, "no verdict", "`evidence.controls=true`"),
         ({"evidence__control_repeats": 1}, "no interval", "and 2 are needed for an interval"),
         ({"evidence__control_networks": ("resnet18",)}, "no verdict", "no control fits the caps"),
+        ({"full__epochs": 9}, "dear trials", "costs 11.1 % of a full one, and a search pays best below 10%"),
         ({"search__trials": 10}, "few trials", "with 10 trials, thompson learns from scores only after its first 10"),
     ],
 )
@@ -111,3 +113,25 @@ def test_three_trials_show_nearly_nothing(enough):
 def test_a_sampler_without_a_start_is_not_said_to_have_one_where_seeds_fill_the_trials():
     few = {"search__trials": 3, "search__sampler": "random", "search__paper_models": True}
     assert "random" not in texts(prepared(budget__max_params="5M", **few))["few trials"]
+
+
+@pytest.mark.parametrize(
+    ("rung", "full", "advice"),
+    [
+        (3, 10, "`proxy.rungs=[1]` or `full.epochs=30`"),
+        (1, 5, "10%: `full.epochs=10`"),
+        (8, 30, "`proxy.rungs=[3]` or `full.epochs=80`"),
+    ],
+)
+def test_trials_that_cost_more_than_a_tenth_of_a_full_training_are_dear(enough, rung, full, advice):
+    study = with_(enough, proxy__rungs=(rung,), full__epochs=full)
+    (limit,) = study_limits(study)
+    assert limit.name == "dear trials"
+    assert limit.text.endswith(advice)
+    assert limit.numbers == {"percent": round(100 * rung / full, 1), "most": 10}
+
+
+def test_fewer_images_make_a_short_training_cheaper(enough):
+    study = with_(enough, proxy__rungs=(3,), proxy__subset=30)
+    assert study.prices == (0.3 * study.short_images / len(study.data.train),)
+    assert study_limits(study) == []

@@ -110,6 +110,7 @@ def everything():
         lambda: a_calibration(proxy__rungs=[2, 4], full__repeats=3, proxy__subset=20),
         lambda: a_search(search__trials=1000, full__epochs=900),
         lambda: a_search(evidence__controls=True, search__sampler="evolution", search__trials=20),
+        lambda: a_search(evidence__random_control=True, full__repeats=3, search__trials=20),
     ],
 )
 def test_every_number_of_the_lines_is_in_the_json(make):
@@ -137,8 +138,8 @@ def test_what_a_program_asks_first_has_plain_keys(everything):
     for cap, tier in zip(found["caps"], study.tiers, strict=True):
         assert (cap["fitting"], cap["max_macs"], cap["band"]["size"]) == (tier.fitting, 30_000_000, len(tier.band))
         assert sum(cap["band"]["by_stages"].values()) == cap["band"]["size"]
-    assert found["short"] == {"epochs": (1, 3), "images": 370}
-    assert found["full"] == {"epochs": 11, "seeds": 2}
+    assert found["short"] == {"epochs": (1, 3), "images": 370, "price_percent": [2.9, 8.8]}
+    assert found["full"] == {"epochs": 11, "seeds": 2, "networks": 3, "finalists": 1}
     assert found["controls"]["seeds"] == 1
     by_name = {net["name"]: net for net in found["first_models"]}
     assert by_name["model5"]["over"] == {"max_macs": by_name["model5"]["macs"] - 30_000_000}

@@ -57,7 +57,7 @@ def test_a_failed_full_training_is_wanted_again_by_the_next_driver(storage):
 
 
 def test_the_best_third_goes_up_a_rung_and_the_promoted_carry_their_lineage(storage):
-    study = prepared(proxy__rungs=[1, 3], search__trials=9, full__repeats=2)
+    study = prepared(proxy__rungs=[1, 3], search__trials=9, full__repeats=2, full__finals="equal")
     ladder = ladder_of(study, storage)
     for i in range(9):
         first(study, ladder.first, 0.1 * i)
@@ -168,7 +168,7 @@ def test_who_was_fully_trained_before_gets_as_many_repeats_as_the_newly_promoted
     for one in planned(study, ladder, 0, decide(study, ladder, 0)):
         train(ladder.fulls, one, 0.9)
     first(study, ladder.first, 0.8)
-    larger = with_(study, full={"repeats": 3})
+    larger = with_(study, full={"repeats": 3, "finals": "equal"})
     listed = ladder.full.missing(planned(larger, ladder, 0, decide(larger, ladder, 0)))
     assert sorted((one.parent, one.repeat) for one in listed) == [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
 
@@ -214,7 +214,7 @@ BUDGETS = [Budget(max_params=60_000)]
 
 @pytest.fixture
 def study():
-    return prepared(full__repeats=3)
+    return prepared(full__repeats=3, full__finals="equal")
 
 
 @pytest.fixture

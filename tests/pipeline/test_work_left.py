@@ -61,8 +61,9 @@ def test_what_is_left_is_counted_down_to_nothing(storage):
 
 def test_rungs_and_controls_are_expected_until_they_are_known(storage):
     study = prepared(
-        search__trials=7, proxy__rungs=[1, 3], full__repeats=2, evidence__controls=True, evidence__control_promotions=1
-    )
+        search__trials=7, proxy__rungs=[1, 3], full__repeats=2, full__finals="equal", evidence__controls=True,
+        evidence__control_promotions=1,
+    )  # fmt: skip
     nets = len(study.controls)
     ladder = ladder_of(study, storage)
     assert work_left(study, ladder) == expected(study) == {"r1": 7, "r3": 4, "full": 6, "controls": 2 + 2 * nets}

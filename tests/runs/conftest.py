@@ -4,11 +4,21 @@ import pytest
 from small_studies import first, ladder_of, prepared, train
 
 from budgetnas.pipeline.describe import setup_of
-from budgetnas.pipeline.promote import choose, decide, planned, planned_controls, record_controls
+from budgetnas.pipeline.promote import (
+    choose,
+    decide,
+    decide_finals,
+    planned,
+    planned_controls,
+    planned_finals,
+    ranking,
+    record_controls,
+)
+from budgetnas.pipeline.random_arm import decide_arm, planned_arm
+from budgetnas.pipeline.work_left import rival
 from budgetnas.runs.result import read_result
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.trials.facts import Look, RunFacts
-from budgetnas.trials.selection import finalists
 from budgetnas.trials.trial import look_key
 
 DRIVER = {"command": "budgetnas search --name 's'", "hardware": {"device": "cpu"}, "started": "now"}
@@ -34,12 +44,21 @@ class Made:
             store = self.ladder.levels[rung + 1].store
             for one in planned(self.study, self.ladder, rung, decide(self.study, self.ladder, rung)):
                 train(store, one, score(one))
-        choose(self.ladder.fulls, self.study.budgets)
+        if self.study.config.full.is_halving:
+            chosen = decide_finals(self.study, self.ladder)
+            for one in self.ladder.full.missing(planned_finals(self.study, self.ladder, chosen)):
+                train(self.ladder.fulls, one, score(one))
+        choose(self.ladder.fulls, self.study.budgets, ranked=ranking(self.study, self.ladder))
 
     def controlled(self, score):
-        winner = finalists(self.ladder.fulls.trials)[0]
-        record_controls(self.study, self.ladder.fulls, self.ladder.controls.store.trials)
-        for one in {one.key: one for one in planned_controls(self.study, winner)}.values():
+        winner = ranking(self.study, self.ladder)[0]
+        best = None
+        if self.ladder.random is not None:
+            for one in planned_arm(self.study, decide_arm(self.study, self.ladder)):
+                train(self.ladder.random.store, one, score(one))
+            best = rival(self.study, self.ladder)
+        record_controls(self.study, self.ladder.fulls, self.ladder.controls.store.trials, best)
+        for one in {one.key: one for one in planned_controls(self.study, winner, best)}.values():
             train(self.ladder.controls.store, one, score(one))
 
     def tested(self, correct=lambda level, trial: round(1000 * trial.score)):

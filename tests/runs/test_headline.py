@@ -63,7 +63,7 @@ def test_what_no_other_reaches_is_no_tie(make):
 
 
 def test_over_seeds_a_tie_is_one_of_all_images_that_are_right(make):
-    made = make(full__promote=2, full__repeats=2)
+    made = make(full__promote=2, full__repeats=2, full__finals="equal")
     made.trained([0.5, 0.6])
     made.promoted(lambda one: {(0, 0): 280, (0, 1): 284, (1, 0): 281, (1, 1): 283}[one.parent, one.repeat] / IMAGES)
     told = "2 of 2 networks tie at 98.26 % on validation, 564 of 574 right over 2 seeds each; the smallest was taken."
@@ -102,7 +102,7 @@ def test_before_any_full_training_nothing_stands_beside_the_headline(make):
 @pytest.fixture
 def controlled(make):
     """Make a search whose winner scores 283 of 287, and 278 and 281 with fresh seeds."""
-    found = make(full__promote=3, full__repeats=2, evidence__controls=True)
+    found = make(full__promote=3, full__repeats=2, evidence__controls=True, full__finals="equal")
     found.trained([0.5, 0.6, 0.7])
     found.promoted(lambda one: (281 + one.parent) / IMAGES)
     found.controlled(lambda one: (278 + 3 * one.repeat) / IMAGES)
@@ -126,7 +126,7 @@ def test_with_controls_the_fresh_seeds_speak_for_the_winner_everywhere(controlle
     assert any("2 fresh seeds, which no choice has seen: validation 97.39" in one
                for one in tiers_table(result, under_caps(result, [cap])).notes)  # fmt: skip
     listed = best_in_full(
-        controlled.ladder.fulls.trials, controlled.ladder.controls.store.trials, result.looks, images=IMAGES
+        controlled.ladder.fulls.trials, controlled.ladder.controls.store.trials, result.facts, images=IMAGES
     )
     assert listed["score"] == pytest.approx(279.5 / IMAGES)
     assert listed["score_of"] == "validation after full training of 2 fresh seeds"
@@ -137,7 +137,7 @@ def test_fresh_seeds_of_another_winner_do_not_speak_for_this_one(controlled):
     assert lost.spec == controlled.result().winner.candidate.spec
     runs = [trial for trial in controlled.ladder.fulls.trials if trial.candidate.spec != lost.spec]
     controls = controlled.ladder.controls.store.trials
-    found = best_in_full(runs, controls, controlled.result().looks, images=IMAGES)
+    found = best_in_full(runs, controls, controlled.result().facts, images=IMAGES)
     assert found["score_of"] == "validation after full training"
 
 

@@ -21,7 +21,7 @@ def searched(make, tmp_path):
     """Make a made-up search; return it, and a function that moves it to a folder of its name and returns that."""
 
     def search(**changes):
-        made = make(full__repeats=2, **changes)
+        made = make(full__repeats=2, full__finals="equal", **changes)
 
         def moved():
             folder = tmp_path / "runs" / "s"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,9 @@ from scipy.stats import kendalltau, ttest_ind
 from small_studies import FACTS
 
 from budgetnas.pipeline.promote import record_controls
-from budgetnas.runs.verdict import compare, controls_table, fidelity_table, pairs, verdict
+from budgetnas.runs.files import csv_tables
+from budgetnas.runs.summary import as_json, report_facts
+from budgetnas.runs.verdict import compare, controls_table, equal_cost, fidelity_table, pairs, verdict
 from budgetnas.trials.facts import RunFacts, TrialFacts
 from budgetnas.trials.trial import TrialState
 
@@ -33,7 +36,9 @@ def test_without_any_at_random_there_is_no_column_of_them(make):
 
 
 def test_fidelity_pairs_every_rung_with_the_mean_of_the_full_seeds(make):
-    made = make(proxy__rungs=[1, 3], full__promote=6, full__repeats=2, evidence__control_promotions=12)
+    made = make(
+        proxy__rungs=[1, 3], full__promote=6, full__repeats=2, evidence__control_promotions=12, full__finals="equal"
+    )
     made.trained([(i * 7 % 30) / 100 for i in range(30)])
     made.promoted(lambda one: (one.parent * 11 % 30) / 100 + one.repeat / 10)
     made.tested()
@@ -190,3 +195,48 @@ def test_controls_that_are_not_trained_yet_are_said_to_be_missing(make):
     made.promoted()
     made.tested()
     assert "controls are not trained and tested yet" in verdict(made.result(), compare(made.result()))
+
+
+def scored(scores):
+    """Give the networks of a level their scores by origin, with seeds that differ."""
+    return lambda one: scores.get(one.candidate.origin, 0.5) + (0.001, -0.002, 0.004)[one.repeat]
+
+
+def test_the_best_random_network_at_equal_cost_is_a_control_of_its_own(make):
+    made = make(evidence__random_control=True, evidence__control_repeats=3, full__promote=1)
+    made.trained([0.5, 0.6, 0.7])
+    made.promoted()
+    made.controlled(scored({"the winner": 0.9, "the best random network": 0.8, "random": 0.7}))
+    made.tested()
+    result = made.result()
+    assert [one.name for one in compare(result)] == ["the winner", "the best random network"]
+    assert verdict(result, compare(result)).startswith("Gain shown over the best random network (+10.00 [")
+    arm = result.random_arm
+    assert as_json(result)["random_control"]["drawn"] == list(arm.drawn)
+    told = equal_cost(result)
+    networks = len(arm.drawn) + len(arm.shared)
+    assert told.startswith(f"{networks} random networks, 1 of them of the search's own start, fully trained for ")
+    assert f"{arm.cost:.2e} MACs, the search for {arm.search_cost:.2e}" in told
+    assert any(told in note for note in controls_table(compare(result), told).notes)
+    assert ("equal cost", told) in report_facts(result).lines
+    assert {level for level, *_ in csv.reader(csv_tables(result)["trainings"]().splitlines())} >= {"random", "controls"}
+
+
+def test_a_winner_that_is_also_the_best_random_network_is_said_to_be_it(make):
+    made = make(evidence__random_control=True, evidence__control_repeats=2, full__promote=1)
+    made.trained([0.5, 0.6, 0.7])
+    made.promoted()
+    made.controlled(scored({"the winner": 0.9, "random": 0.1}))  # the winner is of the shared start
+    made.tested()
+    result = made.result()
+    assert [one.spec for one in compare(result)] == [result.winner.candidate.spec.id] * 2
+    assert verdict(result, compare(result)) == "The winner is itself the best random network."
+
+
+def test_without_its_trainings_the_control_at_equal_cost_is_not_tested_yet(make):
+    made = make(evidence__random_control=True)
+    made.trained([0.5, 0.6, 0.7])
+    made.promoted()
+    result = made.result()
+    assert verdict(result, compare(result)).startswith("Not tested: the controls are not trained and tested yet")
+    assert equal_cost(result) == ""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from spaces import BAND, DEFAULT, by_macs, search
 
-from budgetnas.samplers.belief import recommend
+from budgetnas.samplers.belief import noise_share, recommend
 from budgetnas.samplers.samplers import make_sampler
 from budgetnas.samplers.surrogate import Surrogate, fit_hyperparameters
 
@@ -135,3 +135,18 @@ def test_a_thousand_networks_on_each_of_two_rungs_are_no_burden():
     points = np.repeat(RANDOM, 20, axis=0)
     scores = rng.normal(size=1200)
     assert np.isfinite(recommend(DEFAULT, points, scores, scores + rng.normal(size=1200))).all()
+
+
+def test_a_mean_of_more_seeds_is_believed_more_but_its_luck_on_the_images_stays():
+    assert noise_share(np.array([1.0, 3.0, 1e9])) == pytest.approx([1, 0.5, 0.25])
+    rng = np.random.default_rng(1)
+    truth = RANDOM[:, 0] / np.ptp(RANDOM[:, 0])
+    scores = truth + 0.2 * rng.standard_normal(len(RANDOM))
+    full = truth + 0.4 * rng.standard_normal(len(RANDOM))
+    lucky = int(full.argmax())
+    seeds = np.ones(len(RANDOM))
+    once = recommend(DEFAULT, RANDOM, scores, full, seeds=seeds)
+    assert once.tolist() == recommend(DEFAULT, RANDOM, scores, full).tolist()
+    seeds[lucky] = 3
+    often = recommend(DEFAULT, RANDOM, scores, full, seeds=seeds)
+    assert once[lucky] < often[lucky] < full[lucky]

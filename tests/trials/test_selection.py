@@ -78,3 +78,21 @@ def test_only_what_is_complete_and_within_both_caps_is_chosen_among():
     assert [one.number for one in within(trials, Budget(max_params=100, max_macs=1))] == [0]
     assert [one.number for one in within(trials, Budget(max_params=101))] == [0, 1]
     assert within(trials, Budget(max_params=101, max_macs=0)) == []
+
+
+def test_where_posterior_means_decide_networks_with_all_seeds_come_first():
+    runs = [trial(number, parent=number, repeat=0, score=0.9 + number / 100) for number in range(4)]
+    runs += [trial(4 + number, parent=number, repeat=1, score=0.9) for number in (0, 1)]
+    ranked = finalists(runs, trusted={0: 0.92, 1: 0.91, 2: 0.93, 3: 0.99}, repeats=2)
+    assert [(one.parent, one.seeds, one.trusted) for one in ranked] == [
+        (0, 2, 0.92), (1, 2, 0.91), (3, 1, 0.99), (2, 1, 0.93),
+    ]  # fmt: skip
+    assert tied(ranked) == ranked[:1]
+    same = finalists(runs, trusted=dict.fromkeys(range(4), 0.9), repeats=2)
+    assert [one.parent for one in tied(same)] == [0, 1], "those with fewer seeds do not tie"
+
+
+def test_more_seeds_than_a_finalist_needs_do_not_put_it_first():
+    runs = [trial(i, parent=0, repeat=i, score=0.9) for i in range(3)]
+    runs += [trial(3 + i, parent=1, repeat=i, score=0.9) for i in range(2)]
+    assert [one.parent for one in finalists(runs, trusted={0: 0.8, 1: 0.9}, repeats=2)] == [1, 0]
