@@ -127,6 +127,7 @@ FREE_KEYS = frozenset(
         "evidence.controls",
         "evidence.control_networks",
         "evidence.control_repeats",
+        "evidence.looks",  # those of the first look stay
         "evidence.control_promotions",
         "engine.kind",
         "engine.workers",

@@ -147,6 +147,9 @@ def welch_on_images(left: npt.ArrayLike, right: npt.ArrayLike, *, level: float =
     return replace(seeds, low=seeds.value - reach, high=seeds.value + reach)
 
 
+ON_THIS_SET = " on this test set"
+
+
 def judge(difference: Estimate, wider: Estimate | None = None) -> str:
     """Return in a few words what a difference of `welch` shows: a gain or a loss of the first side, or neither.
 
@@ -165,4 +168,4 @@ def judge(difference: Estimate, wider: Estimate | None = None) -> str:
         return "no gain shown"
     words = "gain shown" if difference.is_above_zero else "loss shown"
     is_general = wider is None or (wider.is_above_zero if difference.is_above_zero else wider.is_below_zero)
-    return words if is_general else f"{words} on this test set"
+    return words if is_general else words + ON_THIS_SET

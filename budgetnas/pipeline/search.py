@@ -12,12 +12,13 @@ from budgetnas.pipeline.board import Board
 from budgetnas.pipeline.describe import add_driver
 from budgetnas.pipeline.driver import Driver, connected, engine_of
 from budgetnas.pipeline.ladder import Ladder
+from budgetnas.pipeline.look_by_look import train_controls
 from budgetnas.pipeline.open_run import opened, rehearsed
 from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.pipeline.progress import Check, Everyone, Listener
-from budgetnas.pipeline.promote import choose, decide, planned, planned_controls, record_controls
+from budgetnas.pipeline.promote import choose, decide, planned, record_controls
 from budgetnas.pipeline.trial_source import ListedTrials, ProposedTrials
 from budgetnas.pipeline.work_left import is_done, why_stopped, work_left
 from budgetnas.runs.certify import certify
@@ -91,7 +92,7 @@ def _climb(prepared: PreparedStudy, ladder: Ladder, driver: Driver) -> None:
     winner = choose(ladder.fulls, prepared.budgets)
     if winner is not None and ladder.controls is not None:
         record_controls(prepared, ladder.fulls, ladder.controls.store.trials)
-        driver.train(ListedTrials(ladder.controls, planned_controls(prepared, winner)))
+        train_controls(prepared, ladder, winner, driver)
     for level in ladder.tested:
         driver.test(level, complete(level.store.trials))
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.level import PlannedTraining
+from budgetnas.pipeline.look_by_look import next_trainings
 from budgetnas.pipeline.prepared_study import PreparedStudy
-from budgetnas.pipeline.promote import KEPT, planned, planned_controls, promotion
+from budgetnas.pipeline.promote import KEPT, planned, promotion
 from budgetnas.runs.settings import ALL_DONE, RAN_OUT
 from budgetnas.trials.selection import finalists, within
 from budgetnas.trials.trial import CONTROLS, FULL, Looks, TrialState, complete, counted, in_words, rung_name
@@ -38,12 +39,13 @@ def why_stopped(prepared: PreparedStudy, ladder: Ladder) -> str:
     """Say why a search ended, from the work that is left."""
     if is_done(prepared, ladder):
         return RAN_OUT if ladder.first.facts.exhausted else ALL_DONE
-    name, number = next(((name, number) for name, number in work_left(prepared, ladder).items() if number), (None, 0))
+    name = next((name for name, number in work_left(prepared, ladder).items() if number), None)
     if name is not None and name != ladder.rungs[0].name:
         level = ladder.level(name)
         failed = {level.key(trial) for trial in level.store.trials if trial.state is TrialState.FAIL}
-        again = [one for one in level.missing(_planned(prepared, ladder, name)) if one.key in failed]
-        if len(again) == number:
+        asked = _planned(prepared, ladder, name, at_most=False)
+        again = [one for one in level.missing(asked) if one.key in failed]
+        if again and len(again) == level.count_left(asked):
             return f"some {in_words(name)} failed; run the same command to retry them"
     hours = prepared.config.engine.max_hours
     if hours is None:
@@ -51,11 +53,11 @@ def why_stopped(prepared: PreparedStudy, ladder: Ladder) -> str:
     return f"the {hours} hours of `engine.max_hours` were over; raise it and run the same command to resume"
 
 
-def _planned(prepared: PreparedStudy, ladder: Ladder, level: str) -> list[PlannedTraining]:
-    """Return the trainings of a level above the first, once the level below is finished."""
+def _planned(prepared: PreparedStudy, ladder: Ladder, level: str, *, at_most: bool = True) -> list[PlannedTraining]:
+    """Return the trainings of a level above the first, once the level below is finished; of all looks, or the next."""
     if level == CONTROLS:
         ranked = finalists(within(ladder.fulls.trials, prepared.budget))
-        return planned_controls(prepared, ranked[0]) if ranked else []
+        return next_trainings(prepared, ladder, ranked[0], at_most=at_most) if ranked else []
     rung = ladder.levels.index(ladder.level(level)) - 1
     return planned(prepared, ladder, rung, promotion(prepared, ladder, rung))
 

@@ -72,7 +72,7 @@ def tables(result: SearchResult) -> dict[str, Table]:
         shown["fidelity"] = fidelity_table(result)
     compared = compare(result)
     if len({one.spec for one in compared}) > 1:  # a winner that is its own control shows nothing
-        shown["controls"] = controls_table(compared)
+        shown["controls"] = controls_table(compared, result.facts.look_rule)
     return shown
 
 

@@ -220,15 +220,35 @@ class Control(Record):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Look(Record):
-    """A look at the test set: the number of `images`, and how many were classified correctly."""
+    """A look at the test set.
+
+    Attributes:
+        correct: number of images that were classified correctly.
+        images: number of images.
+        right: of a winner or control trained again, which they are, as `arrays.packed` writes it; None in older runs.
+    """
 
     correct: int
     images: int
+    right: str | None = None
 
     @property
     def accuracy(self) -> float:
         """The share of correct images, in [0, 1]."""
         return self.correct / self.images
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LookRule(Record):
+    """The rule of sequential looks, recorded before the first of them.
+
+    Attributes:
+        seeds: of the winner and of each control at every look, rising.
+        level: of the interval at each look, in (0, 1).
+    """
+
+    seeds: tuple[int, ...]
+    level: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -261,6 +281,7 @@ class RunFacts(Record):
         promotions: promotions from each rung, keyed by the trainings that had finished then.
         choices: every winner ever chosen, the latest last.
         controls: the networks that the winner is compared with.
+        look_rule: of the sequential looks at winner and controls; None without them.
         looks: every look at the test set, by `looks.look_key`.
         taken: short trainings from another run.
         drawn: of a calibration, ids of the networks that the last driver requested.
@@ -276,6 +297,7 @@ class RunFacts(Record):
     promotions: Mapping[str, Promotion] | None = None
     choices: tuple[Choice, ...] | None = None
     controls: tuple[Control, ...] | None = None
+    look_rule: LookRule | None = None
     looks: Mapping[str, Look] | None = None
     taken: Takeover | None = None
     drawn: tuple[str, ...] | None = None
