@@ -9,6 +9,7 @@ from functools import partial
 from budgetnas.config.study import StudyConfig
 from budgetnas.engine.protocol import Work
 from budgetnas.pipeline.board import Board
+from budgetnas.pipeline.can_show import known_sd
 from budgetnas.pipeline.describe import add_driver
 from budgetnas.pipeline.driver import Driver, connected, engine_of
 from budgetnas.pipeline.ladder import Ladder
@@ -37,7 +38,7 @@ def dry_run(config: StudyConfig, listener: Listener) -> Plan:
         prepared, ladder = rehearsed(prepare(config, hardware, is_plan=True, message=listener.message))
         left, is_resumed = work_left(prepared, ladder), bool(ladder.first.trials)
         with engine_of(prepared) as engine:
-            plan = make_plan(prepared, engine, left=left, is_resumed=is_resumed)
+            plan = make_plan(prepared, engine, left=left, is_resumed=is_resumed, seed_sd=known_sd(ladder))
     listener.planned(plan)
     return plan
 
@@ -61,7 +62,8 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], w
         if not is_done(prepared, ladder):
             fulls.record(RunFacts(stopped=CUT_OFF))
             with engine_of(prepared, work=work) as engine:
-                plan = make_plan(prepared, engine, left=work_left(prepared, ladder), is_resumed=is_resumed)
+                left = work_left(prepared, ladder)
+                plan = make_plan(prepared, engine, left=left, is_resumed=is_resumed, seed_sd=known_sd(ladder))
                 everyone = Everyone(Check(run.check), listener, Board(run.storage, ladder.first.name))
                 everyone.planned(plan)
                 add_driver(fulls, prepared, command)

@@ -93,7 +93,7 @@ def interval_words(rule: LookRule | None) -> str:
     *seeds, last = rule.seeds
     numbers = f"{', '.join(map(str, seeds))} and {last}" if seeds else str(last)
     return (
-        f"{100 * rule.level:g} % interval over seeds, after {numbers} seeds of each, until it leaves zero out: "
+        f"{100 * rule.level:.4g} % interval over seeds, after {numbers} seeds of each, until it leaves zero out: "
         f"95 % in all, over up to {plural(len(rule.seeds), 'look')}, for each control"
     )
 
