@@ -216,6 +216,8 @@ class EvidenceConfig:
         control_repeats: number of seeds for the winner and each control; default: as in the full trainings.
         looks: instead of it, rising numbers of seeds after each of which the winner is compared with the controls, the
             first at least 2; a control that is told apart gets no more. Default: one comparison.
+        refit: whether these trainings learn from training and validation images together, since only the test set
+            judges them.
         control_promotions: number of random networks that are trained in full too, whatever their score, so that
             fidelity is not estimated on winners only.
     """
@@ -224,6 +226,7 @@ class EvidenceConfig:
     control_networks: tuple[str, ...] | None = None
     control_repeats: int | None = None
     looks: tuple[int, ...] | None = None
+    refit: bool = False
     control_promotions: int = 0
 
     def __post_init__(self) -> None:
@@ -240,12 +243,14 @@ class EvidenceConfig:
                 f"is {looks}, but must be seeds that rise, from 2 to 1,000, for example [3, 5, 8, 12].",
                 argument="evidence.looks",
             )
-        if looks and (self.control_repeats is not None or not self.controls):
+        if looks and self.control_repeats is not None:
             raise UsageError(
-                f"is {looks}, which goes with `evidence.controls=true` and without `evidence.control_repeats`: set the "
-                "one and leave out the other.",
-                argument="evidence.looks",
+                f"is {looks} beside `evidence.control_repeats`: leave one of them out.", argument="evidence.looks"
             )
+        if (looks or self.refit) and not self.controls:
+            key = "looks" if looks else "refit"
+            text = "needs `evidence.controls=true`, or nothing is trained again: set it, or leave this out."
+            raise UsageError(text, argument=f"evidence.{key}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -127,7 +127,8 @@ FREE_KEYS = frozenset(
         "evidence.controls",
         "evidence.control_networks",
         "evidence.control_repeats",
-        "evidence.looks",  # those of the first look stay
+        "evidence.looks",  # fixed once the looks have started
+        "evidence.refit",  # fixed once a control is trained
         "evidence.control_promotions",
         "engine.kind",
         "engine.workers",

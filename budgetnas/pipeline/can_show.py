@@ -78,7 +78,7 @@ def known_sd(ladder: Ladder) -> float | None:
     looks = Looks(ladder.fulls.facts)
     for is_test in (True, False):
         groups: dict[tuple[str, str], list[float]] = {}
-        for level in ladder.tested:
+        for level in ladder.tested if is_test else (ladder.full,):
             for trial in complete(level.store.trials):
                 share = _tested(trial, looks, level.name) if is_test else trial.score
                 if share is not None:

@@ -57,8 +57,10 @@ def _seeds(prepared: PreparedStudy, ladder: Ladder, winner: Finalist, *, at_most
 
 def train_controls(prepared: PreparedStudy, ladder: Ladder, winner: Finalist, driver: Driver) -> None:
     """Train the winner and its controls with fresh seeds, and test them after each look, as far as the hours allow."""
-    level, rule = ladder.controls, look_rule(prepared)
+    level, rule, refit = ladder.controls, look_rule(prepared), prepared.config.evidence.refit
     assert level is not None
+    if bool(ladder.fulls.facts.refit) != refit:
+        ladder.fulls.record(RunFacts(refit=refit))
     if rule is None:
         driver.train(ListedTrials(level, next_trainings(prepared, ladder, winner)))
         return

@@ -245,6 +245,8 @@ def _cost(prepared: PreparedStudy, level: str, trainings: int, pace: Pace, share
     epochs = lengths.get(level, prepared.full_epochs)
     train = round(share * (prepared.short_images if level in lengths else len(prepared.data.train)))
     validation = round(share * len(prepared.data.validation))
+    if level == CONTROLS and prepared.config.evidence.refit:
+        train += validation
     return Cost(
         level=level,
         trainings=trainings,

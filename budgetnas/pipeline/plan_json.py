@@ -106,6 +106,7 @@ def _controls(plan: Plan) -> dict[str, Any] | None:
         "networks": [_network(net) for net in prepared.controls],
         "epochs": prepared.full_epochs,
         "seeds": prepared.control_repeats,
+        "refit": prepared.config.evidence.refit,
         "looks": prepared.config.evidence.looks,
         "can_show": shown and shown.as_json(),
     }

@@ -263,4 +263,5 @@ def _controls(prepared: PreparedStudy) -> str:
     absent = [name for name in asked if name not in (*FOUND_CONTROLS, *names)]
     text = f"{', '.join(['the winner', *names])}: {plural(prepared.full_epochs, 'epoch')}, {seeds} each"
     text += ", until told apart" if looks else ""
+    text += ", on training and validation images together" if prepared.config.evidence.refit else ""
     return text + (f"; without {', '.join(absent)}: over a cap, or the images are halved too often" if absent else "")

@@ -224,7 +224,7 @@ def _lines(result: SearchResult) -> list[tuple[str, str]]:
 
 def _final(result: SearchResult, finalist: Finalist) -> FinalScore:
     accuracies = result.accuracies_of(finalist)
-    validation, test = accuracies.validation, accuracies.test
+    validation, test = accuracies.scored, accuracies.test
     return FinalScore(
         score=validation.mean,
         spread=validation.spread,

@@ -64,8 +64,8 @@ class Comparison:
 
     @property
     def scores(self) -> tuple[float, ...]:
-        """Validation accuracies of its repeats, in [0, 1]."""
-        return tuple(self.accuracies.validation.shares)
+        """Validation accuracies of its repeats, in [0, 1]; none where they learned from these images."""
+        return tuple(self.accuracies.validation.shares) if self.accuracies.validation else ()
 
     def as_json(self) -> dict[str, Any]:
         """Return it for programs; accuracies are shares in [0, 1], the gain points."""
@@ -189,7 +189,7 @@ def controls_table(compared: Sequence[Comparison], rule: LookRule | None = None)
             f"{one.params:,}",
             write_macs(one.macs),
             str(len(one.tests)),
-            str(one.accuracies.validation),
+            str(one.accuracies.validation or ""),
             str(one.accuracies.test or ""),
             "" if one.gain is None else write_gain(one.gain),
             "" if one.wider is None else write_interval(one.wider),

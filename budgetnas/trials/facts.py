@@ -282,6 +282,7 @@ class RunFacts(Record):
         choices: every winner ever chosen, the latest last.
         controls: the networks that the winner is compared with.
         look_rule: of the sequential looks at winner and controls; None without them.
+        refit: whether winner and controls learned from training and validation images together when trained again.
         looks: every look at the test set, by `looks.look_key`.
         taken: short trainings from another run.
         drawn: of a calibration, ids of the networks that the last driver requested.
@@ -298,6 +299,7 @@ class RunFacts(Record):
     choices: tuple[Choice, ...] | None = None
     controls: tuple[Control, ...] | None = None
     look_rule: LookRule | None = None
+    refit: bool | None = None
     looks: Mapping[str, Look] | None = None
     taken: Takeover | None = None
     drawn: tuple[str, ...] | None = None

@@ -183,3 +183,26 @@ def test_without_looks_everything_is_trained_at_once_and_no_rule_is_recorded(sto
     assert ladder.fulls.facts.look_rule is None
     assert set(seeds(ladder).values()) == {3}
     assert finalists(ladder.fulls.trials)[0] == winner
+
+
+def test_refitted_networks_learn_from_validation_too_and_are_never_mixed_with_others(storage):
+    words = {"evidence__looks": None, "evidence__control_repeats": 1}
+    study, ladder, winner = searched(storage, **words, evidence__refit=True)
+    assert ladder_of(prepared(evidence__controls=True), storage).controls.learns_from == "train", "none is trained yet"
+    train_controls(study, ladder, winner, MadeUp(ladder))
+    trial = ladder.controls.store.trials[0]
+    assert (ladder.controls.task(trial).learns_from, ladder.controls.task(trial).watches) == ("all", "validation")
+    assert not ladder.controls.is_scored
+    assert ladder.fulls.facts.refit is True
+    assert ladder.full.task(ladder.fulls.trials[0]).learns_from == "train"
+    with pytest.raises(StudyMismatchError, match=r"`evidence.refit` is false, but `s` has trained .* with true"):
+        searched(storage, **words)
+
+
+def test_those_that_are_trained_without_are_not_joined_by_refitted_ones(storage):
+    words = {"evidence__looks": None, "evidence__control_repeats": 1}
+    study, ladder, winner = searched(storage, **words)
+    train_controls(study, ladder, winner, MadeUp(ladder))
+    assert ladder.fulls.facts.refit is None
+    with pytest.raises(StudyMismatchError, match=r"use `evidence\.refit=false`"):
+        searched(storage, **words, evidence__refit=True)
