@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from enum import IntEnum, unique
 from typing import Any
 
@@ -41,3 +42,21 @@ def generator(seed: int, number: int, use: Stream) -> np.random.Generator:
 def derived_seed(*key: int) -> int:
     """Return a seed in [0, 2^32) that depends on every part of the key."""
     return int(np.random.SeedSequence(key).generate_state(1)[0])
+
+
+def packed(values: BoolArray) -> str:
+    """Write truth values as text: eight to a byte, in base64.
+
+    >>> packed(np.array([True, False, True]))
+    'oA=='
+    """
+    return b64encode(np.packbits(values).tobytes()).decode()
+
+
+def unpacked(text: str, number: int) -> BoolArray | None:
+    """Read so many truth values that `packed` wrote; None where the text does not hold them."""
+    try:
+        found = np.frombuffer(b64decode(text, validate=True), dtype=np.uint8)
+    except ValueError:
+        return None
+    return np.unpackbits(found, count=number).astype(np.bool_) if len(found) == -(-number // 8) else None

@@ -28,6 +28,7 @@ def search(
     promote: int | None = None,
     full_epochs: int | None = None,
     paper_models: bool | None = None,
+    refit: bool | None = None,
     dataset: str | PathLike[str] | None = None,
     data_dir: str | PathLike[str] | None = None,
     subset: int | None = None,
@@ -59,6 +60,8 @@ def search(
         promote: number of the best networks to train in full; default: 5.
         full_epochs: length of a full training; default: decided by the data set.
         paper_models: whether models 1-5 of Pei et al. are tried first; default: on data sets known by name.
+        refit: whether the winner and its controls learn from training and validation images together when they are
+            trained again; default: no.
         dataset: "auto", "cifar10", "cifar100", "digits", "digits-hard", or the path of an .npz file or an image folder.
         data_dir: folder of downloaded data sets; default: `data`.
         subset: images of each class to keep in each split.

@@ -54,6 +54,7 @@ EXAMPLE = "budgetnas search --max-params 5e6 --trials 100"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.usage = "%(prog)s [STUDY.toml] [options]"  # all of them would not leave the help on one screen
     add = parser.add_argument
     add("study", nargs="?", metavar="STUDY.toml", help="a study file")
     add("--max-params", metavar="N", help="hard cap on trainable parameters, like 5e6 or 5M")
@@ -61,12 +62,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--sampler", metavar="NAME", help="thompson (default), evolution, tpe or random")
     add("--promote", type=whole_number, metavar="N", help="number of the best networks to train in full (default 5)")
     add("--no-paper-models", action="store_true", help="do not start with models 1-5 of Pei et al.")
+    add("--refit", action="store_true", help="train winner and controls again on validation images too")
     add_study_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the search; return the exit status."""
-    asked = read_study_arguments(arguments, {"search.paper_models": False if arguments.no_paper_models else None})
+    keys = {
+        "search.paper_models": False if arguments.no_paper_models else None,
+        "evidence.refit": True if arguments.refit else None,
+    }
+    asked = read_study_arguments(arguments, keys)
 
     from budgetnas.pipeline.search import dry_run, search
     from budgetnas.runs.summary import as_json

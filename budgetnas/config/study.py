@@ -128,6 +128,8 @@ FREE_KEYS = frozenset(
         "evidence.controls",
         "evidence.control_networks",
         "evidence.control_repeats",
+        "evidence.looks",  # fixed once the looks have started
+        "evidence.refit",  # fixed once a control is trained
         "evidence.control_promotions",
         "evidence.random_control",
         "engine.kind",

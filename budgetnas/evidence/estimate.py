@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from math import sqrt
+from dataclasses import dataclass, replace
+from math import hypot, sqrt
 from statistics import mean, variance
 
 import numpy as np
@@ -90,7 +90,7 @@ def bootstrap(
 FEWEST_REPEATS = 2  # on each side, for an interval
 
 
-def welch(left: Sequence[float], right: Sequence[float]) -> Estimate:
+def welch(left: Sequence[float], right: Sequence[float], *, level: float = LEVEL) -> Estimate:
     """Estimate mean(left) - mean(right) of independent repeats whose variances may differ.
 
     >>> print(welch([0.953, 0.956, 0.955], [0.951, 0.949, 0.952]).write(places=4))
@@ -102,6 +102,7 @@ def welch(left: Sequence[float], right: Sequence[float]) -> Estimate:
     Args:
         left: scores of the first side's repeats, at least one.
         right: scores of the second side's repeats, at least one.
+        level: of the interval, in (0, 1).
 
     Returns:
         The difference; its `n` is the smaller number of repeats. It has no interval if that is 1, or if the repeats do
@@ -116,20 +117,55 @@ def welch(left: Sequence[float], right: Sequence[float]) -> Estimate:
     if total == 0:
         return Estimate(value=value, n=n)
     shares = [(part / total) ** 2 / (len(repeats) - 1) for part, repeats in zip(parts, (left, right), strict=True)]
-    reach = float(stdtrit(1 / sum(shares), (1 + LEVEL) / 2)) * sqrt(total)
+    reach = float(stdtrit(1 / sum(shares), (1 + level) / 2)) * sqrt(total)
     return Estimate(value=value, low=value - reach, high=value + reach, n=n)
 
 
-def judge(difference: Estimate) -> str:
+def welch_on_images(left: npt.ArrayLike, right: npt.ArrayLike, *, level: float = LEVEL) -> Estimate:
+    """Estimate the difference of two accuracies for other seeds and for other test images of the same kind.
+
+    The interval reaches as far as Welch's over the seeds and that over the images together, as the sides of a right
+    angle do: the second from the variance over images of their mean difference. The luck of single seeds with single
+    images is in both, so the interval is somewhat wide.
+
+    Args:
+        left: [n, images] whether each training of the first network was right, image by image.
+        right: [m, images] likewise of the second network, on the same images.
+        level: of the interval, in (0, 1).
+
+    Returns:
+        The difference of shares, without an interval where `welch` has none.
+    """
+    one, other = np.asarray(left, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    assert one.shape[1] == other.shape[1], "the images differ"
+    seeds = welch(list(one.mean(axis=1)), list(other.mean(axis=1)), level=level)
+    images = one.shape[1]
+    if seeds.high is None or images < FEWEST_REPEATS:
+        return replace(seeds, low=None, high=None)
+    spread = float((one.mean(axis=0) - other.mean(axis=0)).std(ddof=1)) / sqrt(images)
+    reach = hypot(seeds.high - seeds.value, float(stdtrit(images - 1, (1 + level) / 2)) * spread)
+    return replace(seeds, low=seeds.value - reach, high=seeds.value + reach)
+
+
+ON_THIS_SET = " on this test set"
+
+
+def judge(difference: Estimate, wider: Estimate | None = None) -> str:
     """Return in a few words what a difference of `welch` shows: a gain or a loss of the first side, or neither.
 
     >>> judge(welch([0.953, 0.956, 0.955], [0.951, 0.949, 0.952]))
     'gain shown'
     >>> judge(welch([0.953], [0.951]))
     'no interval: one repeat'
+
+    Args:
+        difference: over seeds.
+        wider: over seeds and test images, where these are known: what it does not show is shown "on this test set".
     """
     if difference.low is None:
         return "no interval: one repeat" if difference.n < FEWEST_REPEATS else "no interval: repeats do not differ"
-    if difference.is_above_zero:
-        return "gain shown"
-    return "loss shown" if difference.is_below_zero else "no gain shown"
+    if not (difference.is_above_zero or difference.is_below_zero):
+        return "no gain shown"
+    words = "gain shown" if difference.is_above_zero else "loss shown"
+    is_general = wider is None or (wider.is_above_zero if difference.is_above_zero else wider.is_below_zero)
+    return words if is_general else words + ON_THIS_SET

@@ -24,7 +24,7 @@ from budgetnas.training.device import Hardware, find_hardware
 from budgetnas.training.perform import perform, perform_on
 from budgetnas.training.tasks import LookTask
 from budgetnas.trials.facts import Look, RunFacts
-from budgetnas.trials.trial import Looks, Trial, look_key
+from budgetnas.trials.trial import CONTROLS, Looks, Trial, look_key
 
 
 @contextlib.contextmanager
@@ -137,7 +137,13 @@ def look(
             trial = todo.pop(0)
             key, weights = look_key(trial, level.name), read_weights(trial, level.folder)
             running[key] = trial
-            task = LookTask(setting=level.setting, spec=trial.candidate.spec, recipe=level.recipe, weights=weights)
+            task = LookTask(
+                setting=level.setting,
+                spec=trial.candidate.spec,
+                recipe=level.recipe,
+                weights=weights,
+                names_images=level.name == CONTROLS,
+            )
             engine.submit(key, task)
         for event in engine.wait(1.0):
             if isinstance(event, Failed):

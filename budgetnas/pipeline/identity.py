@@ -101,10 +101,23 @@ def resumed(prepared: PreparedStudy, facts: RunFacts) -> PreparedStudy:
         kept_in=prepared.study_path,
         has_rungs=prepared.kind.promotes,
     )
+    _check_looks(prepared, facts)
     if prepared.index.is_exact and (facts.setup or {}).get("is_exact") is False:
         # An older version drew from what it could not count: a run keeps its draws.
         prepared = replace(prepared, index=SampledIndex(prepared.space, max_macs=prepared.index.max_macs))
     return prepared.with_bands(required(facts.bands, "bands"))
+
+
+def _check_looks(prepared: PreparedStudy, facts: RunFacts) -> None:
+    """Check that a resume does not change the sequential looks once they have started."""
+    rule, evidence = facts.look_rule, prepared.config.evidence
+    if rule is not None and evidence.compares and evidence.looks != rule.seeds:
+        now = "absent" if evidence.looks is None else list(evidence.looks)
+        raise StudyMismatchError(
+            f"is {now}, but `{prepared.name}` has started to compare its winner by {list(rule.seeds)}, and other looks "
+            "would err more often than they say: use the original ones.",
+            argument="evidence.looks",
+        )
 
 
 def with_recorded(prepared: PreparedStudy, facts: RunFacts, *, short_only: bool = False) -> PreparedStudy:

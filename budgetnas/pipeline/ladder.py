@@ -6,9 +6,10 @@ Each level is its own Optuna study in the same storage, since results of differe
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from budgetnas.config.recipe import Recipe
+from budgetnas.exceptions import StudyMismatchError
 from budgetnas.pipeline.level import StudyLevel
 from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.space.parameters import Ranges
@@ -97,6 +98,25 @@ def make_ladder(
     return Ladder(
         rungs=tuple(level(store(rung_name(n), prepared.ranges), short, n, is_short=True) for n in prepared.rungs),
         full=level(fulls, full, epochs),
-        controls=level(store(CONTROLS, with_controls), full, epochs) if evidence.compares else None,
+        controls=_refit(prepared, fulls, level(store(CONTROLS, with_controls), full, epochs))
+        if evidence.compares
+        else None,
         random=level(store(RANDOM, prepared.ranges), full, epochs) if evidence.random_control else None,
     )
+
+
+def _refit(prepared: PreparedStudy, fulls: StudyStore, controls: StudyLevel) -> StudyLevel:
+    """Return the controls with the images that they learn from.
+
+    Raises:
+        StudyMismatchError: some of them have learned from others.
+    """
+    before, asked = bool(fulls.facts.refit), prepared.config.evidence.refit
+    if controls.store.trials and before != asked:
+        words = {True: "true", False: "false"}
+        raise StudyMismatchError(
+            f"is {words[asked]}, but `{prepared.name}` has trained its winner and controls with {words[before]}, and "
+            f"they are compared only if all learn from the same images: use `evidence.refit={words[before]}`.",
+            argument="evidence.refit",
+        )
+    return replace(controls, learns_from="all") if asked else controls

@@ -83,6 +83,11 @@ class Level(ABC, Generic[P]):
     def states(self, trial: Trial) -> Path:
         """Return the folder of the states from which the training of a trial can resume."""
 
+    @property
+    def is_scored(self) -> bool:
+        """Whether the scores of its trainings mean something."""
+        return True
+
     @abstractmethod
     def keep(self, trial: Trial, result: FinishedTraining) -> TrialFacts:
         """Write the files of a finished training before its trial is COMPLETE, and return what names them."""
@@ -116,11 +121,18 @@ class StudyLevel(Level[PlannedTraining]):
         cap: on params, by which the share that a network uses is recorded.
         keeps_weights: whether weights are kept.
         subset: images of each class that each training learns from; None for all.
+        learns_from: "train", or "all" for train and validation together.
     """
 
     cap: int
     keeps_weights: bool
     subset: int | None = None
+    learns_from: Literal["train", "all"] = "train"
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether its trainings did not learn from the validation images that score them."""
+        return self.learns_from == "train"
 
     def key(self, training: Trial | PlannedTraining) -> tuple[str, int]:
         """Return network and repeat."""
@@ -147,6 +159,7 @@ class StudyLevel(Level[PlannedTraining]):
             seed=trial.seed,
             keep_weights=self.keeps_weights,
             subset=self.subset,
+            learns_from=self.learns_from,
             checkpoint=str(self.states(trial).absolute()),
             checkpoint_seconds=STATE_SECONDS,
         )

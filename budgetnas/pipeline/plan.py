@@ -62,6 +62,7 @@ class Plan:
         costs: expected for what is left, a level each.
         networks: that were drawn for a calibration; 0 for a search.
         is_resumed: whether some trainings are finished.
+        seed_sd: standard deviation of an accuracy over seeds in points, where the run has it.
     """
 
     prepared: PreparedStudy
@@ -70,6 +71,7 @@ class Plan:
     costs: tuple[Cost, ...]
     networks: int = 0
     is_resumed: bool = False
+    seed_sd: float | None = None
 
     def wall_seconds(self, cost: Cost) -> float:
         """Return how long a level will take with all workers at it; its last round may leave some of them idle."""
@@ -133,6 +135,7 @@ def make_plan(
     left: Mapping[str, int],
     networks: int = 0,
     is_resumed: bool = False,
+    seed_sd: float | None = None,
 ) -> Plan:
     """Time networks across the band on all workers, and estimate the rest from them.
 
@@ -146,6 +149,7 @@ def make_plan(
         left: trainings that each level still asks for.
         networks: that were drawn for a calibration; 0 for a search.
         is_resumed: whether some trainings are finished.
+        seed_sd: standard deviation of an accuracy over seeds in points, where the run has it.
 
     Raises:
         BudgetNASError: not even these steps could be run.
@@ -159,6 +163,7 @@ def make_plan(
         costs=expected_costs(prepared, left, usual=usual, large=large),
         networks=networks,
         is_resumed=is_resumed,
+        seed_sd=seed_sd,
     )
 
 
@@ -240,6 +245,8 @@ def _cost(prepared: PreparedStudy, level: str, trainings: int, pace: Pace, share
     epochs = lengths.get(level, prepared.full_epochs)
     train = round(share * (prepared.short_images if level in lengths else len(prepared.data.train)))
     validation = round(share * len(prepared.data.validation))
+    if level == CONTROLS and prepared.config.evidence.refit:
+        train += validation
     return Cost(
         level=level,
         trainings=trainings,

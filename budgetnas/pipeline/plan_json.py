@@ -11,6 +11,7 @@ from budgetnas.arch.spec import DataShape
 from budgetnas.config.macs_cap import macs_rule
 from budgetnas.config.study import flatten
 from budgetnas.data.load import doubts
+from budgetnas.pipeline.can_show import can_show
 from budgetnas.pipeline.describe import public
 from budgetnas.pipeline.limits import study_limits
 from budgetnas.pipeline.plan import Plan
@@ -40,7 +41,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "networks": plan.networks or None,
         "short": {"epochs": prepared.rungs, "images": prepared.short_images, "price_percent": _prices(prepared)},
         "full": {"epochs": prepared.full_epochs, "seeds": prepared.config.full.repeats, **_finals(prepared)},
-        "controls": _controls(prepared),
+        "controls": _controls(plan),
         "limits": [{"name": limit.name, **limit.numbers} for limit in study_limits(prepared, plan.networks)],
         "device": prepared.hardware.name,
         "workers": prepared.workers,
@@ -106,9 +107,10 @@ def _network(net: Candidate) -> dict[str, Any]:
     return {"name": net.origin, "id": net.spec.id, "params": net.params, "macs": net.macs}
 
 
-def _controls(prepared: PreparedStudy) -> dict[str, Any] | None:
-    """Return the networks that the winner is compared with; None without controls."""
-    evidence = prepared.config.evidence
+def _controls(plan: Plan) -> dict[str, Any] | None:
+    """Return the networks that the winner is compared with, and what this can show; None without controls."""
+    prepared = plan.prepared
+    evidence, shown = prepared.config.evidence, can_show(prepared, plan.seed_sd)
     if not evidence.compares:
         return None
     random = {"random_networks": expected(prepared)[RANDOM]} if evidence.random_control else {}
@@ -117,6 +119,9 @@ def _controls(prepared: PreparedStudy) -> dict[str, Any] | None:
         **random,
         "epochs": prepared.full_epochs,
         "seeds": prepared.control_repeats,
+        "refit": prepared.config.evidence.refit,
+        "looks": prepared.config.evidence.looks,
+        "can_show": shown and shown.as_json(),
     }
 
 

@@ -12,6 +12,7 @@ from budgetnas.config.known_networks import definition, is_mistakable
 from budgetnas.config.macs_cap import macs_rule
 from budgetnas.config.models import find_model
 from budgetnas.config.sections import FOUND_CONTROLS
+from budgetnas.pipeline.can_show import can_show
 from budgetnas.pipeline.limits import study_limits
 from budgetnas.pipeline.loop import end_of_level
 from budgetnas.pipeline.plan import Plan, expected_costs
@@ -101,7 +102,7 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
         *([("read", "; ".join(data.notes))] if data.notes else []),
         ("space", f"{prepared.space_size:,} networks: {prepared.space.in_words}"),
         *_budget_lines(prepared),
-        *training_lines(prepared, plan.networks),
+        *training_lines(prepared, plan.networks, plan.seed_sd),
         (
             "device",
             f"{prepared.hardware.name}, {plural(prepared.workers, 'worker')}; networks "
@@ -124,23 +125,25 @@ def is_too_long(plan: Plan) -> bool:
     return min(plan.seconds, 3600 * (plan.prepared.config.engine.max_hours or float("inf"))) > LONGEST_SECONDS
 
 
-def training_lines(prepared: PreparedStudy, networks: int = 0) -> list[tuple[str, str]]:
+def training_lines(prepared: PreparedStudy, networks: int = 0, seed_sd: float | None = None) -> list[tuple[str, str]]:
     """Say what a study will train and what it will leave open, as (name, value) lines.
 
     Args:
         prepared: the study.
         networks: that a calibration has drawn.
+        seed_sd: standard deviation of an accuracy over seeds in points, where the run has it.
     """
     return [
-        *(_search_lines(prepared) if prepared.kind.promotes else _calibration_lines(prepared, networks)),
+        *(_search_lines(prepared, seed_sd) if prepared.kind.promotes else _calibration_lines(prepared, networks)),
         *((limit.name, limit.text) for limit in study_limits(prepared, networks)),
         *_mistakable(prepared),
     ]
 
 
-def _search_lines(prepared: PreparedStudy) -> tuple[tuple[str, str], ...]:
+def _search_lines(prepared: PreparedStudy, seed_sd: float | None) -> tuple[tuple[str, str], ...]:
     """Say what a search will train, as (name, value) lines."""
     config = prepared.config
+    shown = can_show(prepared, seed_sd)
     run, first = config.proxy.from_run, tried_first([(seed, prepared.budget.reason(seed)) for seed in prepared.seeds])
     return (
         *([("taken over", f"the finished short trainings of {run}")] if run else []),
@@ -150,6 +153,7 @@ def _search_lines(prepared: PreparedStudy) -> tuple[tuple[str, str], ...]:
         ("promotion", _promotion(prepared)),
         *([("equal cost", _equal_cost(prepared))] if config.evidence.random_control else []),
         *([("controls", _controls(prepared))] if config.evidence.compares else []),
+        *([("can show", shown.write())] if shown else []),
     )
 
 
@@ -269,11 +273,14 @@ def _equal_cost(prepared: PreparedStudy) -> str:
 
 
 def _controls(prepared: PreparedStudy) -> str:
-    seeds = plural(prepared.control_repeats, "fresh seed")
+    *looks, last = prepared.looks
+    seeds = f"{', '.join(map(str, looks))} or {plural(last, 'fresh seed')}" if looks else plural(last, "fresh seed")
     names = [control.origin for control in prepared.controls]
     evidence = prepared.config.evidence
     asked = evidence.control_networks or () if evidence.controls else ()
     absent = [name for name in asked if name not in (*FOUND_CONTROLS, *names)]
     names += [BEST_RANDOM] if evidence.random_control else []
     text = f"{', '.join([WINNER, *names])}: {plural(prepared.full_epochs, 'epoch')}, {seeds} each"
+    text += ", until told apart" if looks else ""
+    text += ", on training and validation images together" if evidence.refit else ""
     return text + (f"; without {', '.join(absent)}: over a cap, or the images are halved too often" if absent else "")

@@ -146,9 +146,15 @@ class PreparedStudy:
         return tuple(find_controls(self)) if self.config.evidence.controls else ()
 
     @property
+    def looks(self) -> tuple[int, ...]:
+        """Seeds of the winner and of each control at each comparison; one number without sequential looks."""
+        evidence = self.config.evidence
+        return evidence.looks or (evidence.control_repeats or self.config.full.repeats,)
+
+    @property
     def control_repeats(self) -> int:
-        """Seeds of the winner and of each control."""
-        return self.config.evidence.control_repeats or self.config.full.repeats
+        """Seeds of the winner and of each control; with sequential looks the most that they may get."""
+        return self.looks[-1]
 
     @property
     def workers(self) -> int:

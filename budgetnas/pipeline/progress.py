@@ -45,12 +45,13 @@ class Meter:
         """Report the progress."""
         finished = complete(self._level.store.trials)
         fitting = finished if self._budget is None else within(finished, self._budget)
+        scored = fitting if self._level.is_scored else []
         self._listener.progressed(
             Progress(
                 level=self._level.name,
                 done=len(finished),
                 total=self._total(),
-                best=max((trial.score or 0.0 for trial in fitting), default=None),
+                best=max((trial.score or 0.0 for trial in scored), default=None),
                 seconds_left=self._seconds_left(len(finished)),
             )
         )

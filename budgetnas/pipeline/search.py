@@ -9,24 +9,17 @@ from functools import partial
 from budgetnas.config.study import StudyConfig
 from budgetnas.engine.protocol import Work
 from budgetnas.pipeline.board import Board
+from budgetnas.pipeline.can_show import known_sd
 from budgetnas.pipeline.describe import add_driver
 from budgetnas.pipeline.driver import Driver, connected, engine_of
 from budgetnas.pipeline.ladder import Ladder
+from budgetnas.pipeline.look_by_look import train_controls
 from budgetnas.pipeline.open_run import opened, rehearsed
 from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.pipeline.progress import Check, Everyone, Listener
-from budgetnas.pipeline.promote import (
-    choose,
-    decide,
-    decide_finals,
-    planned,
-    planned_controls,
-    planned_finals,
-    ranking,
-    record_controls,
-)
+from budgetnas.pipeline.promote import choose, decide, decide_finals, planned, planned_finals, ranking, record_controls
 from budgetnas.pipeline.random_arm import decide_arm, planned_arm
 from budgetnas.pipeline.trial_source import ListedTrials, ProposedTrials
 from budgetnas.pipeline.work_left import is_done, rival, why_stopped, work_left
@@ -46,7 +39,7 @@ def dry_run(config: StudyConfig, listener: Listener) -> Plan:
         prepared, ladder = rehearsed(prepare(config, hardware, is_plan=True, message=listener.message))
         left, is_resumed = work_left(prepared, ladder), bool(ladder.first.trials)
         with engine_of(prepared) as engine:
-            plan = make_plan(prepared, engine, left=left, is_resumed=is_resumed)
+            plan = make_plan(prepared, engine, left=left, is_resumed=is_resumed, seed_sd=known_sd(ladder))
     listener.planned(plan)
     return plan
 
@@ -70,7 +63,8 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], w
         if not is_done(prepared, ladder):
             fulls.record(RunFacts(stopped=CUT_OFF))
             with engine_of(prepared, work=work) as engine:
-                plan = make_plan(prepared, engine, left=work_left(prepared, ladder), is_resumed=is_resumed)
+                left = work_left(prepared, ladder)
+                plan = make_plan(prepared, engine, left=left, is_resumed=is_resumed, seed_sd=known_sd(ladder))
                 everyone = Everyone(Check(run.check), listener, Board(run.storage, ladder.first.name))
                 everyone.planned(plan)
                 add_driver(fulls, prepared, command)
@@ -106,7 +100,7 @@ def _climb(prepared: PreparedStudy, ladder: Ladder, driver: Driver) -> None:
     if winner is not None and ladder.controls is not None:
         best = rival(prepared, ladder)
         record_controls(prepared, ladder.fulls, ladder.controls.store.trials, best)
-        driver.train(ListedTrials(ladder.controls, planned_controls(prepared, winner, best)))
+        train_controls(prepared, ladder, driver, winner, best)
     for level in ladder.tested:
         driver.test(level, complete(level.store.trials))
 

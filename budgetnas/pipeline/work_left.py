@@ -6,17 +6,9 @@ from operator import mul
 
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.level import PlannedTraining
+from budgetnas.pipeline.look_by_look import next_trainings
 from budgetnas.pipeline.prepared_study import PreparedStudy
-from budgetnas.pipeline.promote import (
-    KEPT,
-    finalists_of,
-    finals,
-    planned,
-    planned_controls,
-    planned_finals,
-    promotion,
-    ranking,
-)
+from budgetnas.pipeline.promote import KEPT, finalists_of, finals, planned, planned_finals, promotion, ranking
 from budgetnas.pipeline.random_arm import best_random, planned_arm, random_arm
 from budgetnas.runs.settings import ALL_DONE, RAN_OUT
 from budgetnas.trials.trial import (
@@ -61,12 +53,13 @@ def why_stopped(prepared: PreparedStudy, ladder: Ladder) -> str:
     """Say why a search ended, from the work that is left."""
     if is_done(prepared, ladder):
         return RAN_OUT if ladder.first.facts.exhausted else ALL_DONE
-    name, number = next(((name, number) for name, number in work_left(prepared, ladder).items() if number), (None, 0))
+    name = next((name for name, number in work_left(prepared, ladder).items() if number), None)
     if name is not None and name != ladder.rungs[0].name:
         level = ladder.level(name)
         failed = {level.key(trial) for trial in level.store.trials if trial.state is TrialState.FAIL}
-        again = [one for one in level.missing(_planned(prepared, ladder, name)) if one.key in failed]
-        if len(again) == number:
+        asked = _planned(prepared, ladder, name, at_most=False)
+        again = [one for one in level.missing(asked) if one.key in failed]
+        if again and len(again) == level.count_left(asked):
             return f"some {in_words(name)} failed; run the same command to retry them"
     hours = prepared.config.engine.max_hours
     if hours is None:
@@ -74,11 +67,13 @@ def why_stopped(prepared: PreparedStudy, ladder: Ladder) -> str:
     return f"the {hours} hours of `engine.max_hours` were over; raise it and run the same command to resume"
 
 
-def _planned(prepared: PreparedStudy, ladder: Ladder, level: str) -> list[PlannedTraining]:
-    """Return the trainings of a level above the first, once the level below is finished."""
+def _planned(prepared: PreparedStudy, ladder: Ladder, level: str, *, at_most: bool = True) -> list[PlannedTraining]:
+    """Return the trainings of a level above the first, once the level below is finished; of all looks, or the next."""
     if level == CONTROLS:
         ranked = ranking(prepared, ladder)
-        return planned_controls(prepared, ranked[0], rival(prepared, ladder)) if ranked else []
+        if not ranked:
+            return []
+        return next_trainings(prepared, ladder, ranked[0], rival(prepared, ladder), at_most=at_most)
     if level == RANDOM:
         return planned_arm(prepared, random_arm(prepared, ladder)) if complete(ladder.fulls.trials) else []
     rung = ladder.levels.index(ladder.level(level)) - 1

@@ -126,10 +126,11 @@ def _fresh(result: SearchResult, results: Sequence[CapResult]) -> Iterator[str]:
     """Give the winner's accuracies with seeds that no choice has seen, if it has them and is the choice under a cap."""
     winner, fresh = result.winner, result.fresh
     if winner and fresh and any(one.finalist and one.finalist.parent == winner.parent for one in results):
-        test = f", test {fresh.test.write(' %')}" if fresh.test else ""
+        splits = (("validation", fresh.validation), ("test", fresh.test))
+        found = ", ".join(f"{split} {accuracy.write(' %')}" for split, accuracy in splits if accuracy)
         yield (
             f"{winner.candidate.spec.id} over {plural(len(fresh.seeds), 'fresh seed')}, which no choice has seen: "
-            f"validation {fresh.validation.write(' %')}{test}."
+            f"{found or 'not tested yet'}."
         )
 
 

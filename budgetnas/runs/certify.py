@@ -211,7 +211,7 @@ def _declared(home: Path, name: str, trials: Sequence[Trial], facts: RunFacts, n
     if watched:
         images, validation = None, None
         look = Look(correct=round((run.score or 0.0) * data.test), images=data.test)
-        test = Accuracy(shares=own.validation.shares, images=data.test)
+        test = Accuracy(shares=own.scored.shares, images=data.test)
     results = {
         "this_network": _own(run, run.number, images, look),
         "repeats": _repeats(own.seeds, validation, test),

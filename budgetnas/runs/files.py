@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from budgetnas.storage.database import Storage, open_run, study_names
 from budgetnas.storage.files import write_json, write_text
 from budgetnas.storage.study import read_study
 from budgetnas.text import write_csv
-from budgetnas.trials.facts import to_json
+from budgetnas.trials.facts import RunFacts, to_json
 from budgetnas.trials.trial import FULL, rung_name
 
 
@@ -128,9 +129,14 @@ def manifest(result: SearchResult) -> dict[str, Any]:
         "choices": to_json(facts.choices or ()),
         "controls": to_json(recorded_controls(facts)),
         **({"random_arms": to_json(facts.random_arms)} if facts.random_arms else {}),
-        "test_looks": {"count": len(result.looks), "looks": to_json(facts.looks or {})},
+        "test_looks": {"count": len(result.looks), "looks": _looks(facts)},
         "storage": setup.study.output.storage or "study.db in this folder",
     }
+
+
+def _looks(facts: RunFacts) -> dict[str, Any]:
+    """Return every look at the test set by its key, without the single images."""
+    return {key: to_json(replace(look, right=None)) for key, look in (facts.looks or {}).items()}
 
 
 def _trainings(result: SearchResult) -> Iterator[Sequence[Any]]:

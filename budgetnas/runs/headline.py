@@ -53,7 +53,7 @@ def level_warnings(levels: Mapping[str, Sequence[Trial]], data: DataFacts) -> li
     chance = 1 / data.shape.classes if data.chance is None else data.chance
     warnings = [
         chance_warning(
-            [(_named(trial), trial.score or 0.0) for trial in complete(trials)],
+            [(_named(trial), trial.score) for trial in complete(trials) if trial.score is not None],
             what=in_words(level),
             split="validation",
             images=data.validation,
@@ -77,13 +77,16 @@ def headline(result: SearchResult) -> str:
     fresh = result.fresh
     shown = fresh or result.accuracies_of(winner)
     tested = "not tested yet" if shown.test is None else f"test {shown.test.write(' %')}"
+    validation = f"validation {shown.validation.write(' %')}, " if shown.validation else ""
     seeds = f"{plural(len(shown.seeds), 'training seed')} ({', '.join(map(str, shown.seeds))})"
     first = result.trials[winner.parent]
     name = f" ({first.candidate.origin})" if first.facts.seeded else ""
+    alone = " that no choice has seen" if fresh else ""
+    images = ", trained on training and validation images together" if fresh and result.facts.refit else ""
     return (
         f"{winner.candidate.spec.id}{name}: {winner.candidate.params:,} parameters "
-        f"({winner.candidate.params / setup.cap:.2%} of {setup.cap:,}), validation {shown.validation.write(' %')}, "
-        f"{tested} on {setup.data.name} over {seeds}{' that no choice has seen' if fresh else ''}."
+        f"({winner.candidate.params / setup.cap:.2%} of {setup.cap:,}), {validation}"
+        f"{tested} on {setup.data.name} over {seeds}{alone}{images}."
     )
 
 
@@ -126,9 +129,7 @@ def _flattered(result: SearchResult, winner: Finalist) -> str:
         over = f" over {len(chosen.seeds)} seeds" if len(chosen.seeds) > 1 else ""
         kept = "one of these trainings" if over else "this training"
         test = "" if chosen.test is None else f", with {chosen.test.write(' %')} on test{over}"
-        return (
-            f"It was chosen by {chosen.validation.write(' %')} on validation{over}{highest}; best/ holds {kept}{test}."
-        )
+        return f"It was chosen by {chosen.scored.write(' %')} on validation{over}{highest}; best/ holds {kept}{test}."
     if among < 2:
         return ""
     honest = ""

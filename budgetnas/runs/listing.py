@@ -20,7 +20,7 @@ from budgetnas.text import one_line, plural
 from budgetnas.trials.declaration import Declaration, training_key
 from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.selection import within
-from budgetnas.trials.trial import CONTROLS, FULL, WINNER, Looks, complete, counted, rung_name
+from budgetnas.trials.trial import CONTROLS, FULL, WINNER, Looks, complete, counted, rung_name, unscored
 
 RESULTS, CALIBRATED = "results.json", "calibration.json"
 State = Literal["running", "stopped", "finished", "unreadable"]
@@ -153,6 +153,8 @@ def _study(name: str, studies: Mapping[str, Study]) -> Run:
     is_done = is_finished(facts.stopped or "")
     run = replace(run, done=counted(first, over_budget=setup.study.search.over_budget), asked=setup.study.search.trials)
     controls = studies.get(f"{name}/{CONTROLS}", ([], RunFacts()))[0]
+    if facts.refit:
+        controls = unscored(controls)
     short = f"validation after {plural(setup.rungs[0], 'epoch')}"
     best = best_in_full(within(fulls, setup.budget), controls, facts, images=data.validation)
     best = best or best_of(within(first, setup.budget), short, looks, images=data.validation)
@@ -209,14 +211,15 @@ def _from_results(folder: Path, name: str) -> Run:
         winner = content["winner"] or {}
         fresh = _fresh(content)
         found = fresh or winner
+        scored = fresh if fresh.get("score") is not None else winner
         return replace(
             run,
             state="finished" if is_finished(content["stopped"]) else "stopped",
             done=content["trained"],
             asked=content["setup"]["study"]["search"]["trials"],
-            score=found.get("score"),
-            score_interval=_interval(found.get("score_interval")),
-            score_of=after_fresh(len(fresh["seeds"])) if fresh else (AFTER_FULL if winner else None),
+            score=scored.get("score"),
+            score_interval=_interval(scored.get("score_interval")),
+            score_of=after_fresh(len(fresh["seeds"])) if scored is fresh else (AFTER_FULL if winner else None),
             spec=winner.get("spec"),
             params=winner.get("params"),
             test_accuracy=found.get("test_accuracy"),

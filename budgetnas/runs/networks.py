@@ -24,12 +24,12 @@ class Accuracies:
 
     Attributes:
         trainings: one per seed.
-        validation: over all of them.
+        validation: over all of them; None where they learned from these images.
         test: over those that were tested; None before any was.
     """
 
     trainings: tuple[Trial, ...]
-    validation: Accuracy
+    validation: Accuracy | None
     test: Accuracy | None
 
     @property
@@ -37,12 +37,18 @@ class Accuracies:
         """Seeds of the trainings."""
         return tuple(training.seed for training in self.trainings)
 
+    @property
+    def scored(self) -> Accuracy:
+        """The accuracy on validation of trainings that did not learn from it."""
+        assert self.validation is not None, "these learned from the validation split"
+        return self.validation
+
     def as_json(self) -> dict[str, Any]:
         """Return means over the seeds as shares in [0, 1], with their intervals over images."""
         return {
             "seeds": list(self.seeds),
-            "score": self.validation.mean,
-            "score_interval": list(self.validation.interval),
+            "score": self.validation.mean if self.validation else None,
+            "score_interval": list(self.validation.interval) if self.validation else None,
             "test_accuracy": self.test.mean if self.test else None,
             "test_interval": list(self.test.interval) if self.test else None,
         }
@@ -57,10 +63,11 @@ def accuracies_of(trainings: Sequence[Trial], looks: Looks, level: str = "", *, 
         level: of the trainings, where looks at several levels are kept together.
         images: of the split that scored them.
     """
+    scores = [training.score for training in trainings if training.score is not None]
     seen = [look for training in trainings if (look := looks.of(training, level))]
     return Accuracies(
         trainings=tuple(trainings),
-        validation=Accuracy(shares=[training.score or 0.0 for training in trainings], images=images),
+        validation=Accuracy(shares=scores, images=images) if scores else None,
         test=Accuracy(shares=[look.accuracy for look in seen], images=seen[0].images) if seen else None,
     )
 
@@ -107,8 +114,11 @@ def best_in_full(fulls: Sequence[Trial], controls: Sequence[Trial], facts: RunFa
     chosen = last.winner if last is not None and last.trainings else None
     winner = next((one for one in ranked if one.parent == chosen), ranked[0])
     fresh = fresh_accuracies(winner, controls, looks, images=images)
-    shown = fresh or full_accuracies(winner, looks, images=images)
-    return _best(winner.candidate, shown, after_fresh(len(shown.trainings)) if fresh else AFTER_FULL)
+    full = full_accuracies(winner, looks, images=images)
+    test = (fresh or full).test
+    if fresh is None or fresh.validation is None:
+        return _best(winner.candidate, full.scored, test, AFTER_FULL)
+    return _best(winner.candidate, fresh.validation, test, after_fresh(len(fresh.trainings)))
 
 
 def best_of(trials: Sequence[Trial], score_of: str, looks: Looks, *, images: int) -> dict[str, Any]:
@@ -119,15 +129,14 @@ def best_of(trials: Sequence[Trial], score_of: str, looks: Looks, *, images: int
     ranked = [(runs[0].candidate, accuracies_of(runs, looks, images=images)) for runs in groups.values()]
     if not ranked:
         return {}
-    candidate, shown = min(ranked, key=lambda one: (-ranking(one[1].validation.mean), one[0].params))
-    return _best(candidate, shown, score_of)
+    candidate, shown = min(ranked, key=lambda one: (-ranking(one[1].scored.mean), one[0].params))
+    return _best(candidate, shown.scored, shown.test, score_of)
 
 
-def _best(candidate: Candidate, shown: Accuracies, score_of: str) -> dict[str, Any]:
-    test = shown.test
+def _best(candidate: Candidate, validation: Accuracy, test: Accuracy | None, score_of: str) -> dict[str, Any]:
     return {
-        "score": shown.validation.mean,
-        "score_interval": shown.validation.interval,
+        "score": validation.mean,
+        "score_interval": validation.interval,
         "score_of": score_of,
         "spec": candidate.spec.id,
         "params": candidate.params,
@@ -170,6 +179,7 @@ def read_networks(folder: Path) -> list[Network]:
         return []
     studies, name = glance(folder / DATABASE), folder.resolve().name
     levels = _levels(name, studies)
+    is_refit = bool(FULL in levels and studies[f"{name}/{FULL}"][1].refit)
     networks: dict[str, Network] = {}
     for level in levels:
         for trial in studies[f"{name}/{level}"][0]:
@@ -177,7 +187,8 @@ def read_networks(folder: Path) -> list[Network]:
                 continue
             network = networks.setdefault(trial.candidate.spec.id, _network(trial.candidate))
             if trial.score is not None:
-                network.scores.setdefault(level, []).append(trial.score)
+                if level != CONTROLS or not is_refit:
+                    network.scores.setdefault(level, []).append(trial.score)
             elif trial.state is TrialState.FAIL:
                 network.failed[level] = str(trial.facts.reason)
             else:

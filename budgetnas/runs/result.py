@@ -26,7 +26,7 @@ from budgetnas.storage.study import read_study
 from budgetnas.text import Display, plural
 from budgetnas.trials.facts import RandomArm, RunFacts
 from budgetnas.trials.selection import Finalist, finalists, within
-from budgetnas.trials.trial import CONTROLS, FULL, RANDOM, Looks, Trial, TrialState, complete, rung_name
+from budgetnas.trials.trial import CONTROLS, FULL, RANDOM, Looks, Trial, TrialState, complete, rung_name, unscored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -202,8 +202,9 @@ class SearchResult(Display):
 
     @property
     def validation_accuracy(self) -> float | None:
-        """Mean of `accuracies` on validation, in [0, 1]; None before any full training ended."""
-        return None if self.accuracies is None else self.accuracies.validation.mean
+        """Mean of `accuracies` on validation, in [0, 1]; None without any, or where they learned from it."""
+        accuracies = self.accuracies
+        return None if accuracies is None or accuracies.validation is None else accuracies.validation.mean
 
     @property
     def test_accuracy(self) -> float | None:
@@ -223,7 +224,8 @@ class SearchResult(Display):
         content = {"network": "none fully trained yet" if winner is None else winner.candidate.spec.id}
         if winner is not None and accuracies is not None:
             content["parameters"] = f"{winner.candidate.params:,} of {setup.cap:,}"
-            content["validation"] = accuracies.validation.write(" %")
+            if accuracies.validation is not None:
+                content["validation"] = accuracies.validation.write(" %")
             content["test"] = "not read yet" if accuracies.test is None else accuracies.test.write(" %")
         trials = f"{self.counts()['trained']:,} of {setup.study.search.trials:,}"
         return {**content, "trials": trials, "data": setup.data.name, "folder": str(self.folder)}
@@ -270,6 +272,8 @@ def read_result(storage: Storage, folder: Path, name: str) -> SearchResult:
     setup = read_setup(facts.setup, name=name)
     others = [*map(rung_name, setup.rungs), RANDOM, CONTROLS]
     levels = {level: read_study(storage, f"{name}/{level}")[0] for level in others if f"{name}/{level}" in names}
+    if facts.refit and CONTROLS in levels:
+        levels[CONTROLS] = unscored(levels[CONTROLS])
     first = levels.setdefault(rung_name(setup.rungs[0]), [])
     rungs = [levels.get(level, []) for level in map(rung_name, setup.rungs)]
     with recorded(setup.study.space.kinds, (trial.candidate.spec for trial in first)):  # also without their code

@@ -73,7 +73,7 @@ def tables(result: SearchResult) -> dict[str, Table]:
         shown["fidelity"] = fidelity_table(result)
     compared = compare(result)
     if len({one.spec for one in compared}) > 1:  # a winner that is its own control shows nothing
-        shown["controls"] = controls_table(compared, equal_cost(result))
+        shown["controls"] = controls_table(compared, result.facts.look_rule, equal_cost(result))
     return shown
 
 
@@ -239,7 +239,7 @@ def _lines(result: SearchResult) -> list[tuple[str, str]]:
 
 def _final(result: SearchResult, finalist: Finalist) -> FinalScore:
     accuracies = result.accuracies_of(finalist)
-    validation, test = accuracies.validation, accuracies.test
+    validation, test = accuracies.scored, accuracies.test
     return FinalScore(
         score=validation.mean,
         spread=validation.spread,

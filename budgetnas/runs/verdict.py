@@ -8,13 +8,24 @@ from math import isnan
 from typing import Any
 
 from budgetnas.config.recorded import origin_now
-from budgetnas.evidence.estimate import Estimate, judge, welch
+from budgetnas.evidence.estimate import ON_THIS_SET, Estimate, judge
 from budgetnas.evidence.fidelity import FEWEST_PAIRS, tau
 from budgetnas.runs.networks import Accuracies, accuracies_of
 from budgetnas.runs.result import SearchResult, drawn_at_random, promoted_for_scores
+from budgetnas.runs.sequence import (
+    WITH_IMAGES,
+    Seeds,
+    Standing,
+    gains,
+    interval_words,
+    looks_of,
+    standing,
+    write_gain,
+    write_interval,
+)
 from budgetnas.text import Table, plural, write_macs
 from budgetnas.trials.counted_cost import PER_PARAMETER
-from budgetnas.trials.facts import Control, RunFacts
+from budgetnas.trials.facts import Control, LookRule, RunFacts
 from budgetnas.trials.trial import BEST_RANDOM, CONTROLS, WINNER, Trial, complete, in_words, length_in_words
 
 _PREPOSITIONS = {"gain shown": " over", "no gain shown": " over", "loss shown": " against"}
@@ -32,7 +43,9 @@ class Comparison:
         macs: for one image.
         accuracies: of its repeats.
         gain: mean test accuracy of the winner minus the control's, in points; None if not tested, or the winner itself.
+        wider: the same over seeds and test images; None where the images are not known.
         verdict: on the gain, in a few words.
+        standing: with sequential looks, where the two stand; None without them, or before the first.
     """
 
     name: str
@@ -42,6 +55,8 @@ class Comparison:
     accuracies: Accuracies
     gain: Estimate | None
     verdict: str
+    wider: Estimate | None = None
+    standing: Standing | None = None
 
     @property
     def tests(self) -> tuple[float, ...]:
@@ -50,8 +65,8 @@ class Comparison:
 
     @property
     def scores(self) -> tuple[float, ...]:
-        """Validation accuracies of its repeats, in [0, 1]."""
-        return tuple(self.accuracies.validation.shares)
+        """Validation accuracies of its repeats, in [0, 1]; none where they learned from these images."""
+        return tuple(self.accuracies.validation.shares) if self.accuracies.validation else ()
 
     def as_json(self) -> dict[str, Any]:
         """Return it for programs; accuracies are shares in [0, 1], the gain points."""
@@ -64,6 +79,8 @@ class Comparison:
             "scores": list(self.scores),
             **self.accuracies.as_json(),
             "gain": self.gain and asdict(self.gain),
+            "gain_on_images": self.wider and asdict(self.wider),
+            "looks": self.standing and self.standing.look,
             "verdict": self.verdict,
         }
 
@@ -151,7 +168,12 @@ def compare(result: SearchResult) -> list[Comparison]:
         Control(name=WINNER, spec=candidate.spec.id, params=candidate.params, macs=candidate.macs),
         *recorded_controls(result.facts),
     ]
-    return [_compared(result, net, runs[net.spec], own) for net in nets if net.spec in runs]
+    looks = looks_of(result.levels[CONTROLS], result.looks)
+    return [
+        _compared(result, net, runs[net.spec], (looks[candidate.spec.id], looks.get(net.spec, {})))
+        for net in nets
+        if net.spec in runs
+    ]
 
 
 def equal_cost(result: SearchResult) -> str:
@@ -167,11 +189,12 @@ def equal_cost(result: SearchResult) -> str:
     )
 
 
-def controls_table(compared: Sequence[Comparison], arm: str = "") -> Table:
+def controls_table(compared: Sequence[Comparison], rule: LookRule | None = None, arm: str = "") -> Table:
     """Return one row per network: size, accuracies, and the gain of the winner over it.
 
     Args:
         compared: the winner and its controls.
+        rule: of the sequential looks; None without them.
         arm: what the random networks of the control at equal cost have cost, in words; "" without this control.
     """
     rows = [
@@ -181,13 +204,15 @@ def controls_table(compared: Sequence[Comparison], arm: str = "") -> Table:
             f"{one.params:,}",
             write_macs(one.macs),
             str(len(one.tests)),
-            str(one.accuracies.validation),
+            str(one.accuracies.validation or ""),
             str(one.accuracies.test or ""),
-            "" if one.gain is None else f"{_signed(one.gain)}",
+            "" if one.gain is None else write_gain(one.gain),
+            "" if one.wider is None else write_interval(one.wider),
             one.verdict,
         )
         for one in compared
     ]
+    has_images = any(one.wider for one in compared)
     return Table(
         title="The winner beside controls",
         columns=(
@@ -199,13 +224,14 @@ def controls_table(compared: Sequence[Comparison], arm: str = "") -> Table:
             "validation %",
             "test %",
             "gain, points",
+            "with images",
             "shown",
         ),
         rows=rows,
         notes=[
             "The winner and the controls were trained alike, with seeds that no choice has seen. Gain is the winner's "
-            "mean test accuracy minus the control's, with Welch's 95 % interval over seeds, uncorrected for multiple "
-            "comparisons.",
+            f"mean test accuracy minus the control's, with Welch's {interval_words(rule)}.",
+            *([WITH_IMAGES] if has_images else []),
             "In brackets after an accuracy: Wilson's 95 % interval of its mean over the images.",
             *([f"{BEST_RANDOM[0].upper()}{BEST_RANDOM[1:]} is the best of {arm}."] if arm else []),
         ],
@@ -217,7 +243,7 @@ def verdict(result: SearchResult, compared: Sequence[Comparison]) -> str:
     shown: dict[str, list[str]] = {}
     for one in compared:
         if one.gain is not None:
-            shown.setdefault(one.verdict, []).append(f"{one.name} ({_signed(one.gain)})")
+            shown.setdefault(one.verdict, []).append(f"{one.name} ({write_gain(one.gain, one.wider, one.standing)})")
     same = [one.name for one in compared[1:] if one.spec == compared[0].spec]
     judged = {one.name for one in compared if one.gain is not None} | set(same)
     untested = [net.name for net in recorded_controls(result.facts) if net.name not in judged]
@@ -227,34 +253,41 @@ def verdict(result: SearchResult, compared: Sequence[Comparison]) -> str:
         return NOT_TESTED
     sentences = [f"The winner is itself {_and(same)}."] if same else []
     if shown:
-        gains = "; ".join(
-            f"{words}{_PREPOSITIONS.get(words, ', beside')} {_and(names)}" for words, names in shown.items()
+        told = "; ".join(
+            f"{words}{_PREPOSITIONS.get(words.removesuffix(ON_THIS_SET), ', beside')} {_and(names)}"
+            for words, names in shown.items()
         )
-        seeds = plural(len(compared[0].tests), "fresh seed")
-        sentences.append(f"{gains[0].upper()}{gains[1:]}. Points of test accuracy, {seeds} of the winner.")
+        seeds, rule = plural(len(compared[0].tests), "fresh seed"), result.facts.look_rule
+        looks = f"; 95 % in all, over up to {plural(len(rule.seeds), 'look')}" if rule else ""
+        sentences.append(f"{told[0].upper()}{told[1:]}. Points of test accuracy, {seeds} of the winner{looks}.")
     if untested:
         sentences.append(f"Not trained and tested yet: {_and(untested)}.")
     return " ".join(sentences)
 
 
-def _compared(result: SearchResult, net: Control, runs: Sequence[Trial], own: Sequence[Trial]) -> Comparison:
-    control, winner = (
-        accuracies_of(them, result.looks, CONTROLS, images=result.setup.data.validation) for them in (runs, own)
-    )
-    gain, words = None, "" if net.name == WINNER else "the winner itself"
-    if runs is not own:
-        words = "not tested yet"
-        if control.test and winner.test:
-            gain = welch(*([100 * share for share in one.shares] for one in (winner.test, control.test)))
-            words = judge(gain)
+def _compared(result: SearchResult, net: Control, runs: Sequence[Trial], looks: tuple[Seeds, Seeds]) -> Comparison:
+    """Compare the winner with a network; `looks` are those at the winner and at the network."""
+    own, rival = looks
+    gain, wider, now, words = None, None, None, "" if net.name == WINNER else "the winner itself"
+    if rival is not own:
+        words, rule = "not tested yet", result.facts.look_rule
+        if rule is not None:
+            now = standing(own, rival, rule)
+            gain, wider = (now.gain, now.wider) if now else (None, None)
+        elif rival:
+            gain, wider = gains(list(own.values()), list(rival.values()))
+        if gain is not None:
+            words = judge(gain, wider) if now is None or now.is_over else "not decided yet"
     return Comparison(
         name=net.name,
         spec=net.spec,
         params=net.params,
         macs=net.macs,
-        accuracies=control,
+        accuracies=accuracies_of(runs, result.looks, CONTROLS, images=result.setup.data.validation),
         gain=gain,
         verdict=words,
+        wider=wider,
+        standing=now,
     )
 
 
@@ -271,11 +304,6 @@ def _tau(scores: Sequence[tuple[float, float]]) -> str:
     if estimate is not None:
         return str(estimate)
     return "too few pairs to judge" if len(scores) < FEWEST_PAIRS else "all scores are alike"
-
-
-def _signed(gain: Estimate) -> str:
-    value = f"{gain.value:+.2f}"
-    return value if gain.low is None else f"{value} [{gain.low:+.2f}, {gain.high:+.2f}]"
 
 
 def _and(names: Sequence[str]) -> str:

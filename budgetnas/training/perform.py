@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import torch
 
+from budgetnas.arrays import packed
 from budgetnas.data.dataset import Dataset, normalisation
 from budgetnas.data.load import load_dataset
 from budgetnas.engine.protocol import EpochReport
@@ -62,8 +63,9 @@ def look(task: LookTask, data: Dataset) -> Look:
     device = task.setting.device
     model = unpack(build_model(task.spec, data.shape), task.weights).to(device)
     images, labels = to_device(data.test, device)
-    correct, _ = Scorer(model, Normaliser(*normalisation(data, task.recipe), device), images, labels, bf16=False)()
-    return Look(correct=correct, images=len(labels))
+    scorer = Scorer(model, Normaliser(*normalisation(data, task.recipe), device), images, labels, bf16=False)
+    right = scorer.each().cpu().numpy()
+    return Look(correct=int(right.sum()), images=len(labels), right=packed(right) if task.names_images else None)
 
 
 def _out_of_memory(task: Task, error: RuntimeError) -> TrainingError:

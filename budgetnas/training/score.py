@@ -64,9 +64,20 @@ class Scorer:
             self._step(images, labels)
         return int(self._right.item()), self._loss.item() / len(self._labels)
 
+    @torch.no_grad()
+    def each(self) -> Tensor:
+        """Return whether the prediction for each image is correct: [N] bool."""
+        self._model.eval()
+        batches = zip(torch.split(self._images, self._size), torch.split(self._labels, self._size), strict=True)
+        return torch.cat([self._logits(images).argmax(1) == labels for images, labels in batches])
+
+    def _logits(self, images: Tensor) -> Tensor:
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self._bf16, cache_enabled=False):
+            logits: Tensor = self._model(self._normalise(images)).float()
+        return logits
+
     def _score(self, images: Tensor, labels: Tensor) -> None:
-        with torch.autocast(labels.device.type, torch.bfloat16, enabled=self._bf16, cache_enabled=False):
-            logits = self._model(self._normalise(images)).float()
+        logits = self._logits(images)
         self._right += (logits.argmax(1) == labels).sum()
         self._loss += functional.cross_entropy(logits, labels, reduction="sum")
 

@@ -120,12 +120,21 @@ class PausedTraining:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LookTask:
-    """Test the `weights` (safetensors bytes) of `spec`, trained by `recipe`, on the test split."""
+    """Test a network on the test split.
+
+    Attributes:
+        setting: settings that the tasks of the study share.
+        spec: the architecture.
+        recipe: that it was trained by.
+        weights: safetensors bytes.
+        names_images: whether the result says which images are correct.
+    """
 
     setting: Setting
     spec: ResNetSpec
     recipe: Recipe
     weights: bytes
+    names_images: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

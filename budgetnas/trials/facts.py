@@ -245,15 +245,35 @@ class RandomArm(Record):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Look(Record):
-    """A look at the test set: the number of `images`, and how many were classified correctly."""
+    """A look at the test set.
+
+    Attributes:
+        correct: number of images that were classified correctly.
+        images: number of images.
+        right: of a winner or control trained again, which they are, as `arrays.packed` writes it; None in older runs.
+    """
 
     correct: int
     images: int
+    right: str | None = None
 
     @property
     def accuracy(self) -> float:
         """The share of correct images, in [0, 1]."""
         return self.correct / self.images
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LookRule(Record):
+    """The rule of sequential looks, recorded before the first of them.
+
+    Attributes:
+        seeds: of the winner and of each control at every look, rising.
+        level: of the interval at each look, in (0, 1).
+    """
+
+    seeds: tuple[int, ...]
+    level: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -287,6 +307,8 @@ class RunFacts(Record):
         choices: every winner ever chosen, the latest last.
         controls: the networks that the winner is compared with.
         random_arms: the random networks of the control at equal cost, the latest decision last.
+        look_rule: of the sequential looks at winner and controls; None without them.
+        refit: whether winner and controls learned from training and validation images together when trained again.
         looks: every look at the test set, by `looks.look_key`.
         taken: short trainings from another run.
         drawn: of a calibration, ids of the networks that the last driver requested.
@@ -303,6 +325,8 @@ class RunFacts(Record):
     choices: tuple[Choice, ...] | None = None
     controls: tuple[Control, ...] | None = None
     random_arms: tuple[RandomArm, ...] | None = None
+    look_rule: LookRule | None = None
+    refit: bool | None = None
     looks: Mapping[str, Look] | None = None
     taken: Takeover | None = None
     drawn: tuple[str, ...] | None = None

@@ -7,7 +7,7 @@ weights, so that each counts once.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from budgetnas.arch.spec import ResNetSpec
@@ -128,6 +128,11 @@ def in_words(level: str) -> str:
 def complete(trials: Iterable[Trial]) -> list[Trial]:
     """Return the COMPLETE trials."""
     return [trial for trial in trials if trial.state is TrialState.COMPLETE]
+
+
+def unscored(trials: Iterable[Trial]) -> list[Trial]:
+    """Return trials without their scores, which mean nothing where networks learned from the images that score them."""
+    return [replace(trial, score=None, curve={}, facts=replace(trial.facts, loss=None)) for trial in trials]
 
 
 def counted(trials: Sequence[Trial], *, over_budget: str) -> int:

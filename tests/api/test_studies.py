@@ -31,9 +31,9 @@ def asked(monkeypatch, tmp_path):
 
 def test_a_search_asks_for_what_the_command_asks_for(asked, budgetnas):
     words = (
-        "search resnet20_budget --max-params 60k --trials 7 --sampler random --promote 2 --no-paper-models --dataset",
-        "digits --subset 9 --out else --name n --seed 3 --device cpu --workers 2 --full-epochs 4 --max-hours 1.5",
-        "--set space.widths=[16,64] --set space.max_macs=1G --storage sqlite:///s.db",
+        "search resnet20_budget --max-params 60k --trials 7 --sampler random --promote 2 --no-paper-models --refit",
+        "--dataset digits --subset 9 --out else --name n --device cpu --workers 2 --full-epochs 4 --seed 3",
+        "--max-hours 1.5 --set space.widths=[16,64] --set space.max_macs=1G --storage sqlite:///s.db",
     )
     assert budgetnas(*" ".join(words).split()).returncode == 1
     with pytest.raises(package.StorageError, match="enough"):
@@ -45,6 +45,7 @@ def test_a_search_asks_for_what_the_command_asks_for(asked, budgetnas):
             sampler="random",
             promote=2,
             paper_models=False,
+            refit=True,
             dataset="digits",
             subset=9,
             out="else",

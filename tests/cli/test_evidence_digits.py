@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import optuna
 import pandas as pd
@@ -96,6 +97,35 @@ def test_the_result_can_be_read_again_under_other_caps_and_its_report_made_again
     over = budgetnas("best", run, "--max-params", "1M")
     assert over.returncode == 2
     assert "searched up to 60,000 parameters" in over.stderr
+
+
+def test_later_looks_give_more_seeds_to_whoever_is_not_told_apart_and_stopped_they_go_on(finished, budgetnas, tmp_path):
+    before, _ = finished
+    run = tmp_path / "runs" / before.name
+    shutil.copytree(before, run)
+    words = (*WORDS, "--set", "evidence.looks=[2, 3]")
+    stopped = budgetnas(*words, "--max-hours", 0.0001, cwd=tmp_path)
+    assert stopped.returncode == 0, stopped.stderr
+    assert "the 0.0001 hours of --max-hours were over" in stopped.stdout
+    assert "95 % in all, over up to 2 looks" in stopped.stdout
+    ended = budgetnas(*words, "--set", "engine.max_hours=9", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    again = budgetnas(*words, "--set", "engine.max_hours=9", cwd=tmp_path)
+    assert "This search was already finished" in again.stdout
+    winner, *rivals = json.loads((run / "results.json").read_text())["controls"]
+    assert len(winner["tests"]) == max(len(rival["tests"]) for rival in rivals)
+    for rival in rivals:
+        assert rival["looks"] == len(rival["tests"]) - 1
+        assert len(rival["tests"]) == 3 or "shown" in rival["verdict"]
+        assert (
+            rival["gain_on_images"]["high"] - rival["gain_on_images"]["low"]
+            > rival["gain"]["high"] - rival["gain"]["low"]
+        )
+    looks = json.loads((run / "manifest.json").read_text())["test_looks"]["looks"]
+    assert set(next(iter(looks.values()))) == {"correct", "images"}
+    refused = budgetnas(*WORDS, "--set", "evidence.looks=[2, 4]", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "has started to compare its winner by [2, 3]" in refused.stderr
 
 
 def test_a_calibration_judges_lengths_beside_params_and_macs_and_goes_on_with_more(budgetnas, tmp_path):

@@ -13,7 +13,7 @@ DATA = {"--dataset", "--data-dir", "--subset", "--image-size", "--test-share"}
 
 SEARCH = """
     --max-params --space --trials --out --name --seed --device --workers --sampler --promote --full-epochs
-    --max-hours --storage --set --dry-run --no-paper-models --json --space-code
+    --max-hours --storage --set --dry-run --no-paper-models --refit --json --space-code
 """
 
 

@@ -195,6 +195,9 @@ def test_tiers_are_caps_in_rising_order_and_the_largest_is_the_cap():
     assert config.budget.cap(DataShape()) == 5_000_000
 
 
+CONTROLS = {"evidence.controls": True}
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -209,6 +212,12 @@ def test_tiers_are_caps_in_rising_order_and_the_largest_is_the_cap():
         ({"proxy.rungs": [24, 8]}, "must be epochs that rise"),
         ({"proxy.rungs": [8.5]}, "is 8.5, but must be a whole number"),
         ({"evidence.control_promotions": -1}, "must be from 0"),
+        ({"evidence.looks": [3, 5]}, "`evidence.looks` needs `evidence.controls` or `evidence.random_control`"),
+        ({"evidence.refit": True}, "`evidence.refit` needs `evidence.controls` or `evidence.random_control`"),
+        ({"evidence.looks": [], **CONTROLS}, "must be seeds that rise, from 2 to 1,000"),
+        ({"evidence.looks": [1, 3], **CONTROLS}, "must be seeds that rise, from 2 to 1,000"),
+        ({"evidence.looks": [3, 3], **CONTROLS}, "must be seeds that rise, from 2 to 1,000"),
+        ({"evidence.looks": [3, 5], "evidence.control_repeats": 3, **CONTROLS}, "leave one of them out"),
     ],
 )
 def test_tiers_rungs_and_evidence_check_their_values(words, said):

@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import ttest_ind
 
-from budgetnas.evidence.estimate import LEVEL, Estimate, bootstrap, judge, welch
+from budgetnas.evidence.estimate import LEVEL, Estimate, bootstrap, judge, welch, welch_on_images
 
 LEFT = np.array([0.31, 0.62, 0.12, 0.55, 0.91, 0.43, 0.78, 0.29])
 RIGHT = np.array([0.25, 0.70, 0.20, 0.41, 0.88, 0.52, 0.61, 0.35])
@@ -197,3 +197,61 @@ def test_no_repeat_is_refused():
         welch([], REPEATS)
     with pytest.raises(AssertionError, match="no repeats"):
         welch(REPEATS, [])
+
+
+def right(rng, n, images, easy, skill):
+    """Whether n trainings are right on each image: the images differ, and each network has images of its own."""
+    chances = np.clip(easy + skill + rng.normal(0, 0.3, size=images), 0, 1)
+    return rng.random((n, images)) < chances
+
+
+def test_the_level_of_an_interval_is_that_of_scipy():
+    one, other = [0.9, 0.92, 0.95, 0.91], [0.88, 0.9, 0.85]
+    exact = ttest_ind(one, other, equal_var=False).confidence_interval(0.984)
+    found = welch(one, other, level=0.984)
+    assert (found.low, found.high) == pytest.approx((exact.low, exact.high))
+
+
+def test_other_images_widen_the_interval_so_far_that_it_holds_the_truth():
+    rng, held, narrow = np.random.default_rng(3), 0, 0
+    easy = rng.uniform(0.4, 0.9, size=300)
+    for _ in range(200):
+        drawn = rng.choice(easy, size=250)
+        left, other = (right(rng, 4, 250, drawn, 0) for _ in range(2))
+        wide = welch_on_images(left, other)
+        seeds = welch(*(list(side.mean(axis=1)) for side in (left, other)))
+        assert wide.value == pytest.approx(seeds.value)
+        assert wide.low <= seeds.low
+        assert wide.high >= seeds.high
+        held += wide.low <= 0 <= wide.high
+        narrow += seeds.low <= 0 <= seeds.high
+    assert narrow / 200 < 0.95 <= held / 200
+
+
+def test_the_wider_interval_reaches_about_as_far_as_a_bootstrap_over_images_and_seeds():
+    rng = np.random.default_rng(5)
+    easy = rng.uniform(0.3, 1.0, size=2_000)
+    left, other = right(rng, 8, 2_000, easy, 0.03), right(rng, 8, 2_000, easy, 0)
+    found = welch_on_images(left, other)
+    means = []
+    for _ in range(400):
+        images = rng.integers(2_000, size=2_000)
+        sides = [side[rng.integers(8, size=8)][:, images] for side in (left, other)]
+        means.append(sides[0].mean() - sides[1].mean())
+    low, high = np.quantile(means, [0.025, 0.975])
+    assert 0.9 < (found.high - found.low) / (high - low) < 1.15
+
+
+def test_repeats_that_do_not_differ_have_no_wider_interval_either():
+    same = np.array([[True, False, True], [False, True, True]])
+    assert welch_on_images(same, same[::-1]).low is None
+    assert welch_on_images(same[:1], same[:1]).low is None
+
+
+def test_what_other_images_may_undo_is_shown_on_this_test_set():
+    over_seeds, wider = (Estimate(value=0.3, low=low, high=0.6 - low, n=5) for low in (0.1, -0.1))
+    assert judge(over_seeds, over_seeds) == "gain shown"
+    assert judge(over_seeds, wider) == "gain shown on this test set"
+    loss = Estimate(value=-0.3, low=-0.5, high=-0.1, n=5)
+    assert judge(loss, wider) == "loss shown on this test set"
+    assert judge(wider, wider) == "no gain shown"

@@ -111,6 +111,7 @@ def everything():
         lambda: a_search(search__trials=1000, full__epochs=900),
         lambda: a_search(evidence__controls=True, search__sampler="evolution", search__trials=20),
         lambda: a_search(evidence__random_control=True, full__repeats=3, search__trials=20),
+        lambda: a_search(evidence__controls=True, evidence__looks=[3, 5, 8, 12]),
     ],
 )
 def test_every_number_of_the_lines_is_in_the_json(make):

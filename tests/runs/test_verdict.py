@@ -3,16 +3,20 @@ from __future__ import annotations
 import csv
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from scipy.stats import kendalltau, ttest_ind
 from small_studies import FACTS
 
+from budgetnas.arrays import packed
+from budgetnas.pipeline.look_by_look import look_rule
 from budgetnas.pipeline.promote import record_controls
 from budgetnas.runs.files import csv_tables
 from budgetnas.runs.summary import as_json, report_facts
 from budgetnas.runs.verdict import compare, controls_table, equal_cost, fidelity_table, pairs, verdict
-from budgetnas.trials.facts import RunFacts, TrialFacts
-from budgetnas.trials.trial import TrialState
+from budgetnas.text import trimmed
+from budgetnas.trials.facts import Look, RunFacts, TrialFacts
+from budgetnas.trials.trial import TrialState, look_key
 
 
 def test_below_ten_pairs_fidelity_is_not_judged(make):
@@ -240,3 +244,98 @@ def test_without_its_trainings_the_control_at_equal_cost_is_not_tested_yet(make)
     result = made.result()
     assert verdict(result, compare(result)).startswith("Not tested: the controls are not trained and tested yet")
     assert equal_cost(result) == ""
+
+
+def look(correct, seed=0, images=1000):
+    right = np.random.default_rng(seed).permutation(images) < correct
+    return Look(correct=correct, images=images, right=packed(right))
+
+
+def looked(made, numbers):
+    """Look at winner and controls with so many right images by seed, the winner's after its own."""
+    looks = {}
+    for trial in made.ladder.controls.store.trials:
+        name = next((net.origin for net in made.study.controls if net.spec == trial.candidate.spec), "the winner")
+        if name in numbers and trial.repeat < len(numbers[name]):
+            key = look_key(trial, "controls")
+            looks[key] = look(numbers[name][trial.repeat], seed=100 * trial.number + trial.repeat)
+    made.ladder.fulls.record(RunFacts(looks=looks))
+
+
+@pytest.fixture
+def sequence(make):
+    made = make(evidence__controls=True, evidence__looks=[2, 3, 5], evidence__control_networks=["random", "most_macs"])
+    made.trained([0.5, 0.6, 0.7])
+    made.promoted()
+    made.controlled(lambda one: 0.5)
+    made.ladder.fulls.record(RunFacts(look_rule=look_rule(made.study)))
+    return made
+
+
+def test_sequential_looks_say_how_many_seeds_and_looks_there_were_and_how_often_they_err(sequence):
+    own = [900, 904, 898, 902, 901]
+    rivals = {"a random network": [600, 604, 650], "the most-MACs network": [900, 880, 915, 890, 905]}
+    looked(sequence, {"the winner": own, **rivals})
+    result = sequence.result()
+    compared = compare(result)
+    found = {one.name: one for one in compared}
+    drawn, most = found["a random network"], found["the most-MACs network"]
+    assert (drawn.standing.look, drawn.standing.seeds, drawn.verdict) == (1, 2, "gain shown")
+    exact = ttest_ind([90, 90.4], [60, 60.4], equal_var=False).confidence_interval(1 - 0.05 / 3)
+    assert (drawn.gain.low, drawn.gain.high) == pytest.approx((exact.low, exact.high))
+    assert (most.standing.look, most.standing.seeds, most.verdict) == (3, 5, "no gain shown")
+    told = verdict(result, compared)
+    assert " over seeds and images, 2 seeds of each, 1 look)" in told
+    assert "5 seeds of each, 3 looks)" in told
+    assert told.endswith("5 fresh seeds of the winner; 95 % in all, over up to 3 looks.")
+    (note, images, _) = controls_table(compared, result.facts.look_rule).notes
+    assert "Welch's 98.33 % interval over seeds, after 2, 3 and 5 seeds of each" in note
+    assert note.endswith("95 % in all, over up to 3 looks, for each control.")
+    assert "uncorrected" not in note
+    assert images.startswith("With images: ")
+    assert drawn.as_json()["looks"] == 1
+    assert drawn.as_json()["gain_on_images"]["high"] > drawn.as_json()["gain"]["high"]
+
+
+def test_between_two_looks_nothing_is_decided(sequence):
+    looked(sequence, {"the winner": [900, 904], "the most-MACs network": [890, 910], "a random network": [600]})
+    found = {one.name: one for one in compare(sequence.result())}
+    assert found["the most-MACs network"].verdict == "not decided yet"
+    assert (found["a random network"].verdict, found["a random network"].gain) == ("not tested yet", None)
+    told = verdict(sequence.result(), list(found.values()))
+    assert told.startswith("Not decided yet, beside the most-MACs network (")
+    assert told.endswith("Not trained and tested yet: a random network.")
+
+
+def test_a_gain_that_other_images_may_undo_is_said_to_be_one_on_this_test_set(make):
+    made = make(evidence__controls=True, full__repeats=3, evidence__control_networks=["random", "most_macs"])
+    made.trained([0.5, 0.6, 0.7])
+    made.promoted()
+    made.controlled(lambda one: 0.5)
+    close, far = [500, 501, 500], [100, 101, 102]
+    looked(made, {"the winner": [510, 511, 512], "a random network": close, "the most-MACs network": far})
+    found = {one.name: one for one in compare(made.result())}
+    assert found["a random network"].verdict == "gain shown on this test set"
+    assert found["the most-MACs network"].verdict == "gain shown"
+    told = verdict(made.result(), list(found.values()))
+    assert "ain shown on this test set over a random network (+1.07 [+" in told
+    assert " over seeds, [-" in told
+    table = trimmed(controls_table(list(found.values())))
+    assert "with images" in table.columns
+    assert "uncorrected for multiple comparisons." in table.notes[0]
+
+
+def test_looks_that_do_not_name_their_images_or_contradict_themselves_have_no_wider_interval(make):
+    made = make(evidence__controls=True, full__repeats=2, evidence__control_networks=["random"])
+    made.trained([0.5, 0.6, 0.7])
+    made.promoted()
+    made.controlled(lambda one: 0.5)
+    looked(made, {"the winner": [510, 511], "a random network": [500, 505]})
+    looks = dict(made.ladder.fulls.facts.looks)
+    assert compare(made.result())[1].wider
+    for wrong in (None, "", "no base64", look(17).right, look(500, images=999).right[:8]):
+        key = next(iter(looks))
+        made.ladder.fulls.record(RunFacts(looks={**looks, key: replace(looks[key], right=wrong)}))
+        (rival,) = compare(made.result())[1:]
+        assert rival.wider is None
+        assert "with images" not in trimmed(controls_table(compare(made.result()))).columns
