@@ -62,7 +62,7 @@ def _seeds(
 
 
 def train_controls(
-    prepared: PreparedStudy, ladder: Ladder, driver: Driver, winner: Finalist, rival: Candidate | None
+    prepared: PreparedStudy, ladder: Ladder, winner: Finalist, driver: Driver, rival: Candidate | None = None
 ) -> None:
     """Train the winner and its controls with fresh seeds, and test them after each look, as far as the hours allow.
 

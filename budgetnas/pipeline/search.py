@@ -100,7 +100,7 @@ def _climb(prepared: PreparedStudy, ladder: Ladder, driver: Driver) -> None:
     if winner is not None and ladder.controls is not None:
         best = rival(prepared, ladder)
         record_controls(prepared, ladder.fulls, ladder.controls.store.trials, best)
-        train_controls(prepared, ladder, driver, winner, best)
+        train_controls(prepared, ladder, winner, driver, best)
     for level in ladder.tested:
         driver.test(level, complete(level.store.trials))
 

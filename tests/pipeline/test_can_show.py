@@ -22,7 +22,12 @@ PACE = pace(100)
 @pytest.fixture(scope="module")
 def study():
     return prepared(
-        evidence__controls=True, evidence__looks=[3, 5, 8, 12], search__trials=3, full__promote=3, full__repeats=3
+        evidence__controls=True,
+        evidence__looks=[3, 5, 8, 12],
+        search__trials=3,
+        full__promote=3,
+        full__repeats=3,
+        full__finals="equal",
     )
 
 

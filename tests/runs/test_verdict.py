@@ -221,7 +221,7 @@ def test_the_best_random_network_at_equal_cost_is_a_control_of_its_own(make):
     networks = len(arm.drawn) + len(arm.shared)
     assert told.startswith(f"{networks} random networks, 1 of them of the search's own start, fully trained for ")
     assert f"{arm.cost:.2e} MACs, the search for {arm.search_cost:.2e}" in told
-    assert any(told in note for note in controls_table(compare(result), told).notes)
+    assert any(told in note for note in controls_table(compare(result), arm=told).notes)
     assert ("equal cost", told) in report_facts(result).lines
     assert {level for level, *_ in csv.reader(csv_tables(result)["trainings"]().splitlines())} >= {"random", "controls"}
 
