@@ -28,6 +28,8 @@ BEFORE: dict[str, Any] = {
     "space.necks": ["none"],
     "space.width_grid": "step",
     "data.validation": "share",
+    "search.model": "per_rung",
+    "search.macs_prior": False,
     "full.finals": "equal",
 }
 

@@ -126,6 +126,9 @@ class SearchConfig:
             learn from finished trials, or "random", which does not.
         over_budget: "exclude" proposes only networks that fit; "prune" lets Optuna's own "tpe" or "random" propose
             freely and prunes networks over the budget, which count as trials: the plain method, for comparison.
+        model: "joint" learns from trainings of all lengths together and averages over the hyperparameters of its
+            Gaussian process; "per_rung" goes from rung to rung with the most probable ones, as older versions did.
+        macs_prior: whether "joint" expects, before any score, that up to a point more MACs help.
         batch: trials per batch; a proposal uses the results of all batches except the running and the last one.
         paper_models: whether models 1-5 of Pei et al. are the first trials; "auto" for a data set known by name.
         first_models: networks, by name or id, that are tried next as baselines of the search. Those that fit are
@@ -136,6 +139,8 @@ class SearchConfig:
     seed: int = 0
     sampler: Literal["thompson", "evolution", "random", "tpe"] = "thompson"
     over_budget: Literal["exclude", "prune"] = "exclude"
+    model: Literal["joint", "per_rung"] = "joint"
+    macs_prior: bool = True
     batch: int = 4
     paper_models: bool | Literal["auto"] = "auto"
     first_models: tuple[str, ...] = ()

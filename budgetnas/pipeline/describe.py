@@ -21,6 +21,7 @@ from budgetnas.config.toml import write_toml
 from budgetnas.data.dataset import Dataset, largest_share, normalisation
 from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.runs.settings import DataFacts, Kind, Setup, TierFacts
+from budgetnas.samplers.macs_prior import usual_macs
 from budgetnas.storage.database import public_url
 from budgetnas.storage.study import StudyStore
 from budgetnas.system import processor
@@ -63,6 +64,7 @@ def setup_of(prepared: PreparedStudy) -> Setup:
                 low=tier.band.low,
                 high=tier.band.high,
                 members=len(tier.band),
+                usual_macs=usual_macs(tier.band),
             )
             for tier in prepared.tiers
         ),

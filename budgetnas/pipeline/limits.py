@@ -129,7 +129,11 @@ def _few_trials(prepared: PreparedStudy) -> Iterator[Limit]:
     seeded = sum(map(prepared.budget.fits, prepared.seeds))
     trained = min(search.trials, seeded + sum(len(tier.band) for tier in prepared.tiers))
     proposed = max(0, trained - seeded)
-    start = max(starts(prepared.space, tier.band) for tier in prepared.tiers) if search.sampler in _LEARNING else 0
+    start = (
+        max(starts(prepared.space, tier.band, prepared.rule.start) for tier in prepared.tiers)
+        if search.sampler in _LEARNING
+        else 0
+    )
     reasons, numbers = [], {"trials": trained}
     for key, name, needed in (
         ("posterior_mean_needs", "posterior mean", FEWEST_SCORES),

@@ -19,6 +19,8 @@ from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten
 from budgetnas.data.dataset import Dataset
 from budgetnas.pipeline.reference_networks import counted, find_controls, first_models, seeds
 from budgetnas.runs.settings import Kind
+from budgetnas.samplers.macs_prior import usual_macs
+from budgetnas.samplers.rules import Rule, rule_of
 from budgetnas.space.members import Band, SpaceIndex
 from budgetnas.space.parameters import Ranges
 from budgetnas.space.resnet import ResNetSpace
@@ -144,6 +146,11 @@ class PreparedStudy:
     def controls(self) -> tuple[Candidate, ...]:
         """The networks that the winner is compared with; none where the study asks for none."""
         return tuple(find_controls(self)) if self.config.evidence.controls else ()
+
+    @cached_property
+    def rule(self) -> Rule:
+        """How the study learns from scores."""
+        return rule_of(self.config.search, [(tier.band.high, usual_macs(tier.band)) for tier in self.tiers])
 
     @property
     def looks(self) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.level import PlannedTraining
 from budgetnas.pipeline.prepared_study import PreparedStudy
-from budgetnas.runs.result import ranked_finalists, trusted_scores
+from budgetnas.runs.trusted import ranked_finalists, trusted_scores
 from budgetnas.runs.verdict import recorded_controls
 from budgetnas.storage.study import StudyStore
 from budgetnas.trials.facts import Choice, Control, Promotion, RunFacts
@@ -25,7 +25,7 @@ from budgetnas.trials.trial import BEST_RANDOM, FULL, WINNER, Candidate, Trial, 
 def ranking(prepared: PreparedStudy, ladder: Ladder) -> list[Finalist]:
     """Return the fully trained networks that fit, the winner first."""
     rungs, fulls = [level.store.trials for level in ladder.rungs], (ladder.fulls.trials, ladder.fulls.facts)
-    return ranked_finalists(prepared.config, prepared.space, prepared.budget, rungs, fulls)
+    return ranked_finalists(prepared.config, prepared.space, prepared.rule, prepared.budget, rungs, fulls)
 
 
 def choose(
@@ -77,7 +77,7 @@ def promotion(prepared: PreparedStudy, ladder: Ladder, rung: int) -> Promotion:
     if decided is not None:
         return decided
     rungs = [complete(level.store.trials) for level in ladder.rungs[: rung + 1]]
-    found, trusted = rungs[-1], trusted_scores(prepared.space, *rungs)
+    found, trusted = rungs[-1], trusted_scores(prepared.space, prepared.rule, *rungs)
     best, named = list[Trial](), {model.spec for model in prepared.named}
     fitting = within(found, prepared.budget)
     for low, high in _tiers(prepared):
@@ -114,7 +114,7 @@ def finals(prepared: PreparedStudy, ladder: Ladder) -> Promotion:
     if decided is not None:
         return decided
     fits = within(ladder.fulls.trials, prepared.budget)
-    trusted = trusted_scores(prepared.space, *(level.store.trials for level in ladder.rungs), fits)
+    trusted = trusted_scores(prepared.space, prepared.rule, *(level.store.trials for level in ladder.rungs), fits)
     nets = list({trial.root: trial for trial in reversed(fits)}.values())
     best, named = list[Trial](), {model.spec for model in prepared.named}
     for (low, high), number in zip(_tiers(prepared), finalists_of(prepared, ladder), strict=True):

@@ -15,7 +15,6 @@ from budgetnas.arrays import IntArray, Stream, derived_seed
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.level import PlannedTraining
 from budgetnas.pipeline.prepared_study import PreparedStudy
-from budgetnas.samplers.belief import recommend
 from budgetnas.samplers.history import History, starts
 from budgetnas.samplers.samplers import make_sampler
 from budgetnas.trials.counted_cost import total_cost, training_cost
@@ -83,7 +82,7 @@ def best_random(prepared: PreparedStudy, ladder: Ladder, arm: RandomArm) -> Cand
     scores = np.array([trial.score for trial in trials], dtype=np.float64)
     if prepared.config.full.is_halving:
         points = np.array([prepared.space.encode(trial.candidate.spec) for trial in trials], dtype=np.int64)
-        scores = recommend(prepared.space, points, scores)
+        scores = prepared.rule.recommend(prepared.space, points, scores)
     best = promote(trials, scores.tolist(), 1)
     return replace(best[0].candidate, origin=BEST_RANDOM) if best else None
 
@@ -91,7 +90,9 @@ def best_random(prepared: PreparedStudy, ladder: Ladder, arm: RandomArm) -> Cand
 def _shared(prepared: PreparedStudy, ladder: Ladder) -> list[Trial]:
     """Return the first full training of each network of the search's random start that fits the largest cap's band."""
     band = prepared.tiers[-1].band
-    proposed = [trial for trial in ladder.first.trials if not trial.facts.seeded][: starts(prepared.space, band)]
+    proposed = [trial for trial in ladder.first.trials if not trial.facts.seeded][
+        : starts(prepared.space, band, prepared.rule.start)
+    ]
     numbers = {
         trial.number
         for trial in proposed

@@ -109,7 +109,14 @@ def make_study_sampler(prepared: PreparedStudy) -> Sampler:
     """Make the sampler of a study, one for each of its tiers where it has several."""
     config = prepared.config.search
     samplers = [
-        make_sampler(config.sampler, prepared.space, tier.band, seed=config.seed, over_budget=config.over_budget)
+        make_sampler(
+            config.sampler,
+            prepared.space,
+            tier.band,
+            seed=config.seed,
+            over_budget=config.over_budget,
+            rule=prepared.rule,
+        )
         for tier in prepared.tiers
     ]
     return samplers[0] if len(samplers) == 1 else TieredSampler(samplers, seed=config.seed)

@@ -5,85 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
 from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
 
 from budgetnas.arch.kinds import recorded
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.budget import Budget
 from budgetnas.certificates.json_files import BEST, MANIFEST
-from budgetnas.config.study import StudyConfig
 from budgetnas.exceptions import StorageError
 from budgetnas.runs.networks import Accuracies, fresh_accuracies, full_accuracies
 from budgetnas.runs.settings import CUT_OFF, Setup, read_setup
-from budgetnas.samplers.belief import recommend
-from budgetnas.space.resnet import ResNetSpace
+from budgetnas.runs.trusted import ranked_finalists, rule_of_setup, trusted_scores
 from budgetnas.storage.database import Storage, open_run, study_names
-from budgetnas.storage.record import Study
 from budgetnas.storage.study import read_study
 from budgetnas.text import Display, plural
 from budgetnas.trials.facts import RandomArm, RunFacts
-from budgetnas.trials.selection import Finalist, finalists, within
+from budgetnas.trials.selection import Finalist
 from budgetnas.trials.trial import CONTROLS, FULL, RANDOM, Looks, Trial, TrialState, complete, rung_name, unscored
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def trusted_scores(space: ResNetSpace, first: Sequence[Trial], *above: Sequence[Trial]) -> dict[int, float]:
-    """Return the posterior mean of each network with a COMPLETE trial at the highest level given.
-
-    Args:
-        space: of the search.
-        first: trials of the first rung.
-        above: trials of each higher rung, from the lowest to the highest, and of the full trainings if wanted.
-
-    Returns:
-        Means by number of the first-rung trial.
-    """
-    trained = complete(first)
-    points = np.array([space.encode(trial.candidate.spec) for trial in trained], dtype=np.int64)
-    levels = [_scores(level) for level in (first, *above)]
-    columns = [
-        np.array([mean(level.get(trial.number, [np.nan])) for trial in trained], dtype=np.float64) for level in levels
-    ]
-    seeds = np.array([len(levels[-1].get(trial.number, [np.nan])) for trial in trained], dtype=np.float64)
-    means = recommend(space, points, *columns, seeds=seeds if above else None)
-    return {
-        trial.number: float(value) for trial, value in zip(trained, means, strict=True) if trial.number in levels[-1]
-    }
-
-
-def _scores(trials: Sequence[Trial]) -> dict[int, list[float]]:
-    """Return the scores of all COMPLETE trials of a level, by number of the first-rung trial."""
-    found: dict[int, list[float]] = {}
-    for trial in complete(trials):
-        found.setdefault(trial.root, []).append(trial.score or 0.0)
-    return found
-
-
-def ranked_finalists(
-    study: StudyConfig, space: ResNetSpace, budget: Budget, rungs: Sequence[Sequence[Trial]], fulls: Study
-) -> list[Finalist]:
-    """Return the fully trained networks of a search that fit a budget, the winner first.
-
-    Args:
-        study: of the search.
-        space: of the search.
-        budget: that the winner fits.
-        rungs: trials of each rung, from the first.
-        fulls: trials and facts of the full trainings. A choice by the posterior mean of all of these stays.
-    """
-    trials, facts = fulls
-    fits = within(trials, budget)
-    if not study.full.is_halving or not fits:
-        return finalists(fits)
-    ranked = finalists(fits, trusted=trusted_scores(space, *rungs, fits), repeats=study.full.repeats)
-    last = facts.choices[-1] if facts.choices else None
-    decided = last.winner if last is not None and last.trainings == len(fits) else None
-    return sorted(ranked, key=lambda one: one.parent != decided)
 
 
 def drawn_at_random(facts: RunFacts) -> frozenset[int]:
@@ -277,8 +216,9 @@ def read_result(storage: Storage, folder: Path, name: str) -> SearchResult:
     first = levels.setdefault(rung_name(setup.rungs[0]), [])
     rungs = [levels.get(level, []) for level in map(rung_name, setup.rungs)]
     with recorded(setup.study.space.kinds, (trial.candidate.spec for trial in first)):  # also without their code
-        trusted = trusted_scores(setup.space, first) if complete(first) else {}
-        ranked = ranked_finalists(setup.study, setup.space, setup.budget, rungs, (fulls, facts))
+        rule = rule_of_setup(setup)
+        trusted = trusted_scores(setup.space, rule, first) if complete(first) else {}
+        ranked = ranked_finalists(setup.study, setup.space, rule, setup.budget, rungs, (fulls, facts))
     return SearchResult(
         folder=folder,
         setup=setup,

@@ -90,6 +90,7 @@ class TierFacts:
         low: fewest params of the band.
         high: most params of the band.
         members: networks of the band.
+        usual_macs: median MACs of the band, for the prior on MACs; None in runs that recorded none.
     """
 
     cap: int
@@ -97,6 +98,7 @@ class TierFacts:
     low: int
     high: int
     members: int
+    usual_macs: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

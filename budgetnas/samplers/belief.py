@@ -19,17 +19,9 @@ from scipy.linalg.lapack import dpotrf
 from scipy.optimize import minimize
 
 from budgetnas.arrays import FloatArray, IntArray
-from budgetnas.samplers.surrogate import (
-    FEWEST,
-    JITTER,
-    LARGEST,
-    LARGEST_FIT,
-    Surrogate,
-    one_thread,
-    scores_of,
-    standard_scores,
-    subset,
-)
+from budgetnas.samplers.hyperparameters import JITTER
+from budgetnas.samplers.scales import scores_of, standard_scores, subset
+from budgetnas.samplers.surrogate import FEWEST, LARGEST, LARGEST_FIT, Surrogate, one_thread
 from budgetnas.space.protocol import Space
 
 IMAGES_SHARE = 0.25  # of the variance of a score's luck: the luck of a network on its images (docs/evidence.md)

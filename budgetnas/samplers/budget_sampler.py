@@ -17,8 +17,8 @@ from optuna.trial import FrozenTrial, TrialState
 from budgetnas.arrays import IntArray, derived_seed
 from budgetnas.budget import Budget
 from budgetnas.exceptions import BudgetNASError, UsageError
-from budgetnas.samplers.belief import recommend
 from budgetnas.samplers.history import History
+from budgetnas.samplers.macs_prior import prior_of, usual_macs
 from budgetnas.samplers.parameters import (
     check_enqueued,
     check_read,
@@ -29,9 +29,10 @@ from budgetnas.samplers.parameters import (
     to_point,
 )
 from budgetnas.samplers.repaired import MakeSampler, RepairedSampler
+from budgetnas.samplers.rules import Rule
 from budgetnas.samplers.samplers import SamplerName, make_sampler
 from budgetnas.space.band import choose_band, make_index
-from budgetnas.space.members import Members
+from budgetnas.space.members import Members, cost
 from budgetnas.space.protocol import Space, is_member, on_grid
 from budgetnas.text import plural
 
@@ -69,6 +70,8 @@ class BudgetSampler(BaseSampler):
             proposals are repaired.
         min_utilisation: proposals have at least this share of the params of the largest network that fits. It is
             lowered in steps of 0.1 until 1,000 networks, or all that fit, are in the band.
+        macs_prior: whether "thompson" and `best` expect, before any score, that up to a point more MACs help. A space
+            without MACs has no such prior.
         seed: seed of all random numbers.
 
     Raises:
@@ -83,16 +86,19 @@ class BudgetSampler(BaseSampler):
         max_macs: int | None = None,
         sampler: SamplerName | MakeSampler = "thompson",
         min_utilisation: float = 0.8,
+        macs_prior: bool = True,
         seed: int = 0,
     ) -> None:
         index = make_index(space, max_macs=max_macs)
         self.space, self.seed = space, seed
         self.budget = Budget(max_params=max_params, max_macs=max_macs)
         self.band = choose_band(index, max_params, min_utilisation=min_utilisation, wanted=_WANTED)
+        prior = prior_of([(max_params, usual_macs(self.band))]) if macs_prior else None
+        self._rule = Rule(prior=prior)
         if callable(sampler):
             self._sampler: Any = RepairedSampler(space, self.band, sampler, seed=seed)
         else:
-            self._sampler = make_sampler(sampler, space, self.band, seed=seed)
+            self._sampler = make_sampler(sampler, space, self.band, seed=seed, rule=self._rule)
         self._lock = threading.Lock()
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -145,7 +151,7 @@ class BudgetSampler(BaseSampler):
                     optuna.Trial(study, trial._trial_id).set_constraint(cap, excess)
         points = np.unique(self.history(study).points, axis=0)
         if self.band.is_exact and len(points) >= len(self.band):
-            members = Members(points=points, params=self.space.params(points), macs=self.space.macs(points))
+            members = cost(self.space, points)
             inside = (members.params >= self.band.low) & self.band.budget.mask(members)
             if (inside & on_grid(self.space, points)).sum() >= len(self.band):
                 _stop(study)
@@ -191,7 +197,7 @@ class BudgetSampler(BaseSampler):
                 f"`{study.study_name}` has {plural(len(finished), 'finished network')}, but none fits {self.budget}: "
                 "train some that do, or raise the cap."
             )
-        trusted = recommend(self.space, members.points[rows], scores[rows])
+        trusted = self._rule.recommend(self.space, members.points[rows], scores[rows])
         return networks[rows[int(trusted.argmax())]], networks[rows[int(scores[rows].argmax())]]
 
     def _networks(self, trials: Sequence[FrozenTrial]) -> tuple[list[FrozenTrial], Members]:
@@ -206,7 +212,7 @@ class BudgetSampler(BaseSampler):
             pair = np.stack([points[row], self.space.canonical(points[row : row + 1])[0]])
             if len(np.unique(self.space.features(pair), axis=0)) == 1:
                 points[row] = pair[1]
-        members = Members(points=points, params=self.space.params(points), macs=self.space.macs(points))
+        members = cost(self.space, points)
         return [trial for trial, _ in found], members
 
     def _point(self, trial: FrozenTrial) -> list[int] | None:

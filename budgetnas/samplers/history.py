@@ -13,7 +13,7 @@ import numpy as np
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.arrays import BoolArray, FloatArray, IntArray, Stream, generator
-from budgetnas.space.members import Band, Members
+from budgetnas.space.members import Band, Members, cost
 from budgetnas.space.protocol import Space, on_grid
 from budgetnas.space.repair import repair
 from budgetnas.trials.trial import Trial, TrialState
@@ -31,6 +31,7 @@ class History:
         scores: [N] their scores, higher is better; NaN where unknown (not finished, failed, pruned).
         pruned: [N] whether they were over the budget.
         seeded: number of seeded models among them.
+        longer: [N] per longer length of training, ascending: their mean scores there; NaN where unknown.
     """
 
     number: int
@@ -38,12 +39,20 @@ class History:
     scores: FloatArray
     pruned: BoolArray
     seeded: int = 0
+    longer: tuple[FloatArray, ...] = ()
 
     @property
     def observed(self) -> tuple[IntArray, FloatArray]:
         """Points [K, D] and scores [K] of the trials with a known score."""
         known = ~np.isnan(self.scores)
         return self.points[known], self.scores[known]
+
+    @property
+    def levels(self) -> list[FloatArray]:
+        """Scores [K] of the same trials by length of training, the shortest first; lengths without a score left out."""
+        known = ~np.isnan(self.scores)
+        longer = [column[known] for column in self.longer]
+        return [self.scores[known], *(column for column in longer if not np.isnan(column).all())]
 
 
 def is_ready(trials: Sequence[Trial], number: int, batch: int) -> bool:
@@ -84,11 +93,11 @@ class Pool:
     Draws depend only on the study's seed and the trial's number.
     """
 
-    def __init__(self, space: Space, band: Band, *, seed: int) -> None:
+    def __init__(self, space: Space, band: Band, *, seed: int, start: int = START) -> None:
         self.space, self.band, self._seed = space, band, seed
         self.listed = band.members() if band.is_exact and len(band) <= LISTABLE else None
         self.turns = _turns(space, band, seed)
-        self.starts = starts(space, band)
+        self.starts = starts(space, band, start)
         self._has_kinds = len(_by_kind(space, band)) > 1
         self._rows = {} if self.listed is None else {key: i for i, key in enumerate(row_keys(self.listed.points))}
 
@@ -134,7 +143,7 @@ class Pool:
 
     def cost(self, points: IntArray) -> Members:
         """Count the params and MACs of points [N, D]."""
-        return Members(points=points, params=self.space.params(points), macs=self.space.macs(points))
+        return cost(self.space, points)
 
     def repaired(self, point: IntArray, history: History) -> IntArray | None:
         """Repair any point into the band; None where that fails, or gives what the history has seen."""
@@ -176,9 +185,9 @@ class Pool:
         return first(found.take(np.argsort(-distances, kind="stable")[:1]))
 
 
-def starts(space: Space, band: Band) -> int:
-    """Return how many proposals a sampler makes before it learns from scores."""
-    return max(START, OF_EACH_KIND * len(_by_kind(space, band)))
+def starts(space: Space, band: Band, start: int = START) -> int:
+    """Return how many proposals a sampler makes before it learns from scores: `start`, or three of each kind."""
+    return max(start, OF_EACH_KIND * len(_by_kind(space, band)))
 
 
 def _by_kind(space: Space, band: Band) -> list[list[int]]:

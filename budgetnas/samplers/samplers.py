@@ -11,8 +11,10 @@ from typing import Literal, Protocol
 import numpy as np
 
 from budgetnas.arrays import IntArray, Stream, generator
-from budgetnas.samplers.history import History, Pool, first
+from budgetnas.samplers.history import START, History, Pool, first
+from budgetnas.samplers.joint_thompson import JointThompsonSampler
 from budgetnas.samplers.repaired import FreeSampler, RepairedSampler, optuna_sampler
+from budgetnas.samplers.rules import Rule
 from budgetnas.samplers.thompson import ThompsonSampler
 from budgetnas.space.members import Band
 from budgetnas.space.protocol import Space
@@ -51,8 +53,8 @@ class EvolutionSampler:
     classifier architecture search" (AAAI 2019). The first proposals are stratified as in `ThompsonSampler`.
     """
 
-    def __init__(self, space: Space, band: Band, *, seed: int) -> None:
-        self._space, self._pool = space, Pool(space, band, seed=seed)
+    def __init__(self, space: Space, band: Band, *, seed: int, start: int = START) -> None:
+        self._space, self._pool = space, Pool(space, band, seed=seed, start=start)
         self._free = [i for i, dimension in enumerate(space.dimensions) if len(dimension.values) > 1]
 
     def propose(self, history: History) -> IntArray | None:
@@ -100,7 +102,13 @@ class TieredSampler:
 
 
 def make_sampler(
-    name: SamplerName, space: Space, band: Band, *, seed: int, over_budget: OverBudget = "exclude"
+    name: SamplerName,
+    space: Space,
+    band: Band,
+    *,
+    seed: int,
+    over_budget: OverBudget = "exclude",
+    rule: Rule | None = None,
 ) -> Sampler:
     """Make a sampler by its name.
 
@@ -111,14 +119,19 @@ def make_sampler(
         seed: the study's seed.
         over_budget: "exclude" proposes only networks that fit; "prune" lets Optuna's sampler of that name ("random" or
             "tpe") propose freely, including over-budget and repeated points.
+        rule: how "thompson" learns from scores, and how many networks a start has; default: one process over all
+            lengths, without a prior on MACs.
     """
+    rule = rule or Rule()
     if over_budget == "prune":
         assert name in FREE
         return FreeSampler(space, optuna_sampler(name), seed=seed)
+    if name == "thompson" and rule.model == "joint":
+        return JointThompsonSampler(space, band, seed=seed, prior=rule.prior)
     if name == "thompson":
         return ThompsonSampler(space, band, seed=seed)
     if name == "evolution":
-        return EvolutionSampler(space, band, seed=seed)
+        return EvolutionSampler(space, band, seed=seed, start=rule.start)
     if name == "tpe":
         return RepairedSampler(space, band, optuna_sampler("tpe"), seed=seed)
     return RandomSampler(space, band, seed=seed)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 import scipy.linalg  # noqa: F401  (its library must be loaded before it can be limited)
 from scipy.linalg import cho_solve, solve_triangular
-from scipy.linalg.lapack import dpotrf, dpotri
-from scipy.optimize import minimize
-from scipy.special import ndtri
 from threadpoolctl import ThreadpoolController
 
-from budgetnas.arrays import FloatArray, IntArray
+from budgetnas.arrays import FloatArray
+from budgetnas.samplers.hyperparameters import JITTER, Hyperparameters, Likelihood, LogNormal, most_probable
+from budgetnas.samplers.scales import matern, scores_of, squared_distances, standard_features, standard_scores, subset
 
 
 def one_thread() -> AbstractContextManager[Any]:
@@ -34,23 +32,7 @@ FEWEST = 6
 LARGEST = 400  # scores that the process conditions on, at most
 LARGEST_FIT = 150  # scores that its hyperparameters are fitted to, at most
 _WAVES = 512  # random Fourier features of a prior draw
-JITTER = 1e-6
-_PRIOR_MEAN = np.log([0.03, 0.5, 0.3, 2.0])  # logs of linear, matern, noise, length: a weak prior, and the start
-_PRIOR_SD = np.array([1.0, 1.5, 1.5, 0.5])
-_BOUNDS = [(-9.0, 3.0), (-9.0, 3.0), (-7.0, 2.0), (-3.0, 4.0)]
-
-
-@dataclass(frozen=True)
-class Hyperparameters:
-    """Variances of the parts, for scores of variance 1, and the length scale of the Matern part.
-
-    Distances are root mean squares over the standardised features, so two random rows are about 1.4 apart.
-    """
-
-    linear: float
-    matern: float
-    noise: float
-    length: float
+_PRIOR = LogNormal(np.log([0.03, 0.5, 0.3, 2.0]), np.array([1.0, 1.5, 1.5, 0.5]))  # weak
 
 
 class Surrogate:
@@ -73,7 +55,7 @@ class Surrogate:
         self.hyperparameters = hyperparameters
         targets = standard_scores(scores)  # relative to all scores, before a subset is taken
         keep = subset(scores, LARGEST)
-        self._center, self._scale = _standard(features[keep])
+        self._center, self._scale = standard_features(features[keep])
         self._rows, self._targets = self._standardise(features[keep]), targets[keep]
         self._scores = scores
         covariance = self._covariance(self._rows, self._rows)
@@ -110,7 +92,7 @@ class Surrogate:
     def correlation(self, features: FloatArray) -> FloatArray:
         """Return the Matern correlation of rows of features, [M, M], at the fitted length scale."""
         rows = self._standardise(features)
-        return _matern(np.sqrt(5 * _squared_distances(rows, rows)) / self.hyperparameters.length)
+        return matern(np.sqrt(5 * squared_distances(rows, rows)) / self.hyperparameters.length)
 
     def sample(self, features: FloatArray, rng: np.random.Generator, *, scale: float = 1.0) -> FloatArray:
         """Draw one function from the posterior and return its value at each row, [M], in standard scores.
@@ -135,8 +117,8 @@ class Surrogate:
 
     def _covariance(self, left: FloatArray, right: FloatArray) -> FloatArray:
         own = self.hyperparameters
-        scaled = np.sqrt(5 * _squared_distances(left, right)) / own.length
-        covariance: FloatArray = 1 + own.linear * (left @ right.T) + own.matern * _matern(scaled)
+        scaled = np.sqrt(5 * squared_distances(left, right)) / own.length
+        covariance: FloatArray = 1 + own.linear * (left @ right.T) + own.matern * matern(scaled)
         return covariance
 
     def _standardise(self, features: FloatArray) -> FloatArray:
@@ -147,100 +129,5 @@ class Surrogate:
 def fit_hyperparameters(features: FloatArray, scores: FloatArray) -> Hyperparameters:
     """Maximise marginal likelihood times weak log-normal priors on at most `LARGEST_FIT` scores, from a fixed start."""
     keep = subset(scores, LARGEST_FIT)
-    center, scale = _standard(features[keep])
-    rows, targets = (features[keep] - center) / scale, standard_scores(scores)[keep]
-    diagonal = np.diag_indices(len(rows))
-    linear, distances = rows @ rows.T, np.sqrt(5 * _squared_distances(rows, rows))
-
-    def loss(logs: FloatArray) -> tuple[float, FloatArray]:
-        own = Hyperparameters(*np.exp(logs))
-        scaled = distances / own.length
-        decay = np.exp(-scaled)
-        matern = (1 + scaled + scaled * scaled / 3) * decay
-        covariance = 1 + own.linear * linear + own.matern * matern
-        covariance[diagonal] += own.noise + JITTER
-        factor, failed = dpotrf(covariance, lower=1)
-        if failed:
-            return 1e10, np.zeros(4)
-        weights = cho_solve((factor, True), targets)
-        inverse = np.tril(dpotri(factor, lower=1)[0])
-        slope = (inverse + np.tril(inverse, -1).T - np.outer(weights, weights)) / 2  # d loss / d covariance
-        by_length = (slope * scaled * scaled * (1 + scaled) * decay).sum() / 3
-        gradient = np.array(
-            [
-                own.linear * (slope * linear).sum(),
-                own.matern * (slope * matern).sum(),
-                own.noise * slope[diagonal].sum(),
-                own.matern * by_length,
-            ]
-        )
-        away = (logs - _PRIOR_MEAN) / _PRIOR_SD
-        value = targets @ weights / 2 + np.log(factor[diagonal]).sum() + away @ away / 2
-        return float(value), gradient + away / _PRIOR_SD
-
-    options = {"maxiter": 30, "ftol": 1e-5}
-    found = minimize(loss, _PRIOR_MEAN, jac=True, method="L-BFGS-B", bounds=_BOUNDS, options=options)
-    return Hyperparameters(*(float(value) for value in np.exp(found.x)))
-
-
-def subset(scores: FloatArray, largest: int) -> IntArray:
-    """Return the indices of at most `largest` scores: half of them the best, the rest evenly spaced over time."""
-    if len(scores) <= largest:
-        return np.arange(len(scores))
-    order = np.argsort(-scores, kind="stable")
-    best, others = order[: largest // 2], np.sort(order[largest // 2 :])
-    evenly = np.linspace(0, len(others) - 1, largest - len(best)).astype(np.int64)
-    return np.sort(np.concatenate([best, others[evenly]]))
-
-
-def standard_scores(scores: FloatArray) -> FloatArray:
-    """Standardise scores [N] to mean 0 and variance 1, robustly against outliers; their order stays.
-
-    The result is the mean of two scales: the normal quantiles of the ranks, and the distance from the median in
-    interquartile ranges, with its logarithm below the median. Ties share one value.
-    """
-    _, place, number = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(number) - (number - 1) / 2)[place]  # from 1, equal scores share the mean of theirs
-    quantiles = ndtri((ranks - 0.5) / len(scores))
-    low, median, high = np.quantile(scores, [0.25, 0.5, 0.75])
-    distance = (scores - median) / max(high - low, 1e-9)
-    distance = np.where(distance < 0, -np.log1p(np.maximum(-distance, 0)), distance)
-    return _unit(_unit(quantiles) + _unit(distance))
-
-
-def scores_of(standard: FloatArray, scores: FloatArray) -> FloatArray:
-    """Map values on the scale of `standard_scores(scores)` back to scores, within the range of the scores."""
-    knots, first = np.unique(standard_scores(scores), return_index=True)
-    low, high = np.quantile(scores, [0.25, 0.75])
-    levels = np.maximum(scores[first], low - 3 * (high - low))  # outliers do not help to interpolate
-    values: FloatArray = np.interp(standard, knots, levels)
-    return values
-
-
-def _unit(values: FloatArray) -> FloatArray:
-    result: FloatArray = (values - values.mean()) / max(float(values.std()), 1e-9)
-    return result
-
-
-def _standard(features: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return centre and scale of the features, so that rows have a mean square of about 1.
-
-    The scale is the geometric mean of a feature's own standard deviation and the common one. So a feature that hardly
-    varies, as params in a band, counts less than others, but still counts. A constant feature is not scaled.
-    """
-    std = features.std(axis=0)
-    common = np.sqrt((std * std).mean())
-    scale = np.sqrt(np.maximum(std * common, 1e-18))
-    return features.mean(axis=0), np.where(std < 1e-9, 1.0, scale) * np.sqrt(features.shape[1])
-
-
-def _squared_distances(left: FloatArray, right: FloatArray) -> FloatArray:
-    squares = (left * left).sum(axis=1)[:, None] + (right * right).sum(axis=1)[None] - 2 * left @ right.T
-    result: FloatArray = np.maximum(squares, 0.0)
-    return result
-
-
-def _matern(scaled: FloatArray) -> FloatArray:
-    """Return the Matern-5/2 correlation at distances that are multiplied by sqrt(5) / length."""
-    result: FloatArray = (1 + scaled + scaled * scaled / 3) * np.exp(-scaled)
-    return result
+    center, scale = standard_features(features[keep])
+    return most_probable(Likelihood((features[keep] - center) / scale, standard_scores(scores)[keep], _PRIOR))

@@ -6,22 +6,35 @@ Thompson, "On the likelihood that one unknown probability exceeds another" (Biom
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
 from budgetnas.arrays import BoolArray, FloatArray, IntArray, Stream
-from budgetnas.samplers.history import History, Pool
-from budgetnas.samplers.surrogate import FEWEST, Hyperparameters, Surrogate, fit_hyperparameters, one_thread
+from budgetnas.samplers.history import START, History, Pool
+from budgetnas.samplers.hyperparameters import Hyperparameters
+from budgetnas.samplers.surrogate import FEWEST, Surrogate, fit_hyperparameters, one_thread
 from budgetnas.space.members import Band, Members
 from budgetnas.space.protocol import Space, neighbours
 
 CAUTION = 0.5  # of the posterior's standard deviation: a hundred trials are too few for full exploration
 FRESH = 1_000
-LISTED = 5_000
 BEST = 5
 EVEN_UNTIL = 30
 TAIL_DRAWS = 2_000
 REFIT = 1.1
+
+
+class Model(Protocol):
+    """What a sampler has learned from scores. Networks are given with their features [M, F]."""
+
+    def mean(self, networks: Members, features: FloatArray) -> FloatArray:
+        """Return the posterior mean of their standard scores, [M]."""
+        ...
+
+    def sample(self, networks: Members, features: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Draw one function, its spread multiplied by `CAUTION`, and return its values: [M]."""
+        ...
 
 
 class ThompsonSampler:
@@ -36,8 +49,12 @@ class ThompsonSampler:
     neighbours of the five best networks.
     """
 
+    start = START
+    listed = 5_000  # members of a small band that one proposal chooses from, at most
+    limits_macs = True
+
     def __init__(self, space: Space, band: Band, *, seed: int) -> None:
-        self._space, self._band, self._pool = space, band, Pool(space, band, seed=seed)
+        self._space, self._band, self._pool = space, band, Pool(space, band, seed=seed, start=self.start)
         self._features = None if self._pool.listed is None else space.features(self._pool.listed.points)
         self._fitted: tuple[bytes, Hyperparameters] | None = None
 
@@ -47,50 +64,53 @@ class ThompsonSampler:
         if history.number - history.seeded < self._pool.starts or len(points) < FEWEST:
             return self._pool.start(history)
         rng = self._pool.rng(history, Stream.PROPOSAL)
-        features = self._space.features(points)
         with one_thread():
-            surrogate = Surrogate(features, scores, self._hyperparameters(features, scores))
-            own = self._own(points)
+            observed, features = self._pool.cost(points), self._space.features(points)
+            model = self._learn(history, observed, features, rng)
+            own = self._own(observed)
             top = own[np.argsort(-scores[own], kind="stable")[: 10 * BEST]]
-            best = points[top[np.argsort(-surrogate.mean(features[top]), kind="stable")[:BEST]]]
-            candidates, rows = self._candidates(history, best, rng)
+            order = np.argsort(-model.mean(observed.take(top), features[top]), kind="stable")
+            candidates, rows = self._candidates(history, points[top[order[:BEST]]], rng)
             if not len(candidates):
                 return None
-            drawn = surrogate.sample(rows, rng, scale=CAUTION)
+            drawn = model.sample(candidates, rows, rng)
         crowded = self._crowded(history, candidates)
-        chosen: IntArray = candidates[int(np.where(crowded & ~crowded.all(), -np.inf, drawn).argmax())]
-        return chosen
+        return candidates.at(int(np.where(crowded & ~crowded.all(), -np.inf, drawn).argmax())).point
 
-    def _candidates(self, history: History, best: IntArray, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
-        """Return new members of the band [M, D] and their features [M, F]."""
+    def _learn(self, history: History, observed: Members, features: FloatArray, rng: np.random.Generator) -> Model:
+        """Return the model of the observed networks, which are given with their features."""
+        scores = history.observed[1]
+        return _OneLength(Surrogate(features, scores, self._hyperparameters(features, scores)))
+
+    def _candidates(self, history: History, best: IntArray, rng: np.random.Generator) -> tuple[Members, FloatArray]:
+        """Return new members of the band and their features [M, F]."""
         if self._pool.listed is not None and self._features is not None:
             rows = self._pool.unseen_rows(history)
-            if len(rows) > LISTED:
-                rows = rng.choice(rows, size=LISTED, replace=False)
-            return self._pool.listed.points[rows], self._features[rows]
+            if len(rows) > self.listed:
+                rows = rng.choice(rows, size=self.listed, replace=False)
+            return self._pool.listed.take(rows), self._features[rows]
         near = self._pool.cost(np.concatenate([neighbours(self._space, point) for point in best]))
         drawn = self._pool.unseen(history, FRESH)
         pool = self._pool.fresh(Members.join([drawn, near]), history)
-        return pool.points, self._space.features(pool.points)
+        return pool, self._space.features(pool.points)
 
-    def _own(self, points: IntArray) -> IntArray:
-        """Return the indices of points with the band's params, ascending, or all indices (a study may have tiers)."""
-        params = self._space.params(points)
-        inside = np.flatnonzero((params >= self._band.low) & (params <= self._band.high))
-        return inside if len(inside) else np.arange(len(points))
+    def _own(self, networks: Members) -> IntArray:
+        """Return the indices of networks with the band's params, ascending, or all (a study may have tiers)."""
+        inside = np.flatnonzero((networks.params >= self._band.low) & (networks.params <= self._band.high))
+        return inside if len(inside) else np.arange(len(networks))
 
-    def _crowded(self, history: History, candidates: IntArray) -> BoolArray:
+    def _crowded(self, history: History, candidates: Members) -> BoolArray:
         """Return which candidates are in a part of the band that has its share of the first thirty proposals: [M]."""
-        proposed = history.points[history.seeded :]
-        proposed = proposed[self._own(proposed)]
         crowded = np.zeros(len(candidates), dtype=bool)
+        proposed = self._pool.cost(history.points[history.seeded :])
+        proposed = proposed.take(self._own(proposed))
         if len(proposed) >= EVEN_UNTIL:
             return crowded
-        parts, counts = np.unique(self._pool.parts(proposed), return_counts=True)
+        parts, counts = np.unique(self._pool.parts(proposed.points), return_counts=True)
         if len(self._pool.turns) > 1:
-            crowded |= np.isin(self._pool.parts(candidates), parts[counts >= EVEN_UNTIL // 2])
-        if (self._space.macs(proposed) > self._many_macs).sum() >= EVEN_UNTIL // 3:
-            crowded |= self._space.macs(candidates) > self._many_macs
+            crowded |= np.isin(self._pool.parts(candidates.points), parts[counts >= EVEN_UNTIL // 2])
+        if self.limits_macs and (proposed.macs > self._many_macs).sum() >= EVEN_UNTIL // 3:
+            crowded |= candidates.macs > self._many_macs
         return crowded
 
     @cached_property
@@ -100,11 +120,32 @@ class ThompsonSampler:
         return float(np.quantile(draws.macs, 0.95))
 
     def _hyperparameters(self, features: FloatArray, scores: FloatArray) -> Hyperparameters:
-        """Fit to the first observations only, up to the last round number, so that refits are rare and repeatable."""
-        size = FEWEST
-        while int(size * REFIT) + 1 <= len(scores):
-            size = int(size * REFIT) + 1
+        """Fit to the first observations only, so that refits are rare and repeatable."""
+        size = fitted_size(len(scores))
         key = features[:size].tobytes() + scores[:size].tobytes()
         if self._fitted is None or self._fitted[0] != key:
             self._fitted = key, fit_hyperparameters(features[:size], scores[:size])
         return self._fitted[1]
+
+
+class _OneLength:
+    """A surrogate of one length of training as a `Model`."""
+
+    def __init__(self, surrogate: Surrogate) -> None:
+        self._surrogate = surrogate
+
+    def mean(self, networks: Members, features: FloatArray) -> FloatArray:
+        """Return the posterior mean."""
+        return self._surrogate.mean(features)
+
+    def sample(self, networks: Members, features: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Draw one function."""
+        return self._surrogate.sample(features, rng, scale=CAUTION)
+
+
+def fitted_size(number: int) -> int:
+    """Return how many of the first `number` scores hyperparameters are fitted to: the last round number."""
+    size = FEWEST
+    while int(size * REFIT) + 1 <= number:
+        size = int(size * REFIT) + 1
+    return size

@@ -55,6 +55,11 @@ class Members:
         return Members(points=self.points[rows], params=self.params[rows], macs=self.macs[rows])
 
 
+def cost(space: Space, points: IntArray) -> Members:
+    """Count the params and MACs of points [N, D]."""
+    return Members(points=points, params=space.params(points), macs=space.macs(points))
+
+
 class Band(Protocol):
     """The members of a space whose params lie between `low` and `high`, both included.
 

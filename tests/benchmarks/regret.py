@@ -45,7 +45,8 @@ from budgetnas.samplers.history import row_keys
 from budgetnas.space.protocol import Dimension, Space
 
 AFTER = (10, 20, 40, 60, 100)
-OURS = ("thompson", "evolution", "tpe", "random")
+OURS = ("thompson", "no prior", "evolution", "tpe", "random")
+NO_PRIOR = "no prior"  # "thompson" without its prior on MACs
 PLAIN = "plain Optuna"
 KNOWN = re.compile(
     r"arch.*|params|flops|macs|(acc|val|test|train|seed|n_seeds|time|sec|lat|loss|index|id).*|.*(_s|_mean|_std|_sd|loss)"
@@ -240,7 +241,8 @@ def search(table: Table, name: str, cap: int, repeat: int) -> Run:
     if name == PLAIN:
         sampler: optuna.samplers.BaseSampler = optuna.samplers.TPESampler(seed=repeat)
     else:
-        sampler = BudgetSampler(table.space, max_params=cap, sampler=name, seed=repeat)
+        ours = "thompson" if name == NO_PRIOR else name
+        sampler = BudgetSampler(table.space, max_params=cap, sampler=ours, macs_prior=name != NO_PRIOR, seed=repeat)
     study = optuna.create_study(direction="maximize", sampler=sampler)
     rows: list[int] = []
     for number in range(1, 1 + min(max(AFTER), int(fitting.sum()))):

@@ -1,0 +1,214 @@
+"""What scores of all lengths of training say together: the fitted process, and the networks that it recommends.
+
+The process of `samplers.process` is averaged over a few sets of hyperparameters (`hyperparameters.probable`), since the
+most probable one alone trusts few or rough scores too much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp
+
+import numpy as np
+from scipy.linalg import cho_solve
+from scipy.linalg.lapack import dpotrf
+from scipy.optimize import minimize
+
+from budgetnas.arrays import FloatArray, IntArray
+from budgetnas.samplers.belief import noise_share
+from budgetnas.samplers.hyperparameters import JITTER, Hyperparameters, Likelihood, LogNormal, probable
+from budgetnas.samplers.macs_prior import SLOPE, SLOPE_SD, MacsPrior
+from budgetnas.samplers.process import Length, Networks, Process, bias_covariance
+from budgetnas.samplers.scales import scores_of, standard_features, standard_scores, subset
+from budgetnas.samplers.surrogate import FEWEST, one_thread
+from budgetnas.space.members import Members, cost
+from budgetnas.space.protocol import Space
+
+LARGEST = 300  # networks that the process conditions on, at most, besides those with longer trainings
+LARGEST_FIT = 150
+PRIOR = LogNormal(np.log([0.03, 0.5, 0.3, 1.4]), np.array([1.0, 1.5, 1.5, 0.5]))  # weak
+FEWEST_LONGER = 3  # scores of a longer training from which its relation to f is fitted
+
+_RELATION_MEAN = np.array([0.7, *np.log([0.15, 0.3])])  # factor, log own, log noise, for scores of variance 1
+_RELATION_SD = np.array([0.4, 1.0, 1.0])
+_RELATION_BOUNDS = [(-2.0, 2.0), (-9.0, 3.0), (-7.0, 2.0)]
+UNKNOWN = Length(factor=1.0, own=0.15, noise=0.3, shift=1.0)  # of a length with hardly a score
+
+
+class Observed:
+    """Networks and their scores at every length, in standard units.
+
+    Attributes:
+        networks: [N] those that the process conditions on.
+        targets: [L, N] standard scores, NaN where there is none.
+        shares: [L, N] variance of the luck in each score, as a share of that of one training.
+
+    Args:
+        networks: N networks with a score at the first length.
+        features: [N, F] of them.
+        scores: [N] per length, from the shortest; NaN where there is none.
+        prior: on MACs; None without it.
+        seeds: [L, N] trainings behind each score; one each unless given.
+    """
+
+    def __init__(
+        self,
+        networks: Members,
+        features: FloatArray,
+        scores: Sequence[FloatArray],
+        prior: MacsPrior | None,
+        *,
+        seeds: FloatArray | None = None,
+    ) -> None:
+        self._prior = prior
+        targets, shares = np.array(scores, dtype=np.float64), np.ones((len(scores), len(networks)))
+        if seeds is not None:
+            shares = noise_share(np.maximum(seeds, 1))
+        for column in targets:
+            known = ~np.isnan(column)
+            if known.any():
+                column[known] = standard_scores(column[known])
+        has_longer = ~np.isnan(targets[1:]).all(axis=0)
+        keep = np.union1d(subset(np.asarray(scores[0], dtype=np.float64), LARGEST), np.flatnonzero(has_longer))
+        self._center, self._scale = standard_features(features[keep])
+        self.networks = self.among(networks.take(keep), features[keep])
+        self.targets, self.shares = targets[:, keep], shares[:, keep]
+
+    def among(self, networks: Members, features: FloatArray) -> Networks:
+        """Return any networks in the same units."""
+        rows = (np.asarray(features, dtype=np.float64) - self._center) / self._scale
+        rises = np.zeros(len(rows)) if self._prior is None else self._prior.rises(networks.params, networks.macs)
+        return Networks(rows=rows, rises=rises)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fit:
+    """What is fitted to scores.
+
+    Attributes:
+        shared: hyperparameters of f with their weights.
+        lengths: relation of each length to f.
+    """
+
+    shared: Sequence[tuple[Hyperparameters, float]]
+    lengths: Sequence[Length]
+
+
+def fit(observed: Observed) -> Fit:
+    """Fit f to the scores of the first length, then the relation of each longer one to f."""
+    known = np.flatnonzero(~np.isnan(observed.targets[0]))
+    keep = known[subset(observed.targets[0][known], LARGEST_FIT)]
+    networks, targets = observed.networks.take(keep), observed.targets[0][keep]
+    rises = networks.rises
+    likelihood = Likelihood(
+        networks.rows, targets - SLOPE * rises, PRIOR, known=1 + SLOPE_SD**2 * np.outer(rises, rises)
+    )
+    shared = probable(likelihood)
+    return refit(observed, shared)
+
+
+def refit(observed: Observed, shared: Sequence[tuple[Hyperparameters, float]]) -> Fit:
+    """Fit the relation of each longer length to f alone, whose hyperparameters are known."""
+    first = Length(factor=1.0, own=0.0, noise=shared[0][0].noise, shift=0.0)
+    lengths = [first]
+    if len(observed.targets) == 1:
+        return Fit(shared=shared, lengths=lengths)
+    process = condition(observed, shared[0][0], lengths)
+    for column, shares in zip(observed.targets[1:], observed.shares[1:], strict=True):
+        known = np.flatnonzero(~np.isnan(column))
+        known = known[subset(column[known], LARGEST_FIT)]
+        lengths.append(_relation(process, observed.networks.take(known), column[known], shares[known]))
+    return Fit(shared=shared, lengths=lengths)
+
+
+def _relation(process: Process, networks: Networks, targets: FloatArray, shares: FloatArray) -> Length:
+    """Return the relation that maximises the likelihood of a length's scores times weak priors.
+
+    The priors hold for an f of variance 1 among these networks.
+    """
+    if len(networks) < FEWEST_LONGER:
+        return UNKNOWN
+    mean, covariance = process.joint(networks, np.zeros(len(networks), dtype=np.int64))
+    variance = max(mean.var() + covariance.diagonal().mean() - covariance.mean(), JITTER)
+    scale = np.sqrt(variance)
+    mean, covariance = (mean - mean.mean()) / scale, covariance / variance
+    bias = bias_covariance(networks.rows, process.own.length)
+
+    def loss(point: FloatArray) -> float:
+        factor, (own, noise) = point[0], np.exp(point[1:])
+        prior = 1 + factor**2 * covariance + own * bias
+        lower, failed = dpotrf(prior + np.diag(noise * shares + JITTER), lower=1)
+        if failed:
+            return 1e10
+        away, residual = (point - _RELATION_MEAN) / _RELATION_SD, targets - factor * mean
+        value = residual @ cho_solve((lower, True), residual) / 2 + np.log(lower.diagonal()).sum() + away @ away / 2
+        return float(value)
+
+    options = {"maxiter": 30, "ftol": 1e-5}
+    found = minimize(loss, _RELATION_MEAN, method="L-BFGS-B", bounds=_RELATION_BOUNDS, options=options)
+    factor, log_own, log_noise = map(float, found.x)
+    return Length(factor=factor / scale, own=exp(log_own), noise=exp(log_noise), shift=1.0)
+
+
+def condition(observed: Observed, own: Hyperparameters, lengths: Sequence[Length]) -> Process:
+    """Return the process given the scores of all lengths that are listed; the noise of the first is that of `own`."""
+    targets = observed.targets[: len(lengths)]
+    level, place = np.nonzero(~np.isnan(targets))
+    first = Length(factor=1.0, own=0.0, noise=own.noise, shift=0.0)
+    return Process(
+        own,
+        [first, *lengths[1:]],
+        observed.networks.take(place),
+        level=level,
+        targets=targets[level, place],
+        shares=observed.shares[level, place],
+    )
+
+
+def mean_scores(observed: Observed, fitted: Fit, networks: Networks, level: int) -> FloatArray:
+    """Return the posterior mean of the standard scores of one length, averaged over the hyperparameters: [M]."""
+    found = np.zeros(len(networks))
+    for own, weight in fitted.shared:
+        found += weight * condition(observed, own, fitted.lengths).mean(networks, level)
+    return found
+
+
+def recommend(
+    space: Space,
+    points: IntArray,
+    scores: FloatArray,
+    *above: FloatArray,
+    seeds: FloatArray | None = None,
+    prior: MacsPrior | None = None,
+) -> FloatArray:
+    """Return the posterior mean score of each network at the longest length.
+
+    Args:
+        space: the search space.
+        points: [N, D] networks trained at the first length.
+        scores: [N] their scores there.
+        above: [N] per longer length, ascending: their scores; NaN where there is none.
+        seeds: [N] trainings behind each score of the last of these; one each unless given.
+        prior: on MACs; None without it.
+
+    Returns:
+        [N] posterior means, which discount lucky trainings and include all lengths; the scores themselves where there
+        are fewer than six; NaN for a network without a score at the longest length.
+    """
+    levels = [np.array(column, dtype=np.float64) for column in (scores, *above)]
+    last = levels[-1].copy()
+    known = np.flatnonzero(~np.isnan(last))
+    if len(known) < FEWEST:
+        return last
+    behind = np.ones((len(levels), len(points)))
+    if seeds is not None:
+        behind[-1] = seeds
+    with one_thread():
+        networks, features = cost(space, points), space.features(points)
+        observed = Observed(networks, features, levels, prior, seeds=behind)
+        wanted = observed.among(networks.take(known), features[known])
+        means = mean_scores(observed, fit(observed), wanted, len(levels) - 1)
+    result: FloatArray = last.copy()
+    result[known] = scores_of(means, last[known])
+    return result

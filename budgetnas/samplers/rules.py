@@ -1,0 +1,49 @@
+"""The rule of a study: which model its sampler and its choices learn with, and what is known before any score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from budgetnas.arrays import FloatArray, IntArray
+from budgetnas.config.sections import SearchConfig
+from budgetnas.samplers import belief, joint
+from budgetnas.samplers.history import START
+from budgetnas.samplers.joint_thompson import JOINT_START
+from budgetnas.samplers.macs_prior import MacsPrior, prior_of
+from budgetnas.space.protocol import Space
+
+ModelName = Literal["joint", "per_rung"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """How a study learns from scores.
+
+    Attributes:
+        model: "joint" for one process over all lengths of training, "per_rung" for the rule of older studies, which
+            goes from rung to rung.
+        prior: on MACs, for "joint"; None without it.
+    """
+
+    model: ModelName = "joint"
+    prior: MacsPrior | None = None
+
+    @property
+    def start(self) -> int:
+        """Proposals before scores are learned from, in a space of few kinds."""
+        return JOINT_START if self.model == "joint" else START
+
+    def recommend(
+        self, space: Space, points: IntArray, scores: FloatArray, *above: FloatArray, seeds: FloatArray | None = None
+    ) -> FloatArray:
+        """Return the posterior mean of each network at the longest length, as `joint.recommend` describes."""
+        if self.model == "joint":
+            return joint.recommend(space, points, scores, *above, seeds=seeds, prior=self.prior)
+        return belief.recommend(space, points, scores, *above, seeds=seeds)
+
+
+def rule_of(search: SearchConfig, middles: Sequence[tuple[int, float]]) -> Rule:
+    """Return the rule that a study asks for, given the most params and the median MACs of each tier's band."""
+    return Rule(model=search.model, prior=prior_of(middles) if search.macs_prior else None)
