@@ -29,6 +29,9 @@ class Stream(IntEnum):
     TIERS = 7
     STRATA = 8
     RANDOM_ARM = 9
+    OUTLOOK = 10
+    EARLY = 11
+    CHANCE = 12
 
 
 def generator(seed: int, number: int, use: Stream) -> np.random.Generator:

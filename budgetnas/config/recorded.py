@@ -30,7 +30,9 @@ BEFORE: dict[str, Any] = {
     "data.validation": "share",
     "search.model": "per_rung",
     "search.macs_prior": False,
+    "search.stop": "trials",
     "full.finals": "equal",
+    "full.start": "last",
 }
 
 # Recorded words that mean something else now, by `SECTION.KEY`, each with its meaning then in words of this version.

@@ -129,6 +129,8 @@ class SearchConfig:
         model: "joint" learns from trainings of all lengths together and averages over the hyperparameters of its
             Gaussian process; "per_rung" goes from rung to rung with the most probable ones, as older versions did.
         macs_prior: whether "joint" expects, before any score, that up to a point more MACs help.
+        stop: "trials" stops proposing after `search.trials`; "hopeless" also when a new network is unlikely (< 20 %)
+            to be better than the best one by more than fresh seeds of winner and controls can show.
         batch: trials per batch; a proposal uses the results of all batches except the running and the last one.
         paper_models: whether models 1-5 of Pei et al. are the first trials; "auto" for a data set known by name.
         first_models: networks, by name or id, that are tried next as baselines of the search. Those that fit are
@@ -141,6 +143,7 @@ class SearchConfig:
     over_budget: Literal["exclude", "prune"] = "exclude"
     model: Literal["joint", "per_rung"] = "joint"
     macs_prior: bool = True
+    stop: Literal["trials", "hopeless"] = "trials"
     batch: int = 4
     paper_models: bool | Literal["auto"] = "auto"
     first_models: tuple[str, ...] = ()
@@ -198,6 +201,10 @@ class FullConfig:
         epochs: their length; default: by the data set.
         promote: number of candidates to promote.
         repeats: number of seeds per candidate.
+        start: "by_gain" trains some of the candidates fully between the short trainings, where that is expected to tell
+            more about the best network per cost, and learns from their scores; "last" trains all of them after the
+            short ones. So does a study of several `proxy.rungs`, of `budget.tiers`, or of another sampler or model than
+            the default.
         finals: "halving" trains more candidates once, and the best of these with all seeds, in `promote` times
             `repeats` trainings; "equal" trains each of the promoted with all seeds.
     """
@@ -206,6 +213,7 @@ class FullConfig:
     epochs: int | None = None
     promote: int = 5
     repeats: int = 1
+    start: Literal["by_gain", "last"] = "by_gain"
     finals: Literal["halving", "equal"] = "halving"
 
     @property

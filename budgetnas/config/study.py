@@ -122,6 +122,7 @@ FREE_KEYS = frozenset(
     {
         "description",
         "search.trials",
+        "search.stop",
         "full.promote",
         "full.repeats",
         "full.finals",

@@ -15,6 +15,7 @@ from budgetnas.config.study import StudyConfig, run_name
 from budgetnas.data.dataset import Dataset, normalisation
 from budgetnas.data.load import SHAPES, is_known, load_dataset, resolve
 from budgetnas.exceptions import MissingDataError, UsageError
+from budgetnas.pipeline.can_show import can_show
 from budgetnas.pipeline.prepared_study import PreparedStudy, Tier
 from budgetnas.pipeline.reference_networks import seeds
 from budgetnas.pipeline.stored_index import index_of
@@ -90,7 +91,7 @@ def prepare(
         seed=config.search.seed,
         message=message,
     )
-    return PreparedStudy(
+    prepared = PreparedStudy(
         kind=kind,
         config=config,
         data=data,
@@ -107,6 +108,26 @@ def prepare(
         ),
         hardware=hardware,
     )
+    _check_stop(prepared)
+    return prepared
+
+
+def _check_stop(prepared: PreparedStudy) -> None:
+    """Refuse a rule for stopping that has nothing to go by."""
+    if prepared.config.search.stop != "hopeless":
+        return
+    if not prepared.learns_jointly:
+        raise UsageError(
+            "is 'hopeless', but only the default sampler and model can tell, with one cap and one length of "
+            "`proxy.rungs`: leave it out.",
+            argument="search.stop",
+        )
+    if can_show(prepared) is None:
+        raise UsageError(
+            "is 'hopeless', but without fresh seeds nothing says which gain can be shown: add "
+            "`evidence.controls=true` and `evidence.control_repeats=3`, or leave it out.",
+            argument="search.stop",
+        )
 
 
 def _with_macs_cap(space: SpaceConfig, budget: Budget) -> SpaceConfig:

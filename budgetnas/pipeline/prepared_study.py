@@ -122,6 +122,18 @@ class PreparedStudy:
         return tuple(epochs * self.short_images / full for epochs in self.rungs)
 
     @property
+    def is_by_gain(self) -> bool:
+        """Whether some networks are fully trained between the short trainings, and the sampler learns from them."""
+        return self.config.full.start == "by_gain" and self.learns_jointly
+
+    @property
+    def learns_jointly(self) -> bool:
+        """Whether the sampler can learn from short and full trainings together: with one length, cap and its model."""
+        search = self.config.search
+        is_ours = self.kind.promotes and (search.sampler, search.model) == ("thompson", "joint")
+        return is_ours and len(self.rungs) == len(self.tiers) == 1
+
+    @property
     def full_epochs(self) -> int:
         """Length of the full training."""
         return self.config.full.epochs or self.full.epochs

@@ -11,10 +11,11 @@ from dataclasses import replace
 from budgetnas.arrays import Stream, generator
 from budgetnas.budget import Budget
 from budgetnas.exceptions import BudgetNASError
+from budgetnas.pipeline.early import early, early_scores
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.level import PlannedTraining
 from budgetnas.pipeline.prepared_study import PreparedStudy
-from budgetnas.runs.trusted import ranked_finalists, trusted_scores
+from budgetnas.runs.trusted import expected_scores, ranked_finalists, spread, trusted_scores
 from budgetnas.runs.verdict import recorded_controls
 from budgetnas.storage.study import StudyStore
 from budgetnas.trials.facts import Choice, Control, Promotion, RunFacts
@@ -78,6 +79,9 @@ def promotion(prepared: PreparedStudy, ladder: Ladder, rung: int) -> Promotion:
         return decided
     rungs = [complete(level.store.trials) for level in ladder.rungs[: rung + 1]]
     found, trusted = rungs[-1], trusted_scores(prepared.space, prepared.rule, *rungs)
+    already = early(ladder)
+    if already:
+        trusted = expected_scores(prepared.space, prepared.rule, rungs[0], early_scores(ladder))
     best, named = list[Trial](), {model.spec for model in prepared.named}
     fitting = within(found, prepared.budget)
     for low, high in _tiers(prepared):
@@ -85,7 +89,11 @@ def promotion(prepared: PreparedStudy, ladder: Ladder, rung: int) -> Promotion:
         number = prepared.finals().networks
         if rung < ladder.last:
             number = max(number, -(-len(inside) // KEPT))
-        best += promote(inside, [trusted[trial.root] for trial in inside], number)
+        ranked = promote(inside, [trusted[trial.root] for trial in inside], len(inside))
+        others = [trial for trial in ranked if trial.root not in already]
+        number -= len(ranked) - len(others)
+        chosen = {trial.root for trial in others[: max(0, number)]} | set(already)
+        best += [trial for trial in ranked if trial.root in chosen]
     have = {trial.root for trial in found}
     return Promotion(
         to=ladder.levels[rung + 1].name,
@@ -98,6 +106,10 @@ def promotion(prepared: PreparedStudy, ladder: Ladder, rung: int) -> Promotion:
 def decide(prepared: PreparedStudy, ladder: Ladder, rung: int) -> Promotion:
     """Return the trials to promote from a rung, and record them."""
     chosen, key = promotion(prepared, ladder, rung), _decision(prepared, ladder, rung)
+    if key in (ladder.fulls.facts.promotions or {}):
+        return chosen
+    rungs = [level.store.trials for level in ladder.rungs[: rung + 1]]
+    chosen = replace(chosen, spread=spread(prepared.space, prepared.rule, chosen.best, *rungs))
     _record(ladder, key, chosen)
     return chosen
 

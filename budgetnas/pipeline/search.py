@@ -12,7 +12,9 @@ from budgetnas.pipeline.board import Board
 from budgetnas.pipeline.can_show import known_sd
 from budgetnas.pipeline.describe import add_driver
 from budgetnas.pipeline.driver import Driver, connected, engine_of
+from budgetnas.pipeline.early import HOPELESS
 from budgetnas.pipeline.ladder import Ladder
+from budgetnas.pipeline.level import PlannedTraining
 from budgetnas.pipeline.look_by_look import train_controls
 from budgetnas.pipeline.open_run import opened, rehearsed
 from budgetnas.pipeline.plan import Plan, make_plan
@@ -27,6 +29,7 @@ from budgetnas.runs.certify import certify
 from budgetnas.runs.files import publish, write_reports
 from budgetnas.runs.result import SearchResult, read_result
 from budgetnas.runs.settings import CUT_OFF
+from budgetnas.runs.trusted import cannot_be_told_apart
 from budgetnas.samplers.samplers import Sampler, TieredSampler, make_sampler
 from budgetnas.training.perform import perform
 from budgetnas.trials.facts import RunFacts
@@ -86,12 +89,25 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], w
 
 def _climb(prepared: PreparedStudy, ladder: Ladder, driver: Driver) -> None:
     """Train and test what is left of a search, as far as its hours allow."""
-    first = ProposedTrials(prepared, ladder.rungs[0], make_study_sampler(prepared))
+    first = ProposedTrials(prepared, ladder, make_study_sampler(prepared))
     driver.train(first)
+    before = list[PlannedTraining]()
+    while (early := first.full_ones) and early != before:  # the same ones where the hours are over
+        driver.train(ListedTrials(ladder.full, early, others=False))
+        driver.train(first)
+        before = early
     if first.exhausted:
         driver.listener.message("The band holds no more architectures: the search ends early.")
+    if first.is_hopeless:
+        driver.listener.message(
+            f"A new network is unlikely (below {100 * HOPELESS:.0f} %) to be shown better than the best one: no more "
+            "short trainings start."
+        )
     for rung, level in enumerate([*ladder.rungs[1:], ladder.full]):
-        driver.train(ListedTrials(level, planned(prepared, ladder, rung, decide(prepared, ladder, rung))))
+        chosen = decide(prepared, ladder, rung)
+        if rung == ladder.last and (alike := cannot_be_told_apart(chosen)):
+            driver.listener.message(f"NOTE: {alike}")
+        driver.train(ListedTrials(level, planned(prepared, ladder, rung, chosen)))
     if prepared.config.full.is_halving:
         driver.train(ListedTrials(ladder.full, planned_finals(prepared, ladder, decide_finals(prepared, ladder))))
     winner = choose(ladder.fulls, prepared.budgets, ranked=ranking(prepared, ladder))

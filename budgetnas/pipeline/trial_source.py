@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from budgetnas.arrays import derived_seed
-from budgetnas.pipeline.level import Level, P, StudyLevel, diverged
+from budgetnas.pipeline.early import decide_early, early_scores, is_hopeless, planned_early, stops_hopeless
+from budgetnas.pipeline.ladder import Ladder
+from budgetnas.pipeline.level import Level, P, PlannedTraining, diverged
 from budgetnas.pipeline.prepared_study import PreparedStudy
-from budgetnas.samplers.history import history, is_ready
+from budgetnas.samplers.history import History, history, is_ready
+from budgetnas.samplers.joint_thompson import JointThompsonSampler
 from budgetnas.samplers.samplers import Sampler
 from budgetnas.trials.facts import RunFacts, TrialFacts
 from budgetnas.trials.trial import Trial, TrialState, counted
@@ -45,14 +48,38 @@ class TrialSource(ABC):
 class ProposedTrials(TrialSource):
     """Seeded models first, then proposals: over-budget candidates are pruned, the others trained shortly.
 
+    In a study that trains by gain, it has nothing upcoming while full trainings that it has decided on are left.
+
     Attributes:
         level: of the short trainings.
         exhausted: whether the sampler had nothing left to propose.
+        is_hopeless: whether a new network was unlikely to be shown better, and the study stops then.
     """
 
-    def __init__(self, prepared: PreparedStudy, level: StudyLevel, sampler: Sampler) -> None:
-        self.level, self.exhausted = level, False
-        self._prepared, self._sampler = prepared, sampler
+    def __init__(self, prepared: PreparedStudy, ladder: Ladder, sampler: Sampler) -> None:
+        self.level, self.exhausted = ladder.rungs[0], False
+        self.is_hopeless = stops_hopeless(prepared, ladder)
+        self._prepared, self._ladder, self._sampler = prepared, ladder, sampler
+
+    def _decides(self, view: History) -> bool:
+        """Return whether something else than the next short training is due: full trainings, or the end."""
+        prepared, sampler = self._prepared, self._sampler
+        asks = prepared.is_by_gain or prepared.config.search.stop == "hopeless"
+        found = sampler.outlook(view) if asks and isinstance(sampler, JointThompsonSampler) else None
+        if found is None:
+            return False
+        outlook, places = found
+        if prepared.config.search.stop == "hopeless" and is_hopeless(prepared, outlook, view.number):
+            self.level.store.record(RunFacts(hopeless=True))
+            self.is_hopeless = True
+            return True
+        return prepared.is_by_gain and decide_early(prepared, self._ladder, outlook, places, view.number)
+
+    @property
+    def full_ones(self) -> list[PlannedTraining]:
+        """Full trainings that were decided on and have not ended."""
+        ended = {trial.root for trial in self._ladder.fulls.trials if trial.state.is_finished and not trial.repeat}
+        return [one for one in planned_early(self._ladder) if one.parent not in ended]
 
     def total(self) -> int:
         """Count the trainings that the search asks for."""
@@ -60,6 +87,8 @@ class ProposedTrials(TrialSource):
 
     def upcoming(self, running: int) -> Trial | None:
         """Count candidates and prune them until one fits; create its trial."""
+        if self.is_hopeless or self.full_ones:
+            return None
         prepared, store = self._prepared, self.level.store
         search = prepared.config.search
         while counted(store.trials, over_budget=search.over_budget) + running < search.trials:
@@ -70,7 +99,10 @@ class ProposedTrials(TrialSource):
             elif not is_ready(store.trials, number, search.batch):
                 return None
             else:
-                view = history(store.trials, number, search.batch, encode=prepared.space.encode)
+                full = early_scores(self._ladder) if prepared.learns_jointly else None
+                view = history(store.trials, number, search.batch, encode=prepared.space.encode, full=full)
+                if number % search.batch == 0 and self._decides(view):
+                    return None
                 point = self._sampler.propose(view)
                 if point is None:
                     self.exhausted = True

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from operator import mul
 
+from budgetnas.pipeline.early import stops_hopeless
 from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.level import PlannedTraining
 from budgetnas.pipeline.look_by_look import next_trainings
 from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.pipeline.promote import KEPT, finalists_of, finals, planned, planned_finals, promotion, ranking
 from budgetnas.pipeline.random_arm import best_random, planned_arm, random_arm
-from budgetnas.runs.settings import ALL_DONE, RAN_OUT
+from budgetnas.runs.settings import ALL_DONE, HOPELESS, RAN_OUT
 from budgetnas.trials.trial import (
     CONTROLS,
     FULL,
@@ -52,6 +53,8 @@ def is_done(prepared: PreparedStudy, ladder: Ladder) -> bool:
 def why_stopped(prepared: PreparedStudy, ladder: Ladder) -> str:
     """Say why a search ended, from the work that is left."""
     if is_done(prepared, ladder):
+        if stops_hopeless(prepared, ladder):
+            return HOPELESS
         return RAN_OUT if ladder.first.facts.exhausted else ALL_DONE
     name = next((name for name, number in work_left(prepared, ladder).items() if number), None)
     if name is not None and name != ladder.rungs[0].name:
@@ -104,7 +107,7 @@ def _seeds_to_come(prepared: PreparedStudy, ladder: Ladder, level: str) -> int:
 def _first_left(prepared: PreparedStudy, ladder: Ladder) -> int:
     trials, search = ladder.first.trials, prepared.config.search
     unfinished = sum(not trial.state.is_finished for trial in trials)
-    if ladder.first.facts.exhausted:
+    if ladder.first.facts.exhausted or stops_hopeless(prepared, ladder):
         return unfinished
     return max(unfinished, search.trials - counted(trials, over_budget=search.over_budget))
 

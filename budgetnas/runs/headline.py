@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from budgetnas.evidence.accuracy import BRACKETS, is_luck
 from budgetnas.runs.result import SearchResult
 from budgetnas.runs.settings import DataFacts, is_finished
+from budgetnas.runs.trusted import cannot_be_told_apart
 from budgetnas.samplers.surrogate import FEWEST
 from budgetnas.text import listed, plural, write_percent
 from budgetnas.trials.selection import Finalist, promote, tied, within
@@ -94,8 +95,20 @@ def remarks(result: SearchResult) -> list[str]:
     """Return the caveats of the headline, a sentence or two each: a tie, a score that luck flatters, the brackets."""
     if result.winner is None:
         return []
-    said = (tie(result.finalists, result.setup.data.validation), _flattered(result, result.winner), BRACKETS)
+    said = (
+        tie(result.finalists, result.setup.data.validation),
+        _alike(result),
+        _flattered(result, result.winner),
+        BRACKETS,
+    )
     return [remark for remark in said if remark]
+
+
+def _alike(result: SearchResult) -> str:
+    """Say that the promoted could not be told apart by their short trainings; "" where they could."""
+    promotions = [one for one in (result.facts.promotions or {}).values() if (one.to or FULL) == FULL]
+    alike = cannot_be_told_apart(promotions[-1]) if promotions else ""
+    return alike[:1].upper() + alike[1:]
 
 
 def tie(ranked: Sequence[Finalist], images: int) -> str:

@@ -20,11 +20,12 @@ from budgetnas.space.resnet import ResNetSpace
 CUT_OFF = "it was cut off, or is still running"
 ALL_DONE = "all trials were done"
 RAN_OUT = "the band ran out of architectures"
+HOPELESS = "a new network was unlikely to be shown better"
 
 
 def is_finished(stopped: str) -> bool:
     """Return whether a search that ended so has nothing left to do."""
-    return stopped in (ALL_DONE, RAN_OUT)
+    return stopped in (ALL_DONE, RAN_OUT, HOPELESS)
 
 
 class Kind(StrEnum):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from statistics import mean
 
 import numpy as np
 
+from budgetnas.arrays import FloatArray, IntArray
 from budgetnas.budget import Budget
 from budgetnas.config.study import StudyConfig
 from budgetnas.runs.settings import Setup
 from budgetnas.samplers.rules import Rule, rule_of
+from budgetnas.samplers.surrogate import FEWEST
 from budgetnas.space.resnet import ResNetSpace
 from budgetnas.storage.record import Study
+from budgetnas.trials.facts import Promotion
 from budgetnas.trials.selection import Finalist, finalists, within
 from budgetnas.trials.trial import Trial, complete
 
@@ -34,17 +37,73 @@ def trusted_scores(space: ResNetSpace, rule: Rule, first: Sequence[Trial], *abov
     Returns:
         Means by number of the first-rung trial.
     """
-    trained = complete(first)
-    points = np.array([space.encode(trial.candidate.spec) for trial in trained], dtype=np.int64)
-    levels = [_scores(level) for level in (first, *above)]
-    columns = [
-        np.array([mean(level.get(trial.number, [np.nan])) for trial in trained], dtype=np.float64) for level in levels
-    ]
+    trained, levels = complete(first), [_scores(level) for level in (first, *above)]
+    points, columns = _table(space, trained, levels)
     seeds = np.array([len(levels[-1].get(trial.number, [np.nan])) for trial in trained], dtype=np.float64)
     means = rule.recommend(space, points, *columns, seeds=seeds if above else None)
     return {
         trial.number: float(value) for trial, value in zip(trained, means, strict=True) if trial.number in levels[-1]
     }
+
+
+def spread(
+    space: ResNetSpace, rule: Rule, numbers: Collection[int], first: Sequence[Trial], *above: Sequence[Trial]
+) -> float | None:
+    """Return how much networks differ at the highest level given, in units of the luck of one training there.
+
+    Args:
+        space: of the search.
+        rule: how it learns from scores.
+        numbers: of these networks, by first-rung trial.
+        first: trials of the first rung.
+        above: trials of each higher rung.
+
+    Returns:
+        None for fewer than two of them, where there are too few trainings, and in older runs.
+    """
+    trained, levels = complete(first), [_scores(level) for level in (first, *above)]
+    if rule.model != "joint" or len(levels[-1]) < FEWEST or len(numbers) < 2:
+        return None
+    points, columns = _table(space, trained, levels)
+    among = np.flatnonzero([trial.number in numbers for trial in trained])
+    return rule.spread(space, points, *columns, among=among)
+
+
+def cannot_be_told_apart(promoted: Promotion) -> str:
+    """Say that promoted networks cannot be told apart by the trainings below; "" where they can, or nobody knows."""
+    if promoted.spread is None or promoted.spread >= 1:
+        return ""
+    return (
+        f"the {len(promoted.best)} networks that were promoted for their scores cannot be told apart by their short "
+        f"trainings: their posterior means spread {promoted.spread:.2f} times as much as the luck of one. More seeds "
+        "(`full.repeats`) tell more about them than more networks."
+    )
+
+
+def _table(
+    space: ResNetSpace, trained: Sequence[Trial], levels: Sequence[Mapping[int, Sequence[float]]]
+) -> tuple[IntArray, list[FloatArray]]:
+    """Return the points of networks, and their mean score at each level; NaN where there is none."""
+    points = np.array([space.encode(trial.candidate.spec) for trial in trained], dtype=np.int64)
+    return points, [
+        np.array([mean(level.get(trial.number, [np.nan])) for trial in trained], dtype=np.float64) for level in levels
+    ]
+
+
+def expected_scores(
+    space: ResNetSpace, rule: Rule, first: Sequence[Trial], full: Mapping[int, float]
+) -> dict[int, float]:
+    """Return the posterior mean of every network after full training, in standard scores.
+
+    Args:
+        space: of the search.
+        rule: how it learns from scores: "joint".
+        first: COMPLETE trials of the first rung, six or more.
+        full: scores of full trainings by their numbers.
+    """
+    points, columns = _table(space, first, [_scores(first), {number: [score] for number, score in full.items()}])
+    means = rule.expected(space, points, *columns)
+    return {trial.number: float(value) for trial, value in zip(first, means, strict=True)}
 
 
 def _scores(trials: Sequence[Trial]) -> dict[int, list[float]]:

@@ -6,7 +6,7 @@ on the number of workers nor on the order in which they finish.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,8 +60,23 @@ def is_ready(trials: Sequence[Trial], number: int, batch: int) -> bool:
     return all(trial.state.is_finished for trial in trials[: _known(number, batch)])
 
 
-def history(trials: Sequence[Trial], number: int, batch: int, *, encode: Callable[[ResNetSpec], IntArray]) -> History:
-    """Return the history for proposal `number`, given all `trials`; `encode` maps a spec to its point."""
+def history(
+    trials: Sequence[Trial],
+    number: int,
+    batch: int,
+    *,
+    encode: Callable[[ResNetSpec], IntArray],
+    full: Mapping[int, float] | None = None,
+) -> History:
+    """Return the history for proposal `number`.
+
+    Args:
+        trials: all trials of the first rung.
+        number: of the trial to be proposed.
+        batch: trials per batch.
+        encode: maps a spec to its point.
+        full: scores of full trainings that it may use, by number of the trial; None in a study without them.
+    """
     known = _known(number, batch)
     before = trials[:number]
     scores = [trial.score if trial.number < known and trial.score is not None else np.nan for trial in before]
@@ -72,6 +87,7 @@ def history(trials: Sequence[Trial], number: int, batch: int, *, encode: Callabl
         scores=np.array(scores, dtype=np.float64),
         pruned=np.array([trial.state is TrialState.PRUNED for trial in before], dtype=bool),
         seeded=sum(bool(trial.facts.seeded) for trial in before),
+        longer=() if full is None else (np.array([full.get(trial.number, np.nan) for trial in before]),),
     )
 
 

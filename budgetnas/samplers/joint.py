@@ -196,19 +196,53 @@ def recommend(
         [N] posterior means, which discount lucky trainings and include all lengths; the scores themselves where there
         are fewer than six; NaN for a network without a score at the longest length.
     """
-    levels = [np.array(column, dtype=np.float64) for column in (scores, *above)]
-    last = levels[-1].copy()
+    last = np.array(above[-1] if above else scores, dtype=np.float64)
     known = np.flatnonzero(~np.isnan(last))
-    if len(known) < FEWEST:
-        return last
-    behind = np.ones((len(levels), len(points)))
+    if len(known) >= FEWEST:
+        means = expected(space, points, scores, *above, seeds=seeds, prior=prior)
+        last[known] = scores_of(means[known], last[known])
+    return last
+
+
+def spread(
+    space: Space,
+    points: IntArray,
+    scores: FloatArray,
+    *above: FloatArray,
+    prior: MacsPrior | None = None,
+    among: IntArray,
+) -> float:
+    """Return how much networks differ at the longest length, in units of the luck of one training there.
+
+    It is the standard deviation of their posterior means. The arguments are those of `recommend`; there are six
+    networks or more, and `among` has the places of two or more of them.
+    """
+    with one_thread():
+        networks, features = cost(space, points), space.features(points)
+        observed = Observed(networks, features, [scores, *above], prior)
+        fitted = fit(observed)
+        means = mean_scores(observed, fitted, observed.among(networks.take(among), features[among]), len(above))
+    shortest = sum(weight * own.noise for own, weight in fitted.shared)
+    noise = fitted.lengths[-1].noise if above else shortest
+    return float(means.std(ddof=1) / np.sqrt(noise))
+
+
+def expected(
+    space: Space,
+    points: IntArray,
+    scores: FloatArray,
+    *above: FloatArray,
+    seeds: FloatArray | None = None,
+    prior: MacsPrior | None = None,
+) -> FloatArray:
+    """Return the posterior mean of the standard score of each network at the longest length, trained there or not.
+
+    The arguments are those of `recommend`; there are six networks or more.
+    """
+    behind = np.ones((1 + len(above), len(points)))
     if seeds is not None:
         behind[-1] = seeds
     with one_thread():
         networks, features = cost(space, points), space.features(points)
-        observed = Observed(networks, features, levels, prior, seeds=behind)
-        wanted = observed.among(networks.take(known), features[known])
-        means = mean_scores(observed, fit(observed), wanted, len(levels) - 1)
-    result: FloatArray = last.copy()
-    result[known] = scores_of(means, last[known])
-    return result
+        observed = Observed(networks, features, [scores, *above], prior, seeds=behind)
+        return mean_scores(observed, fit(observed), observed.among(networks, features), len(above))

@@ -43,6 +43,17 @@ class Rule:
             return joint.recommend(space, points, scores, *above, seeds=seeds, prior=self.prior)
         return belief.recommend(space, points, scores, *above, seeds=seeds)
 
+    def expected(self, space: Space, points: IntArray, scores: FloatArray, *above: FloatArray) -> FloatArray:
+        """Return the posterior mean of the standard score of each network at the longest length, trained there or not.
+
+        There are six networks or more, and the model is "joint".
+        """
+        return joint.expected(space, points, scores, *above, prior=self.prior)
+
+    def spread(self, space: Space, points: IntArray, scores: FloatArray, *above: FloatArray, among: IntArray) -> float:
+        """Return how much networks differ in units of luck, as `joint.spread` describes; the model is "joint"."""
+        return joint.spread(space, points, scores, *above, prior=self.prior, among=among)
+
 
 def rule_of(search: SearchConfig, middles: Sequence[tuple[int, float]]) -> Rule:
     """Return the rule that a study asks for, given the most params and the median MACs of each tier's band."""

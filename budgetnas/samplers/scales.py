@@ -42,6 +42,12 @@ def scores_of(standard: FloatArray, scores: FloatArray) -> FloatArray:
     return values
 
 
+def unit(scores: FloatArray) -> float:
+    """Return what a standard score above the median is worth in scores."""
+    low, high = scores_of(np.array([0.0, 1.0]), scores)
+    return max(float(high - low), 1e-9)
+
+
 def _unit(values: FloatArray) -> FloatArray:
     result: FloatArray = (values - values.mean()) / max(float(values.std()), 1e-9)
     return result

@@ -171,12 +171,15 @@ class Promotion(Record):
         best: promoted for their scores, best first, tier by tier.
         named: the `search.first_models`, promoted whatever their scores: a winner must beat them fully trained.
         random: drawn at random, whatever their scores; some may also be among the best.
+        spread: how much the posterior means of the best spread, in units of the luck of one training of the rung; None
+            where that is not known.
     """
 
     to: str | None = None
     best: tuple[int, ...]
     named: tuple[int, ...] | None = None
     random: tuple[int, ...]
+    spread: float | None = None
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -303,6 +306,8 @@ class RunFacts(Record):
         setup: settings of the last driver; `runs.settings` reads it.
         drivers: the drivers, first to last: command, start, hardware, versions, commit, settings.
         stopped: why a search ended.
+        early: networks to train fully between the short trainings, as numbers of these in the order of decision, by the
+            number of the short training before which it was decided.
         promotions: promotions from each rung, keyed by the trainings that had finished then.
         choices: every winner ever chosen, the latest last.
         controls: the networks that the winner is compared with.
@@ -313,6 +318,7 @@ class RunFacts(Record):
         taken: short trainings from another run.
         drawn: of a calibration, ids of the networks that the last driver requested.
         exhausted: of a first rung, whether its sampler had nothing left to propose.
+        hopeless: of a first rung, whether a new network was unlikely to be shown better than the best one.
         lease: the driver that holds the run; `storage.lease` writes it.
     """
 
@@ -321,6 +327,7 @@ class RunFacts(Record):
     setup: Json | None = None
     drivers: tuple[Json, ...] | None = None
     stopped: str | None = None
+    early: Mapping[str, tuple[int, ...]] | None = None
     promotions: Mapping[str, Promotion] | None = None
     choices: tuple[Choice, ...] | None = None
     controls: tuple[Control, ...] | None = None
@@ -331,4 +338,5 @@ class RunFacts(Record):
     taken: Takeover | None = None
     drawn: tuple[str, ...] | None = None
     exhausted: bool | None = None
+    hopeless: bool | None = None
     lease: Json | None = None
