@@ -25,7 +25,7 @@ from budgetnas.samplers.surrogate import FEWEST, one_thread
 from budgetnas.space.members import Members, cost
 from budgetnas.space.protocol import Space
 
-LARGEST = 300  # networks that the process conditions on, at most, besides those with longer trainings
+LARGEST = 300  # networks of each length that the process conditions on, at most, with all their scores
 LARGEST_FIT = 150
 PRIOR = LogNormal(np.log([0.03, 0.5, 0.3, 1.4]), np.array([1.0, 1.5, 1.5, 0.5]))  # weak
 FEWEST_LONGER = 3  # scores of a longer training from which its relation to f is fitted
@@ -69,8 +69,10 @@ class Observed:
             known = ~np.isnan(column)
             if known.any():
                 column[known] = standard_scores(column[known])
-        has_longer = ~np.isnan(targets[1:]).all(axis=0)
-        keep = np.union1d(subset(np.asarray(scores[0], dtype=np.float64), LARGEST), np.flatnonzero(has_longer))
+        keep = np.array([], dtype=np.int64)
+        for column in targets:
+            known = np.flatnonzero(~np.isnan(column))
+            keep = np.union1d(keep, known[subset(column[known], LARGEST)])
         self._center, self._scale = standard_features(features[keep])
         self.networks = self.among(networks.take(keep), features[keep])
         self.targets, self.shares = targets[:, keep], shares[:, keep]

@@ -80,7 +80,11 @@ def test_a_search_with_everything_has_nothing_to_say(enough):
         ({"evidence__control_repeats": 1}, "no interval", "and 2 are needed for an interval"),
         ({"evidence__control_networks": ("resnet18",)}, "no verdict", "no control fits the caps"),
         ({"full__epochs": 9}, "dear trials", "costs 11.1 % of a full one, and a search pays best below 10%"),
-        ({"search__trials": 10}, "few trials", "with 10 trials, thompson learns from scores only after its first 10"),
+        (
+            {"search__trials": 10, "search__model": "per_rung"},
+            "few trials",
+            "with 10 trials, thompson learns from scores only after its first 10",
+        ),
     ],
 )
 def test_a_search_says_what_is_missing_and_how_to_have_it(enough, changes, name, said):
@@ -89,6 +93,12 @@ def test_a_search_says_what_is_missing_and_how_to_have_it(enough, changes, name,
     assert limit.name == name
     assert said in limit.text
     assert (limit.name, limit.text) in training_lines(study)
+
+
+def test_a_search_that_ends_with_its_start_is_told(enough):
+    told = "thompson learns from scores only after its first 8 proposals"
+    assert texts(with_(enough, search__trials=8))["few trials"].endswith(told)
+    assert told not in texts(with_(enough, search__trials=9))["few trials"]
 
 
 def test_caps_that_share_few_trials_are_told(enough):
