@@ -261,6 +261,8 @@ def _promotion(prepared: PreparedStudy) -> str:
         text += f" and {config.evidence.control_promotions} at random"
     fewer = " (fewer than the short trainings have)" if prepared.full_epochs < prepared.rungs[-1] else ""
     text += f", {plural(prepared.full_epochs, 'epoch')}{fewer}"
+    if prepared.is_by_gain and networks > 1:
+        text += ", some of them between the short trainings where that tells more per cost"
     if config.full.is_halving:
         best = "best" if finalists == 1 else f"best {finalists}"
         return f"{text}, once; then the {best}{each}{named} with {config.full.repeats} seeds"

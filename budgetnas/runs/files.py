@@ -126,6 +126,7 @@ def manifest(result: SearchResult) -> dict[str, Any]:
         "bands": to_json(facts.bands or ()),
         "taken_over": to_json(facts.taken),
         "promotions": to_json(facts.promotions or {}),
+        **({"early_full_trainings": to_json(facts.early)} if facts.early else {}),
         "choices": to_json(facts.choices or ()),
         "controls": to_json(recorded_controls(facts)),
         **({"random_arms": to_json(facts.random_arms)} if facts.random_arms else {}),
