@@ -14,7 +14,6 @@ from budgetnas.pipeline.describe import add_driver
 from budgetnas.pipeline.driver import Driver, connected, engine_of
 from budgetnas.pipeline.early import HOPELESS
 from budgetnas.pipeline.ladder import Ladder
-from budgetnas.pipeline.level import PlannedTraining
 from budgetnas.pipeline.look_by_look import train_controls
 from budgetnas.pipeline.open_run import opened, rehearsed
 from budgetnas.pipeline.plan import Plan, make_plan
@@ -90,12 +89,11 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], w
 def _climb(prepared: PreparedStudy, ladder: Ladder, driver: Driver) -> None:
     """Train and test what is left of a search, as far as its hours allow."""
     first = ProposedTrials(prepared, ladder, make_study_sampler(prepared))
-    driver.train(first)
-    before = list[PlannedTraining]()
-    while (early := first.full_ones) and early != before:  # the same ones where the hours are over
-        driver.train(ListedTrials(ladder.full, early, others=False))
-        driver.train(first)
-        before = early
+    clock = driver.clock(first.level.name)
+    driver.train(first, clock)
+    while (early := first.full_ones) and not clock.is_over:  # else they are trained with the other promoted ones
+        driver.train(ListedTrials(ladder.full, early, others=False), clock)
+        driver.train(first, clock)
     if first.exhausted:
         driver.listener.message("The band holds no more architectures: the search ends early.")
     if first.is_hopeless:
