@@ -72,7 +72,7 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], w
                 add_driver(fulls, prepared, command)
                 clock = partial(plan.clock, since=started)
                 driver = Driver(store=fulls, engine=engine, listener=everyone, clock=clock, budget=prepared.budget)
-                _climb(prepared, ladder, driver)
+                climb(prepared, ladder, driver)
         else:
             listener.message("This search was already finished; this is its result.")
         fulls.record(RunFacts(stopped=why_stopped(prepared, ladder)))
@@ -86,8 +86,14 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], w
     return result
 
 
-def _climb(prepared: PreparedStudy, ladder: Ladder, driver: Driver) -> None:
-    """Train and test what is left of a search, as far as its hours allow."""
+def climb(prepared: PreparedStudy, ladder: Ladder, driver: Driver) -> None:
+    """Train and test what is left of a search, as far as its hours allow.
+
+    Args:
+        prepared: the study.
+        ladder: its levels, with what earlier drivers trained.
+        driver: that trains and tests.
+    """
     first = ProposedTrials(prepared, ladder, make_study_sampler(prepared))
     clock = driver.clock(first.level.name)
     driver.train(first, clock)
