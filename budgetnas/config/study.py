@@ -117,7 +117,7 @@ class StudyConfig:
         return tuple(Budget(max_params=cap, max_macs=max_macs) for cap in caps)
 
 
-# Keys that may change when a study is resumed: no proposal and no score depends on them.
+# Keys that may change when a study is resumed: no proposal and no score so far depends on them.
 FREE_KEYS = frozenset(
     {
         "description",

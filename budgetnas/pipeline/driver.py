@@ -99,11 +99,11 @@ class Driver:
     clock: Callable[[str], Clock]
     budget: Budget | None = None
 
-    def train(self, source: TrialSource) -> None:
-        """Run all trainings of a level, as far as its time allows."""
-        level = source.level
+    def train(self, source: TrialSource, clock: Clock | None = None) -> None:
+        """Run all trainings of a level, as far as its time allows, or that of another clock."""
+        level, clock = source.level, clock or self.clock(source.level.name)
         meter = self._meter(level, source.total)
-        run_trials(source, self.engine, clock=self.clock(level.name), tick=meter.tick, on_epoch=meter.epoch_ended)
+        run_trials(source, self.engine, clock=clock, tick=meter.tick, on_epoch=meter.epoch_ended)
 
     def test(self, level: Level[Any], trials: Sequence[Trial]) -> None:
         """Read the test set for COMPLETE trials of a level, each set of weights once."""

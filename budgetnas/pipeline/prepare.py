@@ -114,7 +114,7 @@ def prepare(
 
 def _check_stop(prepared: PreparedStudy) -> None:
     """Refuse a rule for stopping that has nothing to go by."""
-    if prepared.config.search.stop != "hopeless":
+    if prepared.config.search.stop != "hopeless" or not prepared.kind.promotes:
         return
     if not prepared.learns_jointly:
         raise UsageError(

@@ -79,7 +79,7 @@ def promotion(prepared: PreparedStudy, ladder: Ladder, rung: int) -> Promotion:
         return decided
     rungs = [complete(level.store.trials) for level in ladder.rungs[: rung + 1]]
     found, trusted = rungs[-1], trusted_scores(prepared.space, prepared.rule, *rungs)
-    already = early(ladder)
+    already = early(ladder) if prepared.is_by_gain else []  # a rung that was added since tells more
     if already:
         trusted = expected_scores(prepared.space, prepared.rule, rungs[0], early_scores(ladder))
     best, named = list[Trial](), {model.spec for model in prepared.named}

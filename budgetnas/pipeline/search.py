@@ -14,7 +14,6 @@ from budgetnas.pipeline.describe import add_driver
 from budgetnas.pipeline.driver import Driver, connected, engine_of
 from budgetnas.pipeline.early import HOPELESS
 from budgetnas.pipeline.ladder import Ladder
-from budgetnas.pipeline.level import PlannedTraining
 from budgetnas.pipeline.look_by_look import train_controls
 from budgetnas.pipeline.open_run import opened, rehearsed
 from budgetnas.pipeline.plan import Plan, make_plan
@@ -73,7 +72,7 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], w
                 add_driver(fulls, prepared, command)
                 clock = partial(plan.clock, since=started)
                 driver = Driver(store=fulls, engine=engine, listener=everyone, clock=clock, budget=prepared.budget)
-                _climb(prepared, ladder, driver)
+                climb(prepared, ladder, driver)
         else:
             listener.message("This search was already finished; this is its result.")
         fulls.record(RunFacts(stopped=why_stopped(prepared, ladder)))
@@ -87,15 +86,20 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], w
     return result
 
 
-def _climb(prepared: PreparedStudy, ladder: Ladder, driver: Driver) -> None:
-    """Train and test what is left of a search, as far as its hours allow."""
+def climb(prepared: PreparedStudy, ladder: Ladder, driver: Driver) -> None:
+    """Train and test what is left of a search, as far as its hours allow.
+
+    Args:
+        prepared: the study.
+        ladder: its levels, with what earlier drivers trained.
+        driver: that trains and tests.
+    """
     first = ProposedTrials(prepared, ladder, make_study_sampler(prepared))
-    driver.train(first)
-    before = list[PlannedTraining]()
-    while (early := first.full_ones) and early != before:  # the same ones where the hours are over
-        driver.train(ListedTrials(ladder.full, early, others=False))
-        driver.train(first)
-        before = early
+    clock = driver.clock(first.level.name)
+    driver.train(first, clock)
+    while (early := first.full_ones) and not clock.is_over:  # else they are trained with the other promoted ones
+        driver.train(ListedTrials(ladder.full, early, others=False), clock)
+        driver.train(first, clock)
     if first.exhausted:
         driver.listener.message("The band holds no more architectures: the search ends early.")
     if first.is_hopeless:

@@ -199,7 +199,8 @@ def _standing(result: SearchResult, trial: Trial) -> str:
     if not is_finished(result.stopped):
         return ""
     if above is None:
-        return "; it was not promoted: the posterior mean decides, which discounts luck"
+        after = " after full training" if result.facts.early else ""
+        return f"; it was not promoted: the posterior mean{after} decides, which discounts luck"
     return f"; it was promoted to {length_in_words(above)} and no further: the posterior mean after those decides"
 
 

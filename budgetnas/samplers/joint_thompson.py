@@ -50,7 +50,7 @@ class JointThompsonSampler(ThompsonSampler):
             history: with the scores of full trainings as its only longer ones.
 
         Returns:
-            None before the sampler learns from scores.
+            None before the sampler learns from scores, and where no new network is left.
         """
         points, scores = history.observed
         if history.number - history.seeded < self._pool.starts or len(points) < FEWEST:
@@ -66,6 +66,8 @@ class JointThompsonSampler(ThompsonSampler):
             own = own[best(process.mean(everything.among(observed.take(own), features[own]), FULL), CONSIDERED)]
             rng = self._pool.rng(history, Stream.OUTLOOK)
             candidates, rows = self._candidates(history, points[own[:BEST]], rng)
+            if not len(candidates):
+                return None
             new = best(process.mean(everything.among(candidates, rows), FULL), CONSIDERED)
         has_full = (~np.isnan(full)).sum() >= FEWEST
         outlook = Outlook(

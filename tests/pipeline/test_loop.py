@@ -13,6 +13,7 @@ from budgetnas.budget import Budget
 from budgetnas.config.study import load_study
 from budgetnas.engine.protocol import EpochReport, Failed, Finished, Progressed
 from budgetnas.exceptions import BudgetNASError
+from budgetnas.pipeline.ladder import Ladder
 from budgetnas.pipeline.level import StudyLevel
 from budgetnas.pipeline.loop import Clock, check_failures, end_of_level, run_trials
 from budgetnas.pipeline.plan_lines import seed_lines
@@ -21,7 +22,7 @@ from budgetnas.pipeline.search import make_study_sampler
 from budgetnas.pipeline.trial_source import ProposedTrials
 from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
-from budgetnas.storage.study import StudyStore
+from budgetnas.storage.study import StudyStore, copied
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.tasks import FinishedTraining
 from budgetnas.trials.facts import TrialFacts
@@ -66,7 +67,13 @@ class FakeEngine:
 
 @pytest.fixture(scope="module")
 def prepared():
-    words = {"budget.max_params": "300k", "search.trials": 16, "data.dataset": "digits", "engine.device": "cpu"}
+    words = {
+        "budget.max_params": "300k",
+        "search.trials": 16,
+        "data.dataset": "digits",
+        "engine.device": "cpu",
+        "full.start": "last",
+    }
     return prepare(load_study(None, words, []))
 
 
@@ -85,7 +92,9 @@ def source(prepared, store, *, folder=Path("nowhere"), **changes):
         cap=view.cap,
         keeps_weights=False,
     )
-    return ProposedTrials(view, level, make_study_sampler(view))
+    full = replace(level, name="full", store=StudyStore(copied(None, "s"), "s/full", RANGES))
+    ladder = Ladder(rungs=(level,), full=full, controls=None)
+    return ProposedTrials(view, ladder, make_study_sampler(view))
 
 
 def table(store):
