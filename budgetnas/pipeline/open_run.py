@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.pipeline.describe import setup_of, study_file
@@ -183,7 +182,7 @@ def find_source(prepared: PreparedStudy, facts: RunFacts, *, names: Collection[s
     storage = open_run(folder, None if is_here else prepared.config.output.storage)
     theirs = read_study(storage, f"{name}/{FULL}")[1]
     prepared = with_recorded(prepared, theirs, short_only=True)
-    changed = changes(_short(theirs.identity or {}), _short(prepared.identity()))
+    changed = _short(changes(theirs.identity or {}, prepared.identity()))
     if changed:
         raise StudyMismatchError(
             f"is {run!r}, but that search was started with other settings ({listed(changed)}): use the "
@@ -205,6 +204,6 @@ def take_over(source: Source, prepared: PreparedStudy, fulls: StudyStore, storag
     fulls.record(RunFacts(taken=replace(taken, is_whole=True, trainings=trainings)))
 
 
-def _short(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what short trainings depend on."""
-    return {key: value for key, value in identity.items() if not key.startswith("full.")}
+def _short(changed: Mapping[str, str]) -> dict[str, str]:
+    """Return the changes that concern short trainings."""
+    return {key: change for key, change in changed.items() if not key.startswith("full.")}

@@ -101,7 +101,7 @@ def soak(storage: object, engine: object, trials: int) -> None:
     sampler = Timing(make_study_sampler(prepared), "propose")
     store = Timing(ladder.first, "restart", "report", "fill", "finish")
     level = replace(ladder.rungs[0], store=store, folder=Path("nowhere"))
-    asking = Timing(ProposedTrials(prepared, level, sampler), "upcoming")
+    asking = Timing(ProposedTrials(prepared, replace(ladder, rungs=(level,)), sampler), "upcoming")
     books, proposing = array("d"), array("d")  # a list of pairs would be memory of ours, not of the driver
     before = [0.0, 0.0]
 

@@ -37,11 +37,12 @@ class Engine:
         stop_after: events after which it is interrupted.
         fails: returns what befalls a full training, or None.
         full: returns the score of a full training.
+        short: returns that of a short one.
     """
 
-    def __init__(self, capacity=1, *, stop_after=None, fails=lambda task: None, full=None):
+    def __init__(self, capacity=1, *, stop_after=None, fails=lambda task: None, full=None, short=None):
         self.capacity, self.ended, self._stop_after, self._fails = capacity, 0, stop_after, fails
-        self._full, self._tasks, self._rng = full or score, {}, random.Random(capacity)
+        self._full, self._short, self._tasks, self._rng = full or score, short or score, {}, random.Random(capacity)
 
     def submit(self, key, task):
         self._tasks[key] = task
@@ -57,7 +58,7 @@ class Engine:
         trouble = self._fails(task) if task.keep_weights else None
         if trouble:
             return [Failed(key=key, reason=trouble, diverged=trouble == "diverged")]
-        found = self._full(task) if task.keep_weights else score(task)
+        found = self._full(task) if task.keep_weights else self._short(task)
         report = EpochReport(epoch=1, lr=0.1, train_loss=1.0, train_accuracy=0.5, accuracy=found, loss=1.0, seconds=0.1)
         weights = task.spec.id.encode() if task.keep_weights else None
         return [
@@ -380,3 +381,24 @@ def test_a_stop_that_has_nothing_to_go_by_is_refused(tmp_path, changes, said):
 
 def test_the_study_of_a_calibration_may_name_it(tmp_path):
     assert of(tmp_path, search__stop="hopeless", kind=Kind.CALIBRATION).kind is Kind.CALIBRATION
+
+
+def clear(task):
+    """Scores that tell networks apart: many blocks help, luck hardly matters."""
+    return 0.3 + 0.05 * len(task.spec.blocks) + 0.3 * (task.spec.widths[0] - 16) / 48 + task.seed % 100 / 10**6
+
+
+def luck(task):
+    return 0.5 + task.seed % 100 / 1000
+
+
+@pytest.mark.parametrize("short", [clear, luck])
+def test_it_is_said_where_the_promoted_cannot_be_told_apart(tmp_path, short):
+    notes, study = Notes(), of(tmp_path, search__sampler="random", full__promote=12)
+    ladder = climbed(study, tmp_path, Engine(short=short), notes=notes)
+    (promoted,) = ladder.fulls.facts.promotions.values()
+    told = [line for line in notes.lines if "cannot be told apart" in line]
+    assert (promoted.spread < 1) == (short is luck)
+    assert len(told) == (short is luck)
+    assert all(line.startswith("NOTE: the 12 networks that were promoted for their scores cannot") for line in told)
+    assert promotion(study, ladder, 0) == promoted

@@ -214,6 +214,8 @@ def test_what_scored_highest_and_was_not_promoted_is_explained_with_both_numbers
         "number 13 of 13; it was not promoted: the posterior mean decides, which discounts luck"
     )
     assert told.startswith(f"trial 11, {trials[11].candidate.spec.id}, has the highest posterior mean, 99.00 % (scored")
+    between = recommendation(replace(result, facts=replace(result.facts, early={"8": (0,)})))
+    assert between.endswith("it was not promoted: the posterior mean after full training decides, which discounts luck")
 
 
 def test_the_trusted_network_is_told_apart_from_the_winner(trusting):
@@ -287,3 +289,19 @@ def test_before_any_training_there_is_none(make):
     made = make()
     assert recommendation(made.result()) == "none yet"
     assert recommended(made.result()) is None
+
+
+def test_networks_that_short_trainings_cannot_tell_apart_are_said_to_be_such(make):
+    made = make(full__promote=3)
+    made.trained(SCORES)
+    made.promoted()
+    promotions = made.ladder.fulls.facts.promotions
+    for spread, is_told in ((0.4, True), (1.0, False), (None, False)):  # None: an older run
+        found = {key: replace(one, spread=spread) for key, one in promotions.items()}
+        made.ladder.fulls.record(RunFacts(promotions=found))
+        told = [remark for remark in remarks(made.result()) if "cannot be told apart" in remark]
+        assert len(told) == is_told
+        for remark in told:
+            assert remark.startswith("The 3 networks that were promoted for their scores cannot be told apart by their")
+            assert "spread 0.40 times as much as the luck of one" in remark
+            assert escape(remark) in report_page(report_facts(made.result()))
