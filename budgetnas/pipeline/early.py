@@ -46,7 +46,7 @@ def planned_early(ladder: Ladder) -> list[PlannedTraining]:
 def decide_early(prepared: PreparedStudy, ladder: Ladder, outlook: Outlook, places: IntArray, number: int) -> bool:
     """Decide what to train fully before the next short training, and record it; return whether anything.
 
-    Full trainings keep in step with the short ones, so that most of the best are left for the end of the search.
+    Full trainings keep in step with the short ones, and two are left for the networks that are best in the end.
 
     Args:
         prepared: the study.

@@ -36,8 +36,8 @@ class Outlook:
         trained_work: [N] the cost of training them on one image.
         new: M networks.
         new_work: [M] likewise.
-        unit: points of accuracy, as a share of 1, that a standard score of full trainings is worth; of short ones where
-            there are too few of these.
+        unit: accuracy, as a share of 1, that a standard score of full trainings is worth; of short ones where there are
+            too few of these; 0 where all are equal.
     """
 
     process: Process
@@ -84,6 +84,8 @@ class Outlook:
         n = len(self.trained)
         if not len(self.new):
             return 0.0
+        if self.unit <= 0:
+            return 1.0  # equal scores tell nothing
         networks = self.trained.join(self.new)
         mean, covariance = self.process.joint(networks, np.full(len(networks), FULL))
         drawn = _draws(mean, covariance, _DRAWS, rng)
@@ -115,9 +117,9 @@ def early_quota(short: int, trials: int, networks: int) -> int:
     Args:
         short: short trainings so far.
         trials: short trainings in all.
-        networks: that are trained fully in all; at least one of them is chosen at the end.
+        networks: that are trained fully in all; at least two of them are chosen at the end.
     """
-    return (networks - 1) * min(short, trials) // trials
+    return max(0, networks - 2) * min(short, trials) // trials
 
 
 def best(values: FloatArray, number: int) -> IntArray:

@@ -43,9 +43,9 @@ def scores_of(standard: FloatArray, scores: FloatArray) -> FloatArray:
 
 
 def unit(scores: FloatArray) -> float:
-    """Return what a standard score above the median is worth in scores."""
+    """Return what a standard score above the median is worth in scores; 0 where all are equal."""
     low, high = scores_of(np.array([0.0, 1.0]), scores)
-    return max(float(high - low), 1e-9)
+    return float(high - low)
 
 
 def _unit(values: FloatArray) -> FloatArray:

@@ -79,7 +79,7 @@ class Notes(Listener):
 
 
 def of(folder, **changes):
-    words = {"search__trials": TRIALS, "full__promote": 6, "full__epochs": 3, "proxy__rungs": [3]}
+    words = {"search__trials": TRIALS, "full__promote": 7, "full__epochs": 3, "proxy__rungs": [3]}
     return prepared(output__dir=str(folder), **{**words, **changes})
 
 
