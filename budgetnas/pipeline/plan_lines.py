@@ -19,6 +19,7 @@ from budgetnas.pipeline.plan import Plan, expected_costs
 from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.pipeline.work_left import expected
 from budgetnas.runs.summary import tried_first
+from budgetnas.samplers.outlook import early_quota
 from budgetnas.text import plural, write_macs, write_time
 from budgetnas.trials.trial import BEST_RANDOM, RANDOM, WINNER, in_words
 
@@ -151,6 +152,7 @@ def _search_lines(prepared: PreparedStudy, seed_sd: float | None) -> tuple[tuple
         ("trials", f"{config.search.trials} {_rungs(prepared)}, {config.search.sampler}"),
         ("price", _price(prepared)),
         ("promotion", _promotion(prepared)),
+        *([("early", _early(prepared))] if prepared.is_by_gain and prepared.finals().networks > 2 else []),
         *([("equal cost", _equal_cost(prepared))] if config.evidence.random_control else []),
         *([("controls", _controls(prepared))] if config.evidence.compares else []),
         *([("can show", shown.write())] if shown else []),
@@ -261,12 +263,15 @@ def _promotion(prepared: PreparedStudy) -> str:
         text += f" and {config.evidence.control_promotions} at random"
     fewer = " (fewer than the short trainings have)" if prepared.full_epochs < prepared.rungs[-1] else ""
     text += f", {plural(prepared.full_epochs, 'epoch')}{fewer}"
-    if prepared.is_by_gain and networks > 1:
-        text += ", some of them between the short trainings where that tells more per cost"
     if config.full.is_halving:
         best = "best" if finalists == 1 else f"best {finalists}"
         return f"{text}, once; then the {best}{each}{named} with {config.full.repeats} seeds"
     return f"{text}, {plural(config.full.repeats, 'seed')} each"
+
+
+def _early(prepared: PreparedStudy) -> str:
+    most = early_quota(prepared.config.search.trials, prepared.config.search.trials, prepared.finals().networks)
+    return f"up to {most} of these between the short trainings, where that tells more per cost"
 
 
 def _equal_cost(prepared: PreparedStudy) -> str:

@@ -126,7 +126,7 @@ def test_some_are_trained_between_and_most_are_left_for_the_end(alone):
     assert order[: len(between)] == between
     (chosen,) = ladder.fulls.facts.promotions.values()
     assert set(between) < set(chosen.best) == set(order)
-    assert len(chosen.best) == 6
+    assert len(chosen.best) == 7
     assert early_scores(ladder) == {one.root: one.score for one in ladder.fulls.trials[: len(between)]}
     assert is_done(study, ladder)
     assert why_stopped(study, ladder) == ALL_DONE
@@ -227,7 +227,7 @@ def test_a_study_that_trains_them_last_decides_on_none(alone, tmp_path):
     study = of(tmp_path, full__start="last", search__trials=16)
     ladder = climbed(study, tmp_path)
     assert ladder.fulls.facts.early is None
-    assert len(ladder.fulls.trials) == 6
+    assert len(ladder.fulls.trials) == 7
     before = min(map(int, alone[1].fulls.facts.early))
     mine, theirs = ([one.candidate.spec.id for one in one.first.trials[:before]] for one in (ladder, alone[1]))
     assert mine == theirs
@@ -250,7 +250,7 @@ def test_where_the_hours_of_the_short_ones_are_over_the_early_ones_are_trained_w
     between, order = early(ladder), [trial.root for trial in ladder.fulls.trials]
     assert order[0] == between[0]
     assert set(between) < set(order)
-    assert len(order) == 6
+    assert len(order) == 7
     later = climbed(study, tmp_path)
     assert is_done(study, later)
     assert len(later.first.trials) == TRIALS
