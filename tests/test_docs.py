@@ -9,6 +9,7 @@ from pathlib import Path
 import budgetnas
 from budgetnas.cli.main import COMMANDS, make_parser
 from budgetnas.config.study import StudyConfig, flatten, load_study
+from budgetnas.evidence.power import smallest_gain
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "docs" / "extensions"))
@@ -35,6 +36,15 @@ def test_the_tables_of_the_docs_are_those_of_the_results():
     assert len(shown) >= 5
     for table, path in shown:
         assert table in (ROOT / path).read_text()
+
+
+def test_the_gains_that_can_be_shown_are_those_of_the_plan():
+    page = (ROOT / "docs" / "will_it_pay.md").read_text()
+    rows = re.findall(r"^\| (?:looks at )?([\d, ]+) \| (\.\d\d) \| (\.\d\d) \| (\.\d\d) \|$", page, re.MULTILINE)
+    assert len(rows) == 5
+    for looks, *shown in rows:
+        seeds = [int(number) for number in looks.split(",")]
+        assert [f"{smallest_gain(sd, seeds):.2f}"[1:] for sd in (0.15, 0.23, 0.30)] == shown
 
 
 def test_the_changelog_knows_this_version():

@@ -198,3 +198,28 @@ def read_cap(value: str | float, shape: DataShape, *, name: str = "max_params") 
         UsageError: the cap is malformed, or its network is unknown.
     """
     return parse_cap(value, name=name, reference=lambda known: cost_of(known, shape).params)
+
+
+def read_names(key: str, names: tuple[str, ...], *, others: tuple[str, ...]) -> tuple[str, ...]:
+    """Return network names in canonical form; names in `others` are unchanged.
+
+    Args:
+        key: of the study file that has them, for errors.
+        names: of networks, or ids.
+        others: words that may stand beside them.
+
+    Raises:
+        UsageError: a name is unknown, or two names mean the same network.
+    """
+    try:
+        found = [name if name in others else find_model(name) for name in names]
+    except UsageError as error:
+        raise UsageError(f"is {list(names)}: {error}", argument=key) from error
+    specs = [one.spec if isinstance(one, NamedModel) else one for one in found]
+    if not specs or None in specs or len(set(specs)) < len(specs):
+        raise UsageError(
+            f"is {list(names)}, but must be different ones of {', '.join([*others, *model_names()])}, "
+            "or ids like 4x64-5x128-3x256.",
+            argument=key,
+        )
+    return tuple(one.name if isinstance(one, NamedModel) else str(one) for one in found)

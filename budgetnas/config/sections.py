@@ -1,4 +1,4 @@
-"""The sections of a study file, those of the engine aside: every setting, with its default and its rule."""
+"""The sections of a study file, those of engine and evidence aside: every setting, with its default and its rule."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.config.macs_cap import read_macs_cap
-from budgetnas.config.models import NamedModel, find_model, model_names, read_cap
+from budgetnas.config.models import read_cap, read_names
 from budgetnas.config.toml import within
 from budgetnas.exceptions import UsageError
 from budgetnas.space.keys import SpaceKeys
@@ -153,7 +153,7 @@ class SearchConfig:
         within("search.batch", self.batch, 1)
         within("search.seed", self.seed, 0, 2**31 - 1)
         if self.first_models:
-            names = _read_names("search.first_models", self.first_models, others=())
+            names = read_names("search.first_models", self.first_models, others=())
             object.__setattr__(self, "first_models", names)
         if self.over_budget == "prune" and self.sampler not in ("tpe", "random"):
             raise UsageError(
@@ -227,69 +227,6 @@ class FullConfig:
         within("full.repeats", self.repeats, 1)
 
 
-FOUND_CONTROLS = ("report", "scaled", "most_macs", "random")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EvidenceConfig:
-    """`[evidence]`: trainings that test the result of a search.
-
-    Attributes:
-        controls: whether the winner and its controls are trained again, the same way, with fresh seeds.
-        control_networks: the controls: "report" (the best model of Pei et al. that fits), "scaled" (ResNet-18, scaled
-            to the cap), "most_macs", "random", and networks by name or id. Default: these four; on the user's own data
-            without the first, unless `search.paper_models` is true.
-        control_repeats: number of seeds for the winner and each control; default: as in the full trainings.
-        looks: instead of it, rising numbers of seeds after each of which the winner is compared with the controls, the
-            first at least 2; a control that is told apart gets no more. Default: one comparison.
-        refit: whether these trainings learn from training and validation images together, since only the test set
-            judges them.
-        control_promotions: number of random networks that are trained in full too, whatever their score, so that
-            fidelity is not estimated on winners only.
-        random_control: whether random networks are fully trained until they cost as much as the whole search, and the
-            best of them is a control of the winner.
-    """
-
-    controls: bool = False
-    control_networks: tuple[str, ...] | None = None
-    control_repeats: int | None = None
-    looks: tuple[int, ...] | None = None
-    refit: bool = False
-    control_promotions: int = 0
-    random_control: bool = False
-
-    @property
-    def compares(self) -> bool:
-        """Whether the winner is compared with anything."""
-        return self.controls or self.random_control
-
-    def __post_init__(self) -> None:
-        if self.control_networks is not None:
-            names = _read_names("evidence.control_networks", self.control_networks, others=FOUND_CONTROLS)
-            object.__setattr__(self, "control_networks", names)
-        within("evidence.control_repeats", self.control_repeats, 1)
-        within("evidence.control_promotions", self.control_promotions, 0, 10_000)
-        looks = list(self.looks or ())
-        if self.looks is not None and not (
-            looks and looks[0] >= 2 and looks[-1] <= 1_000 and looks == sorted(set(looks))
-        ):
-            raise UsageError(
-                f"is {looks}, but must be seeds that rise, from 2 to 1,000, for example [3, 5, 8, 12].",
-                argument="evidence.looks",
-            )
-        if looks and self.control_repeats is not None:
-            raise UsageError(
-                f"is {looks} beside `evidence.control_repeats`: leave one of them out.", argument="evidence.looks"
-            )
-        if (looks or self.refit) and not self.compares:
-            key = "looks" if looks else "refit"
-            raise UsageError(
-                "needs `evidence.controls` or `evidence.random_control`, or nothing is trained again: set one of them, "
-                "or leave this out.",
-                argument=f"evidence.{key}",
-            )
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutputConfig:
     """`[output]`.
@@ -313,23 +250,3 @@ class OutputConfig:
 
 
 _NAME_LETTERS = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
-
-
-def _read_names(key: str, names: tuple[str, ...], *, others: tuple[str, ...]) -> tuple[str, ...]:
-    """Return network names in canonical form; names in `others` are unchanged.
-
-    Raises:
-        UsageError: a name is unknown, or two names mean the same network.
-    """
-    try:
-        found = [name if name in others else find_model(name) for name in names]
-    except UsageError as error:
-        raise UsageError(f"is {list(names)}: {error}", argument=key) from error
-    specs = [one.spec if isinstance(one, NamedModel) else one for one in found]
-    if not specs or None in specs or len(set(specs)) < len(specs):
-        raise UsageError(
-            f"is {list(names)}, but must be different ones of {', '.join([*others, *model_names()])}, "
-            "or ids like 4x64-5x128-3x256.",
-            argument=key,
-        )
-    return tuple(one.name if isinstance(one, NamedModel) else str(one) for one in found)

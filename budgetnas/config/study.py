@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget import Budget, write_cap
+from budgetnas.config.evidence import EvidenceConfig
 from budgetnas.config.recorded import over, read_study_table
 from budgetnas.config.sections import (
     BudgetConfig,
     DataConfig,
-    EvidenceConfig,
     FullConfig,
     OutputConfig,
     ProxyConfig,

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from budgetnas.arrays import Stream, generator
-from budgetnas.config.sections import EvidenceConfig
+from budgetnas.config.evidence import EvidenceConfig
 from budgetnas.config.study import StudyConfig
 from budgetnas.engine.protocol import Engine
 from budgetnas.exceptions import UsageError

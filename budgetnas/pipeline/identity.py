@@ -14,7 +14,8 @@ from budgetnas.config.study import FREE_KEYS
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.pipeline.prepared_study import RUNGS, PreparedStudy
 from budgetnas.space.sampled import SampledIndex
-from budgetnas.trials.facts import RunFacts, required
+from budgetnas.trials.facts import RunFacts
+from budgetnas.trials.record import required
 
 _LISTED = 4
 _IMAGES = "data.fingerprint"

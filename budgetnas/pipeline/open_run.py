@@ -17,7 +17,8 @@ from budgetnas.storage.database import Storage, found_url, open_run, open_storag
 from budgetnas.storage.files import own, write_text
 from budgetnas.storage.lease import leased
 from budgetnas.storage.study import StudyStore, add_finished, copied, read_study
-from budgetnas.trials.facts import RunFacts, Takeover, required
+from budgetnas.trials.facts import RunFacts, Takeover
+from budgetnas.trials.record import required
 from budgetnas.trials.trial import FULL, rung_name
 
 

@@ -8,10 +8,10 @@ from math import ceil
 
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
+from budgetnas.config.evidence import FOUND_CONTROLS
 from budgetnas.config.known_networks import definition, is_mistakable
 from budgetnas.config.macs_cap import macs_rule
 from budgetnas.config.models import find_model
-from budgetnas.config.sections import FOUND_CONTROLS
 from budgetnas.pipeline.can_show import can_show
 from budgetnas.pipeline.limits import study_limits
 from budgetnas.pipeline.loop import end_of_level

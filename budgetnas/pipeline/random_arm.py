@@ -18,7 +18,8 @@ from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.samplers.history import History, starts
 from budgetnas.samplers.samplers import make_sampler
 from budgetnas.trials.counted_cost import total_cost, training_cost
-from budgetnas.trials.facts import RandomArm, RunFacts, required
+from budgetnas.trials.facts import RandomArm, RunFacts
+from budgetnas.trials.record import required
 from budgetnas.trials.selection import promote
 from budgetnas.trials.trial import BEST_RANDOM, Candidate, Trial, complete
 

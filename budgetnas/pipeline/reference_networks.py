@@ -10,8 +10,8 @@ from budgetnas.arch import kinds
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.arrays import Stream, generator
+from budgetnas.config.evidence import FOUND_CONTROLS
 from budgetnas.config.models import NamedModel, find_model, paper_models
-from budgetnas.config.sections import FOUND_CONTROLS
 from budgetnas.config.study import StudyConfig
 from budgetnas.data.load import is_known
 from budgetnas.exceptions import InfeasibleBudgetError, UsageError

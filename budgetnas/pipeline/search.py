@@ -97,7 +97,7 @@ def climb(prepared: PreparedStudy, ladder: Ladder, driver: Driver) -> None:
     first = ProposedTrials(prepared, ladder, make_study_sampler(prepared))
     clock = driver.clock(first.level.name)
     driver.train(first, clock)
-    while (early := first.full_ones) and not clock.is_over:  # else they are trained with the other promoted ones
+    while (early := first.early_left) and not clock.is_over:  # else they are trained with the other promoted ones
         driver.train(ListedTrials(ladder.full, early, others=False), clock)
         driver.train(first, clock)
     if first.exhausted:

@@ -76,7 +76,7 @@ class ProposedTrials(TrialSource):
         return prepared.is_by_gain and decide_early(prepared, self._ladder, outlook, places, view.number)
 
     @property
-    def full_ones(self) -> list[PlannedTraining]:
+    def early_left(self) -> list[PlannedTraining]:
         """Full trainings that were decided on and have not ended."""
         ended = {trial.root for trial in self._ladder.fulls.trials if trial.state.is_finished and not trial.repeat}
         return [one for one in planned_early(self._ladder) if one.parent not in ended]
@@ -87,7 +87,7 @@ class ProposedTrials(TrialSource):
 
     def upcoming(self, running: int) -> Trial | None:
         """Count candidates and prune them until one fits; create its trial."""
-        if self.is_hopeless or self.full_ones:
+        if self.is_hopeless or self.early_left:
             return None
         prepared, store = self._prepared, self.level.store
         search = prepared.config.search

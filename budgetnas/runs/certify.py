@@ -22,7 +22,8 @@ from budgetnas.storage.database import open_run, study_names
 from budgetnas.storage.record import read_weights
 from budgetnas.storage.study import read_study
 from budgetnas.trials.declaration import training_key
-from budgetnas.trials.facts import Look, RunFacts, required
+from budgetnas.trials.facts import Look, RunFacts
+from budgetnas.trials.record import required
 from budgetnas.trials.selection import Finalist
 from budgetnas.trials.trial import FULL, Looks, Trial, complete
 

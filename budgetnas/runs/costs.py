@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from budgetnas.text import Table
-from budgetnas.trials.facts import required
+from budgetnas.trials.record import required
 from budgetnas.trials.trial import Trial, complete, in_words
 
 

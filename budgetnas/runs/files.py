@@ -26,7 +26,8 @@ from budgetnas.storage.database import Storage, open_run, study_names
 from budgetnas.storage.files import write_json, write_text
 from budgetnas.storage.study import read_study
 from budgetnas.text import write_csv
-from budgetnas.trials.facts import RunFacts, to_json
+from budgetnas.trials.facts import RunFacts
+from budgetnas.trials.record import to_json
 from budgetnas.trials.trial import FULL, rung_name
 
 

@@ -13,11 +13,12 @@ from budgetnas.reports.facts import FinalScore, Reference, ReportFacts
 from budgetnas.runs.caps import as_json as tier_json
 from budgetnas.runs.caps import tiers_table, under_caps
 from budgetnas.runs.costs import cost_table, measured
+from budgetnas.runs.fidelity import fidelity_table, judged, pairs
 from budgetnas.runs.headline import by_rule, headline, level_warnings, recommendation, recommended, remarks
 from budgetnas.runs.result import SearchResult, drawn_at_random
-from budgetnas.runs.verdict import compare, controls_table, equal_cost, fidelity_table, judged, pairs, verdict
+from budgetnas.runs.verdict import compare, controls_table, equal_cost, verdict
 from budgetnas.text import Table, plural, write_macs, write_percent
-from budgetnas.trials.facts import to_json
+from budgetnas.trials.record import to_json
 from budgetnas.trials.selection import Finalist, tied
 from budgetnas.trials.trial import FULL, Candidate, Trial, in_words, is_left_out
 

@@ -20,7 +20,7 @@ from budgetnas.storage.files import inside, write_text
 from budgetnas.storage.study import read_study
 from budgetnas.text import Display, write_csv, write_percent
 from budgetnas.trials.declaration import TrainingKey, training_key
-from budgetnas.trials.facts import required
+from budgetnas.trials.record import required
 from budgetnas.trials.trial import Looks, Trial, TrialState, complete
 
 if TYPE_CHECKING:

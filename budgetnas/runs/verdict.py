@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from math import isnan
 from typing import Any
 
 from budgetnas.config.recorded import origin_now
 from budgetnas.evidence.estimate import ON_THIS_SET, Estimate, judge
-from budgetnas.evidence.fidelity import FEWEST_PAIRS, tau
 from budgetnas.runs.networks import Accuracies, accuracies_of
-from budgetnas.runs.result import SearchResult, drawn_at_random, promoted_for_scores
+from budgetnas.runs.result import SearchResult
 from budgetnas.runs.sequence import (
     WITH_IMAGES,
     Seeds,
@@ -26,7 +24,7 @@ from budgetnas.runs.sequence import (
 from budgetnas.text import Table, plural, write_macs
 from budgetnas.trials.counted_cost import PER_PARAMETER
 from budgetnas.trials.facts import Control, LookRule, RunFacts
-from budgetnas.trials.trial import BEST_RANDOM, CONTROLS, WINNER, Trial, complete, in_words, length_in_words
+from budgetnas.trials.trial import BEST_RANDOM, CONTROLS, WINNER, Trial, complete
 
 _PREPOSITIONS = {"gain shown": " over", "no gain shown": " over", "loss shown": " against"}
 NOT_TESTED = "Not tested: no controls were trained, so nothing here says that the search helped."
@@ -83,71 +81,6 @@ class Comparison:
             "looks": self.standing and self.standing.look,
             "verdict": self.verdict,
         }
-
-
-def pairs(result: SearchResult) -> dict[str, dict[int, tuple[float, float]]]:
-    """Return, for every rung, (score at the rung, mean full score) of each network that has both, by trial number."""
-    finals = {finalist.parent: finalist.score for finalist in result.finalists}
-    return {
-        name: {
-            number: (trial.score or 0.0, finals[number])
-            for trial in complete(trials)
-            if (number := trial.root) in finals
-        }
-        for name, trials in result.rungs.items()
-    }
-
-
-def fidelity_table(result: SearchResult) -> Table:
-    """Return Kendall's tau between the scores of each rung and full scores, with its interval, or why there is none."""
-    random = drawn_at_random(result.facts)
-    rows = []
-    for name, scores in pairs(result).items():
-        drawn = [number for number in scores if number in random]
-        at_random = str(len(drawn)) if random else ""
-        rows.append((in_words(name), str(len(scores)), at_random, _tau(list(scores.values()))))
-    most = max((len(scores) for scores in pairs(result).values()), default=0)
-    notes = [
-        "Kendall's tau of the score after a short training and the mean score after full training, over promoted "
-        "and random networks together, with a 95 % interval by bootstrap over networks."
-    ]
-    if most < FEWEST_PAIRS:
-        rows = []
-        notes = [
-            f"Too few pairs to judge: {plural(most, 'network')} had both trainings, and {FEWEST_PAIRS} are needed. "
-            "`evidence.control_promotions` trains more networks fully."
-        ]
-    elif not random:
-        notes.append(
-            "None of these networks was drawn at random, so this says little about the others: "
-            "`evidence.control_promotions` also trains random ones fully."
-        )
-    if missed := _missed(result):
-        notes.append(missed)
-    return Table(
-        title="Do short trainings rank as full ones do?",
-        columns=("short training", "networks with both", "of them at random", "tau"),
-        rows=rows,
-        notes=notes,
-    )
-
-
-def _missed(result: SearchResult) -> str | None:
-    """Say where short trainings ranked a winner that was not promoted for its scores; None where it was."""
-    winner = result.winner
-    if winner is None or winner.parent in promoted_for_scores(result.facts):
-        return None
-    places = []
-    for name, trials in result.rungs.items():
-        scores = {trial.root: trial.score or 0.0 for trial in complete(trials)}
-        if winner.parent in scores:
-            better = sum(score > scores[winner.parent] for score in scores.values())
-            places.append(f"place {better + 1} of {len(scores)} after {length_in_words(name)}")
-    return (
-        f"{winner.candidate.spec.id} is best after full training, but was not promoted for its scores: "
-        f"{', '.join(places)}. These trainings were too short to show it, or it was unlucky: add a "
-        "longer rung (`proxy.rungs`)."
-    )
 
 
 def recorded_controls(facts: RunFacts) -> list[Control]:
@@ -289,21 +222,6 @@ def _compared(result: SearchResult, net: Control, runs: Sequence[Trial], looks: 
         wider=wider,
         standing=now,
     )
-
-
-def judged(scores: Sequence[tuple[float, float]]) -> Estimate | None:
-    """Estimate Kendall's tau of (short, full) scores; None where the pairs are too few, or all alike."""
-    if len(scores) < FEWEST_PAIRS:
-        return None
-    estimate = tau([short for short, _ in scores], [full for _, full in scores])
-    return None if isnan(estimate.value) else estimate
-
-
-def _tau(scores: Sequence[tuple[float, float]]) -> str:
-    estimate = judged(scores)
-    if estimate is not None:
-        return str(estimate)
-    return "too few pairs to judge" if len(scores) < FEWEST_PAIRS else "all scores are alike"
 
 
 def _and(names: Sequence[str]) -> str:

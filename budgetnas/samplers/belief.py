@@ -70,8 +70,7 @@ def recommend(
     return last
 
 
-_PRIOR_MEAN = np.array([0.7, *np.log([0.2, 0.3])])  # factor, log own, log noise: a weak prior, and the start
-_PRIOR_SD = np.array([0.4, 1.0, 1.0])
+_PRIOR_SD = np.array([0.4, 1.0, 1.0])  # of factor, log own, log noise: a weak prior
 _BOUNDS = [(-2.0, 2.0), (-9.0, 3.0), (-7.0, 2.0)]
 
 
@@ -97,9 +96,9 @@ class Belief:
             scores: [n] their scores.
             shares: [n] variance of the luck in each score, as a share of that of one training.
         """
-        below, targets = self._scaled(rows), standard_scores(scores)
+        (below, _), targets = self.scaled(rows), standard_scores(scores)
         fitted, keep = subset(scores, LARGEST_FIT), subset(scores, LARGEST)
-        factor, own, noise = _fit(below.among(rows[fitted]), targets[fitted], shares[fitted])
+        factor, own, noise = fit_relation(below.among(rows[fitted]), targets[fitted], shares[fitted])
         prior, here = below.before_scores(factor, own), rows[keep]
         observed = prior.among(here).covariance + np.diag(noise * shares[keep] + JITTER)
         cross = prior.covariance[:, here]
@@ -120,12 +119,12 @@ class Belief:
         covariance = 1 + factor**2 * self.covariance + own * self.correlation
         return replace(self, mean=factor * self.mean, covariance=covariance)
 
-    def _scaled(self, rows: IntArray) -> Belief:
-        """Return the posterior on a scale on which the rows have expected mean 0 and variance 1."""
+    def scaled(self, rows: IntArray) -> tuple[Belief, float]:
+        """Return the posterior on a scale on which the rows have expected mean 0 and variance 1, and its unit."""
         here = self.among(rows)
         variance = here.mean.var() + here.covariance.diagonal().mean() - here.covariance.mean()
-        scale = np.sqrt(max(variance, JITTER))
-        return replace(self, mean=(self.mean - here.mean.mean()) / scale, covariance=self.covariance / scale**2)
+        unit = float(np.sqrt(max(variance, JITTER)))
+        return replace(self, mean=(self.mean - here.mean.mean()) / unit, covariance=self.covariance / unit**2), unit
 
 
 def first_belief(features: FloatArray, scores: FloatArray, wanted: FloatArray) -> Belief:
@@ -135,8 +134,18 @@ def first_belief(features: FloatArray, scores: FloatArray, wanted: FloatArray) -
     return Belief(mean=mean, covariance=covariance, correlation=surrogate.correlation(wanted))
 
 
-def _fit(below: Belief, targets: FloatArray, shares: FloatArray) -> tuple[float, float, float]:
-    """Return the factor, own variance and noise of one training that maximise the likelihood times weak priors."""
+def fit_relation(
+    below: Belief, targets: FloatArray, shares: FloatArray, *, usual_own: float = 0.2
+) -> tuple[float, float, float]:
+    """Return the factor, own variance and noise of one training that maximise the likelihood times weak priors.
+
+    Args:
+        below: posterior of n networks at another rung, on the scale of `Belief.scaled`.
+        targets: [n] their standard scores.
+        shares: [n] variance of the luck in each score, as a share of that of one training.
+        usual_own: median of the prior of the own variance.
+    """
+    middle = np.array([0.7, *np.log([usual_own, 0.3])])
 
     def loss(point: FloatArray) -> float:
         factor, (own, noise) = point[0], np.exp(point[1:])
@@ -144,10 +153,10 @@ def _fit(below: Belief, targets: FloatArray, shares: FloatArray) -> tuple[float,
         lower, failed = dpotrf(prior.covariance + np.diag(noise * shares + JITTER), lower=1)
         if failed:
             return 1e10
-        away, residual = (point - _PRIOR_MEAN) / _PRIOR_SD, targets - prior.mean
+        away, residual = (point - middle) / _PRIOR_SD, targets - prior.mean
         value = residual @ cho_solve((lower, True), residual) / 2 + np.log(lower.diagonal()).sum() + away @ away / 2
         return float(value)
 
-    found = minimize(loss, _PRIOR_MEAN, method="L-BFGS-B", bounds=_BOUNDS, options={"maxiter": 30, "ftol": 1e-5})
+    found = minimize(loss, middle, method="L-BFGS-B", bounds=_BOUNDS, options={"maxiter": 30, "ftol": 1e-5})
     factor, log_own, log_noise = map(float, found.x)
     return factor, exp(log_own), exp(log_noise)

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp
 
 import numpy as np
-from scipy.linalg import cho_solve
-from scipy.linalg.lapack import dpotrf
-from scipy.optimize import minimize
 
 from budgetnas.arrays import FloatArray, IntArray
-from budgetnas.samplers.belief import noise_share
-from budgetnas.samplers.hyperparameters import JITTER, Hyperparameters, Likelihood, LogNormal, probable
+from budgetnas.samplers.belief import Belief, fit_relation, noise_share
+from budgetnas.samplers.hyperparameters import Hyperparameters, Likelihood, LogNormal, probable
 from budgetnas.samplers.macs_prior import SLOPE, SLOPE_SD, MacsPrior
 from budgetnas.samplers.process import Length, Networks, Process, bias_covariance
 from budgetnas.samplers.scales import scores_of, standard_features, standard_scores, subset
@@ -30,9 +26,6 @@ LARGEST_FIT = 150
 PRIOR = LogNormal(np.log([0.03, 0.5, 0.3, 1.4]), np.array([1.0, 1.5, 1.5, 0.5]))  # weak
 FEWEST_LONGER = 3  # scores of a longer training from which its relation to f is fitted
 
-_RELATION_MEAN = np.array([0.7, *np.log([0.15, 0.3])])  # factor, log own, log noise, for scores of variance 1
-_RELATION_SD = np.array([0.4, 1.0, 1.0])
-_RELATION_BOUNDS = [(-2.0, 2.0), (-9.0, 3.0), (-7.0, 2.0)]
 UNKNOWN = Length(factor=1.0, own=0.15, noise=0.3, shift=1.0)  # of a length with hardly a score
 
 
@@ -96,6 +89,10 @@ class Fit:
     shared: Sequence[tuple[Hyperparameters, float]]
     lengths: Sequence[Length]
 
+    def draw(self, rng: np.random.Generator) -> Hyperparameters:
+        """Draw hyperparameters of f by their weights."""
+        return self.shared[rng.choice(len(self.shared), p=[weight for _, weight in self.shared])][0]
+
 
 def fit(observed: Observed) -> Fit:
     """Fit f to the scores of the first length, then the relation of each longer one to f."""
@@ -132,25 +129,11 @@ def _relation(process: Process, networks: Networks, targets: FloatArray, shares:
     if len(networks) < FEWEST_LONGER:
         return UNKNOWN
     mean, covariance = process.joint(networks, np.zeros(len(networks), dtype=np.int64))
-    variance = max(mean.var() + covariance.diagonal().mean() - covariance.mean(), JITTER)
-    scale = np.sqrt(variance)
-    mean, covariance = (mean - mean.mean()) / scale, covariance / variance
     bias = bias_covariance(networks.rows, process.own.length)
-
-    def loss(point: FloatArray) -> float:
-        factor, (own, noise) = point[0], np.exp(point[1:])
-        prior = 1 + factor**2 * covariance + own * bias
-        lower, failed = dpotrf(prior + np.diag(noise * shares + JITTER), lower=1)
-        if failed:
-            return 1e10
-        away, residual = (point - _RELATION_MEAN) / _RELATION_SD, targets - factor * mean
-        value = residual @ cho_solve((lower, True), residual) / 2 + np.log(lower.diagonal()).sum() + away @ away / 2
-        return float(value)
-
-    options = {"maxiter": 30, "ftol": 1e-5}
-    found = minimize(loss, _RELATION_MEAN, method="L-BFGS-B", bounds=_RELATION_BOUNDS, options=options)
-    factor, log_own, log_noise = map(float, found.x)
-    return Length(factor=factor / scale, own=exp(log_own), noise=exp(log_noise), shift=1.0)
+    first = Belief(mean=mean, covariance=covariance, correlation=bias)
+    below, scale = first.scaled(np.arange(len(networks)))
+    factor, own, noise = fit_relation(below, targets, shares, usual_own=UNKNOWN.own)
+    return Length(factor=factor / scale, own=own, noise=noise, shift=1.0)
 
 
 def condition(observed: Observed, own: Hyperparameters, lengths: Sequence[Length]) -> Process:

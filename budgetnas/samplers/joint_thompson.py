@@ -102,8 +102,7 @@ class _AllLengths:
 
     def __init__(self, observed: Observed, fitted: Fit, rng: np.random.Generator) -> None:
         self._observed, self._level = observed, len(fitted.lengths) - 1
-        drawn = rng.choice(len(fitted.shared), p=[weight for _, weight in fitted.shared])
-        self._process = condition(observed, fitted.shared[drawn][0], fitted.lengths)
+        self._process = condition(observed, fitted.draw(rng), fitted.lengths)
 
     def mean(self, networks: Members, features: FloatArray) -> FloatArray:
         """Return the posterior mean."""

@@ -16,7 +16,8 @@ from budgetnas.config.recorded import origin_now
 from budgetnas.exceptions import StorageError
 from budgetnas.storage.files import inside, read_bytes
 from budgetnas.text import one_line
-from budgetnas.trials.facts import RunFacts, TrialFacts, required
+from budgetnas.trials.facts import RunFacts, TrialFacts
+from budgetnas.trials.record import required
 from budgetnas.trials.trial import Candidate, Trial, TrialState
 
 _RECORD = "budgetnas"

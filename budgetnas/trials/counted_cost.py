@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from budgetnas.trials.facts import required
+from budgetnas.trials.record import required
 from budgetnas.trials.trial import Candidate, Trial, complete
 
 # MACs for each parameter and image. After a batch, the update of a parameter moves about 20 bytes: weight and momentum

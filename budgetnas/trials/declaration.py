@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.trials.facts import required
+from budgetnas.trials.record import required
 from budgetnas.trials.trial import Candidate, Trial
 
 

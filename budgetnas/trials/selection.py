@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import mean
 
 from budgetnas.budget import Budget
-from budgetnas.trials.facts import required
+from budgetnas.trials.record import required
 from budgetnas.trials.trial import Candidate, Trial, complete
 
 

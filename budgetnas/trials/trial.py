@@ -12,7 +12,8 @@ from enum import StrEnum
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.text import plural
-from budgetnas.trials.facts import Look, RunFacts, TrialFacts, required
+from budgetnas.trials.facts import Look, RunFacts, TrialFacts
+from budgetnas.trials.record import required
 
 
 class TrialState(StrEnum):

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from budgetnas.config.evidence import EvidenceConfig
 from budgetnas.config.sections import (
     BudgetConfig,
     DataConfig,
-    EvidenceConfig,
     FullConfig,
     OutputConfig,
     ProxyConfig,

@@ -199,7 +199,7 @@ def new(runs, old, **changes):
     return study(runs, **{"proxy__rungs": [1, 3], **words, **changes})
 
 
-def test_short_trainings_come_with_their_numbers_and_full_ones_do_not(runs, old):
+def test_short_trainings_come_with_their_numbers_and_early_left_do_not(runs, old):
     asked = new(runs, old)
     before = (runs / "old" / "study.db").read_bytes()
     assert rehearsed(asked)[1].first.trials == old.ladder.first.trials

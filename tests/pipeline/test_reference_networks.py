@@ -10,7 +10,8 @@ import pytest
 from small_studies import prepared
 
 from budgetnas.arrays import Stream
-from budgetnas.config.sections import DataConfig, EvidenceConfig
+from budgetnas.config.evidence import EvidenceConfig
+from budgetnas.config.sections import DataConfig
 from budgetnas.config.study import load_study
 from budgetnas.data.load import SHAPES, is_known
 from budgetnas.exceptions import StudyMismatchError, UsageError

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from spaces import BAND, DEFAULT, Cells, by_macs, search
 
-from budgetnas.samplers.joint import LARGEST, Observed, fit, mean_scores, recommend
+from budgetnas.samplers.hyperparameters import Hyperparameters
+from budgetnas.samplers.joint import LARGEST, Fit, Observed, fit, mean_scores, recommend
 from budgetnas.samplers.macs_prior import prior_of, usual_macs
 from budgetnas.samplers.samplers import make_sampler
 from budgetnas.space.band import make_index
@@ -187,3 +188,13 @@ def test_the_same_scores_give_the_same_means(prior):
     scores, _, above = luck_above(2)
     first = recommend(DEFAULT, RANDOM, scores, above, prior=prior)
     np.testing.assert_array_equal(first, recommend(DEFAULT, RANDOM, scores, above, prior=prior))
+
+
+def test_hyperparameters_are_drawn_by_their_weights():
+    shared = [
+        (Hyperparameters(linear=i, matern=1, noise=1, length=1), weight) for i, weight in enumerate((0.7, 0.3, 0))
+    ]
+    rng, found = np.random.default_rng(0), Fit(shared=shared, lengths=[])
+    counts = np.bincount([int(found.draw(rng).linear) for _ in range(1_000)], minlength=3)
+    assert abs(counts[0] - 700) < 5 * np.sqrt(1_000 * 0.7 * 0.3)
+    assert counts[2] == 0

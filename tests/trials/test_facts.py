@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 import budgetnas
 from budgetnas.exceptions import StorageError
-from budgetnas.trials.facts import Promotion, RunFacts, Takeover, TrialFacts, required
+from budgetnas.trials.facts import Promotion, RunFacts, Takeover, TrialFacts
+from budgetnas.trials.record import required
 
 PACKAGE = Path(budgetnas.__file__).parent
 SOURCES = {path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")}
