@@ -27,6 +27,7 @@ PRIOR = LogNormal(np.log([0.03, 0.5, 0.3, 1.4]), np.array([1.0, 1.5, 1.5, 0.5]))
 FEWEST_LONGER = 3  # scores of a longer training from which its relation to f is fitted
 
 UNKNOWN = Length(factor=1.0, own=0.15, noise=0.3, shift=1.0)  # of a length with hardly a score
+USUAL_BIAS = 0.6  # variance of d in units of that of f over all networks: large, since a bias unseen costs most
 
 
 class Observed:
@@ -124,7 +125,8 @@ def refit(observed: Observed, shared: Sequence[tuple[Hyperparameters, float]]) -
 def _relation(process: Process, networks: Networks, targets: FloatArray, shares: FloatArray) -> Length:
     """Return the relation that maximises the likelihood of a length's scores times weak priors.
 
-    The priors hold for an f of variance 1 among these networks.
+    The priors of factor and noise hold for an f of variance 1 among these networks. That of the bias holds for an f of
+    variance 1 among all: longer trainings are of networks that differ little, and their bias is no smaller for that.
     """
     if len(networks) < FEWEST_LONGER:
         return UNKNOWN
@@ -132,7 +134,7 @@ def _relation(process: Process, networks: Networks, targets: FloatArray, shares:
     bias = bias_covariance(networks.rows, process.own.length)
     first = Belief(mean=mean, covariance=covariance, correlation=bias)
     below, scale = first.scaled(np.arange(len(networks)))
-    factor, own, noise = fit_relation(below, targets, shares, usual_own=UNKNOWN.own)
+    factor, own, noise = fit_relation(below, targets, shares, usual_own=USUAL_BIAS / min(scale, 1.0) ** 2)
     return Length(factor=factor / scale, own=own, noise=noise, shift=1.0)
 
 

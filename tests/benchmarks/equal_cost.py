@@ -5,7 +5,8 @@
 All arms choose by the tool's own rule, spend the same counted cost, and see the same luck in each repeat:
 
 - `search`: half of the cost for short trainings, but at most 200, the rest for full ones; before each batch the rule
-  decides which of the best to train fully (`full.start` = "by_gain").
+  decides which of the best to train fully (`full.start` = "by_gain"). Cost is counted by images, MACs and parameters;
+  a network that costs as much as a random one of the band costs 1.
 - `short first`: the same cost, all short trainings before all full ones.
 - `full only`: the sampler on full trainings alone.
 - `random`: random networks of the same band, fully trained.
@@ -140,6 +141,12 @@ class Repeat:
     def rows(self, points: list[np.ndarray]) -> np.ndarray:
         return self.case.space.rows(np.array(points, dtype=np.int64))
 
+    def longer(self, rows: np.ndarray, full: list[int]) -> np.ndarray:
+        """Return the full scores of the networks at these places, NaN for the others."""
+        scores = np.full(len(rows), np.nan)
+        scores[full] = self.full[rows[full]]
+        return scores
+
 
 def one_length(one: Repeat, name: str, cost: float) -> list[float]:
     """Propose and fully train until the cost is spent; return the regret by the rule and by the best score."""
@@ -170,7 +177,7 @@ def _history(points: list[np.ndarray], scores: np.ndarray, longer: tuple[np.ndar
 
 
 def two_lengths(one: Repeat, cost: float, *, by_gain: bool) -> tuple[float, int]:
-    """Search with short and full trainings; return the regret and the number of full ones."""
+    """Search with short and full trainings until the cost is spent; return the regret and the number of full ones."""
     case, price = one.case, one.case.price
     trials, networks = split(cost, price)
     sampler = JointThompsonSampler(case.space, one.band, seed=one.seed, prior=one.prior)
@@ -181,9 +188,8 @@ def two_lengths(one: Repeat, cost: float, *, by_gain: bool) -> tuple[float, int]
         known = max(0, (number // BATCH - LAG + 1) * BATCH)
         rows = one.rows(points) if points else np.empty(0, dtype=np.int64)
         scores = np.where(np.arange(number) < known, one.short[rows], np.nan)
-        longer = np.full(number, np.nan)
-        longer[full] = one.full[rows[full]]
-        if number >= trials:
+        longer = one.longer(rows, full)
+        if number >= trials or price * one.units[rows].sum() >= cost - networks:
             break
         left = early_quota(number, trials, networks) - len(full)
         if by_gain and number % BATCH == 0 and left > 0:
@@ -199,15 +205,16 @@ def two_lengths(one: Repeat, cost: float, *, by_gain: bool) -> tuple[float, int]
         if point is None:
             break
         points.append(point)
-    rows = one.rows(points)
-    longer = np.full(len(points), np.nan)
-    longer[full] = one.full[rows[full]]
-    above = [] if not full else [longer]
-    order = np.argsort(-expected(case.space, np.array(points), one.short[rows], *above, prior=one.prior), kind="stable")
-    left = networks - len(full)
-    full += [int(place) for place in order if place not in full][:left]
-    longer[full] = one.full[rows[full]]
-    trusted = one.rule.recommend(case.space, np.array(points), one.short[rows], longer)
+    above = [one.longer(rows, full)] if full else []
+    means = expected(case.space, np.array(points), one.short[rows], *above, prior=one.prior)
+    spent = price * one.units[rows].sum() + one.units[rows[full]].sum()
+    for place in np.argsort(-means, kind="stable").tolist():
+        if spent >= cost and full:
+            break
+        if place not in full:
+            full.append(place)
+            spent += one.units[rows[place]]
+    trusted = one.rule.recommend(case.space, np.array(points), one.short[rows], one.longer(rows, full))
     return one.regret(rows[int(np.nanargmax(trusted))]), len(full)
 
 
