@@ -44,6 +44,7 @@ def train(
     workers: int | None = None,
     threads: int | None = None,
     max_minutes: float | None = None,
+    test: bool | None = None,
     settings: Mapping[str, Any] | None = None,
     listener: Listener | None = None,
     **others: Unpack[OtherFields],
@@ -73,6 +74,7 @@ def train(
         workers: parallel trainings; default: one per GPU or CPU core.
         threads: CPU threads per training; default: 1.
         max_minutes: no epoch starts after this many minutes.
+        test: whether to look at the test set at the end; default: as the run did; a new one does.
         settings: keys of `[data]` with their values, such as {"data.flip": False}.
         listener: receives progress and every epoch; nothing is printed.
         others: other fields of a `ResNetSpec`: `kind`, `mids`, `expansions`, `kernels`, `groups`, `strides`,

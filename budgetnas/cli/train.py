@@ -35,6 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_network_arguments(parser, named="a network by name or id (resnet20, 4x64-5x128)", shows_all=False)
     parser.add_argument("--epochs", type=whole_number, metavar="N", help="length (default: the recipe's)")
     add_training_arguments(parser, recipe=TRAIN_RECIPE, name="", dataset=TRAIN_DATA)
+    parser.add_argument(
+        "--test",
+        action=argparse.BooleanOptionalAction,
+        help="whether to look at the test set at the end (default: as the run did; a new one does)",
+    )
     add_code_argument(parser)
 
 
@@ -59,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
         f"{plural(len(asked.trainings), 'seed')}, {asked.device_name}",
         *data_lines(data),
     ]
+    if not asked.tests:
+        head.append("the test set is not looked at (the same command with --test does)")
     if is_mistakable(model.namesake, data.shape):
         head.append(f"note: {model.name}: {difference(model.namesake, spec, data.shape)}")
     return carry_out(

@@ -39,6 +39,7 @@ class DeclaredTrainings:
         trainings: in their order.
         learns_from: "train", or "all" for train and validation together.
         watches: the split that is scored after every epoch.
+        tests: whether to look at the test set after the last epoch.
         last_epoch: epoch after which to stop; None for the last.
         seed: of all random numbers.
         workers: parallel trainings.
@@ -55,6 +56,7 @@ class DeclaredTrainings:
     trainings: tuple[Declaration, ...]
     learns_from: Literal["train", "all"]
     watches: Literal["validation", "test"]
+    tests: bool
     last_epoch: int | None
     seed: int
     workers: int
@@ -188,6 +190,8 @@ class _Base:
         self.seed = shared.seed if options.seed is None else options.seed
         self.device = shared.device if options.device is None else options.device
         self.threads = options.threads or shared.threads
+        recorded = record is None or record.tests
+        self.tests = recorded if options.test is None else options.test
         self.hardware = find_hardware(self.device)
         self.data = resolve(_data(options, record, data), has_gpu=self.hardware.gpus > 0)
         usual = recipe if other_recipe is None or self.data.dataset == data.dataset else other_recipe
@@ -243,6 +247,7 @@ def _declared(
         trainings=trainings,
         learns_from=learns_from,
         watches=watches,
+        tests=base.tests and watches != "test",
         last_epoch=last_epoch,
         seed=base.seed,
         workers=min(len(trainings), options.workers or hardware.slots(threads=base.threads, gpus_per_trial=1)),

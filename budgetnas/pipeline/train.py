@@ -49,6 +49,7 @@ def train(asked: DeclaredTrainings, listener: Listener, *, command: Sequence[str
             study = {
                 "runs": [one.to_json() for one in asked.trainings],
                 "epochs": asked.last_epoch,
+                "tests": asked.tests,
                 **asked.identity(),
             }
             hardware = {"device": asked.device_name, "workers": asked.workers, "threads": asked.setting.threads}
@@ -117,8 +118,8 @@ def _setup(asked: DeclaredTrainings) -> TrainingsSetup:
 
 
 def _untested(asked: DeclaredTrainings, level: DeclaredLevel) -> list[Trial]:
-    """Return the finished trainings whose networks are still to be tested: none where the test set was watched."""
-    if asked.watches == "test":
+    """Return the finished trainings whose networks are still to be tested."""
+    if not asked.tests:
         return []
     finished = [trial for trial in complete(level.store.trials) if level.key(trial) in asked.keys]
     return Looks(level.store.facts).untested(finished)

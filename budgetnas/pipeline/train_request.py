@@ -42,6 +42,7 @@ class _Typed:
     workers: int | None = None
     threads: int | None = None
     max_minutes: float | None = None
+    test: bool | None = None
 
 
 _TYPED = tuple(field.name for field in fields(_Typed))
@@ -61,6 +62,7 @@ class TrainOptions(_Typed):
         workers: trainings side by side; one per GPU or CPU core unless given.
         threads: CPU threads per training.
         max_minutes: after which no epoch starts; no limit unless given.
+        test: whether to look at the test set at the end.
         data: keys and values of `DataConfig`, those that are named.
         folder: of the run.
     """
@@ -83,7 +85,7 @@ def read_train_options(
     Raises:
         UsageError: a value breaks its rule.
     """
-    build(_Typed, {key: options[key] for key in _TYPED if options[key] is not None}, "")
+    build(_Typed, {key: options[key] for key in _TYPED if options.get(key) is not None}, "")
     for option, low, high in _RANGES:
         within(option, options[option], low, high)
     max_minutes = options["max_minutes"]
@@ -93,7 +95,7 @@ def read_train_options(
     return TrainOptions(
         data=read_data({**keys_of(options, DATA_KEYS), **(keys or {})}, settings),
         folder=Path(options["out"]) / name,
-        **{key: options[key] for key in _TYPED},
+        **{key: options.get(key) for key in _TYPED},
     )
 
 
@@ -122,6 +124,7 @@ class RecordedTrainings:
         recipe: theirs, its precision decided.
         setup: how they were set up by the last driver.
         asked: the trainings that each driver was asked for, the last one first.
+        tests: whether the last driver was asked to look at the test set.
     """
 
     shared: SharedSettings
@@ -129,6 +132,7 @@ class RecordedTrainings:
     recipe: Recipe
     setup: TrainingsSetup
     asked: Sequence[Sequence[Declaration]]
+    tests: bool
 
     def recipe_as(self, name: str) -> Recipe:
         """Return the recipe that a name or path means for this run; one that says no precision has the run's."""
@@ -182,6 +186,7 @@ def read_record(folder: Path) -> RecordedTrainings | None:
                 [Declaration.from_json(run) for run in driver["study"]["runs"]]
                 for driver in reversed(facts.drivers or ())
             ],
+            tests=all(driver["study"].get("tests", True) for driver in (facts.drivers or ())[-1:]),
         )
     except (UsageError, KeyError, TypeError) as error:
         raise StorageError(

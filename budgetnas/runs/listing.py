@@ -172,7 +172,7 @@ def _trainings(name: str, study: Study) -> Run:
     asked = {Declaration.from_json(run).key(last["epochs"]) for run in last["runs"]}
     done = [t for t in complete(trials) if training_key(t) in asked]
     looks = Looks(facts)
-    untested = [] if watches_test else looks.untested(done)
+    untested = looks.untested(done) if last.get("tests", not watches_test) else []
     images = setup.data.test if watches_test else setup.data.validation
     score_of = "test set, watched every epoch" if watches_test else AFTER_LAST
     return Run(

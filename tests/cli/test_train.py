@@ -20,6 +20,8 @@ import pytest
 
 from budgetnas.cli.main import main
 from budgetnas.runs.listing import read_run
+from budgetnas.storage.database import open_run
+from budgetnas.storage.study import read_study
 
 NET = ("--blocks", "1,1", "--widths", "8,16", "--dataset", "digits", "--device", "cpu", "--name", "one")
 
@@ -61,6 +63,23 @@ def test_a_network_is_trained_over_seeds_scored_tested_and_kept(undisturbed, bud
     assert (row["seeds"], row["epochs"]) == (2, 20)
     assert row["test"]["mean"] > 80
     assert "epoch 1/20" not in again.stderr
+
+
+def test_the_test_set_is_looked_at_when_asked_for_and_once(budgetnas, tmp_path):
+    def tests(*words):
+        done = budgetnas("train", *NET, "--epochs", 2, *words, "--json", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        (row,) = json.loads(done.stdout)["rows"]
+        facts = read_study(open_run(tmp_path / "runs" / "one"), "one")[1]
+        assert read_run(tmp_path / "runs" / "one").state == "finished"
+        return row["test"], len(facts.looks or ())
+
+    assert tests("--no-test") == (None, 0)
+    assert tests() == (None, 0)  # as the run did
+    found, looks = tests("--test")
+    assert found is not None
+    assert looks == 1
+    assert tests("--no-test") == (found, 1)
 
 
 def test_a_network_that_nobody_knows_is_refused(capsys):
