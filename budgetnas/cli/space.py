@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the atlas."""
+    from budgetnas.budget import cap_number
     from budgetnas.config.space_code import with_kind
     from budgetnas.config.study import load_study
     from budgetnas.space.atlas import make_atlas
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
     budget = config.budgets(shape)[-1]
     space = config.space.space(shape)
     index = make_index(space, max_macs=budget.max_macs, max_params=budget.max_params, progress=_progress)
-    atlas = make_atlas(index, budget.max_params)
+    atlas = make_atlas(index, cap_number(budget.max_params))
     if arguments.html:
         from budgetnas.storage.files import write_text
 

@@ -50,7 +50,7 @@ def read_macs_cap(value: str | float, space: ResNetSpace, *, max_params: int) ->
 
 def macs_rule(budget: Budget, space: ResNetSpace) -> str | None:
     """Return the rule of the cap on MACs in words, if it is the default for the cap on params; else None."""
-    is_default = budget.max_macs == read_macs_cap(AUTO, space, max_params=budget.max_params)
+    is_default = budget.max_macs == read_macs_cap(AUTO, space, max_params=cap_number(budget.max_params))
     return IN_WORDS if is_default else None
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import budgetnas
 from budgetnas.arch.kinds import find
+from budgetnas.budget import cap_number
 from budgetnas.config.recorded import HEAD
 from budgetnas.config.study import StudyConfig, flatten
 from budgetnas.config.toml import write_toml
@@ -59,7 +60,7 @@ def setup_of(prepared: PreparedStudy) -> Setup:
         data=data_facts(data),
         tiers=tuple(
             TierFacts(
-                cap=tier.budget.max_params,
+                cap=cap_number(tier.budget.max_params),
                 fitting=tier.fitting,
                 low=tier.band.low,
                 high=tier.band.high,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from budgetnas.arch.spec import DataShape
-from budgetnas.budget import Budget
+from budgetnas.budget import Budget, cap_number
 from budgetnas.config.macs_cap import AUTO
 from budgetnas.config.recipe import load_recipe
 from budgetnas.config.sections import SpaceConfig
@@ -69,7 +69,7 @@ def prepare(
     for recipe in recipes:
         normalisation(data, recipe)  # a recipe for other images is refused before anything trains
     budgets = config.budgets(data.shape)
-    caps = tuple(budget.max_params for budget in budgets)
+    caps = tuple(cap_number(budget.max_params) for budget in budgets)
     config = replace(
         config,
         budget=replace(config.budget, max_params=caps[-1], tiers=config.budget.tiers and caps),
@@ -166,7 +166,7 @@ def _workers(config: StudyConfig, hardware: Hardware) -> int:
 
 def _tier(config: StudyConfig, index: SpaceIndex, budget: Budget) -> Tier:
     wanted = max(FEWEST_IN_BAND, BAND_FACTOR * config.search.trials)
-    cap = budget.max_params
+    cap = cap_number(budget.max_params)
     band = choose_band(index, cap, min_utilisation=config.budget.min_utilisation, wanted=wanted)
     fit = fitting(index, cap)
     return Tier(budget=budget, band=band, fitting=fit, over_macs=fitting(index, cap, ignore_macs=True) - fit)

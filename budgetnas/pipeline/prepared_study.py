@@ -12,7 +12,7 @@ import numpy as np
 
 from budgetnas.arch.kinds import codes
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.budget import Budget
+from budgetnas.budget import Budget, cap_number
 from budgetnas.config.recipe import Recipe
 from budgetnas.config.recorded import FILE
 from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten
@@ -86,7 +86,7 @@ class PreparedStudy:
     @property
     def cap(self) -> int:
         """The largest cap on params."""
-        return self.budget.max_params
+        return cap_number(self.budget.max_params)
 
     @property
     def budget(self) -> Budget:
