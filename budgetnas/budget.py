@@ -10,6 +10,7 @@ from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from budgetnas.arch.device import COEFFICIENTS, Precision
 from budgetnas.exceptions import UsageError
 from budgetnas.text import plural
 
@@ -134,10 +135,6 @@ def write_size(size: int) -> str:
     return min((text for text in exact if "e" not in text), key=len, default=plural(size, "byte"))
 
 
-Precision = Literal["fp32", "fp16", "int8"]  # of weights and activations in an exported file
-BYTES: dict[Precision, int] = {"fp32": 4, "fp16": 2, "int8": 1}  # of a weight, or of an element of a tensor
-
-
 # The costs that can be capped, in words. `Budget` caps each as `max_COST`.
 COSTS = {"params": "parameters", "macs": "MACs", "bytes": "bytes of the file", "memory": "bytes of memory"}
 SIZES = ("bytes", "memory")  # the costs that depend on the precision
@@ -223,7 +220,7 @@ class Budget:
             return "params"
         if self.max_params is None:
             return "bytes"
-        return "bytes" if self.max_bytes < BYTES[self.weights] * self.max_params else "params"
+        return "bytes" if self.max_bytes < COEFFICIENTS[self.weights].weight * self.max_params else "params"
 
     @property
     def band_cap(self) -> int | None:
