@@ -10,7 +10,7 @@ from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from budgetnas.arch.device import COEFFICIENTS, Precision
+from budgetnas.arch.device import COEFFICIENTS, PRECISIONS, Precision
 from budgetnas.exceptions import UsageError
 from budgetnas.text import plural
 
@@ -204,6 +204,11 @@ class Budget:
     def __post_init__(self) -> None:
         if not self.caps():
             raise UsageError("is missing: give a cap, for example on parameters or bytes.", argument="max_params")
+        if self.weights not in PRECISIONS:
+            raise UsageError(
+                f"is {self.weights!r}, but must be {', '.join(PRECISIONS[:-1])} or {PRECISIONS[-1]}.",
+                argument="weights",
+            )
 
     def caps(self) -> dict[str, int]:
         """Return the caps that are set, by their cost in `COSTS`."""
