@@ -7,13 +7,33 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from budgetnas.arch.device import Precision
 from budgetnas.arrays import BoolArray, IntArray
 from budgetnas.space.outline import NEVER, Outline
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Prices:
+    """The costs that a chain counts, and the cap on memory that its members fit.
+
+    Attributes:
+        main: the cost that stands for params: members are sorted by it, and bands are of it.
+        second: the cost that stands for MACs.
+        max_memory: in bytes; None for no cap.
+        weights: precision of weights and tensors.
+    """
+
+    main: str = "params"
+    second: str = "macs"
+    max_memory: int | None = None
+    weights: Precision = "fp32"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Chain:
     """Members with one state per position; the cost of a step depends on its state and on the previous state's link.
+
+    Its costs are called params and MACs here and in all that works on a chain; `Prices` puts others in their places.
 
     Attributes:
         states: [K, C] values of the K states of a position, in C columns of a point.

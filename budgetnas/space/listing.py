@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from budgetnas.arrays import IntArray
 from budgetnas.budget import Budget, cap_number
-from budgetnas.space.members import Member, Members, choose_strata
+from budgetnas.space.members import BandCost, Member, Members, choose_strata
 from budgetnas.space.protocol import Space, grid_points, grid_size, is_member
 
 _CHUNK = 100_000
@@ -92,6 +92,8 @@ class ListedIndex:
         max_macs: cap on MACs for one image; None for no cap.
     """
 
+    cost: BandCost = "params"
+    budget: Budget | None = None
     is_exact = True
     method = "exact, by listing every network"
 
@@ -154,6 +156,7 @@ class ListedSet:
         counts: exact number of members by stratum, empty ones left out.
     """
 
+    cost: BandCost = "params"
     is_exact = True
 
     def __init__(self, index: ListedIndex, *, low: int, high: int) -> None:

@@ -18,7 +18,7 @@ from budgetnas.arrays import FloatArray, IntArray
 from budgetnas.budget import Budget, cap_number
 from budgetnas.space.chain import Chain
 from budgetnas.space.listing import Listing
-from budgetnas.space.members import Member, Members, choose_strata
+from budgetnas.space.members import BandCost, Member, Members, choose_strata
 from budgetnas.space.protocol import Space, grid_size, is_member
 
 SURVEY = 200_000
@@ -128,6 +128,8 @@ class SampledIndex:
         seed: seed of the draws.
     """
 
+    cost: BandCost = "params"
+    budget: Budget | None = None
     is_exact = False
     method = "estimates from uniform draws, with 95 % intervals; extremes are the best drawn"
 
@@ -192,6 +194,7 @@ class SampledSet:
         counts: estimated number of members by stratum; strata without a draw are left out.
     """
 
+    cost: BandCost = "params"
     is_exact = False
 
     def __init__(self, index: SampledIndex, *, low: int, high: int) -> None:

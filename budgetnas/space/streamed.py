@@ -13,14 +13,14 @@ from functools import partial
 import numpy as np
 
 from budgetnas.arrays import Array, IntArray
-from budgetnas.budget import cap_number
+from budgetnas.budget import Budget, cap_number
 from budgetnas.space.answers import Answers, Question
 from budgetnas.space.chain import Chain
 from budgetnas.space.halves import Halves
 from budgetnas.space.kept import KEPT, Reservoir, StreamedBand
 from budgetnas.space.listing import Listing
 from budgetnas.space.meeting import Meeting, Window
-from budgetnas.space.members import Member, Members
+from budgetnas.space.members import BandCost, Member, Members
 from budgetnas.space.outline import NEVER, least_params, most_macs, most_params
 from budgetnas.space.protocol import Space
 
@@ -43,6 +43,8 @@ class StreamedIndex:
         has_news: whether it has found answers that were not restored.
     """
 
+    cost: BandCost = "params"
+    budget: Budget | None = None
     is_exact = True
     method = "exact, by meeting in the middle, one stratum at a time"
 
