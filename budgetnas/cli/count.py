@@ -7,20 +7,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from budgetnas.arch.costs import NetworkCosts, costs_of
+from budgetnas.arch.costs import NetworkCosts
 from budgetnas.arch.counter import count
-from budgetnas.arch.device import PRECISIONS
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.budget import SIZES, Budget, write_cost
+from budgetnas.budget import Budget, share_of
+from budgetnas.cli.caps import CAPS, add_cap_arguments, by_precision, read_caps, shares, sizes_json
 from budgetnas.cli.options import (
-    CAPS,
-    add_cap_arguments,
     add_code_argument,
     add_network_arguments,
     add_shape_arguments,
     is_named,
     load_code,
-    read_caps,
     read_shape,
     typed_network,
 )
@@ -79,7 +76,7 @@ class _Counted:
         self.model, self.shape, self.budget = model, shape, budget
         self.spec: ResNetSpec = model.spec
         self.cost = count(self.spec, shape)
-        self.costs: dict[str, NetworkCosts] = {weights: costs_of(self.spec, shape, weights) for weights in PRECISIONS}
+        self.costs = by_precision(self.spec, shape)
 
     @property
     def note(self) -> str:
@@ -95,25 +92,18 @@ class _Counted:
     def utilisations(self) -> dict[str, float]:
         """Each cost that is capped as a share of its cap."""
         caps = {} if self.budget is None else self.budget.caps()
-        return {cost: self._of(cost) / cap for cost, cap in caps.items()}
+        return {cost: share_of(self.within, cost, cap) for cost, cap in caps.items()}
+
+    @property
+    def within(self) -> NetworkCosts:
+        """The costs at the precision of the caps."""
+        return self.costs["fp32" if self.budget is None else self.budget.weights]
 
     @property
     def shares(self) -> list[str]:
         """The share of each cap in words."""
-        return [] if self.budget is None else [self._share(cost, self.budget) for cost in self.utilisations]
-
-    def _share(self, cost: str, budget: Budget) -> str:
-        cap = budget.caps()[cost]
-        rest = cap - self._of(cost)
-        words = f"{cap:,}" if cost == "params" else write_cost(cap, cost)
-        unit = " bytes" if cost in SIZES else ""
-        share = f"{self.utilisations[cost]:.2%} of {words}" + (f" in {budget.weights}" if unit else "")
-        return f"{share} ({rest:,}{unit} left)" if rest >= 0 else f"{share} (OVER by {-rest:,}{unit})"
-
-    def _of(self, cost: str) -> int:
-        assert self.budget is not None
-        found: int = getattr(self.costs[self.budget.weights], cost)
-        return found
+        used = {} if self.budget is None else shares(self.within, self.budget)
+        return [f"{share} ({rest})" for share, rest in used.values()]
 
     def as_json(self, *, with_layers: bool) -> dict[str, Any]:
         spec, cost, shape = self.spec, self.cost, self.shape
@@ -128,9 +118,7 @@ class _Counted:
             "params": cost.params,
             "macs": cost.macs,
             "activations": cost.activations,
-            "weights_bytes": {weights: found.weights_bytes for weights, found in self.costs.items()},
-            "file_bytes": {weights: found.bytes for weights, found in self.costs.items()},
-            "memory": {weights: found.memory for weights, found in self.costs.items()},
+            **sizes_json(self.costs),
             **{name: self.budget and getattr(self.budget, name) for name in CAPS},
             "utilisation": self.utilisations.get("params"),
             "utilisations": self.utilisations,

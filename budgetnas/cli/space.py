@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from budgetnas.cli.options import CAP_HELP, add_code_argument, add_shape_arguments, load_code, read_shape
+from budgetnas.cli.caps import CAPS, add_cap_arguments
+from budgetnas.cli.options import add_code_argument, add_shape_arguments, load_code, read_shape
+from budgetnas.config.options import KEYS, keys_of
 from budgetnas.text import Table, aligned, write_macs
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ EXAMPLE = "budgetnas space --max-params 5e6 --html atlas.html"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("study", nargs="?", metavar="STUDY.toml", help="a study file")
-    parser.add_argument("--max-params", metavar="N", help=CAP_HELP)
+    add_cap_arguments(parser)
     parser.add_argument(
         "--space", metavar="NAME", help="wide, for more kinds of networks, or a .toml file with [space]"
     )
@@ -46,7 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     shape = read_shape(arguments)
     kind = load_code(arguments)
-    keys = {"budget.max_params": arguments.max_params, "space": arguments.space}
+    keys = keys_of(vars(arguments), {name: KEYS[name] for name in (*CAPS, "space")})
     config = with_kind(load_study(arguments.study, keys, arguments.set), kind)
     budget = config.budgets(shape)[-1]
     space = config.space.space(shape)

@@ -28,7 +28,7 @@ def read_budget(shape: DataShape, **caps: Any) -> Budget | None:
         given[name] = _read(given[name], shape, name)
     if given.keys() == {"weights"}:
         raise UsageError(
-            f"is {given['weights']!r}, but is for a cap on a size: give `max_bytes` or `max_memory`, or leave it out.",
+            f"is {given['weights']!r}, but is for a cap on the file or on memory: give one, or leave it out.",
             argument="weights",
         )
     return Budget(**given) if given else None

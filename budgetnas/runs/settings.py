@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -158,6 +158,10 @@ class Setup:
     def budget(self) -> Budget:
         """The budget that every network of the search fits."""
         return self.caps or Budget(max_params=self.cap, max_macs=self.macs_cap)
+
+    def budget_of(self, tier: TierFacts) -> Budget:
+        """Return all caps of a tier."""
+        return replace(self.budget, max_params=tier.cap) if len(self.tiers) > 1 else self.budget
 
     def utilisation(self, candidate: Candidate) -> float:
         """Return the share of the largest cap that a network uses."""

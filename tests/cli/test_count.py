@@ -140,6 +140,10 @@ def test_a_shipped_study_is_counted_by_name(capsys):
             ["resnet20", "--max-bytes", "3kB", "--weights", "int4"],
             "`--weights` is 'int4', but must be fp32, fp16 or int8.",
         ),
+        (
+            ["resnet20", "--weights", "int8"],
+            "`--weights` is 'int8', but is for a cap on the file or on memory: give one",
+        ),
         (["x" * 5000], "is no shipped network"),
         (["nothing"], "is no shipped network: give one of resnet18"),
         (["3x0"], "`widths` holds 0"),
