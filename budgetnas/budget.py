@@ -10,9 +10,9 @@ from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from budgetnas.arch.device import COEFFICIENTS, Precision
+from budgetnas.arch.device import COEFFICIENTS, PRECISIONS, Precision
 from budgetnas.exceptions import UsageError
-from budgetnas.text import plural
+from budgetnas.text import plural, write_macs
 
 if TYPE_CHECKING:  # `count` does without NumPy
     import numpy as np
@@ -204,6 +204,11 @@ class Budget:
     def __post_init__(self) -> None:
         if not self.caps():
             raise UsageError("is missing: give a cap, for example on parameters or bytes.", argument="max_params")
+        if self.weights not in PRECISIONS:
+            raise UsageError(
+                f"is {self.weights!r}, but must be {', '.join(PRECISIONS[:-1])} or {PRECISIONS[-1]}.",
+                argument="weights",
+            )
 
     def caps(self) -> dict[str, int]:
         """Return the caps that are set, by their cost in `COSTS`."""
@@ -216,11 +221,9 @@ class Budget:
 
         Where both are capped, bytes bind if weights alone, one for each parameter of that cap, would be more.
         """
-        if self.max_bytes is None:
-            return "params"
-        if self.max_params is None:
-            return "bytes"
-        return "bytes" if self.max_bytes < COEFFICIENTS[self.weights].weight * self.max_params else "params"
+        has_room = room(None, self.max_bytes, self.weights)
+        is_bytes = has_room is not None and (self.max_params is None or has_room < self.max_params)
+        return "bytes" if is_bytes else "params"
 
     @property
     def band_cap(self) -> int | None:
@@ -229,7 +232,7 @@ class Budget:
 
     def excess(self, network: CountedNetwork) -> dict[str, int]:
         """Return by how much a network exceeds each cap that it does not fit, by the cap's name; empty if it fits."""
-        over = {f"max_{cost}": _cost(network, cost) - cap for cost, cap in self.caps().items()}
+        over = {f"max_{cost}": amount(network, cost) - cap for cost, cap in self.caps().items()}
         return {name: number for name, number in over.items() if number > 0}
 
     def fits(self, network: CountedNetwork) -> bool:
@@ -238,7 +241,7 @@ class Budget:
 
     def mask(self, networks: CountedArrays) -> npt.NDArray[np.bool_]:
         """Return which of N networks fit all caps, [N] bool."""
-        mask: npt.NDArray[np.bool_] = reduce(and_, (_cost(networks, cost) <= cap for cost, cap in self.caps().items()))
+        mask: npt.NDArray[np.bool_] = reduce(and_, (amount(networks, cost) <= cap for cost, cap in self.caps().items()))
         return mask
 
     def reason(self, network: CountedNetwork) -> str | None:
@@ -247,9 +250,28 @@ class Budget:
         return next((f"{number:,} {COSTS[name.removeprefix('max_')]} over the cap" for name, number in over), None)
 
     def __str__(self) -> str:
-        caps = [write_cost(cap, cost) for cost, cap in self.caps().items()]
-        words = " and ".join([", ".join(caps[:-1]), caps[-1]] if caps[1:] else caps)
-        return f"{words} in {self.weights}" if self.caps().keys() & set(SIZES) else words
+        return self._words(lambda macs: f"{macs:,}")
+
+    @property
+    def in_words(self) -> str:
+        """The caps in words, MACs short.
+
+        >>> Budget(max_params=100_000, max_macs=20_000_000).in_words
+        '100,000 parameters and 20.000 M MACs'
+        """
+        return self._words(write_macs)
+
+    def _words(self, macs: Callable[[int], str]) -> str:
+        caps = self.caps()
+        words = [f"{macs(cap)} MACs" if cost == "macs" else write_cost(cap, cost) for cost, cap in caps.items()]
+        joined = " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
+        return f"{joined} in {self.weights}" if caps.keys() & set(SIZES) else joined
+
+
+def room(max_params: int | None, max_bytes: int | None, weights: Precision) -> int | None:
+    """Return the most parameters that two caps leave room for, if each is a weight of the file; None for any number."""
+    weighed = None if max_bytes is None else max_bytes // COEFFICIENTS[weights].weight
+    return min((cap for cap in (max_params, weighed) if cap is not None), default=None)
 
 
 def write_cost(number: int, cost: str) -> str:
@@ -262,11 +284,17 @@ def write_cost(number: int, cost: str) -> str:
     return f"{write_size(number)} {sizes[cost]}" if cost in sizes else f"{number:,} {COSTS[cost]}"
 
 
-def _cost(counted: CountedNetwork | CountedArrays, cost: str) -> Any:
-    """Return a cost of one network or of arrays of them."""
+def amount(counted: CountedNetwork | CountedArrays, cost: str) -> Any:
+    """Return a cost, in `COSTS`, of one network or of arrays of them."""
     value = getattr(counted, cost)
     assert value is not None, f"{cost} is capped, but was not counted"
     return value
+
+
+def share_of(counted: CountedNetwork, cost: str, cap: int) -> float:
+    """Return the share of a cap on a cost that a network uses."""
+    share: float = amount(counted, cost) / cap
+    return share
 
 
 def cap_number(cap: int | None) -> int:

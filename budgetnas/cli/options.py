@@ -9,7 +9,9 @@ from typing import Any
 
 from budgetnas.arch.rules import MAX_SIDE
 from budgetnas.arch.spec import FIELDS, NEEDED, OPTIONS, PER_STAGE, DataShape, ResNetSpec
+from budgetnas.budget import Budget
 from budgetnas.config import options
+from budgetnas.config.caps import read_budget
 from budgetnas.config.models import NamedModel, named_network
 from budgetnas.config.options import CALIBRATION_KEYS, DATA_KEYS, KEYS
 from budgetnas.exceptions import UsageError
@@ -230,6 +232,26 @@ def _is_elsewhere(option: str, key: str, arguments: argparse.Namespace) -> bool:
 
 
 CAP_HELP = "cap on parameters, like 5e6, 5M, 272k or 45%%resnet18"
+CAPS = ("max_params", "max_macs", "max_bytes", "max_memory", "weights")
+
+
+def add_cap_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `CAPS`, any of which may be given."""
+    add = parser.add_argument
+    add("--max-params", metavar="N", help=CAP_HELP)
+    add("--max-macs", metavar="N", help="cap on multiply-accumulates for one image, like 50M")
+    add("--max-bytes", metavar="SIZE", help="cap on the exported file, like 300kB; a plain number is bytes")
+    add("--max-memory", metavar="SIZE", help="cap on the tensors that live at once, like 128KiB")
+    add("--weights", metavar="TYPE", help="precision of both: fp32 (default), fp16 or int8")
+
+
+def read_caps(arguments: argparse.Namespace, shape: DataShape) -> Budget | None:
+    """Read the options of `add_cap_arguments`; None where no cap is given.
+
+    Raises:
+        UsageError: a value is malformed.
+    """
+    return read_budget(shape, **{name: getattr(arguments, name) for name in CAPS})
 
 
 def add_shape_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 
 import budgetnas
 from budgetnas.arch.kinds import find
-from budgetnas.budget import cap_number
 from budgetnas.config.recorded import HEAD
 from budgetnas.config.study import StudyConfig, flatten
 from budgetnas.config.toml import write_toml
@@ -60,7 +59,7 @@ def setup_of(prepared: PreparedStudy) -> Setup:
         data=data_facts(data),
         tiers=tuple(
             TierFacts(
-                cap=cap_number(tier.budget.max_params),
+                cap=tier.cap,
                 fitting=tier.fitting,
                 low=tier.band.low,
                 high=tier.band.high,
@@ -70,6 +69,7 @@ def setup_of(prepared: PreparedStudy) -> Setup:
             for tier in prepared.tiers
         ),
         macs_cap=prepared.budget.max_macs,
+        caps=prepared.budget,
         space_size=prepared.space_size,
         is_exact=prepared.index.is_exact,
         rungs=prepared.rungs,

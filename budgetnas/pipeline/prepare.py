@@ -69,25 +69,29 @@ def prepare(
     for recipe in recipes:
         normalisation(data, recipe)  # a recipe for other images is refused before anything trains
     budgets = config.budgets(data.shape)
-    caps = tuple(cap_number(budget.max_params) for budget in budgets)
+    largest = budgets[-1]
     config = replace(
         config,
-        budget=replace(config.budget, max_params=caps[-1], tiers=config.budget.tiers and caps),
-        space=_with_macs_cap(config.space, budgets[-1]),
+        budget=replace(
+            config.budget,
+            **{name: getattr(largest, name) for name in ("max_params", "max_bytes", "max_memory")},
+            tiers=config.budget.tiers and tuple(budget.max_params or 0 for budget in budgets),
+        ),
+        space=_with_macs_cap(config.space, largest),
         proxy=replace(config.proxy, rungs=config.proxy.rungs or (data.traits.proxy_epochs or recipes[0].epochs,)),
         full=replace(config.full, epochs=config.full.epochs or data.traits.full_epochs or recipes[1].epochs),
         engine=replace(config.engine, device=hardware.device, precision=precision, workers=workers),
         output=replace(
             config.output,
-            name=config.output.name or run_name(data.name, caps[-1], config.search.seed, suffix=kind.suffix),
+            name=config.output.name
+            or run_name(data.name, config.budget, data.shape, config.search.seed, suffix=kind.suffix),
         ),
     )
     space = config.space.space(data.shape)
     index = index_of(
         space,
         Path(config.output.dir) / str(config.output.name),
-        max_macs=budgets[-1].max_macs,
-        max_params=caps[-1],
+        budget=largest,
         seed=config.search.seed,
         message=message,
     )
@@ -166,7 +170,13 @@ def _workers(config: StudyConfig, hardware: Hardware) -> int:
 
 def _tier(config: StudyConfig, index: SpaceIndex, budget: Budget) -> Tier:
     wanted = max(FEWEST_IN_BAND, BAND_FACTOR * config.search.trials)
-    cap = cap_number(budget.max_params)
+    cap = cap_number(budget.band_cap)
     band = choose_band(index, cap, min_utilisation=config.budget.min_utilisation, wanted=wanted)
     fit = fitting(index, cap)
-    return Tier(budget=budget, band=band, fitting=fit, over_macs=fitting(index, cap, ignore_macs=True) - fit)
+    return Tier(
+        budget=budget,
+        band=band,
+        cap=band.high if budget.band_cap is None else cap,
+        fitting=fit,
+        excluded={} if budget.max_macs is None else {"macs": fitting(index, cap, ignore_macs=True) - fit},
+    )

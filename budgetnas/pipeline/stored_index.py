@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from budgetnas.arrays import Array
+from budgetnas.budget import Budget
 from budgetnas.data.npz import END, read_array_header
 from budgetnas.space.band import make_index
 from budgetnas.space.members import SpaceIndex
@@ -28,8 +29,7 @@ def index_of(
     space: ResNetSpace,
     folder: Path,
     *,
-    max_macs: int | None,
-    max_params: int,
+    budget: Budget,
     seed: int,
     message: Callable[[str], None],
 ) -> SpaceIndex:
@@ -38,20 +38,18 @@ def index_of(
     Args:
         space: the space.
         folder: of the run, whether it exists or not.
-        max_macs: cap on MACs for one image; None for no cap.
-        max_params: the largest cap on params.
+        budget: the largest caps.
         seed: of the draws that are kept.
         message: receives how far the counting of a large space is, every ten seconds.
     """
     progress = _Counting(message)
-    index = make_index(space, max_macs=max_macs, max_params=max_params, seed=seed, progress=progress)
+    caps = {"max_macs": budget.max_macs, "max_params": budget.max_params}
+    index = make_index(space, **caps, seed=seed, progress=progress)
     state = read_state(folder / FILE) if isinstance(index, StreamedIndex) else None
     if state is None:
         return index
     try:
-        return StreamedIndex.restore(
-            state, space, max_macs=max_macs, max_params=max_params, seed=seed, progress=progress
-        )
+        return StreamedIndex.restore(state, space, **caps, seed=seed, progress=progress)
     except ValueError:  # of another space or version, or damaged: it is counted again
         return index
 

@@ -35,6 +35,7 @@ TRAIN = """
 
 
 FIELDS = set(NETWORK.split())
+CAPS = {"--max-params", "--max-macs", "--max-bytes", "--max-memory", "--weights"}
 SHAPE = {"--max-params", "--classes", "--channels", "--image-size", "--json"}
 HEIGHT, WIDTH = 40, 100  # of a screen
 
@@ -55,7 +56,7 @@ def test_the_options_of_every_command_are_frozen():
     assert options("list") == {"--json"}
     assert options("doctor") == {"--out", "--data-dir", "--json"}
     assert options("dashboard") == {"--storage", "--host", "--port"}
-    assert options("count") == SHAPE | FIELDS | {"--table", "--space-code"}
+    assert options("count") == SHAPE | CAPS | FIELDS | {"--table", "--space-code"}
     assert options("space") == SHAPE | {"--space", "--space-code", "--set", "--html"}
     assert options("fit") == SHAPE | FIELDS | {"--step", "--space-code"}
     assert options("train") == DATA | FIELDS | set(TRAIN.split())
