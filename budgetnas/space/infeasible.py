@@ -39,8 +39,8 @@ def nothing_fits(space: Space, budget: Budget, smallest: Member | None) -> Infea
             write_cost(cap, name) for name, cap in caps.items() if name not in (last, budget.band_cost)
         )
         return InfeasibleBudgetError(
-            f"is {_value(caps[last], last)}, but no architecture of the space that fits it has at most {others}: raise "
-            "one of these caps.",
+            f"is {write_value(caps[last], last)}, but no architecture of the space that fits it has at most {others}: "
+            "raise one of these caps.",
             argument=f"max_{last}",
         )
     return _error(
@@ -51,11 +51,16 @@ def nothing_fits(space: Space, budget: Budget, smallest: Member | None) -> Infea
 def _error(space: Space, budget: Budget, name: str, one: Member, rule: str) -> InfeasibleBudgetError:
     weights = f" in {budget.weights}" if name in SIZES else ""
     return InfeasibleBudgetError(
-        f"is {_value(budget.caps()[name], name)}, but {rule} {write_cost(getattr(one, name), name)}{weights} "
+        f"is {write_value(budget.caps()[name], name)}, but {rule} {write_cost(getattr(one, name), name)}{weights} "
         f"({space.decode(one.point)}): raise the cap, or lower the ranges of the space (`space.widths`).",
         argument=f"max_{name}",
     )
 
 
-def _value(cap: int, name: str) -> str:
+def write_value(cap: int, name: str) -> str:
+    """Write the cap on a cost as an argument's value.
+
+    >>> write_value(128 * 1024, "memory"), write_value(5_000, "params")
+    ('128 KiB', '5,000')
+    """
     return write_size(cap) if name in SIZES else f"{cap:,}"
