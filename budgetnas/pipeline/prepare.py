@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from budgetnas.arch.spec import DataShape
-from budgetnas.budget import Budget, cap_number
+from budgetnas.budget import Budget
 from budgetnas.config.macs_cap import AUTO
 from budgetnas.config.recipe import load_recipe
 from budgetnas.config.sections import SpaceConfig
@@ -20,7 +20,7 @@ from budgetnas.pipeline.prepared_study import PreparedStudy, Tier
 from budgetnas.pipeline.reference_networks import seeds
 from budgetnas.pipeline.stored_index import index_of
 from budgetnas.runs.settings import Kind
-from budgetnas.space.band import choose_band, fitting
+from budgetnas.space.band import choose_band, fitting, over_memory
 from budgetnas.space.members import SpaceIndex
 from budgetnas.training.device import Hardware, find_hardware
 from budgetnas.training.tasks import Setting
@@ -170,13 +170,17 @@ def _workers(config: StudyConfig, hardware: Hardware) -> int:
 
 def _tier(config: StudyConfig, index: SpaceIndex, budget: Budget) -> Tier:
     wanted = max(FEWEST_IN_BAND, BAND_FACTOR * config.search.trials)
-    cap = cap_number(budget.band_cap)
-    band = choose_band(index, cap, min_utilisation=config.budget.min_utilisation, wanted=wanted)
-    fit = fitting(index, cap)
+    band = choose_band(index, budget, min_utilisation=config.budget.min_utilisation, wanted=wanted)
+    fit = fitting(index, budget)
+    excluded = {}
+    if budget.max_macs is not None:
+        excluded["macs"] = fitting(index, budget, ignore_macs=True) - fit
+    if budget.max_memory is not None:
+        excluded["memory"] = over_memory(index, budget)
     return Tier(
         budget=budget,
         band=band,
-        cap=band.high if budget.band_cap is None else cap,
+        cap=band.high if budget.band_cap is None else budget.band_cap,
         fitting=fit,
-        excluded={} if budget.max_macs is None else {"macs": fitting(index, cap, ignore_macs=True) - fit},
+        excluded=excluded,
     )

@@ -24,7 +24,6 @@ class ArchitectureIndex:
     """
 
     cost: BandCost = "params"
-    budget: Budget | None = None
     is_exact = True
     method = "exact, by meeting in the middle"
 

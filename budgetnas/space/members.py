@@ -157,7 +157,6 @@ class SpaceIndex(Protocol):
     Attributes:
         space: the space.
         cost: the cost of its bands and thresholds.
-        budget: the caps that its members fit, beside that on this cost; None where MACs alone can have one.
         max_macs: the cap on MACs for one image; None for no cap.
         method: how its answers are found, in a few words.
         is_exact: whether counts and extremes are exact.
@@ -165,7 +164,6 @@ class SpaceIndex(Protocol):
 
     space: Space
     cost: BandCost
-    budget: Budget | None
     max_macs: int | None
     method: str
     is_exact: bool

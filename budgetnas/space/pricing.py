@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from budgetnas.arch import pool_bytes, pool_memory, pools
 from budgetnas.arch.peak_memory import element_bytes
 from budgetnas.arch.pools import Family, Ints, Stages
@@ -30,13 +32,17 @@ class Pricing:
     def stem(self, width: IntArray) -> pools.Cost:
         """Return the costs of stems."""
         return self._two(
-            lambda: pools.stem(width, self.shape), lambda: pool_bytes.stem(width, self.shape, self.prices.weights)
+            lambda: pools.stem(width, self.shape),
+            lambda: pool_bytes.stem(width, self.shape, self.prices.weights),
+            lambda: pool_memory.stem(width, self.shape),
         )
 
-    def stage(self, one: Stages) -> pools.Cost:
-        """Return the costs of stages."""
+    def stage(self, one: Stages, halvings: int) -> pools.Cost:
+        """Return the costs of stages, behind so many halvings."""
         return self._two(
-            lambda: pools.stage(one, self.family), lambda: pool_bytes.stage(one, self.family, self.prices.weights)
+            lambda: pools.stage(one, self.family),
+            lambda: pool_bytes.stage(one, self.family, self.prices.weights),
+            lambda: pool_memory.stage(one, self.family, self.shape, halvings),
         )
 
     def head(self, width: IntArray, on: Ints) -> pools.Cost:
@@ -45,7 +51,13 @@ class Pricing:
         return self._two(
             lambda: pools.head(width, self.shape, neck=neck, on=on),
             lambda: pool_bytes.head(width, self.shape, self.prices.weights, neck=neck),
+            lambda: pool_memory.head(width, self.shape, neck=neck, on=on),
         )
+
+    def joined(self, one: pools.Cost, other: pools.Cost) -> pools.Cost:
+        """Return the costs of two parts of the same networks."""
+        main = np.maximum(one[0], other[0]) if self.prices.main == "memory" else one[0] + other[0]
+        return main, one[1] + other[1]
 
     def stem_runs(self, width: IntArray) -> BoolArray | None:
         """Return which stems fit the memory."""
@@ -59,11 +71,17 @@ class Pricing:
         """Return which heads, on maps of `on` pixels, fit the memory."""
         return self._fits(lambda: pool_memory.head(width, self.shape, neck=self.family.neck, on=on))
 
-    def _two(self, cost: Callable[[], pools.Cost], size: Callable[[], IntArray]) -> pools.Cost:
+    def _two(
+        self, cost: Callable[[], pools.Cost], size: Callable[[], IntArray], peak: Callable[[], IntArray]
+    ) -> pools.Cost:
         names = self.prices.main, self.prices.second
-        found = {"bytes": size()} if "bytes" in names else {}
-        if set(names) - {"bytes"}:
+        found = {}
+        if {"params", "macs"} & set(names):
             found["params"], found["macs"] = cost()
+        if "bytes" in names:
+            found["bytes"] = size()
+        if "memory" in names:
+            found["memory"] = peak() * element_bytes(self.prices.weights)
         return found[names[0]], found[names[1]]
 
     def _fits(self, peak: Callable[[], IntArray]) -> BoolArray | None:

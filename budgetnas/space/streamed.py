@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from budgetnas.arrays import Array, IntArray
-from budgetnas.budget import Budget, cap_number
+from budgetnas.budget import cap_number
 from budgetnas.space.answers import Answers, Question
 from budgetnas.space.chain import Chain
 from budgetnas.space.halves import Halves
@@ -44,7 +44,6 @@ class StreamedIndex:
     """
 
     cost: BandCost = "params"
-    budget: Budget | None = None
     is_exact = True
     method = "exact, by meeting in the middle, one stratum at a time"
 
@@ -230,8 +229,16 @@ class StreamedIndex:
             ValueError: the state is of another space, cap on MACs, seed or version, or it is damaged.
         """
         index = cls(space, max_macs=max_macs, max_params=max_params, seed=seed, progress=progress)
-        index._answers = Answers.read(state, index._identity())
+        index.recall(state)
         return index
+
+    def recall(self, state: Mapping[str, Array]) -> None:
+        """Know the answers of the index whose `state` this is.
+
+        Raises:
+            ValueError: as `restore` does.
+        """
+        self._answers = Answers.read(state, self._identity())
 
     def _identity(self) -> bytes:
         """Return a hash of all that the answers depend on."""

@@ -43,8 +43,8 @@ def chain_of(one: Stratum, keys: SpaceKeys, shape: DataShape, *, is_plain: bool,
     used = [0, 1] if is_plain else [0, 1, 2, 3] if has_inner else [0, 1, 3]
     base = base_of(one, keys, is_plain=is_plain)
     pools = [False] if is_plain else [SHORTCUTS[i] == "pool" for i in base[:, SHORTCUT].tolist()]
-    if prices.max_memory is None and "bytes" not in (prices.main, prices.second):
-        pools = pools[:1]  # of which no param and no MAC depends
+    if prices.max_memory is None and {prices.main, prices.second} <= {"params", "macs"}:
+        pools = pools[:1]  # on which these do not depend
     pricings = [Pricing(prices=prices, family=replace(one.family, pools=pool), shape=shape) for pool in pools]
     tables = [_tables(one, keys, pricing, states, link) for pricing in pricings]
     chain = Chain(
@@ -97,10 +97,13 @@ def _tables(one: Stratum, keys: SpaceKeys, pricing: Pricing, states: IntArray, l
             pixels=on,
             pixels_before=on_before,
         )
-        costs, may = pricing.stage(stage), _both(_allowed(one, keys, widths, number), pricing.stage_runs(stage, done))
+        costs, may = (
+            pricing.stage(stage, done),
+            _both(_allowed(one, keys, widths, number), pricing.stage_runs(stage, done)),
+        )
         if not steps:
-            stem = pricing.stem(first)
-            costs = (costs[0] + stem[0])[None], (costs[1] + stem[1])[None]
+            main, second = pricing.joined(costs, pricing.stem(first))
+            costs = main[None], second[None]
             may = _both(may, pricing.stem_runs(first))
         steps.append(costs)
         allowed.append(may)
