@@ -21,7 +21,8 @@ from budgetnas.certificates.card import card
 from budgetnas.certificates.certificate import CARD, LEDGER, ONNX, RECIPE, RESULTS, SOURCE, WEIGHTS, load_network
 from budgetnas.certificates.json_files import ARCH, MANIFEST, read_arch, read_manifest, read_member
 from budgetnas.certificates.ledger import ledger_csv, reconcile
-from budgetnas.certificates.onnx_check import OnnxMissingError, explain, run_onnx, takes_raw_pixels
+from budgetnas.certificates.onnx_check import explain, takes_raw_pixels
+from budgetnas.certificates.onnx_run import OnnxMissingError, run_onnx
 from budgetnas.certificates.predict import logits, normalised, read_reading
 from budgetnas.certificates.source import model_source
 from budgetnas.config.recipe import Recipe, write_recipe
