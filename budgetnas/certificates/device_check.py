@@ -60,7 +60,7 @@ def check_device_file(
     """
     found = read_model(content)
     try:
-        ranges = _ranges(found) if precision == "int8" else {}
+        ranges = ranges_of(found) if precision == "int8" else {}
         ours = device_graph(spec, shape, state, precision, mean=mean, std=std, ranges=ranges).model
     except KeyError as error:
         raise StorageError(f"holds no scale and zero point of tensor {error}") from error
@@ -79,8 +79,12 @@ def check_device_file(
     return f"{precision}: {stored:,} bytes of weights as counted, {len(content):,} in all, at most {most:,}"
 
 
-def _ranges(model: Any) -> dict[int, Range]:
-    """Return scale and zero point of the tensors of a foreign model, by the number of their layer."""
+def ranges_of(model: Any) -> dict[int, Range]:
+    """Return scale and zero point of the tensors of a foreign model, by the number of their layer.
+
+    Raises:
+        DataError: one is no number, or no scale is above 0.
+    """
     values: dict[str, Any] = {}
     for tensor in model.graph.initializer:
         kind = {"a": "<f4", "z": "|i1"}.get(tensor.name[:1])

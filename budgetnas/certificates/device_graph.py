@@ -102,7 +102,7 @@ def range_of(low: float, high: float) -> Range:
     The scale is rounded up to 8 bits, so that the last bits of another machine's floats make the same file.
 
     >>> range_of(0.0, 255.0), range_of(-1.0, 1.0)
-    ((1.0, -128), (0.0078430..., 0))
+    ((1.0, -128), (0.00787353515625, -1))
     """
     low, high = min(low, 0.0), max(high, 0.0)
     part, power = np.frexp((high - low) / (HIGHEST - LOWEST))

@@ -48,7 +48,8 @@ def test_the_options_of_every_command_are_frozen():
     assert options("search") == DATA | set(SEARCH.split())
     assert options("calibrate") == DATA | set(CALIBRATE.split())
     assert options("best") == {"--max-params", "--storage", "--json"}
-    assert options("export") == {"--trial", "--out", "--with-preprocessing", "--storage", "--json"}
+    forms = {"--with-preprocessing", "--fold-norms", "--quantize"}
+    assert options("export") == {"--trial", "--out", "--storage", "--json"} | forms
     assert options("verify") == DATA | {"--json"}
     assert options("predict") == {"--top", "--csv", "--columns", "--json"}
     assert options("report") == {"--storage", "--json"}
