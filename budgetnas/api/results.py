@@ -138,6 +138,8 @@ def export(
     *,
     trial: int | None = None,
     with_preprocessing: bool = False,
+    fold_norms: bool = False,
+    quantize: str | None = None,
     storage: str | None = None,
 ) -> Path:
     """Write the certificate of a fully trained network into a new folder.
@@ -149,20 +151,29 @@ def export(
         out: folder to write: new or empty.
         trial: number of the network's trial; default: the winner, or the only one.
         with_preprocessing: whether `model.onnx` takes raw pixels.
+        fold_norms: whether `model.onnx` has each batch norm folded into the convolution before it.
+        quantize: "int8" to write `model.int8.onnx` too, calibrated on training images.
         storage: Optuna URL where the study is not in the folder.
 
     Returns:
         The folder of the certificate.
 
     Raises:
-        UsageError: the trial had no full training, or the folder is not free.
+        UsageError: the trial had no full training, the folder is not free, or arguments do not go together.
+        DataError: the data set to calibrate on cannot be loaded.
         StorageError: the run cannot be read, or the folder cannot be written.
     """
     from budgetnas.runs import certify
 
     folder = Path(out)
     missing = certify.export(
-        str(plain(run)), folder, storage=storage, trial=plain(trial), with_preprocessing=with_preprocessing
+        str(plain(run)),
+        folder,
+        storage=storage,
+        trial=plain(trial),
+        with_preprocessing=with_preprocessing,
+        fold_norms=fold_norms,
+        quantize=plain(quantize),
     )
     if missing:
         warnings.warn(missing, stacklevel=3)

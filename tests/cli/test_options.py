@@ -46,10 +46,11 @@ def options(name: str) -> set[str]:
 
 
 def test_the_options_of_every_command_are_frozen():
+    assert options("best") == {"--max-params", "--max-bytes", "--storage", "--json"}
     assert options("search") == DATA | CAPS | set(SEARCH.split())
     assert options("calibrate") == DATA | CAPS | set(CALIBRATE.split())
-    assert options("best") == {"--max-params", "--max-bytes", "--storage", "--json"}
-    assert options("export") == {"--trial", "--out", "--with-preprocessing", "--storage", "--json"}
+    forms = {"--with-preprocessing", "--fold-norms", "--quantize"}
+    assert options("export") == {"--trial", "--out", "--storage", "--json"} | forms
     assert options("verify") == DATA | {"--json"}
     assert options("predict") == {"--top", "--csv", "--columns", "--json"}
     assert options("report") == {"--storage", "--json"}
