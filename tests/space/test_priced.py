@@ -21,9 +21,11 @@ from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget import Budget, write_cost
 from budgetnas.exceptions import InfeasibleBudgetError, UsageError
 from budgetnas.space import band as band_module
+from budgetnas.space.atlas import make_atlas
 from budgetnas.space.band import answers_of, choose_band, fitting, largest_fitting, make_index, over_memory
 from budgetnas.space.members import Members
 from budgetnas.space.protocol import Space
+from budgetnas.space.repair import repair
 from budgetnas.space.resnet import ResNetSpace
 
 
@@ -155,7 +157,6 @@ def test_three_caps_that_all_exclude_networks_are_exact_in_a_list():
 @pytest.mark.parametrize("largest", [10**7, 1], ids=["sorted", "streamed"])
 def test_three_caps_of_many_networks_are_estimates_with_margins(monkeypatch, largest):
     monkeypatch.setattr(band_module, "LISTED", 10)
-    monkeypatch.setattr(band_module, "SURVEY", 20_000)
     monkeypatch.setattr(band_module, "LARGEST", largest)
     fits = fitting_names(THREE)
     index = make_index(SPACE, budget=THREE)
@@ -228,6 +229,31 @@ def test_the_band_of_a_search_is_of_the_cost_that_binds(caps, cost):
     inside = {name for name in fitting_names(budget) if getattr(TRUTH[name], cost) >= band.low}
     assert (set(ids(band.members())), sum(band.counts.values())) == (inside, len(inside))
     assert band.budget == replace(budget, **{f"max_{cost}": most})
+
+
+def test_the_survey_of_a_space_is_of_the_cost_that_binds():
+    atlas = make_atlas(make_index(SPACE, budget=BOTH), BOTH)
+    fits = [TRUTH[name] for name in fitting_names(BOTH)]
+    assert (atlas.cost, sum(atlas.fitting.values()), atlas.size) == ("bytes", len(fits), len(TRUTH))
+    assert sum(atlas.near[0.9].values()) == sum(one.bytes >= 0.9 * BOTH.max_bytes for one in fits)
+    assert atlas.largest.bytes == max(one.bytes for one in fits)
+    within = [one for one in TRUTH.values() if replace(BOTH, max_memory=None).fits(one)]
+    assert atlas.over_memory == len(within) - len(fits) > 0
+    alone = make_atlas(make_index(SPACE, budget=Budget(max_memory=2_000)), Budget(max_memory=2_000))
+    assert (alone.cost, alone.over_memory) == ("params", sum(4 * one.memory > 2_000 for one in TRUTH.values()))
+
+
+@settings(max_examples=20)
+@given(st.sampled_from(sorted(TRUTH)), st.floats(0.05, 1), st.floats(0.05, 1))
+def test_repaired_points_fit(name, bytes_, memory):
+    budget = Budget(max_bytes=at("bytes", bytes_), max_memory=at("memory", memory), weights="int8")
+    found = repair(SPACE, SPACE.encode(SPECS[name]), budget)
+    if found is not None:
+        known = TRUTH[SPACE.decode(found.point).id]
+        assert budget.fits(known)
+        assert (found.bytes, found.memory) == (known.bytes, known.memory)
+    else:
+        assert len(fitting_names(budget)) < len(TRUTH) / 2
 
 
 @pytest.mark.parametrize(
