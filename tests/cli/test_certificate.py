@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from budgetnas.certificates.certificate import load_certificate
-from budgetnas.certificates.onnx_check import run_onnx
+from budgetnas.certificates.onnx_run import run_onnx
 from budgetnas.certificates.predict import logits, normalised
 from budgetnas.cli.main import main
 from budgetnas.config.sections import DataConfig
