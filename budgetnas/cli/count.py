@@ -9,6 +9,8 @@ from typing import Any
 
 from budgetnas.arch.costs import NetworkCosts
 from budgetnas.arch.counter import count
+from budgetnas.arch.device_ledger import device_rows
+from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget import Budget, share_of
 from budgetnas.cli.caps import CAPS, add_cap_arguments, by_precision, read_caps, shares, sizes_json
@@ -125,6 +127,7 @@ class _Counted:
             "note": self.note or None,
         }
         if with_layers:
+            device = device_rows(lower(spec, shape), shape)
             content["layers"] = [
                 {
                     "name": row.name,
@@ -135,6 +138,8 @@ class _Counted:
                     "params": row.params,
                     "macs": row.macs,
                     "activations": row.activations,
+                    "weights_bytes": {"fp32": device[row.name].fp32, "int8": device[row.name].int8},
+                    "live_elements": device[row.name].live,
                 }
                 for row in layers_of(spec, shape)
             ]
