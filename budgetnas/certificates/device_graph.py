@@ -148,17 +148,15 @@ class _Graph:
         written: int | None = None
         for i, layer in enumerate(layers):
             name, before = f"{path}{i}", layers[i - 1] if i else None
-            match layer:
-                case Norm() if isinstance(before, Conv | Linear):
-                    pass  # is in its weights
-                case Act() | Sigmoid():
-                    value = self._node("Relu" if isinstance(layer, Act) else "Sigmoid", [value], self._next())
-                case _:
-                    value = self._settled(written, value)
-                    after = layers[i + 1] if i + 1 < len(layers) else None
-                    norm = f"{path}{i + 1}" if isinstance(after, Norm) else None
-                    value = self._layer(layer, name, norm, value)
-                    written = self._count
+            if isinstance(layer, Norm) and isinstance(before, Conv | Linear):
+                continue  # it is in their weights
+            after = layers[i + 1] if i + 1 < len(layers) else None
+            norm = f"{path}{i + 1}" if isinstance(after, Norm) else None
+            if isinstance(layer, Act | Sigmoid):  # in place
+                value = self._layer(layer, name, norm, value)
+            else:
+                value = self._layer(layer, name, norm, self._settled(written, value))
+                written = self._count
         return value, written
 
     def _layer(self, layer: Layer, name: str, norm: str | None, value: str) -> str:
@@ -180,8 +178,10 @@ class _Graph:
             case Scale():
                 factors = self._settled_chain(layer.gate, f"{name}.gate.", value)
                 return self._node("Mul", [value, factors], self._next())
-            case _:
-                raise AssertionError(layer)
+            case Act():
+                return self._node("Relu", [value], self._next())
+            case Sigmoid():
+                return self._node("Sigmoid", [value], self._next())
 
     def _settled_chain(self, layers: Sequence[Layer], path: str, value: str) -> str:
         after, written = self.chain(layers, path, value)

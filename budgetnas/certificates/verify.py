@@ -16,12 +16,13 @@ import torch
 
 from budgetnas.arch.costs import costs_of
 from budgetnas.arch.counter import count
+from budgetnas.arch.device import Precision
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget import COSTS, SIZES, write_cost
 from budgetnas.certificates.card import card
 from budgetnas.certificates.certificate import CARD, LEDGER, RECIPE, RESULTS, SOURCE, WEIGHTS, load_network
 from budgetnas.certificates.json_files import ARCH, MANIFEST, read_arch, read_manifest, read_member
-from budgetnas.certificates.ledger import ledger_csv, reconcile
+from budgetnas.certificates.ledger import has_device_columns, ledger_csv, reconcile
 from budgetnas.certificates.onnx_files import INT8, ONNX
 from budgetnas.certificates.onnx_run import OnnxMissingError
 from budgetnas.certificates.predict import logits, read_reading
@@ -84,7 +85,7 @@ def verify(folder: Path, data: Dataset | None = None) -> Iterator[Check]:
     steps: list[tuple[str, Callable[[], str | None]]] = [
         ("cost and cap", lambda: _cost(arch, spec, shape)),
         (SOURCE, lambda: _same(files[SOURCE], model_source(spec, shape).encode(), ARCH)),
-        (LEDGER, lambda: _same(files[LEDGER], ledger_csv(spec, shape).encode(), ARCH)),
+        (LEDGER, lambda: _ledger(files[LEDGER], spec, shape)),
         (WEIGHTS, lambda: _weights(files[WEIGHTS], spec, shape)),
         (RECIPE, lambda: _recipe(files[RECIPE], folder / RECIPE)),
         (CARD, lambda: _card(files, arch, manifest)),
@@ -135,7 +136,7 @@ def _cost(arch: Mapping[str, Any], spec: ResNetSpec, shape: DataShape) -> str:
     for name in ("params", "macs", "activations"):
         if arch[name] != getattr(cost, name):
             raise StorageError(f"arch.json says {arch[name]} {name}, but the network has {getattr(cost, name):,}")
-    weights = arch.get("weights") or "fp32"
+    weights: Precision = arch.get("weights") or "fp32"
     found = costs_of(spec, shape, weights)
     caps = {name: cap for name in COSTS if (cap := arch.get(f"max_{name}")) is not None}
     for name, cap in caps.items():
@@ -151,6 +152,10 @@ def _same(found: bytes, expected: bytes, sources: str) -> str:
     if found != expected:
         raise StorageError(f"differs from {written}: it was changed, or another version made it")
     return f"byte for byte {written}"
+
+
+def _ledger(content: bytes, spec: ResNetSpec, shape: DataShape) -> str:
+    return _same(content, ledger_csv(spec, shape, with_device=has_device_columns(content)).encode(), ARCH)
 
 
 def _weights(content: bytes, spec: ResNetSpec, shape: DataShape) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 from budgetnas.arch.costs import NetworkCosts
 from budgetnas.arch.counter import count
+from budgetnas.arch.device_ledger import device_rows
+from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget import Budget, share_of
 from budgetnas.cli.caps import CAPS, add_cap_arguments, by_precision, read_caps, shares, sizes_json
@@ -34,6 +36,9 @@ from budgetnas.config.toml import locate
 from budgetnas.reports.breakdown import layers_of, layers_table
 from budgetnas.text import aligned, write_macs
 
+if TYPE_CHECKING:
+    from budgetnas.certificates.latency import Latency
+
 DESCRIPTION = (
     "Count parameters, MACs, bytes and memory exactly: of one network, or of all models that a study file declares."
 )
@@ -49,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_cap_arguments(parser)
     add_shape_arguments(parser)
     parser.add_argument("--table", action="store_true", help="list every layer with its share")
+    parser.add_argument("--latency", action="store_true", help="time it on this CPU, which takes the extra onnx")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -57,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
     load_code(arguments)
     shape = read_shape(arguments)
     budget = read_caps(arguments, shape)
-    found = [_Counted(model, shape, budget) for model in _models(arguments)]
+    found = [_Counted(model, shape, budget, is_timed=arguments.latency) for model in _models(arguments)]
     if arguments.json:
         import json
 
@@ -72,11 +78,12 @@ def run(arguments: argparse.Namespace) -> None:
 class _Counted:
     """One network with its cost."""
 
-    def __init__(self, model: NamedModel, shape: DataShape, budget: Budget | None) -> None:
+    def __init__(self, model: NamedModel, shape: DataShape, budget: Budget | None, *, is_timed: bool) -> None:
         self.model, self.shape, self.budget = model, shape, budget
         self.spec: ResNetSpec = model.spec
         self.cost = count(self.spec, shape)
         self.costs = by_precision(self.spec, shape)
+        self.latency = _timed(self.spec, shape) if is_timed else None
 
     @property
     def note(self) -> str:
@@ -122,9 +129,11 @@ class _Counted:
             **{name: self.budget and getattr(self.budget, name) for name in CAPS},
             "utilisation": self.utilisations.get("params"),
             "utilisations": self.utilisations,
+            **({} if self.latency is None else {"latency": asdict(self.latency)}),
             "note": self.note or None,
         }
         if with_layers:
+            device = device_rows(lower(spec, shape), shape)
             content["layers"] = [
                 {
                     "name": row.name,
@@ -135,6 +144,8 @@ class _Counted:
                     "params": row.params,
                     "macs": row.macs,
                     "activations": row.activations,
+                    "weights_bytes": {"fp32": device[row.name].fp32, "int8": device[row.name].int8},
+                    "live_elements": device[row.name].live,
                 }
                 for row in layers_of(spec, shape)
             ]
@@ -176,8 +187,22 @@ def _print_one(counted: _Counted, *, with_layers: bool) -> None:
     print(f"memory       {float32.memory:,} bytes in fp32, {int8.memory:,} in int8")
     for name, share in zip(("utilisation", "", "", ""), counted.shares, strict=False):
         print(f"{name:<13}{share}")
+    if counted.latency is not None:
+        print(f"latency      {_written(counted.latency)}")
     if counted.note:
         print(f"note: {counted.note}")
+
+
+def _timed(spec: ResNetSpec, shape: DataShape) -> Latency:
+    from budgetnas.certificates.latency import measure  # with torch
+
+    return measure(spec, shape)
+
+
+def _written(found: Latency) -> str:
+    spread = f"{1e3 * found.median:.3g} ms for one image, {1e3 * found.low:.3g} to {1e3 * found.high:.3g} in 80 %"
+    where = f"one thread of {found.processor}, {found.runtime}"
+    return f"{spread} of {found.runs} runs; measured, never promised: {where}"
 
 
 def _print_list(found: Sequence[_Counted], *, with_layers: bool) -> None:
@@ -187,7 +212,8 @@ def _print_list(found: Sequence[_Counted], *, with_layers: bool) -> None:
             print(f"{counted.model.name}\n{counted.table}\n")
         line = f"{counted.model.name:{width}}  {counted.cost.params:>12,} parameters  "
         line += f"{write_macs(counted.cost.macs):>9} MACs"
-        print("  ".join([line, *counted.shares]))
+        times = [] if counted.latency is None else [_written(counted.latency)]
+        print("  ".join([line, *counted.shares, *times]))
     for counted in found:
         if counted.model.note:
             print(f"note: {counted.model.name}: {counted.model.note}")

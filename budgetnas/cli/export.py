@@ -64,7 +64,9 @@ def run(arguments: argparse.Namespace) -> None:
     )
     files = json.loads((out / RESULTS).read_text()).get("files", {})
     if arguments.json:
-        print(json.dumps({"network": str(out), "lacks": missing or None, "files": files}, indent=2))
+        print(
+            json.dumps({"network": str(out), "lacks": missing or None} | ({"files": files} if files else {}), indent=2)
+        )
         return
     if missing:
         print(f"NOTE: {missing}")

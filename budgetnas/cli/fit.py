@@ -20,7 +20,7 @@ from budgetnas.config.known_networks import difference, is_mistakable
 from budgetnas.text import write_macs
 
 DESCRIPTION = (
-    "Scale the widths of a network until they fill a cap. Ratios are kept as closely as the step allows; stem and "
+    "Scale the widths of a network until they fill its caps. Ratios are kept as closely as the step allows; stem and "
     "middle channels follow, everything else stays."
 )
 EXAMPLE = "budgetnas fit --blocks 4,5,3,0 --widths 64,128,250 --max-params 5e6"
@@ -28,6 +28,7 @@ EXAMPLE = "budgetnas fit --blocks 4,5,3,0 --widths 64,128,250 --max-params 5e6"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.usage = "%(prog)s [NAME] [options]"  # all of them would not leave the help on one screen
     add_network_arguments(parser, named="a network by name or id (resnet18, 4x64-5x128-3x256)")
     add_cap_arguments(parser)
     parser.add_argument("--step", default="1", metavar="N", help="grid of the widths (default 1)")

@@ -57,7 +57,7 @@ def test_the_options_of_every_command_are_frozen():
     assert options("list") == {"--json"}
     assert options("doctor") == {"--out", "--data-dir", "--json"}
     assert options("dashboard") == {"--storage", "--host", "--port"}
-    assert options("count") == SHAPE | CAPS | FIELDS | {"--table", "--space-code"}
+    assert options("count") == SHAPE | CAPS | FIELDS | {"--table", "--latency", "--space-code"}
     assert options("space") == SHAPE | CAPS | {"--space", "--space-code", "--set", "--html"}
     assert options("fit") == SHAPE | CAPS | FIELDS | {"--step", "--space-code"}
     assert options("train") == DATA | FIELDS | set(TRAIN.split())
