@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from budgetnas.budget import SIZES, write_cost
 from budgetnas.text import escaped, one_line, plural, write_macs, write_percent
 
 
@@ -23,10 +24,12 @@ def card(arch: Mapping[str, Any], results: Mapping[str, Any], provenance: Mappin
     shape, data = arch["shape"], escaped(arch["dataset"])
     side = f"{shape['channels']}x{shape['height']}x{shape['width']}"
     cap = f" ({arch['params'] / arch['max_params']:.2%} of {arch['max_params']:,})" if arch["max_params"] else ""
+    sizes = [write_cost(arch[f"max_{cost}"], cost) for cost in SIZES if arch.get(f"max_{cost}") is not None]
+    device = f" It was searched for a device of {' and '.join(sizes)} in {arch['weights']}." if sizes else ""
     parts = [
         f"# {arch['id']}",
         f"A residual network of {arch['params']:,} trainable parameters{cap} and {write_macs(arch['macs'])} "
-        f"multiply-accumulates for one image of {side}, trained on {data} ({shape['classes']} classes).",
+        f"multiply-accumulates for one image of {side}, trained on {data} ({shape['classes']} classes).{device}",
         *([f"**{escaped(arch['notice'])}**"] if arch["notice"] else []),
         "## Numbers",
         _numbers(results, data),

@@ -26,6 +26,7 @@ from budgetnas.certificates.json_files import (
     read_arch,
     read_manifest,
     read_member,
+    size_caps,
 )
 from budgetnas.certificates.ledger import ledger_csv
 from budgetnas.certificates.names import rename_from_source, rename_to_source
@@ -98,6 +99,7 @@ class CertifiedNetwork:
             **asdict(cost),
             "max_params": self.budget and self.budget.max_params,
             "max_macs": self.budget and self.budget.max_macs,
+            **({} if self.budget is None else size_caps(self.budget)),
         }
 
 

@@ -14,12 +14,15 @@ from typing import Any
 
 import torch
 
+from budgetnas.arch.costs import costs_of
 from budgetnas.arch.counter import count
+from budgetnas.arch.device import Precision
 from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.budget import COSTS, SIZES, write_cost
 from budgetnas.certificates.card import card
 from budgetnas.certificates.certificate import CARD, LEDGER, RECIPE, RESULTS, SOURCE, WEIGHTS, load_network
 from budgetnas.certificates.json_files import ARCH, MANIFEST, read_arch, read_manifest, read_member
-from budgetnas.certificates.ledger import ledger_csv, reconcile
+from budgetnas.certificates.ledger import has_device_columns, ledger_csv, reconcile
 from budgetnas.certificates.onnx_files import INT8, ONNX
 from budgetnas.certificates.onnx_run import OnnxMissingError
 from budgetnas.certificates.predict import logits, read_reading
@@ -82,7 +85,7 @@ def verify(folder: Path, data: Dataset | None = None) -> Iterator[Check]:
     steps: list[tuple[str, Callable[[], str | None]]] = [
         ("cost and cap", lambda: _cost(arch, spec, shape)),
         (SOURCE, lambda: _same(files[SOURCE], model_source(spec, shape).encode(), ARCH)),
-        (LEDGER, lambda: _same(files[LEDGER], ledger_csv(spec, shape).encode(), ARCH)),
+        (LEDGER, lambda: _ledger(files[LEDGER], spec, shape)),
         (WEIGHTS, lambda: _weights(files[WEIGHTS], spec, shape)),
         (RECIPE, lambda: _recipe(files[RECIPE], folder / RECIPE)),
         (CARD, lambda: _card(files, arch, manifest)),
@@ -133,11 +136,15 @@ def _cost(arch: Mapping[str, Any], spec: ResNetSpec, shape: DataShape) -> str:
     for name in ("params", "macs", "activations"):
         if arch[name] != getattr(cost, name):
             raise StorageError(f"arch.json says {arch[name]} {name}, but the network has {getattr(cost, name):,}")
-    for name, cap in (("params", arch["max_params"]), ("macs", arch["max_macs"])):
-        if cap is not None and getattr(cost, name) > cap:
-            raise StorageError(f"the network has {getattr(cost, name):,} {name}, over its cap of {cap:,}")
-    cap = "under no cap" if arch["max_params"] is None else f"of at most {arch['max_params']:,}"
-    return f"{cost.params:,} parameters {cap}, {cost.macs:,} MACs"
+    weights: Precision = arch.get("weights") or "fp32"
+    found = costs_of(spec, shape, weights)
+    caps = {name: cap for name in COSTS if (cap := arch.get(f"max_{name}")) is not None}
+    for name, cap in caps.items():
+        if getattr(found, name) > cap:
+            raise StorageError(f"the network has {getattr(found, name):,} {name}, over its cap of {cap:,}")
+    cap = f"of at most {caps['params']:,}" if "params" in caps else "under no such cap" if caps else "under no cap"
+    sizes = "".join(f", {getattr(found, name):,} of {write_cost(caps[name], name)}" for name in SIZES if name in caps)
+    return f"{cost.params:,} parameters {cap}, {cost.macs:,} MACs{sizes}{f' in {weights}' if sizes else ''}"
 
 
 def _same(found: bytes, expected: bytes, sources: str) -> str:
@@ -145,6 +152,10 @@ def _same(found: bytes, expected: bytes, sources: str) -> str:
     if found != expected:
         raise StorageError(f"differs from {written}: it was changed, or another version made it")
     return f"byte for byte {written}"
+
+
+def _ledger(content: bytes, spec: ResNetSpec, shape: DataShape) -> str:
+    return _same(content, ledger_csv(spec, shape, with_device=has_device_columns(content)).encode(), ARCH)
 
 
 def _weights(content: bytes, spec: ResNetSpec, shape: DataShape) -> str:

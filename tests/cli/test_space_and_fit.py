@@ -64,7 +64,7 @@ def test_fit_scales_a_network_of_any_kind(capsys, name):
     given = json.loads(output(capsys, "count", name, "--json"))
     assert (found["blocks"], found["params"] <= 300_000 < found["next"]["params"]) == (given["blocks"], True)
     counted = json.loads(output(capsys, "count", found["id"], "--json"))
-    both = found.keys() & counted.keys() - {"max_params", "utilisation", "note"}
+    both = found.keys() & counted.keys() - {"max_params", "weights", "utilisation", "note"}
     assert {"stem_width", "params", "macs"} < both
     assert {key: found[key] for key in both} == {key: counted[key] for key in both}
 
