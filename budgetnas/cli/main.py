@@ -7,10 +7,10 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
 
 from budgetnas import __version__
 from budgetnas.cli.options import spell
+from budgetnas.cli.parser import Parser
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.system import status_of
 from budgetnas.text import is_text, one_line, printable
@@ -38,14 +38,6 @@ START = """To start: budgetnas search --max-params 5e6 --trials 100
 What can run here: budgetnas doctor. Options of a command: budgetnas COMMAND --help"""
 
 
-class Parser(argparse.ArgumentParser):
-    """An argparse parser with errors in one line that names the next step."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print one line and exit with 2."""
-        self.exit(2, f"{self.prog}: {printable(one_line(message, most=None))}; see `{self.prog} --help`\n")
-
-
 def make_parser(command: str | None = None) -> argparse.ArgumentParser:
     """Return the parser of the command line, with the options of one command or of all."""
     parser = Parser(
@@ -53,6 +45,7 @@ def make_parser(command: str | None = None) -> argparse.ArgumentParser:
         description="Find the most accurate residual network under a hard cap on parameters.",
         allow_abbrev=False,
     )
+    parser.commands = COMMANDS
     parser.add_argument("--version", action="version", version=f"budgetnas {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     for name, summary in COMMANDS.items():
