@@ -75,6 +75,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         said = one_line(spell(str(error), arguments, argument=error.argument), most=None)
         print(f"budgetnas: {printable(said)}", file=sys.stderr)
         return error.exit_status
+    except ModuleNotFoundError as error:  # installed without what budgetnas depends on, for `count` alone
+        if error.name is None or error.name.startswith("budgetnas"):
+            raise
+        why = f"`{words[0]}` needs {error.name}, which is not installed"
+        print(f"budgetnas: {why}: install budgetnas without `--no-deps`.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt as interrupt:
         print("budgetnas: stopped", file=sys.stderr)
         return status_of(interrupt)
