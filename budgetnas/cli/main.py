@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from budgetnas import __version__
+from budgetnas.cli.completion import SHELLS, PrintCompletion
 from budgetnas.cli.options import spell
 from budgetnas.cli.parser import Parser
 from budgetnas.exceptions import BudgetNASError
@@ -47,6 +48,8 @@ def make_parser(command: str | None = None) -> argparse.ArgumentParser:
     )
     parser.commands = COMMANDS
     parser.add_argument("--version", action="version", version=f"budgetnas {__version__}")
+    text = f"print a script that completes words in your shell: {', '.join(SHELLS)}"
+    parser.add_argument("--print-completion", action=PrintCompletion, make=make_parser, help=text)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     for name, summary in COMMANDS.items():
         inner = commands.add_parser(name, help=summary, allow_abbrev=False)
@@ -68,8 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not words:
         print(f"{make_parser('').format_help()}\n{START}", file=sys.stderr)
         return 2
-    arguments = make_parser(words[0] if words and words[0] in COMMANDS else "").parse_args(words)
     try:
+        arguments = make_parser(words[0] if words[0] in COMMANDS else "").parse_args(words)
         return int(arguments.execute(arguments) or 0)
     except BudgetNASError as error:
         said = one_line(spell(str(error), arguments, argument=error.argument), most=None)
