@@ -9,10 +9,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from budgetnas.budget import SIZES, write_cost
+from budgetnas.certificates.front_matter import front_matter
 from budgetnas.text import escaped, one_line, plural, write_macs, write_percent
 
 
-def card(arch: Mapping[str, Any], results: Mapping[str, Any], provenance: Mapping[str, Any], *, has_onnx: bool) -> str:
+def card(
+    arch: Mapping[str, Any],
+    results: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    *,
+    has_onnx: bool,
+    has_front: bool = True,
+) -> str:
     """Return the card as Markdown.
 
     Args:
@@ -20,6 +28,7 @@ def card(arch: Mapping[str, Any], results: Mapping[str, Any], provenance: Mappin
         results: content of `results.json`.
         provenance: command, versions, hardware and commit.
         has_onnx: whether `model.onnx` is there.
+        has_front: whether it opens with its YAML block; cards of older versions do not.
     """
     shape, data = arch["shape"], escaped(arch["dataset"])
     side = f"{shape['channels']}x{shape['height']}x{shape['width']}"
@@ -27,6 +36,7 @@ def card(arch: Mapping[str, Any], results: Mapping[str, Any], provenance: Mappin
     sizes = [write_cost(arch[f"max_{cost}"], cost) for cost in SIZES if arch.get(f"max_{cost}") is not None]
     device = f" It was searched for a device of {' and '.join(sizes)} in {arch['weights']}." if sizes else ""
     parts = [
+        *([front_matter(arch, results, has_onnx=has_onnx)] if has_front else []),
         f"# {arch['id']}",
         f"A residual network of {arch['params']:,} trainable parameters{cap} and {write_macs(arch['macs'])} "
         f"multiply-accumulates for one image of {side}, trained on {data} ({shape['classes']} classes).{device}",

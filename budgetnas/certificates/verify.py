@@ -21,6 +21,7 @@ from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget import COSTS, SIZES, write_cost
 from budgetnas.certificates.card import card
 from budgetnas.certificates.certificate import CARD, LEDGER, RECIPE, RESULTS, SOURCE, WEIGHTS, load_network
+from budgetnas.certificates.front_matter import MARK
 from budgetnas.certificates.json_files import ARCH, MANIFEST, read_arch, read_manifest, read_member
 from budgetnas.certificates.ledger import has_device_columns, ledger_csv, reconcile
 from budgetnas.certificates.onnx_files import INT8, ONNX
@@ -188,8 +189,9 @@ def _recipe(content: bytes, where: Path) -> str:
 
 def _card(files: Mapping[str, bytes], arch: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     results = parse_json(files[RESULTS], where=Path(RESULTS))
+    has_front = files[CARD].startswith(MARK.encode())
     try:
-        expected = card(arch, results, manifest, has_onnx=ONNX in files)
+        expected = card(arch, results, manifest, has_onnx=ONNX in files, has_front=has_front)
     except Exception as error:
         raise StorageError(f"cannot be compared, since {RESULTS} or {MANIFEST} is incomplete ({error})") from error
     return _same(files[CARD], expected.encode(), f"{ARCH}, {RESULTS} and the manifest")

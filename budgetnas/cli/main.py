@@ -7,10 +7,11 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
 
 from budgetnas import __version__
+from budgetnas.cli.completion import SHELLS, PrintCompletion
 from budgetnas.cli.options import spell
+from budgetnas.cli.parser import Parser
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.system import status_of
 from budgetnas.text import is_text, one_line, printable
@@ -38,14 +39,6 @@ START = """To start: budgetnas search --max-params 5e6 --trials 100
 What can run here: budgetnas doctor. Options of a command: budgetnas COMMAND --help"""
 
 
-class Parser(argparse.ArgumentParser):
-    """An argparse parser with errors in one line that names the next step."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print one line and exit with 2."""
-        self.exit(2, f"{self.prog}: {printable(one_line(message, most=None))}; see `{self.prog} --help`\n")
-
-
 def make_parser(command: str | None = None) -> argparse.ArgumentParser:
     """Return the parser of the command line, with the options of one command or of all."""
     parser = Parser(
@@ -53,7 +46,10 @@ def make_parser(command: str | None = None) -> argparse.ArgumentParser:
         description="Find the most accurate residual network under a hard cap on parameters.",
         allow_abbrev=False,
     )
+    parser.commands = COMMANDS
     parser.add_argument("--version", action="version", version=f"budgetnas {__version__}")
+    text = f"print a script that completes words in your shell: {', '.join(SHELLS)}"
+    parser.add_argument("--print-completion", action=PrintCompletion, make=make_parser, help=text)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     for name, summary in COMMANDS.items():
         inner = commands.add_parser(name, help=summary, allow_abbrev=False)
@@ -75,13 +71,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not words:
         print(f"{make_parser('').format_help()}\n{START}", file=sys.stderr)
         return 2
-    arguments = make_parser(words[0] if words and words[0] in COMMANDS else "").parse_args(words)
     try:
+        arguments = make_parser(words[0] if words[0] in COMMANDS else "").parse_args(words)
         return int(arguments.execute(arguments) or 0)
     except BudgetNASError as error:
         said = one_line(spell(str(error), arguments, argument=error.argument), most=None)
         print(f"budgetnas: {printable(said)}", file=sys.stderr)
         return error.exit_status
+    except ModuleNotFoundError as error:  # installed without what budgetnas depends on, for `count` alone
+        if error.name is None or error.name.startswith("budgetnas"):
+            raise
+        why = f"`{words[0]}` needs {error.name}, which is not installed"
+        print(f"budgetnas: {why}: install budgetnas without `--no-deps`.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt as interrupt:
         print("budgetnas: stopped", file=sys.stderr)
         return status_of(interrupt)
