@@ -19,12 +19,13 @@ from budgetnas.space.members import Band, Member, SpaceIndex
 from budgetnas.space.outline import NEVER
 from budgetnas.space.priced import BandDraws, Priced, PricedIndex, with_cap
 from budgetnas.space.protocol import Space, grid_size
-from budgetnas.space.sampled import SURVEY, SampledIndex
+from budgetnas.space.sampled import SampledIndex
 from budgetnas.space.streamed import StreamedIndex, streamed_size
 
 LARGEST = 10_000_000  # members listed or halves sorted, 40 to 100 bytes each
 STREAMED = 50_000_000  # halves of one stratum, sorted one link after another
 LISTED = 1_000_000  # members under two caps, of which those under a third are listed
+DRAWN = 20_000  # draws from each stratum of those that are too many to list
 _OF_KEPT = 2_000  # draws from the 20,000 that are kept of a stratum, so few that they are almost independent
 
 
@@ -135,7 +136,7 @@ class _Maker:
             index: SpaceIndex = ListedIndex(space, max_macs=budget.max_macs, points=listed.points)
         else:
             draws = {stratum: BandDraws(space, band, stratum) for stratum in band.counts}
-            number = _OF_KEPT if isinstance(by_other.inner, StreamedIndex) else SURVEY
+            number = _OF_KEPT if isinstance(by_other.inner, StreamedIndex) else DRAWN
             index = SampledIndex(space, max_macs=budget.max_macs, draws=draws, surveyed=number)
         return self._all_costs(budget, prices, index)
 

@@ -21,9 +21,11 @@ from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget import Budget, write_cost
 from budgetnas.exceptions import InfeasibleBudgetError, UsageError
 from budgetnas.space import band as band_module
+from budgetnas.space.atlas import make_atlas
 from budgetnas.space.band import answers_of, choose_band, fitting, largest_fitting, make_index, over_memory
 from budgetnas.space.members import Members
 from budgetnas.space.protocol import Space
+from budgetnas.space.repair import repair
 from budgetnas.space.resnet import ResNetSpace
 
 
@@ -63,7 +65,7 @@ def described(members: Members, space: ResNetSpace) -> Iterator[tuple[str, dict[
         yield space.decode(member.point).id, {name: value for name, value in known.items() if value is not None}
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(st.data())
 def test_members_counts_and_extremes_equal_brute_force(data):
     space, weights = data.draw(wide_spaces()), data.draw(st.sampled_from(PRECISIONS))
@@ -135,7 +137,7 @@ def test_shortcuts_of_other_bytes_are_told_apart():
 
 
 THREE = Budget(
-    max_params=at("params", 0.6), max_macs=at("macs", 0.6), max_bytes=at("bytes", 0.6), max_memory=at("memory", 0.9),
+    max_params=at("params", 0.6), max_macs=at("macs", 0.6), max_bytes=at("bytes", 0.6), max_memory=2_000,
     weights="int8",
 )  # fmt: skip
 
@@ -155,7 +157,7 @@ def test_three_caps_that_all_exclude_networks_are_exact_in_a_list():
 @pytest.mark.parametrize("largest", [10**7, 1], ids=["sorted", "streamed"])
 def test_three_caps_of_many_networks_are_estimates_with_margins(monkeypatch, largest):
     monkeypatch.setattr(band_module, "LISTED", 10)
-    monkeypatch.setattr(band_module, "SURVEY", 20_000)
+    monkeypatch.setattr(band_module, "DRAWN", 4_000)
     monkeypatch.setattr(band_module, "LARGEST", largest)
     fits = fitting_names(THREE)
     index = make_index(SPACE, budget=THREE)
@@ -166,20 +168,20 @@ def test_three_caps_of_many_networks_are_estimates_with_margins(monkeypatch, lar
     found = largest_fitting(index, THREE)
     assert getattr(found, index.cost) == max(getattr(TRUTH[name], index.cost) for name in fits)
     band = choose_band(index, THREE, min_utilisation=0.0, wanted=1)
-    drawn = ids(band.draw(2_000, rng=np.random.default_rng(0), stratified=False))
-    assert set(drawn) <= fits
-    assert len(set(drawn)) > 0.9 * len(fits)
+    drawn = set(ids(band.draw(1_000, rng=np.random.default_rng(0), stratified=False)))
+    assert drawn <= fits
+    assert len(drawn) > 0.7 * len(fits)
 
 
-BOTH = Budget(max_bytes=at("bytes", 0.5), max_memory=at("memory", 0.7), max_macs=at("macs", 0.6), weights="int8")
+BOTH = Budget(max_bytes=at("bytes", 0.5), max_memory=2_000, max_macs=at("macs", 0.6), weights="int8")
 
 
 def test_draws_are_uniform():
     band = make_index(SPACE, budget=BOTH).band(0, BOTH.max_bytes)
-    fits = sorted(fitting_names(BOTH))
-    drawn = ids(band.draw(20_000, rng=np.random.default_rng(1), stratified=False))
-    assert stats.chisquare([drawn.count(name) for name in fits]).pvalue > 1e-3
-    assert len(drawn) == sum(name in set(fits) for name in drawn)
+    drawn = band.draw(20_000, rng=np.random.default_rng(1), stratified=False)
+    points, counts = np.unique(drawn.points, axis=0, return_counts=True)
+    assert {SPACE.decode(point).id for point in points} == fitting_names(BOTH)
+    assert stats.chisquare(counts).pvalue > 1e-3
 
 
 def test_a_streamed_index_finds_the_same_and_its_answers_are_read_back(monkeypatch):
@@ -228,6 +230,31 @@ def test_the_band_of_a_search_is_of_the_cost_that_binds(caps, cost):
     inside = {name for name in fitting_names(budget) if getattr(TRUTH[name], cost) >= band.low}
     assert (set(ids(band.members())), sum(band.counts.values())) == (inside, len(inside))
     assert band.budget == replace(budget, **{f"max_{cost}": most})
+
+
+def test_the_survey_of_a_space_is_of_the_cost_that_binds():
+    atlas = make_atlas(make_index(SPACE, budget=BOTH), BOTH)
+    fits = [TRUTH[name] for name in fitting_names(BOTH)]
+    assert (atlas.cost, sum(atlas.fitting.values()), atlas.size) == ("bytes", len(fits), len(TRUTH))
+    assert sum(atlas.near[0.9].values()) == sum(one.bytes >= 0.9 * BOTH.max_bytes for one in fits)
+    assert atlas.largest.bytes == max(one.bytes for one in fits)
+    within = [one for one in TRUTH.values() if replace(BOTH, max_memory=None).fits(one)]
+    assert atlas.over_memory == len(within) - len(fits) > 0
+    alone = make_atlas(make_index(SPACE, budget=Budget(max_memory=8_000)), Budget(max_memory=8_000))
+    assert (alone.cost, alone.over_memory) == ("params", sum(4 * one.memory > 8_000 for one in TRUTH.values()))
+
+
+@settings(max_examples=20)
+@given(st.sampled_from(sorted(TRUTH)), st.floats(0.05, 1), st.floats(0.05, 1))
+def test_repaired_points_fit(name, bytes_, memory):
+    budget = Budget(max_bytes=at("bytes", bytes_), max_memory=at("memory", memory), weights="int8")
+    found = repair(SPACE, SPACE.encode(SPECS[name]), budget)
+    if found is not None:
+        known = TRUTH[SPACE.decode(found.point).id]
+        assert budget.fits(known)
+        assert (found.bytes, found.memory) == (known.bytes, known.memory)
+    else:
+        assert len(fitting_names(budget)) < len(TRUTH) / 2
 
 
 @pytest.mark.parametrize(
