@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -52,11 +51,11 @@ def require_runtime() -> None:
     Raises:
         OnnxMissingError: one of them is not.
     """
-    for package in ("onnx", "onnxruntime"):
-        try:
-            import_module(package)
-        except ImportError as error:
-            raise OnnxMissingError(f"{package} is not installed: pip install 'budgetnas[onnx]'.") from error
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+    except ImportError as error:
+        raise OnnxMissingError(f"{error.name} is not installed: pip install 'budgetnas[onnx]'.") from error
 
 
 def session_of(content: bytes, *, is_exact: bool) -> Any:
