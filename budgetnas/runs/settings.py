@@ -169,7 +169,9 @@ class Setup:
 
     def share(self, candidate: Candidate) -> str:
         """Write the share of the largest cap that a network uses, like `99.85% of 5,000,000`."""
-        cap = f"{self.cap:,}" if self.cost == "params" else write_cost(self.cap, self.cost)
+        cap = f"{self.cap:,}"
+        if self.cost != "params":
+            cap = f"{write_cost(self.cap, self.cost)} in {self.budget.weights}"
         return f"{self.utilisation(candidate):.2%} of {cap}"
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
+from budgetnas.budget import SIZES
 from budgetnas.config.models import CIFAR10, paper_models
 from budgetnas.reports.facts import FinalScore, Reference, ReportFacts
 from budgetnas.runs.caps import as_json as tier_json
@@ -263,6 +264,7 @@ def _finalist(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
         "params": finalist.candidate.params,
         "utilisation": result.setup.utilisation(finalist.candidate),
         "macs": finalist.candidate.macs,
+        **{cost: size for cost in SIZES if (size := getattr(finalist.candidate, cost)) is not None},
         **result.accuracies_of(finalist).as_json(),
         "scores": list(finalist.scores),
         "repeats": len(finalist.runs),

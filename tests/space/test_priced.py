@@ -65,7 +65,7 @@ def described(members: Members, space: ResNetSpace) -> Iterator[tuple[str, dict[
         yield space.decode(member.point).id, {name: value for name, value in known.items() if value is not None}
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(st.data())
 def test_members_counts_and_extremes_equal_brute_force(data):
     space, weights = data.draw(wide_spaces()), data.draw(st.sampled_from(PRECISIONS))
@@ -137,7 +137,7 @@ def test_shortcuts_of_other_bytes_are_told_apart():
 
 
 THREE = Budget(
-    max_params=at("params", 0.6), max_macs=at("macs", 0.6), max_bytes=at("bytes", 0.6), max_memory=at("memory", 0.9),
+    max_params=at("params", 0.6), max_macs=at("macs", 0.6), max_bytes=at("bytes", 0.6), max_memory=2_000,
     weights="int8",
 )  # fmt: skip
 
@@ -157,6 +157,7 @@ def test_three_caps_that_all_exclude_networks_are_exact_in_a_list():
 @pytest.mark.parametrize("largest", [10**7, 1], ids=["sorted", "streamed"])
 def test_three_caps_of_many_networks_are_estimates_with_margins(monkeypatch, largest):
     monkeypatch.setattr(band_module, "LISTED", 10)
+    monkeypatch.setattr(band_module, "DRAWN", 4_000)
     monkeypatch.setattr(band_module, "LARGEST", largest)
     fits = fitting_names(THREE)
     index = make_index(SPACE, budget=THREE)
@@ -167,20 +168,20 @@ def test_three_caps_of_many_networks_are_estimates_with_margins(monkeypatch, lar
     found = largest_fitting(index, THREE)
     assert getattr(found, index.cost) == max(getattr(TRUTH[name], index.cost) for name in fits)
     band = choose_band(index, THREE, min_utilisation=0.0, wanted=1)
-    drawn = ids(band.draw(2_000, rng=np.random.default_rng(0), stratified=False))
-    assert set(drawn) <= fits
-    assert len(set(drawn)) > 0.9 * len(fits)
+    drawn = set(ids(band.draw(1_000, rng=np.random.default_rng(0), stratified=False)))
+    assert drawn <= fits
+    assert len(drawn) > 0.7 * len(fits)
 
 
-BOTH = Budget(max_bytes=at("bytes", 0.5), max_memory=at("memory", 0.7), max_macs=at("macs", 0.6), weights="int8")
+BOTH = Budget(max_bytes=at("bytes", 0.5), max_memory=2_000, max_macs=at("macs", 0.6), weights="int8")
 
 
 def test_draws_are_uniform():
     band = make_index(SPACE, budget=BOTH).band(0, BOTH.max_bytes)
-    fits = sorted(fitting_names(BOTH))
-    drawn = ids(band.draw(20_000, rng=np.random.default_rng(1), stratified=False))
-    assert stats.chisquare([drawn.count(name) for name in fits]).pvalue > 1e-3
-    assert len(drawn) == sum(name in set(fits) for name in drawn)
+    drawn = band.draw(20_000, rng=np.random.default_rng(1), stratified=False)
+    points, counts = np.unique(drawn.points, axis=0, return_counts=True)
+    assert {SPACE.decode(point).id for point in points} == fitting_names(BOTH)
+    assert stats.chisquare(counts).pvalue > 1e-3
 
 
 def test_a_streamed_index_finds_the_same_and_its_answers_are_read_back(monkeypatch):
@@ -239,8 +240,8 @@ def test_the_survey_of_a_space_is_of_the_cost_that_binds():
     assert atlas.largest.bytes == max(one.bytes for one in fits)
     within = [one for one in TRUTH.values() if replace(BOTH, max_memory=None).fits(one)]
     assert atlas.over_memory == len(within) - len(fits) > 0
-    alone = make_atlas(make_index(SPACE, budget=Budget(max_memory=2_000)), Budget(max_memory=2_000))
-    assert (alone.cost, alone.over_memory) == ("params", sum(4 * one.memory > 2_000 for one in TRUTH.values()))
+    alone = make_atlas(make_index(SPACE, budget=Budget(max_memory=8_000)), Budget(max_memory=8_000))
+    assert (alone.cost, alone.over_memory) == ("params", sum(4 * one.memory > 8_000 for one in TRUTH.values()))
 
 
 @settings(max_examples=20)
