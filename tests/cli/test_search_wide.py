@@ -65,8 +65,6 @@ def test_every_promoted_network_is_exported_and_verified(budgetnas, finished, tr
     assert ResNetSpec.from_json(arch["spec"]).id == FIRST[trial]
     counted = file_bytes(lower(ResNetSpec.from_json(arch["spec"]), DIGITS), "int8")
     assert (folder / f"net{trial}" / "model.int8.onnx").stat().st_size <= counted <= 40_000
-        lower(ResNetSpec.from_id(FIRST[trial]), DIGITS), "int8"
-    )
     checked = budgetnas("verify", f"net{trial}", "--dataset", "digits", cwd=folder)
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
