@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 
+import onnx
 import pandas as pd
 import pytest
 
@@ -69,6 +70,17 @@ def test_every_promoted_network_is_exported_and_verified(budgetnas, finished, tr
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+def test_the_winners_model_has_folded_norms_as_its_bytes_were_counted(budgetnas, finished):
+    folder, _ = finished
+    checked = budgetnas("verify", "runs/wide/best", "--dataset", "digits", cwd=folder)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    best = folder / "runs" / "wide" / "best"
+    content = (best / "model.onnx").read_bytes()
+    assert not [node for node in onnx.load_model_from_string(content).graph.node if "Norm" in node.op_type]
+    facts = json.loads((best / "results.json").read_text())["files"]["model.onnx"]
+    assert len(content) == facts["bytes"] <= facts["counted"]["file_bytes"]
+
+
 def test_the_same_command_changes_nothing_and_another_space_is_refused(budgetnas, finished):
     folder, _ = finished
     before = (folder / "runs" / "wide" / "trials.csv").read_bytes()
@@ -88,6 +100,6 @@ def test_reports_and_lists_know_networks_of_every_kind(budgetnas, finished):
     assert listed.returncode == 0
     assert "wide" in listed.stdout
     assert budgetnas("best", "runs/wide", "--max-params", "25k", cwd=folder).returncode == 0
-    best = budgetnas("best", "runs/wide", "--max-bytes", "12kB,40kB", "--weights", "int8", cwd=folder)
+    best = budgetnas("best", "runs/wide", "--max-bytes", "12kB,40kB", cwd=folder)
     assert best.returncode == 0, best.stderr
     assert FIRST[1] in best.stdout
