@@ -151,8 +151,9 @@ def export(
         out: folder to write: new or empty.
         trial: number of the network's trial; default: the winner, or the only one.
         with_preprocessing: whether `model.onnx` takes raw pixels.
-        fold_norms: whether `model.onnx` has each batch norm folded into the convolution before it.
-        quantize: "int8" to write `model.int8.onnx` too, calibrated on training images.
+        fold_norms: whether `model.onnx` has each batch norm folded into the convolution before it; it has where the
+            search capped bytes.
+        quantize: "int8" or "fp16" to write `model.int8.onnx`, calibrated on training images, or `model.fp16.onnx` too.
         storage: Optuna URL where the study is not in the folder.
 
     Returns:

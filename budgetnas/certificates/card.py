@@ -69,6 +69,7 @@ _FILES = {
     "model.safetensors": "its weights, under the names of `model.py`",
     "model.onnx": "the same network for ONNX runtimes, any number of images at a time",
     "model.int8.onnx": "the same network in int8, quantised after its training",
+    "model.fp16.onnx": "the same network in 16-bit floats",
     "ledger.csv": "parameters and multiply-accumulates, layer by layer",
     "results.json": "every number with its seed, split and epoch",
     "recipe.toml": "how it was trained",
@@ -80,7 +81,7 @@ def _listed(results: Mapping[str, Any], *, has_onnx: bool) -> Iterator[tuple[str
     """Yield (name, meaning) of each file, with the bytes of one for a device."""
     facts = results.get("files", {})
     for name, what in _FILES.items():
-        if (name == "model.onnx" and not has_onnx) or (name == "model.int8.onnx" and name not in facts):
+        if (name == "model.onnx" and not has_onnx) or (name in _QUANTISED and name not in facts):
             continue
         yield name, f"{what}{_bytes(facts[name])}" if name in facts else what
 
@@ -150,6 +151,7 @@ def _limits(results: Mapping[str, Any], data: str) -> list[str]:
     return [*limits, *map(escaped, results["remarks"])]
 
 
+_QUANTISED = ("model.int8.onnx", "model.fp16.onnx")
 _INT8 = (
     "Numbers of `model.int8.onnx` are those of exact arithmetic: integer kernels of x86 processors without VNNI may "
     "saturate and answer otherwise."

@@ -30,7 +30,7 @@ from budgetnas.certificates.json_files import (
 )
 from budgetnas.certificates.ledger import ledger_csv
 from budgetnas.certificates.names import rename_from_source, rename_to_source
-from budgetnas.certificates.onnx_files import INT8, ONNX, file_facts
+from budgetnas.certificates.onnx_files import ONNX, file_facts
 from budgetnas.certificates.onnx_graph import MISSING, onnx_bytes
 from budgetnas.certificates.predict import write_reading
 from budgetnas.certificates.source import model_source
@@ -79,6 +79,11 @@ class CertifiedNetwork:
     budget: Budget | None
     results: Mapping[str, Any]
     provenance: Mapping[str, Any]
+
+    @property
+    def caps_bytes(self) -> bool:
+        """Whether its search capped the bytes of the file, which holds for one with folded norms."""
+        return self.budget is not None and self.budget.max_bytes is not None
 
     def arch(self) -> dict[str, Any]:
         """Return the content of `arch.json`."""
@@ -130,7 +135,7 @@ def write_certificate(
     *,
     with_preprocessing: bool = False,
     fold_norms: bool = False,
-    int8: bytes | None = None,
+    quantised: Mapping[str, bytes] | None = None,
     measured: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> str | None:
     """Write a certificate, whole or not at all; an existing one is replaced.
@@ -140,7 +145,7 @@ def write_certificate(
         net: the network.
         with_preprocessing: whether `model.onnx` takes raw pixels; not with folded norms.
         fold_norms: whether its norms are folded into the convolutions before them.
-        int8: content of `model.int8.onnx`, if it is to be there.
+        quantised: content of `model.int8.onnx` or `model.fp16.onnx`, by name.
         measured: further facts to record of each ONNX file, by its name.
 
     Returns:
@@ -151,9 +156,9 @@ def write_certificate(
     """
     state = rename_to_source(read_state(net.weights), net.spec)
     onnx = onnx_of(net, with_preprocessing=with_preprocessing, fold_norms=fold_norms)
-    graphs = {name: content for name, content in ((ONNX, onnx), (INT8, int8)) if content is not None}
+    graphs = ({} if onnx is None else {ONNX: onnx}) | dict(quantised or {})
     results = dict(net.results)
-    if fold_norms or int8 is not None:
+    if fold_norms or quantised:
         results["files"] = file_facts(graphs, net.spec, net.shape, measured or {})
     files = {
         ARCH: dump_json(net.arch()),

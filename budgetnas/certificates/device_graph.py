@@ -67,7 +67,7 @@ def device_graph(
 
     Raises:
         ImportError: onnx is not installed.
-        DataError: the network is too large for one file.
+        DataError: the network is too large for one file, or a weight too large for its precision.
     """
     from onnx import TensorProto, helper
 
@@ -229,6 +229,9 @@ class _Graph:
             weight, kind = self._node("DequantizeLinear", inputs, f"v{name}", axis=0), "<f4"
         else:
             kind = "<f2" if self._precision == "fp16" else "<f4"
+            largest = max(np.abs(weights).max(), np.abs(biases).max())
+            if largest > np.finfo(kind).max:
+                raise DataError(f"a folded weight of {largest:.3g} is more than {self._precision} holds: take int8.")
             weight = self._tensor(f"w{name}", weights.astype(kind))
         words: dict[str, Any] = {}
         if isinstance(layer, Conv):

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from budgetnas.arch.device import file_bytes, weights_bytes
+from budgetnas.arch.device import Precision, file_bytes, weights_bytes
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.certificates.device_check import precision_of, ranges_of
@@ -22,9 +22,10 @@ from budgetnas.certificates.quantise import calibrated, calibration_images
 from budgetnas.data.dataset import Images, Split
 from budgetnas.exceptions import StorageError
 
-ONNX, INT8 = "model.onnx", "model.int8.onnx"
+ONNX = "model.onnx"
+QUANTISED: Mapping[str, Precision] = {"model.int8.onnx": "int8", "model.fp16.onnx": "fp16"}
 _CLOSE = 0.01  # of a scale, which is rounded to 8 bits
-_TIE = 0.02  # of the largest logit: int8 tensors rounded the other way may move logits so far
+_TIE = 0.02  # of the largest logit: tensors rounded the other way may move logits so far
 
 
 def file_facts(

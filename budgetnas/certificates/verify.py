@@ -23,7 +23,7 @@ from budgetnas.certificates.card import card
 from budgetnas.certificates.certificate import CARD, LEDGER, RECIPE, RESULTS, SOURCE, WEIGHTS, load_network
 from budgetnas.certificates.json_files import ARCH, MANIFEST, read_arch, read_manifest, read_member
 from budgetnas.certificates.ledger import has_device_columns, ledger_csv, reconcile
-from budgetnas.certificates.onnx_files import INT8, ONNX
+from budgetnas.certificates.onnx_files import ONNX, QUANTISED
 from budgetnas.certificates.onnx_run import OnnxMissingError
 from budgetnas.certificates.predict import logits, read_reading
 from budgetnas.certificates.source import model_source
@@ -91,11 +91,14 @@ def verify(folder: Path, data: Dataset | None = None) -> Iterator[Check]:
         (CARD, lambda: _card(files, arch, manifest)),
     ]
     graphs = OnnxChecks(files=files, arch=arch, spec=spec, shape=shape)
-    steps.extend((name, partial(graphs.check, name)) for name in (ONNX, INT8) if name in files)
+    steps.extend((name, partial(graphs.check, name)) for name in (ONNX, *QUANTISED) if name in files)
     if data is not None:
         steps.append(("test accuracy", lambda: _accuracy(files, arch, spec, shape, data, manifest)))
-        measured = (ONNX, INT8) if INT8 in files else ()
-        steps.extend((f"test accuracy, {name}", partial(graphs.test, name, data, manifest)) for name in measured)
+        quantised = [name for name in QUANTISED if name in files]
+        steps.extend(
+            (f"test accuracy, {name}", partial(graphs.test, name, data, manifest))
+            for name in (quantised and (ONNX, *quantised))
+        )
     for name, step in steps:
         yield _checked(name, step)
 

@@ -15,7 +15,7 @@ from budgetnas.certificates.certificate import RESULTS, WEIGHTS, load_network
 from budgetnas.certificates.device_check import check_device_file, precision_of
 from budgetnas.certificates.json_files import ARCH
 from budgetnas.certificates.onnx_check import explain
-from budgetnas.certificates.onnx_files import INT8, as_taken, check_answers, check_calibration, sizes
+from budgetnas.certificates.onnx_files import QUANTISED, as_taken, check_answers, check_calibration, sizes
 from budgetnas.certificates.onnx_run import run_onnx
 from budgetnas.certificates.predict import logits
 from budgetnas.data.dataset import Dataset
@@ -45,7 +45,7 @@ class OnnxChecks:
     def check(self, name: str) -> str:
         """Hold a file to weights and counts, and its logits of random images to torch's where it is in floats."""
         told = self._explained(name)
-        return told if name == INT8 else f"{told}; {self._compared(name)}"
+        return told if name in QUANTISED else f"{told}; {self._compared(name)}"
 
     def test(self, name: str, data: Dataset, manifest: Mapping[str, Any]) -> str:
         """Test a file, once it is known to be ours; calibrate one of int8 again on the data of the training."""
@@ -53,7 +53,7 @@ class OnnxChecks:
         facts, told = self._recorded()[name], []
         if facts.get("test_images"):
             told.append(check_answers(self.files[name], data.test, self.arch, facts))
-        if name == INT8 and data.fingerprint == manifest["data"]["fingerprint"]:
+        if QUANTISED.get(name) == "int8" and data.fingerprint == manifest["data"]["fingerprint"]:
             state = self._network().state_dict()
             told.append(check_calibration(self.files[name], self.spec, self.shape, state, data.train, self.arch))
         return "; ".join(told) or "none is recorded"
@@ -61,7 +61,7 @@ class OnnxChecks:
     def _explained(self, name: str) -> str:
         """Compare a file with what we write; one that passes is safe to run."""
         content, state = self.files[name], self._network().state_dict()
-        precision = "int8" if name == INT8 else precision_of(content)
+        precision = QUANTISED.get(name) or precision_of(content)
         words = {key: self.arch["normalisation"][key] for key in ("mean", "std")}
         if precision is not None:
             told = check_device_file(content, self.spec, self.shape, state, precision, **words)

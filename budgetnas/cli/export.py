@@ -33,12 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fold-norms",
         action="store_true",
-        help="model.onnx has each batch norm folded into the convolution before it, as weights are counted for devices",
+        help="model.onnx has batch norm folded into the convolutions (default: where the search capped bytes)",
     )
     parser.add_argument(
         "--quantize",
         metavar="NAME",
-        help="int8: write model.int8.onnx too, calibrated on training images; needs budgetnas[onnx] and the data set",
+        help="int8 or fp16: write model.NAME.onnx too, tested on the run's data set; needs budgetnas[onnx]",
     )
     parser.add_argument(
         "--json", action="store_true", help="print the folder, and which file could not be written, as JSON"

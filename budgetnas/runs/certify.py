@@ -16,7 +16,7 @@ from budgetnas.exceptions import StorageError, UsageError
 from budgetnas.runs.headline import tie
 from budgetnas.runs.listing import Run, is_run, read_run
 from budgetnas.runs.networks import accuracies_of
-from budgetnas.runs.quantised import check_quantisation, int8_file
+from budgetnas.runs.quantised import check_quantisation, quantised_file
 from budgetnas.runs.result import SearchResult, read_result
 from budgetnas.runs.settings import Setup, TrainingsSetup, read_trainings_setup
 from budgetnas.runs.verdict import compare, verdict
@@ -59,8 +59,9 @@ def export(
         storage: Optuna URL where the study is not in the run's folder.
         trial: number of its trial, in a search that of the first rung; the winner, or the only one, unless given.
         with_preprocessing: whether `model.onnx` takes raw pixels.
-        fold_norms: whether the norms of `model.onnx` are folded into the convolutions before them.
-        quantize: "int8" for `model.int8.onnx` too; the data set of the run is loaded for it.
+        fold_norms: whether the norms of `model.onnx` are folded into the convolutions before them, as where the
+            search capped bytes.
+        quantize: "int8" or "fp16" for a quantised file too; the data set of the run is loaded for it.
 
     Raises:
         UsageError: the trial had no full training, the folder is not free, or the options do not go together.
@@ -80,18 +81,19 @@ def export(
     else:
         study, result = f"{name}/{FULL}", read_result(opened, home, name)
         net = certified(result, _chosen(result, trial))
-    words: dict[str, Any] = {"with_preprocessing": with_preprocessing, "fold_norms": fold_norms}
+    folds = fold_norms or (net.caps_bytes and not with_preprocessing)
+    words: dict[str, Any] = {"with_preprocessing": with_preprocessing, "fold_norms": folds}
     onnx = onnx_of(net, **words) if quantize else None
-    if onnx is None:
+    if quantize is None or onnx is None:
         return write_certificate(folder, net, **words)
 
     def look(key: str, read: Callable[[], Look]) -> tuple[Look, int]:
         with own(home):
             return record_look(opened, study, key, read)
 
-    int8 = int8_file(net, onnx, look)
-    net = replace(net, results=int8.results(net.results))
-    return write_certificate(folder, net, int8=int8.content, measured=int8.measured, **words)
+    made = quantised_file(net, onnx, quantize, look)
+    net = replace(net, results=made.results(net.results))
+    return write_certificate(folder, net, quantised={made.name: made.content}, measured=made.measured, **words)
 
 
 def _check_free(folder: Path) -> None:
@@ -132,7 +134,8 @@ def _instead(run: Run, path: Path) -> str:
 
 def certify(result: SearchResult) -> str | None:
     """Write the winner's certificate into the folder of its run; return which part could not be written and why."""
-    return write_certificate(result.folder / BEST, certified(result, _chosen(result, None)))
+    net = certified(result, _chosen(result, None))
+    return write_certificate(result.folder / BEST, net, fold_norms=net.caps_bytes)
 
 
 def certified(result: SearchResult, finalist: Finalist) -> CertifiedNetwork:

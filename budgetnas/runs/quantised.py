@@ -1,4 +1,4 @@
-"""The int8 file of a trained network: calibrated on its training images, scored on validation, tested once."""
+"""The quantised file of a trained network: calibrated on training images, scored on validation, tested once."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from budgetnas.certificates.certificate import CertifiedNetwork
-from budgetnas.certificates.device_graph import serialised
-from budgetnas.certificates.onnx_files import INT8, ONNX, answers
+from budgetnas.certificates.device_graph import device_graph, serialised
+from budgetnas.certificates.onnx_files import ONNX, QUANTISED, answers
 from budgetnas.certificates.onnx_run import OnnxMissingError, require_runtime
 from budgetnas.certificates.predict import normalised
 from budgetnas.certificates.quantise import calibration_images, quantise
@@ -20,20 +20,21 @@ from budgetnas.models.build import read_state
 from budgetnas.storage.files import digest
 from budgetnas.trials.facts import Look
 
-QUANTISED = ("int8",)
 RecordLook = Callable[[str, Callable[[], Look]], tuple[Look, int]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Int8File:
-    """The int8 file of a network, and what was measured of both ONNX files.
+class QuantisedFile:
+    """A quantised file of a network, and what was measured of both ONNX files.
 
     Attributes:
-        content: of `model.int8.onnx`.
+        name: of the file.
+        content: of the file.
         measured: facts of each ONNX file, by its name.
         looks: at the test set in the whole run, this one included; None where it was not read.
     """
 
+    name: str
     content: bytes
     measured: Mapping[str, Mapping[str, Any]]
     looks: int | None
@@ -54,8 +55,8 @@ def check_quantisation(asked: str | None) -> None:
     """
     if asked is None:
         return
-    if asked not in QUANTISED:
-        raise UsageError(f"is {asked!r:.80}, but must be {' or '.join(QUANTISED)}.", argument="quantize")
+    if asked not in QUANTISED.values():
+        raise UsageError(f"is {asked!r:.80}, but must be {' or '.join(QUANTISED.values())}.", argument="quantize")
     try:
         require_runtime()
     except OnnxMissingError as error:
@@ -63,37 +64,44 @@ def check_quantisation(asked: str | None) -> None:
         raise UsageError(f"is {asked}, but {rule}, or leave it out.", argument="quantize") from error
 
 
-def int8_file(net: CertifiedNetwork, onnx: bytes, record: RecordLook) -> Int8File:
+def quantised_file(net: CertifiedNetwork, onnx: bytes, precision: str, record: RecordLook) -> QuantisedFile:
     """Quantise a network and measure it, beside its `model.onnx`.
 
     The test set is read only where it was read for the network already: with the same weights in `model.onnx` that is
-    the same look, with those of int8 it is one more.
+    the same look, with quantised ones it is one more.
 
     Args:
         net: the network; its data set is loaded again.
         onnx: content of its `model.onnx`.
+        precision: "int8" or "fp16".
         record: makes a look at the test set under a key, unless it was made, and counts all looks.
 
     Raises:
-        DataError: the data set cannot be loaded, or is another one.
+        DataError: the data set cannot be loaded, or is another one; a weight is too large for the precision.
         StorageError: the look cannot be recorded.
     """
-    data, arch = _data_of(net), net.arch()
-    images = normalised(calibration_images(data.train).transpose(0, 3, 1, 2), arch).numpy()
-    graph, calibration = quantise(net.spec, net.shape, read_state(net.weights), images, mean=net.mean, std=net.std)
+    (name,) = (name for name, known in QUANTISED.items() if known == precision)
+    data, arch, state = _data_of(net), net.arch(), read_state(net.weights)
+    measured: dict[str, dict[str, Any]] = {ONNX: {}, name: {}}
+    words: dict[str, Any] = {"mean": net.mean, "std": net.std}
+    if precision == "int8":
+        images = normalised(calibration_images(data.train).transpose(0, 3, 1, 2), arch).numpy()
+        graph, calibration = quantise(net.spec, net.shape, state, images, **words)
+        measured[name]["calibration"] = calibration.as_json()
+    else:
+        graph = device_graph(net.spec, net.shape, state, QUANTISED[name], **words)
     content = serialised(graph)
     own = net.results["this_network"]
-    measured: dict[str, dict[str, Any]] = {ONNX: {}, INT8: {"calibration": calibration.as_json()}}
     if own["validation_images"]:
-        for name, file in ((ONNX, onnx), (INT8, content)):
-            measured[name] |= _facts("validation", _look(file, data.validation, arch))
+        for file, one in ((ONNX, onnx), (name, content)):
+            measured[file] |= _facts("validation", _look(one, data.validation, arch))
     looks = None
     if own["test_images"]:
-        key = f"int8/{own['trial']}:{digest(content)}"
+        key = f"{precision}/{own['trial']}:{digest(content)}"
         found, looks = record(key, lambda: _look(content, data.test, arch))
         measured[ONNX] |= _facts("test", _look(onnx, data.test, arch))
-        measured[INT8] |= _facts("test", found)
-    return Int8File(content=content, measured=measured, looks=looks)
+        measured[name] |= _facts("test", found)
+    return QuantisedFile(name=name, content=content, measured=measured, looks=looks)
 
 
 def _data_of(net: CertifiedNetwork) -> Dataset:

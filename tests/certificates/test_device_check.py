@@ -38,7 +38,12 @@ def int8():
 @pytest.fixture
 def folder(tmp_path, int8):
     content, measured = int8
-    assert write_certificate(tmp_path / "best", NET, fold_norms=True, int8=content, measured=measured) is None
+    assert (
+        write_certificate(
+            tmp_path / "best", NET, fold_norms=True, quantised={"model.int8.onnx": content}, measured=measured
+        )
+        is None
+    )
     return tmp_path / "best"
 
 

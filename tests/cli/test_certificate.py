@@ -140,7 +140,7 @@ def test_files_for_a_device_are_counted_scored_and_verified(run, tmp_path, capsy
 def test_options_of_a_device_file_that_do_not_go_together(run, tmp_path, capsys):
     for words, said in (
         (["--fold-norms", "--with-preprocessing"], "`--with-preprocessing` is given, but a model with folded norms"),
-        (["--quantize", "int4"], "`--quantize` is 'int4', but must be int8."),
+        (["--quantize", "int4"], "`--quantize` is 'int4', but must be int8 or fp16."),
     ):
         assert main(["export", str(run), "--out", str(tmp_path / "x"), *words]) == 2
         told = capsys.readouterr().err

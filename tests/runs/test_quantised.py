@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from safetensors.torch import save
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.certificates.certificate import CertifiedNetwork, onnx_of
@@ -16,7 +17,7 @@ from budgetnas.data.dataset import normalisation
 from budgetnas.data.load import load_dataset
 from budgetnas.exceptions import DataError, StorageError, UsageError
 from budgetnas.models.build import build_model, pack, read_state
-from budgetnas.runs.quantised import check_quantisation, int8_file
+from budgetnas.runs.quantised import check_quantisation, quantised_file
 from budgetnas.trials.facts import Look
 
 pytest.importorskip("onnx", reason="onnx is in the extra `onnx`")
@@ -76,7 +77,7 @@ def plain(net):
 @pytest.fixture(scope="module")
 def made(net):
     record = Recorded()
-    return int8_file(net, plain(net), record), record
+    return quantised_file(net, plain(net), "int8", record), record
 
 
 def test_int8_says_nearly_what_fp32_says_on_digits(made, net, digits):
@@ -99,16 +100,31 @@ def test_it_records_accuracies_sizes_and_one_look(made, net, digits):
     assert facts["validation_images"] == len(digits.validation)
     assert facts["calibration"]["split"] == "train"
     assert found.results(net.results)["chosen"] == {"test_looks": 2}
-    again = int8_file(net, plain(net), record)
+    again = quantised_file(net, plain(net), "int8", record)
     assert again.content == found.content
     assert (record.made, again.looks) == (1, 2)
     assert key in record.looks
 
 
+def test_fp16_says_what_fp32_says_without_calibration(net, digits):
+    record = Recorded()
+    found = quantised_file(net, plain(net), "fp16", record)
+    assert found.name == "model.fp16.onnx"
+    facts = found.measured[found.name]
+    assert "calibration" not in facts
+    assert [key for key in record.looks if key.startswith("fp16/3:")]
+    fp32, fp16 = (answers(content, digits.test, net.arch()) for content in (plain(net), found.content))
+    assert np.abs(fp32.right != fp16.right).sum() <= 2
+    state = read_state(net.weights)
+    state["0.weight"] = state["0.weight"] * 1e9
+    with pytest.raises(DataError, match="is more than fp16 holds: take int8"):
+        quantised_file(replace(net, weights=save(state)), plain(net), "fp16", record)
+
+
 def test_the_test_set_is_not_read_where_it_was_not_read_before(net):
     own = {**net.results["this_network"], "test_images": 0, "validation_images": None}
     record = Recorded()
-    found = int8_file(replace(net, results={"this_network": own, "chosen": None}), plain(net), record)
+    found = quantised_file(replace(net, results={"this_network": own, "chosen": None}), plain(net), "int8", record)
     assert (record.made, found.looks) == (0, None)
     assert set(found.measured["model.int8.onnx"]) == {"calibration"}
     assert found.measured["model.onnx"] == {}
@@ -129,16 +145,16 @@ def test_ranges_of_other_images_and_other_numbers_of_right_answers_are_found(mad
 
 def test_other_data_and_unknown_data_are_refused(net):
     with pytest.raises(DataError, match="its fingerprint differs"):
-        int8_file(replace(net, source=DataConfig(dataset="digits", subset=20)), b"", Recorded())
+        quantised_file(replace(net, source=DataConfig(dataset="digits", subset=20)), b"", "int8", Recorded())
     with pytest.raises(DataError, match="an older version made the run"):
-        int8_file(replace(net, source=None), b"", Recorded())
+        quantised_file(replace(net, source=None), b"", "int8", Recorded())
 
 
 def test_a_precision_that_is_not_known_is_refused():
     check_quantisation(None)
     check_quantisation("int8")
     for other in ("int4", "", 8):
-        with pytest.raises(UsageError, match="must be int8") as refused:
+        with pytest.raises(UsageError, match="must be int8 or fp16") as refused:
             check_quantisation(other)
         assert refused.value.argument == "quantize"
 
