@@ -7,7 +7,7 @@ Arguments are as in `pools`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -140,10 +140,10 @@ def _own(one: Stages, kind: OwnKind, precision: Precision) -> IntArray:
 
     def number(blocks: int, before: int, width: int, halves: int, kernel: int) -> int:
         layers: list[Layer] = [Act()]  # behind it no norm is folded
-        sizes = [file_bytes(layers, precision)]
+        alone = file_bytes(layers, precision)
         for block in ((before, width, 1 + halves, kernel), (width, width, 1, kernel))[:blocks]:
             layers += kind.block(*block)
-            sizes.append(file_bytes(layers, precision))
-        return sizes[-1] - sizes[0] + (blocks - 2) * (sizes[2] - sizes[1]) if blocks > 1 else sizes[-1] - sizes[0]
+        return file_bytes(layers, precision) - alone
 
-    return by_size(one, number)
+    first, both = (by_size(replace(one, blocks=np.minimum(one.blocks, most)), number) for most in (1, 2))
+    return np.asarray(first + np.maximum(one.blocks - 1, 0) * (both - first))

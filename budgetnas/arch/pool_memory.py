@@ -7,6 +7,7 @@ depends only on itself and on the width before it. Arguments are as in `pools`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -118,7 +119,7 @@ def _own(one: Stages, kind: OwnKind, shape: DataShape, halvings: Ints) -> IntArr
             [0, *(_own_peak(kind, sizes, shape, halvings + i * halves) for i, sizes in enumerate(places[:blocks]))]
         )
 
-    return by_size(one, peak, halvings)
+    return by_size(replace(one, blocks=np.minimum(one.blocks, 2)), peak, halvings)
 
 
 def _own_peak(kind: OwnKind, sizes: tuple[int, int, int, int], shape: DataShape, halvings: int) -> int:

@@ -21,6 +21,7 @@ from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget import Budget, write_cost
 from budgetnas.exceptions import InfeasibleBudgetError, UsageError
 from budgetnas.space import band as band_module
+from budgetnas.space import sampled
 from budgetnas.space.atlas import make_atlas
 from budgetnas.space.band import answers_of, choose_band, fitting, largest_fitting, make_index, over_memory
 from budgetnas.space.members import Members
@@ -171,6 +172,19 @@ def test_three_caps_of_many_networks_are_estimates_with_margins(monkeypatch, lar
     drawn = set(ids(band.draw(1_000, rng=np.random.default_rng(0), stratified=False)))
     assert drawn <= fits
     assert len(drawn) > 0.7 * len(fits)
+
+
+@pytest.mark.parametrize("caps", [("max_bytes", "max_memory"), ("max_bytes", "max_params", "max_macs", "max_memory")])
+def test_a_space_too_large_to_sort_is_sampled_from_networks_that_fit(monkeypatch, caps):
+    for name, number in (("LARGEST", 1), ("STREAMED", 1), ("LISTED", 1), ("DRAWN", 4_000)):
+        monkeypatch.setattr(band_module, name, number)
+    monkeypatch.setattr(sampled, "SURVEY", 4_000)
+    budget = Budget(**{cap: getattr(THREE, cap) for cap in caps}, weights="int8")
+    index = make_index(SPACE, budget=budget)
+    assert not index.is_exact
+    assert abs(fitting(index, budget) - len(fitting_names(budget))) < 0.1 * len(fitting_names(budget))
+    band = choose_band(index, budget, min_utilisation=0.8, wanted=1)
+    assert set(ids(band.draw(50, rng=np.random.default_rng(0)))) <= fitting_names(budget)
 
 
 BOTH = Budget(max_bytes=at("bytes", 0.5), max_memory=2_000, max_macs=at("macs", 0.6), weights="int8")
