@@ -24,6 +24,7 @@ from budgetnas.exceptions import StorageError
 
 ONNX = "model.onnx"
 QUANTISED: Mapping[str, Precision] = {"model.int8.onnx": "int8", "model.fp16.onnx": "fp16"}
+_AT_ONCE = 1024  # images in memory as floats
 _CLOSE = 0.01  # of a scale, which is rounded to 8 bits
 _TIE = 0.02  # of the largest logit: tensors rounded the other way may move logits so far
 
@@ -79,7 +80,8 @@ def answers(content: bytes, split: Split, arch: dict[str, Any]) -> Answers:
     Raises:
         OnnxMissingError: onnx or onnxruntime is not installed.
     """
-    logits = run_onnx(content, as_taken(content, split.images, arch), is_exact=True)
+    parts = [split.images[start : start + _AT_ONCE] for start in range(0, len(split), _AT_ONCE)]
+    logits = np.concatenate([run_onnx(content, as_taken(content, part, arch), is_exact=True) for part in parts])
     second, first = np.sort(logits, axis=1)[:, -2:].T if logits.shape[1] > 1 else (logits[:, 0] - 1, logits[:, 0])
     near = first - second <= _TIE * np.maximum(1.0, np.abs(logits).max(axis=1))
     return Answers(right=logits.argmax(axis=1) == split.labels, near=near)
