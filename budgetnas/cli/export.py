@@ -41,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="int8 or fp16: write model.NAME.onnx too, tested on the run's data set; needs budgetnas[onnx]",
     )
     parser.add_argument(
-        "--json", action="store_true", help="print the folder, and which file could not be written, as JSON"
+        "--json",
+        action="store_true",
+        help="print the folder, what was measured of its ONNX files, and which could not be written",
     )
 
 
