@@ -4,10 +4,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from budgetnas.api.networks import count, fit, ledger, load_dataset
+    from budgetnas.api.networks import costs, count, fit, ledger, load_dataset
     from budgetnas.api.results import best, export, predict, verify
     from budgetnas.api.studies import calibrate, search
     from budgetnas.api.trainings import reproduce, train
+    from budgetnas.arch.costs import NetworkCosts
     from budgetnas.arch.counter import Complexity
     from budgetnas.arch.kinds import BlockKind
     from budgetnas.arch.layers import Act, AvgPool, Conv, Norm, Residual
@@ -58,6 +59,7 @@ __all__ = [
     "Dimension",
     "InfeasibleBudgetError",
     "Listener",
+    "NetworkCosts",
     "Norm",
     "ResNetSpace",
     "ResNetSpec",
@@ -72,6 +74,7 @@ __all__ = [
     "best",
     "build_model",
     "calibrate",
+    "costs",
     "count",
     "export",
     "fit",
@@ -109,6 +112,7 @@ _HOMES = {  # the module of each name, imported when the name is asked for
     "Dimension": "space.protocol",
     "InfeasibleBudgetError": "exceptions",
     "Listener": "pipeline.progress",
+    "NetworkCosts": "arch.costs",
     "Norm": "arch.layers",
     "ResNetSpace": "space.resnet",
     "ResNetSpec": "arch.spec",
@@ -123,6 +127,7 @@ _HOMES = {  # the module of each name, imported when the name is asked for
     "best": "api.results",
     "build_model": "models.build",
     "calibrate": "api.studies",
+    "costs": "api.networks",
     "count": "api.networks",
     "export": "api.results",
     "fit": "api.networks",

@@ -140,6 +140,19 @@ COSTS = {"params": "parameters", "macs": "MACs", "bytes": "bytes of the file", "
 SIZES = ("bytes", "memory")  # the costs that depend on the precision
 
 
+def read_precision(weights: str) -> Precision:
+    """Return a precision by its name.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    for precision in PRECISIONS:
+        if weights == precision:
+            return precision
+    names = f"{', '.join(PRECISIONS[:-1])} or {PRECISIONS[-1]}"
+    raise UsageError(f"is {weights!r}, but must be {names}.", argument="weights")
+
+
 class CountedNetwork(Protocol):
     """A network with known costs: an attribute for each cost in `COSTS`.
 
@@ -204,11 +217,7 @@ class Budget:
     def __post_init__(self) -> None:
         if not self.caps():
             raise UsageError("is missing: give a cap, for example on parameters or bytes.", argument="max_params")
-        if self.weights not in PRECISIONS:
-            raise UsageError(
-                f"is {self.weights!r}, but must be {', '.join(PRECISIONS[:-1])} or {PRECISIONS[-1]}.",
-                argument="weights",
-            )
+        read_precision(self.weights)
 
     def caps(self) -> dict[str, int]:
         """Return the caps that are set, by their cost in `COSTS`."""

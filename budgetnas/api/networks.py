@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Unpack
 
 from budgetnas.api.arguments import OtherFields, data_keys, network_of, plain, shape_of, spelled
 from budgetnas.arch import counter
+from budgetnas.arch.costs import NetworkCosts, costs_of
 from budgetnas.arch.counter import Complexity, LedgerRow
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.budget import read_precision
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -59,6 +61,38 @@ def count(
     """
     spec = network_of(network, blocks, widths, stem_width, **others)
     return counter.count(spec, shape_of(shape, channels, image_size, classes))
+
+
+@spelled
+def costs(
+    network: str | ResNetSpec,
+    shape: DataShape | None = None,
+    *,
+    weights: str = "fp32",
+    channels: int | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    classes: int | None = None,
+) -> NetworkCosts:
+    """Count a network with its exported file and its live tensors at one precision, without loading torch.
+
+    >>> found = costs("resnet20", weights="int8")
+    >>> found.params, found.memory
+    (272474, 49152)
+
+    A `Budget` of the same precision says whether they fit its caps.
+
+    Args:
+        network: a name, an id or a spec.
+        shape: shape of images and classes, instead of the last three arguments; default: that of CIFAR-10.
+        weights: precision of weights and tensors: "fp32", "fp16" or "int8".
+        channels: channels of an image.
+        image_size: side of an image in pixels, or height and width.
+        classes: number of classes.
+
+    Raises:
+        UsageError: the network is unknown, a number is out of range, or the precision is none of these.
+    """
+    return costs_of(network_of(network), shape_of(shape, channels, image_size, classes), read_precision(weights))
 
 
 @spelled

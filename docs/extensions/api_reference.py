@@ -10,7 +10,7 @@ import budgetnas
 SUBJECTS = {
     "Searching": "search load_run best calibrate SearchResult Calibration Listener",
     "Training": "train reproduce TrainingsResult load_dataset Dataset",
-    "Counting and fitting": "count ledger fit build_model ResNetSpec DataShape Complexity",
+    "Counting and fitting": "count costs ledger fit build_model ResNetSpec DataShape Complexity NetworkCosts",
     "Spaces": "ResNetSpace Space Dimension Budget make_index make_atlas repair",
     "A kind of blocks of your own": "BlockKind Stages Conv Norm Act AvgPool Residual squeeze_excitation",
     "Sampling in an Optuna study": "BudgetSampler suggest to_params",

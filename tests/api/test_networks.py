@@ -8,6 +8,8 @@ import pytest
 import budgetnas
 from budgetnas.arch.costs import costs_of
 
+DIGITS = budgetnas.DataShape(channels=1, height=8, width=8)
+
 
 def test_a_network_is_counted_however_it_is_given():
     spec = budgetnas.ResNetSpec.from_stages([4, 5, 3, 0], [64, 128, 250])
@@ -35,10 +37,19 @@ def test_a_network_of_other_blocks_is_given_by_its_fields():
             budgetnas.count(**words, kernel=3)
 
 
+def test_the_costs_of_a_network_are_held_against_a_budget():
+    found = budgetnas.costs("resnet20", weights="int8", channels=1, image_size=8)
+    assert found == costs_of(budgetnas.ResNetSpec.from_id("3x16-3x32-3x64"), DIGITS, "int8")
+    assert budgetnas.Budget(max_bytes=found.bytes, max_memory=found.memory, weights="int8").fits(found)
+    assert not budgetnas.Budget(max_bytes=found.bytes - 1, weights="int8").fits(found)
+    with pytest.raises(budgetnas.UsageError, match="`weights` is 'int4', but must be fp32, fp16 or int8"):
+        budgetnas.costs("resnet20", weights="int4")
+
+
 def test_a_network_is_scaled_to_any_caps():
     words = {"max_bytes": "40kB", "max_memory": 6_144, "weights": "int8", "channels": 1, "image_size": 8}
     found = budgetnas.fit("resnet20", **words)
-    costs = costs_of(found, budgetnas.DataShape(channels=1, height=8, width=8), "int8")
+    costs = costs_of(found, DIGITS, "int8")
     assert 38_000 < costs.bytes <= 40_000
     assert costs.memory <= 6_144
     small = budgetnas.fit("resnet20", **words | {"max_memory": "1KiB"})
@@ -61,7 +72,7 @@ def test_a_data_set_is_read_as_a_search_reads_it(make_npz):
         budgetnas.load_dataset("digits", validation=7)
 
 
-@pytest.mark.parametrize("name", ["count", "fit"])
+@pytest.mark.parametrize("name", ["count", "costs", "fit"])
 def test_what_docstrings_show_is_so(name):
     function = getattr(budgetnas, name)
     (shown,) = doctest.DocTestFinder().find(function, name, module=False, globs={name: function})
