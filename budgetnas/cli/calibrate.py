@@ -23,6 +23,7 @@ EXAMPLE = "budgetnas calibrate --max-params 5e6 --dataset cifar10 --networks 24 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.usage = "%(prog)s [STUDY.toml] [options]"  # all of them would not leave the help on one screen
     add = parser.add_argument
     add("study", nargs="?", metavar="STUDY.toml", help="a study file")
     add("--max-params", metavar="N", help="hard cap on trainable parameters, like 5e6 or 5M")
