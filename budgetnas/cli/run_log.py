@@ -7,7 +7,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from logging.handlers import MemoryHandler
 from pathlib import Path
 
@@ -95,5 +95,6 @@ class RunLog:
         """Close the file."""
         _ROOMS.removeHandler(self._kept)
         if self._kept.target is not None:
-            self._kept.target.close()
+            with suppress(OSError):  # a full disk
+                self._kept.target.close()
         self._kept.close()

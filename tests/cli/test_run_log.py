@@ -93,8 +93,12 @@ def test_what_the_rooms_warn_of_is_printed_and_kept_even_if_quiet(tmp_path, caps
     assert logged(tmp_path) == ["$ budgetnas train", "The database does not answer"]
 
 
-def test_a_log_that_cannot_be_written_stops_nothing(tmp_path, capsys):
-    (tmp_path / FILE).mkdir()
+@pytest.mark.parametrize("why", ["a folder", "a full disk"])
+def test_a_log_that_cannot_be_written_stops_nothing(tmp_path, capsys, why):
+    if why == "a folder":
+        (tmp_path / FILE).mkdir()
+    else:
+        (tmp_path / FILE).symlink_to("/dev/full")
     log = RunLog("budgetnas train")
     log.open(tmp_path)
     log.write(logging.INFO, "more")
