@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import platform
 import signal
@@ -14,11 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+_logger = logging.getLogger(__name__)
 CGROUP, PROC = Path("/sys/fs/cgroup"), Path("/proc")
 _MEMORY_FILES = (  # a container's memory limit and use, in cgroup versions 2 and 1
     ("memory.max", "memory.current"),
     ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
 )
+
+
+@contextmanager
+def phase(name: str) -> Iterator[None]:
+    """Log how long a phase takes, for whoever asks for it."""
+    began = time.monotonic()
+    yield
+    _logger.debug("%s: %.2f s", name, time.monotonic() - began)
 
 
 def processor() -> str:

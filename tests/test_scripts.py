@@ -11,7 +11,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = sorted(path.name for path in (ROOT / "scripts").iterdir() if path.is_file())
-RUN_BY_A_TEST = {"gpu": "test_gpu_rehearsal.py", "house": "test_house.py"}  # which CI runs
+RUN_BY_A_TEST = {
+    "gpu": "test_gpu_rehearsal.py",
+    "house": "test_house.py",
+    "versions": "test_versions.py",
+}  # which CI runs
 ROOMS = re.compile(r'"([a-z |]+)"')
 
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+import logging
 import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from budgetnas.cli.output import open_console, show_notice, show_table
+from budgetnas.cli.run_log import USUAL, RunLog
 from budgetnas.data.load import doubts
 from budgetnas.pipeline.plan_lines import plan_lines, seed_lines, too_long
 from budgetnas.pipeline.progress import Listener, epoch_line
 from budgetnas.runs.costs import cost_table
 from budgetnas.system import status_of
-from budgetnas.text import Table, write_time
+from budgetnas.text import Table, aligned, one_line, trimmed, write_time
 from budgetnas.trials.trial import in_words
 
 if TYPE_CHECKING:
@@ -37,12 +40,21 @@ class Console(Listener):
         as_json: whether standard output is reserved for JSON; lines for people then go to standard error.
         tick: called at every progress.
         spell: writes options in place of the keys that a line names.
+        level: of `logging`; what is below it is not printed, but logged.
+        is_logged: whether the run has a log; a plan has none.
     """
 
     def __init__(
-        self, *, as_json: bool, tick: Callable[[], None] = lambda: None, spell: Callable[[str], str] = str
+        self,
+        *,
+        as_json: bool,
+        tick: Callable[[], None] = lambda: None,
+        spell: Callable[[str], str] = str,
+        level: int = USUAL,
+        is_logged: bool = True,
     ) -> None:
-        self._tick, self._spell = tick, spell
+        self._tick, self._spell, self._level, self._is_logged = tick, spell, level, is_logged
+        self._log = RunLog(command_line())
         self._out = open_console(stderr=as_json)
         self._bars: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
@@ -50,6 +62,7 @@ class Console(Listener):
         self._news: tuple[str, int, float | None] | None = None
 
     def __enter__(self) -> Console:
+        self._log.start()
         return self
 
     def __exit__(
@@ -58,23 +71,45 @@ class Console(Listener):
         if self._bars is not None:
             self._bars.stop()
             self._bars = None
+        if error is not None and not isinstance(error, KeyboardInterrupt):
+            self._log.write(logging.ERROR, f"ERROR: {self._spell(one_line(error, most=None))}")
 
-    def message(self, line: str) -> None:
+    def log_in(self, folder: Path) -> None:
+        """Keep everything in the log of a run, whose folder is there."""
+        if self._is_logged:
+            self._log.open(folder)
+
+    def conclude(self) -> None:
+        """Print the result from now on, however quiet it was."""
+        self._level = min(self._level, USUAL)
+
+    def close(self) -> None:
+        """Close the log."""
+        self._log.close()
+
+    def message(self, line: str, *, level: int = USUAL) -> None:
         """Print a message."""
-        self._print(line)
+        self._print(line, level=level)
 
     def noticed(self, notice: str) -> None:
         """Print an important notice."""
-        show_notice(self._out, self._spell(notice))
+        self._notice(notice, "NOTE", USUAL)
 
     def warned(self, warnings: Iterable[str]) -> None:
         """Print warnings about trainings, a line each."""
         for warning in warnings:
-            show_notice(self._out, self._spell(warning), word="WARNING")
+            self._notice(warning, "WARNING", logging.WARNING)
+
+    def _notice(self, notice: str, word: str, level: int) -> None:
+        said = self._spell(notice)
+        self._log.write(level, f"{word}: {said}")
+        if level >= self._level:
+            show_notice(self._out, said, word=word)
 
     def planned(self, plan: Plan) -> None:
         """Print the plan."""
         prepared = plan.prepared
+        self.log_in(prepared.folder)
         if prepared.data.traits.notice:
             self.noticed(prepared.data.traits.notice)
         for doubt in doubts(prepared.data):
@@ -103,20 +138,31 @@ class Console(Listener):
         facts = [] if progress.best is None else [f"best {100 * progress.best:.2f} %"]
         if progress.seconds_left:
             facts.append(f"about {write_time(progress.seconds_left)} left")
-        if self._out.is_terminal and not self._out.is_dumb_terminal:  # a terminal that can move its cursor
+        has_bars = self._out.is_terminal and not self._out.is_dumb_terminal  # its cursor can move
+        if has_bars and self._level <= USUAL:
             self._move_bar(progress, "  ".join(facts))
-            return
         news, now = (progress.level, progress.done, progress.best), time.monotonic()
         if now - self._last >= (LINE_SECONDS if news != self._news else QUIET_SECONDS):
             self._last, self._news = now, news
-            self._print("  ".join([f"{in_words(progress.level)}: {progress.done} of {progress.total}", *facts]))
+            line = "  ".join([f"{in_words(progress.level)}: {progress.done} of {progress.total}", *facts])
+            self._print(line, is_shown=not has_bars)
 
     def show_table(self, table: Table) -> None:
         """Print a table and its notes."""
-        show_table(self._out, table)
+        told = trimmed(table)
+        for line in (told.title, *(aligned(told) if told.rows else ()), *told.notes) if told.rows or told.notes else ():
+            self._log.write(USUAL, line)
+        if self._level <= USUAL:
+            show_table(self._out, table)
 
-    def _print(self, line: str) -> None:
-        self._out.print(self._spell(line), markup=False)
+    def _print(self, line: str, *, level: int = USUAL, is_shown: bool = True) -> None:
+        said = self._spell(line)
+        self._log.write(level, said)
+        if is_shown and level >= self._level:
+            self._put(said)
+
+    def _put(self, line: str) -> None:
+        self._out.print(line, markup=False)
 
     def _move_bar(self, progress: Done, facts: str) -> None:
         if self._bars is None:
@@ -143,14 +189,16 @@ class EpochConsole(Console):
         as_json: whether standard output is reserved for JSON; lines for people then go to standard error.
         tick: called at every progress.
         watches: the split that is scored after every epoch.
+        folder: of the run, which is there once something trains.
+        level: as of `Console`.
     """
 
-    def __init__(self, *, as_json: bool, tick: Callable[[], None], watches: str) -> None:
-        super().__init__(as_json=as_json, tick=tick)
-        self._watches = watches
+    def __init__(self, *, as_json: bool, tick: Callable[[], None], watches: str, folder: Path, level: int) -> None:
+        super().__init__(as_json=as_json, tick=tick, level=level)
+        self._watches, self._folder = watches, folder
 
-    def _print(self, line: str) -> None:
-        self._out.print(self._spell(line), markup=False, soft_wrap=True)  # no line feed within a path or a row
+    def _put(self, line: str) -> None:
+        self._out.print(line, markup=False, soft_wrap=True)  # no line feed within a path or a row
 
     def epoch_ended(self, trial: Trial, report: EpochReport) -> None:
         """Print the line of an epoch."""
@@ -159,9 +207,24 @@ class EpochConsole(Console):
     def progressed(self, progress: Done) -> None:
         """Print nothing: the lines of epochs say how far it is."""
         self._tick()
+        self.log_in(self._folder)
 
 
-Result = TypeVar("Result")
+def command_line() -> str:
+    """Return the command as it was typed."""
+    return " ".join(["budgetnas", *map(shlex.quote, sys.argv[1:])])
+
+
+class HasFolder(Protocol):
+    """A result that lies in the folder of its run."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder."""
+        ...
+
+
+Result = TypeVar("Result", bound=HasFolder)
 Training = TypeVar("Training", covariant=True)
 
 STOPPED = (
@@ -200,11 +263,15 @@ def drive(
     try:
         with console:
             result = work(console, command=["budgetnas", *sys.argv[1:]])
+        console.log_in(result.folder)
+        console.conclude()
+        if is_json:
+            print(json.dumps(as_json(result), indent=2))
+        else:
+            show(console, result)
+        return status(result)
     except KeyboardInterrupt as interrupt:
-        console.message(STOPPED)
+        console.message(STOPPED, level=logging.WARNING)
         return status_of(interrupt)
-    if is_json:
-        print(json.dumps(as_json(result), indent=2))
-    else:
-        show(console, result)
-    return status(result)
+    finally:
+        console.close()

@@ -12,6 +12,7 @@ from budgetnas import __version__
 from budgetnas.cli.completion import SHELLS, PrintCompletion
 from budgetnas.cli.options import spell
 from budgetnas.cli.parser import Parser
+from budgetnas.cli.run_log import USUAL, heard
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.system import status_of
 from budgetnas.text import is_text, one_line, printable
@@ -57,7 +58,7 @@ def make_parser(command: str | None = None) -> argparse.ArgumentParser:
             module = import_module(f"budgetnas.cli.{name}")
             inner.description, inner.epilog = module.DESCRIPTION, f"example: {module.EXAMPLE}"
             module.add_arguments(inner)
-            inner.set_defaults(execute=module.run)
+            inner.set_defaults(execute=module.run, level=USUAL)
     return parser
 
 
@@ -73,7 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         arguments = make_parser(words[0] if words[0] in COMMANDS else "").parse_args(words)
-        return int(arguments.execute(arguments) or 0)
+        with heard(arguments.level):
+            return int(arguments.execute(arguments) or 0)
     except BudgetNASError as error:
         said = one_line(spell(str(error), arguments, argument=error.argument), most=None)
         print(f"budgetnas: {printable(said)}", file=sys.stderr)

@@ -9,16 +9,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from budgetnas.cli.options import add_code_argument, add_data_arguments, load_code, number, spell, whole_number
+from budgetnas.cli.run_log import add_level_arguments
 from budgetnas.config.options import keys_of
 from budgetnas.system import Interruptions
 
 if TYPE_CHECKING:
-    from budgetnas.cli.console import Console
+    from budgetnas.cli.console import Console, HasFolder
     from budgetnas.config.study import StudyConfig
     from budgetnas.pipeline.plan import Plan
     from budgetnas.pipeline.request import StudyRequest
 
-Result = TypeVar("Result")
+Result = TypeVar("Result", bound="HasFolder")
 Work = Callable[..., Result]  # of a study's config, a listener and the command
 
 
@@ -54,6 +55,7 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--dry-run", action="store_true", help="print the plan and stop")
     add("--json", action="store_true", help="print the result, or the plan, as JSON")
+    add_level_arguments(parser)
     add_code_argument(parser)
 
 
@@ -98,7 +100,13 @@ def carry_out(
 
     from budgetnas.cli.console import Console, drive
 
-    console = Console(as_json=arguments.json, tick=interruptions.tick, spell=partial(spell, arguments=arguments))
+    console = Console(
+        as_json=arguments.json,
+        tick=interruptions.tick,
+        spell=partial(spell, arguments=arguments),
+        level=arguments.level,
+        is_logged=not arguments.dry_run,
+    )
     for note in asked.notes:
         console.noticed(note)
     console.message("Reading the data, counting the space, timing a few steps ...")

@@ -32,6 +32,7 @@ EXAMPLE = "budgetnas train 4x64-5x128-3x256 --dataset cifar10 --recipe modern200
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.usage = "%(prog)s [NAME] [options]"  # all of them would not leave the help on one screen
     add_network_arguments(parser, named="a network by name or id (resnet20, 4x64-5x128)", shows_all=False)
     parser.add_argument("--epochs", type=whole_number, metavar="N", help="length (default: the recipe's)")
     add_training_arguments(parser, recipe=TRAIN_RECIPE, name="", dataset=TRAIN_DATA)
@@ -69,7 +70,12 @@ def run(arguments: argparse.Namespace) -> int:
     if is_mistakable(model.namesake, data.shape):
         head.append(f"note: {model.name}: {difference(model.namesake, spec, data.shape)}")
     return carry_out(
-        asked, is_json=arguments.json, head=head, show=_show, extra={"id": spec.id, "folder": str(asked.folder)}
+        asked,
+        is_json=arguments.json,
+        level=arguments.level,
+        head=head,
+        show=_show,
+        extra={"id": spec.id, "folder": str(asked.folder)},
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from budgetnas.cli.options import add_data_arguments, number, whole_number
+from budgetnas.cli.run_log import add_level_arguments
 from budgetnas.system import Interruptions
 from budgetnas.text import Table, aligned, plural
 
@@ -39,6 +40,7 @@ def add_training_arguments(parser: argparse.ArgumentParser, *, recipe: str, name
     add("--out", default="runs", metavar="DIR", help="folder of all runs (default runs)")
     add("--name", default=name, help=f"name of this run (default: {name or 'network and seed'})")
     add("--json", action="store_true", help="print the result as JSON")
+    add_level_arguments(parser)
 
 
 def read_train_arguments(arguments: argparse.Namespace, *, name: str) -> TrainOptions:
@@ -56,6 +58,7 @@ def carry_out(
     asked: DeclaredTrainings,
     *,
     is_json: bool,
+    level: int,
     head: Sequence[str],
     show: Show,
     extra: dict[str, Any],
@@ -65,6 +68,7 @@ def carry_out(
     Args:
         asked: the trainings.
         is_json: whether standard output is reserved for JSON.
+        level: of `logging`; what is below it is not printed.
         head: lines to print first.
         show: prints the rows.
         extra: further keys of the JSON document.
@@ -78,7 +82,9 @@ def carry_out(
     def work(listener: Listener, *, command: list[str]) -> TrainingsResult:
         return train(asked, listener, command=command).only(asked.keys)
 
-    console = EpochConsole(as_json=is_json, tick=interruptions.tick, watches=asked.watches)
+    console = EpochConsole(
+        as_json=is_json, tick=interruptions.tick, watches=asked.watches, folder=asked.folder, level=level
+    )
     for line in (*head, *(f"NOTE: {note}" for note in asked.notes)):
         console.message(line)
     return drive(

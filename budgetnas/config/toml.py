@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -14,6 +15,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from budgetnas.exceptions import UsageError
 from budgetnas.text import one_line
 
+_logger = logging.getLogger(__name__)
 Scalar = str | int | float | bool
 
 
@@ -92,6 +94,7 @@ def read_toml(path: Path) -> Table:
     Raises:
         UsageError: the file cannot be read or is no TOML.
     """
+    _logger.debug("reading %s", path)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

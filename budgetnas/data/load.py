@@ -16,6 +16,7 @@ from budgetnas.data.folder import load_folder
 from budgetnas.data.known import KNOWN, load_cifar, load_digits, load_digits_hard, load_shapes
 from budgetnas.data.npz import load_npz
 from budgetnas.exceptions import DataError, UsageError
+from budgetnas.system import phase
 from budgetnas.text import is_text, listed, plural
 
 _DARK = 1  # the brightest pixel of images in 0..1 that were cast to integers
@@ -80,7 +81,8 @@ def load_dataset(config: DataConfig, channels: int | None = None) -> Dataset:
     Raises:
         DataError: the data set is missing, damaged, of another form, or too large for memory.
     """
-    raw = _load_raw(config, channels)
+    with phase(f"reading the data set {config.dataset}"):
+        raw = _load_raw(config, channels)
     _check_names(raw)
     train, validation, test, notes = raw.train, raw.validation, raw.test, raw.notes
     if test is None:

@@ -20,6 +20,7 @@ from budgetnas.pipeline.progress import Listener, Meter
 from budgetnas.pipeline.trial_source import TrialSource
 from budgetnas.storage.record import read_weights
 from budgetnas.storage.study import StudyStore
+from budgetnas.system import phase
 from budgetnas.training.device import Hardware, find_hardware
 from budgetnas.training.perform import perform, perform_on
 from budgetnas.training.tasks import LookTask
@@ -103,11 +104,14 @@ class Driver:
         """Run all trainings of a level, as far as its time allows, or that of another clock."""
         level, clock = source.level, clock or self.clock(source.level.name)
         meter = self._meter(level, source.total)
-        run_trials(source, self.engine, clock=clock, tick=meter.tick, on_epoch=meter.epoch_ended)
+        with phase(f"trainings of {level.name}"):
+            run_trials(source, self.engine, clock=clock, tick=meter.tick, on_epoch=meter.epoch_ended)
 
     def test(self, level: Level[Any], trials: Sequence[Trial]) -> None:
         """Read the test set for COMPLETE trials of a level, each set of weights once."""
-        look(level, trials, self.store, self.engine, tick=self._meter(level, partial(len, level.store.trials)).tick)
+        tick = self._meter(level, partial(len, level.store.trials)).tick
+        with phase(f"looks of {level.name} at the test set"):
+            look(level, trials, self.store, self.engine, tick=tick)
 
     def _meter(self, level: Level[Any], total: Callable[[], int]) -> Meter:
         return Meter(self.listener, level, total=total, budget=self.budget)

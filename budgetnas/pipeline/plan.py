@@ -18,6 +18,7 @@ from budgetnas.pipeline.length import length_notes
 from budgetnas.pipeline.loop import Clock, end_of_level
 from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.runs.costs import Cost
+from budgetnas.system import phase
 from budgetnas.training.tasks import STATE_SECONDS, TimeTask, Timing
 from budgetnas.trials.trial import CONTROLS, FULL, RANDOM, in_words, rung_name
 
@@ -129,6 +130,7 @@ class Plan:
         return Clock(end_of_level(3600 * hours, elapsed=elapsed, after=self.seconds_after(level)), since=since)
 
 
+@phase("timing a few steps")
 def make_plan(
     prepared: PreparedStudy,
     engine: Engine,

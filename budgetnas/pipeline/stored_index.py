@@ -17,6 +17,7 @@ from budgetnas.space.band import answers_of, make_index
 from budgetnas.space.members import SpaceIndex
 from budgetnas.space.resnet import ResNetSpace
 from budgetnas.storage.files import write_bytes
+from budgetnas.system import phase
 from budgetnas.text import plural
 
 FILE = "space.npz"
@@ -24,6 +25,7 @@ LARGEST = 2**30  # bytes of arrays that are read back
 EVERY = 10.0  # seconds between two messages
 
 
+@phase("counting the space")
 def index_of(
     space: ResNetSpace,
     folder: Path,

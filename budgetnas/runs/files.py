@@ -25,6 +25,7 @@ from budgetnas.storage.dashboard import publish_figures, publish_files, publish_
 from budgetnas.storage.database import Storage, open_run, study_names
 from budgetnas.storage.files import write_json, write_text
 from budgetnas.storage.study import read_study
+from budgetnas.system import phase
 from budgetnas.text import write_csv
 from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.record import to_json
@@ -66,6 +67,7 @@ TRAININGS = (
 CURVES = ("level", "trial", "epoch", "accuracy", "train_loss", "loss")
 
 
+@phase("writing the report")
 def write_reports(result: SearchResult) -> Path:
     """Write every report of a run, each file whole or not at all; return the page's path."""
     folder, facts = result.folder, report_facts(result)

@@ -118,6 +118,9 @@ def test_on_a_terminal_there_are_bars(tmp_path):
     text = on_a_terminal(["-m", "budgetnas", "search", *words.split(), "--device", "cpu"], cwd=tmp_path)
     assert "short trainings" in text
     assert "2/2" in text
+    (log,) = tmp_path.glob("runs/*/run.log")
+    assert "  short trainings of 3 epochs: " in log.read_text(), "the lines that the bars stand for"
+    assert "\x1b" not in log.read_text()
     assert "━" in text
 
 

@@ -14,12 +14,14 @@ DATA = {"--dataset", "--data-dir", "--subset", "--image-size", "--test-share"}
 SEARCH = """
     --space --trials --out --name --seed --device --workers --sampler --promote --full-epochs
     --max-hours --storage --set --dry-run --no-paper-models --refit --json --space-code
+    -q --quiet -v --verbose
 """
 
 
 CALIBRATE = """
     --space --networks --lengths --out --name --seed --device --workers --full-epochs --max-hours
     --storage --set --dry-run --json --space-code
+    -q --quiet -v --verbose
 """
 
 
@@ -30,7 +32,8 @@ NETWORK = """
 
 TRAIN = """
     --epochs --recipe --precision --repeats --set --seed --device --workers
-    --threads --max-minutes --out --name --json --space-code
+    --threads --max-minutes --out --name --json --space-code --test --no-test
+    -q --quiet -v --verbose
 """
 
 
@@ -61,7 +64,7 @@ def test_the_options_of_every_command_are_frozen():
     assert options("space") == SHAPE | CAPS | {"--space", "--space-code", "--set", "--html"}
     assert options("fit") == SHAPE | CAPS | FIELDS | {"--step", "--space-code"}
     assert options("train") == DATA | FIELDS | set(TRAIN.split())
-    assert options("reproduce") == options("train") - FIELDS - {"--space-code"} | {"--models"}
+    assert options("reproduce") == options("train") - FIELDS - {"--space-code", "--test", "--no-test"} | {"--models"}
 
 
 @pytest.mark.parametrize("name", ["count", "fit", "train"])
