@@ -26,7 +26,7 @@ from budgetnas.system import (
     memory,
     processor,
 )
-from budgetnas.text import one_line, write_size
+from budgetnas.text import one_line, write_gb
 
 OPTIONAL = {
     "onnx": "model.onnx in a certificate",
@@ -166,7 +166,7 @@ def _stops(machine: Machine) -> Iterator[str]:
     if machine.folder_error is not None:
         yield f"`{machine.folder}` cannot be written ({machine.folder_error}): give another folder with `output.dir`"
     if machine.disk_free is not None and machine.disk_free < LEAST_DISK:
-        where = f"{write_size(machine.disk_free)} are free at `{machine.folder}`"
+        where = f"{write_gb(machine.disk_free)} are free at `{machine.folder}`"
         yield f"{where}: free some, or give another folder with `output.dir`"
 
 
@@ -174,9 +174,9 @@ def _slows(machine: Machine) -> Iterator[str]:
     if machine.torch_error is None:
         yield from _gpu(machine)
     if machine.disk_free is not None and LEAST_DISK <= machine.disk_free < LITTLE_DISK:
-        yield f"{write_size(machine.disk_free)} are free at `{machine.folder}`: free some before full trainings"
+        yield f"{write_gb(machine.disk_free)} are free at `{machine.folder}`: free some before full trainings"
     if machine.memory_free is not None and machine.memory_free < LITTLE_MEMORY:
-        yield f"{write_size(machine.memory_free)} of memory are free: close other programs, or give `engine.workers=1`"
+        yield f"{write_gb(machine.memory_free)} of memory are free: close other programs, or give `engine.workers=1`"
     for found in machine.data:
         if found.is_here is None and machine.torch_error is None:
             yield f"{found.name} cannot be loaded, since {found.told}: install the torchvision that goes with torch"

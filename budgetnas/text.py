@@ -91,7 +91,7 @@ def write_shape(shape: Sequence[int]) -> str:
     return "x".join(map(str, shape))
 
 
-def write_size(size: int) -> str:
+def write_gb(size: int) -> str:
     """Write a number of bytes in gigabytes: `3.2 GB`."""
     return f"{size / 1e9:.1f} GB"
 

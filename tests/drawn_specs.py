@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
+from budgetnas.arch import pools
 from budgetnas.arch.kinds import KINDS
 from budgetnas.arch.rules import SHORTCUTS
 from budgetnas.arch.spec import FIELDS, ResNetSpec
@@ -52,3 +54,21 @@ def specs(draw: st.DrawFn, most: int, **others: st.SearchStrategy[Any]) -> ResNe
         if found["kind"] != kind:
             del found[name]
     return ResNetSpec(**found)
+
+
+def as_networks(spec: ResNetSpec, most: int) -> pools.Networks:
+    """Return one network as arrays, with empty stages up to `most`."""
+    absent = [0] * (most - spec.depth)
+    others = {
+        "inner": np.array([[*(spec.mids or spec.expansions or (0,) * spec.depth), *absent]]),
+        "kernel": np.array([[*spec.kernels, *absent]]),
+        "groups": np.array([[*(spec.groups or (1,) * spec.depth), *[1] * len(absent)]]),
+        "halves": np.array([[*(stride - 1 for stride in spec.strides), *absent]]),
+    }
+    return pools.Networks(
+        blocks=np.array([[*spec.blocks, *absent]]),
+        widths=np.array([[*spec.widths, *[7] * len(absent)]]),
+        stem_widths=np.array([spec.stem_width]),
+        others=others,
+        family=pools.Family(kind=spec.kind, squeeze=spec.squeeze, neck=spec.neck, pools=spec.shortcut == "pool"),
+    )

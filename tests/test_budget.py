@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.budget import COSTS, Budget, cap_number, parse_cap, write_cap
+from budgetnas.budget import COSTS, Budget, cap_number, parse_cap, parse_size, write_cap, write_cost, write_size
 from budgetnas.exceptions import UsageError
 from budgetnas.space.members import Members
 from budgetnas.trials.trial import Candidate
@@ -41,8 +44,58 @@ def test_caps_are_written_short():
     assert [write_cap(cap) for cap in (5_000_000, 272_000, 272_474, 1_500_000)] == ["5M", "272k", "272474", "1.5M"]
 
 
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("300kB", 300_000), ("128KiB", 131_072), ("1MB", 10**6), ("1MiB", 2**20), ("0.5 MiB", 2**19),
+        ("2GB", 2 * 10**9), ("3e5", 300_000), ("300_000", 300_000), (3e5, 300_000),
+        ("1.5kB", 1_500), ("300", 300), ("300B", 300), (300, 300),
+    ],
+)  # fmt: skip
+def test_sizes_are_read_as_people_write_them(text, size):
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1kB", "0.5", "0.1B", "1.0001kB", "1e16", "nan", True, "9" * 400, "1  kB"])
+def test_what_is_no_size_is_refused_by_name(text):
+    with pytest.raises(UsageError, match="`max_memory` is"):
+        parse_size(text, name="max_memory")
+
+
+@pytest.mark.parametrize("unit", ["kb", "KB", "Kb", "k", "M", "kiB", "TB", "bytes", "%resnet18"])
+def test_an_unknown_unit_is_one_line_that_names_the_units(unit):
+    with pytest.raises(
+        UsageError, match=r"^`max_bytes` is '300.*kB, MB, GB, KiB, MiB, GiB \(kB is 1,000 bytes"
+    ) as caught:
+        parse_size(f"300{unit}")
+    assert "\n" not in str(caught.value)
+
+
+@given(st.integers(1, 10**14))
+def test_a_written_size_reads_back(size):
+    written = write_size(size)
+    assert parse_size(written.replace(",", "_").removesuffix("bytes").removesuffix("byte")) == size
+
+
+def test_sizes_are_written_in_the_unit_that_is_exact_and_short():
+    written = [write_size(size) for size in (300_000, 131_072, 2**20, 300, 1, 304_722, 1_000, 1_024, 1_500)]
+    assert written == ["300 kB", "128 KiB", "1 MiB", "300 bytes", "1 byte", "304,722 bytes", "1 kB", "1 KiB", "1.5 kB"]
+
+
+@dataclass
+class Counted:
+    """One network, or arrays of several."""
+
+    params: Any
+    macs: Any
+    bytes: Any
+    memory: Any
+
+
 COUNTS = st.integers(0, 2**62)
-BUDGETS = st.builds(Budget, max_params=COUNTS, max_macs=st.none() | COUNTS)
+CAPS = st.dictionaries(st.sampled_from([f"max_{cost}" for cost in COSTS]), COUNTS, min_size=1)
+BUDGETS = CAPS.map(lambda caps: Budget(**caps))
+ALL = st.tuples(COUNTS, COUNTS, COUNTS, COUNTS)
 
 
 def net(params, macs):
@@ -52,6 +105,10 @@ def net(params, macs):
 def nets(pairs):
     params, macs = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     return Members(points=np.zeros((len(params), 1), dtype=np.int64), params=params, macs=macs)
+
+
+def of_all(rows):
+    return Counted(*np.array(rows, dtype=np.int64).reshape(-1, 4).T)
 
 
 def test_a_network_fits_when_it_is_within_all_caps():
@@ -81,26 +138,60 @@ def test_the_mask_of_arrays_keeps_what_fits():
     assert (nothing.shape, nothing.dtype) == ((0,), bool)
 
 
-@given(BUDGETS, st.lists(st.tuples(COUNTS, COUNTS), max_size=5))
-def test_one_network_and_arrays_of_them_are_judged_alike(budget, pairs):
-    assert budget.mask(nets(pairs)).tolist() == [budget.fits(net(*pair)) for pair in pairs]
+@given(BUDGETS, st.lists(ALL, max_size=5))
+def test_one_network_and_arrays_of_them_are_judged_alike(budget, rows):
+    assert budget.mask(of_all(rows)).tolist() == [budget.fits(Counted(*row)) for row in rows]
 
 
-@given(BUDGETS, COUNTS, COUNTS)
-def test_without_its_excess_a_network_would_just_fit(budget, params, macs):
-    excess = budget.excess(net(params, macs))
+@given(BUDGETS, ALL)
+def test_without_its_excess_a_network_would_just_fit(budget, costs):
+    excess = budget.excess(Counted(*costs))
     assert all(number > 0 for number in excess.values())
-    assert (budget.reason(net(params, macs)) is None) == (not excess)
-    trimmed = {cost: count - excess.get(f"max_{cost}", 0) for cost, count in (("params", params), ("macs", macs))}
-    assert budget.fits(net(**trimmed))
+    assert (budget.reason(Counted(*costs)) is None) == (not excess)
+    trimmed = {cost: count - excess.get(f"max_{cost}", 0) for cost, count in zip(COSTS, costs, strict=True)}
+    assert budget.fits(Counted(**trimmed))
     for name in excess:
         cost = name.removeprefix("max_")
         assert trimmed[cost] == budget.caps()[cost]
 
 
 def test_every_cost_has_its_cap():
-    assert Budget(max_params=1, max_macs=2).caps().keys() == COSTS.keys()
+    assert Budget(max_params=1, max_macs=2, max_bytes=3, max_memory=4).caps() == dict(
+        zip(COSTS, (1, 2, 3, 4), strict=True)
+    )
     assert Budget(max_params=1).caps() == {"params": 1}
+    assert [list(Budget(**{f"max_{cost}": 7}).caps()) for cost in COSTS] == [[cost] for cost in COSTS]
+
+
+def test_a_budget_without_a_cap_is_refused():
+    with pytest.raises(UsageError, match="`max_params` is missing"):
+        Budget(weights="int8")
+
+
+def test_a_cost_that_no_cap_asks_for_need_not_be_counted():
+    assert Budget(max_params=5).fits(net(5, 1))
+    with pytest.raises(AssertionError, match="bytes is capped, but was not counted"):
+        Budget(max_bytes=5).fits(Counted(1, 1, None, None))
+
+
+def test_all_caps_are_written_with_their_units():
+    budget = Budget(max_params=75_000, max_macs=10**6, max_bytes=300_000, max_memory=128 * 1024, weights="int8")
+    words = "75,000 parameters, 1,000,000 MACs, 300 kB for the file and 128 KiB of memory in int8"
+    assert str(budget) == words
+    assert str(Budget(max_bytes=300)) == "300 bytes for the file in fp32"
+    assert budget.reason(Counted(1, 1, 300_007, 1)) == "7 bytes of the file over the cap"
+    assert write_cost(1_500, "macs") == "1,500 MACs"
+
+
+def test_the_band_is_of_the_cap_that_binds():
+    assert [Budget(max_params=9).band_cost, Budget(max_bytes=9).band_cost, Budget(max_macs=9).band_cost] == [
+        "params", "bytes", "params",
+    ]  # fmt: skip
+    assert Budget(max_params=100, max_bytes=100, weights="int8").band_cost == "params"
+    assert Budget(max_params=100, max_bytes=99, weights="int8").band_cost == "bytes"
+    assert Budget(max_params=100, max_bytes=399).band_cost == "bytes"
+    assert Budget(max_params=100, max_bytes=400).band_cost == "params"
+    assert [Budget(max_params=3, max_bytes=99).band_cap, Budget(max_memory=1).band_cap] == [3, None]
 
 
 def test_no_cap_is_a_number_that_no_count_exceeds():

@@ -2,8 +2,8 @@
 
 Run as they stand: `count`, `space`, `fit`, `report`, `verify`, `list`, `doctor`, the code that makes a data set; the
 first `search` until it is interrupted. In a reduced form: a `search` of one's own images with one trial, `dashboard` on
-a free port, `best` under the caps of a small search, which stands for `runs/digits-hard-5M-s0` everywhere. Parsed only:
-`train`, `reproduce`, `calibrate`, `export`, which tests/cli runs; `pip install` is run by .ci/run.
+a free port, the page on devices, `best` under the caps of a small search, which stands for `runs/digits-hard-5M-s0`
+everywhere. Parsed only: `train`, `reproduce`, `calibrate`, which tests/cli runs; `pip install` is run by .ci/run.
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ def test_the_pages_show_commands():
 
 
 @pytest.mark.pages
-@pytest.mark.parametrize("words", [words for words in COMMANDS_SHOWN if words[0] in RUN_AS_SHOWN], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [words for words in COMMANDS_SHOWN if words[0] in RUN_AS_SHOWN and "device-net" not in words], ids=" ".join
+)
 def test_quick_commands_run_as_shown(words, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     words = [
@@ -128,6 +130,18 @@ def test_own_images_are_searched(folder, monkeypatch, capsys):
     reduced = ["--trials", "1", "--promote", "1", "--full-epochs", "1", "--device", "cpu"]
     assert main([*words, *reduced]) == 0
     assert "1 trained" in capsys.readouterr().out
+
+
+@pytest.mark.pages
+def test_caps_of_a_device_become_a_verified_file(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    commands = shown(ROOT / "docs" / "device.md")[:4]
+    assert [words[0] for words in commands] == ["count", "search", "export", "verify"]
+    for words in commands:
+        reduced = ["--trials", "1", "--promote", "1", "--full-epochs", "1", "--device", "cpu"]
+        assert main(words + reduced * (words[0] == "search")) == 0
+    assert "model.int8.onnx" in capsys.readouterr().out
+    assert (folder / "device-net" / "model.int8.onnx").stat().st_size <= 256 * 1024
 
 
 @pytest.mark.pages

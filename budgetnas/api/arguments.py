@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Words = ParamSpec("Words")
 Result = TypeVar("Result")
-_KEYS = {**KEYS, "max_macs": "space.max_macs", "paper_models": "search.paper_models", "refit": "evidence.refit"}
+_KEYS = {**KEYS, "paper_models": "search.paper_models", "refit": "evidence.refit"}
 _DATA_KEYS = {**DATA_KEYS, "validation": "data.validation"}
 _NAMES = {**_KEYS, **CALIBRATION_KEYS, **_DATA_KEYS}
 

@@ -10,7 +10,6 @@ from budgetnas.arch import counter
 from budgetnas.arch.counter import Complexity, LedgerRow
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.config.models import read_cap
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -95,7 +94,11 @@ def fit(
     network: str | ResNetSpec | None = None,
     shape: DataShape | None = None,
     *,
-    max_params: str | float,
+    max_params: str | float | None = None,
+    max_macs: str | float | None = None,
+    max_bytes: str | float | None = None,
+    max_memory: str | float | None = None,
+    weights: str | None = None,
     blocks: Sequence[int] | None = None,
     widths: Sequence[int] | None = None,
     stem_width: int | None = None,
@@ -105,7 +108,7 @@ def fit(
     classes: int | None = None,
     **others: Unpack[OtherFields],
 ) -> ResNetSpec:
-    """Scale the widths of a network until they fill a cap; their ratios change as little as the step allows.
+    """Scale the widths of a network until they fill its caps; their ratios change as little as the step allows.
 
     Stem and middle channels follow the widths; everything else stays. Groups keep their number, or, where all groups of
     a network are equally wide, their width.
@@ -113,10 +116,16 @@ def fit(
     >>> fit("2x64-2x128-4x256", max_params="5M").id
     '2x64-2x127-4x252'
 
+    At least one cap is needed.
+
     Args:
         network: a name, an id or a spec; else give `blocks` and `widths`.
         shape: shape of images and classes, instead of the last three arguments; default: that of CIFAR-10.
         max_params: cap on trainable parameters, as a number or like "5M" or "45%resnet18".
+        max_macs: cap on multiply-accumulates for one image, likewise.
+        max_bytes: cap on the exported file, as a number of bytes or like "300kB" or "1MiB".
+        max_memory: cap on the tensors that live at once while one image runs through the network, like "128KiB".
+        weights: precision that these two are for: "fp32" (the default), "fp16" or "int8".
         blocks: blocks of each stage; 0 for an empty one.
         widths: channels of each stage.
         stem_width: channels of the stem; default: those of the first stage.
@@ -128,16 +137,18 @@ def fit(
             `shortcut`, `squeeze`, `neck`; those with a value per stage have one for each stage that is not empty.
 
     Raises:
-        UsageError: the network is unknown, or a number is out of range.
-        InfeasibleBudgetError: even the narrowest network of this form exceeds the cap.
+        UsageError: the network is unknown, a number is out of range, or no cap is given.
+        InfeasibleBudgetError: even the narrowest network of this form exceeds a cap.
     """
     from budgetnas.budget import Budget
+    from budgetnas.config.caps import read_budget
     from budgetnas.space import widths as scaled
 
     spec = network_of(network, blocks, widths, stem_width, **others)
     found = shape_of(shape, channels, image_size, classes)
-    budget = Budget(max_params=read_cap(plain(max_params), found))
-    return scaled.fit(spec, found, budget, step=step)
+    caps = {"max_params": max_params, "max_macs": max_macs, "max_bytes": max_bytes, "max_memory": max_memory}
+    given = {name: plain(cap) for name, cap in caps.items()}
+    return scaled.fit(spec, found, read_budget(found, **given, weights=weights) or Budget(), step=step)
 
 
 @spelled

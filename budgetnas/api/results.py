@@ -60,7 +60,7 @@ class CapResults(Rows):
 
     def brief(self) -> Mapping[str, str]:
         """Return the network under each cap."""
-        return {f"{row['max_params']:,}": row["spec"] or "none" for row in self._rows}
+        return {f"{next(iter(row.values())):,}": row["spec"] or "none" for row in self._rows}
 
 
 class Verification(Rows):
@@ -103,6 +103,7 @@ def best(
     run: str | PathLike[str],
     max_params: str | float | Sequence[str | float] | None = None,
     *,
+    max_bytes: str | float | Sequence[str | float] | None = None,
     storage: str | None = None,
 ) -> CapResults:
     """Return the best trained network of a search under each of some caps; nothing is trained.
@@ -110,6 +111,8 @@ def best(
     Args:
         run: folder of the run.
         max_params: one cap or several; default: those of the search.
+        max_bytes: one cap or several on the exported file, like "40kB", in place of those on parameters; only for a
+            search that had such a cap.
         storage: Optuna URL where the study is not in the folder.
 
     Returns:
@@ -123,8 +126,8 @@ def best(
     from budgetnas.runs.result import open_result
 
     result = open_result(str(plain(run)), storage)
-    caps = plain(max_params)
-    results = best_under(result, caps if caps is None or isinstance(caps, list) else [caps])
+    caps = [plain(given) for given in (max_params, max_bytes)]
+    results = best_under(result, *(one if one is None or isinstance(one, list) else [one] for one in caps))
     return CapResults(results, [as_json(result, one) for one in results])
 
 
@@ -135,6 +138,8 @@ def export(
     *,
     trial: int | None = None,
     with_preprocessing: bool = False,
+    fold_norms: bool = False,
+    quantize: str | None = None,
     storage: str | None = None,
 ) -> Path:
     """Write the certificate of a fully trained network into a new folder.
@@ -146,20 +151,30 @@ def export(
         out: folder to write: new or empty.
         trial: number of the network's trial; default: the winner, or the only one.
         with_preprocessing: whether `model.onnx` takes raw pixels.
+        fold_norms: whether `model.onnx` has each batch norm folded into the convolution before it; it has where the
+            search capped bytes.
+        quantize: "int8" or "fp16" to write `model.int8.onnx`, calibrated on training images, or `model.fp16.onnx` too.
         storage: Optuna URL where the study is not in the folder.
 
     Returns:
         The folder of the certificate.
 
     Raises:
-        UsageError: the trial had no full training, or the folder is not free.
+        UsageError: the trial had no full training, the folder is not free, or arguments do not go together.
+        DataError: the data set to calibrate on cannot be loaded.
         StorageError: the run cannot be read, or the folder cannot be written.
     """
     from budgetnas.runs import certify
 
     folder = Path(out)
     missing = certify.export(
-        str(plain(run)), folder, storage=storage, trial=plain(trial), with_preprocessing=with_preprocessing
+        str(plain(run)),
+        folder,
+        storage=storage,
+        trial=plain(trial),
+        with_preprocessing=with_preprocessing,
+        fold_norms=fold_norms,
+        quantize=plain(quantize),
     )
     if missing:
         warnings.warn(missing, stacklevel=3)

@@ -22,6 +22,9 @@ def search(
     study: str | PathLike[str] | None = None,
     max_params: str | float | None = None,
     max_macs: str | float | None = None,
+    max_bytes: str | float | None = None,
+    max_memory: str | float | None = None,
+    weights: str | None = None,
     space: str | PathLike[str] | None = None,
     trials: int | None = None,
     sampler: str | None = None,
@@ -54,6 +57,9 @@ def search(
         max_params: cap on trainable parameters, as a number or like "5M" or "45%resnet18".
         max_macs: cap on multiply-accumulates for one image, as a number or like "1.75G" or "200%model5"; "none" for no
             cap; default: three times those of ResNet-20 scaled to the cap on parameters.
+        max_bytes: cap on the exported file, as a number of bytes or like "300kB" or "1MiB".
+        max_memory: cap on the tensors that live at once while one image runs through a network, like "128KiB".
+        weights: precision that these two are for: "fp32" (the default), "fp16" or "int8".
         space: "wide" for more kinds of networks, or the path of a file with the section [space].
         trials: number of networks to train shortly, in all; default: 100.
         sampler: "thompson", "evolution", "tpe" or "random".
@@ -94,6 +100,9 @@ def calibrate(
     study: str | PathLike[str] | None = None,
     max_params: str | float | None = None,
     max_macs: str | float | None = None,
+    max_bytes: str | float | None = None,
+    max_memory: str | float | None = None,
+    weights: str | None = None,
     space: str | PathLike[str] | None = None,
     networks: int | None = None,
     lengths: int | Sequence[int] | None = None,
@@ -122,6 +131,9 @@ def calibrate(
         max_params: cap on trainable parameters, as a number or like "5M" or "45%resnet18".
         max_macs: cap on multiply-accumulates for one image, as a number or like "1.75G" or "200%model5"; "none" for no
             cap; default: three times those of ResNet-20 scaled to the cap on parameters.
+        max_bytes: cap on the exported file, as a number of bytes or like "300kB" or "1MiB".
+        max_memory: cap on the tensors that live at once while one image runs through a network, like "128KiB".
+        weights: precision that these two are for: "fp32" (the default), "fp16" or "int8".
         space: "wide" for more kinds of networks, or the path of a file with the section [space].
         networks: number of networks; default: 24.
         lengths: epochs of the short trainings; default: the rungs of the study.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from budgetnas.exceptions import UsageError
 from budgetnas.text import one_line
 
 if TYPE_CHECKING:
-    from budgetnas.arch.pools import Stages
+    from budgetnas.arch.pools import Ints, Stages
 
 
 def own_stage(one: Stages, kind: OwnKind) -> tuple[IntArray, IntArray]:
@@ -58,6 +58,15 @@ def counted_stage(one: Stages, kind: OwnKind) -> tuple[IntArray, IntArray]:
     params, inside, outside, fixed = each.T
     macs = inside * rows[:, 5] + outside * rows[:, 6] + fixed
     return params.reshape(columns[0].shape), macs.reshape(columns[0].shape)
+
+
+def by_size(one: Stages, number: Callable[..., int], *others: Ints) -> IntArray:
+    """Return a number for each stage, which blocks, width before, width, halving, kernel and `others` alone decide."""
+    names = ("blocks", "before", "width", "halves", "kernel")
+    columns = np.broadcast_arrays(*(np.asarray(getattr(one, name), dtype=np.int64) for name in names), *others)
+    sizes, place = np.unique(np.stack([column.ravel() for column in columns], axis=1), axis=0, return_inverse=True)
+    found = np.array([number(*size) for size in sizes.tolist()], dtype=np.int64)
+    return found[place.ravel()].reshape(columns[0].shape)
 
 
 def _parts_of(layers: Sequence[Layer], channels: int, stride: int) -> tuple[int, int, int, int]:

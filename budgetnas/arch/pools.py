@@ -15,7 +15,7 @@ import numpy as np
 from budgetnas.arch.kinds import required
 from budgetnas.arch.own_costs import own_stage
 from budgetnas.arch.spec import DataShape
-from budgetnas.arrays import IntArray
+from budgetnas.arrays import BoolArray, IntArray
 
 _CHUNK = 4_096
 
@@ -31,11 +31,13 @@ class Family:
         kind: of the blocks, as in a spec.
         squeeze: reduction of squeeze-excitation; None for none.
         neck: channels of the neck; None for none.
+        pools: whether shortcuts that halve the image take the mean of 2x2 pixels first.
     """
 
     kind: str = "basic"
     squeeze: int | None = None
     neck: int | None = None
+    pools: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -192,44 +194,88 @@ def total_of(nets: Networks, shape: DataShape) -> Cost:
     """Cost of whole networks: params [N] and macs [N]."""
     params = np.empty(len(nets.blocks), dtype=np.int64)
     macs = np.empty(len(nets.blocks), dtype=np.int64)
-    for part, parts in _parts(nets, shape):
-        params[part], macs[part] = (sum(costs) for costs in zip(*parts, strict=True))
+    for chunk in chunks(nets, shape):
+        parts = [
+            stem(chunk.stems, shape),
+            *_stage_costs(chunk, nets.family),
+            head(chunk.last, shape, neck=nets.family.neck, on=chunk.pixels),
+        ]
+        params[chunk.rows], macs[chunk.rows] = (sum(costs) for costs in zip(*parts, strict=True))
     return params, macs
 
 
 def stage_macs(nets: Networks, shape: DataShape) -> IntArray:
     """MACs of every stage, without stem and head: [N, S]."""
     macs = np.empty(nets.blocks.shape, dtype=np.int64)
-    for part, parts in _parts(nets, shape):
-        macs[part] = np.stack([cost[1] for cost in parts[1:-1]], axis=1)
+    for chunk in chunks(nets, shape):
+        macs[chunk.rows] = np.stack([cost[1] for cost in _stage_costs(chunk, nets.family)], axis=1)
     return macs
 
 
-def _parts(nets: Networks, shape: DataShape) -> Iterator[tuple[slice, list[Cost]]]:
-    """Yield the costs of stem, stages and head, one chunk of the networks after another."""
+def _stage_costs(chunk: Chunk, family: Family) -> list[Cost]:
+    costs = ((one.filled, stage(one.stages, family)) for one in chunk.stages)
+    return [(filled * params, filled * macs) for filled, (params, macs) in costs]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Placed:
+    """One stage of the networks of a chunk.
+
+    Attributes:
+        stages: those of the networks that have it; of the others anything.
+        filled: whether they have it, [N].
+        halvings: of the image before it.
+    """
+
+    stages: Stages
+    filled: BoolArray
+    halvings: Ints
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chunk:
+    """Some of many networks, part by part.
+
+    Attributes:
+        rows: of the networks.
+        stems: channels of the stems, [N].
+        stages: from the first to the last.
+        last: channels before the head, [N].
+        pixels: of the map before the head.
+    """
+
+    rows: slice
+    stems: IntArray
+    stages: list[Placed]
+    last: IntArray
+    pixels: IntArray
+
+
+def chunks(nets: Networks, shape: DataShape) -> Iterator[Chunk]:
+    """Yield the parts of the networks, one chunk of them after another."""
     stems = nets.widths[:, 0] if nets.stem_widths is None else nets.stem_widths
     for start in range(0, len(nets.blocks), _CHUNK):  # a chunk fits into the CPU's cache
-        part = slice(start, start + _CHUNK)
+        rows = slice(start, start + _CHUNK)
         columns = {
-            name: np.ascontiguousarray(values[part].T)
+            name: np.ascontiguousarray(values[rows].T)
             for name, values in {"blocks": nets.blocks, "width": nets.widths, **nets.others}.items()
         }
-        yield part, _chunk(columns, stems[part], nets.family, shape)
+        yield _chunk(rows, columns, stems[rows], shape)
 
 
-def _chunk(columns: dict[str, IntArray], stems: IntArray, family: Family, shape: DataShape) -> list[Cost]:
-    """Costs of stem, stages and head of a chunk; columns are [S, N], stems [N]."""
+def _chunk(rows: slice, columns: dict[str, IntArray], stems: IntArray, shape: DataShape) -> Chunk:
+    """Return the parts of a chunk; columns are [S, N], stems [N]."""
     before: IntArray = stems
     halvings = columns.get("halves")
-    found = [stem(before, shape)]
+    found = []
     done: Any = 0  # halvings so far
     for index, blocks in enumerate(columns["blocks"]):
         filled = blocks > 0
         halves: Any = min(index, 1) if halvings is None else halvings[index] * filled
-        on, done = pixels(shape, done), done + halves
+        on, before_it, done = pixels(shape, done), done, done + halves
         fields: dict[str, Any] = {name: values[index] for name, values in columns.items()}
         fields |= {"width": np.where(filled, columns["width"][index], before), "halves": halves}
-        params, macs = stage(Stages(**fields, before=before, pixels=pixels(shape, done), pixels_before=on), family)
-        found.append((filled * params, filled * macs))
+        stages = Stages(**fields, before=before, pixels=pixels(shape, done), pixels_before=on)
+        found.append(Placed(stages=stages, filled=filled, halvings=before_it))
         before = fields["width"]
-    return [*found, head(before, shape, neck=family.neck, on=pixels(shape, done))]
+    return Chunk(rows=rows, stems=stems, stages=found, last=before, pixels=pixels(shape, done))

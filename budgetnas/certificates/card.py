@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from budgetnas.budget import SIZES, write_cost
 from budgetnas.certificates.front_matter import front_matter
 from budgetnas.text import escaped, one_line, plural, write_macs, write_percent
 
@@ -32,11 +33,13 @@ def card(
     shape, data = arch["shape"], escaped(arch["dataset"])
     side = f"{shape['channels']}x{shape['height']}x{shape['width']}"
     cap = f" ({arch['params'] / arch['max_params']:.2%} of {arch['max_params']:,})" if arch["max_params"] else ""
+    sizes = [write_cost(arch[f"max_{cost}"], cost) for cost in SIZES if arch.get(f"max_{cost}") is not None]
+    device = f" It was searched for a device of {' and '.join(sizes)} in {arch['weights']}." if sizes else ""
     parts = [
         *([front_matter(arch, results, has_onnx=has_onnx)] if has_front else []),
         f"# {arch['id']}",
         f"A residual network of {arch['params']:,} trainable parameters{cap} and {write_macs(arch['macs'])} "
-        f"multiply-accumulates for one image of {side}, trained on {data} ({shape['classes']} classes).",
+        f"multiply-accumulates for one image of {side}, trained on {data} ({shape['classes']} classes).{device}",
         *([f"**{escaped(arch['notice'])}**"] if arch["notice"] else []),
         "## Numbers",
         _numbers(results, data),
@@ -47,7 +50,7 @@ def card(
         "mean and std are in `arch.json`.",
         _USE,
         "## Files",
-        "\n".join(f"- `{name}`: {what}" for name, what in _FILES.items() if has_onnx or name != "model.onnx"),
+        "\n".join(f"- `{name}`: {what}" for name, what in _listed(results, has_onnx=has_onnx)),
         "## Make it again",
         "On the same kind of hardware, with the versions in `MANIFEST.json`, this command makes the same network:",
         f"```\n{_command(provenance)}\n```",
@@ -75,11 +78,33 @@ _FILES = {
     "model.py": "the network in plain PyTorch, made from `arch.json` alone",
     "model.safetensors": "its weights, under the names of `model.py`",
     "model.onnx": "the same network for ONNX runtimes, any number of images at a time",
+    "model.int8.onnx": "the same network in int8, quantised after its training",
+    "model.fp16.onnx": "the same network in 16-bit floats",
     "ledger.csv": "parameters and multiply-accumulates, layer by layer",
     "results.json": "every number with its seed, split and epoch",
     "recipe.toml": "how it was trained",
     "MANIFEST.json": "versions, hardware, command, and the SHA-256 of every file",
 }
+
+
+def _listed(results: Mapping[str, Any], *, has_onnx: bool) -> Iterator[tuple[str, str]]:
+    """Yield (name, meaning) of each file, with the bytes of one for a device."""
+    facts = results.get("files", {})
+    for name, what in _FILES.items():
+        if (name == "model.onnx" and not has_onnx) or (name in _QUANTISED and name not in facts):
+            continue
+        yield name, f"{what}{_bytes(facts[name])}" if name in facts else what
+
+
+def _bytes(facts: Mapping[str, Any]) -> str:
+    counted = facts["counted"]
+    if counted is None:
+        return f"; {facts['bytes']:,} bytes"
+    stored, by = f"{counted['weights_bytes']:,} of weights as counted", ""
+    if "calibration" in facts:
+        calibration = facts["calibration"]
+        by = f"; calibrated on {calibration['images']:,} images of the training split, seed {calibration['seed']}"
+    return f"{by}; norms folded, {facts['bytes']:,} bytes: {stored}, at most {counted['file_bytes']:,} in all"
 
 
 def _numbers(results: Mapping[str, Any], data: str) -> str:
@@ -99,6 +124,12 @@ def _numbers(results: Mapping[str, Any], data: str) -> str:
     if own["test_images"]:
         value = _value(own["test_correct"] / own["test_images"], None, own.get("test_interval"))
         rows.append(("test, these weights", value, f"{own['test_images']:,}"))
+    for name, facts in results.get("files", {}).items():
+        for split in ("validation", "test"):
+            if facts.get(f"{split}_images"):
+                images = facts[f"{split}_images"]
+                value = _value(facts[f"{split}_correct"] / images, None, facts[f"{split}_interval"])
+                rows.append((f"{split}, `{name}`", value, f"{images:,}"))
     for split in ("validation", "test"):
         if repeats[f"{split}_sd"] is not None:
             rows.append((f"{split}, mean and sd over {len(repeats['seeds'])} seeds", _over_seeds(repeats, split), ""))
@@ -125,7 +156,16 @@ def _limits(results: Mapping[str, Any], data: str) -> list[str]:
     ]
     if len(results["repeats"]["seeds"]) < 2 and not results.get("fresh"):
         limits.append("One training seed: how much another would differ is not known.")
+    if "model.int8.onnx" in results.get("files", {}):
+        limits.append(_INT8)
     return [*limits, *map(escaped, results["remarks"])]
+
+
+_QUANTISED = ("model.int8.onnx", "model.fp16.onnx")
+_INT8 = (
+    "Numbers of `model.int8.onnx` are those of exact arithmetic: integer kernels of x86 processors without VNNI may "
+    "saturate and answer otherwise."
+)
 
 
 def _hardware(hardware: Mapping[str, Any]) -> str:

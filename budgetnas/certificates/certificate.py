@@ -17,6 +17,7 @@ from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget import Budget
 from budgetnas.certificates.card import card
+from budgetnas.certificates.device_graph import device_graph, serialised
 from budgetnas.certificates.json_files import (
     ARCH,
     ARCH_FORMAT,
@@ -25,9 +26,11 @@ from budgetnas.certificates.json_files import (
     read_arch,
     read_manifest,
     read_member,
+    size_caps,
 )
 from budgetnas.certificates.ledger import ledger_csv
 from budgetnas.certificates.names import rename_from_source, rename_to_source
+from budgetnas.certificates.onnx_files import ONNX, file_facts
 from budgetnas.certificates.onnx_graph import MISSING, onnx_bytes
 from budgetnas.certificates.predict import write_reading
 from budgetnas.certificates.source import model_source
@@ -37,7 +40,7 @@ from budgetnas.exceptions import DataError, StorageError
 from budgetnas.models.build import build_model, read_state, unpack
 from budgetnas.storage.files import dump_json, write_bytes
 
-SOURCE, WEIGHTS, ONNX = "model.py", "model.safetensors", "model.onnx"
+SOURCE, WEIGHTS = "model.py", "model.safetensors"
 LEDGER, RESULTS, RECIPE, CARD = "ledger.csv", "results.json", "recipe.toml", "README.md"
 
 
@@ -77,6 +80,11 @@ class CertifiedNetwork:
     results: Mapping[str, Any]
     provenance: Mapping[str, Any]
 
+    @property
+    def caps_bytes(self) -> bool:
+        """Whether its search capped the bytes of the file, which holds for one with folded norms."""
+        return self.budget is not None and self.budget.max_bytes is not None
+
     def arch(self) -> dict[str, Any]:
         """Return the content of `arch.json`."""
         cost = count(self.spec, self.shape)
@@ -96,16 +104,49 @@ class CertifiedNetwork:
             **asdict(cost),
             "max_params": self.budget and self.budget.max_params,
             "max_macs": self.budget and self.budget.max_macs,
+            **({} if self.budget is None else size_caps(self.budget)),
         }
 
 
-def write_certificate(folder: Path, net: CertifiedNetwork, *, with_preprocessing: bool = False) -> str | None:
+def onnx_of(net: CertifiedNetwork, *, with_preprocessing: bool, fold_norms: bool) -> bytes | None:
+    """Return `model.onnx` of a network; None where onnx is not installed.
+
+    Args:
+        net: the network.
+        with_preprocessing: whether it takes raw pixels; not with folded norms.
+        fold_norms: whether each norm is folded into the convolution before it.
+
+    Raises:
+        DataError: the network is too large for one file.
+    """
+    state = read_state(net.weights)
+    words: dict[str, Any] = {"mean": net.mean, "std": net.std}
+    if not fold_norms:
+        return onnx_bytes(net.spec, net.shape, state, with_preprocessing=with_preprocessing, **words)
+    try:
+        return serialised(device_graph(net.spec, net.shape, state, "fp32", **words))
+    except ImportError:
+        return None
+
+
+def write_certificate(
+    folder: Path,
+    net: CertifiedNetwork,
+    *,
+    with_preprocessing: bool = False,
+    fold_norms: bool = False,
+    quantised: Mapping[str, bytes] | None = None,
+    measured: Mapping[str, Mapping[str, Any]] | None = None,
+) -> str | None:
     """Write a certificate, whole or not at all; an existing one is replaced.
 
     Args:
         folder: folder of the certificate.
         net: the network.
-        with_preprocessing: whether `model.onnx` takes raw pixels.
+        with_preprocessing: whether `model.onnx` takes raw pixels; not with folded norms.
+        fold_norms: whether its norms are folded into the convolutions before them.
+        quantised: content of `model.int8.onnx` or `model.fp16.onnx`, by name.
+        measured: further facts to record of each ONNX file, by its name.
 
     Returns:
         A line that says which file could not be made and how to fix that; None where all were made.
@@ -113,18 +154,21 @@ def write_certificate(folder: Path, net: CertifiedNetwork, *, with_preprocessing
     Raises:
         StorageError: the folder cannot be written; an existing certificate stays as it was.
     """
-    built = read_state(net.weights)
-    state = rename_to_source(built, net.spec)
-    onnx = onnx_bytes(net.spec, net.shape, built, mean=net.mean, std=net.std, with_preprocessing=with_preprocessing)
+    state = rename_to_source(read_state(net.weights), net.spec)
+    onnx = onnx_of(net, with_preprocessing=with_preprocessing, fold_norms=fold_norms)
+    graphs = ({} if onnx is None else {ONNX: onnx}) | dict(quantised or {})
+    results = dict(net.results)
+    if fold_norms or quantised:
+        results["files"] = file_facts(graphs, net.spec, net.shape, measured or {})
     files = {
         ARCH: dump_json(net.arch()),
         SOURCE: model_source(net.spec, net.shape).encode(),
         WEIGHTS: safetensors.save(state),
-        **({} if onnx is None else {ONNX: onnx}),
+        **graphs,
         LEDGER: ledger_csv(net.spec, net.shape).encode(),
-        RESULTS: dump_json(dict(net.results)),
+        RESULTS: dump_json(results),
         RECIPE: write_recipe(net.recipe).encode(),
-        CARD: card(net.arch(), net.results, net.provenance, has_onnx=onnx is not None).encode(),
+        CARD: card(net.arch(), results, net.provenance, has_onnx=onnx is not None).encode(),
     }
     data = {"name": net.dataset, "fingerprint": net.fingerprint, **(write_reading(net.source) if net.source else {})}
     provenance = {**net.provenance, "data": data}

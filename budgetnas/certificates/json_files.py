@@ -11,8 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from budgetnas.arch.device import Precision
 from budgetnas.arch.kinds import KINDS
 from budgetnas.arch.spec import LAYERS, DataShape, ResNetSpec
+from budgetnas.budget import Budget
 from budgetnas.config.toml import build
 from budgetnas.exceptions import StorageError
 from budgetnas.storage.files import digest, dump_json, inside, parse_json, read_bytes, read_file
@@ -85,6 +87,7 @@ def _is_entry(name: str, entry: Any) -> bool:
 
 ARCH = "arch.json"
 ARCH_FORMAT = 1
+_SIZE_CAPS = ("max_bytes", "max_memory", "weights")
 LARGEST = 50_000_000  # pixels per image; more is an attack or a mistake
 
 
@@ -114,6 +117,9 @@ class Arch:
     activations: int
     max_params: int | None
     max_macs: int | None
+    max_bytes: int | None = None
+    max_memory: int | None = None
+    weights: Precision | None = None
 
     def __post_init__(self) -> None:
         channels, numbers = self.shape.channels, self.normalisation
@@ -121,10 +127,19 @@ class Arch:
             raise ValueError(f"its normalisation is not two numbers for each of {channels} channels")
         if not min(numbers.std) > 0:
             raise ValueError("it divides images by a number that is not above 0")
+        if (self.weights is None) != (self.max_bytes is self.max_memory is None):
+            raise ValueError("it names a precision without a cap on a size, or such a cap without one")
         if len(self.classes) != self.shape.classes:
             raise ValueError(f"it names {len(self.classes)} of {self.shape.classes} classes")
         if self.shape.height * self.shape.width > LARGEST:
             raise ValueError(f"its images have more than {LARGEST:,} pixels")
+
+
+def size_caps(budget: Budget) -> dict[str, Any]:
+    """Return the keys of `arch.json` for caps on sizes, which it has only where there are such caps."""
+    if budget.max_bytes is budget.max_memory is None:
+        return {}
+    return {name: getattr(budget, name) for name in _SIZE_CAPS}
 
 
 def read_arch(content: bytes, *, where: Path) -> tuple[dict[str, Any], ResNetSpec, DataShape]:
@@ -145,6 +160,8 @@ def read_arch(content: bytes, *, where: Path) -> tuple[dict[str, Any], ResNetSpe
         if spec.kind not in KINDS and LAYERS not in arch["spec"]:
             raise ValueError(f"the layers of its {spec.kind} blocks are missing")
         complete = asdict(found) | {"spec": spec.to_json()}
+        if found.weights is None:
+            complete = {key: value for key, value in complete.items() if key not in _SIZE_CAPS}
         if json.loads(dump_json(complete)) != arch:  # a default replaced a missing value, or is written out
             raise ValueError("a value of it is missing, or is a default that is left out")
     except Exception as error:  # content of any type can fail in any way

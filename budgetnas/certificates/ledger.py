@@ -1,4 +1,4 @@
-"""`ledger.csv`: the parameters and MACs of every layer, and the check of weights against it."""
+"""`ledger.csv`: what every layer costs, also a device, and the check of weights against it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from budgetnas.arch.counter import LedgerRow, ledger, total_of
+from budgetnas.arch.device_ledger import device_rows
 from budgetnas.arch.layers import Conv, Linear, Norm
 from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
@@ -19,6 +20,7 @@ from budgetnas.models.build import build_model
 from budgetnas.text import write_csv, write_shape
 
 COLUMNS = ("layer", "module", "kind", "in_shape", "out_shape", "kernel", "stride", "params", "buffers", "macs")
+DEVICE_COLUMNS = ("bytes_fp32", "bytes_int8", "live_elements")  # which certificates of older versions lack
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
 
@@ -45,12 +47,31 @@ class Reconciliation:
         )
 
 
-def ledger_csv(spec: ResNetSpec, shape: DataShape) -> str:
-    """Return the ledger as CSV: a row per layer, also for layers without tensors, and a row for their sum."""
-    names, rows = module_names(spec), ledger(lower(spec, shape), shape)
+def ledger_csv(spec: ResNetSpec, shape: DataShape, *, with_device: bool = True) -> str:
+    """Return the ledger as CSV: a row per layer, also for layers without tensors, and a row for the whole network.
+
+    Args:
+        spec: the architecture.
+        shape: shape of images, and number of classes.
+        with_device: whether it has `DEVICE_COLUMNS`: bytes of weights in the exported file, and elements of the tensors
+            that live meanwhile, of which the last row has the most.
+    """
+    layers = lower(spec, shape)
+    names, rows = module_names(spec), ledger(layers, shape)
     total = total_of(rows)
     foot = ("total", *[None] * 6, total.params, sum(map(buffers, rows)), total.macs)
-    return write_csv(COLUMNS, [*(_cells(row, names.get(row.name)) for row in rows), foot])
+    table = [*(_cells(row, names.get(row.name)) for row in rows), foot]
+    if not with_device:
+        return write_csv(COLUMNS, table)
+    costs = [(row.fp32, row.int8, row.live) for row in device_rows(layers, shape).values()]
+    fp32, int8, live = zip(*costs, strict=True)
+    costs.append((sum(fp32), sum(int8), max(live)))
+    return write_csv((*COLUMNS, *DEVICE_COLUMNS), [(*row, *more) for row, more in zip(table, costs, strict=True)])
+
+
+def has_device_columns(content: bytes) -> bool:
+    """Return whether a ledger of any version has `DEVICE_COLUMNS`."""
+    return content.partition(b"\n")[0].endswith(",".join(DEVICE_COLUMNS).encode())
 
 
 def _cells(row: LedgerRow, module: str | None) -> tuple[str | int | None, ...]:

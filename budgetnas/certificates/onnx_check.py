@@ -1,6 +1,6 @@
-"""The check of `model.onnx`: every initialiser explained, the graph compared with ours, logits computed.
+"""The check of `model.onnx`: every initialiser explained, and the graph compared with ours.
 
-Reading parses one protobuf and opens no other file. A model in which `explain` finds no discrepancy has only the nodes
+A model in which `explain` finds no discrepancy has only the nodes
 that we write, so it is safe to run.
 """
 
@@ -14,7 +14,6 @@ from itertools import zip_longest
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
 from budgetnas.arch.counter import ledger
@@ -22,18 +21,13 @@ from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.arrays import Array
 from budgetnas.certificates.ledger import buffers
-from budgetnas.certificates.onnx_graph import AXES, INPUT, MEAN, STD, constants, layout, stored
-from budgetnas.exceptions import DataError
-from budgetnas.text import one_line
+from budgetnas.certificates.onnx_graph import AXES, MEAN, STD, constants, layout, stored
+from budgetnas.certificates.onnx_run import read_model, shown
 
 _STATISTICS = ("running_mean", "running_var")
 _CONSTANTS = {AXES: "the sides to average over", MEAN: "of normalisation", STD: "of normalisation"}
 _LARGEST = float(np.finfo(np.float32).max)
 _LINES = 8
-
-
-class OnnxMissingError(DataError):
-    """onnx or onnxruntime is not installed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,8 +77,8 @@ def explain(
         OnnxMissingError: onnx is not installed.
         DataError: the bytes are no ONNX model, or its tensors are in another file.
     """
-    model = _read(content)
-    rows = tuple((_shown(tensor.name), *_size(tensor), _meaning(tensor.name)[1]) for tensor in model.graph.initializer)
+    model = read_model(content)
+    rows = tuple((shown(tensor.name), *_size(tensor), _meaning(tensor.name)[1]) for tensor in model.graph.initializer)
     sums = {"parameter": 0, "statistic": 0, "constant": 0}
     found: dict[str, list[int]] = {}
     for tensor in model.graph.initializer:
@@ -109,7 +103,7 @@ def explain(
 
 def _meaning(name: str) -> tuple[str, str]:
     """Return the kind of an initialiser, and its meaning in words."""
-    layer, _, tensor = _shown(name).rpartition(".")
+    layer, _, tensor = shown(name).rpartition(".")
     if name in _CONSTANTS:
         return "constant", f"a constant: {_CONSTANTS[name]}"
     if tensor in _STATISTICS:
@@ -123,7 +117,7 @@ def _against_ledger(found: dict[str, list[int]], spec: ResNetSpec, shape: DataSh
         params, others = found.pop(row.name, [0, 0])
         if (params, others) != (row.params, statistics):
             yield f"{row.name} holds {params:,} + {others:,} numbers, the ledger {row.params:,} + {statistics:,}"
-    yield from (f"{_shown(layer)} is no layer of {spec.id}" for layer in found)
+    yield from (f"{shown(layer)} is no layer of {spec.id}" for layer in found)
 
 
 def _against_layout(
@@ -174,10 +168,10 @@ def _kind(part: Any) -> str:
     if part is None:
         return "nothing"
     if hasattr(part, "op_type"):
-        taken, given = (_shown(", ".join(map(str, values))) for values in (part.input, part.output))
-        return f"{given} = {_shown(part.op_type)}({taken})"
+        taken, given = (shown(", ".join(map(str, values))) for values in (part.input, part.output))
+        return f"{given} = {shown(part.op_type)}({taken})"
     sides = "x".join(map(str, part.dims[:8]))
-    return f"{_shown(part.name)} [{sides}] of type {part.data_type}"
+    return f"{shown(part.name)} [{sides}] of type {part.data_type}"
 
 
 def _normalisation(model: Any, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -192,79 +186,16 @@ def _normalisation(model: Any, channels: int) -> tuple[tuple[float, ...], tuple[
     return (mean, std) if are_numbers and len(mean) == len(std) == channels else ((), ())
 
 
-def run_onnx(content: bytes, images: Array, *, batch: int = 256) -> npt.NDArray[np.float32]:
-    """Return the logits [N, classes] of images [N, C, H, W] by onnxruntime, on one CPU thread.
-
-    Raises:
-        OnnxMissingError: onnx or onnxruntime is not installed.
-        DataError: the model cannot be run, its tensors are in another file, or it returns no logits.
-    """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise OnnxMissingError("onnxruntime is not installed: pip install 'budgetnas[onnx]'.") from error
-    _read(content)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    starts = range(0, max(1, len(images)), batch)
-    try:
-        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        logits = np.concatenate([session.run(None, {INPUT: images[start : start + batch]})[0] for start in starts])
-    except Exception as error:  # onnxruntime has no base class of its own
-        reason = one_line(error)
-        raise DataError(f"`model.onnx` cannot be run ({_shown(reason)}): export the network again.") from error
-    if logits.dtype != np.float32 or logits.ndim != 2 or len(logits) != len(images):
-        raise DataError("`model.onnx` does not give logits [N, classes]: export the network again.")
-    return logits
-
-
 def takes_raw_pixels(content: bytes) -> bool:
     """Return whether a model normalises its input itself."""
-    return _is_raw(_read(content))
+    return _is_raw(read_model(content))
 
 
 def _is_raw(model: Any) -> bool:
     return any(tensor.name == MEAN for tensor in model.graph.initializer)
 
 
-def _read(content: bytes) -> Any:
-    """Parse a model; no other file is opened."""
-    try:
-        import onnx
-    except ImportError as error:
-        raise OnnxMissingError("onnx is not installed: pip install 'budgetnas[onnx]'.") from error
-    try:
-        model = onnx.load_model_from_string(content)
-        tensors = model.graph.initializer
-        # A damaged name reads as bytes or raises an error, depending on protobuf's version.
-        is_text = all(isinstance(tensor.name, str) for tensor in tensors)
-        lies_elsewhere = any(message.data_location or message.external_data for message in _tensors(model))
-    except Exception as error:  # protobuf's own, which cannot be named without importing it
-        raise DataError("`model.onnx` is no ONNX model: export the network again.") from error
-    if not is_text:
-        raise DataError("`model.onnx` is no ONNX model: export the network again.")
-    if not tensors or lies_elsewhere:
-        raise DataError("`model.onnx` does not hold its own weights: export the network again.")
-    return model
-
-
-def _tensors(message: Any) -> Iterator[Any]:
-    """Yield every tensor of a model, including those in nodes, subgraphs and functions."""
-    if message.DESCRIPTOR.name == "TensorProto":
-        yield message
-    for field, value in message.ListFields():
-        if field.message_type is not None:
-            for part in (value,) if hasattr(value, "ListFields") else value:
-                yield from _tensors(part)
-
-
 def _size(tensor: Any) -> tuple[tuple[int, ...], int]:
     """Return the sides of a tensor and their product."""
     sides = tuple(tensor.dims)
     return sides, math.prod(sides)
-
-
-def _shown(word: Any) -> str:
-    """Return a word of a foreign file, safe to print."""
-    return str(word)[:200] if isinstance(word, str) and word.isprintable() else ascii(word)[:200]

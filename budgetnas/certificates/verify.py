@@ -8,23 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import nn
 
+from budgetnas.arch.costs import costs_of
 from budgetnas.arch.counter import count
+from budgetnas.arch.device import Precision
 from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.budget import COSTS, SIZES, write_cost
 from budgetnas.certificates.card import card
-from budgetnas.certificates.certificate import CARD, LEDGER, ONNX, RECIPE, RESULTS, SOURCE, WEIGHTS, load_network
+from budgetnas.certificates.certificate import CARD, LEDGER, RECIPE, RESULTS, SOURCE, WEIGHTS, load_network
 from budgetnas.certificates.front_matter import MARK
 from budgetnas.certificates.json_files import ARCH, MANIFEST, read_arch, read_manifest, read_member
-from budgetnas.certificates.ledger import ledger_csv, reconcile
-from budgetnas.certificates.onnx_check import OnnxMissingError, explain, run_onnx, takes_raw_pixels
-from budgetnas.certificates.predict import logits, normalised, read_reading
+from budgetnas.certificates.ledger import has_device_columns, ledger_csv, reconcile
+from budgetnas.certificates.onnx_files import ONNX, QUANTISED
+from budgetnas.certificates.onnx_run import OnnxMissingError
+from budgetnas.certificates.predict import logits, read_reading
 from budgetnas.certificates.source import model_source
+from budgetnas.certificates.verify_onnx import OnnxChecks
 from budgetnas.config.recipe import Recipe, write_recipe
 from budgetnas.config.recorded import recipe_then, younger
 from budgetnas.config.toml import build
@@ -35,9 +39,7 @@ from budgetnas.storage.files import parse_json
 from budgetnas.text import one_line
 
 TIE = 1e-3  # between the top two logits: another machine may round to the other class
-CLOSE = 1e-4  # between ONNX and torch
 NEEDED = (ARCH, SOURCE, WEIGHTS, LEDGER, RESULTS, RECIPE, CARD)
-_IMAGES = 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,27 +86,28 @@ def verify(folder: Path, data: Dataset | None = None) -> Iterator[Check]:
     steps: list[tuple[str, Callable[[], str | None]]] = [
         ("cost and cap", lambda: _cost(arch, spec, shape)),
         (SOURCE, lambda: _same(files[SOURCE], model_source(spec, shape).encode(), ARCH)),
-        (LEDGER, lambda: _same(files[LEDGER], ledger_csv(spec, shape).encode(), ARCH)),
+        (LEDGER, lambda: _ledger(files[LEDGER], spec, shape)),
         (WEIGHTS, lambda: _weights(files[WEIGHTS], spec, shape)),
         (RECIPE, lambda: _recipe(files[RECIPE], folder / RECIPE)),
         (CARD, lambda: _card(files, arch, manifest)),
     ]
-    if ONNX in files:
-        steps.append((ONNX, lambda: _onnx(files, arch, spec, shape)))
+    graphs = OnnxChecks(files=files, arch=arch, spec=spec, shape=shape)
+    steps.extend((name, partial(graphs.check, name)) for name in (ONNX, *QUANTISED) if name in files)
     if data is not None:
         steps.append(("test accuracy", lambda: _accuracy(files, arch, spec, shape, data, manifest)))
+        quantised = [name for name in QUANTISED if name in files]
+        steps.extend(
+            (f"test accuracy, {name}", partial(graphs.test, name, data, manifest))
+            for name in (quantised and (ONNX, *quantised))
+        )
     for name, step in steps:
         yield _checked(name, step)
-
-
-class NotCheckedError(Exception):
-    """A package that a check needs is not installed."""
 
 
 def _checked(name: str, step: Callable[[], str | None]) -> Check:
     try:
         return Check(name=name, passed=True, finding=step() or "")
-    except NotCheckedError as reason:
+    except OnnxMissingError as reason:
         return Check(name=name, passed=None, finding=f"not checked: {reason}")
     except BudgetNASError as error:
         return Check(name=name, passed=False, finding=one_line(error, most=None))
@@ -137,11 +140,15 @@ def _cost(arch: Mapping[str, Any], spec: ResNetSpec, shape: DataShape) -> str:
     for name in ("params", "macs", "activations"):
         if arch[name] != getattr(cost, name):
             raise StorageError(f"arch.json says {arch[name]} {name}, but the network has {getattr(cost, name):,}")
-    for name, cap in (("params", arch["max_params"]), ("macs", arch["max_macs"])):
-        if cap is not None and getattr(cost, name) > cap:
-            raise StorageError(f"the network has {getattr(cost, name):,} {name}, over its cap of {cap:,}")
-    cap = "under no cap" if arch["max_params"] is None else f"of at most {arch['max_params']:,}"
-    return f"{cost.params:,} parameters {cap}, {cost.macs:,} MACs"
+    weights: Precision = arch.get("weights") or "fp32"
+    found = costs_of(spec, shape, weights)
+    caps = {name: cap for name in COSTS if (cap := arch.get(f"max_{name}")) is not None}
+    for name, cap in caps.items():
+        if getattr(found, name) > cap:
+            raise StorageError(f"the network has {getattr(found, name):,} {name}, over its cap of {cap:,}")
+    cap = f"of at most {caps['params']:,}" if "params" in caps else "under no such cap" if caps else "under no cap"
+    sizes = "".join(f", {getattr(found, name):,} of {write_cost(caps[name], name)}" for name in SIZES if name in caps)
+    return f"{cost.params:,} parameters {cap}, {cost.macs:,} MACs{sizes}{f' in {weights}' if sizes else ''}"
 
 
 def _same(found: bytes, expected: bytes, sources: str) -> str:
@@ -149,6 +156,10 @@ def _same(found: bytes, expected: bytes, sources: str) -> str:
     if found != expected:
         raise StorageError(f"differs from {written}: it was changed, or another version made it")
     return f"byte for byte {written}"
+
+
+def _ledger(content: bytes, spec: ResNetSpec, shape: DataShape) -> str:
+    return _same(content, ledger_csv(spec, shape, with_device=has_device_columns(content)).encode(), ARCH)
 
 
 def _weights(content: bytes, spec: ResNetSpec, shape: DataShape) -> str:
@@ -189,33 +200,6 @@ def _card(files: Mapping[str, bytes], arch: Mapping[str, Any], manifest: Mapping
     return _same(files[CARD], expected.encode(), f"{ARCH}, {RESULTS} and the manifest")
 
 
-def _onnx(files: Mapping[str, bytes], arch: dict[str, Any], spec: ResNetSpec, shape: DataShape) -> str:
-    """Explain the initialisers, and compare the logits of random images with torch's."""
-    try:
-        network = _network(files, spec, shape)
-        found = explain(files[ONNX], spec, shape, network.state_dict())
-        if found.discrepancies:
-            raise StorageError("; ".join(found.discrepancies))
-        if [*found.mean, *found.std] != [*arch["normalisation"]["mean"], *arch["normalisation"]["std"]]:
-            raise StorageError(f"says that images are normalised otherwise than {ARCH} does")
-        rng = np.random.default_rng(0)
-        images = rng.integers(0, 256, (_IMAGES, shape.height, shape.width, shape.channels), dtype=np.uint8)
-        ours = logits(network, images, arch).numpy()
-        raw = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-        theirs = run_onnx(files[ONNX], raw if takes_raw_pixels(files[ONNX]) else normalised(raw, arch).numpy())
-    except OnnxMissingError as error:
-        raise NotCheckedError(str(error)) from error
-    difference = float(np.abs(ours - theirs).max())
-    scale = max(1.0, float(np.abs(ours).max()))
-    if not difference <= CLOSE * scale:
-        raise StorageError(f"differs from torch by {difference:.2g} on random images")
-    return f"{found.summary}; on {_IMAGES} random images at most {difference:.1e} from torch"
-
-
-def _network(files: Mapping[str, bytes], spec: ResNetSpec, shape: DataShape) -> nn.Module:
-    return load_network(spec, shape, files[WEIGHTS])
-
-
 def _accuracy(
     files: Mapping[str, bytes],
     arch: dict[str, Any],
@@ -228,7 +212,7 @@ def _accuracy(
     own = parse_json(files[RESULTS], where=Path(RESULTS))["this_network"]
     if data.shape != shape:
         raise StorageError(f"{data.name} has {_in_words(data.shape)}, but the network takes {_in_words(shape)}")
-    values = logits(_network(files, spec, shape), data.test.images, arch)
+    values = logits(load_network(spec, shape, files[WEIGHTS]), data.test.images, arch)
     top = values.topk(2, dim=1).values
     near = torch.nonzero(top[:, 0] - top[:, 1] < TIE).flatten().tolist()
     correct = int((values.argmax(1).numpy() == data.test.labels).sum())

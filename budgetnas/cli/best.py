@@ -14,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_run_arguments(parser)
     parser.add_argument("--max-params", metavar="N,N,..", help="caps on parameters (default: the search's caps)")
+    parser.add_argument("--max-bytes", metavar="S,S,..", help="caps on the exported file instead, like 30kB,40kB")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -26,8 +27,8 @@ def run(arguments: argparse.Namespace) -> None:
     from budgetnas.runs.result import open_result
 
     result = open_result(arguments.run, arguments.storage)
-    caps = None if arguments.max_params is None else [part.strip() for part in arguments.max_params.split(",")]
-    results = best_under(result, caps)
+    given = (arguments.max_params, arguments.max_bytes)
+    results = best_under(result, *(one and [part.strip() for part in one.split(",")] for one in given))
     if arguments.json:
         print(json.dumps([as_json(result, tier) for tier in results], indent=2))
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from budgetnas.cli.caps import add_cap_arguments
 from budgetnas.cli.options import load_code, parse_list, whole_number
 from budgetnas.cli.studies import add_study_arguments, carry_out
 from budgetnas.config.options import NETWORKS, keys_of
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "%(prog)s [STUDY.toml] [options]"  # all of them would not leave the help on one screen
     add = parser.add_argument
     add("study", nargs="?", metavar="STUDY.toml", help="a study file")
-    add("--max-params", metavar="N", help="hard cap on trainable parameters, like 5e6 or 5M")
+    add_cap_arguments(parser)
     add("--networks", type=whole_number, metavar="N", help=f"number of networks (default {NETWORKS})")
     add("--lengths", metavar="E,E,..", help="epochs of the short trainings (default: the study's rungs)")
     add_study_arguments(parser)

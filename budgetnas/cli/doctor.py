@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from budgetnas.cli.options import spell
 from budgetnas.config.options import KEYS
-from budgetnas.text import write_size
+from budgetnas.text import write_gb
 
 if TYPE_CHECKING:
     from budgetnas.system import Accelerator, Machine
@@ -63,8 +63,8 @@ def _lines(machine: Machine) -> Iterator[tuple[str, str]]:
     for data in machine.data:
         yield "data", f"{data.name}: {data.told}"
     if machine.memory is not None and machine.memory_free is not None:
-        yield "memory", f"{write_size(machine.memory_free)} free of {write_size(machine.memory)}"
-    free = "unknown" if machine.disk_free is None else f"{write_size(machine.disk_free)} free"
+        yield "memory", f"{write_gb(machine.memory_free)} free of {write_gb(machine.memory)}"
+    free = "unknown" if machine.disk_free is None else f"{write_gb(machine.disk_free)} free"
     yield "runs", f"{machine.folder}: {machine.folder_error or 'can be written'}, {free}"
 
 
@@ -74,5 +74,5 @@ def _device(device: Accelerator, cores: int) -> str:
     if device.kind == "cpu":
         line += f", {cores} core{'s' * (cores != 1)} to use"
     if device.memory is not None and device.free is not None:
-        line += f", {write_size(device.free)} free of {write_size(device.memory)}"
+        line += f", {write_gb(device.free)} free of {write_gb(device.memory)}"
     return f"{line}; bf16 {bf16}"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from budgetnas.cli.options import whole_number
 from budgetnas.cli.report import add_run_arguments
+from budgetnas.text import write_percent
 
 DESCRIPTION = (
     "Export a trained network as a self-verifying folder: weights, source, ONNX, ledger, results and manifest."
@@ -28,7 +31,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--with-preprocessing", action="store_true", help="model.onnx takes raw pixels and normalises them itself"
     )
     parser.add_argument(
-        "--json", action="store_true", help="print the folder, and which file could not be written, as JSON"
+        "--fold-norms",
+        action="store_true",
+        help="model.onnx has batch norm folded into the convolutions (default: where the search capped bytes)",
+    )
+    parser.add_argument(
+        "--quantize",
+        metavar="NAME",
+        help="int8 or fp16: write model.NAME.onnx too, tested on the run's data set; needs budgetnas[onnx]",
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print the folder, what was measured of its ONNX files, and which could not be written",
     )
 
 
@@ -36,6 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Write the certificate."""
     import json
 
+    from budgetnas.certificates.certificate import RESULTS
     from budgetnas.runs.certify import export
 
     out = Path(arguments.out)
@@ -45,11 +61,30 @@ def run(arguments: argparse.Namespace) -> None:
         storage=arguments.storage,
         trial=arguments.trial,
         with_preprocessing=arguments.with_preprocessing,
+        fold_norms=arguments.fold_norms,
+        quantize=arguments.quantize,
     )
+    files = json.loads((out / RESULTS).read_text()).get("files", {})
     if arguments.json:
-        print(json.dumps({"network": str(out), "lacks": missing or None}, indent=2))
+        print(
+            json.dumps({"network": str(out), "lacks": missing or None} | ({"files": files} if files else {}), indent=2)
+        )
         return
     if missing:
         print(f"NOTE: {missing}")
     print(f"network  {out}")
+    for name, facts in files.items():
+        print(f"file     {name}: {_in_words(facts)}")
     print(f"check    budgetnas verify {out}")
+
+
+def _in_words(facts: Mapping[str, Any]) -> str:
+    """Return size and accuracies of an ONNX file."""
+    counted = facts["counted"]
+    size = f"{facts['bytes']:,} bytes" + (f" (counted: at most {counted['file_bytes']:,})" if counted else "")
+    shares = (
+        f"{split} {write_percent(facts[f'{split}_correct'] / facts[f'{split}_images'], None, None, unit=' %')}"
+        for split in ("validation", "test")
+        if facts.get(f"{split}_images")
+    )
+    return ", ".join([size, *shares])

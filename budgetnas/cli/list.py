@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,13 +78,22 @@ def _row(one: Run) -> tuple[str, ...]:
         one.kind or "",
         one.state,
         one.data or "",
-        "" if one.max_params is None else f"{one.max_params:,}",
+        ", ".join(_caps(one)),
         "" if one.done is None else f"{one.done:,} of {one.asked:,}",
         _percent(one.score, one.score_interval),
         _percent(one.test_accuracy, one.test_interval),
         one.spec or "",
         "" if one.params is None else f"{one.params:,}",
     )
+
+
+def _caps(one: Run) -> Iterator[str]:
+    from budgetnas.budget import write_size
+
+    if one.max_params is not None:
+        yield f"{one.max_params:,}"
+    if one.max_bytes is not None:
+        yield write_size(one.max_bytes)
 
 
 def _notes(one: Run) -> list[str]:

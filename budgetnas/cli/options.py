@@ -9,6 +9,7 @@ from typing import Any
 
 from budgetnas.arch.rules import MAX_SIDE
 from budgetnas.arch.spec import FIELDS, NEEDED, OPTIONS, PER_STAGE, DataShape, ResNetSpec
+from budgetnas.cli.caps import CAPS
 from budgetnas.config import options
 from budgetnas.config.models import NamedModel, named_network
 from budgetnas.config.options import CALIBRATION_KEYS, DATA_KEYS, KEYS
@@ -184,7 +185,7 @@ _NAMES = (
     *CALIBRATION_KEYS.items(),
     ("set", "settings"),
 )
-_ARGUMENTS = {"max_params": "budget.max_params", "max_macs": "space.max_macs"}  # of Python, that a study has as keys
+_ARGUMENTS = {name: KEYS[name] for name in CAPS}  # of Python, that a study has as keys
 _NAMED = re.compile(r"`([a-z_]+(?:\.[a-z_]+)?)(?:=([^`]*))?`")
 
 
@@ -227,9 +228,6 @@ def _is_elsewhere(option: str, key: str, arguments: argparse.Namespace) -> bool:
     named = [setting.partition("=")[0].strip() for setting in getattr(arguments, "set", ())]
     has_file = getattr(arguments, "study", None) is not None and option != CODE  # which no file can have
     return key in named or (has_file and getattr(arguments, option) is None)
-
-
-CAP_HELP = "cap on parameters, like 5e6, 5M, 272k or 45%%resnet18"
 
 
 def add_shape_arguments(parser: argparse.ArgumentParser) -> None:

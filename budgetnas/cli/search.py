@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from budgetnas.cli.caps import add_cap_arguments
 from budgetnas.cli.options import whole_number
 from budgetnas.cli.studies import add_study_arguments, carry_out, read_study_arguments
 
@@ -45,10 +46,7 @@ def show(console: Console, result: SearchResult) -> None:
     console.message(f"dashboard  budgetnas dashboard {folder}" + (f" --storage {storage}" if storage else ""))
 
 
-DESCRIPTION = (
-    "Search for the most accurate network under a cap. Run the same command to resume a stopped search; options that "
-    "are not given come from the run."
-)
+DESCRIPTION = "Search under a cap. The same command resumes; options that are not given come from the run."
 EXAMPLE = "budgetnas search --max-params 5e6 --trials 100"
 
 
@@ -57,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "%(prog)s [STUDY.toml] [options]"  # all of them would not leave the help on one screen
     add = parser.add_argument
     add("study", nargs="?", metavar="STUDY.toml", help="a study file")
-    add("--max-params", metavar="N", help="hard cap on trainable parameters, like 5e6 or 5M")
+    add_cap_arguments(parser)
     add("--trials", type=whole_number, metavar="N", help="number of networks to train shortly, in all (default 100)")
     add("--sampler", metavar="NAME", help="thompson (default), evolution, tpe or random")
     add("--promote", type=whole_number, metavar="N", help="number of the best networks to train in full (default 5)")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from budgetnas.cli.options import CAP_HELP, add_code_argument, add_shape_arguments, load_code, read_shape
-from budgetnas.text import Table, aligned, write_macs
+from budgetnas.budget import SIZES, write_cost
+from budgetnas.cli.caps import CAPS, add_cap_arguments
+from budgetnas.cli.options import add_code_argument, add_shape_arguments, load_code, read_shape
+from budgetnas.config.options import KEYS, keys_of
+from budgetnas.text import Table, aligned, plural, write_macs
 
 if TYPE_CHECKING:
     from budgetnas.space.atlas import Atlas
@@ -25,7 +29,7 @@ EXAMPLE = "budgetnas space --max-params 5e6 --html atlas.html"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("study", nargs="?", metavar="STUDY.toml", help="a study file")
-    parser.add_argument("--max-params", metavar="N", help=CAP_HELP)
+    add_cap_arguments(parser)
     parser.add_argument(
         "--space", metavar="NAME", help="wide, for more kinds of networks, or a .toml file with [space]"
     )
@@ -45,12 +49,12 @@ def run(arguments: argparse.Namespace) -> None:
 
     shape = read_shape(arguments)
     kind = load_code(arguments)
-    keys = {"budget.max_params": arguments.max_params, "space": arguments.space}
+    keys = keys_of(vars(arguments), {name: KEYS[name] for name in (*CAPS, "space")})
     config = with_kind(load_study(arguments.study, keys, arguments.set), kind)
     budget = config.budgets(shape)[-1]
     space = config.space.space(shape)
-    index = make_index(space, max_macs=budget.max_macs, max_params=budget.max_params, progress=_progress)
-    atlas = make_atlas(index, budget.max_params)
+    index = make_index(space, budget=budget, progress=_progress)
+    atlas = make_atlas(index, budget)
     if arguments.html:
         from budgetnas.storage.files import write_text
 
@@ -72,9 +76,9 @@ def _progress(done: int, of: int) -> None:
 def _print(space: ResNetSpace, atlas: Atlas) -> None:
     strata = list(atlas.fitting)
     print(f"space      {atlas.size:,} networks")
-    cap, macs_cap = atlas.budget.max_params, atlas.budget.max_macs
-    macs = "" if macs_cap is None else f" and {write_macs(macs_cap)} MACs"
-    print(f"cap        {cap:,} parameters{macs}")
+    print(f"cap        {atlas.budget.in_words}")
+    if atlas.budget.max_memory is not None:
+        print(f"memory     {plural(atlas.over_memory, 'network')} that fit the other caps need more")
     print(f"numbers    {atlas.method}")
     print()
     names = [space.name_stratum(stratum) for stratum in strata]
@@ -99,7 +103,8 @@ def _print(space: ResNetSpace, atlas: Atlas) -> None:
     ):
         if member is not None:
             where = " with 90-100% of the cap" if name == "most MACs" else ""
-            cost = f"{member.params:,} parameters, {write_macs(member.macs)} MACs{where}"
+            sizes = "".join(f", {write_cost(size, cost)}" for cost, size in _sizes(member).items())
+            cost = f"{member.params:,} parameters, {write_macs(member.macs)} MACs{sizes}{where}"
             print(f"{name:<10} {space.decode(member.point)}: {cost}")
     where = "with 90-100% of the cap" if atlas.draws_low else "of all that fit"
     quantiles = atlas.macs_quantiles()
@@ -109,13 +114,14 @@ def _print(space: ResNetSpace, atlas: Atlas) -> None:
 
 def _as_json(space: ResNetSpace, atlas: Atlas) -> dict[str, Any]:
     def member(found: Member | None) -> dict[str, Any] | None:
-        return (
-            None if found is None else {"id": space.decode(found.point).id, "params": found.params, "macs": found.macs}
-        )
+        if found is None:
+            return None
+        return {"id": space.decode(found.point).id, "params": found.params, "macs": found.macs, **_sizes(found)}
 
     return {
-        "max_params": atlas.budget.max_params,
-        "max_macs": atlas.budget.max_macs,
+        **asdict(atlas.budget),
+        "cost": atlas.cost,
+        "over_max_memory": atlas.over_memory,
         "size": atlas.size,
         "exact": atlas.is_exact,
         "strata": {stratum: space.name_stratum(stratum) for stratum in atlas.fitting},
@@ -129,6 +135,12 @@ def _as_json(space: ResNetSpace, atlas: Atlas) -> dict[str, Any]:
         "draws": len(atlas.draws),
         "draws_low": atlas.draws_low,
     }
+
+
+def _sizes(member: Member) -> dict[str, int]:
+    """Return the costs in bytes that are capped."""
+    found = {cost: getattr(member, cost) for cost in SIZES}
+    return {cost: size for cost, size in found.items() if size is not None}
 
 
 def _page(space: ResNetSpace, atlas: Atlas) -> str:
@@ -162,6 +174,6 @@ def _page(space: ResNetSpace, atlas: Atlas) -> str:
     figure.update_xaxes(title_text="parameters", row=1, col=2)
     figure.update_yaxes(title_text="MACs for one image", row=1, col=2)
     legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"}
-    title = f"{sum(atlas.fitting.values()):,} of {atlas.size:,} networks fit {atlas.budget.max_params:,} parameters"
+    title = f"{sum(atlas.fitting.values()):,} of {atlas.size:,} networks fit {atlas.budget.in_words}"
     figure.update_layout(title=title, template="plotly_white", barmode="group", legend=legend)
     return str(io.to_html(figure, include_plotlyjs="inline", config={"displayModeBar": False}))

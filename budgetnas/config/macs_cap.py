@@ -8,7 +8,7 @@ import numpy as np
 
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
-from budgetnas.budget import Budget, cap_number, parse_cap
+from budgetnas.budget import Budget, cap_number, parse_cap, room
 from budgetnas.config.models import cost_of, named_network
 from budgetnas.exceptions import InfeasibleBudgetError
 from budgetnas.space.resnet import ResNetSpace
@@ -20,12 +20,12 @@ _TIMES, _RIVAL = 3, "resnet20"
 _CIFAR10 = DataShape()  # named networks are counted on these images
 
 
-def read_macs_cap(value: str | float, space: ResNetSpace, *, max_params: int) -> int | None:
+def read_macs_cap(value: str | float, space: ResNetSpace, *, most_params: int | None) -> int | None:
     """Return the cap on MACs for one image; None for no cap.
 
-    >>> read_macs_cap("auto", ResNetSpace(), max_params=272_474)
+    >>> read_macs_cap("auto", ResNetSpace(), most_params=272_474)
     122439552
-    >>> read_macs_cap("50%resnet20", ResNetSpace(shape=DataShape(height=16, width=16)), max_params=272_474)
+    >>> read_macs_cap("50%resnet20", ResNetSpace(shape=DataShape(height=16, width=16)), most_params=272_474)
     5101648
 
     Args:
@@ -34,24 +34,24 @@ def read_macs_cap(value: str | float, space: ResNetSpace, *, max_params: int) ->
             network where none fits, and at least those of the network with the lowest value of every dimension. A
             network is counted on 3x32x32 images with 10 classes; its MACs are scaled with the image area.
         space: with the shape of the images.
-        max_params: the largest cap on params.
+        most_params: the most that the other caps leave room for; None for any number, where `AUTO` is no cap.
 
     Raises:
         UsageError: the value is none of these.
     """
-    if value == NONE:
+    if value == NONE or (value == AUTO and most_params is None):
         return None
-    if value == AUTO:
+    if value == AUTO and most_params is not None:
         smallest = space.canonical(np.array([[dimension.values[0] for dimension in space.dimensions]]))
-        return max(_on_area(_TIMES * _rival_macs(max_params), space.shape), int(space.macs(smallest)[0]))
+        return max(_on_area(_TIMES * _rival_macs(most_params), space.shape), int(space.macs(smallest)[0]))
     cap = parse_cap(value, name="space.max_macs", reference=lambda known: cost_of(known, _CIFAR10).macs)
     return _on_area(cap, space.shape) if "%" in str(value) else cap
 
 
 def macs_rule(budget: Budget, space: ResNetSpace) -> str | None:
-    """Return the rule of the cap on MACs in words, if it is the default for the cap on params; else None."""
-    is_default = budget.max_macs == read_macs_cap(AUTO, space, max_params=budget.max_params)
-    return IN_WORDS if is_default else None
+    """Return the rule of the cap on MACs in words, if it is the default under the other caps; else None."""
+    default = read_macs_cap(AUTO, space, most_params=room(budget.max_params, budget.max_bytes, budget.weights))
+    return None if budget.max_macs is None or budget.max_macs != default else IN_WORDS
 
 
 def _on_area(macs: int, shape: DataShape) -> int:

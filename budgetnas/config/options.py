@@ -17,6 +17,10 @@ DATA_KEYS = {
 KEYS = {
     **DATA_KEYS,
     "max_params": "budget.max_params",
+    "max_macs": "space.max_macs",
+    "max_bytes": "budget.max_bytes",
+    "max_memory": "budget.max_memory",
+    "weights": "budget.weights",
     "space": "space",
     "trials": "search.trials",
     "out": "output.dir",

@@ -28,6 +28,7 @@ BEFORE: dict[str, Any] = {
     "space.necks": ["none"],
     "space.width_grid": "step",
     "data.validation": "share",
+    "budget.weights": "fp32",
     "search.model": "per_rung",
     "search.macs_prior": False,
     "search.stop": "trials",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from budgetnas.arch.device import Precision
 from budgetnas.arch.spec import DataShape
+from budgetnas.budget import parse_size
 from budgetnas.config.macs_cap import read_macs_cap
 from budgetnas.config.models import read_cap, read_names
 from budgetnas.config.toml import within
@@ -20,27 +22,50 @@ class BudgetConfig:
 
     Attributes:
         max_params: cap on trainable parameters, as a number or text like "5M" or "45%resnet18"; default: the largest
-            tier.
+            tier. It may be left out where another cap is given.
+        max_bytes: cap on the bytes of the exported file, as a number of bytes or text like "300kB" (1,000 bytes each)
+            or "1MiB"; default: none.
+        max_memory: cap on the bytes of the tensors that live at once while one image runs through a network, layer by
+            layer, likewise, such as "128KiB" (1,024 bytes each); default: none.
+        weights: precision of weights and tensors that `max_bytes` and `max_memory` are for: "fp32", "fp16" or "int8".
         tiers: several caps that share the trials, each with its own band; default: none.
         min_utilisation: lower end of the band of proposals, as a share in [0, 1] of the largest network that fits.
     """
 
     max_params: str | float | None = None
+    max_bytes: str | float | None = None
+    max_memory: str | float | None = None
+    weights: Precision = "fp32"
     tiers: tuple[str | float, ...] | None = None
     min_utilisation: float = 0.8
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_utilisation <= 1:
             raise UsageError(f"is {self.min_utilisation}, but must be in [0, 1].", argument="budget.min_utilisation")
+        if self.tiers and self.max_bytes is not None:
+            raise UsageError(
+                "are caps on parameters, and do not go with `budget.max_bytes`: leave one of them out.",
+                argument="budget.tiers",
+            )
 
-    def caps(self, shape: DataShape) -> tuple[int, ...]:
-        """Return the caps, ascending: the tiers, or `max_params`; a share of a network is counted for `shape`.
+    def sizes(self) -> dict[str, int]:
+        """Return the caps on sizes that are given, in bytes, as a `Budget` names them.
 
         Raises:
-            UsageError: no cap is given, one is malformed, two are equal, or the largest is not `max_params`.
+            UsageError: one is malformed.
         """
-        if self.max_params is None and not self.tiers:
-            raise UsageError("is missing: give the cap on parameters, for example 5e6.", argument="budget.max_params")
+        given = {name: getattr(self, name) for name in ("max_bytes", "max_memory")}
+        return {name: parse_size(size, name=f"budget.{name}") for name, size in given.items() if size is not None}
+
+    def caps(self, shape: DataShape) -> tuple[int | None, ...]:
+        """Return the caps on params, ascending: the tiers, or `max_params`, None where it is not given.
+
+        Args:
+            shape: images and classes that a share of a network is counted for.
+
+        Raises:
+            UsageError: one is malformed, two are equal, or the largest is not `max_params`.
+        """
         cap = None if self.max_params is None else read_cap(self.max_params, shape, name="budget.max_params")
         tiers = tuple(sorted(read_cap(tier, shape, name="budget.tiers") for tier in self.tiers or ()))
         if len(set(tiers)) < len(tiers):
@@ -51,11 +76,7 @@ class BudgetConfig:
                 "tier the cap.",
                 argument="budget.max_params",
             )
-        return tiers or (cap or 0,)
-
-    def cap(self, shape: DataShape) -> int:
-        """Return the largest cap."""
-        return self.caps(shape)[-1]
+        return tiers or (cap,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +85,8 @@ class SpaceConfig(SpaceKeys):
 
     Attributes:
         max_macs: cap on MACs for one image, as a number or like "1.75G" or "200%model5"; "auto" for three times those
-            of ResNet-20 scaled to the cap on params; "none" for no cap. Networks are counted on 3x32x32 images with 10
-            classes, and scaled with the image area.
+            of ResNet-20 scaled to the cap on params, or to as many as a capped file has room for; "none" for no cap.
+            Networks are counted on 3x32x32 images with 10 classes, and scaled with the image area.
     """
 
     max_macs: str | float = "auto"
@@ -74,9 +95,9 @@ class SpaceConfig(SpaceKeys):
         """Return the space for images and classes of `shape`."""
         return ResNetSpace(**{one.name: getattr(self, one.name) for one in fields(SpaceKeys)}, shape=shape)
 
-    def macs_cap(self, shape: DataShape, max_params: int) -> int | None:
-        """Return the cap on MACs for one image of `shape`; `max_params` is the largest cap on params."""
-        return read_macs_cap(self.max_macs, self.space(shape), max_params=max_params)
+    def macs_cap(self, shape: DataShape, room: int | None) -> int | None:
+        """Return the cap on MACs for one image of `shape`; `room` is the most params under the other caps."""
+        return read_macs_cap(self.max_macs, self.space(shape), most_params=room)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

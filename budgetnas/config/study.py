@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.budget import Budget, write_cap
+from budgetnas.budget import Budget, room, write_cap, write_size
 from budgetnas.config.evidence import EvidenceConfig
+from budgetnas.config.macs_cap import AUTO, NONE
 from budgetnas.config.recorded import over, read_study_table
 from budgetnas.config.sections import (
     BudgetConfig,
@@ -110,11 +111,17 @@ class StudyConfig:
             shape: images and classes, which a share of a named network is counted for.
 
         Raises:
-            UsageError: there is no cap on params, or a cap is malformed.
+            UsageError: there is no cap at all, or one is malformed.
         """
-        caps = self.budget.caps(shape)
-        max_macs = self.space.macs_cap(shape, caps[-1])
-        return tuple(Budget(max_params=cap, max_macs=max_macs) for cap in caps)
+        caps, sizes = self.budget.caps(shape), self.budget.sizes()
+        if caps == (None,) and not sizes and self.space.max_macs in (AUTO, NONE):
+            raise UsageError(
+                "is missing: give the cap on parameters, for example 5e6, or another one, such as "
+                "`budget.max_bytes=300kB`.",
+                argument="budget.max_params",
+            )
+        max_macs = self.space.macs_cap(shape, room(caps[-1], sizes.get("max_bytes"), self.budget.weights))
+        return tuple(Budget(max_params=cap, max_macs=max_macs, **sizes, weights=self.budget.weights) for cap in caps)
 
 
 # Keys that may change when a study is resumed: no proposal and no score so far depends on them.
@@ -227,10 +234,14 @@ def read_space(name: str) -> Table:
     return found
 
 
-def run_name(data: str, cap: int, seed: int, *, suffix: str = "") -> str:
-    """Return the default name of a run: data set, largest cap and seed."""
+def run_name(data: str, budget: BudgetConfig, shape: DataShape, seed: int, *, suffix: str = "") -> str:
+    """Return the default name of a run: data set, largest cap of each kind but on MACs, and seed."""
+    cap, sizes = budget.caps(shape)[-1], budget.sizes().values()
+    caps = [] if cap is None else [write_cap(cap)]
+    caps += [write_size(size).replace(" ", "").replace(",", "") for size in sizes]
+    caps += [budget.weights] if sizes else []
     plain = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in data).lstrip(".") or "data"
-    return f"{plain}-{write_cap(cap)}-s{seed}{suffix}"
+    return f"{plain}-{'-'.join(caps) or 'macs'}-s{seed}{suffix}"
 
 
 def train_name(spec: ResNetSpec, seed: int) -> str:

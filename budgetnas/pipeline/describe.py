@@ -59,7 +59,7 @@ def setup_of(prepared: PreparedStudy) -> Setup:
         data=data_facts(data),
         tiers=tuple(
             TierFacts(
-                cap=tier.budget.max_params,
+                cap=tier.cap,
                 fitting=tier.fitting,
                 low=tier.band.low,
                 high=tier.band.high,
@@ -69,6 +69,7 @@ def setup_of(prepared: PreparedStudy) -> Setup:
             for tier in prepared.tiers
         ),
         macs_cap=prepared.budget.max_macs,
+        caps=prepared.budget,
         space_size=prepared.space_size,
         is_exact=prepared.index.is_exact,
         rungs=prepared.rungs,

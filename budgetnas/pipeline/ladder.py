@@ -89,6 +89,7 @@ def make_ladder(
             epochs=epochs,
             seed=prepared.config.search.seed,
             cap=prepared.cap,
+            cost=prepared.cost,
             keeps_weights=not is_short,
             subset=prepared.config.proxy.subset if is_short else None,
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
 from budgetnas.arrays import derived_seed
+from budgetnas.budget import share_of
 from budgetnas.config.recipe import Recipe
 from budgetnas.runs.trainings import write_curve
 from budgetnas.storage.files import digest, write_bytes
@@ -118,13 +119,15 @@ class StudyLevel(Level[PlannedTraining]):
     """A level of a search or a calibration: trainings of one length.
 
     Attributes:
-        cap: on params, by which the share that a network uses is recorded.
+        cap: on a cost, by which the share that a network uses is recorded.
+        cost: the one that it is on, "params" or "bytes".
         keeps_weights: whether weights are kept.
         subset: images of each class that each training learns from; None for all.
         learns_from: "train", or "all" for train and validation together.
     """
 
     cap: int
+    cost: str
     keeps_weights: bool
     subset: int | None = None
     learns_from: Literal["train", "all"] = "train"
@@ -144,7 +147,7 @@ class StudyLevel(Level[PlannedTraining]):
         return TrialFacts(
             repeat=planned.repeat,
             seed=derived_seed(self.seed, int.from_bytes(self.name.encode()), number, planned.repeat, attempt),
-            utilisation=planned.candidate.params / self.cap,
+            utilisation=share_of(planned.candidate, self.cost, self.cap),
             parent=planned.parent,
             lineage=planned.lineage,
         )

@@ -10,6 +10,7 @@ from statistics import mean
 import numpy as np
 
 from budgetnas.arch.spec import ResNetSpec
+from budgetnas.budget import room
 from budgetnas.engine.protocol import Engine, Failed, Finished
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.cpu_speed import slow_on_cpu
@@ -157,7 +158,9 @@ def make_plan(
         BudgetNASError: not even these steps could be run.
     """
     timed = _timed(prepared, engine, _spread(prepared))
-    usual, large = _pace(timed, prepared.cap), _pace(timed[len(timed) // 2 :], prepared.cap)
+    caps = prepared.budget
+    params = room(caps.max_params, caps.max_bytes, caps.weights) or prepared.cap
+    usual, large = _pace(timed, params), _pace(timed[len(timed) // 2 :], params)
     return Plan(
         prepared=prepared,
         usual=usual,

@@ -83,12 +83,17 @@ def _prices(prepared: PreparedStudy) -> list[float]:
 def _tier(prepared: PreparedStudy, tier: Tier) -> dict[str, Any]:
     band = tier.band
     return {
-        "max_params": tier.budget.max_params,
-        "max_macs": tier.budget.max_macs,
+        **asdict(tier.budget),
         "max_macs_rule": macs_rule(prepared.budget, prepared.space),
         "fitting": tier.fitting,
-        "over_max_macs": tier.over_macs,
-        "band": {"low": band.low, "high": band.high, "size": len(band), **_by_stratum(prepared.space, band.counts)},
+        **{f"over_max_{cost}": number for cost, number in tier.excluded.items()},
+        "band": {
+            "of": prepared.cost,
+            "low": band.low,
+            "high": band.high,
+            "size": len(band),
+            **_by_stratum(prepared.space, band.counts),
+        },
     }
 
 

@@ -8,6 +8,7 @@ from math import ceil
 
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
+from budgetnas.budget import COSTS, write_cost
 from budgetnas.config.evidence import FOUND_CONTROLS
 from budgetnas.config.known_networks import definition, is_mistakable
 from budgetnas.config.macs_cap import macs_rule
@@ -206,9 +207,8 @@ def _time(plan: Plan) -> str:
 
 
 def _budget_lines(prepared: PreparedStudy) -> list[tuple[str, str]]:
-    macs_cap = prepared.budget.max_macs
-    macs = "" if macs_cap is None else f" and {write_macs(macs_cap)} MACs"
     about = "" if prepared.index.is_exact else "about "  # too fine a grid to be counted exactly
+    unit = COSTS[prepared.cost]
     lines = []
     for tier in prepared.tiers:
         band = tier.band
@@ -218,21 +218,26 @@ def _budget_lines(prepared: PreparedStudy) -> list[tuple[str, str]]:
             parts[part] = parts.get(part, 0) + size
         strata = ", ".join(f"{size:,} of {part}" for part, size in parts.items())
         lines += [
-            ("budget", f"{tier.budget.max_params:,} parameters{macs}: {about}{plural(tier.fitting, 'network')} fit"),
-            ("band", f"{band.low:,} to {band.high:,} parameters: {about}{plural(len(band), 'network')} ({strata})"),
+            ("budget", f"{tier.budget.in_words}: {about}{plural(tier.fitting, 'network')} fit"),
+            ("band", f"{band.low:,} to {band.high:,} {unit}: {about}{plural(len(band), 'network')} ({strata})"),
         ]
-    return [*lines, *_macs_lines(prepared)]
+    return [*lines, *_excluded_lines(prepared)]
 
 
-def _macs_lines(prepared: PreparedStudy) -> list[tuple[str, str]]:
-    """Say what the cap on MACs excludes, and what it is where it is the default."""
-    if prepared.budget.max_macs is None:
-        return []
-    rule = macs_rule(prepared.budget, prepared.space)
+def _excluded_lines(prepared: PreparedStudy) -> list[tuple[str, str]]:
+    """Say what the caps on MACs and memory exclude, and what the first is where it is the default."""
+    budget, excluded = prepared.budget, prepared.tiers[-1].excluded
     about = "" if prepared.index.is_exact else "about "
-    cap = write_macs(prepared.budget.max_macs)
-    text = f"{about}{plural(prepared.tiers[-1].over_macs, 'network')} within the cap on parameters need more than {cap}"
-    return [("MACs", text if rule is None else f"{text}, the default: {rule} (`space.max_macs`)")]
+    within = "" if budget.band_cap is None else f" within the cap on {COSTS[prepared.cost]}"
+    rule = macs_rule(budget, prepared.space)
+    default = "" if rule is None else f", the default: {rule} (`space.max_macs`)"
+    lines = []
+    for cost, number in excluded.items():
+        cap = budget.caps()[cost]
+        written, after = (write_macs(cap), default) if cost == "macs" else (write_cost(cap, cost), "")
+        name = "MACs" if cost == "macs" else cost
+        lines.append((name, f"{about}{plural(number, 'network')}{within} need more than {written}{after}"))
+    return lines
 
 
 def _on_fewer_images(prepared: PreparedStudy) -> str:

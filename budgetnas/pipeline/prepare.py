@@ -20,7 +20,7 @@ from budgetnas.pipeline.prepared_study import PreparedStudy, Tier
 from budgetnas.pipeline.reference_networks import seeds
 from budgetnas.pipeline.stored_index import index_of
 from budgetnas.runs.settings import Kind
-from budgetnas.space.band import choose_band, fitting
+from budgetnas.space.band import choose_band, fitting, over_memory
 from budgetnas.space.members import SpaceIndex
 from budgetnas.training.device import Hardware, find_hardware
 from budgetnas.training.tasks import Setting
@@ -69,25 +69,29 @@ def prepare(
     for recipe in recipes:
         normalisation(data, recipe)  # a recipe for other images is refused before anything trains
     budgets = config.budgets(data.shape)
-    caps = tuple(budget.max_params for budget in budgets)
+    largest = budgets[-1]
     config = replace(
         config,
-        budget=replace(config.budget, max_params=caps[-1], tiers=config.budget.tiers and caps),
-        space=_with_macs_cap(config.space, budgets[-1]),
+        budget=replace(
+            config.budget,
+            **{name: getattr(largest, name) for name in ("max_params", "max_bytes", "max_memory")},
+            tiers=config.budget.tiers and tuple(budget.max_params or 0 for budget in budgets),
+        ),
+        space=_with_macs_cap(config.space, largest),
         proxy=replace(config.proxy, rungs=config.proxy.rungs or (data.traits.proxy_epochs or recipes[0].epochs,)),
         full=replace(config.full, epochs=config.full.epochs or data.traits.full_epochs or recipes[1].epochs),
         engine=replace(config.engine, device=hardware.device, precision=precision, workers=workers),
         output=replace(
             config.output,
-            name=config.output.name or run_name(data.name, caps[-1], config.search.seed, suffix=kind.suffix),
+            name=config.output.name
+            or run_name(data.name, config.budget, data.shape, config.search.seed, suffix=kind.suffix),
         ),
     )
     space = config.space.space(data.shape)
     index = index_of(
         space,
         Path(config.output.dir) / str(config.output.name),
-        max_macs=budgets[-1].max_macs,
-        max_params=caps[-1],
+        budget=largest,
         seed=config.search.seed,
         message=message,
     )
@@ -166,7 +170,17 @@ def _workers(config: StudyConfig, hardware: Hardware) -> int:
 
 def _tier(config: StudyConfig, index: SpaceIndex, budget: Budget) -> Tier:
     wanted = max(FEWEST_IN_BAND, BAND_FACTOR * config.search.trials)
-    cap = budget.max_params
-    band = choose_band(index, cap, min_utilisation=config.budget.min_utilisation, wanted=wanted)
-    fit = fitting(index, cap)
-    return Tier(budget=budget, band=band, fitting=fit, over_macs=fitting(index, cap, ignore_macs=True) - fit)
+    band = choose_band(index, budget, min_utilisation=config.budget.min_utilisation, wanted=wanted)
+    fit = fitting(index, budget)
+    excluded = {}
+    if budget.max_macs is not None:
+        excluded["macs"] = fitting(index, budget, ignore_macs=True) - fit
+    if budget.max_memory is not None:
+        excluded["memory"] = over_memory(index, budget)
+    return Tier(
+        budget=budget,
+        band=band,
+        cap=band.high if budget.band_cap is None else budget.band_cap,
+        fitting=fit,
+        excluded=excluded,
+    )

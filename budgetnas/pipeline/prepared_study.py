@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 
 from budgetnas.arch.kinds import codes
 from budgetnas.arch.spec import ResNetSpec
-from budgetnas.budget import Budget
+from budgetnas.budget import Budget, share_of
 from budgetnas.config.recipe import Recipe
 from budgetnas.config.recorded import FILE
 from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten
@@ -39,14 +39,17 @@ class Tier:
     Attributes:
         budget: its caps.
         band: the members that proposals for it come from.
+        cap: its cap on the cost of the band; where neither params nor bytes are capped, params of the largest network
+            that fits.
         fitting: number of members of the space within the budget, exact if the index is.
-        over_macs: number of members within its cap on params that have more MACs, likewise.
+        excluded: number of members that a cap on MACs or memory alone keeps out, by that cost, likewise.
     """
 
     budget: Budget
     band: Band
+    cap: int
     fitting: int
-    over_macs: int
+    excluded: Mapping[str, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +61,7 @@ class PreparedStudy:
         config: the study file, with data set, device, epochs, workers and name filled in.
         data: the data set.
         space: what may be proposed, budget aside.
-        tiers: its budgets, by params ascending; usually one. Their cap on MACs is the same.
+        tiers: its budgets, by params ascending; usually one. Their other caps are the same.
         space_size: architectures of the space, caps aside.
         index: of the whole space.
         seeds: the models that are tried first.
@@ -85,8 +88,13 @@ class PreparedStudy:
 
     @property
     def cap(self) -> int:
-        """The largest cap on params."""
-        return self.budget.max_params
+        """The largest cap on the cost of the bands."""
+        return self.tiers[-1].cap
+
+    @property
+    def cost(self) -> str:
+        """The cost that the bands are of, "params" or "bytes"."""
+        return self.budget.band_cost
 
     @property
     def budget(self) -> Budget:
@@ -206,9 +214,13 @@ class PreparedStudy:
         config = replace(self.config, search=replace(self.config.search, paper_models=tried))
         return replace(self, config=config, seeds=seeds(config, self.data.shape))
 
+    def utilisation(self, candidate: Candidate) -> float:
+        """Return the share of the largest cap that a network uses."""
+        return share_of(candidate, self.cost, self.cap)
+
     def candidate(self, spec: ResNetSpec, origin: str) -> Candidate:
         """Count an architecture for the study's data set."""
-        return counted(spec, origin, self.data.shape)
+        return counted(spec, origin, self.data.shape, self.budget)
 
     def identity(self) -> dict[str, Any]:
         """Return everything that proposals or scores depend on, as JSON values: what a resumed study must share.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from budgetnas.arrays import Stream, generator
-from budgetnas.budget import Budget
+from budgetnas.budget import Budget, cap_number
 from budgetnas.exceptions import BudgetNASError
 from budgetnas.pipeline.early import early, early_scores
 from budgetnas.pipeline.ladder import Ladder
@@ -196,7 +196,7 @@ def _lineage(ladder: Ladder, rung: int, number: int) -> tuple[str, ...]:
 
 def _tiers(prepared: PreparedStudy) -> list[tuple[int, int]]:
     """Return the params of each tier's own networks, above the first number and up to the second."""
-    caps = [budget.max_params for budget in prepared.budgets]
+    caps = [cap_number(budget.max_params) for budget in prepared.budgets]
     return list(zip([0, *caps[:-1]], caps, strict=True))
 
 

@@ -97,7 +97,7 @@ def _shared(prepared: PreparedStudy, ladder: Ladder) -> list[Trial]:
     numbers = {
         trial.number
         for trial in proposed
-        if trial.candidate.params >= band.low and prepared.budget.fits(trial.candidate)
+        if getattr(trial.candidate, band.cost) >= band.low and prepared.budget.fits(trial.candidate)
     }
     fulls = sorted(complete(ladder.fulls.trials), key=lambda trial: (trial.root, trial.repeat))
     found: dict[str, Trial] = {}

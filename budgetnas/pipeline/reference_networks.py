@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from budgetnas.arch import kinds
+from budgetnas.arch.costs import costs_of
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.arrays import Stream, generator
+from budgetnas.budget import SIZES, Budget
 from budgetnas.config.evidence import FOUND_CONTROLS
 from budgetnas.config.models import NamedModel, find_model, paper_models
 from budgetnas.config.study import StudyConfig
@@ -44,7 +46,8 @@ def seeds(config: StudyConfig, shape: DataShape) -> tuple[Candidate, ...]:
             )
     for model in (*theirs, *first_models(config)):
         distinct.setdefault(model.spec, model.name)
-    return tuple(counted(spec, name, shape) for spec, name in distinct.items())
+    budget = config.budgets(shape)[-1]
+    return tuple(counted(spec, name, shape, budget) for spec, name in distinct.items())
 
 
 def first_models(config: StudyConfig) -> list[NamedModel]:
@@ -55,10 +58,15 @@ def first_models(config: StudyConfig) -> list[NamedModel]:
     return models
 
 
-def counted(spec: ResNetSpec, origin: str, shape: DataShape) -> Candidate:
-    """Count a network for images and classes of `shape`."""
+def counted(spec: ResNetSpec, origin: str, shape: DataShape, budget: Budget | None = None) -> Candidate:
+    """Count a network for images and classes of `shape`; bytes and memory only where a budget caps them."""
     cost = count(spec, shape)
-    return Candidate(spec=spec, params=cost.params, macs=cost.macs, origin=origin)
+    candidate = Candidate(spec=spec, params=cost.params, macs=cost.macs, origin=origin)
+    capped = set() if budget is None else budget.caps().keys() & set(SIZES)
+    if budget is None or not capped:
+        return candidate
+    sizes = costs_of(spec, shape, budget.weights)
+    return replace(candidate, **{cost: getattr(sizes, cost) for cost in capped})
 
 
 THEIRS = "report"  # the stored word for the best model of Pei et al. that fits

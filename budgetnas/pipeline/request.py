@@ -164,7 +164,8 @@ def _names(config: StudyConfig, home: Path, *, suffix: str) -> Iterator[str]:
         return
     known = set()
     for data in _data_sets(config):
-        name = run_name(_data_name(data.dataset), _cap(config, data), config.search.seed, suffix=suffix)
+        shape = _shape(config, data)
+        name = run_name(_data_name(data.dataset), config.budget, shape, config.search.seed, suffix=suffix)
         if name not in known:
             yield name
         known.add(name)
@@ -192,10 +193,10 @@ def _data_name(dataset: str) -> str:
         return path.stem
 
 
-def _cap(config: StudyConfig, data: DataConfig) -> int:
-    """Return the largest cap; the size of images and classes counts only for a share of a network."""
+def _shape(config: StudyConfig, data: DataConfig) -> DataShape:
+    """Return the images and classes that the caps are read for, which count only for a share of a network."""
     is_share = any("%" in str(cap) for cap in (config.budget.max_params, *(config.budget.tiers or ())))
-    return config.budget.cap(load_dataset(data).shape if is_share else DataShape())
+    return load_dataset(data).shape if is_share else DataShape()
 
 
 def _read(path: Path) -> Table:

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from budgetnas.arrays import Array
+from budgetnas.budget import Budget
 from budgetnas.data.npz import END, read_array_header
-from budgetnas.space.band import make_index
+from budgetnas.space.band import answers_of, make_index
 from budgetnas.space.members import SpaceIndex
 from budgetnas.space.resnet import ResNetSpace
-from budgetnas.space.streamed import StreamedIndex
 from budgetnas.storage.files import write_bytes
 from budgetnas.system import phase
 from budgetnas.text import plural
@@ -30,8 +30,7 @@ def index_of(
     space: ResNetSpace,
     folder: Path,
     *,
-    max_macs: int | None,
-    max_params: int,
+    budget: Budget,
     seed: int,
     message: Callable[[str], None],
 ) -> SpaceIndex:
@@ -40,29 +39,21 @@ def index_of(
     Args:
         space: the space.
         folder: of the run, whether it exists or not.
-        max_macs: cap on MACs for one image; None for no cap.
-        max_params: the largest cap on params.
+        budget: the largest caps.
         seed: of the draws that are kept.
         message: receives how far the counting of a large space is, every ten seconds.
     """
-    progress = _Counting(message)
-    index = make_index(space, max_macs=max_macs, max_params=max_params, seed=seed, progress=progress)
-    state = read_state(folder / FILE) if isinstance(index, StreamedIndex) else None
-    if state is None:
-        return index
-    try:
-        return StreamedIndex.restore(
-            state, space, max_macs=max_macs, max_params=max_params, seed=seed, progress=progress
-        )
-    except ValueError:  # of another space or version, or damaged: it is counted again
-        return index
+    return make_index(
+        space, budget=budget, seed=seed, progress=_Counting(message), stored=lambda: read_state(folder / FILE)
+    )
 
 
 def keep_index(index: SpaceIndex, folder: Path) -> None:
     """Write the answers of an index into the folder of a run, where they took long to find and are not there yet."""
-    if isinstance(index, StreamedIndex) and index.has_news:
+    answers = answers_of(index)
+    if answers is not None:
         content = io.BytesIO()
-        np.savez_compressed(content, allow_pickle=False, **index.state())
+        np.savez_compressed(content, allow_pickle=False, **answers)
         write_bytes(folder / FILE, content.getvalue())
 
 

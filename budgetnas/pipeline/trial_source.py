@@ -116,7 +116,7 @@ class ProposedTrials(TrialSource):
                 facts=TrialFacts(
                     seeded=seeded,
                     seed=derived_seed(search.seed, int.from_bytes(b"proxy"), number, 0, 0),
-                    utilisation=candidate.params / prepared.cap,
+                    utilisation=prepared.utilisation(candidate),
                     reason=reason or None,
                 ),
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from budgetnas.arch.counter import Complexity, LedgerRow, ledger, total_of
+from budgetnas.arch.device_ledger import DeviceRow, device_rows
 from budgetnas.arch.layers import Conv
 from budgetnas.arch.resnet import lower, sections
 from budgetnas.arch.spec import DataShape, ResNetSpec
@@ -103,11 +104,27 @@ def parts_table(spec: ResNetSpec, shape: DataShape) -> Table:
 
 
 def layers_table(spec: ResNetSpec, shape: DataShape) -> Table:
-    """Return the full ledger as a table: a row per layer, and their sum as the last row."""
-    rows = layers_of(spec, shape)
+    """Return the full ledger as a table: a row per layer, and the last row for the network: sums, and the most live."""
+    rows, device = layers_of(spec, shape), device_rows(lower(spec, shape), shape)
+    total = DeviceRow(
+        fp32=sum(row.fp32 for row in device.values()),
+        int8=sum(row.int8 for row in device.values()),
+        live=max(row.live for row in device.values()),
+    )
     return Table(
         title="Every layer",
-        columns=("layer", "kind", "in", "out", "kernel / stride", "params", "MACs", "activations"),
+        columns=(
+            "layer",
+            "kind",
+            "in",
+            "out",
+            "kernel / stride",
+            "params",
+            "MACs",
+            "activations",
+            "int8 bytes",
+            "live",
+        ),
         rows=[
             *(
                 (
@@ -116,11 +133,11 @@ def layers_table(spec: ResNetSpec, shape: DataShape) -> Table:
                     write_shape(row.in_shape),
                     write_shape(row.out_shape),
                     _window(row),
-                    *_costs(row),
+                    *_costs(row, device[row.name]),
                 )
                 for row in rows
             ),
-            ("total", "", "", "", "", *_costs(total_of(rows))),
+            ("total", "", "", "", "", *_costs(total_of(rows), total)),
         ],
     )
 
@@ -133,5 +150,6 @@ def _window(row: LedgerRow) -> str:
     return f"{row.kernel}x{row.kernel} / {row.stride}" + (f", {groups} groups" if groups > 1 else "")
 
 
-def _costs(found: LedgerRow | Complexity) -> tuple[str, str, str]:
-    return f"{found.params:,}", f"{found.macs:,}", f"{found.activations:,}"
+def _costs(found: LedgerRow | Complexity, device: DeviceRow) -> tuple[str, ...]:
+    numbers = found.params, found.macs, found.activations, device.int8, device.live
+    return tuple(f"{number:,}" for number in numbers)

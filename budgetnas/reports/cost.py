@@ -86,7 +86,7 @@ def outside_references(facts: ReportFacts, cost: str) -> list[Reference]:
 
 def _own_range(facts: ReportFacts, cost: str) -> tuple[int, int]:
     costs = [int(getattr(trial.candidate, cost)) for trial in complete(facts)]
-    costs += [facts.max_params] if cost == "params" else []
+    costs += [facts.cap] if cost == facts.cost else []
     low, high = min(costs, default=0), max(costs, default=0)
     return (low, high) if high > low else (9 * low // 10, 11 * high // 10)
 
@@ -107,11 +107,11 @@ def _lay_out(figure: go.Figure, facts: ReportFacts, cost: str) -> None:
     if has_two:
         upper = {**AXIS, "title": {"text": "full, %"}, "domain": [0.56, 1], "anchor": "x"}
         figure.update_layout(yaxis={"domain": [0, 0.5]}, yaxis2=upper)
-    if cost == "params":
+    if cost == facts.cost:
         line = {"color": GREY, "dash": "dash", "width": 1.5}
-        figure.add_shape(type="line", x0=facts.max_params, x1=facts.max_params, y0=0, y1=1, yref="paper", line=line)
-        place = {"x": facts.max_params, "y": 1, "yref": "paper", "xanchor": "right", "yanchor": "bottom"}
-        figure.add_annotation(**place, text=f"cap {facts.max_params:,}", showarrow=False)
+        figure.add_shape(type="line", x0=facts.cap, x1=facts.cap, y0=0, y1=1, yref="paper", line=line)
+        place = {"x": facts.cap, "y": 1, "yref": "paper", "xanchor": "right", "yanchor": "bottom"}
+        figure.add_annotation(**place, text=f"cap {facts.cap:,}", showarrow=False)
         figure.update_layout(margin={"t": 28})
 
 

@@ -67,7 +67,8 @@ class ReportFacts:
         dataset: name of the data set.
         shape: shape of its images, and number of classes.
         images: number of validation images.
-        max_params: the cap on parameters.
+        cap: on a cost.
+        cost: the one that it is on, "params" or "bytes".
         headline: the result in a sentence.
         remarks: caveats of the result, a sentence or two each.
         verdict: how the result compares with its controls, in a sentence; "not tested" without controls.
@@ -91,7 +92,8 @@ class ReportFacts:
     dataset: str
     shape: DataShape
     images: int
-    max_params: int
+    cap: int
+    cost: str
     headline: str
     remarks: Sequence[str]
     verdict: str

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from budgetnas.arch.spec import NEEDED
+from budgetnas.budget import SIZES, share_of
 from budgetnas.evidence.accuracy import Interval
 from budgetnas.reports.facts import FinalScore, ReportFacts, later_scores
 from budgetnas.reports.figures import shown_means
@@ -35,14 +36,20 @@ def trials_table(facts: ReportFacts) -> pd.DataFrame:
         }
         for trial in facts.trials
     ]
-    table = pd.DataFrame(rows, columns=columns(_numbers(facts), tuple(later)))
+    table = pd.DataFrame(rows, columns=columns(_numbers(facts), tuple(later), _sizes(facts)))
     return table.astype(_KINDS)
 
 
-def columns(numbers: tuple[str, ...], later: tuple[str, ...]) -> list[str]:
-    """Return the column names, given the fields of a spec that have one and the names of the rungs after the first."""
+def columns(numbers: tuple[str, ...], later: tuple[str, ...], sizes: tuple[str, ...] = ()) -> list[str]:
+    """Return the column names.
+
+    Args:
+        numbers: fields of a spec that have one.
+        later: names of the rungs after the first.
+        sizes: costs in bytes that have one.
+    """
     return [
-        *("trial", "state", "origin", "spec", *numbers, "params", "utilisation", "macs"),
+        *("trial", "state", "origin", "spec", *numbers, "params", "utilisation", "macs", *sizes),
         *("score", "posterior_mean"),
         *(f"{name}_score" for name in later),
         *("full_score", "full_sd", "full_repeats", "full_random", "test_accuracy", "test_sd"),
@@ -55,6 +62,11 @@ def _numbers(facts: ReportFacts) -> tuple[str, ...]:
     specs = [trial.candidate.spec for trial in facts.trials]
     per_stage = [name for spec in specs for name in spec.per_stage]
     return tuple(dict.fromkeys([*NEEDED, *per_stage, *(name for spec in specs for name in spec.per_network)]))
+
+
+def _sizes(facts: ReportFacts) -> tuple[str, ...]:
+    """Return the costs in bytes that any network has, because they are capped."""
+    return tuple(cost for cost in SIZES if any(getattr(trial.candidate, cost) is not None for trial in facts.trials))
 
 
 def trials_csv(facts: ReportFacts) -> str:
@@ -72,8 +84,9 @@ def _candidate(trial: Trial, facts: ReportFacts) -> dict[str, Any]:
         **{name: ",".join(map(str, values)) for name, values in candidate.spec.per_stage.items()},
         **candidate.spec.per_network,
         "params": candidate.params,
-        "utilisation": candidate.params / facts.max_params,
+        "utilisation": share_of(candidate, facts.cost, facts.cap),
         "macs": candidate.macs,
+        **{cost: getattr(candidate, cost) for cost in SIZES},
         "score": trial.score,
         "posterior_mean": facts.trusted.get(trial.number),
     }

@@ -194,7 +194,7 @@ def as_json(result: Calibration) -> dict[str, Any]:
         "run": result.setup.name,
         "dataset": result.setup.data.name,
         "notice": result.setup.data.notice or None,
-        "max_params": result.setup.cap,
+        **asdict(result.setup.budget),
         "networks": len(result.nets),
         "seeds": result.drawn.seeds_done,
         "asked": len(result.drawn.asked(FULL)),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from budgetnas.budget import COSTS, Budget, amount, parse_size, share_of, write_cost, write_size
 from budgetnas.config.models import read_cap
 from budgetnas.evidence.accuracy import BRACKETS
 from budgetnas.exceptions import UsageError
@@ -29,7 +30,8 @@ class CapResult:
     """The result of a search under one cap.
 
     Attributes:
-        cap: on params.
+        cap: on a cost.
+        cost: the one that it is on, "params" or "bytes".
         trained: networks of the first rung that fit.
         near: number of these with at least 0.8 of the cap.
         trusted: short training of the highest posterior mean; None where none fits.
@@ -37,10 +39,16 @@ class CapResult:
     """
 
     cap: int
+    cost: str
     trained: int
     near: int
     trusted: Trial | None
     finalist: Finalist | None
+
+    @property
+    def written(self) -> str:
+        """The cap as text."""
+        return f"{self.cap:,}" if self.cost == "params" else write_size(self.cap)
 
     @property
     def remark(self) -> str:
@@ -51,47 +59,68 @@ class CapResult:
             return f"too few to trust: {self.near} of {self.trained} trained have at least {NEAR:.0%} of this cap"
         if self.finalist is None:
             return "by short training only: search under this cap to train it fully"
-        if self.trusted and self.finalist.candidate.params < NEAR * self.cap:
+        if self.trusted and amount(self.finalist.candidate, self.cost) < NEAR * self.cap:
             return f"no network with at least {NEAR:.0%} of this cap had full training"
         return ""
 
 
-def best_under(result: SearchResult, caps: Sequence[str | float] | None = None) -> list[CapResult]:
+def best_under(
+    result: SearchResult,
+    max_params: Sequence[str | float] | None = None,
+    max_bytes: Sequence[str | float] | None = None,
+) -> list[CapResult]:
     """Return the results of a search under several caps, ascending.
 
     Args:
         result: of the search.
-        caps: as a user writes them; those of the search unless given.
+        max_params: caps on parameters as a user writes them; without any, the caps of the search.
+        max_bytes: caps on the exported file, in their place.
 
     Raises:
-        UsageError: a cap is malformed, or larger than that of the search.
+        UsageError: a cap is malformed, or larger than that of the search, on a cost that the search did not cap, or
+            there are caps of both kinds.
     """
     setup = result.setup
-    limits = [tier.cap for tier in setup.tiers]
-    if caps is not None:
-        limits = sorted({read_cap(cap, setup.data.shape) for cap in caps})
-    if limits and limits[-1] > setup.cap:
+    caps = max_params or max_bytes
+    if not caps:
+        return under_caps(result, [tier.cap for tier in setup.tiers])
+    if max_params and max_bytes:
+        raise UsageError("does not go with `max_params`: leave one of them out.", argument="max_bytes")
+    cost = "params" if max_params else "bytes"
+    name, shape = f"max_{cost}", setup.data.shape
+    limits = sorted({parse_size(cap) if cost == "bytes" else read_cap(cap, shape) for cap in caps})
+    most = setup.budget.caps().get(cost)
+    if most is None and cost != "params":
+        raise UsageError(f"is given, but `{setup.name}` has no cap on {COSTS[cost]}: leave it out.", argument=name)
+    if limits and most is not None and limits[-1] > most:
+        written = f"{most:,} {COSTS[cost]}" if cost == "params" else write_cost(most, cost)
         raise UsageError(
-            f"is {limits[-1]:,}, but `{setup.name}` searched up to {setup.cap:,} parameters: give caps up to that, or "
+            f"is {limits[-1]:,}, but `{setup.name}` searched up to {written}: give caps up to that, or "
             "search under a larger one.",
-            argument="max_params",
+            argument=name,
         )
-    return under_caps(result, limits)
+    return under_caps(result, limits, cost)
 
 
-def under_caps(result: SearchResult, caps: Sequence[int]) -> list[CapResult]:
-    """Return the results of a search under caps, in their order."""
-    return [_under(result, cap) for cap in caps]
+def under_caps(result: SearchResult, caps: Sequence[int], cost: str | None = None) -> list[CapResult]:
+    """Return the results of a search under caps on a cost, in their order; on that of its bands unless given."""
+    return [_under(result, cap, cost or result.setup.cost) for cap in caps]
 
 
-def _under(result: SearchResult, cap: int) -> CapResult:
-    budget = replace(result.setup.budget, max_params=cap)
+def _budget(result: SearchResult, cap: int, cost: str) -> Budget:
+    limit: dict[str, Any] = {f"max_{cost}": cap}
+    return replace(result.setup.budget, **limit)
+
+
+def _under(result: SearchResult, cap: int, cost: str) -> CapResult:
+    budget = _budget(result, cap, cost)
     fits = within(result.trials, budget)
     best = promote(fits, [result.trusted[trial.number] for trial in fits], 1)
     return CapResult(
         cap=cap,
+        cost=cost,
         trained=len({trial.candidate.spec.id for trial in fits}),
-        near=len({trial.candidate.spec.id for trial in fits if trial.candidate.params >= NEAR * cap}),
+        near=len({trial.candidate.spec.id for trial in fits if amount(trial.candidate, cost) >= NEAR * cap}),
         trusted=best[0] if best else None,
         finalist=next((one for one in result.finalists if budget.fits(one.candidate)), None),
     )
@@ -116,8 +145,8 @@ def tiers_table(result: SearchResult, results: Sequence[CapResult]) -> Table:
         notes=[
             *([_CHOSEN, BRACKETS] if any(one.trained for one in results) else []),
             *_fresh(result, results),
-            *(f"{one.cap:,}: {tied}" for one in results if (tied := _tie(result, one))),
-            *(f"{one.cap:,}: {one.remark}." for one in results if one.remark),
+            *(f"{one.written}: {tied}" for one in results if (tied := _tie(result, one))),
+            *(f"{one.written}: {one.remark}." for one in results if one.remark),
         ],
     )
 
@@ -135,7 +164,7 @@ def _fresh(result: SearchResult, results: Sequence[CapResult]) -> Iterator[str]:
 
 
 def _tie(result: SearchResult, tier: CapResult) -> str:
-    budget = replace(result.setup.budget, max_params=tier.cap)
+    budget = _budget(result, tier.cap, tier.cost)
     fit = [one for one in result.finalists if budget.fits(one.candidate)]
     return tie(fit, result.setup.data.validation)
 
@@ -146,7 +175,7 @@ def as_json(result: SearchResult, tier: CapResult) -> dict[str, Any]:
     candidate = finalist.candidate if finalist else (trusted.candidate if trusted else None)
     full = result.accuracies_of(finalist).as_json() if finalist else {}
     return {
-        "max_params": tier.cap,
+        f"max_{tier.cost}": tier.cap,
         "spec": candidate and candidate.spec.id,
         "params": candidate and candidate.params,
         "macs": candidate and candidate.macs,
@@ -162,7 +191,7 @@ def as_json(result: SearchResult, tier: CapResult) -> dict[str, Any]:
 
 
 def _row(result: SearchResult, tier: CapResult) -> tuple[str, ...]:
-    finalist, cap = tier.finalist, f"{tier.cap:,}"
+    finalist, cap = tier.finalist, tier.written
     candidate = finalist.candidate if finalist else (tier.trusted.candidate if tier.trusted else None)
     if candidate is None:
         return cap, "-", "", "", "", "", "", "", str(tier.near)
@@ -172,7 +201,7 @@ def _row(result: SearchResult, tier: CapResult) -> tuple[str, ...]:
         cap,
         candidate.spec.id,
         f"{candidate.params:,}",
-        f"{candidate.params / tier.cap:.2%}",
+        f"{share_of(candidate, tier.cost, tier.cap):.2%}",
         write_macs(candidate.macs),
         write_percent(result.trusted[number]),
         str(full.validation) if full else "",

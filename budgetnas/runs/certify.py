@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from budgetnas.budget import Budget
-from budgetnas.certificates.certificate import CertifiedNetwork, write_certificate
+from budgetnas.certificates.certificate import CertifiedNetwork, onnx_of, write_certificate
 from budgetnas.certificates.json_files import BEST, MANIFEST
 from budgetnas.evidence.accuracy import Accuracy, wilson
 from budgetnas.exceptions import StorageError, UsageError
 from budgetnas.runs.headline import tie
 from budgetnas.runs.listing import Run, is_run, read_run
 from budgetnas.runs.networks import accuracies_of
+from budgetnas.runs.quantised import check_quantisation, quantised_file
 from budgetnas.runs.result import SearchResult, read_result
 from budgetnas.runs.settings import Setup, TrainingsSetup, read_trainings_setup
 from budgetnas.runs.verdict import compare, verdict
 from budgetnas.storage.database import open_run, study_names
+from budgetnas.storage.files import own
 from budgetnas.storage.record import read_weights
-from budgetnas.storage.study import read_study
+from budgetnas.storage.study import read_study, record_look
 from budgetnas.trials.declaration import training_key
 from budgetnas.trials.facts import Look, RunFacts
 from budgetnas.trials.record import required
@@ -38,7 +41,16 @@ _WATCHED = (
 )
 
 
-def export(run: str, folder: Path, *, storage: str | None, trial: int | None, with_preprocessing: bool) -> str | None:
+def export(
+    run: str,
+    folder: Path,
+    *,
+    storage: str | None,
+    trial: int | None,
+    with_preprocessing: bool,
+    fold_norms: bool = False,
+    quantize: str | None = None,
+) -> str | None:
     """Write the certificate of a network of a run; return which part could not be written and why, None for none.
 
     Args:
@@ -47,21 +59,41 @@ def export(run: str, folder: Path, *, storage: str | None, trial: int | None, wi
         storage: Optuna URL where the study is not in the run's folder.
         trial: number of its trial, in a search that of the first rung; the winner, or the only one, unless given.
         with_preprocessing: whether `model.onnx` takes raw pixels.
+        fold_norms: whether the norms of `model.onnx` are folded into the convolutions before them, as where the
+            search capped bytes.
+        quantize: "int8" or "fp16" for a quantised file too; the data set of the run is loaded for it.
 
     Raises:
-        UsageError: the trial had no full training, or the folder is not free.
+        UsageError: the trial had no full training, the folder is not free, or the options do not go together.
+        DataError: the data set to calibrate on cannot be loaded.
         StorageError: the run cannot be read, or the folder cannot be written.
     """
+    if with_preprocessing and fold_norms:
+        rule = "a model with folded norms takes normalised images, as its bytes are counted: leave it out"
+        raise UsageError(f"is given, but {rule}.", argument="with_preprocessing")
+    check_quantisation(quantize)
     _check_free(folder)
     home = Path(run)
     name, opened = home.resolve().name, open_run(home, storage)
     if name in study_names(opened):
-        trials, facts = read_study(opened, name)
+        study, (trials, facts) = name, read_study(opened, name)
         net = _declared(home, name, trials, facts, trial)
     else:
-        result = read_result(opened, home, name)
+        study, result = f"{name}/{FULL}", read_result(opened, home, name)
         net = certified(result, _chosen(result, trial))
-    return write_certificate(folder, net, with_preprocessing=with_preprocessing)
+    folds = fold_norms or (net.caps_bytes and not with_preprocessing)
+    words: dict[str, Any] = {"with_preprocessing": with_preprocessing, "fold_norms": folds}
+    onnx = onnx_of(net, **words) if quantize else None
+    if quantize is None or onnx is None:
+        return write_certificate(folder, net, **words)
+
+    def look(key: str, read: Callable[[], Look]) -> tuple[Look, int]:
+        with own(home):
+            return record_look(opened, study, key, read)
+
+    made = quantised_file(net, onnx, quantize, look)
+    net = replace(net, results=made.results(net.results))
+    return write_certificate(folder, net, quantised={made.name: made.content}, measured=made.measured, **words)
 
 
 def _check_free(folder: Path) -> None:
@@ -102,7 +134,8 @@ def _instead(run: Run, path: Path) -> str:
 
 def certify(result: SearchResult) -> str | None:
     """Write the winner's certificate into the folder of its run; return which part could not be written and why."""
-    return write_certificate(result.folder / BEST, certified(result, _chosen(result, None)))
+    net = certified(result, _chosen(result, None))
+    return write_certificate(result.folder / BEST, net, fold_norms=net.caps_bytes)
 
 
 def certified(result: SearchResult, finalist: Finalist) -> CertifiedNetwork:

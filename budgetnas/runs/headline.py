@@ -86,7 +86,7 @@ def headline(result: SearchResult) -> str:
     images = ", trained on training and validation images together" if fresh and result.facts.refit else ""
     return (
         f"{winner.candidate.spec.id}{name}: {winner.candidate.params:,} parameters "
-        f"({winner.candidate.params / setup.cap:.2%} of {setup.cap:,}), {validation}"
+        f"({setup.share(winner.candidate)}), {validation}"
         f"{tested} on {setup.data.name} over {seeds}{alone}{images}."
     )
 

@@ -36,6 +36,7 @@ class Run:
         kind: "search", "calibration", "train" or "reproduce".
         data: name of the data set.
         max_params: the largest cap on params.
+        max_bytes: the cap on the exported file.
         done: trainings that are COMPLETE, of those that `asked` counts.
         asked: short trainings of a search, full ones of a calibration, all others.
         score: of the best network, in [0, 1], the mean over its seeds.
@@ -56,6 +57,7 @@ class Run:
     kind: str | None = None
     data: str | None = None
     max_params: int | None = None
+    max_bytes: int | None = None
     done: int | None = None
     asked: int | None = None
     score: float | None = None
@@ -140,7 +142,8 @@ def _study(name: str, studies: Mapping[str, Study]) -> Run:
         state="stopped",
         kind=kind.value,
         data=data.name,
-        max_params=setup.cap,
+        max_params=setup.budget.max_params,
+        max_bytes=setup.budget.max_bytes,
         images=data.validation,
         changed="",
     )
@@ -203,6 +206,7 @@ def _from_results(folder: Path, name: str) -> Run:
             kind=kind.value,
             data=content["dataset"],
             max_params=content["max_params"],
+            max_bytes=content.get("max_bytes"),
             changed="",
         )
         if not kind.promotes:

@@ -162,7 +162,10 @@ class SearchResult(Display):
         winner, accuracies, setup = self.winner, self.accuracies, self.setup
         content = {"network": "none fully trained yet" if winner is None else winner.candidate.spec.id}
         if winner is not None and accuracies is not None:
-            content["parameters"] = f"{winner.candidate.params:,} of {setup.cap:,}"
+            number = winner.candidate.params
+            content["parameters"] = f"{number:,} of {setup.cap:,}" if setup.cost == "params" else f"{number:,}"
+            if setup.cost != "params":
+                content["file"] = setup.share(winner.candidate)
             if accuracies.validation is not None:
                 content["validation"] = accuracies.validation.write(" %")
             content["test"] = "not read yet" if accuracies.test is None else accuracies.test.write(" %")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from budgetnas.arch.spec import DataShape
-from budgetnas.budget import Budget
+from budgetnas.budget import Budget, share_of, write_cost
 from budgetnas.config.recipe import Recipe
 from budgetnas.config.recorded import data_then, recipe_then, study_then
 from budgetnas.config.sections import DataConfig
@@ -16,6 +16,7 @@ from budgetnas.config.study import StudyConfig
 from budgetnas.config.toml import build
 from budgetnas.exceptions import StorageError, UsageError
 from budgetnas.space.resnet import ResNetSpace
+from budgetnas.trials.trial import Candidate
 
 CUT_OFF = "it was cut off, or is still running"
 ALL_DONE = "all trials were done"
@@ -86,10 +87,10 @@ class TierFacts:
     """One cap of a search.
 
     Attributes:
-        cap: on params.
+        cap: on params, or on the cost that `Setup.cost` names.
         fitting: networks of the space under all caps.
-        low: fewest params of the band.
-        high: most params of the band.
+        low: least of that cost in the band.
+        high: most of it in the band.
         members: networks of the band.
         usual_macs: median MACs of the band, for the prior on MACs; None in runs that recorded none.
     """
@@ -120,6 +121,7 @@ class Setup:
         mean: per channel, by which full trainings normalise raw [0, 255] pixels.
         std: per channel, of the same normalisation.
         study: the study file, defaults decided.
+        caps: all caps of the largest tier; None in runs that recorded none, which had them on params and MACs.
     """
 
     name: str
@@ -135,10 +137,16 @@ class Setup:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     study: StudyConfig
+    caps: Budget | None = None
+
+    @property
+    def cost(self) -> str:
+        """The cost that caps of tiers and bands are on, "params" or "bytes"."""
+        return self.budget.band_cost
 
     @property
     def cap(self) -> int:
-        """The largest cap on params."""
+        """The largest cap on that cost."""
         return self.tiers[-1].cap
 
     @property
@@ -149,7 +157,22 @@ class Setup:
     @property
     def budget(self) -> Budget:
         """The budget that every network of the search fits."""
-        return Budget(max_params=self.cap, max_macs=self.macs_cap)
+        return self.caps or Budget(max_params=self.cap, max_macs=self.macs_cap)
+
+    def budget_of(self, tier: TierFacts) -> Budget:
+        """Return all caps of a tier."""
+        return replace(self.budget, max_params=tier.cap) if len(self.tiers) > 1 else self.budget
+
+    def utilisation(self, candidate: Candidate) -> float:
+        """Return the share of the largest cap that a network uses."""
+        return share_of(candidate, self.cost, self.cap)
+
+    def share(self, candidate: Candidate) -> str:
+        """Write the share of the largest cap that a network uses, like `99.85% of 5,000,000`."""
+        cap = f"{self.cap:,}"
+        if self.cost != "params":
+            cap = f"{write_cost(self.cap, self.cost)} in {self.budget.weights}"
+        return f"{self.utilisation(candidate):.2%} of {cap}"
 
     @property
     def space(self) -> ResNetSpace:

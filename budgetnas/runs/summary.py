@@ -8,6 +8,7 @@ from typing import Any
 
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
+from budgetnas.budget import SIZES
 from budgetnas.config.models import CIFAR10, paper_models
 from budgetnas.reports.facts import FinalScore, Reference, ReportFacts
 from budgetnas.runs.caps import as_json as tier_json
@@ -106,7 +107,7 @@ def _finalist_row(result: SearchResult, finalist: Finalist, *, is_random: bool) 
         f"{finalist.parent}{' at random' if is_random else ''}",
         candidate.spec.id,
         f"{candidate.params:,}",
-        f"{candidate.params / result.setup.cap:.2%}",
+        f"{result.setup.utilisation(candidate):.2%}",
         write_macs(candidate.macs),
         write_percent(result.trials[finalist.parent].score or 0.0),
         str(len(finalist.runs)),
@@ -124,7 +125,8 @@ def report_facts(result: SearchResult) -> ReportFacts:
         dataset=setup.data.name,
         shape=setup.data.shape,
         images=setup.data.validation,
-        max_params=setup.cap,
+        cap=setup.cap,
+        cost=setup.cost,
         headline=headline(result),
         remarks=remarks(result),
         verdict=verdict(result, compared),
@@ -150,7 +152,7 @@ def as_json(result: SearchResult) -> dict[str, Any]:
         "run": str(result.folder),
         "dataset": setup.data.name,
         "notice": setup.data.notice or None,
-        "max_params": setup.cap,
+        **asdict(setup.budget),
         "stopped": result.stopped,
         **result.counts(),
         "recommended_trial": both[0].number if both else None,
@@ -200,7 +202,6 @@ def _lines(result: SearchResult) -> list[tuple[str, str]]:
     setup, counts = result.setup, result.counts()
     data, shape = setup.data, setup.data.shape
     about = "" if setup.is_exact else "about "
-    macs = "" if setup.macs_cap is None else f" and {write_macs(setup.macs_cap)} MACs"
     lines = [
         (
             "data",
@@ -212,8 +213,8 @@ def _lines(result: SearchResult) -> list[tuple[str, str]]:
     lines += [
         (
             "budget",
-            f"{tier.cap:,} parameters{macs}: {about}{tier.fitting:,} fit, {about}{tier.members:,} in the band "
-            f"{tier.low:,} to {tier.high:,}",
+            f"{setup.budget_of(tier).in_words}: {about}{tier.fitting:,} fit, {about}{tier.members:,} in the band "
+            f"{tier.low:,} to {tier.high:,}{'' if setup.cost == 'params' else ' bytes'}",
         )
         for tier in setup.tiers
     ]
@@ -261,8 +262,9 @@ def _finalist(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
         "spec": spec.id,
         **{name: list(values) for name, values in spec.per_stage.items()},
         "params": finalist.candidate.params,
-        "utilisation": finalist.candidate.params / result.setup.cap,
+        "utilisation": result.setup.utilisation(finalist.candidate),
         "macs": finalist.candidate.macs,
+        **{cost: size for cost in SIZES if (size := getattr(finalist.candidate, cost)) is not None},
         **result.accuracies_of(finalist).as_json(),
         "scores": list(finalist.scores),
         "repeats": len(finalist.runs),

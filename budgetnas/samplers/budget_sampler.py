@@ -14,6 +14,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from budgetnas.arch.device import Precision
 from budgetnas.arrays import IntArray, derived_seed
 from budgetnas.budget import Budget
 from budgetnas.exceptions import BudgetNASError, UsageError
@@ -64,12 +65,15 @@ class BudgetSampler(BaseSampler):
 
     Args:
         space: the search space.
-        max_params: cap on trainable parameters.
+        max_params: cap on trainable parameters; None for no cap.
         max_macs: cap on multiply-accumulates for one image; None for no cap.
+        max_bytes: cap on the bytes of the exported file; None for no cap.
+        max_memory: cap on the bytes of tensors while one image runs through a network; None for no cap.
+        weights: precision of weights and tensors that these two are for: "fp32", "fp16" or "int8".
         sampler: "thompson", "evolution", "random", "tpe", or a function from a seed to any Optuna sampler, whose
             proposals are repaired.
-        min_utilisation: proposals have at least this share of the params of the largest network that fits. It is
-            lowered in steps of 0.1 until 1,000 networks, or all that fit, are in the band.
+        min_utilisation: proposals have at least this share of the params, or bytes, of the largest network that fits,
+            whichever cap binds. It is lowered in steps of 0.1 until 1,000 networks, or all that fit, are in the band.
         macs_prior: whether "thompson" and `best` expect, before any score, that up to a point more MACs help. A space
             without MACs has no such prior.
         seed: seed of all random numbers.
@@ -82,18 +86,23 @@ class BudgetSampler(BaseSampler):
         self,
         space: Space,
         *,
-        max_params: int,
+        max_params: int | None = None,
         max_macs: int | None = None,
+        max_bytes: int | None = None,
+        max_memory: int | None = None,
+        weights: Precision = "fp32",
         sampler: SamplerName | MakeSampler = "thompson",
         min_utilisation: float = 0.8,
         macs_prior: bool = True,
         seed: int = 0,
     ) -> None:
-        index = make_index(space, max_macs=max_macs)
         self.space, self.seed = space, seed
-        self.budget = Budget(max_params=max_params, max_macs=max_macs)
-        self.band = choose_band(index, max_params, min_utilisation=min_utilisation, wanted=_WANTED)
-        prior = prior_of([(max_params, usual_macs(self.band))]) if macs_prior else None
+        self.budget = Budget(
+            max_params=max_params, max_macs=max_macs, max_bytes=max_bytes, max_memory=max_memory, weights=weights
+        )
+        index = make_index(space, budget=self.budget)
+        self.band = choose_band(index, self.budget, min_utilisation=min_utilisation, wanted=_WANTED)
+        prior = prior_of([(self.band.high, usual_macs(self.band))]) if macs_prior else None
         self._rule = Rule(prior=prior)
         if callable(sampler):
             self._sampler: Any = RepairedSampler(space, self.band, sampler, seed=seed)
@@ -151,8 +160,8 @@ class BudgetSampler(BaseSampler):
                     optuna.Trial(study, trial._trial_id).set_constraint(cap, excess)
         points = np.unique(self.history(study).points, axis=0)
         if self.band.is_exact and len(points) >= len(self.band):
-            members = cost(self.space, points)
-            inside = (members.params >= self.band.low) & self.band.budget.mask(members)
+            members = cost(self.space, points, self.budget)
+            inside = (members.by(self.band.cost) >= self.band.low) & self.band.budget.mask(members)
             if (inside & on_grid(self.space, points)).sum() >= len(self.band):
                 _stop(study)
         if (fixed := _fixed(trial)) and state is TrialState.COMPLETE:
@@ -179,7 +188,7 @@ class BudgetSampler(BaseSampler):
     def best(self, study: optuna.Study) -> tuple[FrozenTrial, FrozenTrial]:
         """Return the finished trial of the best posterior mean, and the one of the best observed value.
 
-        Only networks within both caps count, also if another sampler proposed them.
+        Only networks within all caps count, also if another sampler proposed them.
 
         Raises:
             UsageError: no trial of the space has finished with a finite value, or none of the finished networks fits.
@@ -205,14 +214,15 @@ class BudgetSampler(BaseSampler):
         found = [(trial, point) for trial in trials if (point := self._point(trial))]
         points = np.array([point for _, point in found], dtype=np.int64).reshape(-1, len(self.space.dimensions))
         if not found:  # a user's space may fail on zero points
-            return [], Members(points=points, params=np.zeros(0, dtype=np.int64), macs=np.zeros(0, dtype=np.int64))
+            none = np.zeros(0, dtype=np.int64)
+            return [], Members(points=points, params=none, macs=none, bytes=none, memory=none)
         # An enqueued point may not be canonical: it may give a width to an absent stage.
         gridded = np.flatnonzero(on_grid(self.space, points))
         for row in gridded[~is_member(self.space, points[gridded])]:
             pair = np.stack([points[row], self.space.canonical(points[row : row + 1])[0]])
             if len(np.unique(self.space.features(pair), axis=0)) == 1:
                 points[row] = pair[1]
-        members = cost(self.space, points)
+        members = cost(self.space, points, self.budget)
         return [trial for trial, _ in found], members
 
     def _point(self, trial: FrozenTrial) -> list[int] | None:

@@ -148,7 +148,7 @@ class Pool:
     def fresh(self, members: Members, history: History) -> Members:
         """Return the distinct members of the band among `members` that are new to the history."""
         seen = set(row_keys(history.points))
-        inside = (members.params >= self.band.low) & self.band.budget.mask(members)
+        inside = (members.by(self.band.cost) >= self.band.low) & self.band.budget.mask(members)
         inside &= on_grid(self.space, members.points)
         keep = []
         for i, key in enumerate(row_keys(members.points)):
@@ -158,12 +158,12 @@ class Pool:
         return members.take(np.array(keep, dtype=np.int64))
 
     def cost(self, points: IntArray) -> Members:
-        """Count the params and MACs of points [N, D]."""
-        return cost(self.space, points)
+        """Count the params and MACs of points [N, D], and what else the band's budget caps."""
+        return cost(self.space, points, self.band.budget)
 
     def repaired(self, point: IntArray, history: History) -> IntArray | None:
         """Repair any point into the band; None where that fails, or gives what the history has seen."""
-        member = repair(self.space, point, self.band.budget, min_params=self.band.low)
+        member = repair(self.space, point, self.band.budget, min_params=self.band.low, by=self.band.cost)
         return None if member is None else first(self.fresh(self.cost(member.point[None]), history))
 
     def parts(self, points: IntArray) -> IntArray:

@@ -95,8 +95,9 @@ class ThompsonSampler:
         return pool, self._space.features(pool.points)
 
     def _own(self, networks: Members) -> IntArray:
-        """Return the indices of networks with the band's params, ascending, or all (a study may have tiers)."""
-        inside = np.flatnonzero((networks.params >= self._band.low) & (networks.params <= self._band.high))
+        """Return the indices of networks with the band's cost, ascending, or all (a study may have tiers)."""
+        values = networks.by(self._band.cost)
+        inside = np.flatnonzero((values >= self._band.low) & (values <= self._band.high))
         return inside if len(inside) else np.arange(len(networks))
 
     def _crowded(self, history: History, candidates: Members) -> BoolArray:

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from budgetnas.arch.device import Precision
 from budgetnas.arrays import BoolArray, IntArray
 from budgetnas.space.outline import NEVER, Outline
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Prices:
+    """The costs that a chain counts, and the cap on memory that its members fit.
+
+    Attributes:
+        main: the cost that stands for params, by which members are sorted; peak memory does not add up, so with it a
+            chain can only say which member needs least.
+        second: the cost that stands for MACs.
+        max_memory: in bytes; None for no cap.
+        weights: precision of weights and tensors.
+    """
+
+    main: str = "params"
+    second: str = "macs"
+    max_memory: int | None = None
+    weights: Precision = "fp32"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Chain:
     """Members with one state per position; the cost of a step depends on its state and on the previous state's link.
+
+    Its costs are called params and MACs here and in all that works on a chain; `Prices` puts others in their places.
 
     Attributes:
         states: [K, C] values of the K states of a position, in C columns of a point.
@@ -89,12 +110,15 @@ class Chain:
             points[:, columns] = self.states[rows[:, position]]
         return points
 
-    def cheapest(self) -> tuple[IntArray, int, int]:
-        """Return the member of fewest params, exactly: the point [D] of its first version, its params and its MACs."""
+    def cheapest(self, join: Callable[..., IntArray] = np.add) -> tuple[IntArray, int, int]:
+        """Return the member of fewest params, exactly: the point [D] of its first version, its params and its MACs.
+
+        With `np.maximum` as `join`, params are the largest of the steps', not their sum. There must be a member.
+        """
         best = self.end[0]  # fewest params from here to the end, by the previous state's link
         choices = []
         for position in reversed(range(len(self))):
-            costs = np.where(self.may_follow(position), self.steps[position][0] + best[self.link], NEVER)
+            costs = np.where(self.may_follow(position), join(self.steps[position][0], best[self.link]), NEVER)
             choices.append(costs.argmin(axis=1))
             best = costs.min(axis=1)
         rows: list[int] = []

@@ -208,8 +208,8 @@ def networks(points: IntArray, kinds: Sequence[str] = KINDS) -> Iterator[tuple[I
     blocks = np.where(present(points), points[:, BLOCKS], 0)
     stems = points[:, COLUMN["stem"]]
     stem_widths = np.where(stems > 0, stems, points[:, WIDTHS.start])
-    families, family_of = np.unique(points[:, [COLUMN[name] for name in _FAMILY]], axis=0, return_inverse=True)
-    for i, (kind, squeeze, neck) in enumerate(families.tolist()):
+    families, family_of = np.unique(points[:, _FAMILY], axis=0, return_inverse=True)
+    for i, (kind, squeeze, neck, shortcut) in enumerate(families.tolist()):
         rows = np.flatnonzero(family_of.ravel() == i)
         yield (
             rows,
@@ -218,9 +218,14 @@ def networks(points: IntArray, kinds: Sequence[str] = KINDS) -> Iterator[tuple[I
                 widths=points[rows, WIDTHS],
                 stem_widths=stem_widths[rows],
                 others={name: values[rows] for name, values in others.items()},
-                family=Family(kind=kinds[kind], squeeze=squeeze or None, neck=neck or None),
+                family=Family(
+                    kind=kinds[kind],
+                    squeeze=squeeze or None,
+                    neck=neck or None,
+                    pools=SHORTCUTS[shortcut] == "pool",
+                ),
             ),
         )
 
 
-_FAMILY = ("kind", "squeeze", "neck")
+_FAMILY = [COLUMN["kind"], COLUMN["squeeze"], COLUMN["neck"], SHORTCUT]

@@ -10,7 +10,7 @@ from budgetnas.arrays import IntArray
 from budgetnas.budget import Budget, cap_number
 from budgetnas.space.halves import Halves
 from budgetnas.space.meeting import Meeting, Window
-from budgetnas.space.members import Member, Members, choose_strata
+from budgetnas.space.members import BandCost, Member, Members, choose_strata
 from budgetnas.space.outline import NEVER
 from budgetnas.space.protocol import Space
 
@@ -23,6 +23,7 @@ class ArchitectureIndex:
         max_macs: cap on MACs for one image; None for no cap.
     """
 
+    cost: BandCost = "params"
     is_exact = True
     method = "exact, by meeting in the middle"
 
@@ -108,6 +109,7 @@ class FeasibleSet:
         counts: exact number of members by stratum, empty ones left out.
     """
 
+    cost: BandCost = "params"
     is_exact = True
 
     def __init__(self, index: ArchitectureIndex, *, low: int, high: int) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from budgetnas.arrays import IntArray
 from budgetnas.budget import Budget
 from budgetnas.space.listing import Listing, compact
-from budgetnas.space.members import Members, choose_strata
+from budgetnas.space.members import BandCost, Members, choose_strata
 
 KEPT = 20_000  # draws from each stratum
 
@@ -71,6 +71,7 @@ class StreamedBand:
         kept: of each stratum 20,000 draws, or every member once where it has no more.
     """
 
+    cost: BandCost = "params"
     is_exact = True
 
     def __init__(self, low: int, high: int, *, max_macs: int | None, counts: Mapping[int, int], kept: Listing) -> None:

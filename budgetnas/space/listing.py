@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from budgetnas.arrays import IntArray
 from budgetnas.budget import Budget, cap_number
-from budgetnas.space.members import Member, Members, choose_strata
+from budgetnas.space.members import BandCost, Member, Members, choose_strata
 from budgetnas.space.protocol import Space, grid_points, grid_size, is_member
 
 _CHUNK = 100_000
@@ -88,24 +88,24 @@ class ListedIndex:
     """A whole space with every member listed.
 
     Args:
-        space: a space whose grid has at most some ten million points.
+        space: a space whose grid has at most some ten million points, if `points` are not given.
         max_macs: cap on MACs for one image; None for no cap.
+        points: [N, D] of the members to list; default: all of the space.
     """
 
+    cost: BandCost = "params"
     is_exact = True
     method = "exact, by listing every network"
 
-    def __init__(self, space: Space, *, max_macs: int | None) -> None:
+    def __init__(self, space: Space, *, max_macs: int | None, points: IntArray | None = None) -> None:
         self.space = space
         self.max_macs = max_macs
-        total, kept, strata = grid_size(space), list[Members](), list[IntArray]()
+        kept, strata = list[Members](), list[IntArray]()
         excluded: list[tuple[IntArray, IntArray]] = []
         self._size = 0
-        for start in range(0, total, _CHUNK):
-            points = grid_points(space, np.arange(start, min(total, start + _CHUNK)))
-            points = points[is_member(space, points)]
-            self._size += len(points)
-            found = Members(points=points, params=space.params(points), macs=space.macs(points))
+        for some in _chunks(space) if points is None else [points]:
+            self._size += len(some)
+            found = Members(points=some, params=space.params(some), macs=space.macs(some))
             fits = found.macs <= cap_number(max_macs)
             excluded.append((space.strata(found.points[~fits]), found.params[~fits]))
             found = found.take(fits)
@@ -144,6 +144,14 @@ class ListedIndex:
         return ListedSet(self, low=low, high=high)
 
 
+def _chunks(space: Space) -> Iterator[IntArray]:
+    """Yield the members of a space, part by part."""
+    total = grid_size(space)
+    for start in range(0, total, _CHUNK):
+        points = grid_points(space, np.arange(start, min(total, start + _CHUNK)))
+        yield points[is_member(space, points)]
+
+
 class ListedSet:
     """The members of a listed space whose params lie in a band.
 
@@ -154,6 +162,7 @@ class ListedSet:
         counts: exact number of members by stratum, empty ones left out.
     """
 
+    cost: BandCost = "params"
     is_exact = True
 
     def __init__(self, index: ListedIndex, *, low: int, high: int) -> None:

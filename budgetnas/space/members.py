@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,23 +13,37 @@ from budgetnas.arrays import BoolArray, IntArray
 from budgetnas.budget import Budget
 from budgetnas.space.protocol import Space
 
+BandCost = Literal["params", "bytes"]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Member:
-    """One network of a set: its point [D], its params, and its MACs for one image."""
+    """One network of a set: its point [D] and its costs.
+
+    Attributes:
+        point: [D] of its space.
+        params: trainable parameters.
+        macs: for one image.
+        bytes: of the exported file; None where no cap needs them.
+        memory: peak of the tensors for one image, in bytes; None where no cap needs it.
+    """
 
     point: IntArray
     params: int
     macs: int
+    bytes: int | None = None
+    memory: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Members:
-    """Networks of a set as arrays: points [N, D], params [N] and MACs [N]."""
+    """Networks of a set as arrays: points [N, D], and each cost of a `Member` [N], or None for all."""
 
     points: IntArray
     params: IntArray
     macs: IntArray
+    bytes: IntArray | None = None
+    memory: IntArray | None = None
 
     def __len__(self) -> int:
         return len(self.points)
@@ -39,38 +53,71 @@ class Members:
 
     def at(self, i: int) -> Member:
         """Return the member at index `i`."""
-        return Member(point=self.points[i], params=int(self.params[i]), macs=int(self.macs[i]))
+        return Member(
+            point=self.points[i],
+            params=int(self.params[i]),
+            macs=int(self.macs[i]),
+            bytes=None if self.bytes is None else int(self.bytes[i]),
+            memory=None if self.memory is None else int(self.memory[i]),
+        )
 
     @classmethod
     def join(cls, parts: Sequence[Members]) -> Members:
-        """Concatenate one or more sets."""
+        """Concatenate one or more sets, all with the same costs."""
         return cls(
             points=np.concatenate([part.points for part in parts]),
             params=np.concatenate([part.params for part in parts]),
             macs=np.concatenate([part.macs for part in parts]),
+            bytes=_joined([part.bytes for part in parts]),
+            memory=_joined([part.memory for part in parts]),
         )
 
     def take(self, rows: npt.NDArray[np.integer] | BoolArray) -> Members:
         """Return the members at `rows`, given as indices or as a mask."""
-        return Members(points=self.points[rows], params=self.params[rows], macs=self.macs[rows])
+        return Members(
+            points=self.points[rows],
+            params=self.params[rows],
+            macs=self.macs[rows],
+            bytes=None if self.bytes is None else self.bytes[rows],
+            memory=None if self.memory is None else self.memory[rows],
+        )
+
+    def by(self, cost: BandCost) -> IntArray:
+        """Return the cost that a band is of, [N]."""
+        found: IntArray = getattr(self, cost)
+        return found
 
 
-def cost(space: Space, points: IntArray) -> Members:
-    """Count the params and MACs of points [N, D]."""
-    return Members(points=points, params=space.params(points), macs=space.macs(points))
+def _joined(parts: Sequence[IntArray | None]) -> IntArray | None:
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if known else None
+
+
+def cost(space: Space, points: IntArray, budget: Budget | None = None) -> Members:
+    """Count the params and MACs of points [N, D], and the bytes and memory that a budget caps."""
+    caps = {} if budget is None else budget.caps()
+    return Members(
+        points=points,
+        params=space.params(points),
+        macs=space.macs(points),
+        bytes=space.bytes(points, budget.weights) if budget is not None and "bytes" in caps else None,
+        memory=space.memory(points, budget.weights) if budget is not None and "memory" in caps else None,
+    )
 
 
 class Band(Protocol):
-    """The members of a space whose params lie between `low` and `high`, both included.
+    """The members of a space whose params, or bytes, lie between `low` and `high`, both included.
 
     Attributes:
-        low: fewest params.
-        high: most params.
-        budget: the caps of its members: `high` on params, that of the space on MACs.
+        cost: the cost that it is of.
+        low: least of that cost.
+        high: most of that cost.
+        budget: the caps of its members: `high` on that cost, and those of its index on others.
         counts: number of members by stratum (for residual networks: by number of stages), empty ones left out.
         is_exact: whether the counts are exact, and the members can be listed.
     """
 
+    cost: BandCost
     low: int
     high: int
     budget: Budget
@@ -103,16 +150,20 @@ class Band(Protocol):
 
 
 class SpaceIndex(Protocol):
-    """The index of a whole space under a cap on MACs: counts, extremes, bands.
+    """The index of a whole space under caps: counts, extremes, bands.
+
+    What is said of params below holds for bytes where its cost is bytes.
 
     Attributes:
         space: the space.
+        cost: the cost of its bands and thresholds.
         max_macs: the cap on MACs for one image; None for no cap.
         method: how its answers are found, in a few words.
         is_exact: whether counts and extremes are exact.
     """
 
     space: Space
+    cost: BandCost
     max_macs: int | None
     method: str
     is_exact: bool

@@ -12,9 +12,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from budgetnas.arch.device import Precision
 from budgetnas.arrays import BoolArray, FloatArray, IntArray
 from budgetnas.exceptions import UsageError
-from budgetnas.space.chain import Chain
+from budgetnas.space.chain import Chain, Prices
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +71,22 @@ class Space(Protocol):
         """Count multiply-accumulates for one image: [N]; 0 where the space does not know them."""
         return np.zeros(len(points), dtype=np.int64)
 
+    def bytes(self, points: IntArray, weights: Precision) -> IntArray:
+        """Count the bytes of the exported file, from above, at a precision of the weights: [N].
+
+        Raises:
+            UsageError: the space does not know them, which is the default.
+        """
+        raise _unknown("max_bytes", "bytes")
+
+    def memory(self, points: IntArray, weights: Precision) -> IntArray:
+        """Count the bytes of the peak memory for one image, at a precision of the tensors: [N].
+
+        Raises:
+            UsageError: the space does not know it, which is the default.
+        """
+        raise _unknown("max_memory", "memory")
+
     def canonical(self, points: IntArray) -> IntArray:
         """Return the canonical point of each network: [N, D].
 
@@ -114,9 +131,21 @@ class Space(Protocol):
         """
         return None
 
+    def chains_of(self, prices: Prices) -> Mapping[int, Chain]:
+        """Return the chains of other costs than params and MACs, for which the space must know bytes and memory.
+
+        Raises:
+            UsageError: the space does not know them, which is the default.
+        """
+        raise _unknown("max_memory", "memory") if prices.max_memory is not None else _unknown("max_bytes", "bytes")
+
     def decode(self, point: IntArray) -> Any:
         """Return the network of a point [D]; default: a dict of labels by name."""
         return {d.name: d.label(int(value)) for d, value in zip(self.dimensions, point, strict=True)}
+
+
+def _unknown(cap: str, name: str) -> UsageError:
+    return UsageError(f"is set, but this space counts no {name}: take another cap, or a `ResNetSpace`.", argument=cap)
 
 
 def grid_size(space: Space) -> int:

@@ -23,13 +23,15 @@ import numpy as np
 
 from budgetnas.arrays import BoolArray, FloatArray, IntArray
 from budgetnas.budget import Budget
-from budgetnas.space.members import Member, Members
+from budgetnas.space.members import BandCost, Member, Members, cost
 from budgetnas.space.protocol import Dimension, Space, to_grid
 
 _MOST_EXCHANGES = 200_000
 
 
-def repair(space: Space, point: IntArray, budget: Budget, *, min_params: int = 0) -> Member | None:
+def repair(
+    space: Space, point: IntArray, budget: Budget, *, min_params: int = 0, by: BandCost = "params"
+) -> Member | None:
     """Return the member that a point becomes under a budget, by the rule above.
 
     >>> from budgetnas import ResNetSpace, ResNetSpec
@@ -44,11 +46,12 @@ def repair(space: Space, point: IntArray, budget: Budget, *, min_params: int = 0
         point: [D] of the grid, or near it.
         budget: what it must fit.
         min_params: fewest params where all dimensions are unordered: then the nearest point with as many is taken.
+        by: the cost that `min_params` is of.
 
     Returns:
         The member, or None where nothing that fits was found.
     """
-    rule = _Repair(space, budget, min_params=min_params)
+    rule = _Repair(space, budget, min_params=min_params, by=by)
     given = to_grid(space, point[None].astype(np.int64))[0]
     start = rule.exchange(given)
     if start is None:
@@ -61,12 +64,12 @@ def repair(space: Space, point: IntArray, budget: Budget, *, min_params: int = 0
 class _Repair:
     """The three steps of a repair under one budget."""
 
-    def __init__(self, space: Space, budget: Budget, *, min_params: int) -> None:
-        self.space, self.budget, self.min_params = space, budget, min_params
+    def __init__(self, space: Space, budget: Budget, *, min_params: int, by: BandCost) -> None:
+        self.space, self.budget, self.min_params, self.by = space, budget, min_params, by
         self.has_ordered = any(d.ordered and len(d.values) > 1 for d in space.dimensions)
 
     def cost(self, points: IntArray) -> Members:
-        return Members(points=points, params=self.space.params(points), macs=self.space.macs(points))
+        return cost(self.space, points, self.budget)
 
     def fits(self, points: IntArray) -> BoolArray:
         return self.budget.mask(self.cost(points))
@@ -79,11 +82,11 @@ class _Repair:
             points = _exchanges(self.space, point, unordered, distance)
             if points is None:
                 return self._descend(point, unordered)
-            cost = self.cost(self._lowest(self.space.canonical(points)))
-            able = self.budget.mask(cost)
-            able &= self.has_ordered or cost.params >= self.min_params
+            lowest = self.cost(self._lowest(self.space.canonical(points)))
+            able = self.budget.mask(lowest)
+            able &= self.has_ordered or lowest.by(self.by) >= self.min_params
             if able.any():
-                nearest: IntArray = points[int(np.where(able, cost.params, -1).argmax())]
+                nearest: IntArray = points[int(np.where(able, lowest.params, -1).argmax())]
                 return np.asarray(self.space.canonical(nearest[None])[0])
         return None
 

@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 
 from budgetnas.arch import pools
+from budgetnas.arch.device import Precision
+from budgetnas.arch.peak_memory import element_bytes
+from budgetnas.arch.pool_bytes import bytes_of
+from budgetnas.arch.pool_memory import peaks_of
 from budgetnas.arch.rules import SHORTCUTS
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.arrays import FloatArray, IntArray
 from budgetnas.space import columns, features
-from budgetnas.space.chain import Chain
+from budgetnas.space.chain import Chain, Prices
 from budgetnas.space.columns import BLOCKS, COLUMN, KERNELS, STRATUM, WIDTHS
 from budgetnas.space.keys import PLAIN, SLOTS, WIDE_KEYS, SpaceKeys
 from budgetnas.space.limits import check_size, check_strata, most_halvings
@@ -159,6 +163,20 @@ class ResNetSpace(SpaceKeys, Space):
             params[rows], macs[rows] = pools.total_of(nets, self.shape)
         return params, macs
 
+    def bytes(self, points: IntArray, weights: Precision) -> IntArray:
+        """Count the bytes of the exported file, from above: [N]."""
+        found = np.empty(len(points), dtype=np.int64)
+        for rows, nets in columns.networks(self._all_columns(points), self.all_kinds):
+            found[rows] = bytes_of(nets, self.shape, weights)
+        return found
+
+    def memory(self, points: IntArray, weights: Precision) -> IntArray:
+        """Count the bytes of the peak memory for one image: [N]."""
+        found = np.empty(len(points), dtype=np.int64)
+        for rows, nets in columns.networks(self._all_columns(points), self.all_kinds):
+            found[rows] = element_bytes(weights) * peaks_of(nets, self.shape)
+        return found
+
     def _all_columns(self, points: IntArray) -> IntArray:
         """Return points with all columns [N, 28]; those that a plain space has not are the same in all its networks."""
         if not self.is_plain:
@@ -231,8 +249,12 @@ class ResNetSpace(SpaceKeys, Space):
 
     def chains(self) -> dict[int, Chain]:
         """Return cost tables by stratum; only neighbouring stages share costs."""
+        return self.chains_of(Prices())
+
+    def chains_of(self, prices: Prices) -> dict[int, Chain]:
+        """Return the tables of other costs, of networks that fit a cap on memory."""
         return {
-            one.stages if self.is_plain else i: chain_of(one, self, self.shape, is_plain=self.is_plain)
+            one.stages if self.is_plain else i: chain_of(one, self, self.shape, is_plain=self.is_plain, prices=prices)
             for i, one in enumerate(self._strata)
         }
 

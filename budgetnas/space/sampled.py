@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +18,7 @@ from budgetnas.arrays import FloatArray, IntArray
 from budgetnas.budget import Budget, cap_number
 from budgetnas.space.chain import Chain
 from budgetnas.space.listing import Listing
-from budgetnas.space.members import Member, Members, choose_strata
+from budgetnas.space.members import BandCost, Member, Members, choose_strata
 from budgetnas.space.protocol import Space, grid_size, is_member
 
 SURVEY = 200_000
@@ -26,7 +26,7 @@ BATCH = 50_000
 PATIENCE = 4
 
 
-class _Draws(Protocol):
+class Draws(Protocol):
     """Uniform draws from the members of one part of a space.
 
     Attributes:
@@ -126,17 +126,28 @@ class SampledIndex:
         space: any space.
         max_macs: cap on MACs for one image; None for no cap.
         seed: seed of the draws.
+        draws: from each part of the members, by stratum; default: from all members of the space.
+        surveyed: number of draws from each stratum by which it is described.
     """
 
+    cost: BandCost = "params"
     is_exact = False
     method = "estimates from uniform draws, with 95 % intervals; extremes are the best drawn"
 
-    def __init__(self, space: Space, *, max_macs: int | None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        space: Space,
+        *,
+        max_macs: int | None,
+        seed: int = 0,
+        draws: Mapping[int, Draws] | None = None,
+        surveyed: int = SURVEY,
+    ) -> None:
         self.space = space
         self.max_macs = max_macs
         self._macs_cap = cap_number(max_macs)
-        self.draws = _parts(space, seed)
-        surveys = {s: draws.draw(SURVEY, np.random.default_rng(seed)) for s, draws in self.draws.items()}
+        self.draws, self._surveyed = _parts(space, seed) if draws is None else draws, surveyed
+        surveys = {s: draws.draw(surveyed, np.random.default_rng(seed)) for s, draws in self.draws.items()}
         fit = {s: members.take(members.macs <= self._macs_cap) for s, members in surveys.items()}
         self._excluded = {s: np.sort(members.params[members.macs > self._macs_cap]) for s, members in surveys.items()}
         self.survey = Listing(
@@ -153,15 +164,17 @@ class SampledIndex:
         none = np.zeros(len(at_most), dtype=np.int64)
         return {
             # Python integers: a space may have more members than an int64 holds.
-            stratum: np.array([round(n / SURVEY * draws.population) for n in found.get(stratum, none).tolist()], object)
+            stratum: np.array(
+                [round(n / self._surveyed * draws.population) for n in found.get(stratum, none).tolist()], object
+            )
             for stratum, draws in self.draws.items()
         }
 
     def margin(self, count: int, stratum: int) -> int:
         """Return the half width of the 95 % interval of an estimated count (Agresti and Coull, 1998)."""
         population = self.draws[stratum].population
-        share = (count / population * SURVEY + 2) / (SURVEY + 4)
-        return round(1.96 * math.sqrt(share * (1 - share) / (SURVEY + 4)) * population)
+        share = (count / population * self._surveyed + 2) / (self._surveyed + 4)
+        return round(1.96 * math.sqrt(share * (1 - share) / (self._surveyed + 4)) * population)
 
     def smallest(self) -> Member | None:
         """Return the member of fewest params if it is known and within the cap on MACs, else the smallest drawn."""
@@ -192,6 +205,7 @@ class SampledSet:
         counts: estimated number of members by stratum; strata without a draw are left out.
     """
 
+    cost: BandCost = "params"
     is_exact = False
 
     def __init__(self, index: SampledIndex, *, low: int, high: int) -> None:
@@ -241,7 +255,7 @@ class SampledSet:
         return everything.take(rng.integers(len(everything), size=number))
 
 
-def _parts(space: Space, seed: int) -> dict[int, _Draws]:
+def _parts(space: Space, seed: int) -> dict[int, Draws]:
     """Return uniform draws from each stratum of a space."""
     chains = space.chains()
     if chains is not None:

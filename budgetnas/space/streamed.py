@@ -20,7 +20,7 @@ from budgetnas.space.halves import Halves
 from budgetnas.space.kept import KEPT, Reservoir, StreamedBand
 from budgetnas.space.listing import Listing
 from budgetnas.space.meeting import Meeting, Window
-from budgetnas.space.members import Member, Members
+from budgetnas.space.members import BandCost, Member, Members
 from budgetnas.space.outline import NEVER, least_params, most_macs, most_params
 from budgetnas.space.protocol import Space
 
@@ -43,6 +43,7 @@ class StreamedIndex:
         has_news: whether it has found answers that were not restored.
     """
 
+    cost: BandCost = "params"
     is_exact = True
     method = "exact, by meeting in the middle, one stratum at a time"
 
@@ -228,8 +229,16 @@ class StreamedIndex:
             ValueError: the state is of another space, cap on MACs, seed or version, or it is damaged.
         """
         index = cls(space, max_macs=max_macs, max_params=max_params, seed=seed, progress=progress)
-        index._answers = Answers.read(state, index._identity())
+        index.recall(state)
         return index
+
+    def recall(self, state: Mapping[str, Array]) -> None:
+        """Know the answers of the index whose `state` this is.
+
+        Raises:
+            ValueError: as `restore` does.
+        """
+        self._answers = Answers.read(state, self._identity())
 
     def _identity(self) -> bytes:
         """Return a hash of all that the answers depend on."""

@@ -8,12 +8,17 @@ from typing import Any
 import numpy as np
 
 from budgetnas.arch import pools
-from budgetnas.arch.counter import count
+from budgetnas.arch.costs import costs_of
+from budgetnas.arch.device import Precision
+from budgetnas.arch.peak_memory import element_bytes
+from budgetnas.arch.pool_bytes import bytes_of
+from budgetnas.arch.pool_memory import peaks_of
 from budgetnas.arch.rules import MAX_BLOCKS, MAX_WIDTH
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.arrays import IntArray
-from budgetnas.budget import Budget
+from budgetnas.budget import Budget, write_cost
 from budgetnas.exceptions import InfeasibleBudgetError, UsageError
+from budgetnas.space.infeasible import write_value
 from budgetnas.space.parameters import width_name
 from budgetnas.space.protocol import Dimension, Space
 from budgetnas.space.repair import repair
@@ -48,11 +53,22 @@ class WidthSpace(Space):
         """Count multiply-accumulates for one image: [N]."""
         return self._cost(points)[1]
 
+    def bytes(self, points: IntArray, weights: Precision) -> IntArray:
+        """Count the bytes of the exported file, from above: [N]."""
+        return bytes_of(self._networks(points), self.shape, weights)
+
+    def memory(self, points: IntArray, weights: Precision) -> IntArray:
+        """Count the bytes of the peak memory for one image: [N]."""
+        return element_bytes(weights) * peaks_of(self._networks(points), self.shape)
+
     def decode(self, point: IntArray) -> ResNetSpec:
         """Return the spec of a point [D]."""
         return scaled(self.given, tuple(map(int, point)))
 
     def _cost(self, points: IntArray) -> pools.Cost:
+        return pools.total_of(self._networks(points), self.shape)
+
+    def _networks(self, points: IntArray) -> pools.Networks:
         given, middles = self.given, _middles(self.given, points)
         others = {
             "inner": middles.get("mids", given.expansions or (0,)),
@@ -60,14 +76,14 @@ class WidthSpace(Space):
             "groups": middles.get("groups", (1,)),
             "halves": [stride - 1 for stride in given.strides],
         }
-        nets = pools.Networks(
+        family = pools.Family(kind=given.kind, squeeze=given.squeeze, neck=given.neck, pools=given.shortcut == "pool")
+        return pools.Networks(
             blocks=np.broadcast_to(given.blocks, points.shape),
             widths=points,
             stem_widths=_stems(given, points),
             others={name: np.broadcast_to(values, points.shape) for name, values in others.items()},
-            family=pools.Family(kind=given.kind, squeeze=given.squeeze, neck=given.neck),
+            family=family,
         )
-        return pools.total_of(nets, self.shape)
 
 
 def scaled(given: ResNetSpec, widths: tuple[int, ...]) -> ResNetSpec:
@@ -136,13 +152,15 @@ def fit(given: ResNetSpec, shape: DataShape, budget: Budget, *, step: int = 1) -
     space = WidthSpace(given=given, widths=range(step, widest(given, step) + 1, step), shape=shape)
     found = repair(space, np.array(given.widths), budget)
     if found is None:
-        least = count(narrowest(given, step), shape).params
+        least = costs_of(narrowest(given, step), shape, budget.weights)
+        name = next(iter(budget.excess(least))).removeprefix("max_")
         blocks = ",".join(map(str, given.blocks))
         neck = "" if given.neck is None else "the neck or "
         raise InfeasibleBudgetError(
-            f"is {budget.max_params:,}, but with blocks {blocks} the narrowest network has {least:,} parameters: raise "
-            f"the cap, take away {neck}blocks, or make the step of the widths smaller.",
-            argument="max_params",
+            f"is {write_value(budget.caps()[name], name)}, but with blocks {blocks} the narrowest network has "
+            f"{write_cost(getattr(least, name), name)}: raise the cap, take away {neck}blocks, or make the step of the "
+            "widths smaller.",
+            argument=f"max_{name}",
         )
     return space.decode(found.point)
 

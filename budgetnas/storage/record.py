@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from budgetnas.arch.spec import ResNetSpec
+from budgetnas.budget import SIZES
 from budgetnas.config.recorded import origin_now
 from budgetnas.exceptions import StorageError
 from budgetnas.storage.files import inside, read_bytes
@@ -30,6 +31,7 @@ def write_candidate(candidate: Candidate) -> dict[str, Any]:
         "params": candidate.params,
         "macs": candidate.macs,
         "origin": candidate.origin,
+        **{cost: number for cost in SIZES if (number := getattr(candidate, cost)) is not None},
         _RECORD: candidate.spec.to_json(),
     }
 
@@ -56,7 +58,8 @@ def read_trial(
     spec = ResNetSpec.from_json(record)
     rest.pop("spec")
     origin = origin_now(str(rest.pop("origin")))
-    candidate = Candidate(spec=spec, params=rest.pop("params"), macs=rest.pop("macs"), origin=origin)
+    sizes = {cost: rest.pop(cost, None) for cost in SIZES}
+    candidate = Candidate(spec=spec, params=rest.pop("params"), macs=rest.pop("macs"), origin=origin, **sizes)
     known = TrialState(state)
     return Trial(
         number=number,

@@ -14,8 +14,9 @@ from optuna.storages import BaseStorage, InMemoryStorage
 
 from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import existing_storage, study_names, translated
+from budgetnas.storage.lease import leased
 from budgetnas.storage.record import read_trial, write_candidate
-from budgetnas.trials.facts import RunFacts, TrialFacts
+from budgetnas.trials.facts import Look, RunFacts, TrialFacts
 from budgetnas.trials.trial import Candidate, Trial, TrialState
 
 
@@ -141,6 +142,29 @@ def read_study(storage: BaseStorage, name: str) -> tuple[Sequence[Trial], RunFac
         study_id = storage.get_study_id_from_name(name)
         trials = [_from_optuna(frozen) for frozen in storage.get_all_trials(study_id, deepcopy=False)]
         return trials, RunFacts.from_json(storage.get_study_user_attrs(study_id))
+
+
+def record_look(storage: BaseStorage, name: str, key: str, read: Callable[[], Look]) -> tuple[Look, int]:
+    """Return a look at the test set, which is made and recorded unless it was, and the number of all looks.
+
+    Args:
+        storage: of the study.
+        name: of the study that keeps the looks, held for this process alone meanwhile.
+        key: of the look, with the hash of what is tested.
+        read: looks.
+
+    Raises:
+        StorageError: a driver holds the study, or it cannot be written.
+    """
+    with leased(storage, name, what=name) as lease, translated(name):
+        study_id = storage.get_study_id_from_name(name)
+        looks = dict(RunFacts.from_json(storage.get_study_user_attrs(study_id)).looks or {})
+        if key not in looks:
+            looks[key] = read()
+            lease.check()
+            for attribute, value in RunFacts(looks=looks).to_json().items():
+                storage.set_study_user_attr(study_id, attribute, value)
+        return looks[key], len(looks)
 
 
 def _from_optuna(frozen: optuna.trial.FrozenTrial) -> Trial:

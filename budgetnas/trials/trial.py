@@ -40,12 +40,16 @@ class Candidate:
         params: trainable parameters.
         macs: multiply-accumulates for one image.
         origin: name of the model, or of the sampler that proposed it.
+        bytes: most bytes of its exported file at the precision of the study; None where no cap asks.
+        memory: peak of its tensors for one image in bytes, likewise.
     """
 
     spec: ResNetSpec
     params: int
     macs: int
     origin: str
+    bytes: int | None = None
+    memory: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -32,8 +32,8 @@ def _spelling(action: argparse.Action) -> str:
     if not action.option_strings:
         return f"`{_cell(str(name))}`" + (" ..." if action.nargs == "+" else "")
     value = "" if action.nargs == 0 else f" {name}"
-    long = next(word for word in action.option_strings if word.startswith("--"))
-    return f"`{_cell(long + value)}`"
+    names = ", ".join(option for option in action.option_strings if option.startswith("--"))
+    return f"`{_cell(names + value)}`"
 
 
 def _cell(text: str) -> str:

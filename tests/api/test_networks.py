@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import budgetnas
+from budgetnas.arch.costs import costs_of
 
 
 def test_a_network_is_counted_however_it_is_given():
@@ -32,6 +33,22 @@ def test_a_network_of_other_blocks_is_given_by_its_fields():
     for words in ({"network": "resnet20"}, fields):
         with pytest.raises(TypeError, match="unexpected keyword argument 'kernel'"):
             budgetnas.count(**words, kernel=3)
+
+
+def test_a_network_is_scaled_to_any_caps():
+    words = {"max_bytes": "40kB", "max_memory": 6_144, "weights": "int8", "channels": 1, "image_size": 8}
+    found = budgetnas.fit("resnet20", **words)
+    costs = costs_of(found, budgetnas.DataShape(channels=1, height=8, width=8), "int8")
+    assert 38_000 < costs.bytes <= 40_000
+    assert costs.memory <= 6_144
+    small = budgetnas.fit("resnet20", **words | {"max_memory": "1KiB"})
+    assert sum(small.widths) < sum(found.widths)
+    with pytest.raises(budgetnas.UsageError, match="`max_params` is missing: give a cap"):
+        budgetnas.fit("resnet20")
+    with pytest.raises(
+        budgetnas.InfeasibleBudgetError, match=r"`max_bytes` is 300 bytes, but .* narrowest network has"
+    ):
+        budgetnas.fit("resnet20", max_bytes=300)
 
 
 def test_a_data_set_is_read_as_a_search_reads_it(make_npz):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from drawn_specs import basic_specs, specs
+from drawn_specs import as_networks, basic_specs, specs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,22 +33,7 @@ def test_arrays_count_as_layers_do(spec, shape):
 @settings(max_examples=150, deadline=None)
 @given(specs(6, **LARGE), SHAPES)
 def test_arrays_count_networks_of_every_kind_as_layers_do(spec, shape):
-    absent = [0] * (6 - spec.depth)
-    inner = spec.mids or spec.expansions or (0,) * spec.depth
-    others = {
-        "inner": np.array([[*inner, *absent]]),
-        "kernel": np.array([[*spec.kernels, *absent]]),
-        "groups": np.array([[*(spec.groups or (1,) * spec.depth), *[1] * len(absent)]]),
-        "halves": np.array([[*(stride - 1 for stride in spec.strides), *absent]]),
-    }
-    nets = pools.Networks(
-        blocks=np.array([[*spec.blocks, *absent]]),
-        widths=np.array([[*spec.widths, *[7] * len(absent)]]),
-        stem_widths=np.array([spec.stem_width]),
-        others=others,
-        family=pools.Family(kind=spec.kind, squeeze=spec.squeeze, neck=spec.neck),
-    )
-    params, macs = pools.total_of(nets, shape)
+    params, macs = pools.total_of(as_networks(spec, 6), shape)
     cost = count(spec, shape)
     assert (params[0], macs[0]) == (cost.params, cost.macs)
 

@@ -99,7 +99,7 @@ def wide() -> None:
     """Measure what a search over the shipped wide space asks of its index, in seconds of one core."""
     space = load_study(None, {"space": "wide"}).space.space(DataShape())
     started = time.process_time()
-    index = make_index(space, max_macs=read_macs_cap("auto", space, max_params=CAP), max_params=CAP)
+    index = make_index(space, max_macs=read_macs_cap("auto", space, most_params=CAP), max_params=CAP)
     band = choose_band(index, CAP, min_utilisation=0.8, wanted=1_000)
     excluded = fitting(index, CAP, ignore_macs=True) - fitting(index, CAP)
     took, peak = time.process_time() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

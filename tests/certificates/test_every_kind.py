@@ -23,7 +23,8 @@ from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.certificates.certificate import load_certificate, write_certificate
 from budgetnas.certificates.json_files import own_digest, read_arch
 from budgetnas.certificates.names import module_names
-from budgetnas.certificates.onnx_check import explain, run_onnx
+from budgetnas.certificates.onnx_check import explain
+from budgetnas.certificates.onnx_run import run_onnx
 from budgetnas.certificates.predict import normalised
 from budgetnas.certificates.verify import verify
 from budgetnas.exceptions import StorageError

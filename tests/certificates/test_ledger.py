@@ -7,10 +7,11 @@ import pytest
 from made_networks import random_nets, trained
 from torch import nn
 
+from budgetnas.arch.costs import costs_of
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.certificates import ledger
-from budgetnas.certificates.ledger import ledger_csv, reconcile
+from budgetnas.certificates.ledger import has_device_columns, ledger_csv, reconcile
 from budgetnas.certificates.names import rename_to_source
 
 SPEC = ResNetSpec(blocks=(1, 1), widths=(4, 6))
@@ -38,12 +39,25 @@ def test_the_ledger_sums_up_to_the_network_and_its_weights(spec, shape):
 
 def test_a_row_says_what_its_layer_is():
     lines = ledger_csv(SPEC, SHAPE).splitlines()
-    assert lines[0] == "layer,module,kind,in_shape,out_shape,kernel,stride,params,buffers,macs"
-    assert "5.body.0,stage2.0.conv1,Conv,4x7x8,6x4x4,3,2,216,0,3456" in lines
-    assert "5.shortcut.0,stage2.0.shortcut.0,Conv,4x7x8,6x4x4,1,2,24,0,384" in lines
-    assert "5.shortcut.1,stage2.0.shortcut.1,Norm,6x4x4,6x4x4,,,12,13,0" in lines
-    assert "7,,GlobalPool,6x4x4,6,,,0,0,0" in lines
-    assert "8,head,Linear,6,10,,,70,0,60" in lines
+    first = "layer,module,kind,in_shape,out_shape,kernel,stride,params,buffers,macs"
+    assert lines[0] == f"{first},bytes_fp32,bytes_int8,live_elements"
+    assert "5.body.0,stage2.0.conv1,Conv,4x7x8,6x4x4,3,2,216,0,3456,888,269,320" in lines
+    assert "5.shortcut.0,stage2.0.shortcut.0,Conv,4x7x8,6x4x4,1,2,24,0,384,120,77,416" in lines
+    assert "5.shortcut.1,stage2.0.shortcut.1,Norm,6x4x4,6x4x4,,,12,13,0,0,5,288" in lines
+    assert "7,,GlobalPool,6x4x4,6,,,0,0,0,0,5,102" in lines
+    assert "8,head,Linear,6,10,,,70,0,60,280,145,16" in lines
+    older = ledger_csv(SPEC, SHAPE, with_device=False)
+    assert older.splitlines()[0] == first
+    assert [line.rsplit(",", 3)[0] for line in lines] == older.splitlines()
+    assert [has_device_columns(text.encode()) for text in (older, "\n".join(lines))] == [False, True]
+
+
+@pytest.mark.parametrize(("spec", "shape"), list(random_nets(3, seed=4)))
+def test_the_last_row_has_what_a_device_needs(spec, shape):
+    total = list(csv.DictReader(io.StringIO(ledger_csv(spec, shape)))).pop()
+    for weights in ("fp32", "int8"):
+        assert int(total[f"bytes_{weights}"]) == costs_of(spec, shape, weights).weights_bytes
+    assert int(total["live_elements"]) == costs_of(spec, shape, "int8").memory
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from budgetnas import __version__
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.certificates import onnx_graph
-from budgetnas.certificates.onnx_check import explain, run_onnx, takes_raw_pixels
+from budgetnas.certificates.onnx_check import explain, takes_raw_pixels
 from budgetnas.certificates.onnx_graph import onnx_bytes
+from budgetnas.certificates.onnx_run import run_onnx
 from budgetnas.exceptions import DataError
 
 onnx = pytest.importorskip("onnx", reason="onnx is in the extra `onnx`")

@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 from made_networks import made
 
+from budgetnas.arch.costs import costs_of
+from budgetnas.budget import Budget, write_size
 from budgetnas.certificates.certificate import load_certificate, write_certificate
 from budgetnas.certificates.json_files import own_digest
+from budgetnas.certificates.ledger import ledger_csv
 from budgetnas.certificates.predict import logits
 from budgetnas.certificates.verify import verify
 from budgetnas.data.dataset import Dataset, Split, Traits
 from budgetnas.exceptions import StorageError
-from budgetnas.storage.files import digest
+from budgetnas.storage.files import digest, dump_json
 
 FILES = (
     "MANIFEST.json", "README.md", "arch.json", "ledger.csv", "model.onnx", "model.py", "model.safetensors",
@@ -124,6 +127,37 @@ def test_a_change_that_the_manifest_was_made_to_hide_is_found_by_what_it_means(f
     assert all("\n" not in told and "Traceback" not in told for told in found.values())
     if name in ("model.py", "ledger.csv", "README.md"):
         assert found[name].startswith("differs from what this version writes from arch.json")
+
+
+def test_the_ledger_of_an_older_version_is_compared_as_it_was(folder):
+    net = made()
+    seal(folder, "ledger.csv", ledger_csv(net.spec, net.shape, with_device=False).encode())
+    assert not failed(folder)
+    seal(folder, "ledger.csv", ledger_csv(net.spec, net.shape, with_device=False).replace("head", "tail").encode())
+    assert failed(folder)["ledger.csv"].startswith("differs from what this version writes from arch.json")
+
+
+def test_caps_on_sizes_are_in_a_certificate_that_has_them_and_are_checked(tmp_path):
+    net = made()
+    costs = costs_of(net.spec, net.shape, "int8")
+    budget = Budget(max_bytes=costs.bytes, max_memory=costs.memory, weights="int8")
+    write_certificate(tmp_path / "best", made(budget=budget))
+    (cost,) = (check for check in verify(tmp_path / "best") if check.name == "cost and cap")
+    assert cost.passed
+    assert cost.finding.endswith(f"{costs.memory:,} of {write_size(costs.memory)} of memory in int8")
+    assert "under no such cap" in cost.finding
+    assert f"a device of {write_size(costs.bytes)} for the file and" in (tmp_path / "best" / "README.md").read_text()
+    assert not failed(tmp_path / "best")
+    arch = json.loads((tmp_path / "best" / "arch.json").read_text())
+    assert (arch["max_params"], arch["max_bytes"], arch["weights"]) == (None, costs.bytes, "int8")
+    seal(tmp_path / "best", "arch.json", dump_json(arch | {"max_memory": costs.memory - 1}))
+    assert failed(tmp_path / "best")["cost and cap"].endswith(f"over its cap of {costs.memory - 1:,}")
+    seal(tmp_path / "best", "arch.json", dump_json({key: value for key, value in arch.items() if key != "weights"}))
+    assert "names a precision without a cap on a size" in failed(tmp_path / "best")["arch.json"]
+
+
+def test_a_certificate_without_caps_on_sizes_is_what_it_was(folder):
+    assert not {"max_bytes", "max_memory", "weights"} & json.loads((folder / "arch.json").read_text()).keys()
 
 
 def test_weights_of_another_network_are_found(folder, tmp_path):

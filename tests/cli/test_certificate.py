@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from budgetnas.certificates.certificate import load_certificate
-from budgetnas.certificates.onnx_check import run_onnx
+from budgetnas.certificates.onnx_run import run_onnx
 from budgetnas.certificates.predict import logits, normalised
 from budgetnas.cli.main import main
 from budgetnas.config.sections import DataConfig
@@ -104,6 +104,49 @@ def test_onnx_says_the_same_on_the_whole_test_split(run, tmp_path, digits, raw):
     expected = logits(model, digits.test.images, arch).numpy()
     assert np.abs(found - expected).max() <= 1e-4 * max(1.0, float(np.abs(expected).max()))
     assert (found.argmax(1) == expected.argmax(1)).all()
+
+
+def test_files_for_a_device_are_counted_scored_and_verified(run, tmp_path, capsys):
+    pytest.importorskip("onnxruntime", reason="onnxruntime is in the extra `onnx`")
+    before = json.loads((run / "best" / "results.json").read_text())
+    outs = [tmp_path / "one", tmp_path / "two"]
+    for out in outs:
+        assert main(["export", str(run), "--out", str(out), "--fold-norms", "--quantize", "int8"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[1:3] == told[5:7]
+    assert told[2].startswith("file     model.int8.onnx: ")
+    found = json.loads((outs[0] / "results.json").read_text())
+    for name, facts in found["files"].items():
+        size = (outs[0] / name).stat().st_size
+        assert size == facts["bytes"] <= facts["counted"]["file_bytes"]
+        assert (facts["validation_images"], facts["test_images"]) == (287, 359)
+    own, fp32 = found["this_network"], found["files"]["model.onnx"]
+    assert fp32["test_correct"] == own["test_correct"]
+    assert fp32["validation_correct"] == round(own["validation_accuracy"] * 287)
+    assert found["chosen"]["test_looks"] == before["chosen"]["test_looks"] + 1  # int8 is one more, the second run none
+    for path in outs[0].iterdir():
+        assert (outs[1] / path.name).read_bytes() == path.read_bytes(), path.name
+    assert main(["verify", str(outs[0]), "--dataset", "digits"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.startswith("ok ") for line in lines[:-1])
+    assert "ranges are those of 512 training images" in lines[-2]
+    assert main(["report", str(run)]) == 0
+    looks = json.loads((run / "manifest.json").read_text())["test_looks"]
+    assert looks["count"] == len(looks["looks"]) == found["chosen"]["test_looks"]
+    assert [key for key in looks["looks"] if key.startswith("int8/")]
+    assert not [path for path in tmp_path.iterdir() if path not in outs]
+
+
+def test_options_of_a_device_file_that_do_not_go_together(run, tmp_path, capsys):
+    for words, said in (
+        (["--fold-norms", "--with-preprocessing"], "`--with-preprocessing` is given, but a model with folded norms"),
+        (["--quantize", "int4"], "`--quantize` is 'int4', but must be int8 or fp16."),
+    ):
+        assert main(["export", str(run), "--out", str(tmp_path / "x"), *words]) == 2
+        told = capsys.readouterr().err
+        assert said in told
+        assert told.count("\n") == 1
+    assert not (tmp_path / "x").exists()
 
 
 def test_predict_names_the_classes_of_image_files(run, tmp_path, digits, capsys):

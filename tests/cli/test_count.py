@@ -34,6 +34,28 @@ def test_a_network_over_the_cap_says_by_how_much(capsys):
     assert "OVER by 139,018" in output(capsys, "--blocks", "2,2,4", "--widths", "64,128,256", "--max-params", "5M")
 
 
+def test_every_cap_has_its_share_with_the_precision_that_it_is_for(capsys):
+    words = "resnet20 --max-params 272474 --max-macs 40M --max-bytes 100kB --max-memory 48KiB --weights int8"
+    text = output(capsys, *words.split())
+    assert "memory       196,608 bytes in fp32, 49,152 in int8\n" in text
+    assert "utilisation  100.00% of 272,474 (0 left)\n" in text
+    assert "             102.03% of 40,000,000 MACs (OVER by 813,184)\n" in text
+    assert "             100.00% of 48 KiB of memory in int8 (0 bytes left)\n" in text
+    found = json.loads(output(capsys, *words.split(), "--json"))
+    assert found["memory"] == {"fp32": 196_608, "fp16": 98_304, "int8": 49_152}
+    assert (found["max_bytes"], found["max_memory"], found["weights"]) == (100_000, 49_152, "int8")
+    over = found["file_bytes"]["int8"] - 100_000
+    assert f"% of 100 kB for the file in int8 (OVER by {over:,} bytes)\n" in text
+    assert found["utilisations"]["bytes"] == found["file_bytes"]["int8"] / 100_000
+    assert found["weights_bytes"]["fp32"] < found["file_bytes"]["fp32"]
+    assert f"at most {found['file_bytes']['fp32']:,} bytes in fp32" in text
+
+
+def test_a_plain_number_is_bytes_and_is_said_to_be(capsys):
+    text = output(capsys, "resnet20", "--max-bytes", "300")
+    assert "% of 300 bytes for the file in fp32 (OVER by" in text
+
+
 def test_networks_of_other_blocks_are_counted_by_name_and_id(capsys):
     text = output(capsys, "e16-3x16-3x32-3x64")
     assert "parameters   274,847" in text
@@ -111,6 +133,17 @@ def test_a_shipped_study_is_counted_by_name(capsys):
                 (["--squeeze", "99999999"], "`--squeeze` holds 99999999, but must be a whole number from 1 to 65,536."),
             )
         ],
+        (["resnet20", "--max-bytes", "300kb"], "`--max-bytes` is '300kb', but must be a size like 300kB or 128KiB"),
+        (["resnet20", "--max-memory", "0"], "`--max-memory` is '0', but must be whole bytes from 1"),
+        (["resnet20", "--max-macs", "5q"], "`--max-macs` is '5q', but must be a count"),
+        (
+            ["resnet20", "--max-bytes", "3kB", "--weights", "int4"],
+            "`--weights` is 'int4', but must be fp32, fp16 or int8.",
+        ),
+        (
+            ["resnet20", "--weights", "int8"],
+            "`--weights` is 'int8', but is for a cap on the file or on memory: give one",
+        ),
         (["x" * 5000], "is no shipped network"),
         (["nothing"], "is no shipped network: give one of resnet18"),
         (["3x0"], "`widths` holds 0"),

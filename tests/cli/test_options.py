@@ -12,14 +12,14 @@ DATA = {"--dataset", "--data-dir", "--subset", "--image-size", "--test-share"}
 
 
 SEARCH = """
-    --max-params --space --trials --out --name --seed --device --workers --sampler --promote --full-epochs
+    --space --trials --out --name --seed --device --workers --sampler --promote --full-epochs
     --max-hours --storage --set --dry-run --no-paper-models --refit --json --space-code
     -q --quiet -v --verbose
 """
 
 
 CALIBRATE = """
-    --max-params --space --networks --lengths --out --name --seed --device --workers --full-epochs --max-hours
+    --space --networks --lengths --out --name --seed --device --workers --full-epochs --max-hours
     --storage --set --dry-run --json --space-code
     -q --quiet -v --verbose
 """
@@ -38,7 +38,8 @@ TRAIN = """
 
 
 FIELDS = set(NETWORK.split())
-SHAPE = {"--max-params", "--classes", "--channels", "--image-size", "--json"}
+CAPS = {"--max-params", "--max-macs", "--max-bytes", "--max-memory", "--weights"}
+SHAPE = {"--classes", "--channels", "--image-size", "--json"}
 HEIGHT, WIDTH = 40, 100  # of a screen
 
 
@@ -48,19 +49,20 @@ def options(name: str) -> set[str]:
 
 
 def test_the_options_of_every_command_are_frozen():
-    assert options("search") == DATA | set(SEARCH.split())
-    assert options("calibrate") == DATA | set(CALIBRATE.split())
-    assert options("best") == {"--max-params", "--storage", "--json"}
-    assert options("export") == {"--trial", "--out", "--with-preprocessing", "--storage", "--json"}
+    assert options("best") == {"--max-params", "--max-bytes", "--storage", "--json"}
+    assert options("search") == DATA | CAPS | set(SEARCH.split())
+    assert options("calibrate") == DATA | CAPS | set(CALIBRATE.split())
+    forms = {"--with-preprocessing", "--fold-norms", "--quantize"}
+    assert options("export") == {"--trial", "--out", "--storage", "--json"} | forms
     assert options("verify") == DATA | {"--json"}
     assert options("predict") == {"--top", "--csv", "--columns", "--json"}
     assert options("report") == {"--storage", "--json"}
     assert options("list") == {"--json"}
     assert options("doctor") == {"--out", "--data-dir", "--json"}
     assert options("dashboard") == {"--storage", "--host", "--port"}
-    assert options("count") == SHAPE | FIELDS | {"--table", "--space-code"}
-    assert options("space") == SHAPE | {"--space", "--space-code", "--set", "--html"}
-    assert options("fit") == SHAPE | FIELDS | {"--step", "--space-code"}
+    assert options("count") == SHAPE | CAPS | FIELDS | {"--table", "--latency", "--space-code"}
+    assert options("space") == SHAPE | CAPS | {"--space", "--space-code", "--set", "--html"}
+    assert options("fit") == SHAPE | CAPS | FIELDS | {"--step", "--space-code"}
     assert options("train") == DATA | FIELDS | set(TRAIN.split())
     assert options("reproduce") == options("train") - FIELDS - {"--space-code", "--test", "--no-test"} | {"--models"}
 

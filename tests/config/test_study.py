@@ -10,11 +10,11 @@ import pytest
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget import Budget
-from budgetnas.config.macs_cap import IN_WORDS, macs_rule
+from budgetnas.config.macs_cap import IN_WORDS, macs_rule, read_macs_cap
 from budgetnas.config.models import paper_models
 from budgetnas.config.recipe import Recipe, load_recipe
-from budgetnas.config.sections import OutputConfig, SpaceConfig
-from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten, load_study, train_name
+from budgetnas.config.sections import BudgetConfig, OutputConfig, SpaceConfig
+from budgetnas.config.study import FREE_KEYS, StudyConfig, flatten, load_study, run_name, train_name
 from budgetnas.exceptions import UsageError
 from budgetnas.space.resnet import ResNetSpace
 from budgetnas.space.widths import fit
@@ -167,7 +167,7 @@ def test_only_optunas_own_samplers_propose_over_the_budget():
 
 def test_the_shipped_cifar_study_asks_for_rungs_repeats_and_controls():
     config = load_study("cifar10_5m", {}, [])
-    assert config.budget.cap(DataShape()) == 5_000_000
+    assert config.budget.caps(DataShape())[-1] == 5_000_000
     assert config.proxy.rungs == (8, 24)
     assert config.full.repeats == 3
     assert config.evidence.controls
@@ -176,7 +176,7 @@ def test_the_shipped_cifar_study_asks_for_rungs_repeats_and_controls():
 
 def test_the_shipped_study_at_resnet20s_size_names_its_controls():
     config = load_study("resnet20_budget", {}, [])
-    assert config.budget.cap(DataShape()) == 272_474
+    assert config.budget.caps(DataShape())[-1] == 272_474
     assert config.evidence.control_networks == ("resnet20", "random")
     for wrong in ('["resnet21"]', "[]", '["random", "random"]'):
         with pytest.raises(UsageError, match=r"`evidence.control_networks` is .* but must be different ones of report"):
@@ -192,7 +192,7 @@ def test_the_shipped_study_at_resnet20s_size_names_its_controls():
 def test_tiers_are_caps_in_rising_order_and_the_largest_is_the_cap():
     config = load_study(None, {"budget.tiers": ["5M", "100%resnet20", 1e6]}, [])
     assert config.budget.caps(DataShape()) == (272_474, 1_000_000, 5_000_000)
-    assert config.budget.cap(DataShape()) == 5_000_000
+    assert config.budget.caps(DataShape())[-1] == 5_000_000
 
 
 CONTROLS = {"evidence.controls": True}
@@ -203,6 +203,11 @@ CONTROLS = {"evidence.controls": True}
     [
         ({"budget.tiers": ["1M", "1e6"]}, "must hold different caps"),
         ({"budget.tiers": ["1M", "2M"], "budget.max_params": "3M"}, "go up to 2,000,000: leave one of them out"),
+        ({"budget.tiers": ["1M"], "budget.max_bytes": "3MB"}, "`budget.tiers` are caps on parameters, and do not go"),
+        ({"budget.max_bytes": "300kb"}, r"`budget.max_bytes` is '300kb', but .* kB, MB, GB, KiB, MiB, GiB"),
+        ({"budget.max_memory": 0}, "`budget.max_memory` is '0', but must be whole bytes"),
+        ({"budget.max_params": "1M", "budget.weights": "int4"}, "`budget.weights` is 'int4'"),
+        ({"budget.weights": "int8"}, "`budget.max_params` is missing: .* such as `budget.max_bytes=300kB`"),
         ({"budget.tiers": ["x"]}, "`budget.tiers` is 'x'"),
         ({"budget.tiers": []}, "`budget.max_params` is missing"),
         ({"budget.tiers": ["1M"], "search.over_budget": "prune", "search.sampler": "tpe"}, "know no tiers"),
@@ -222,7 +227,34 @@ CONTROLS = {"evidence.controls": True}
 )
 def test_tiers_rungs_and_evidence_check_their_values(words, said):
     with pytest.raises(UsageError, match=said):
-        load_study(None, words, []).budget.caps(DataShape())
+        load_study(None, words, []).budgets(DataShape())
+
+
+def budget_of(**keys):
+    (budget,) = load_study(None, {key.replace("__", "."): value for key, value in keys.items()}).budgets(DataShape())
+    return budget
+
+
+def test_any_cap_may_be_given_alone():
+    sizes = budget_of(budget__max_bytes="40kB", budget__max_memory="6KiB", budget__weights="int8")
+    macs = read_macs_cap("auto", ResNetSpace(), most_params=40_000)
+    assert sizes == Budget(max_bytes=40_000, max_memory=6_144, max_macs=macs, weights="int8")
+    assert budget_of(budget__max_memory=6_144) == Budget(max_memory=6_144)
+    assert budget_of(space__max_macs="5M") == Budget(max_macs=5_000_000)
+    of_file = budget_of(budget__max_bytes="40kB", budget__max_params="5M")
+    assert of_file.max_macs == read_macs_cap("auto", ResNetSpace(), most_params=10_000)
+
+
+def test_the_name_of_a_run_has_its_caps():
+    def name(**keys):
+        return run_name("digits", BudgetConfig(**keys), DataShape(), 3, suffix="-x")
+
+    assert name(max_params="5M") == "digits-5M-s3-x"
+    assert name(tiers=("1M", "2M")) == "digits-2M-s3-x"
+    assert name(max_bytes="40kB", max_memory="6KiB", weights="int8") == "digits-40kB-6KiB-int8-s3-x"
+    assert name(max_params="5M", max_bytes="304722") == "digits-5M-304722bytes-fp32-s3-x"
+    assert name() == "digits-macs-s3-x"
+    assert BudgetConfig(max_bytes="40kB").sizes() == BudgetConfig(max_bytes=40_000).sizes() == {"max_bytes": 40_000}
 
 
 def test_the_name_of_a_training_is_a_name_for_every_id():

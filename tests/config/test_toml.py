@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from budgetnas.arch.device import PRECISIONS
 from budgetnas.config.evidence import EvidenceConfig
 from budgetnas.config.sections import (
     BudgetConfig,
@@ -36,6 +37,8 @@ STUDIES = st.builds(
     budget=st.builds(
         BudgetConfig,
         max_params=maybe(CAPS),
+        max_memory=maybe(st.sampled_from(["6KiB", 6_144])),
+        weights=st.sampled_from(PRECISIONS),
         tiers=maybe(st.lists(CAPS, max_size=3).map(tuple)),
         min_utilisation=st.floats(0, 1),
     ),

@@ -7,6 +7,7 @@ from math import ceil
 import pytest
 from small_studies import prepared
 
+from budgetnas.arch.costs import costs_of
 from budgetnas.cli.console import Console
 from budgetnas.engine.protocol import Failed, Finished
 from budgetnas.exceptions import BudgetNASError
@@ -100,6 +101,36 @@ def test_the_default_cap_on_macs_is_said_in_words():
     assert lines(study)["MACs"] == f"{words}, the default: 3 times ResNet-20 scaled to the cap (`space.max_macs`)"
     assert lines(prepared(space__max_macs="2M"))["MACs"].endswith("within the cap on parameters need more than 2.000 M")
     assert "MACs" not in lines(prepared(space__max_macs="none"))
+
+
+def test_a_plan_under_caps_of_a_device_says_what_each_keeps_out():
+    device = {"budget__max_params": None, "budget__max_bytes": "60kB", "budget__weights": "int8"}
+    study = prepared(**device, budget__max_memory="3KiB", space__max_macs="none")
+    free = prepared(**device, space__max_macs="none")
+    over = free.tiers[0].fitting - study.tiers[0].fitting
+    assert over > 0
+    lines = dict(plan_lines(Plan(prepared=study, usual=PACE, large=PACE, costs=())))
+    assert lines["budget"].startswith("60 kB for the file and 3 KiB of memory in int8: ")
+    assert f"{study.tiers[0].band.high:,} bytes of the file: " in lines["band"]
+    assert lines["memory"] == f"{over} networks within the cap on bytes of the file need more than 3 KiB of memory"
+    assert study.name == "s"
+    members = study.tiers[0].band.members()
+    for point in members.points[:20]:
+        net = study.candidate(study.space.decode(point), "any")
+        costs = costs_of(net.spec, study.data.shape, "int8")
+        assert (net.bytes, net.memory) == (costs.bytes, costs.memory)
+        assert study.budget.fits(net)
+        assert study.utilisation(net) == costs.bytes / 60_000
+    assert len(members) == len(study.tiers[0].band)
+
+
+def test_a_cap_on_memory_alone_has_a_band_of_parameters():
+    study = prepared(budget__max_params=None, budget__max_memory="4KiB", budget__weights="int8")
+    lines = dict(plan_lines(Plan(prepared=study, usual=PACE, large=PACE, costs=())))
+    assert lines["budget"].startswith("4 KiB of memory in int8: ")
+    assert lines["band"].startswith(f"{study.tiers[0].band.low:,} to {study.cap:,} parameters: ")
+    assert lines["memory"].endswith("networks need more than 4 KiB of memory")
+    assert "MACs" not in lines
 
 
 def test_a_device_that_can_train_nothing_is_told():

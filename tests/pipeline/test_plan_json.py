@@ -8,6 +8,7 @@ import re
 import pytest
 from small_studies import prepared
 
+from budgetnas.budget import write_size
 from budgetnas.pipeline.plan import Pace, Plan, expected_costs
 from budgetnas.pipeline.plan_json import as_json
 from budgetnas.pipeline.plan_lines import plan_lines, seed_lines
@@ -31,6 +32,15 @@ EVERYTHING = {
     "engine__max_hours": 0.5,
     "proxy__subset": 37,
     "proxy__rungs": [1, 3],
+}
+
+
+DEVICE = {
+    "budget__max_params": None,
+    "budget__max_bytes": "60kB",
+    "budget__max_memory": "3KiB",
+    "budget__weights": "int8",
+    "space__max_macs": "2M",
 }
 
 
@@ -66,6 +76,8 @@ def spellings(content, key=""):
         yield from (f"{content:,}", f"{content:,.0f}", f"{content:g}")
         if key.endswith("macs"):
             yield write_macs(content).split()[0]
+        if key in ("max_bytes", "max_memory"):
+            yield write_size(content).split()[0]
         if key == "seconds":
             yield write_time(content).split()[0]
 
@@ -112,6 +124,7 @@ def everything():
         lambda: a_search(evidence__controls=True, search__sampler="evolution", search__trials=20),
         lambda: a_search(evidence__random_control=True, full__repeats=3, search__trials=20),
         lambda: a_search(evidence__controls=True, evidence__looks=[3, 5, 8, 12]),
+        lambda: a_search(**DEVICE),
     ],
 )
 def test_every_number_of_the_lines_is_in_the_json(make):

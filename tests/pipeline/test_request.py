@@ -10,7 +10,7 @@ import pytest
 
 from budgetnas.config.sections import DataConfig
 from budgetnas.data.load import load_dataset
-from budgetnas.exceptions import StorageError, UsageError
+from budgetnas.exceptions import StorageError
 from budgetnas.pipeline import request as addressed
 from budgetnas.pipeline.request import find_recorded, read_calibration_request, read_study_request
 
@@ -68,8 +68,11 @@ def test_without_a_name_data_set_cap_and_seed_say_which(runs):
     assert find(**cap, data__dataset="digits", suffix="-calibration").folder.name == "digits-20k-s0-calibration"
     assert find(budget__max_params="21k", data__dataset="digits") is None
     assert find(budget__tiers=["10k", 2e4], data__dataset="digits").folder.name == "digits-20k-s0"
-    with pytest.raises(UsageError, match=r"`budget\.max_params` is missing"):
-        find(data__dataset="digits")
+    assert find(data__dataset="digits") is None, "without a cap of another kind, a run is named after MACs"
+    runs("digits-macs-s0", "digits-40kB-6KiB-int8-s0")
+    assert find(data__dataset="digits").folder.name == "digits-macs-s0"
+    sizes = {"budget__max_bytes": "40000", "budget__max_memory": 6144, "budget__weights": "int8"}
+    assert find(**sizes, data__dataset="digits").folder.name == "digits-40kB-6KiB-int8-s0"
 
 
 def test_a_share_of_a_network_is_counted_for_the_images(runs):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from budgetnas.arch.spec import DataShape
+from budgetnas.budget import Budget
 from budgetnas.config.study import load_study
 from budgetnas.pipeline import stored_index
 from budgetnas.pipeline.stored_index import FILE, index_of, keep_index, read_state
@@ -24,7 +25,7 @@ def index(monkeypatch, tmp_path):
     monkeypatch.setattr(band, "LARGEST", 1_000)  # so that this small space is a large one
 
     def make(said=lambda line: None, **words):
-        return index_of(SPACE, tmp_path, **{"max_macs": None, "max_params": 9_000, "seed": 0, "message": said} | words)
+        return index_of(SPACE, tmp_path, **{"budget": Budget(max_params=9_000), "seed": 0, "message": said} | words)
 
     return make
 
@@ -87,6 +88,6 @@ def test_counting_says_how_far_it_is(index, monkeypatch):
 
 
 def test_a_small_space_keeps_no_file(tmp_path):
-    small = index_of(SPACE, tmp_path, max_macs=None, max_params=9_000, seed=0, message=lambda line: None)
+    small = index_of(SPACE, tmp_path, budget=Budget(max_params=9_000), seed=0, message=lambda line: None)
     keep_index(small, tmp_path)
     assert not (tmp_path / FILE).exists()

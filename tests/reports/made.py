@@ -70,7 +70,8 @@ def made_facts(trials: int, *, finals: int = 5, seed: int = 0, tested: bool = Tr
         dataset="cifar10",
         shape=SHAPE,
         images=IMAGES,
-        max_params=CAP,
+        cap=CAP,
+        cost="params",
         headline=_headline(first[winner].candidate, full[winner]) if full else "No network has finished yet.",
         remarks=("Its validation accuracy was chosen as the highest of 5, so it flatters.",) if full else (),
         verdict="A gain over model5 (+0.23 [+0.05, +0.41]); no difference shown for most MACs (+0.17 [-0.01, +0.35]). "

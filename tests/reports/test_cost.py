@@ -52,7 +52,7 @@ def test_the_front_is_of_short_trainings_where_one_at_most_was_trained_in_full(f
 
 
 def test_the_cap_is_drawn_on_parameters_only(facts):
-    assert [shape.x0 for shape in cost_figure(facts, "params").layout.shapes] == [facts.max_params]
+    assert [shape.x0 for shape in cost_figure(facts, "params").layout.shapes] == [facts.cap]
     assert not cost_figure(facts, "macs").layout.shapes
 
 

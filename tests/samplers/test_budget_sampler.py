@@ -7,8 +7,11 @@ import optuna
 import pytest
 import spaces
 
+from budgetnas.arch.costs import costs_of
 from budgetnas.arch.spec import ResNetSpec
+from budgetnas.budget import Budget
 from budgetnas.exceptions import BudgetNASError, InfeasibleBudgetError, UsageError
+from budgetnas.samplers import budget_sampler
 from budgetnas.samplers.budget_sampler import BudgetSampler, suggest
 from budgetnas.samplers.parameters import to_params
 from budgetnas.space.resnet import ResNetSpace
@@ -43,6 +46,28 @@ def test_a_plain_study_trains_only_what_fits_and_nothing_twice(sampler):
     assert len({trial.user_attrs["spec"] for trial in study.trials}) == 20
     assert all(trial.user_attrs["params"] <= 60_000 for trial in study.trials)
     assert all(0 <= trial.params["noise"] <= 0.1 for trial in study.get_trials(states=[COMPLETE]))
+
+
+@pytest.mark.parametrize(
+    ("sampler", "caps"),
+    [
+        ("thompson", {"max_bytes": 60_000, "max_memory": 50_000}),
+        ("evolution", {"max_bytes": 60_000}),
+        ("tpe", {"max_memory": 50_000}),
+    ],
+)
+def test_proposals_fit_caps_on_bytes_and_memory_and_fill_the_one_of_the_band(monkeypatch, sampler, caps):
+    monkeypatch.setattr(budget_sampler, "_WANTED", 16)
+    budget = Budget(**caps, weights="int8")
+    made = BudgetSampler(SPACE, **caps, weights="int8", sampler=sampler, seed=1)
+    study = optuna.create_study(direction="maximize", sampler=made)
+    study.optimize(objective, n_trials=14)
+    costs = [costs_of(ResNetSpec.from_id(trial.user_attrs["spec"]), SPACE.shape, "int8") for trial in study.trials]
+    assert all(map(budget.fits, costs))
+    assert len({trial.user_attrs["spec"] for trial in study.trials}) == 14
+    assert made.band.cost == ("bytes" if "max_bytes" in caps else "params")
+    assert min(getattr(cost, made.band.cost) for cost in costs) >= made.band.low > 0
+    assert budget.fits(costs_of(SPACE.decode(np.array(made._point(made.best(study)[0]))), SPACE.shape, "int8"))
 
 
 def test_enqueued_networks_are_known_and_categories_have_labels():

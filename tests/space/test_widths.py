@@ -8,7 +8,9 @@ from drawn_specs import specs
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from budgetnas.arch.costs import costs_of
 from budgetnas.arch.counter import count
+from budgetnas.arch.device import PRECISIONS
 from budgetnas.arch.rules import MAX_WIDTH
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.budget import Budget
@@ -47,6 +49,42 @@ def test_only_the_sizes_of_a_fitted_network_change_and_one_step_more_is_over_the
     assert len(steps) == found.depth
     assert all(count(one, shape).params > cap for one in steps)
     assert all(kept(one) == kept(spec) for one in steps if one.depth == spec.depth)
+
+
+@settings(max_examples=30, deadline=None)
+@given(SPECS, st.floats(1, 4), st.sampled_from(PRECISIONS))
+def test_a_network_fitted_to_bytes_and_memory_fills_one_of_them(spec, factor, weights):
+    shape = DataShape(height=8, width=8)
+    size, least = (costs_of(one, shape, weights) for one in (spec, narrowest(spec)))
+    budget = Budget(
+        max_bytes=int(factor * max(size.bytes, least.bytes)),
+        max_memory=int(factor * max(size.memory, least.memory)),
+        weights=weights,
+    )
+    found = fit(spec, shape, budget)
+    assert budget.fits(costs_of(found, shape, weights))
+    assert not any(budget.fits(costs_of(one, shape, weights)) for one in wider(spec, found, 1))
+    assume(found.depth == spec.depth)  # stages whose widths meet may be one
+    space = WidthSpace(given=spec, widths=range(1, 400), shape=shape)
+    points = np.array([spec.widths, found.widths])
+    for point, bytes_, memory in zip(points, space.bytes(points, weights), space.memory(points, weights), strict=True):
+        true = costs_of(space.decode(point), shape, weights)
+        assert (bytes_, memory) == (true.bytes, true.memory)
+
+
+@pytest.mark.parametrize(
+    ("caps", "said"),
+    [
+        (
+            {"max_bytes": 600},
+            r"`max_bytes` is 600 bytes, but with blocks 2,2 the narrowest .* for the file",
+        ),
+        ({"max_memory": 64}, r"`max_memory` is 64 bytes, but with blocks 2,2 the narrowest network has .* of memory"),
+    ],
+)
+def test_a_cap_on_bytes_or_memory_below_the_narrowest_network_is_an_error(caps, said):
+    with pytest.raises(InfeasibleBudgetError, match=said):
+        fit(of("2x16-2x32"), DataShape(), Budget(**caps))
 
 
 @settings(deadline=None)

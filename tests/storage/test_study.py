@@ -10,8 +10,9 @@ from budgetnas.arch.spec import ResNetSpec
 from budgetnas.exceptions import StorageError
 from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
-from budgetnas.storage.study import StudyStore
-from budgetnas.trials.facts import TrialFacts
+from budgetnas.storage.lease import leased
+from budgetnas.storage.study import StudyStore, record_look
+from budgetnas.trials.facts import Look, RunFacts, TrialFacts
 from budgetnas.trials.trial import Candidate, TrialState
 
 RANGES = Ranges(stages=(1, 4), blocks=(1, 8), widths=(16, 512))
@@ -103,3 +104,37 @@ def test_a_study_of_somebody_else_is_refused(url):
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
     with pytest.raises(StorageError, match="not made by budgetnas"):
         StudyStore(open_storage(url), "mine/r3", RANGES)
+
+
+def test_a_look_is_made_once_and_counted_with_the_others(store, url):
+    store.record(RunFacts(looks={"full/1:a": Look(correct=1, images=2)}))
+    made = []
+
+    def read():
+        made.append(1)
+        return Look(correct=7, images=9)
+
+    for _ in range(2):
+        assert record_look(open_storage(url), "mine/r3", "int8/1:b", read) == (Look(correct=7, images=9), 2)
+    assert made == [1]
+    assert set(store.facts.looks) == {"full/1:a", "int8/1:b"}
+    assert store.facts.looks["full/1:a"] == Look(correct=1, images=2)
+
+
+def test_nobody_looks_while_a_driver_holds_the_study(store, url):
+    def read():
+        raise AssertionError("the test set was read")
+
+    with leased(open_storage(url), "mine/r3", what="mine"), pytest.raises(StorageError, match="is in use by process"):
+        record_look(open_storage(url), "mine/r3", "int8/1:b", read)
+    assert store.facts.looks is None
+
+
+def test_a_look_that_fails_is_not_recorded(store, url):
+    def read():
+        raise StorageError("cannot be read")
+
+    with pytest.raises(StorageError, match="cannot be read"):
+        record_look(open_storage(url), "mine/r3", "int8/1:b", read)
+    assert store.facts.looks is None
+    assert store.facts.lease is None

@@ -56,7 +56,7 @@ def plain_search_on_a_gpu() -> dict[str, object]:
     assert config.proxy.recipe == "auto", "proxy on CIFAR-10"
     proxy, full = load_recipe("proxy"), load_recipe(config.full.recipe)
     return flatten(config) | {
-        "budget.max_params": config.budget.cap(DataShape()),
+        "budget.max_params": config.budget.caps(DataShape())[-1],
         "data.dataset": data.dataset,
         "proxy.rungs": [CIFAR_TRAITS.proxy_epochs or proxy.epochs],
         "full.epochs": CIFAR_TRAITS.full_epochs or full.epochs,
@@ -65,7 +65,7 @@ def plain_search_on_a_gpu() -> dict[str, object]:
 
 def test_the_reports_task_is_a_plain_search_with_rungs_repeats_and_controls():
     config = load_study("cifar10_5m", {}, [])
-    study, plain = flatten(config) | {"budget.max_params": config.budget.cap(DataShape())}, plain_search_on_a_gpu()
+    study, plain = flatten(config) | {"budget.max_params": config.budget.caps(DataShape())[-1]}, plain_search_on_a_gpu()
     assert {key: (plain[key], study[key]) for key in study if plain[key] != study[key]} == {
         "description": ("", config.description),
         "proxy.rungs": ([8], [8, 24]),
