@@ -21,8 +21,8 @@ def add_level_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `-q` and `-v`."""
     group = parser.add_mutually_exclusive_group()
     for short, long, level, help in (
-        ("-q", "--quiet", logging.WARNING, "print warnings, errors and the result only"),
-        ("-v", "--verbose", logging.DEBUG, "print also what is read, and how long each phase takes"),
+        ("-q", "--quiet", logging.WARNING, "warnings, errors and the result only; -v: also what is read, and times"),
+        ("-v", "--verbose", logging.DEBUG, argparse.SUPPRESS),  # a help is one screen
     ):
         group.add_argument(short, long, dest="level", action="store_const", const=level, default=USUAL, help=help)
 

@@ -46,10 +46,7 @@ def show(console: Console, result: SearchResult) -> None:
     console.message(f"dashboard  budgetnas dashboard {folder}" + (f" --storage {storage}" if storage else ""))
 
 
-DESCRIPTION = (
-    "Search for the most accurate network under a cap. Run the same command to resume a stopped search; options that "
-    "are not given come from the run."
-)
+DESCRIPTION = "Search under a cap. The same command resumes; options that are not given come from the run."
 EXAMPLE = "budgetnas search --max-params 5e6 --trials 100"
 
 

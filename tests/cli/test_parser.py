@@ -25,7 +25,7 @@ def refused(capsys, *words):
         (("search", "--max_params=5e6"), "option `--max_params`", "`--max-params`"),
         (("search", "-trials", "5"), "option `-trials`", "`--trials`"),
         (("search", "--trials", "x", "--epochs=5"), "option `--epochs`", "`--full-epochs`"),
-        (("search", "--max"), "option `--max`", "`--max-params` or `--max-hours`"),
+        (("search", "--max"), "option `--max`", "`--max-params` or `--max-macs`"),
         (("fit", "resnet18", "--max-parms", "5"), "option `--max-parms`", "`--max-params`"),  # not: that one is missing
         (("--versoin",), "option `--versoin`", "`--version`"),
         (("serach", "--trials", "5"), "command `serach`", "`search`"),
