@@ -10,10 +10,10 @@ import numpy as np
 
 from budgetnas.arrays import Array
 from budgetnas.budget import SIZES, Budget, cap_number
-from budgetnas.exceptions import InfeasibleBudgetError
+from budgetnas.exceptions import InfeasibleBudgetError, UsageError
 from budgetnas.space.chain import Prices
 from budgetnas.space.feasible import ArchitectureIndex
-from budgetnas.space.infeasible import nothing_fits
+from budgetnas.space.infeasible import nothing_fits, write_value
 from budgetnas.space.listing import ListedIndex
 from budgetnas.space.members import Band, Member, SpaceIndex
 from budgetnas.space.outline import NEVER
@@ -218,25 +218,34 @@ def largest_fitting(index: SpaceIndex, cap: int | Budget) -> Member:
     if largest is not None:
         return largest
     smallest = index.smallest()
+    least = None if smallest is None else int(getattr(smallest, index.cost))
+    if smallest is not None and least is not None and least <= cap:
+        raise InfeasibleBudgetError(
+            f"is {write_value(cap, index.cost)}, which {index.space.decode(smallest.point)} fits, but no network that "
+            "was drawn from so fine a grid does: take a coarser `space.width_step` or narrower ranges, whose networks "
+            "are found exactly.",
+            argument=f"max_{index.cost}",
+        )
     if isinstance(index, PricedIndex):
         raise nothing_fits(
             index.space, with_cap(index.budget, index.cost, cap) if cap < NEVER else index.budget, smallest
         )
     if smallest is None:
-        raise InfeasibleBudgetError(
+        raise _too_many_macs(index)
+    of = "of" if index.is_exact else "known of"
+    raise InfeasibleBudgetError(
+        f"is {cap:,}, but the smallest architecture {of} the space has {least:,} parameters "
+        f"({index.space.decode(smallest.point)}): raise the cap, or lower the ranges of the space (`space.widths`).",
+        argument="max_params",
+    )
+
+
+def _too_many_macs(index: SpaceIndex) -> InfeasibleBudgetError:
+    """Return the error of a cap on MACs that nothing meets, with the network of fewest where the space can tell it."""
+    try:
+        return nothing_fits(index.space, Budget(max_macs=index.max_macs), None)
+    except UsageError:
+        return InfeasibleBudgetError(
             f"is {cap_number(index.max_macs):,}, but no architecture of the space has so few MACs: raise it.",
             argument="max_macs",
         )
-    name = index.space.decode(smallest.point)
-    if smallest.params <= cap:
-        raise InfeasibleBudgetError(
-            f"is {cap:,}, which {name} fits, but no network that was drawn from so fine a grid does: take a coarser "
-            "`space.width_step` or narrower ranges, whose networks are found exactly.",
-            argument="max_params",
-        )
-    of = "of" if index.is_exact else "known of"
-    raise InfeasibleBudgetError(
-        f"is {cap:,}, but the smallest architecture {of} the space has {smallest.params:,} parameters ({name}): raise "
-        "the cap, or lower the ranges of the space (`space.widths`).",
-        argument="max_params",
-    )
