@@ -328,6 +328,27 @@ def test_a_space_that_counts_no_bytes_refuses_a_cap_on_them():
         make_index(Other(), budget=Budget(max_bytes=1_000))
 
 
+@pytest.mark.parametrize(
+    ("part", "shape"),
+    [
+        ({}, {"channels": 40}),
+        ({"necks": ("none", 40, 90)}, {}),
+        ({}, {"classes": 3_000}),
+    ],
+    ids=["stem", "neck", "classes"],
+)
+def test_a_stem_or_a_head_can_need_most_of_the_memory(part, shape):
+    space = ResNetSpace(
+        stages=(1, 2), blocks=(1, 1), widths=(4, 12), width_step=4, shape=DataShape(height=8, width=8, **shape), **part
+    )
+    truth = {name: costs(spec, space.shape, "int8") for name, spec in networks(space).items()}
+    sizes = sorted({one.memory for one in truth.values()})
+    assert len(sizes) > 1
+    for cap in sizes:
+        members = make_index(space, budget=Budget(max_memory=cap, weights="int8")).band(0, 10**9).members()
+        assert {space.decode(one.point).id for one in members} == {n for n, one in truth.items() if one.memory <= cap}
+
+
 def test_own_blocks_are_counted_by_their_layers():
     with code_given():
         space = ResNetSpace(
