@@ -146,7 +146,7 @@ def _cost(arch: Mapping[str, Any], spec: ResNetSpec, shape: DataShape) -> str:
     for name, cap in caps.items():
         if getattr(found, name) > cap:
             raise StorageError(f"the network has {getattr(found, name):,} {name}, over its cap of {cap:,}")
-    cap = f"of at most {caps['params']:,}" if "params" in caps else "under no such cap" if caps else "under no cap"
+    cap = f"of at most {caps['params']:,}" if "params" in caps else "without a cap"
     sizes = "".join(f", {getattr(found, name):,} of {write_cost(caps[name], name)}" for name in SIZES if name in caps)
     return f"{cost.params:,} parameters {cap}, {cost.macs:,} MACs{sizes}{f' in {weights}' if sizes else ''}"
 

@@ -110,7 +110,7 @@ def test_a_network_that_was_trained_alone_has_a_certificate_too(undisturbed, tmp
     )
     assert main(["export", str(folder), "--trial", "1", "--out", str(tmp_path / "net")]) == 0
     assert main(["verify", str(tmp_path / "net"), "--dataset", "digits"]) == 0
-    assert "parameters under no cap" in capsys.readouterr().out
+    assert "parameters without a cap" in capsys.readouterr().out
     results = json.loads((tmp_path / "net" / "results.json").read_text())
     last = [float(row["accuracy"]) for row in read_rows(folder / "epochs.csv") if row["epoch"] == "20"]
     assert results["repeats"]["validation_accuracies"] == pytest.approx(last)
