@@ -89,22 +89,22 @@ _FILES = {
 
 def _listed(results: Mapping[str, Any], *, has_onnx: bool) -> Iterator[tuple[str, str]]:
     """Yield (name, meaning) of each file, with the bytes of one for a device."""
-    facts = results.get("files", {})
+    recorded = results.get("files", {})
     for name, what in _FILES.items():
-        if (name == "model.onnx" and not has_onnx) or (name in _QUANTISED and name not in facts):
+        if (name == "model.onnx" and not has_onnx) or (name in _QUANTISED and name not in recorded):
             continue
-        yield name, f"{what}{_bytes(facts[name])}" if name in facts else what
+        yield name, f"{what}{_bytes(recorded[name])}" if name in recorded else what
 
 
-def _bytes(facts: Mapping[str, Any]) -> str:
-    counted = facts["counted"]
+def _bytes(entry: Mapping[str, Any]) -> str:
+    counted = entry["counted"]
     if counted is None:
-        return f"; {facts['bytes']:,} bytes"
+        return f"; {entry['bytes']:,} bytes"
     stored, by = f"{counted['weights_bytes']:,} of weights as counted", ""
-    if "calibration" in facts:
-        calibration = facts["calibration"]
+    if "calibration" in entry:
+        calibration = entry["calibration"]
         by = f"; calibrated on {calibration['images']:,} images of the training split, seed {calibration['seed']}"
-    return f"{by}; norms folded, {facts['bytes']:,} bytes: {stored}, at most {counted['file_bytes']:,} in all"
+    return f"{by}; norms folded, {entry['bytes']:,} bytes: {stored}, at most {counted['file_bytes']:,} in all"
 
 
 def _numbers(results: Mapping[str, Any], data: str) -> str:
@@ -124,11 +124,11 @@ def _numbers(results: Mapping[str, Any], data: str) -> str:
     if own["test_images"]:
         value = _value(own["test_correct"] / own["test_images"], None, own.get("test_interval"))
         rows.append(("test, these weights", value, f"{own['test_images']:,}"))
-    for name, facts in results.get("files", {}).items():
+    for name, entry in results.get("files", {}).items():
         for split in ("validation", "test"):
-            if facts.get(f"{split}_images"):
-                images = facts[f"{split}_images"]
-                value = _value(facts[f"{split}_correct"] / images, None, facts[f"{split}_interval"])
+            if entry.get(f"{split}_images"):
+                images = entry[f"{split}_images"]
+                value = _value(entry[f"{split}_correct"] / images, None, entry[f"{split}_interval"])
                 rows.append((f"{split}, `{name}`", value, f"{images:,}"))
     for split in ("validation", "test"):
         if repeats[f"{split}_sd"] is not None:

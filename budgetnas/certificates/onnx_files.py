@@ -87,7 +87,7 @@ def answers(content: bytes, split: Split, arch: dict[str, Any]) -> Answers:
     return Answers(right=logits.argmax(axis=1) == split.labels, near=near)
 
 
-def check_answers(content: bytes, split: Split, arch: dict[str, Any], facts: Mapping[str, Any]) -> str:
+def check_answers(content: bytes, split: Split, arch: dict[str, Any], entry: Mapping[str, Any]) -> str:
     """Hold the answers of a model on a test split to the recorded number; return a line that says what agrees.
 
     Raises:
@@ -97,10 +97,10 @@ def check_answers(content: bytes, split: Split, arch: dict[str, Any], facts: Map
     found = answers(content, split, arch)
     near = int(found.near.sum())
     told = (
-        f"{found.correct:,} of {len(split):,} right, {facts['test_correct']:,} of {facts['test_images']:,} recorded; "
+        f"{found.correct:,} of {len(split):,} right, {entry['test_correct']:,} of {entry['test_images']:,} recorded; "
         f"the two largest logits of {near:,} nearly tie"
     )
-    if len(split) != facts["test_images"] or abs(found.correct - facts["test_correct"]) > near:
+    if len(split) != entry["test_images"] or abs(found.correct - entry["test_correct"]) > near:
         raise StorageError(told)
     return told
 

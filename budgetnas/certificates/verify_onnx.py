@@ -50,9 +50,9 @@ class OnnxChecks:
     def test(self, name: str, data: Dataset, manifest: Mapping[str, Any]) -> str:
         """Test a file, once it is known to be ours; calibrate one of int8 again on the data of the training."""
         self._explained(name)
-        facts, told = self._recorded()[name], []
-        if facts.get("test_images"):
-            told.append(check_answers(self.files[name], data.test, self.arch, facts))
+        entry, told = self._recorded()[name], []
+        if entry.get("test_images"):
+            told.append(check_answers(self.files[name], data.test, self.arch, entry))
         if QUANTISED.get(name) == "int8" and data.fingerprint == manifest["data"]["fingerprint"]:
             state = self._network().state_dict()
             told.append(check_calibration(self.files[name], self.spec, self.shape, state, data.train, self.arch))

@@ -73,18 +73,18 @@ def run(arguments: argparse.Namespace) -> None:
     if missing:
         print(f"NOTE: {missing}")
     print(f"network  {out}")
-    for name, facts in files.items():
-        print(f"file     {name}: {_in_words(facts)}")
+    for name, entry in files.items():
+        print(f"file     {name}: {_in_words(entry)}")
     print(f"check    budgetnas verify {out}")
 
 
-def _in_words(facts: Mapping[str, Any]) -> str:
+def _in_words(entry: Mapping[str, Any]) -> str:
     """Return size and accuracies of an ONNX file."""
-    counted = facts["counted"]
-    size = f"{facts['bytes']:,} bytes" + (f" (counted: at most {counted['file_bytes']:,})" if counted else "")
+    counted = entry["counted"]
+    size = f"{entry['bytes']:,} bytes" + (f" (counted: at most {counted['file_bytes']:,})" if counted else "")
     shares = (
-        f"{split} {write_percent(facts[f'{split}_correct'] / facts[f'{split}_images'], None, None, unit=' %')}"
+        f"{split} {write_percent(entry[f'{split}_correct'] / entry[f'{split}_images'], None, None, unit=' %')}"
         for split in ("validation", "test")
-        if facts.get(f"{split}_images")
+        if entry.get(f"{split}_images")
     )
     return ", ".join([size, *shares])

@@ -99,4 +99,8 @@ class Declaration:
 
     def to_json(self) -> dict[str, Any]:
         """Return the declaration as JSON values."""
-        return {**asdict(self), "candidate": {**asdict(self.candidate), "spec": self.candidate.spec.to_json()}}
+        candidate = {**asdict(self.candidate), "spec": self.candidate.spec.to_json()}
+        for size in ("bytes", "memory"):
+            if candidate[size] is None:
+                del candidate[size]
+        return {**asdict(self), "candidate": candidate}

@@ -90,6 +90,7 @@ def source(prepared, store, *, folder=Path("nowhere"), **changes):
         epochs=3,
         seed=search.seed,
         cap=view.cap,
+        cost=view.cost,
         keeps_weights=False,
     )
     full = replace(level, name="full", store=StudyStore(copied(None, "s"), "s/full", RANGES))

@@ -5,6 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgetnas.arch.counter import count
+from budgetnas.arch.device import weights_bytes
+from budgetnas.arch.peak_memory import peak_memory
+from budgetnas.arch.resnet import lower
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.reports.breakdown import layers_table, parts, parts_table
 
@@ -49,7 +52,9 @@ def test_both_tables_end_in_the_same_total():
     total = count(spec, shape)
     by_stage, by_layer = parts_table(spec, shape), layers_table(spec, shape)
     assert [number(by_stage.rows[-1][i]) for i in (3, 5, 7)] == [total.params, total.macs, total.activations]
-    assert [number(word) for word in by_layer.rows[-1][5:]] == [total.params, total.macs, total.activations]
+    network = lower(spec, shape)
+    sizes = [weights_bytes(network, "int8"), peak_memory(network, shape, "int8")]
+    assert [number(word) for word in by_layer.rows[-1][5:]] == [total.params, total.macs, total.activations, *sizes]
     assert sum(number(row[5]) for row in by_layer.rows[:-1]) == total.params
     for table in (by_stage, by_layer):
         assert {len(row) for row in table.rows} == {len(table.columns)}

@@ -56,9 +56,12 @@ def own(page):
     return page.replace(offline.get_plotlyjs(), "")
 
 
+COSTS_OF_BANDS = ["params", "bytes"]  # no user writes these
+
+
 def poisoned(value, poison):
     """Replace every string that a user may have written, at any depth."""
-    if isinstance(value, Enum | ResNetSpec | DataShape):
+    if isinstance(value, Enum | ResNetSpec | DataShape) or value in COSTS_OF_BANDS:
         return value
     if isinstance(value, str):
         return poison
