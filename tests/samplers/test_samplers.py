@@ -97,7 +97,7 @@ def test_seeded_models_outside_the_space_lead_to_nothing_outside(name, space):
     assert (space.params(proposed) <= 5_000_000).all()
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(st.sampled_from(NAMES), st.integers(0, 2**31 - 1), st.integers(70, 9_000), st.integers(0, 2))
 @example(name="thompson", seed=0, cap=7_709, least=2)  # nothing is in that band
 def test_a_small_space_is_proposed_whole_and_then_ends(name, seed, cap, least):
