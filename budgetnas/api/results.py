@@ -104,6 +104,7 @@ def best(
     max_params: str | float | Sequence[str | float] | None = None,
     *,
     max_bytes: str | float | Sequence[str | float] | None = None,
+    max_memory: str | float | Sequence[str | float] | None = None,
     storage: str | None = None,
 ) -> CapResults:
     """Return the best trained network of a search under each of some caps; nothing is trained.
@@ -113,6 +114,7 @@ def best(
         max_params: one cap or several; default: those of the search.
         max_bytes: one cap or several on the exported file, like "40kB", in place of those on parameters; only for a
             search that had such a cap.
+        max_memory: one cap or several on the working memory, like "4KiB", likewise.
         storage: Optuna URL where the study is not in the folder.
 
     Returns:
@@ -126,8 +128,9 @@ def best(
     from budgetnas.runs.result import open_result
 
     result = open_result(str(plain(run)), storage)
-    caps = [plain(given) for given in (max_params, max_bytes)]
-    results = best_under(result, *(one if one is None or isinstance(one, list) else [one] for one in caps))
+    given = {"max_params": plain(max_params), "max_bytes": plain(max_bytes), "max_memory": plain(max_memory)}
+    caps = {name: one if one is None or isinstance(one, list) else [one] for name, one in given.items()}
+    results = best_under(result, **caps)
     return CapResults(results, [as_json(result, one) for one in results])
 
 

@@ -15,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_arguments(parser)
     parser.add_argument("--max-params", metavar="N,N,..", help="caps on parameters (default: the search's caps)")
     parser.add_argument("--max-bytes", metavar="S,S,..", help="caps on the exported file instead, like 30kB,40kB")
+    parser.add_argument("--max-memory", metavar="S,S,..", help="caps on the working memory instead, like 4KiB,6KiB")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -27,8 +28,9 @@ def run(arguments: argparse.Namespace) -> None:
     from budgetnas.runs.result import open_result
 
     result = open_result(arguments.run, arguments.storage)
-    given = (arguments.max_params, arguments.max_bytes)
-    results = best_under(result, *(one and [part.strip() for part in one.split(",")] for one in given))
+    given = {name: getattr(arguments, name) for name in ("max_params", "max_bytes", "max_memory")}
+    caps = {name: one and [part.strip() for part in one.split(",")] for name, one in given.items()}
+    results = best_under(result, **caps)
     if arguments.json:
         print(json.dumps([as_json(result, tier) for tier in results], indent=2))
         return

@@ -88,12 +88,13 @@ def _row(one: Run) -> tuple[str, ...]:
 
 
 def _caps(one: Run) -> Iterator[str]:
-    from budgetnas.budget import write_size
+    from budgetnas.amounts import write_size
 
     if one.max_params is not None:
         yield f"{one.max_params:,}"
-    if one.max_bytes is not None:
-        yield write_size(one.max_bytes)
+    for size in (one.max_bytes, one.max_memory):
+        if size is not None:
+            yield write_size(size)
 
 
 def _notes(one: Run) -> list[str]:

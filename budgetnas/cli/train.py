@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         *data_lines(data),
     ]
     if not asked.tests:
-        head.append("the test set is not looked at (the same command with --test does)")
+        head.append("the test set is not read: the same command with --test reads it once")
     if is_mistakable(model.namesake, data.shape):
         head.append(f"note: {model.name}: {difference(model.namesake, spec, data.shape)}")
     return carry_out(

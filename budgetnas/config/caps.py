@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from budgetnas.amounts import parse_cap, parse_size
 from budgetnas.arch.spec import DataShape
-from budgetnas.budget import SIZES, Budget, parse_cap, parse_size
+from budgetnas.budget import SIZES, Budget
 from budgetnas.config.models import cost_of, read_cap
 from budgetnas.exceptions import UsageError
 

@@ -6,9 +6,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from budgetnas.amounts import parse_cap
 from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
-from budgetnas.budget import Budget, cap_number, parse_cap, room
+from budgetnas.budget import Budget, cap_number, room
 from budgetnas.config.models import cost_of, named_network
 from budgetnas.exceptions import InfeasibleBudgetError
 from budgetnas.space.resnet import ResNetSpace

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from budgetnas.amounts import parse_cap
 from budgetnas.arch.counter import Complexity, count
 from budgetnas.arch.ids import parse_id
 from budgetnas.arch.spec import FIELDS, NEEDED, DataShape, ResNetSpec
-from budgetnas.budget import parse_cap
 from budgetnas.config.known_networks import Namesake, about
 from budgetnas.config.toml import Table, check_keys, convert, read_toml, shipped, shorten
 from budgetnas.exceptions import UsageError

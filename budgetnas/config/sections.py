@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from budgetnas.amounts import parse_size
 from budgetnas.arch.device import Precision
 from budgetnas.arch.spec import DataShape
-from budgetnas.budget import parse_size
 from budgetnas.config.macs_cap import read_macs_cap
 from budgetnas.config.models import read_cap, read_names
 from budgetnas.config.toml import within

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from budgetnas.amounts import write_cap, write_size
 from budgetnas.arch.spec import DataShape, ResNetSpec
-from budgetnas.budget import Budget, room, write_cap, write_size
+from budgetnas.budget import Budget, room
 from budgetnas.config.evidence import EvidenceConfig
 from budgetnas.config.macs_cap import AUTO, NONE
 from budgetnas.config.recorded import over, read_study_table

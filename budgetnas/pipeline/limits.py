@@ -57,7 +57,7 @@ def _dear(prepared: PreparedStudy) -> Iterator[Limit]:
     advice = f"`proxy.rungs=[{shorter}]` or " if shorter else ""
     percent = round(100 * price, 1)
     yield Limit(
-        name="dear trials",
+        name="costly trials",
         text=f"a short training costs {percent:g} % of a full one, and a search pays best below {DEAR:.0%}: "
         f"{advice}`full.epochs={ceil(prepared.full_epochs * price / DEAR)}`",
         numbers={"percent": percent, "most": round(100 * DEAR)},

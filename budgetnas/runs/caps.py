@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from budgetnas.budget import COSTS, Budget, amount, parse_size, share_of, write_cost, write_size
+from budgetnas.amounts import parse_size, write_size
+from budgetnas.budget import COSTS, SIZES, Budget, amount, share_of, write_cost
 from budgetnas.config.models import read_cap
 from budgetnas.evidence.accuracy import BRACKETS
 from budgetnas.exceptions import UsageError
@@ -31,7 +32,7 @@ class CapResult:
 
     Attributes:
         cap: on a cost.
-        cost: the one that it is on, "params" or "bytes".
+        cost: the one that it is on, "params", "bytes" or "memory".
         trained: networks of the first rung that fit.
         near: number of these with at least 0.8 of the cap.
         trusted: short training of the highest posterior mean; None where none fits.
@@ -64,38 +65,32 @@ class CapResult:
         return ""
 
 
-def best_under(
-    result: SearchResult,
-    max_params: Sequence[str | float] | None = None,
-    max_bytes: Sequence[str | float] | None = None,
-) -> list[CapResult]:
+def best_under(result: SearchResult, **caps: Sequence[str | float] | None) -> list[CapResult]:
     """Return the results of a search under several caps, ascending.
 
     Args:
         result: of the search.
-        max_params: caps on parameters as a user writes them; without any, the caps of the search.
-        max_bytes: caps on the exported file, in their place.
+        caps: `max_params`, `max_bytes` or `max_memory`, as a user writes them; without any, the caps of the search.
 
     Raises:
         UsageError: a cap is malformed, or larger than that of the search, on a cost that the search did not cap, or
-            there are caps of both kinds.
+            there are caps on two costs.
     """
     setup = result.setup
-    caps = max_params or max_bytes
-    if not caps:
+    given = {name: some for name, some in caps.items() if some}
+    if not given:
         return under_caps(result, [tier.cap for tier in setup.tiers])
-    if max_params and max_bytes:
-        raise UsageError("does not go with `max_params`: leave one of them out.", argument="max_bytes")
-    cost = "params" if max_params else "bytes"
-    name, shape = f"max_{cost}", setup.data.shape
-    limits = sorted({parse_size(cap) if cost == "bytes" else read_cap(cap, shape) for cap in caps})
+    (name, some), *others = given.items()
+    if others:
+        raise UsageError(f"does not go with `{name}`: leave one of them out.", argument=others[0][0])
+    cost = name.removeprefix("max_")
+    limits = sorted({parse_size(cap, name=name) if cost in SIZES else read_cap(cap, setup.data.shape) for cap in some})
     most = setup.budget.caps().get(cost)
-    if most is None and cost != "params":
+    if most is None and cost in SIZES:
         raise UsageError(f"is given, but `{setup.name}` has no cap on {COSTS[cost]}: leave it out.", argument=name)
-    if limits and most is not None and limits[-1] > most:
-        written = f"{most:,} {COSTS[cost]}" if cost == "params" else write_cost(most, cost)
+    if most is not None and limits[-1] > most:
         raise UsageError(
-            f"is {limits[-1]:,}, but `{setup.name}` searched up to {written}: give caps up to that, or "
+            f"is {limits[-1]:,}, but `{setup.name}` searched up to {write_cost(most, cost)}: give caps up to that, or "
             "search under a larger one.",
             argument=name,
         )

@@ -37,6 +37,7 @@ class Run:
         data: name of the data set.
         max_params: the largest cap on params.
         max_bytes: the cap on the exported file.
+        max_memory: the cap on the working memory.
         done: trainings that are COMPLETE, of those that `asked` counts.
         asked: short trainings of a search, full ones of a calibration, all others.
         score: of the best network, in [0, 1], the mean over its seeds.
@@ -58,6 +59,7 @@ class Run:
     data: str | None = None
     max_params: int | None = None
     max_bytes: int | None = None
+    max_memory: int | None = None
     done: int | None = None
     asked: int | None = None
     score: float | None = None
@@ -144,6 +146,7 @@ def _study(name: str, studies: Mapping[str, Study]) -> Run:
         data=data.name,
         max_params=setup.budget.max_params,
         max_bytes=setup.budget.max_bytes,
+        max_memory=setup.budget.max_memory,
         images=data.validation,
         changed="",
     )
@@ -207,6 +210,7 @@ def _from_results(folder: Path, name: str) -> Run:
             data=content["dataset"],
             max_params=content["max_params"],
             max_bytes=content.get("max_bytes"),
+            max_memory=content.get("max_memory"),
             changed="",
         )
         if not kind.promotes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from budgetnas.budget import SIZES, Budget, write_cost, write_size
+from budgetnas.amounts import write_size
+from budgetnas.budget import SIZES, Budget, write_cost
 from budgetnas.exceptions import InfeasibleBudgetError
 from budgetnas.space.chain import Prices
 from budgetnas.space.members import Member, cost

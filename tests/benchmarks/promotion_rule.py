@@ -29,7 +29,7 @@ from counting import processor
 from regret import Table, Visits, read, with_error
 from threadpoolctl import threadpool_limits
 
-from budgetnas.budget import parse_cap
+from budgetnas.amounts import parse_cap
 from budgetnas.samplers.belief import recommend
 from budgetnas.samplers.budget_sampler import BudgetSampler, suggest
 from budgetnas.samplers.surrogate import Surrogate

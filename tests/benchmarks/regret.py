@@ -39,7 +39,7 @@ import pandas as pd
 import scipy
 from threadpoolctl import threadpool_limits
 
-from budgetnas.budget import parse_cap
+from budgetnas.amounts import parse_cap
 from budgetnas.samplers.budget_sampler import BudgetSampler, suggest
 from budgetnas.samplers.history import row_keys
 from budgetnas.space.protocol import Dimension, Space

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from made_networks import made
 
+from budgetnas.amounts import write_size
 from budgetnas.arch.costs import costs_of
-from budgetnas.budget import Budget, write_size
+from budgetnas.budget import Budget
 from budgetnas.certificates.certificate import load_certificate, write_certificate
 from budgetnas.certificates.json_files import own_digest
 from budgetnas.certificates.ledger import ledger_csv

@@ -49,7 +49,7 @@ def options(name: str) -> set[str]:
 
 
 def test_the_options_of_every_command_are_frozen():
-    assert options("best") == {"--max-params", "--max-bytes", "--storage", "--json"}
+    assert options("best") == {"--max-memory", "--max-params", "--max-bytes", "--storage", "--json"}
     assert options("search") == DATA | CAPS | set(SEARCH.split())
     assert options("calibrate") == DATA | CAPS | set(CALIBRATE.split())
     forms = {"--with-preprocessing", "--fold-norms", "--quantize"}

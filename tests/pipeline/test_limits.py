@@ -79,7 +79,7 @@ def test_a_search_with_everything_has_nothing_to_say(enough):
         ({"evidence__controls": False}, "no verdict", "`evidence.controls=true`"),
         ({"evidence__control_repeats": 1}, "no interval", "and 2 are needed for an interval"),
         ({"evidence__control_networks": ("resnet18",)}, "no verdict", "no control fits the caps"),
-        ({"full__epochs": 9}, "dear trials", "costs 11.1 % of a full one, and a search pays best below 10%"),
+        ({"full__epochs": 9}, "costly trials", "costs 11.1 % of a full one, and a search pays best below 10%"),
         (
             {"search__trials": 10, "search__model": "per_rung"},
             "few trials",
@@ -136,7 +136,7 @@ def test_a_sampler_without_a_start_is_not_said_to_have_one_where_seeds_fill_the_
 def test_trials_that_cost_more_than_a_tenth_of_a_full_training_are_dear(enough, rung, full, advice):
     study = with_(enough, proxy__rungs=(rung,), full__epochs=full)
     (limit,) = study_limits(study)
-    assert limit.name == "dear trials"
+    assert limit.name == "costly trials"
     assert limit.text.endswith(advice)
     assert limit.numbers == {"percent": round(100 * rung / full, 1), "most": 10}
 

@@ -8,7 +8,7 @@ import re
 import pytest
 from small_studies import prepared
 
-from budgetnas.budget import write_size
+from budgetnas.amounts import write_size
 from budgetnas.pipeline.plan import Pace, Plan, expected_costs
 from budgetnas.pipeline.plan_json import as_json
 from budgetnas.pipeline.plan_lines import plan_lines, seed_lines

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from budgetnas.amounts import write_size
 from budgetnas.arch.costs import costs_of
-from budgetnas.budget import Budget, write_size
+from budgetnas.budget import Budget
 from budgetnas.config.toml import build
 from budgetnas.exceptions import UsageError
 from budgetnas.reports.table import trials_csv
@@ -105,14 +106,18 @@ def test_smaller_files_are_answered_from_a_search_under_a_cap_on_bytes(for_a_dev
     assert write_size(sizes[3]) in tiers_table(result, [small]).rows[0][0]
     (tier,) = best_under(result)
     assert (tier.cap, tier.cost) == (60_000, "bytes")
+    memories = sorted(trial.candidate.memory for trial in result.trials)
+    (lean,) = best_under(result, max_memory=[memories[3]])
+    assert lean.trained == sum(memory <= memories[3] for memory in memories)
+    assert as_json(result, lean)["max_memory"] == memories[3]
     params = sorted(trial.candidate.params for trial in result.trials)
-    assert best_under(result, [params[2]])[0].trained == 3
+    assert best_under(result, max_params=[params[2]])[0].trained == 3
     with pytest.raises(
         UsageError, match=r"`max_bytes` is 70,000, but `s` searched up to 60 kB for the file: give caps"
     ):
         best_under(result, max_bytes=["70kB"])
     with pytest.raises(UsageError, match="`max_bytes` does not go with `max_params`"):
-        best_under(result, ["5k"], ["50kB"])
+        best_under(result, max_params=["5k"], max_bytes=["50kB"])
 
 
 def test_a_search_without_a_cap_on_bytes_cannot_answer_for_them(made):
