@@ -27,14 +27,20 @@ def stem(width: IntArray, shape: DataShape, precision: Precision) -> IntArray:
     return np.asarray(conv.bytes(precision) + fixed_bytes(shape.channels, precision))
 
 
-def stage(one: Stages, family: Family, precision: Precision) -> IntArray:
+def stage(one: Stages, family: Family, precision: Precision, *, is_first: bool) -> IntArray:
     """Bytes of a stage of each network.
+
+    Args:
+        one: the stages.
+        family: what they share.
+        precision: of the weights.
+        is_first: whether they are behind the stem.
 
     Raises:
         UsageError: no code of an own kind was given, or its code fails.
     """
     if family.kind not in _LAYERS:
-        return _own(one, required(family.kind), precision)
+        return _own(one, required(family.kind), precision, is_first=is_first)
     return np.asarray(_LAYERS[family.kind](one, family).bytes(precision))
 
 
@@ -53,7 +59,10 @@ def bytes_of(nets: Networks, shape: DataShape, precision: Precision) -> IntArray
     """Bytes of whole networks: [N]."""
     found = np.empty(len(nets.blocks), dtype=np.int64)
     for chunk in pools.chunks(nets, shape):
-        stages = (one.filled * stage(one.stages, nets.family, precision) for one in chunk.stages)
+        stages = (
+            one.filled * stage(one.stages, nets.family, precision, is_first=number == 0)
+            for number, one in enumerate(chunk.stages)
+        )
         ends = stem(chunk.stems, shape, precision) + head(chunk.last, shape, precision, neck=nets.family.neck)
         found[chunk.rows] = sum(stages, ends)
     return found
@@ -135,11 +144,14 @@ _LAYERS: dict[str, Callable[[Stages, Family], _Layers]] = {
 }
 
 
-def _own(one: Stages, kind: OwnKind, precision: Precision) -> IntArray:
+def _own(one: Stages, kind: OwnKind, precision: Precision, *, is_first: bool) -> IntArray:
     """Bytes of stages of an own kind, by the layers of its blocks; 0 where it has none."""
 
     def number(blocks: int, before: int, width: int, halves: int, kernel: int) -> int:
-        layers: list[Layer] = [Act()]  # behind it no norm is folded
+        if not blocks:
+            return 0
+        # A norm that opens a stage is folded into what ends the one before it: a block, or the activation of the stem.
+        layers: list[Layer] = [Act()] if is_first else [kind.block(before, before, 1, kernel)[-1]]
         alone = file_bytes(layers, precision)
         for block in ((before, width, 1 + halves, kernel), (width, width, 1, kernel))[:blocks]:
             layers += kind.block(*block)

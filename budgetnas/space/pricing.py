@@ -37,11 +37,11 @@ class Pricing:
             lambda: pool_memory.stem(width, self.shape),
         )
 
-    def stage(self, one: Stages, halvings: int) -> pools.Cost:
-        """Return the costs of stages, behind so many halvings."""
+    def stage(self, one: Stages, halvings: int, *, is_first: bool) -> pools.Cost:
+        """Return the costs of stages, behind so many halvings; the first are behind the stem."""
         return self._two(
             lambda: pools.stage(one, self.family),
-            lambda: pool_bytes.stage(one, self.family, self.prices.weights),
+            lambda: pool_bytes.stage(one, self.family, self.prices.weights, is_first=is_first),
             lambda: pool_memory.stage(one, self.family, self.shape, halvings),
         )
 

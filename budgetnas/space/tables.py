@@ -98,7 +98,7 @@ def _tables(one: Stratum, keys: SpaceKeys, pricing: Pricing, states: IntArray, l
             pixels_before=on_before,
         )
         costs, may = (
-            pricing.stage(stage, done),
+            pricing.stage(stage, done, is_first=not steps),
             _both(_allowed(one, keys, widths, number), pricing.stage_runs(stage, done)),
         )
         if not steps:

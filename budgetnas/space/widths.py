@@ -177,17 +177,24 @@ def widest(given: ResNetSpec, step: int) -> int:
 
 def wider(given: ResNetSpec, found: ResNetSpec, step: int) -> list[ResNetSpec]:
     """Return the networks one step wider than `found`, `given` at other widths, in one stage that may be that wide."""
+    given = _form(given, found)
     grown = [(i, width + step) for i, width in enumerate(found.widths) if width + step <= MAX_WIDTH]
     return [scaled(given, _with(found.widths, i, width)) for i, width in grown]
 
 
 def deeper(given: ResNetSpec, found: ResNetSpec) -> dict[int, ResNetSpec]:
     """Return the networks of one more block than `found`, `given` at other widths, by the stage that has it, from 1."""
+    given = _form(given, found)
     grown = {i: number + 1 for i, number in enumerate(given.blocks) if number < MAX_BLOCKS}
     return {
         i + 1: scaled(replace(given, blocks=_with(given.blocks, i, number)), found.widths)
         for i, number in grown.items()
     }
+
+
+def _form(given: ResNetSpec, found: ResNetSpec) -> ResNetSpec:
+    """Return what a fitted network is scaled from; stages whose widths have met are one, and then it is its own."""
+    return given if found.depth == given.depth else found
 
 
 def _with(values: tuple[int, ...], i: int, value: int) -> tuple[int, ...]:

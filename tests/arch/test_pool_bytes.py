@@ -43,6 +43,16 @@ class PreActivated(Separable):
         return (Residual(body=body, shortcut=(*down, replace(wide, kernel=1, stride=1))),)
 
 
+class NormFirst(Separable):
+    """Blocks that open with a norm and end with a convolution, so that norms are folded across blocks and stages."""
+
+    name = "norm_first"
+
+    def block(self, in_channels, out_channels, stride, kernel):
+        conv = Conv(in_channels=in_channels, out_channels=out_channels, kernel=kernel, stride=stride)
+        return (Norm(channels=in_channels), Act(), conv)
+
+
 def check(spec: ResNetSpec, shape: DataShape) -> None:
     nets, layers = as_networks(spec, 5), lower(spec, shape)
     for precision in PRECISIONS:
@@ -56,7 +66,7 @@ def test_arrays_count_networks_of_every_kind_as_layers_do(spec, shape):
     check(spec, shape)
 
 
-@pytest.mark.parametrize("code", [Separable, Gated, PreActivated])
+@pytest.mark.parametrize("code", [Separable, Gated, PreActivated, NormFirst])
 @settings(max_examples=10)
 @given(spec=specs(5), shape=SHAPES)
 def test_arrays_count_own_blocks_as_layers_do(code, spec, shape):

@@ -51,6 +51,14 @@ def test_only_the_sizes_of_a_fitted_network_change_and_one_step_more_is_over_the
     assert all(kept(one) == kept(spec) for one in steps if one.depth == spec.depth)
 
 
+def test_stages_whose_widths_meet_grow_as_the_one_that_they_are():
+    spec, shape = ResNetSpec.from_id("1x1=1x2"), DataShape(height=8, width=8)
+    found = fit(spec, shape, Budget(max_params=count(narrowest(spec), shape).params))
+    assert found.id == "2x1"
+    assert [one.id for one in wider(spec, found, 1)] == ["2x2"]
+    assert {stage: one.id for stage, one in deeper(spec, found).items()} == {1: "3x1"}
+
+
 @settings(max_examples=30, deadline=None)
 @given(SPECS, st.floats(1, 4), st.sampled_from(PRECISIONS))
 def test_a_network_fitted_to_bytes_and_memory_fills_one_of_them(spec, factor, weights):
