@@ -39,7 +39,7 @@ class CountedNetwork(Protocol):
     """A network with known costs: an attribute for each cost in `COSTS`.
 
     `bytes` of the exported file and peak `memory` in bytes depend on the precision, so a network has them for one:
-    that of the budget that it is held against. Where no cap asks for them, the attribute may be missing or None.
+    that of the budget that judges it. Where no cap asks for them, the attribute may be missing or None.
     """
 
     @property

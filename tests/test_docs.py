@@ -55,7 +55,7 @@ def test_the_changelog_knows_this_version():
 def test_the_figure_of_the_flow_is_what_the_code_draws():
     from flow_figure import FIGURE, draw_flow
 
-    assert FIGURE.read_text() == draw_flow(), "python docs/extensions/flow_figure.py writes it anew"
+    assert FIGURE.read_text() == draw_flow(), "python docs/extensions/flow_figure.py regenerates it"
 
 
 def test_the_reference_of_the_commands_has_every_option_that_their_help_has():

@@ -68,8 +68,8 @@ def meant(word: str, known: Collection[str]) -> list[str]:
     plain, names = _plain(word), {_plain(name): name for name in known}
     if len(plain) < 2:  # a short option, or nothing
         return []
-    begun = [name for name in names if name.startswith(plain)]
-    return [names[name] for name in begun[:2] or difflib.get_close_matches(plain, names, n=1, cutoff=_ALIKE)]
+    longer = [name for name in names if name.startswith(plain)]
+    return [names[name] for name in longer[:2] or difflib.get_close_matches(plain, names, n=1, cutoff=_ALIKE)]
 
 
 def _plain(word: str) -> str:

@@ -1,6 +1,6 @@
 """Make the JSON schema of study files, for editors, from the dataclasses that read them.
 
-`python docs/extensions/study_schema.py` writes `studies/study.schema.json` anew; a test fails while it is out of date.
+`python docs/extensions/study_schema.py` regenerates `studies/study.schema.json`; a test fails while it is out of date.
 Types and defaults are those of the fields, descriptions those of the docstrings. The range of a number is found by
 trying: the least and the largest that the section takes.
 """

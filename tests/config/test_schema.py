@@ -45,7 +45,7 @@ def test_it_is_what_the_code_gives():
     sys.path.insert(0, str(ROOT / "docs" / "extensions"))
     from study_schema import FILE, write_schema
 
-    assert FILE.read_text() == write_schema(), "python docs/extensions/study_schema.py writes it anew"
+    assert FILE.read_text() == write_schema(), "python docs/extensions/study_schema.py regenerates it"
 
 
 def test_it_has_every_key_with_its_default_and_a_description():
