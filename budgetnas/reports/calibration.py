@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from math import isnan
 
 import plotly.graph_objects as go
+from markupsafe import Markup
 
 from budgetnas.evidence.fidelity import Fidelity
-from budgetnas.reports.markup import paragraph, plot, run_again, section, shell, warned, words_table
+from budgetnas.reports.facts import Lines
+from budgetnas.reports.markup import Section, page, plot, words_table
 from budgetnas.reports.style import GREY, RUNGS, WINNER, dress
 from budgetnas.text import Table
 
@@ -30,6 +32,7 @@ class CalibrationFacts:
         labels: names of the networks.
         command: the command that makes this run.
         warnings: a line per problem with a training.
+        about: (name, value) of the footer: seeds, hashes, versions, machine, date.
     """
 
     title: str
@@ -43,6 +46,7 @@ class CalibrationFacts:
     labels: Sequence[str]
     command: str
     warnings: Sequence[str] = ()
+    about: Lines = ()
 
 
 def calibration_page(facts: CalibrationFacts) -> str:
@@ -54,21 +58,23 @@ def calibration_page(facts: CalibrationFacts) -> str:
     ranks = any(not isnan(one.tau.value) for one in facts.fidelities)
     varies = len(facts.full) > 1
     proxies, *others = facts.tables
-    return shell(
-        title=f"budgetnas: {facts.title}",
-        opening=paragraph(facts.notice, "notice")
-        + paragraph(facts.recommendation, "headline")
-        + warned(facts.warnings),
+    return page(
+        "calibration.html",
+        title=facts.title,
+        kind="calibration",
+        description=facts.recommendation,
         sections=(
-            section("proxies", proxies.title, words_table(proxies, heading="")),
-            section("tau", "Kendall's tau by length", plot(tau_figure(facts), "tau", caption) if ranks else ""),
-            section("pairs", "Short against full", plot(pairs_figure(facts), "pairs", pairs) if varies else ""),
+            Section("proxies", proxies.title, words_table(proxies, heading=False)),
+            Section("tau", "Kendall's tau by length", plot(tau_figure(facts), "tau", caption) if ranks else Markup()),
+            Section("pairs", "Short against full", plot(pairs_figure(facts), "pairs", pairs) if varies else Markup()),
             *(
-                section("costs", table.title, words_table(table, heading="", has_total=len(table.rows) > 1))
+                Section("costs", table.title, words_table(table, heading=False, has_total=len(table.rows) > 1))
                 for table in others
             ),
-            run_again(facts.command),
         ),
+        command=facts.command,
+        about=facts.about,
+        facts=facts,
     )
 
 

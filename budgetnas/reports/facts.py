@@ -10,6 +10,36 @@ from budgetnas.evidence.accuracy import Interval
 from budgetnas.text import Table
 from budgetnas.trials.trial import Trial, TrialState
 
+Lines = Sequence[tuple[str, str]]  # (name, value)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tile:
+    """A fact of the first screen.
+
+    Attributes:
+        name: what it is.
+        value: the fact.
+        note: more about it, smaller; "" for none.
+    """
+
+    name: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NextStep:
+    """What would settle an open verdict.
+
+    Attributes:
+        words: what to do, and what it would show.
+        command: that does it; "" where words say all.
+    """
+
+    words: str
+    command: str = ""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FinalScore:
@@ -65,6 +95,7 @@ class ReportFacts:
         title: name of the run.
         notice: a warning to show first; "" for none.
         dataset: name of the data set.
+        tiles: the result at a glance.
         shape: shape of its images, and number of classes.
         images: number of validation images.
         cap: on a cost.
@@ -73,6 +104,7 @@ class ReportFacts:
         remarks: caveats of the result, a sentence or two each.
         verdict: how the result compares with its controls, in a sentence; "not tested" without controls.
         is_tested: whether there are controls.
+        next_step: what would settle the verdict; None where nothing is left to do.
         lines: further facts, (name, value).
         trials: the first rung: short trainings and pruned candidates, by number.
         trusted: posterior mean at the first rung, by trial number.
@@ -85,6 +117,7 @@ class ReportFacts:
         references: models of Pei et al.; empty on other data sets than CIFAR-10.
         command: the command that makes this run.
         warnings: a line per problem with a training.
+        about: (name, value) of the footer: seeds, hashes, versions, machine, date.
     """
 
     title: str
@@ -98,7 +131,7 @@ class ReportFacts:
     remarks: Sequence[str]
     verdict: str
     is_tested: bool
-    lines: Sequence[tuple[str, str]]
+    lines: Lines
     trials: Sequence[Trial]
     trusted: Mapping[int, float]
     rungs: Mapping[str, Sequence[Trial]]
@@ -109,6 +142,9 @@ class ReportFacts:
     references: Sequence[Reference] = field(default_factory=tuple)
     command: str
     warnings: Sequence[str] = ()
+    tiles: Sequence[Tile] = ()
+    next_step: NextStep | None = None
+    about: Lines = ()
 
 
 def complete(facts: ReportFacts) -> list[Trial]:

@@ -1,19 +1,19 @@
-"""Trials as a table: `trials.csv`, and the same rows as a sortable HTML table."""
+"""Trials as a table: `trials.csv`, and the same rows as a sortable table of the page, best first."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
+from markupsafe import Markup
 
 from budgetnas.arch.spec import NEEDED
 from budgetnas.budget import SIZES, share_of
 from budgetnas.evidence.accuracy import Interval
 from budgetnas.reports.facts import FinalScore, ReportFacts, later_scores
 from budgetnas.reports.figures import shown_means
-from budgetnas.reports.markup import class_of
+from budgetnas.reports.markup import part
 from budgetnas.text import write_interval, write_macs, write_percent
 from budgetnas.trials.trial import Trial
 
@@ -121,31 +121,45 @@ _HEADS = {
 }
 
 
-def sortable_table(facts: ReportFacts) -> str:
-    """Return the trials as a sortable HTML table, without empty columns and with the winner's row marked."""
+class _Head(NamedTuple):
+    word: str
+    kind: str  # CSS classes
+    order: str  # of its column, as ARIA names it
+
+
+class _Cell(NamedTuple):
+    text: str
+    key: str  # number to sort by; "" to sort by text
+
+
+def sortable_table(facts: ReportFacts) -> Markup:
+    """Return the trials as a sortable table: those that got farthest first, then the better ones; the winner marked.
+
+    Columns that say nothing are left out: empty ones, and the one of promotions at random where there are none.
+    """
     means = shown_means(facts)
     table = trials_table(facts).drop(columns=list(_numbers(facts)))  # they are part of the spec
     table["posterior_mean"] = pd.Series([means.get(trial.number) for trial in facts.trials], dtype="float64")
+    if not any(final.is_random for final in facts.finals.values()):
+        table = table.drop(columns="full_random")
     table = table.dropna(axis="columns", how="all")
+    later = [f"{name}_score" for name in later_scores(facts)]
+    scores = [name for name in ("full_score", *reversed(later), "score") if name in table.columns]
     order = [name for name in table.columns if name not in _LAST]
     order += [name for name in _LAST if name in table.columns]
-    head = "".join(_head(name, is_first=i == 0) for i, name in enumerate(order))
+    heads = [_head(name, is_first=name in scores[:1]) for name in order]
     columns = [list(map(_writer(name), table[name], _behind(name, facts))) for name in order]
-    rows = (
-        f"<tr{class_of('winner' if trial.number == facts.winner else '')}>{''.join(cells)}</tr>\n"
+    rows = [
+        {"is_winner": trial.number == facts.winner, "cells": cells}
         for trial, *cells in zip(facts.trials, *columns, strict=True)
-    )
-    return (
-        f'<div class="scroll tall" tabindex="0"><table class="sortable"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
+    ]
+    places = table.sort_values(scores, ascending=False, kind="stable").index if scores else table.index
+    return part("sortable", heads, [rows[place] for place in places])
 
 
-def _head(column: str, *, is_first: bool) -> str:
-    order = "ascending" if is_first else "none"
-    kind = class_of(*_kinds(column))
-    word = _HEADS.get(column, column.replace("_", " "))
-    return f'<th{kind} scope="col" aria-sort="{order}"><button type="button">{escape(word)}</button></th>'
+def _head(column: str, *, is_first: bool) -> _Head:
+    order = "descending" if is_first else "none"
+    return _Head(word=_HEADS.get(column, column.replace("_", " ")), kind=_kind(column), order=order)
 
 
 def _is_percent(column: str) -> bool:
@@ -160,25 +174,24 @@ def _behind(column: str, facts: ReportFacts) -> list[str]:
     return [f" {write_interval(*pair)}" if pair else "" for pair in ends]
 
 
-def _writer(column: str) -> Callable[[Any, str], str]:
-    """Return the function that writes a cell of this column; a number carries its sort key."""
-    kind = class_of(*_kinds(column))
+def _writer(column: str) -> Callable[[Any, str], _Cell]:
+    """Return the function that writes a cell of this column."""
     written = _number_writer(column)
 
-    def write(value: Any, behind: str) -> str:
+    def write(value: Any, behind: str) -> _Cell:
         if pd.isna(value):
-            return f"<td{kind}></td>"
+            return _Cell("", "")
         if column in _WORDS:
-            return f"<td{kind}>{escape(str(value))}</td>"
-        return f'<td{kind} data-value="{_exact(value)}">{written(value)}{behind}</td>'
+            return _Cell(str(value), "")
+        return _Cell(f"{written(value)}{behind}", _exact(value))
 
     return write
 
 
-def _kinds(column: str) -> list[str]:
+def _kind(column: str) -> str:
     """Return the CSS classes of a column's cells: words or numbers, and whether it is left out in print."""
     words = ["prose" if column == "reason" else "name"] if column in _WORDS else []
-    return [*words, *(["spare"] if column in _LAST else [])]
+    return " ".join([*words, *(["spare"] if column in _LAST else [])])
 
 
 def _number_writer(column: str) -> Callable[[Any], str]:

@@ -14,6 +14,7 @@ from budgetnas.evidence.lengths import Recommendation, recommend
 from budgetnas.reports.calibration import CalibrationFacts, calibration_page
 from budgetnas.runs.calibration_set import CalibrationSet, drawn
 from budgetnas.runs.costs import Cost, cost_table, measured
+from budgetnas.runs.first_screen import about
 from budgetnas.runs.headline import level_warnings
 from budgetnas.runs.listing import CALIBRATED
 from budgetnas.runs.settings import Kind, Setup, read_setup
@@ -251,6 +252,7 @@ def write_calibration(result: Calibration) -> Path:
         labels=[net.spec.id for net in result.nets],
         command=_driver(result)["command"],
         warnings=result.warnings,
+        about=about(setup, result.drivers),
     )
     write_text(folder / PAGE, calibration_page(facts))
     return folder / PAGE

@@ -15,6 +15,7 @@ from budgetnas.runs.caps import as_json as tier_json
 from budgetnas.runs.caps import tiers_table, under_caps
 from budgetnas.runs.costs import cost_table, measured
 from budgetnas.runs.fidelity import fidelity_table, judged, pairs
+from budgetnas.runs.first_screen import about_search, next_step, tiles
 from budgetnas.runs.headline import by_rule, headline, level_warnings, recommendation, recommended, remarks
 from budgetnas.runs.result import SearchResult, drawn_at_random
 from budgetnas.runs.verdict import compare, controls_table, equal_cost, verdict
@@ -123,6 +124,7 @@ def report_facts(result: SearchResult) -> ReportFacts:
         title=setup.name,
         notice=setup.data.notice,
         dataset=setup.data.name,
+        tiles=tiles(result),
         shape=setup.data.shape,
         images=setup.data.validation,
         cap=setup.cap,
@@ -131,6 +133,7 @@ def report_facts(result: SearchResult) -> ReportFacts:
         remarks=remarks(result),
         verdict=verdict(result, compared),
         is_tested=any(one.gain or one.spec == compared[0].spec for one in compared[1:]),
+        next_step=next_step(result, compared),
         lines=_lines(result),
         trials=result.trials,
         trusted=result.trusted,
@@ -142,6 +145,7 @@ def report_facts(result: SearchResult) -> ReportFacts:
         references=_references() if setup.study.data.dataset == CIFAR10 else (),
         command=str(result.drivers[-1]["command"]) if result.drivers else "",
         warnings=warnings(result),
+        about=about_search(result),
     )
 
 

@@ -30,10 +30,8 @@ def photograph(report: Path) -> bytes:
         options.add_argument(word)
     with webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver"))) as browser:
         browser.get(report.absolute().as_uri())
-        WebDriverWait(browser, 30).until(
-            lambda opened: opened.find_elements(By.CSS_SELECTOR, "#section-accuracy .main-svg")
-        )
-        return browser.find_element(By.CSS_SELECTOR, "#section-accuracy .js-plotly-plot").screenshot_as_png
+        WebDriverWait(browser, 30).until(lambda opened: opened.find_elements(By.CSS_SELECTOR, "#params .main-svg"))
+        return browser.find_element(By.CSS_SELECTOR, "#params").screenshot_as_png
 
 
 if __name__ == "__main__":
