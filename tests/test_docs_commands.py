@@ -125,8 +125,9 @@ def test_a_finished_run_is_listed_shown_again_served_and_predicts(folder, monkey
 @pytest.mark.pages
 def test_own_images_are_searched(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
-    exec(re.search(r"```python\n(.*?)```", (ROOT / "docs" / "own_data.md").read_text(), re.DOTALL)[1], {})
-    (words,) = (words for words in shown(ROOT / "README.md") if "images.npz" in words)
+    page = ROOT / "docs" / "own_data.md"
+    exec(re.search(r"```python\n(.*?)```", page.read_text(), re.DOTALL)[1], {})
+    (words,) = (words for words in shown(page) if "images.npz" in words)
     reduced = ["--trials", "1", "--promote", "1", "--full-epochs", "1", "--device", "cpu"]
     assert main([*words, *reduced]) == 0
     assert "1 trained" in capsys.readouterr().out
@@ -163,16 +164,15 @@ def plan(words: list[str]) -> list[str]:
     return [f"{name:<12} {value}" for name, value in plan_lines(found)]
 
 
-def test_the_plan_of_the_first_command_is_the_one_that_the_pages_show():
+def test_the_plan_of_the_first_command_is_the_one_that_the_quickstart_shows():
     words = ["search", "--max-params", "5e6", "--trials", "100"]
     assert tuple(words) in COMMANDS_SHOWN
     found = plan([*words, "--dataset", "digits-hard", "--device", "cpu"])
     names = {"run", "data", "space", "budget", "band", "trials", "promotion"}
-    for page in ("README.md", "docs/quickstart.md"):
-        lines = [line for line in (ROOT / page).read_text().splitlines() if re.match(r"[a-z]+ {2,}\S", line)]
-        told = [line for line in lines if line.split()[0] in names]
-        assert len(told) == len(names)
-        assert set(told) <= set(found)
+    page = (ROOT / "docs" / "quickstart.md").read_text()
+    told = [line for line in page.splitlines() if re.match(r"[a-z]+ {2,}\S", line) and line.split()[0] in names]
+    assert len(told) == len(names)
+    assert set(told) <= set(found)
 
 
 def test_the_page_on_own_data_makes_a_data_set_that_its_search_takes(tmp_path, monkeypatch):
