@@ -15,6 +15,7 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from small_studies import pace
 
 from budgetnas.cli.main import COMMANDS, main, make_parser
 from budgetnas.cli.studies import read_study_arguments
+from budgetnas.config.study import load_study
 from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.plan_lines import plan_lines
 from budgetnas.pipeline.prepare import prepare
@@ -47,13 +49,20 @@ def shown(page: Path) -> list[list[str]]:
     ]
 
 
+def block(page: str, language: str) -> str:
+    """Return the first block of a language on a page of the docs."""
+    return re.search(rf"```{language}\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)[1]
+
+
 COMMANDS_SHOWN = sorted({tuple(words) for page in PAGES for words in shown(page)})
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Where examples and commands run, one after the other; the sixth example leaves `runs/tiny` there."""
-    return tmp_path_factory.mktemp("pages")
+    path = tmp_path_factory.mktemp("pages")
+    (path / "study.toml").write_text(block("laptop_then_gpu.md", "toml"))
+    return path
 
 
 @pytest.mark.pages
@@ -122,12 +131,26 @@ def test_a_finished_run_is_listed_shown_again_served_and_predicts(folder, monkey
         process.terminate()
 
 
+@pytest.mark.parametrize("page", ["laptop_then_gpu.md", "research.md"])
+def test_the_study_that_a_page_shows_is_one(page, tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text(block(page, "toml"))
+    assert load_study(str(path), {}, []).search.first_models == ("resnet20",)
+
+
+def test_the_sampler_in_a_plain_study_works_as_the_page_on_research_shows():
+    names: dict[str, Any] = {}
+    exec(block("research.md", "python"), names)
+    trials = names["study"].trials
+    assert names["observed"].value == max(trial.value for trial in trials)
+    assert names["trusted"] in trials
+
+
 @pytest.mark.pages
 def test_own_images_are_searched(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
-    page = ROOT / "docs" / "own_data.md"
-    exec(re.search(r"```python\n(.*?)```", page.read_text(), re.DOTALL)[1], {})
-    (words,) = (words for words in shown(page) if "images.npz" in words)
+    exec(block("own_data.md", "python"), {})
+    (words,) = (words for words in shown(ROOT / "docs" / "own_data.md") if "images.npz" in words)
     reduced = ["--trials", "1", "--promote", "1", "--full-epochs", "1", "--device", "cpu"]
     assert main([*words, *reduced]) == 0
     assert "1 trained" in capsys.readouterr().out
@@ -177,7 +200,6 @@ def test_the_plan_of_the_first_command_is_the_one_that_the_quickstart_shows():
 
 def test_the_page_on_own_data_makes_a_data_set_that_its_search_takes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    page = ROOT / "docs" / "own_data.md"
-    exec(re.search(r"```python\n(.*?)```", page.read_text(), re.DOTALL)[1], {})
-    words = next(words for words in shown(page) if words[0] == "search")
+    exec(block("own_data.md", "python"), {})
+    words = next(words for words in shown(ROOT / "docs" / "own_data.md") if words[0] == "search")
     assert any(line.startswith("data         images: 1,") for line in plan(words))
