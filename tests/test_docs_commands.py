@@ -8,8 +8,10 @@ everywhere. Parsed only: `train`, `reproduce`, `calibrate`, which tests/cli runs
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,6 +32,9 @@ from budgetnas.pipeline.plan_lines import plan_lines
 from budgetnas.pipeline.prepare import prepare
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "docs" / "extensions"))
+from colab_notebook import NOTEBOOK, SOURCE, notebook  # noqa: E402
+
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "studies" / "README.md"]
 RUN_AS_SHOWN = ("count", "space", "fit", "report", "verify")
 
@@ -66,11 +71,30 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.pages
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("[0-9]*.py")), ids=lambda path: path.stem)
 def test_examples_run(path, folder):
     done = subprocess.run([sys.executable, path], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout
+
+
+def test_the_notebook_is_what_its_source_makes():
+    assert NOTEBOOK.read_text() == notebook(SOURCE.read_text()), "python docs/extensions/colab_notebook.py makes it"
+
+
+@pytest.mark.pages
+def test_the_notebook_runs_outside_colab(folder):
+    """In a kernel: a search that is stopped and resumed, the report in a frame, a certificate that holds."""
+    shutil.copy(NOTEBOOK, folder)
+    words = [Path(sys.executable).with_name("jupyter-execute"), NOTEBOOK.name, "--output=executed"]
+    subprocess.run(words, cwd=folder, check=True, capture_output=True)
+    cells = json.loads((folder / "executed.ipynb").read_text())["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", ())]
+    said = "".join("".join(output.get("text", ())) for output in outputs)
+    assert "run the same command to resume" in said
+    assert "4 trained; ended because all trials were done." in said
+    assert "This certificate holds" in said
+    assert any("<iframe" in "".join(output["data"].get("text/html", ())) for output in outputs if "data" in output)
 
 
 @pytest.mark.parametrize("words", COMMANDS_SHOWN, ids=" ".join)

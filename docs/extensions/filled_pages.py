@@ -20,8 +20,9 @@ CONTRIBUTING = Path(__file__).parents[2] / "CONTRIBUTING.md"
 
 
 def contributing() -> str:
-    """Return the page for maintainers, its links as they are from `docs`."""
-    return re.sub(r"\]\((docs/)?", lambda link: "](" if link[1] else "](../", CONTRIBUTING.read_text())
+    """Return the page for maintainers, its links turned towards `docs`, those to no page left out."""
+    text = CONTRIBUTING.read_text().replace("](docs/", "](")
+    return text.replace("[CHANGELOG.md](CHANGELOG.md)", "CHANGELOG.md")
 
 
 FILLS = {
