@@ -9,6 +9,7 @@ from math import isnan
 import plotly.graph_objects as go
 
 from budgetnas.evidence.fidelity import Fidelity
+from budgetnas.evidence.scores import ACCURACY, Score
 from budgetnas.reports.markup import paragraph, plot, run_again, section, shell, warned, words_table
 from budgetnas.reports.style import GREY, RUNGS, WINNER, dress
 from budgetnas.text import Table
@@ -25,11 +26,12 @@ class CalibrationFacts:
         tables: tables of proxies and of costs.
         fidelities: ranking quality of every proxy, including those without training.
         lengths: epochs of the proxies that are trainings, by name.
-        proxies: from a proxy's name to one value per network; scores in percent.
-        full: full scores of the networks, in percent.
+        proxies: from a proxy's name to one value per network; scores in percent, or losses.
+        full: full scores of the networks, likewise.
         labels: names of the networks.
         command: the command that makes this run.
         warnings: a line per problem with a training.
+        score: by which networks are ranked.
     """
 
     title: str
@@ -43,6 +45,7 @@ class CalibrationFacts:
     labels: Sequence[str]
     command: str
     warnings: Sequence[str] = ()
+    score: Score = ACCURACY
 
 
 def calibration_page(facts: CalibrationFacts) -> str:
@@ -108,7 +111,7 @@ def tau_figure(facts: CalibrationFacts) -> go.Figure:
 
 def pairs_figure(facts: CalibrationFacts) -> go.Figure:
     """Draw the score at every length against the full score."""
-    figure = go.Figure()
+    figure, score = go.Figure(), facts.score
     for i, name in enumerate(facts.lengths):
         figure.add_scatter(
             x=list(facts.proxies[name]),
@@ -117,6 +120,7 @@ def pairs_figure(facts: CalibrationFacts) -> go.Figure:
             mode="markers",
             marker={"color": RUNGS[i % len(RUNGS)], "size": 8},
             text=list(facts.labels),
-            hovertemplate="%{text}<br>%{x:.2f} %, full %{y:.2f} %<extra></extra>",
+            hovertemplate=f"%{{text}}<br>{score.hover('x')}, full {score.hover('y')}<extra></extra>",
         )
-    return dress(figure, x="validation accuracy after the short training, %", y="after full training, %")
+    unit = score.comma_unit
+    return dress(figure, x=f"validation {score.words} after the short training{unit}", y=f"after full training{unit}")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from html import escape
 
 from budgetnas.arch.spec import DataShape
+from budgetnas.evidence.scores import ACCURACY, Score
 from budgetnas.reports.breakdown import layers_table, parts_table
 from budgetnas.reports.cost import cost_figure, outside_references
 from budgetnas.reports.drawing import drawing
@@ -38,9 +39,9 @@ def report_page(facts: ReportFacts) -> str:
         title += f" ({facts.dataset} is a smoke test: its ranking does not carry over to CIFAR-10)"
     sections = (
         section("searched", "What was searched", _searched(facts)),
-        section("accuracy", "Cost against accuracy", _accuracy(facts)),
+        section("accuracy", f"Cost against {facts.score.words}", _accuracy(facts)),
         section("learning", "Learning curves", _curves(facts)),
-        section("networks", "All networks at once", _parallel(complete(facts))),
+        section("networks", "All networks at once", _parallel(complete(facts), facts.score)),
         section("dimensions", "What mattered", _importance(complete(facts))),
         section("winner", "The winner", _winner(winning_trial(facts), facts.shape)),
         section("evidence", "Fidelity and controls", _evidence(facts)),
@@ -75,8 +76,8 @@ def _accuracy(facts: ReportFacts) -> str:
     if not complete(facts):
         return ""
     caption = (
-        "Validation accuracy of short trainings (dots) and full trainings (stars). These are different fidelities, so "
-        "each has its own axis and its own Pareto front (the best accuracy up to each cost)."
+        f"Validation {facts.score.words} of short trainings (dots) and full trainings (stars). These are different "
+        f"fidelities, so each has its own axis and its own Pareto front (the best {facts.score.words} up to each cost)."
     )
     return plot(cost_figure(facts, "params"), "params", caption + _outside(facts, "params")) + plot(
         cost_figure(facts, "macs"), "macs", "The same against multiply-accumulates." + _outside(facts, "macs")
@@ -99,13 +100,14 @@ def _curves(facts: ReportFacts) -> str:
     return plot(curves_figure(facts), "curves", caption)
 
 
-def _parallel(trials: list[Trial]) -> str:
+def _parallel(trials: list[Trial], score: Score) -> str:
     if len(trials) < 2:
         return ""
-    figure = parallel_figure(trials)
+    figure = parallel_figure(trials, score)
     caption = (
         f"Each line is one of {len(trials):,} networks, from its stages to the score of its short training: grey is "
-        "low, blue medium, orange high. Drag along an axis to select a range. What a network does not have is 0, "
+        f"{'low, blue medium, orange high' if score.is_share else 'a high loss, blue medium, orange a low one'}. Drag "
+        "along an axis to select a range. What a network does not have is 0, "
         "such as the width of an absent stage."
     )
     return plot(figure, "parallel", caption, least_width=86 * len(figure.data[0].dimensions))
@@ -168,14 +170,19 @@ def _references(references: Iterable[Reference]) -> str:
     return paragraph(source) + words_table(table, heading="", prose=("note",))
 
 
+def _several(score: Score) -> str:
+    return "accuracies" if score is ACCURACY else f"values of {score.words}"
+
+
 def _trials(facts: ReportFacts) -> str:
     shown = [trial for trial in facts.trials if not is_left_out(trial)]
     if not shown:
         return ""
     note = (
         f"{plural(len(shown), 'trial')}. Click a header to sort by its column, and again to reverse the order. Scores "
-        "are validation accuracies after the last epoch, at the first rung unless the header says otherwise. Scores, "
-        "standard deviations and utilisation of the cap are in percent."
+        f"are validation {_several(facts.score)} after the last epoch, at the first rung unless the header says "
+        f"otherwise. {'Scores, standard deviations' if facts.score.is_share else 'Accuracies'} and utilisation of the "
+        "cap are in percent."
     )
     if len(shown) < len(facts.trials):
         note += " Models tried first that are over a cap are only in trials.csv."
