@@ -104,11 +104,13 @@ def _caps(one: Run) -> Iterator[str]:
 
 def _notes(one: Run) -> list[str]:
     """Return the facts for which a row has no room."""
+    from budgetnas.evidence.scores import SCORES
     from budgetnas.runs.networks import AFTER_FULL, AFTER_LAST
 
     notes = [(one.process and "running by process", one.process), (one.why and "unreadable:", one.why)]
     if one.score_of not in (None, AFTER_FULL, AFTER_LAST):
-        notes.append(("best is", one.score_of))
+        other = f"; the test column has {SCORES[one.scored_by].of('test')}" if one.scored_by != "accuracy" else ""
+        notes.append(("best is", f"{one.score_of}{other}"))
     return [f"{one.name}: {what} {value}" for what, value in notes if value]
 
 

@@ -90,7 +90,7 @@ class Outcome:
     def parts(self, name: ScoreName, labels: IntArray, predictions: IntArray, losses: FloatArray) -> FloatArray:
         """Return the part of each image in a score: [N], whose mean is the score.
 
-        Macro F1 is no mean over images, so its parts are those of its linear approximation.
+        Balanced accuracy and macro F1 are no means over images, so their parts are those of a linear approximation.
 
         Args:
             name: of the score.
@@ -103,7 +103,8 @@ class Outcome:
             return is_right
         if name == "balanced_accuracy":
             of_each: IntArray = np.count_nonzero(self.images) * self.images[labels]
-            return is_right * len(labels) / of_each
+            recalls: FloatArray = self.correct / np.maximum(self.images, 1)
+            return (is_right - recalls[labels]) * len(labels) / of_each + self.score(name)
         if name == "loss":
             return np.negative(losses)
         sums = np.maximum(self.images + self.predicted, 1)
