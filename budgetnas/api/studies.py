@@ -28,6 +28,7 @@ def search(
     space: str | PathLike[str] | None = None,
     trials: int | None = None,
     sampler: str | None = None,
+    score: str | None = None,
     promote: int | None = None,
     full_epochs: int | None = None,
     paper_models: bool | None = None,
@@ -63,6 +64,7 @@ def search(
         space: "wide" for more kinds of networks, or the path of a file with the section [space].
         trials: number of networks to train shortly, in all; default: 100.
         sampler: "thompson", "evolution", "tpe" or "random".
+        score: what the search goes by: "accuracy" (the default), "balanced_accuracy", "macro_f1" or "loss".
         promote: number of the best networks to train in full; default: 5.
         full_epochs: length of a full training; default: decided by the data set.
         paper_models: whether models 1-5 of Pei et al. are tried first; default: on data sets known by name.
@@ -106,6 +108,7 @@ def calibrate(
     space: str | PathLike[str] | None = None,
     networks: int | None = None,
     lengths: int | Sequence[int] | None = None,
+    score: str | None = None,
     full_epochs: int | None = None,
     dataset: str | PathLike[str] | None = None,
     data_dir: str | PathLike[str] | None = None,
@@ -137,6 +140,7 @@ def calibrate(
         space: "wide" for more kinds of networks, or the path of a file with the section [space].
         networks: number of networks; default: 24.
         lengths: epochs of the short trainings; default: the rungs of the study.
+        score: by which networks are ranked: "accuracy" (the default), "balanced_accuracy", "macro_f1" or "loss".
         full_epochs: length of a full training; default: decided by the data set.
         dataset: "auto", "cifar10", "cifar100", "digits", "digits-hard", or the path of an .npz file or an image folder.
         data_dir: folder of downloaded data sets; default: `data`.

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from budgetnas.cli.output import open_console, show_notice, show_table
 from budgetnas.cli.run_log import USUAL, RunLog
 from budgetnas.data.load import doubts
+from budgetnas.evidence.scores import SCORES
 from budgetnas.pipeline.plan_lines import plan_lines, seed_lines, too_long
 from budgetnas.pipeline.progress import Listener, epoch_line
 from budgetnas.runs.costs import cost_table
@@ -135,7 +136,7 @@ class Console(Listener):
     def progressed(self, progress: Done) -> None:
         """Update the bar, or print a line now and then."""
         self._tick()
-        facts = [] if progress.best is None else [f"best {100 * progress.best:.2f} %"]
+        facts = [] if progress.best is None else [f"best {SCORES[progress.score].write(progress.best, unit=' %')}"]
         if progress.seconds_left:
             facts.append(f"about {write_time(progress.seconds_left)} left")
         has_bars = self._out.is_terminal and not self._out.is_dumb_terminal  # its cursor can move

@@ -58,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_cap_arguments(parser)
     add("--trials", type=whole_number, metavar="N", help="number of networks to train shortly, in all (default 100)")
     add("--sampler", metavar="NAME", help="thompson (default), evolution, tpe or random")
+    add("--score", metavar="NAME", help="accuracy (default), balanced_accuracy, macro_f1 or loss")
     add("--promote", type=whole_number, metavar="N", help="number of the best networks to train in full (default 5)")
     add("--no-paper-models", action="store_true", help="do not start with models 1-5 of Pei et al.")
     add("--refit", action="store_true", help="train winner and controls again on validation images too")

@@ -29,6 +29,7 @@ KEYS = {
     "device": "engine.device",
     "workers": "engine.workers",
     "sampler": "search.sampler",
+    "score": "search.score",
     "promote": "full.promote",
     "full_epochs": "full.epochs",
     "max_hours": "engine.max_hours",

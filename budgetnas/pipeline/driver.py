@@ -146,6 +146,7 @@ def look(
                 spec=trial.candidate.spec,
                 recipe=level.recipe,
                 weights=weights,
+                score=level.score,
                 names_images=level.name == CONTROLS,
             )
             engine.submit(key, task)

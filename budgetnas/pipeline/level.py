@@ -11,6 +11,7 @@ from typing import Generic, Literal, TypeVar
 from budgetnas.arrays import derived_seed
 from budgetnas.budget import share_of
 from budgetnas.config.recipe import Recipe
+from budgetnas.config.sections import ScoreName
 from budgetnas.runs.trainings import write_curve
 from budgetnas.storage.files import digest, write_bytes
 from budgetnas.storage.study import StudyStore
@@ -58,6 +59,7 @@ class Level(ABC, Generic[P]):
         recipe: of each training.
         epochs: of each training, at most.
         seed: of the study, from which those of its trainings are derived.
+        score: of its trainings.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Level(ABC, Generic[P]):
     recipe: Recipe
     epochs: int
     seed: int
+    score: ScoreName = "accuracy"
 
     @abstractmethod
     def key(self, training: Trial | P) -> Hashable:
@@ -163,6 +166,7 @@ class StudyLevel(Level[PlannedTraining]):
             keep_weights=self.keeps_weights,
             subset=self.subset,
             learns_from=self.learns_from,
+            score=self.score,
             checkpoint=str(self.states(trial).absolute()),
             checkpoint_seconds=STATE_SECONDS,
         )
@@ -172,12 +176,13 @@ class StudyLevel(Level[PlannedTraining]):
         return self.folder / "states" / f"{self.name}-{trial.candidate.spec.id}-{trial.seed}"
 
     def keep(self, trial: Trial, result: FinishedTraining) -> TrialFacts:
-        """Write the weights, where the level keeps them."""
+        """Write the weights, where the level keeps them, and return the results of each class with them."""
         if result.weights is None:
             return TrialFacts()
         name = f"{self.name}/{trial.number}.safetensors"
         write_bytes(self.folder / name, result.weights)
-        return TrialFacts(weights=name, weights_sha256=digest(result.weights))
+        classes = result.outcome.classes if result.outcome and self.is_scored else None
+        return TrialFacts(weights=name, weights_sha256=digest(result.weights), classes=classes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -243,7 +248,9 @@ class DeclaredLevel(Level[Declaration]):
         weights, curve = f"weights/{trial.number}.safetensors", f"curves/{trial.number}.csv"
         write_bytes(self.folder / weights, result.weights)
         write_curve(self.folder / curve, result.reports)
-        return TrialFacts(weights=weights, weights_sha256=digest(result.weights), curve=curve)
+        has_learned = self.learns_from == "all" and self.watches == "validation"
+        classes = result.outcome.classes if result.outcome and not has_learned else None
+        return TrialFacts(weights=weights, weights_sha256=digest(result.weights), curve=curve, classes=classes)
 
     def is_over(self, trial: Trial) -> bool:
         """Return whether nothing resumes a training: one that ended before its declared length can have more epochs."""

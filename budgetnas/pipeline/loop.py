@@ -88,7 +88,7 @@ def run_trials(
             for event in engine.wait(TICK_SECONDS):
                 trial = running[event.key]
                 if isinstance(event, Progressed):
-                    store.report(trial.number, event.report.epoch, event.report.accuracy)
+                    store.report(trial.number, event.report.epoch, event.report.scored)
                     on_epoch(trial, event.report)
                     continue
                 _end(source, trial, event)
@@ -115,7 +115,7 @@ def _end(source: TrialSource, trial: Trial, event: Failed | Finished) -> None:
 def _keep(source: TrialSource, trial: Trial, result: FinishedTraining) -> None:
     """Record a finished training; its files are written first, so that every COMPLETE trial has them.
 
-    Its losses are recorded here, in one write; until then, its curve has accuracies alone.
+    Its losses are recorded here, in one write; until then, its curve has scores alone.
     """
     store, last = source.level.store, result.reports[-1]
     facts = replace(
@@ -128,9 +128,12 @@ def _keep(source: TrialSource, trial: Trial, result: FinishedTraining) -> None:
         losses=tuple(report.losses for report in result.reports),
         notices=tuple(result.notices) or None,
     )
+    if last.score is not None:
+        assert result.outcome is not None, "another score than accuracy has an outcome"
+        facts = replace(facts, accuracy=last.accuracy, interval=result.outcome.interval(source.level.score))
     # Epochs of an earlier driver may have been saved, but not reported.
-    store.fill(trial.number, {report.epoch: report.accuracy for report in result.reports})
-    source.ended(store.finish(trial.number, last.accuracy, facts))
+    store.fill(trial.number, {report.epoch: report.scored for report in result.reports})
+    source.ended(store.finish(trial.number, last.scored, facts))
 
 
 def check_failures(trials: Sequence[Trial]) -> None:

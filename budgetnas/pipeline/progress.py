@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from budgetnas.budget import Budget
+from budgetnas.config.sections import ScoreName
 from budgetnas.engine.protocol import EpochReport
 from budgetnas.trials.selection import within
 from budgetnas.trials.trial import Trial, TrialState, complete
@@ -52,6 +53,7 @@ class Meter:
                 done=len(finished),
                 total=self._total(),
                 best=max((trial.score or 0.0 for trial in scored), default=None),
+                score=self._level.score,
                 seconds_left=self._seconds_left(len(finished)),
             )
         )
@@ -73,7 +75,8 @@ class Progress:
         level: its name.
         done: finished trainings.
         total: trainings in all.
-        best: highest validation score so far, in [0, 1]; None before the first.
+        best: best validation score so far, higher for a better network; None before the first.
+        score: its name.
         seconds_left: that the rest of the level will take at the pace so far; None before the first epoch.
     """
 
@@ -81,6 +84,7 @@ class Progress:
     done: int
     total: int
     best: float | None
+    score: ScoreName = "accuracy"
     seconds_left: float | None = None
 
 

@@ -87,11 +87,11 @@ class StudyStore:
         if not finished:
             self._change(number, TrialState.WAITING)
 
-    def report(self, number: int, epoch: int, accuracy: float) -> None:
+    def report(self, number: int, epoch: int, score: float) -> None:
         """Record one epoch of a running trial's learning curve."""
         self._guard()
         with translated(self.name):
-            self._storage.set_trial_intermediate_value(self._trial_id(number), epoch, accuracy)
+            self._storage.set_trial_intermediate_value(self._trial_id(number), epoch, score)
 
     def fill(self, number: int, curve: Mapping[int, float]) -> None:
         """Record the missing epochs of a running trial's learning curve."""
