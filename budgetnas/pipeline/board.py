@@ -39,7 +39,9 @@ class Board(Listener):
         self._write()
 
     def progressed(self, progress: Progress) -> None:
-        """Store the progress; write the note if it is old or a level has started."""
+        """Store the progress of trainings; write the note if it is old or a level has started."""
+        if progress.is_test:
+            return
         is_new = progress.level not in self._levels
         self._levels[progress.level] = progress
         if is_new or time.monotonic() - self._written >= EVERY_SECONDS:
