@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 NEWS_SECONDS, QUIET_SECONDS = 10.0, 60.0  # between lines with news, and between lines without
 NAMED = 4  # trainings under way that a line names
-GAP, LEAST_BAR, MOST_BAR, LEAST_NAME = 2, 8, 30, 12  # cells
+GAP, LEAST_BAR, MOST_BAR = 2, 8, 30  # cells
 USUAL_WIDTHS = (9, 9, 10, 10)  # of the columns of numbers, so that they seldom move
 
 
 def progress_line(progress: Progress) -> str:
     """Return how far a level is, and what is under way, in a line."""
-    facts = [f"{progress.title}: {progress.done} of {progress.total}"]
+    facts = [f"{progress.title}: {_of(progress.done, progress.total)}"]
     if progress.epochs:
-        facts.append(f"{progress.epochs_done:,} of {progress.epochs:,} epochs")
+        facts.append(f"{_of(progress.epochs_done, progress.epochs)} epochs")
     if progress.best is not None:
         facts.append(f"best {write_percent(progress.best)} %")
     if progress.seconds_left:
@@ -39,7 +39,7 @@ def progress_line(progress: Progress) -> str:
 
 def _epoch(one: Running) -> str:
     so_far = f" ({write_time(one.seconds)} so far)" if one.seconds >= QUIET_SECONDS else ""
-    return f"epoch {one.epoch} of {one.epochs}{so_far}"
+    return f"epoch {_of(one.epoch, one.epochs)}{so_far}"
 
 
 class Lines:
@@ -98,45 +98,66 @@ class Rows:
         self._live.stop()
 
 
+class _Row(NamedTuple):
+    """A row of cells; `share` is what a bar shows of it."""
+
+    name: str
+    done: str = ""
+    epochs: str = ""
+    accuracy: str = ""
+    time: str = ""
+    share: tuple[int, int] | None = None
+
+
 def rows(progress: Progress, *, width: int, height: int) -> Table:
     """Return the progress as a table that fits a terminal: names lose their middle, and the last rows their place.
 
     Args:
         progress: of a level.
-        width: of the terminal in cells, from 40.
-        height: in lines.
+        width: of the terminal in cells, from 60.
+        height: in lines, from 4.
     """
-    shown = list(progress.running)
-    if len(shown) > (room := max(1, height - 3)):  # but the head, the level, and a line for the cursor
-        shown = shown[: room - 1]
-    best = "" if progress.best is None else f"best {write_percent(progress.best)}"
-    left = f"{write_time(progress.seconds_left)} left" if progress.seconds_left else ""
-    epochs = f"{progress.epochs_done:,} of {progress.epochs:,}" if progress.epochs else ""
-    cells = [("", "done", "epochs", "accuracy %", "time")]
-    cells.append((progress.title, f"{progress.done:,} of {progress.total:,}", epochs, best, left))
-    for one in shown:
-        accuracy = "" if one.accuracy is None else write_percent(one.accuracy)
-        seconds, word = (one.seconds, "so far") if one.seconds_left is None else (one.seconds_left, "left")
-        cells.append(
-            (f"  {one.name}", "", f"in {one.epoch} of {one.epochs}", accuracy, f"{write_time(seconds)} {word}")
-        )
-    if more := len(progress.running) - len(shown):
-        cells.append((f"  and {more} more", "", "", "", ""))
-    widths = [max(map(terminal_width, column)) for column in list(zip(*cells, strict=True))[1:]]
-    widths = list(map(max, widths, USUAL_WIDTHS))
-    others = sum(widths) + GAP * len(widths)
-    names = max(terminal_width(name) for name, *_ in cells)
-    bar = min(MOST_BAR, width - others - names - GAP)
+    listed = [_Row("", "done", "epochs", "accuracy %", "time"), _of_level(progress)]
+    room = height - len(listed) - 1  # a line is the cursor's
+    fits = len(progress.running) <= room
+    listed += map(_of_training, progress.running if fits else progress.running[: room - 1])
+    if not fits:
+        listed.append(_Row(f"  and {len(progress.running) - room + 1} more"))
+    cells = list(zip(*(row[:-1] for row in listed), strict=True))
+    names, *numbers = (max(map(terminal_width, column)) for column in cells)
+    numbers = list(map(max, numbers, USUAL_WIDTHS))
+    free = width - sum(numbers) - GAP * len(numbers)
+    names = min(names, free)
+    bar = min(MOST_BAR, free - names - GAP)
     table = Table.grid(padding=(0, GAP, 0, 0), pad_edge=False)
-    table.add_column(no_wrap=True)
+    table.add_column(width=names, no_wrap=True)
     if bar >= LEAST_BAR:
         table.add_column(width=bar)
-    for cell_width in widths:
-        table.add_column(width=cell_width, no_wrap=True, justify="right")
-    whole = (progress.epochs_done, progress.epochs) if progress.epochs else (progress.done, progress.total)
-    shares = [None, whole, *((one.epoch - 1, one.epochs) for one in shown), None]
-    for (name, *numbers), share in zip(cells, shares, strict=False):
-        drawn = "" if share is None else ProgressBar(total=share[1], completed=share[0], width=bar)
-        name = shortened(name, max(LEAST_NAME, width - others))
-        table.add_row(name, *([drawn] if bar >= LEAST_BAR else []), *numbers)
+    for cells_wide in numbers:
+        table.add_column(width=cells_wide, no_wrap=True, justify="right")
+    for row in listed:
+        drawn = "" if row.share is None else ProgressBar(total=row.share[1], completed=row.share[0], width=bar)
+        table.add_row(shortened(row.name, names), *([drawn] if bar >= LEAST_BAR else []), *row[1:-1])
     return table
+
+
+def _of_level(progress: Progress) -> _Row:
+    done, epochs = (progress.done, progress.total), (progress.epochs_done, progress.epochs)
+    return _Row(
+        progress.title,
+        _of(*done),
+        _of(*epochs) if progress.epochs else "",
+        "" if progress.best is None else f"best {write_percent(progress.best)}",
+        f"{write_time(progress.seconds_left)} left" if progress.seconds_left else "",
+        epochs if progress.epochs else done,
+    )
+
+
+def _of_training(one: Running) -> _Row:
+    accuracy = "" if one.accuracy is None else write_percent(one.accuracy)
+    left = f"{write_time(one.seconds)} so far" if one.seconds_left is None else f"{write_time(one.seconds_left)} left"
+    return _Row(f"  {one.name}", "", f"in {_of(one.epoch, one.epochs)}", accuracy, left, (one.epoch - 1, one.epochs))
+
+
+def _of(done: int, total: int) -> str:
+    return f"{done:,} of {total:,}"

@@ -29,8 +29,12 @@ KEYS = {
     "device": "engine.device",
     "workers": "engine.workers",
     "sampler": "search.sampler",
+    "rungs": "proxy.rungs",
     "promote": "full.promote",
+    "repeats": "full.repeats",
     "full_epochs": "full.epochs",
+    "recipe": "full.recipe",
+    "controls": "evidence.controls",
     "max_hours": "engine.max_hours",
     "storage": "output.storage",
 }
