@@ -189,7 +189,7 @@ def shortened(text: str, width: int) -> str:
         cut = f"{text[:head]}..{text[len(text) - kept + head :]}"
         if terminal_width(cut) <= width:
             return cut
-    return text[:width]
+    return ".."[:width]
 
 
 class Display(ABC):

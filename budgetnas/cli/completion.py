@@ -35,8 +35,6 @@ def completion(parser: argparse.ArgumentParser, shell: str) -> str:
     names = dict(_names())
     for command in _commands(parser):
         for action in command._actions:
-            if action.help == argparse.SUPPRESS:  # for lack of room on a screen
-                action.help = None
             if action.dest in names and action.choices is None:
                 action.choices = names[action.dest]
             elif action.metavar in _PATHS:

@@ -10,6 +10,7 @@ from typing import Any
 from budgetnas.arch.rules import MAX_SIDE
 from budgetnas.arch.spec import FIELDS, NEEDED, OPTIONS, PER_STAGE, DataShape, ResNetSpec
 from budgetnas.cli.caps import CAPS
+from budgetnas.cli.parser import Unlisted
 from budgetnas.config import options
 from budgetnas.config.models import NamedModel, named_network
 from budgetnas.config.options import CALIBRATION_KEYS, DATA_KEYS, KEYS
@@ -150,7 +151,8 @@ def add_data_arguments(parser: argparse.ArgumentParser, *, default: str | None =
         metavar="N",
         help="side of a folder's images; --test-share S: of them to test on",
     )
-    add("--test-share", type=number, metavar="S", help=argparse.SUPPRESS)  # a help is one screen
+    share = "share of own images to test on, where they have no test split"
+    add("--test-share", type=number, metavar="S", help=Unlisted(share))
 
 
 def read_data(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -165,10 +167,10 @@ def read_data(arguments: argparse.Namespace) -> dict[str, Any]:
 CODE = "space_code"
 
 
-def add_code_argument(parser: argparse.ArgumentParser, *, is_shown: bool = True) -> None:
-    """Declare `--space-code`, shown in the help or not."""
+def add_code_argument(parser: argparse.ArgumentParser, *, is_listed: bool = True) -> None:
+    """Declare `--space-code`, listed by `--help` or not."""
     text = "MODULE:CLASS of your own kind of blocks, like ghost:Ghost of ghost.py"
-    parser.add_argument(option(CODE), metavar="CODE", help=text if is_shown else argparse.SUPPRESS)
+    parser.add_argument(option(CODE), metavar="CODE", help=text if is_listed else Unlisted(text))
 
 
 def load_code(arguments: argparse.Namespace) -> str | None:

@@ -127,7 +127,7 @@ def rows(progress: Progress, *, width: int, height: int) -> Table:
     names, *numbers = (max(map(terminal_width, column)) for column in cells)
     numbers = list(map(max, numbers, USUAL_WIDTHS))
     free = width - sum(numbers) - GAP * len(numbers)
-    names = min(names, free)
+    names = max(1, min(names, free))
     bar = min(MOST_BAR, free - names - GAP)
     table = Table.grid(padding=(0, GAP, 0, 0), pad_edge=False)
     table.add_column(width=names, no_wrap=True)

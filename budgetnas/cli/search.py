@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from budgetnas.cli.caps import add_cap_arguments
 from budgetnas.cli.options import parse_list, whole_number
+from budgetnas.cli.parser import Unlisted
 from budgetnas.cli.studies import add_study_arguments, carry_out, read_study_arguments
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const=True,
         help="train winner and controls with fresh seeds; --refit: on all but test images",
     )
-    add("--refit", action="store_true", help=argparse.SUPPRESS)  # a help is one screen
-    add("--no-paper-models", action="store_true", help=argparse.SUPPRESS)
+    add("--refit", action="store_true", help=Unlisted("train winner and controls on validation images too"))
+    add("--no-paper-models", action="store_true", help="do not start with models 1-5 of Pei et al.")
     add_study_arguments(parser)
 
 
