@@ -29,8 +29,12 @@ def search(
     trials: int | None = None,
     sampler: str | None = None,
     score: str | None = None,
+    rungs: int | Sequence[int] | None = None,
     promote: int | None = None,
+    repeats: int | None = None,
+    recipe: str | PathLike[str] | None = None,
     full_epochs: int | None = None,
+    controls: bool | None = None,
     paper_models: bool | None = None,
     refit: bool | None = None,
     dataset: str | PathLike[str] | None = None,
@@ -65,8 +69,13 @@ def search(
         trials: number of networks to train shortly, in all; default: 100.
         sampler: "thompson", "evolution", "tpe" or "random".
         score: what the search goes by: "accuracy" (the default), "balanced_accuracy", "macro_f1" or "loss".
+        rungs: epochs of the short trainings, rising; the best networks get the longer ones; default: decided by the
+            data set.
         promote: number of the best networks to train in full; default: 5.
+        repeats: number of seeds of each network that may win; default: 1.
+        recipe: name or path of the recipe of full trainings; default: "full".
         full_epochs: length of a full training; default: decided by the data set.
+        controls: whether the winner and controls are trained with fresh seeds in the end; default: no.
         paper_models: whether models 1-5 of Pei et al. are tried first; default: on data sets known by name.
         refit: whether the winner and its controls learn from training and validation images together when they are
             trained again; default: no.
@@ -89,6 +98,8 @@ def search(
         BudgetNASError: an error that the user can act on; finished trainings are kept.
     """
     arguments = locals()
+    if isinstance(rungs, int):
+        arguments["rungs"] = [rungs]
     from budgetnas.pipeline.request import read_study_request
     from budgetnas.pipeline.search import search as work
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from budgetnas.cli.options import add_code_argument, add_data_arguments, load_code, number, spell, whole_number
+from budgetnas.cli.parser import Unlisted
 from budgetnas.cli.run_log import add_level_arguments
 from budgetnas.config.options import keys_of
 from budgetnas.system import Interruptions
@@ -27,8 +28,12 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of every study; all other settings are keys of the study file."""
     add = parser.add_argument
     add_data_arguments(parser)
-    add("--space", metavar="NAME", help="wide, for more kinds of networks, or a .toml file with [space]")
-    add("--out", metavar="DIR", help="folder of all runs (default runs)")
+    add(
+        "--space",
+        metavar="NAME",
+        help="wide, or a .toml file with [space]; --space-code MODULE:CLASS: own blocks",
+    )
+    add("--out", metavar="DIR", help="folder of all runs (default runs); --storage URL: database of its study")
     add("--name", help="name of this run (default: data set, cap and seed)")
     add("--seed", type=whole_number, metavar="N", help="random seed (default 0)")
     add("--device", metavar="NAME", help="auto, cpu, cuda or mps")
@@ -45,7 +50,7 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
         help="length of full training (CIFAR 200, digits 10, digits-hard 12)",
     )
     add("--max-hours", type=number, metavar="H", help="start no training after this many hours")
-    add("--storage", metavar="URL", help="Optuna storage (default: study.db in the run's folder)")
+    add("--storage", metavar="URL", help=Unlisted("Optuna storage (default: study.db in the run's folder)"))
     add(
         "--set",
         action="append",
@@ -56,7 +61,7 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
     add("--dry-run", action="store_true", help="print the plan and stop")
     add("--json", action="store_true", help="print the result, or the plan, as JSON")
     add_level_arguments(parser)
-    add_code_argument(parser)
+    add_code_argument(parser, is_listed=False)
 
 
 def read_study_arguments(arguments: argparse.Namespace, others: Mapping[str, Any]) -> StudyRequest:

@@ -17,7 +17,7 @@ from budgetnas.storage.files import digest, write_bytes
 from budgetnas.storage.study import StudyStore
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.tasks import STATE_SECONDS, FinishedTraining, Setting, TrainTask
-from budgetnas.trials.declaration import Declaration, Phase, training_key, whole
+from budgetnas.trials.declaration import Declaration, Phase, TrainingKey, training_key, whole
 from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.trial import Candidate, Trial, TrialState, key_of
 
@@ -93,6 +93,14 @@ class Level(ABC, Generic[P]):
         return True
 
     @abstractmethod
+    def label(self, trial: Trial) -> str:
+        """Name the training of a trial among those of the level."""
+
+    @abstractmethod
+    def length(self, training: Trial | P) -> int:
+        """Return the epochs of a training, planned or tried."""
+
+    @abstractmethod
     def keep(self, trial: Trial, result: FinishedTraining) -> TrialFacts:
         """Write the files of a finished training before its trial is COMPLETE, and return what names them."""
 
@@ -139,6 +147,14 @@ class StudyLevel(Level[PlannedTraining]):
     def is_scored(self) -> bool:
         """Whether its trainings did not learn from the validation images that score them."""
         return self.learns_from == "train"
+
+    def label(self, trial: Trial) -> str:
+        """Return the id of the network, and the number of its seed after the first."""
+        return trial.candidate.spec.id + (f" #{trial.facts.repeat}" if trial.facts.repeat else "")
+
+    def length(self, training: Trial | PlannedTraining) -> int:
+        """Return the epochs of each."""
+        return self.epochs
 
     def key(self, training: Trial | PlannedTraining) -> tuple[str, int]:
         """Return network and repeat."""
@@ -203,7 +219,15 @@ class DeclaredLevel(Level[Declaration]):
     device_name: str
     stop_at: float | None
 
-    def key(self, training: Trial | Declaration) -> Hashable:
+    def label(self, trial: Trial) -> str:
+        """Return the name that the network was declared by, and the number of its seed."""
+        return f"{trial.candidate.origin} #{trial.repeat}"
+
+    def length(self, training: Trial | Declaration) -> int:
+        """Return the epochs of a declared training."""
+        return self.key(training).epochs
+
+    def key(self, training: Trial | Declaration) -> TrainingKey:
         """Return the key of a declared training."""
         return training_key(training) if isinstance(training, Trial) else training.key(self.last_epoch)
 

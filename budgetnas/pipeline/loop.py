@@ -54,13 +54,14 @@ def run_trials(
     *,
     clock: Clock,
     tick: Callable[[], None],
+    on_start: Callable[[Trial], None] = lambda trial: None,
     on_epoch: Callable[[Trial, EpochReport], None] = lambda trial, report: None,
 ) -> None:
     """Run all trials of a level, first those that an earlier driver left unfinished.
 
     No training starts after the `clock` is over. `tick` is called several times a second and before a trial is made,
-    `on_epoch` after every epoch of every training. Interrupted, it hands its running trials back as WAITING; the next
-    driver runs them again under their numbers.
+    `on_start` at the start of every training, `on_epoch` after every epoch. Interrupted, it hands its running trials
+    back as WAITING; the next driver runs them again under their numbers.
 
     Raises:
         BudgetNASError: the driver must stop: the data changed, the counter is wrong, or too many trainings failed.
@@ -82,6 +83,7 @@ def run_trials(
                 key = f"{store.name}/{trial.number}"
                 running[key] = trial
                 engine.submit(key, source.level.task(trial))
+                on_start(trial)
             tick()
             if not running:
                 return

@@ -58,8 +58,8 @@ def _params(facts: ReportFacts) -> Markup:
     if not complete(facts):
         return Markup()
     caption = (
-        f"Validation {facts.score.words} of short trainings (dots) and full trainings (stars) against parameters. These "
-        "are different fidelities, so each has its own axis and its own Pareto front (the best "
+        f"Validation {facts.score.words} of short trainings (dots) and full trainings (stars) against parameters. "
+        "These are different fidelities, so each has its own axis and its own Pareto front (the best "
         f"{facts.score.words} up to each cost)."
     )
     return plot(cost_figure(facts, "params"), "params", caption + _outside(facts, "params"))
@@ -168,8 +168,9 @@ def _trials(facts: ReportFacts) -> Markup:
     note = (
         f"{plural(len(shown), 'trial')}, those that got farthest first. Click a header to sort by its column, and "
         f"again to reverse the order. Scores are validation {_several(facts.score)} after the last epoch, at the first "
-        f"rung unless the header says otherwise. {'Scores, standard deviations' if facts.score.is_share else 'Accuracies'} "
-        "and utilisation of the cap are in percent."
+        "rung unless the header says otherwise. "
+        f"{'Scores, standard deviations' if facts.score.is_share else 'Accuracies'} and utilisation of the cap are in "
+        "percent."
     )
     if len(shown) < len(facts.trials):
         note += " Models tried first that are over a cap are only in trials.csv."

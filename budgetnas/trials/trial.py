@@ -131,9 +131,9 @@ def length_in_words(level: str) -> str:
 
 
 def in_words(level: str) -> str:
-    """Name the trainings of a level: `short trainings of 8 epochs`, `full trainings`."""
+    """Name the trainings of a level: `short trainings of 8 epochs`, `full trainings`; `trainings` without a name."""
     others = {FULL: "full trainings", RANDOM: "full trainings of random networks", CONTROLS: "control trainings"}
-    return others.get(level) or f"short trainings of {length_in_words(level)}"
+    return others.get(level) or (f"short trainings of {length_in_words(level)}" if level else "trainings")
 
 
 def complete(trials: Iterable[Trial]) -> list[Trial]:

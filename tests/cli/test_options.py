@@ -13,6 +13,7 @@ DATA = {"--dataset", "--data-dir", "--subset", "--image-size", "--test-share"}
 
 SEARCH = """
     --space --trials --out --name --seed --device --workers --sampler --promote --full-epochs
+    --rungs --repeats --recipe --controls
     --max-hours --storage --set --dry-run --no-paper-models --refit --json --space-code
     -q --quiet -v --verbose
 """
