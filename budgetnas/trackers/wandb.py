@@ -63,10 +63,9 @@ class WandB:
         run.summary.update({**final.numbers, **final.words})
         files = wandb.Artifact(f"{PROJECT}-{training.id}", type="run")
         for path in final.files:
-            if path.is_dir():
-                files.add_dir(str(path), name=path.name, policy="immutable", skip_cache=True)
-            else:
-                files.add_file(str(path), policy="immutable", skip_cache=True)
+            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+                name = file.relative_to(path.parent).as_posix()
+                files.add_file(str(file), name=name, policy="immutable", skip_cache=True)
         run.log_artifact(files)
         self.end(training, failed=False)
 
