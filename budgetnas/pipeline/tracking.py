@@ -94,7 +94,7 @@ class Tracking(Listener):
 
     def _training(self, level: Level[Any], trial: Trial) -> Training:
         candidate, facts = trial.candidate, trial.facts
-        settings = {
+        settings: dict[str, str | int | None] = {
             "network": candidate.spec.id,
             "origin": candidate.origin,
             "params": candidate.params,
@@ -108,7 +108,7 @@ class Tracking(Listener):
         return Training(
             key=self._key_of(f"{level.name}/{trial.number}"),
             name=f"{level.name}/{name}" if level.name else name,
-            settings={key: value for key, value in settings.items() if value not in (None, "")},
+            settings={key: value for key, value in settings.items() if value is not None and value != ""},
         )
 
     def _key_of(self, part: str) -> str:

@@ -44,7 +44,8 @@ def _(result: Calibration) -> Final:
 
 @final.register
 def _(result: TrainingsResult) -> Final:
-    numbers, watched = {}, result.setup.watches
+    watched = result.setup.watches
+    numbers: dict[str, float] = {}
     for row in result.rows:
         numbers[f"{watched}/accuracy/{row.name}"] = row.last.mean / 100
         if row.test is not None:

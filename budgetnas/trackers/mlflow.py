@@ -31,15 +31,15 @@ class MLflow:
     """
 
     def __init__(self, folder: Path, run: str) -> None:
-        self._uri, self._place = os.environ.get("MLFLOW_TRACKING_URI"), None
-        if not self._uri:
+        uri, place = os.environ.get("MLFLOW_TRACKING_URI"), ""
+        if not uri:
             home = (folder / FOLDER).absolute()
             home.mkdir(parents=True, exist_ok=True)
-            self._uri, self._place = f"sqlite:///{home / 'mlflow.db'}", (home / "artifacts").as_uri()
-        self._client = MlflowClient(self._uri)
+            uri, place = f"sqlite:///{home / 'mlflow.db'}", (home / "artifacts").as_uri()
+        self._client = MlflowClient(uri)
         known = self._client.get_experiment_by_name(run)
         self._experiment = (
-            known.experiment_id if known else self._client.create_experiment(run, artifact_location=self._place)
+            known.experiment_id if known else self._client.create_experiment(run, artifact_location=place or None)
         )
         self._runs: dict[str, str] = {}
 
