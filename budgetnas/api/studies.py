@@ -50,6 +50,7 @@ def search(
     max_hours: float | None = None,
     storage: str | None = None,
     settings: Mapping[str, Any] | None = None,
+    track: str | Sequence[str] | None = None,
     listener: Listener | None = None,
 ) -> SearchResult:
     """Search for the most accurate network under a cap, or resume a search that was stopped.
@@ -92,6 +93,7 @@ def search(
         max_hours: no training starts after this many hours.
         storage: Optuna URL of the study; default: a file in the run's folder.
         settings: other keys of a study file with their values, such as {"space.widths": [16, 64]}.
+        track: names of trackers that are written too: "tensorboard", "wandb", "mlflow".
         listener: receives plan, progress and messages; nothing is printed.
 
     Raises:
@@ -104,7 +106,7 @@ def search(
     from budgetnas.pipeline.search import search as work
 
     asked = read_study_request(plain(study), study_keys(arguments))
-    return driven(partial(work, asked.config), command("search", arguments), listener, notes=asked.notes)
+    return driven(partial(work, asked.config, track=track), command("search", arguments), listener, notes=asked.notes)
 
 
 @spelled
@@ -134,6 +136,7 @@ def calibrate(
     max_hours: float | None = None,
     storage: str | None = None,
     settings: Mapping[str, Any] | None = None,
+    track: str | Sequence[str] | None = None,
     listener: Listener | None = None,
 ) -> Calibration:
     """Find out how long a short training must be to rank networks, or resume a calibration, also with more networks.
@@ -166,6 +169,7 @@ def calibrate(
         max_hours: no training starts after this many hours.
         storage: Optuna URL of the study; default: a file in the run's folder.
         settings: other keys of a study file with their values.
+        track: names of trackers that are written too: "tensorboard", "wandb", "mlflow".
         listener: receives plan, progress and messages; nothing is printed.
 
     Raises:
@@ -181,4 +185,6 @@ def calibrate(
         networks=plain(networks),
         lengths=[lengths] if isinstance(lengths, int) else plain(lengths),
     )
-    return driven(partial(work, asked.config), command("calibrate", arguments), listener, notes=asked.notes)
+    return driven(
+        partial(work, asked.config, track=track), command("calibrate", arguments), listener, notes=asked.notes
+    )

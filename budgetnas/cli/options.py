@@ -164,6 +164,11 @@ def read_data(arguments: argparse.Namespace) -> dict[str, Any]:
     return options.read_data(options.keys_of(vars(arguments), DATA_KEYS), getattr(arguments, "set", ()))
 
 
+def add_track_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare `--track`."""
+    parser.add_argument("--track", metavar="NAME,..", help="also write to tensorboard, wandb or mlflow")
+
+
 CODE = "space_code"
 
 

@@ -8,7 +8,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from budgetnas.cli.options import add_code_argument, add_data_arguments, load_code, number, spell, whole_number
+from budgetnas.cli.options import (
+    add_code_argument,
+    add_data_arguments,
+    add_track_argument,
+    load_code,
+    number,
+    spell,
+    whole_number,
+)
 from budgetnas.cli.parser import Unlisted
 from budgetnas.cli.run_log import add_level_arguments
 from budgetnas.config.options import keys_of
@@ -58,6 +66,7 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="any section.key=value of the study file",
     )
+    add_track_argument(parser)
     add("--dry-run", action="store_true", help="print the plan and stop")
     add("--json", action="store_true", help="print the result, or the plan, as JSON")
     add_level_arguments(parser)
@@ -122,4 +131,6 @@ def carry_out(
 
             print(json.dumps(plan_as_json(planned), indent=2))
         return 0
-    return drive(partial(work, asked.config), console, is_json=arguments.json, show=show, as_json=as_json)
+    return drive(
+        partial(work, asked.config, track=arguments.track), console, is_json=arguments.json, show=show, as_json=as_json
+    )
