@@ -57,8 +57,9 @@ def _images(data: DataFacts) -> str:
 
 
 def _tile(name: str, accuracy: Accuracy) -> Tile:
-    value = write_percent(accuracy.mean, accuracy.spread, unit=" %")
-    return Tile(name=name, value=value, note=f"95 % interval {write_interval(*accuracy.interval)}")
+    spread = "" if accuracy.spread is None else f"sd {100 * accuracy.spread:.2f} over seeds; "
+    note = f"{spread}95 % interval {write_interval(*accuracy.interval)}"
+    return Tile(name=name, value=f"{write_percent(accuracy.mean)} %", note=note)
 
 
 def next_step(result: SearchResult, compared: Sequence[Comparison]) -> NextStep | None:
@@ -99,7 +100,7 @@ def _with(command: str, settings: Mapping[str, Any]) -> str:
     if not command.startswith(_COMMAND):
         return f"settings={dict(settings)!r}"
     words = (f"{key}={str(value).lower()}" for key, value in settings.items())
-    return " ".join([command, *(f"--set {shlex.quote(word)}" for word in words)])
+    return " \\\n  ".join([command, *(f"--set {shlex.quote(word)}" for word in words)])
 
 
 def about_search(result: SearchResult) -> Lines:

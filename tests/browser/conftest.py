@@ -83,6 +83,28 @@ def calibration(chromium, budgetnas, tmp_path_factory):
     return folder / "runs" / "digits-60k-s0-calibration"
 
 
+OLDER = Path(__file__).parents[1] / "fixtures" / "made-by-5c8fc35" / "finished"
+
+
+@pytest.fixture(scope="session")
+def comparison(run, budgetnas, tmp_path_factory):
+    """The page that compares the search with one of an older version."""
+    folder = tmp_path_factory.mktemp("comparison")
+    shutil.copytree(OLDER, folder / OLDER.name)
+    done = budgetnas("report", run, OLDER.name, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "comparison.html"
+
+
+@pytest.fixture(scope="session")
+def atlas(chromium, budgetnas, tmp_path_factory):
+    """The page of a survey of a space."""
+    page = tmp_path_factory.mktemp("atlas") / "atlas.html"
+    done = budgetnas("space", "--max-params", "300k", "--html", page)
+    assert done.returncode == 0, done.stderr
+    return page
+
+
 @pytest.fixture
 def errors(browser):
     """Return what the console has told as an error since the page was opened."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,6 +121,26 @@ def test_what_is_no_pair_of_searches_is_refused_and_nothing_written(folder, tmp_
     with pytest.raises(error, match=said):
         write_comparison([f"{folder}/{name}" for name in names], out, command="")
     assert not out.exists()
+
+
+AGAIN = """
+import sys
+from budgetnas.cli.main import main
+assert main(["report", "finished"]) == main(["report", "finished", "../runs/stopped"]) == 0
+assert not [name for name in sys.modules if name.startswith(("budgetnas.data", "torch"))]
+"""
+
+
+def test_reports_made_again_cannot_read_images_and_count_no_look(folder):
+    run = folder.parent / "again" / "finished"
+    shutil.copytree(folder / "finished", run)
+    looks = json.loads((run / "manifest.json").read_text())["test_looks"]
+    done = subprocess.run([sys.executable, "-c", AGAIN], cwd=run.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((run / "manifest.json").read_text())["test_looks"] == looks
+    assert looks["count"] > 0
+    for page in (run / "report.html", run.parent / "comparison.html"):
+        assert "test accuracy" in page.read_text()
 
 
 def test_whatever_people_called_things_adds_no_element(results):

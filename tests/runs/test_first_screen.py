@@ -12,7 +12,7 @@ from budgetnas.trials.facts import LookRule, RunFacts
 
 def settings(step):
     """The settings that a command has beside those of the run's own."""
-    words = shlex.split(step.command)
+    words = shlex.split(step.command.replace("\\\n", ""))
     assert words[:4] == ["budgetnas", "search", "--name", "s"]
     return [word for word in words[4:] if word != "--set"]
 
@@ -36,8 +36,9 @@ def test_an_untested_search_at_a_glance_with_what_would_settle_it_and_where_it_i
     assert found["network"].note == f"trial {winner.parent}, chosen from {len(result.finalists)} fully trained"
     assert found["parameters"].value == f"{winner.candidate.params:,}"
     low, high = accuracies.test.interval
-    assert found["test accuracy"].value == f"{100 * accuracies.test.mean:.2f} +- {100 * accuracies.test.spread:.2f} %"
-    assert found["test accuracy"].note == f"95 % interval [{100 * low:.1f}, {100 * high:.1f}]"
+    assert found["test accuracy"].value == f"{100 * accuracies.test.mean:.2f} %"
+    spread = f"sd {100 * accuracies.test.spread:.2f} over seeds"
+    assert found["test accuracy"].note == f"{spread}; 95 % interval [{100 * low:.1f}, {100 * high:.1f}]"
     assert (found["training seeds"].value, found["training seeds"].note) == ("2", "also those that it was chosen by")
     assert found["data"].value == "digits"
 
