@@ -13,8 +13,8 @@ from budgetnas.runs.listing import read_run
 
 WORDS = (
     "search", "--max-params", "60k", "--trials", 9, "--promote", 2, "--full-epochs", 2, "--device", "cpu",
-    "--dataset", "digits", "--subset", 40, "--no-paper-models", "--set", "proxy.rungs=[1, 2]",
-    "--set", "full.repeats=2", "--set", "evidence.controls=true", "--set", "evidence.control_promotions=2",
+    "--dataset", "digits", "--subset", 40, "--no-paper-models", "--rungs", "1,2", "--repeats", 2, "--controls",
+    "--set", "evidence.control_promotions=2",
 )  # fmt: skip
 
 
