@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_code_argument(parser)
     add_shape_arguments(parser)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="like space.width_step=4")
-    parser.add_argument("--html", metavar="FILE", help="write a plot")
+    parser.add_argument("--html", metavar="FILE", help="write a page with figures")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -56,9 +55,12 @@ def run(arguments: argparse.Namespace) -> None:
     index = make_index(space, budget=budget, progress=_progress)
     atlas = make_atlas(index, budget)
     if arguments.html:
+        import shlex
+
+        from budgetnas.reports.atlas import atlas_page
         from budgetnas.storage.files import write_text
 
-        write_text(Path(arguments.html), _page(space, atlas))
+        write_text(Path(arguments.html), atlas_page(space, atlas, command=shlex.join(["budgetnas", *sys.argv[1:]])))
     if arguments.json:
         import json
 
@@ -141,39 +143,3 @@ def _sizes(member: Member) -> dict[str, int]:
     """Return the costs in bytes that are capped."""
     found = {cost: getattr(member, cost) for cost in SIZES}
     return {cost: size for cost, size in found.items() if size is not None}
-
-
-def _page(space: ResNetSpace, atlas: Atlas) -> str:
-    """Return one self-contained HTML page: how many networks fit, and how their MACs are distributed."""
-    from plotly import io
-    from plotly.subplots import make_subplots
-
-    titles = (f"Networks, by {'number of stages' if space.is_plain else 'kind of blocks'}", "Params and MACs of draws")
-    figure = make_subplots(rows=1, cols=2, subplot_titles=titles)
-    parts = {stratum: space.part_of(stratum) for stratum in atlas.fitting}
-    names = list(dict.fromkeys(parts.values()))
-
-    def sums(counts: Mapping[int, int]) -> list[int]:
-        return [sum(counts[stratum] for stratum, part in parts.items() if part == name) for name in names]
-
-    figure.add_bar(x=names, y=sums(atlas.fitting), name="fit", row=1, col=1)
-    for share, counts in atlas.near.items():
-        figure.add_bar(x=names, y=sums(counts), name=f"{share:.0%}-100% of the cap", row=1, col=1)
-    for name in names:
-        draws = [draw for draw in atlas.draws if parts[draw[0]] == name]
-        figure.add_scatter(
-            x=[draw[1] for draw in draws],
-            y=[draw[2] for draw in draws],
-            mode="markers",
-            marker={"size": 5, "opacity": 0.5},
-            name=name,
-            row=1,
-            col=2,
-        )
-    figure.update_yaxes(type="log", row=1, col=1)
-    figure.update_xaxes(title_text="parameters", row=1, col=2)
-    figure.update_yaxes(title_text="MACs for one image", row=1, col=2)
-    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"}
-    title = f"{sum(atlas.fitting.values()):,} of {atlas.size:,} networks fit {atlas.budget.in_words}"
-    figure.update_layout(title=title, template="plotly_white", barmode="group", legend=legend)
-    return str(io.to_html(figure, include_plotlyjs="inline", config={"displayModeBar": False}))

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from math import isnan
 
 import plotly.graph_objects as go
+from markupsafe import Markup
 
 from budgetnas.evidence.fidelity import Fidelity
-from budgetnas.reports.markup import paragraph, plot, run_again, section, shell, warned, words_table
+from budgetnas.evidence.scores import ACCURACY, Score
+from budgetnas.reports.facts import Lines
+from budgetnas.reports.markup import Section, page, plot, words_table
 from budgetnas.reports.style import GREY, RUNGS, WINNER, dress
 from budgetnas.text import Table
 
@@ -25,11 +28,13 @@ class CalibrationFacts:
         tables: tables of proxies and of costs.
         fidelities: ranking quality of every proxy, including those without training.
         lengths: epochs of the proxies that are trainings, by name.
-        proxies: from a proxy's name to one value per network; scores in percent.
-        full: full scores of the networks, in percent.
+        proxies: from a proxy's name to one value per network; scores in percent, or losses.
+        full: full scores of the networks, likewise.
         labels: names of the networks.
         command: the command that makes this run.
         warnings: a line per problem with a training.
+        about: (name, value) of the footer: seeds, hashes, versions, machine, date.
+        score: by which networks are ranked.
     """
 
     title: str
@@ -43,6 +48,8 @@ class CalibrationFacts:
     labels: Sequence[str]
     command: str
     warnings: Sequence[str] = ()
+    about: Lines = ()
+    score: Score = ACCURACY
 
 
 def calibration_page(facts: CalibrationFacts) -> str:
@@ -54,21 +61,23 @@ def calibration_page(facts: CalibrationFacts) -> str:
     ranks = any(not isnan(one.tau.value) for one in facts.fidelities)
     varies = len(facts.full) > 1
     proxies, *others = facts.tables
-    return shell(
-        title=f"budgetnas: {facts.title}",
-        opening=paragraph(facts.notice, "notice")
-        + paragraph(facts.recommendation, "headline")
-        + warned(facts.warnings),
+    return page(
+        "calibration.html",
+        title=facts.title,
+        kind="calibration",
+        description=facts.recommendation,
         sections=(
-            section("proxies", proxies.title, words_table(proxies, heading="")),
-            section("tau", "Kendall's tau by length", plot(tau_figure(facts), "tau", caption) if ranks else ""),
-            section("pairs", "Short against full", plot(pairs_figure(facts), "pairs", pairs) if varies else ""),
+            Section("proxies", proxies.title, words_table(proxies, heading=False)),
+            Section("tau", "Kendall's tau by length", plot(tau_figure(facts), "tau", caption) if ranks else Markup()),
+            Section("pairs", "Short against full", plot(pairs_figure(facts), "pairs", pairs) if varies else Markup()),
             *(
-                section("costs", table.title, words_table(table, heading="", has_total=len(table.rows) > 1))
+                Section("costs", table.title, words_table(table, heading=False, has_total=len(table.rows) > 1))
                 for table in others
             ),
-            run_again(facts.command),
         ),
+        command=facts.command,
+        about=facts.about,
+        facts=facts,
     )
 
 
@@ -108,7 +117,7 @@ def tau_figure(facts: CalibrationFacts) -> go.Figure:
 
 def pairs_figure(facts: CalibrationFacts) -> go.Figure:
     """Draw the score at every length against the full score."""
-    figure = go.Figure()
+    figure, score = go.Figure(), facts.score
     for i, name in enumerate(facts.lengths):
         figure.add_scatter(
             x=list(facts.proxies[name]),
@@ -117,6 +126,7 @@ def pairs_figure(facts: CalibrationFacts) -> go.Figure:
             mode="markers",
             marker={"color": RUNGS[i % len(RUNGS)], "size": 8},
             text=list(facts.labels),
-            hovertemplate="%{text}<br>%{x:.2f} %, full %{y:.2f} %<extra></extra>",
+            hovertemplate=f"%{{text}}<br>{score.hover('x')}, full {score.hover('y')}<extra></extra>",
         )
-    return dress(figure, x="validation accuracy after the short training, %", y="after full training, %")
+    unit = score.comma_unit
+    return dress(figure, x=f"validation {score.words} after the short training{unit}", y=f"after full training{unit}")

@@ -1,65 +1,83 @@
-"""Facts as HTML, where all text is escaped, and the frame of a self-contained page with its style and scripts."""
+"""Pages from the templates beside this module, which escape every text: sections, tables, figures, and their frame."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from html import escape
-from string import Template
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import plotly.graph_objects as go
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from plotly import io, offline
 
-from budgetnas.reports.style import STYLE
+import budgetnas
+from budgetnas.reports.facts import Lines
 from budgetnas.text import Table, are_words, trimmed
 
 
-def paragraph(text: str, kind: str = "") -> str:
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section of a page.
+
+    Attributes:
+        name: the page links to `#section-NAME`.
+        heading: of the section, and of the link to it.
+        content: HTML; a section without content is left out.
+    """
+
+    name: str
+    heading: str
+    content: Markup
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("budgetnas.reports"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+
+
+def part(name: str, *values: Any, **options: Any) -> Markup:
+    """Return HTML of a macro of `parts.html`."""
+    return Markup(getattr(_templates().get_template("parts.html").module, name)(*values, **options).strip())
+
+
+def joined(*parts: Markup) -> Markup:
+    """Return pieces of HTML one after another."""
+    return Markup("\n").join(filter(None, parts))
+
+
+def paragraph(text: str, kind: str = "") -> Markup:
     """Return a paragraph; "" without text."""
-    return f"<p{class_of(kind)}>{escape(text)}</p>" if text else ""
+    return part("paragraphs", [text], kind)
 
 
-def warned(warnings: Iterable[str]) -> str:
-    """Return a paragraph for each warning."""
-    return "".join(paragraph(f"Warning: {warning}", "notice") for warning in warnings)
-
-
-def definitions(lines: Iterable[tuple[str, str]]) -> str:
-    """Return a list of names with their values."""
-    pairs = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in lines)
-    return f"<dl>{pairs}</dl>"
-
-
-def words_table(table: Table, *, heading: str = "h3", prose: Iterable[str] = (), has_total: bool = False) -> str:
+def words_table(table: Table, *, heading: bool = True, prose: Iterable[str] = (), has_total: bool = False) -> Markup:
     """Return a table under its title, with its notes below.
 
     Args:
         table: words are left-aligned, numbers right-aligned.
-        heading: the element of its title; "" for none.
+        heading: whether its title is shown.
         prose: columns of long text, which wraps.
         has_total: whether the last row sums the others.
     """
     table, prose = trimmed(table), frozenset(prose)
-    title = f"<{heading}>{escape(table.title)}</{heading}>" if heading else ""
-    notes = "".join(paragraph(note, "note") for note in table.notes)
-    if not table.rows:
-        return title + notes if notes else ""
     kinds = [
         "prose" if name in prose else "name" if is_words else ""
         for name, is_words in zip(table.columns, are_words(table), strict=True)
     ]
-    head = _row("th", table.columns, kinds)
-    rows = [_row("td", row, kinds) for row in table.rows]
-    foot = f"<tfoot>{rows.pop()}</tfoot>" if has_total else ""
-    body = f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody>{foot}</table>"
-    return f'{title}<div class="scroll" tabindex="0">{body}</div>{notes}'
+    rows = list(table.rows)
+    total = rows.pop() if rows and has_total else None
+    return part("table", table.title, table.columns, kinds, rows, total, table.notes, heading)
 
 
-def _row(cell: str, words: Iterable[str], kinds: Iterable[str]) -> str:
-    cells = (f"<{cell}{class_of(kind)}>{escape(word)}</{cell}>" for word, kind in zip(words, kinds, strict=True))
-    return f"<tr>{''.join(cells)}</tr>"
-
-
-def plot(figure: go.Figure, name: str, caption: str, *, least_width: int = 0) -> str:
+def plot(figure: go.Figure, name: str, caption: str, *, least_width: int = 0) -> Markup:
     """Return a figure with its caption as HTML.
 
     Args:
@@ -75,118 +93,52 @@ def plot(figure: go.Figure, name: str, caption: str, *, least_width: int = 0) ->
         div_id=name,
         config={"responsive": True, "displayModeBar": False},
     )
-    inner = f'<div class="wide" style="min-width: {least_width}px">{drawn}</div>' if least_width else str(drawn)
-    scroll = ' class="scroll" tabindex="0"' if least_width else ""
-    return captioned(f"<div{scroll}>{inner}</div>", caption)
+    return part("figure", Markup(drawn), caption, least_width)
 
 
-def captioned(content: str, caption: str) -> str:
-    """Return HTML under a caption (text)."""
-    return f"<figure><figcaption>{escape(caption)}</figcaption>{content}</figure>"
+def drawn(svg: str, caption: str) -> Markup:
+    """Return a drawing (SVG) under its caption (text); where it is wider than the page, it scrolls sideways."""
+    return part("figure", Markup(svg), caption, scrolls=True)
 
 
-def class_of(*kinds: str) -> str:
-    """Return the `class` attribute of an element; "" without classes."""
-    named = " ".join(filter(None, kinds))
-    return f' class="{named}"' if named else ""
-
-
-SCRIPT = """
-"use strict";
-for (const table of document.querySelectorAll("table.sortable")) {
-  const body = table.tBodies[0];
-  const heads = Array.from(table.tHead.rows[0].cells);
-  const words = new Intl.Collator(undefined, {numeric: true});
-  const key = (row, i) => {
-    const cell = row.cells[i];
-    return "value" in cell.dataset ? Number(cell.dataset.value) : cell.textContent;
-  };
-  const compare = (a, b) => typeof a === "number" && typeof b === "number" ? a - b : words.compare(a, b);
-  table.tHead.addEventListener("click", event => {
-    const head = event.target.closest("th");
-    if (!head) return;
-    const i = heads.indexOf(head);
-    const down = head.getAttribute("aria-sort") === "ascending";
-    const rows = Array.from(body.rows, row => [key(row, i), row]);
-    rows.sort(([a], [b]) => {
-      if (a === "" || b === "") return (a === "") - (b === "");
-      return down ? compare(b, a) : compare(a, b);
-    });
-    for (const other of heads) other.setAttribute("aria-sort", "none");
-    head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    body.append(...rows.map(([, row]) => row));
-  });
-}
-
-const opened = [];
-window.addEventListener("beforeprint", () => {
-  for (const details of document.querySelectorAll("details:not([open])")) {
-    details.open = true;
-    opened.push(details);
-  }
-  for (const plot of document.querySelectorAll(".js-plotly-plot")) {
-    Plotly.relayout(plot, {autosize: false, width: 660});
-  }
-});
-window.addEventListener("afterprint", () => {
-  while (opened.length) opened.pop().open = false;
-  for (const plot of document.querySelectorAll(".js-plotly-plot")) {
-    Plotly.relayout(plot, {autosize: true, width: null});
-  }
-});
-"""
-
-
-_PAGE = Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>$title</title>
-<style>$style</style>
-<script>$plotly</script>
-</head>
-<body>
-<header>
-<h1>$title</h1>
-$opening
-</header>
-<main>
-$sections
-</main>
-<script>$script</script>
-</body>
-</html>
-""")
-
-
-def shell(*, title: str, opening: str, sections: Iterable[str]) -> str:
-    """Return a page as HTML, with plotly's script if it draws a figure.
+def page(
+    template: str,
+    *,
+    title: str,
+    kind: str,
+    sections: Iterable[Section],
+    description: str = "",
+    command: str = "",
+    about: Lines = (),
+    **values: Any,
+) -> str:
+    """Return a page as HTML, with its style and scripts inside, and with plotly's script if it draws a figure.
 
     Args:
-        title: title, as text.
-        opening: HTML below the title.
-        sections: HTML of each section; empty ones are left out.
+        template: its file, which extends `base.html`.
+        title: name of what the page is about.
+        kind: of page, in words.
+        sections: of the page; those without content are left out.
+        description: the page in a sentence.
+        command: the command that makes what it is about; "" for none.
+        about: (name, value) of its footer.
+        values: what the template needs beside these.
     """
-    body = "\n".join(filter(None, sections))
-    return _PAGE.substitute(
-        title=escape(title),
-        style=STYLE,
-        plotly=offline.get_plotlyjs() if "Plotly.newPlot" in body else "",
-        opening=opening,
-        sections=body,
-        script=SCRIPT,
+    shown = [section for section in sections if section.content]
+    contents = [section.content for section in shown] + [one for one in values.values() if isinstance(one, Markup)]
+    plotly = Markup(offline.get_plotlyjs()) if any("Plotly.newPlot" in one for one in contents) else ""
+    return (
+        _templates()
+        .get_template(template)
+        .render(
+            title=title,
+            kind=kind,
+            description=description,
+            sections=shown,
+            command=command,
+            about=about,
+            plotly=plotly,
+            version=budgetnas.__version__,
+            **values,
+        )
     )
-
-
-def run_again(command: str) -> str:
-    """Return the section with the command that reproduces the page."""
-    return section("again", "Run it again", f"<pre>{escape(command)}</pre>")
-
-
-def section(name: str, heading: str, content: str) -> str:
-    """Return a section with its heading (text) and content (HTML); "" without content."""
-    if not content:
-        return ""
-    return f'<section id="section-{name}">\n<h2>{escape(heading)}</h2>\n{content}\n</section>'

@@ -283,3 +283,28 @@ def test_a_training_on_images_whose_path_was_not_recorded_asks_for_it(runs, budg
     assert asked.returncode == 2
     assert "`--dataset` is missing, and" in asked.stderr
     assert "does not record the path of its images: give the path of own." in asked.stderr
+
+
+def test_searches_are_compared_where_asked_and_their_folders_stay_as_they_are(runs, budgetnas, tmp_path):
+    before = {path: path.read_bytes() for path in runs.rglob("*") if path.is_file()}
+    done = budgetnas("report", "runs/finished", "runs/stopped", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "comparison  comparison.html\n"
+    assert "digits" in done.stderr  # its notice
+    assert "<h1>2 searches</h1>" in (tmp_path / "comparison.html").read_text()
+    there = budgetnas("report", "runs/stopped", "runs/finished", "--out", "a/b.html", "--json", cwd=tmp_path)
+    content = json.loads(there.stdout)
+    assert (content["comparison"], there.stderr) == ("a/b.html", "")
+    assert (tmp_path / "a" / "b.html").is_file()
+    assert [one["name"] for one in content["runs"]] == ["stopped", "finished"]
+    assert content["differing"]["search.trials"] == ["12", "8"]
+    assert {path: path.read_bytes() for path in runs.rglob("*") if path.is_file()} == before
+    for words, said in (
+        (("runs/finished", "--out", "x.html"), "`--out` is given with one run"),
+        (("runs/finished", "runs/stopped", "--out", "runs"), "`runs` cannot be written (Is a directory)"),
+        (("runs/finished", "runs/finished"), "but must name different runs"),
+    ):
+        refused = budgetnas("report", *words, cwd=tmp_path)
+        assert refused.returncode in (1, 2)
+        assert said in refused.stderr
+        assert refused.stderr.count("\n") == 1

@@ -13,14 +13,15 @@ DATA = {"--dataset", "--data-dir", "--subset", "--image-size", "--test-share"}
 
 SEARCH = """
     --space --trials --out --name --seed --device --workers --sampler --promote --full-epochs
-    --max-hours --storage --set --dry-run --no-paper-models --refit --json --space-code
+    --rungs --repeats --recipe --controls
+    --max-hours --storage --set --dry-run --no-paper-models --refit --json --space-code --track
     -q --quiet -v --verbose
 """
 
 
 CALIBRATE = """
     --space --networks --lengths --out --name --seed --device --workers --full-epochs --max-hours
-    --storage --set --dry-run --json --space-code
+    --storage --set --dry-run --json --space-code --track
     -q --quiet -v --verbose
 """
 
@@ -32,7 +33,7 @@ NETWORK = """
 
 TRAIN = """
     --epochs --recipe --precision --repeats --set --seed --device --workers
-    --threads --max-minutes --out --name --json --space-code --test --no-test
+    --threads --max-minutes --out --name --json --space-code --test --no-test --track
     -q --quiet -v --verbose
 """
 
@@ -56,7 +57,7 @@ def test_the_options_of_every_command_are_frozen():
     assert options("export") == {"--trial", "--out", "--storage", "--json"} | forms
     assert options("verify") == DATA | {"--json"}
     assert options("predict") == {"--top", "--csv", "--columns", "--json"}
-    assert options("report") == {"--storage", "--json"}
+    assert options("report") == {"--storage", "--json", "--out"}
     assert options("list") == {"--json"}
     assert options("doctor") == {"--out", "--data-dir", "--json"}
     assert options("dashboard") == {"--storage", "--host", "--port"}

@@ -8,7 +8,7 @@ from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.config.models import paper_models
 from budgetnas.evidence.accuracy import Accuracy
-from budgetnas.reports.facts import FinalScore, Reference, ReportFacts
+from budgetnas.reports.facts import FinalScore, NextStep, Reference, ReportFacts, Tile
 from budgetnas.text import Table
 from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.trial import Candidate, Trial, TrialState
@@ -96,6 +96,14 @@ def made_facts(trials: int, *, finals: int = 5, seed: int = 0, tested: bool = Tr
         },
         references=_references(),
         command=f"budgetnas search --max-params 5e6 --trials {trials} --name cifar10-5M-s0",
+        tiles=(
+            Tile(name="network", value=first[winner].candidate.spec.id, note=f"trial {winner}"),
+            Tile(name="data", value="cifar10"),
+        )
+        if full
+        else (),
+        next_step=NextStep(words="More seeds would tell more.", command="budgetnas search --set full.repeats=9"),
+        about=(("seed", str(seed)), ("machine", "a made-up device")),
         warnings=("1 of 100 short trainings of 8 epochs ended at chance: 1x8.",),
     )
 

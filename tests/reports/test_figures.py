@@ -115,7 +115,7 @@ def test_a_network_that_scored_24_has_no_posterior_mean_of_92_beside_it(failing)
     assert explanation(facts).endswith(told)
     assert told in report_page(facts)
     rows = ElementTree.fromstring(sortable_table(facts)).find("table/tbody").findall("tr")
-    cells = [[cell.text for cell in row.findall("td")] for row in rows]
+    cells = {int(row.find("td").text): [cell.text for cell in row.findall("td")] for row in rows}
     assert "92.00" not in cells[number]
     assert f"{100 * facts.trusted[number - 1]:.2f}" in cells[number - 1]
     assert trials_table(facts).posterior_mean[number] == 0.92  # trials.csv keeps everything

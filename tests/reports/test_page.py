@@ -26,10 +26,14 @@ class Outline(HTMLParser):
     def __init__(self):
         super().__init__()
         self.open, self.tags, self.ids, self.words, self.heads = [], [], [], [], []
+        self.links, self.sections = [], []
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, tuple(name for name, _ in attrs)))
-        self.ids += [value for name, value in attrs if name == "id"]
+        own = dict(attrs)
+        self.ids += [own["id"]] if "id" in own else []
+        self.links += [own["href"]] if tag == "a" else []
+        self.sections += [own["id"]] if tag == "section" else []
         if tag not in VOID:
             self.open.append(tag)
 
@@ -56,6 +60,11 @@ def own(page):
     return page.replace(offline.get_plotlyjs(), "")
 
 
+def part_of(page, name):
+    """The content of a section."""
+    return page.partition(f'id="section-{name}"')[2].partition("</section>")[0]
+
+
 COSTS_OF_BANDS = ["params", "bytes"]  # no user writes these
 
 
@@ -80,30 +89,33 @@ def page(facts):
 def test_the_sections_follow_one_another_with_every_figure_once(page):
     outline = read(page)
     assert outline.heads == [
+        "Fidelity and controls",
+        "The winner",
         "What was searched",
-        "Cost against accuracy",
+        "Accuracy against MACs",
         "Learning curves",
         "All networks at once",
         "What mattered",
-        "The winner",
-        "Fidelity and controls",
         "The models of Pei et al.",
         "All trials",
         "Run it again",
     ]
-    assert [name for name in outline.ids if name in FIGURES] == list(FIGURES)
+    assert sorted(name for name in outline.ids if name in FIGURES) == sorted(FIGURES)
+    assert outline.links == [f"#{name}" for name in outline.ids if name in outline.sections[1:]]
     assert len(set(outline.ids)) == len(outline.ids)
 
 
 def test_the_page_says_what_the_facts_say(facts, page):
     words = " ".join(read(page).words)
     said = [
-        facts.headline,
         *facts.remarks,
         facts.verdict,
         facts.command,
         *facts.warnings,
-        *(word for line in facts.lines for word in line),
+        *(word for line in (*facts.lines, *facts.about) for word in line),
+        *(word for tile in facts.tiles for word in (tile.name, tile.value, tile.note)),
+        facts.next_step.words,
+        facts.next_step.command,
     ]
     for table in facts.tables.values():
         said += [table.title, *table.columns, *table.notes, *(cell for row in table.rows for cell in row)]
@@ -149,7 +161,7 @@ def test_the_paper_is_pei_et_al_and_the_report_is_this_page(page):
 def test_networks_to_be_tried_first_that_are_over_the_cap_have_no_row(facts, page):
     left_out = [trial for trial in facts.trials if trial.facts.reason]
     assert [trial.candidate.origin for trial in left_out] == ["model2"]
-    rows = read(page.partition("All trials</h2>")[2].partition("</section>")[0]).tags
+    rows = read(part_of(page, "trials").partition(">")[2]).tags
     assert sum(tag == "tr" for tag, _ in rows) == len(facts.trials)  # one of them is the head
     assert "Models tried first that are over a cap are only in trials.csv." in page
     assert "in trials.csv only" not in report_page(replace(facts, trials=complete(facts)))
@@ -159,15 +171,28 @@ def test_the_page_needs_nothing_from_outside(page):
     assert page.count("<script>") == page.count("</script>")
     assert "http" not in own(page)
     assert "@import" not in own(page)
-    assert re.search(r"\b(src|href)\s*=(?!\"data:)", own(page)) is None
+    assert re.search(r"\b(src|href)\s*=(?!\"(data:,|#section-))", own(page)) is None
     assert re.search(r"url\(", own(page)) is None
 
 
-def test_the_notice_stands_first(facts):
+def test_the_notice_stands_first_and_once(facts):
     page = report_page(replace(facts, dataset="digits", notice="only the flow"))
-    assert page.index('class="notice">only the flow') < page.index('class="headline"')
-    assert "digits is a smoke test" in page
+    assert page.index('class="notice">only the flow') < page.index('class="tiles"')
+    assert page.count("only the flow") == 1
     assert 'class="notice"' not in report_page(replace(facts, warnings=()))
+
+
+def test_the_first_screen_is_tiles_verdict_the_finalists_and_one_figure(facts):
+    words = "which every finalist has a row in"
+    finalists = Table(title="Full trainings", columns=("trial", "note"), rows=[("7", words)])
+    first = part_of(report_page(replace(facts, tables={"finalists": finalists})), "result")
+    said = (facts.verdict.split(" (")[0], facts.next_step.command, words, facts.remarks[0])
+    order = ('class="tiles"', *said, 'id="params"')
+    places = [first.index(word) for word in order]
+    assert places == sorted(places)
+    assert first.count("Plotly.newPlot") == 1
+    settled = report_page(replace(facts, next_step=None))
+    assert facts.next_step.command not in settled
 
 
 def test_before_any_full_training_there_is_no_winner_and_no_importance(few):
@@ -186,6 +211,7 @@ def test_before_any_training_there_is_no_figure_and_no_script_for_it(few):
     outline = read(page)
     assert not set(outline.ids) & set(FIGURES)
     assert outline.heads == ["What was searched", "What mattered", "Run it again"]
+    assert few.headline in outline.words
 
 
 def test_one_finished_trial_is_enough_for_a_page(few):
@@ -209,11 +235,9 @@ def test_tables_stand_where_they_belong(facts):
         return Table(title=title, columns=("a", "b"), rows=[("x", "1")])
 
     keys = ("tiers", "costs", "fidelity", "controls")
-    words = read(report_page(replace(facts, tables={key: table(f"table of {key}") for key in keys}))).words
-    first = ("What was searched", "table of tiers", "table of costs", "Cost against accuracy")
-    later = ("Fidelity and controls", "table of fidelity", "table of controls", "The models of Pei et al.")
-    places = [words.index(word) for word in (*first, *later)]
-    assert places == sorted(places)
+    page = report_page(replace(facts, tables={key: table(f"table of {key}") for key in keys}))
+    for name, found in (("evidence", keys[2:]), ("searched", keys[:2])):
+        assert [key for key in keys if f"table of {key}" in part_of(page, name)] == list(found)
 
 
 def test_the_winner_is_drawn_with_its_ledger(facts, page):

@@ -72,8 +72,10 @@ def heads(table):
 
 
 def column(table, name):
-    i = heads(table).index(name)
-    return [row.findall("td")[i] for row in table.find("table/tbody")]
+    """Return the cells of a column, by number of the trial."""
+    i, number = heads(table).index(name), heads(table).index("trial")
+    rows = [row.findall("td") for row in table.find("table/tbody")]
+    return [row[i] for row in sorted(rows, key=lambda row: int(row[number].text))]
 
 
 def test_the_columns_lead_from_the_network_to_its_test_accuracy(table):
@@ -82,7 +84,8 @@ def test_the_columns_lead_from_the_network_to_its_test_accuracy(table):
         *("full mean", "full sd", "repeats", "at random", "test", "test sd"),
         *("utilisation", "seconds", "state", "reason"),
     ]
-    assert [head.get("aria-sort") for head in table.iter("th")] == ["ascending"] + ["none"] * 17
+    orders = dict(zip(heads(table), (head.get("aria-sort") for head in table.iter("th")), strict=True))
+    assert orders == dict.fromkeys(orders, "none") | {"full mean": "descending"}
     assert all(head.find("button") is not None for head in table.iter("th"))
 
 
@@ -115,6 +118,22 @@ def test_the_row_of_the_winner_is_marked(facts, table):
     rows = table.find("table/tbody").findall("tr")
     marked = [row.find("td").text for row in rows if row.get("class") == "winner"]
     assert marked == [str(facts.winner)]
+
+
+def test_what_got_farthest_stands_first_and_then_the_better(facts, table):
+    def reached(trial):
+        full = facts.finals[trial.number].score if trial.number in facts.finals else -1
+        again = {one.facts.parent: one.score for one in facts.rungs["r24"]}
+        return full, again.get(trial.number, -1), -1 if trial.score is None else trial.score
+
+    shown = [int(row.find("td").text) for row in table.find("table/tbody")]
+    assert shown == [trial.number for trial in sorted(facts.trials, key=reached, reverse=True)]
+    assert shown[-1] == next(trial.number for trial in facts.trials if trial.state is TrialState.PRUNED)
+
+
+def test_nothing_at_random_has_no_column(facts):
+    finals = {number: replace(final, is_random=False) for number, final in facts.finals.items()}
+    assert "at random" not in heads(ElementTree.fromstring(sortable_table(replace(facts, finals=finals))))
 
 
 def test_columns_without_a_value_are_left_out(few):
