@@ -122,6 +122,7 @@ def test_quick_commands_run_as_shown(words, folder, monkeypatch, capsys):
     assert capsys.readouterr().out
 
 
+@pytest.mark.pages
 def test_the_first_command_starts_as_shown_and_stops_when_told(tmp_path):
     words = ["search", "--max-params", "5e6", "--trials", "100"]
     assert all(words in shown(ROOT / page) for page in ("README.md", "docs/quickstart.md"))
