@@ -148,6 +148,8 @@ def _page(space: ResNetSpace, atlas: Atlas) -> str:
     from plotly import io
     from plotly.subplots import make_subplots
 
+    from budgetnas.reports.plotly_script import plotly_script
+
     titles = (f"Networks, by {'number of stages' if space.is_plain else 'kind of blocks'}", "Params and MACs of draws")
     figure = make_subplots(rows=1, cols=2, subplot_titles=titles)
     parts = {stratum: space.part_of(stratum) for stratum in atlas.fitting}
@@ -176,4 +178,5 @@ def _page(space: ResNetSpace, atlas: Atlas) -> str:
     legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"}
     title = f"{sum(atlas.fitting.values()):,} of {atlas.size:,} networks fit {atlas.budget.in_words}"
     figure.update_layout(title=title, template="plotly_white", barmode="group", legend=legend)
-    return str(io.to_html(figure, include_plotlyjs="inline", config={"displayModeBar": False}))
+    page = io.to_html(figure, include_plotlyjs=False, config={"displaylogo": False, "modeBarButtons": [["toImage"]]})
+    return str(page.replace("<body>", f"<body><script>{plotly_script()}</script>", 1))

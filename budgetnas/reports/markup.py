@@ -7,8 +7,9 @@ from html import escape
 from string import Template
 
 import plotly.graph_objects as go
-from plotly import io, offline
+from plotly import io
 
+from budgetnas.reports.plotly_script import plotly_script
 from budgetnas.reports.style import STYLE
 from budgetnas.text import Table, are_words, trimmed
 
@@ -73,7 +74,12 @@ def plot(figure: go.Figure, name: str, caption: str, *, least_width: int = 0) ->
         full_html=False,
         include_plotlyjs=False,
         div_id=name,
-        config={"responsive": True, "displayModeBar": False},
+        config={
+            "responsive": True,
+            "displaylogo": False,
+            "modeBarButtons": [["toImage", "resetScale2d"]],
+            "toImageButtonOptions": {"format": "svg", "filename": name},
+        },
     )
     inner = f'<div class="wide" style="min-width: {least_width}px">{drawn}</div>' if least_width else str(drawn)
     scroll = ' class="scroll" tabindex="0"' if least_width else ""
@@ -173,7 +179,7 @@ def shell(*, title: str, opening: str, sections: Iterable[str]) -> str:
     return _PAGE.substitute(
         title=escape(title),
         style=STYLE,
-        plotly=offline.get_plotlyjs() if "Plotly.newPlot" in body else "",
+        plotly=plotly_script() if "Plotly.newPlot" in body else "",
         opening=opening,
         sections=body,
         script=SCRIPT,

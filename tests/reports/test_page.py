@@ -7,16 +7,16 @@ from html.parser import HTMLParser
 
 import pytest
 from made import NOT_TESTED, made_facts
-from plotly import offline
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.reports.facts import complete
 from budgetnas.reports.page import report_page
+from budgetnas.reports.plotly_script import plotly_script
 from budgetnas.text import Table
 from budgetnas.trials.facts import TrialFacts
 
 FIGURES = ("params", "macs", "curves", "parallel", "importance", "fidelity")
-LARGEST = 8_000_000  # bytes of a page of 1,000 trials
+LARGEST = 3_000_000  # bytes of a page of 1,000 trials
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 
 
@@ -53,7 +53,7 @@ def read(page):
 
 def own(page):
     """The page without plotly's script."""
-    return page.replace(offline.get_plotlyjs(), "")
+    return page.replace(plotly_script(), "")
 
 
 COSTS_OF_BANDS = ["params", "bytes"]  # no user writes these
