@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.evidence.accuracy import Interval
+from budgetnas.evidence.estimate import Estimate
 from budgetnas.text import Table
 from budgetnas.trials.trial import Trial, TrialState
 
@@ -35,6 +36,31 @@ class FinalScore:
     test_spread: float | None
     test_interval: Interval | None
     is_random: bool
+    curves: Sequence[Mapping[int, float]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compared:
+    """The winner or a control, trained with seeds that no choice has seen. Accuracies are in [0, 1].
+
+    Attributes:
+        name: name in tables.
+        spec: id of the network.
+        tests: test accuracies, one per seed.
+        over_seeds: 95 % interval of their mean over seeds; None with one seed.
+        over_images: the same over seeds and test images; None where the images are not recorded.
+        gain: of the winner over it, in points of test accuracy; None for the winner, and before it was tested.
+        gain_on_images: the same over seeds and test images; None where the images are not recorded.
+        curves: validation accuracy by epoch, one per seed; none where they learned from the validation images.
+    """
+
+    name: str
+    spec: str
+    tests: Sequence[float]
+    over_seeds: Interval | None
+    over_images: Interval | None
+    gain: Estimate | None
+    gain_on_images: Estimate | None
     curves: Sequence[Mapping[int, float]]
 
 
@@ -85,6 +111,12 @@ class ReportFacts:
         references: models of Pei et al.; empty on other data sets than CIFAR-10.
         command: the command that makes this run.
         warnings: a line per problem with a training.
+        caps: all caps, by their costs; none where `cap` is the only one.
+        weights: precision that bytes of the file and of memory are for; "" where none is recorded.
+        compared: the winner and its controls, the winner first; none without controls.
+        confusion: the winner's predictions on "validation" and on "test": how many images of each class (rows) were
+            predicted as each (columns). A split that was not recorded is left out.
+        classes: names of the classes, in the order of `confusion`.
     """
 
     title: str
@@ -109,6 +141,11 @@ class ReportFacts:
     references: Sequence[Reference] = field(default_factory=tuple)
     command: str
     warnings: Sequence[str] = ()
+    caps: Mapping[str, int] = field(default_factory=dict)
+    weights: str = ""
+    compared: Sequence[Compared] = ()
+    confusion: Mapping[str, Sequence[Sequence[int]]] = field(default_factory=dict)
+    classes: Sequence[str] = ()
 
 
 def complete(facts: ReportFacts) -> list[Trial]:

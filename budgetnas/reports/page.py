@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from html import escape
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.reports.breakdown import layers_table, parts_table
-from budgetnas.reports.cost import cost_figure, outside_references
-from budgetnas.reports.drawing import drawing
+from budgetnas.reports.confusion import class_table
 from budgetnas.reports.facts import Reference, ReportFacts, complete, winning_trial
-from budgetnas.reports.figures import curves_figure, explanation, fidelity_figure, has_pairs, parallel_figure
-from budgetnas.reports.importance import importance_figure, importances, reservations
+from budgetnas.reports.figures import explanation
+from budgetnas.reports.gallery import Picture, gallery
+from budgetnas.reports.importance import importances
 from budgetnas.reports.markup import (
     captioned,
     definitions,
@@ -33,17 +33,19 @@ _LATER = ("fidelity", "controls")  # tables with a section of their own
 
 def report_page(facts: ReportFacts) -> str:
     """Return the page as HTML with plotly's script inside; it makes no requests."""
-    title = f"budgetnas: {facts.title}"
+    title, pictures = f"budgetnas: {facts.title}", gallery(facts)
     if facts.notice:
         title += f" ({facts.dataset} is a smoke test: its ranking does not carry over to CIFAR-10)"
     sections = (
         section("searched", "What was searched", _searched(facts)),
-        section("accuracy", "Cost against accuracy", _accuracy(facts)),
-        section("learning", "Learning curves", _curves(facts)),
-        section("networks", "All networks at once", _parallel(complete(facts))),
-        section("dimensions", "What mattered", _importance(complete(facts))),
-        section("winner", "The winner", _winner(winning_trial(facts), facts.shape)),
-        section("evidence", "Fidelity and controls", _evidence(facts)),
+        section("accuracy", "Cost against accuracy", _shown(pictures, "params", "macs", "bytes", "memory")),
+        section("learning", "Learning curves", _shown(pictures, "curves")),
+        section("course", "The course of the search", _shown(pictures, "progress", "scores")),
+        section("networks", "All networks at once", _shown(pictures, "parallel")),
+        section("dimensions", "What mattered", _importance(complete(facts), pictures)),
+        section("winner", "The winner", _winner(winning_trial(facts), facts.shape, pictures)),
+        section("classes", "Which classes the winner takes for which", _classes(facts, pictures)),
+        section("evidence", "Fidelity and controls", _evidence(facts, pictures)),
         section("reported", "The models of Pei et al.", _references(facts.references)),
         section("trials", "All trials", _trials(facts)),
         run_again(facts.command),
@@ -71,80 +73,50 @@ def _searched(facts: ReportFacts) -> str:
     return definitions(facts.lines) + "".join(map(words_table, tables))
 
 
-def _accuracy(facts: ReportFacts) -> str:
-    if not complete(facts):
-        return ""
-    caption = (
-        "Validation accuracy of short trainings (dots) and full trainings (stars). These are different fidelities, so "
-        "each has its own axis and its own Pareto front (the best accuracy up to each cost)."
-    )
-    return plot(cost_figure(facts, "params"), "params", caption + _outside(facts, "params")) + plot(
-        cost_figure(facts, "macs"), "macs", "The same against multiply-accumulates." + _outside(facts, "macs")
-    )
+def _shown(pictures: Mapping[str, Picture], *names: str) -> str:
+    """Return the figures of these names, as far as they exist, under their captions."""
+    return "".join(_picture(name, pictures[name]) for name in names if name in pictures)
 
 
-def _outside(facts: ReportFacts, cost: str) -> str:
-    unit = "parameters" if cost == "params" else "MACs"
-    names = [f"{reference.name} ({getattr(reference, cost):,} {unit})" for reference in outside_references(facts, cost)]
-    return f" Outside the figure: {', '.join(names)}; double-click to show all." if names else ""
+def _picture(name: str, picture: Picture) -> str:
+    if not isinstance(picture.figure, str):
+        return plot(picture.figure, name, picture.caption)
+    return captioned(f'<div class="scroll" id="{name}" tabindex="0">{picture.figure}</div>', picture.caption)
 
 
-def _curves(facts: ReportFacts) -> str:
-    if not any(trial.curve for trials in facts.rungs.values() for trial in trials) and not facts.finals:
-        return ""
-    caption = (
-        "Each rung trains from scratch with its own schedule; no training continues a shorter one. Click a name in the "
-        "legend to hide or show it; double-click to show it alone."
-    )
-    return plot(curves_figure(facts), "curves", caption)
-
-
-def _parallel(trials: list[Trial]) -> str:
-    if len(trials) < 2:
-        return ""
-    figure = parallel_figure(trials)
-    caption = (
-        f"Each line is one of {len(trials):,} networks, from its stages to the score of its short training: grey is "
-        "low, blue medium, orange high. Drag along an axis to select a range. What a network does not have is 0, "
-        "such as the width of an absent stage."
-    )
-    return plot(figure, "parallel", caption, least_width=86 * len(figure.data[0].dimensions))
-
-
-def _importance(trials: list[Trial]) -> str:
+def _importance(trials: list[Trial], pictures: Mapping[str, Picture]) -> str:
     found = importances(trials)
-    if isinstance(found, str):
-        return paragraph(found)
-    caption = [
-        f"Importance of each dimension for being in the best tenth of {plural(len(trials), 'short training')}, by "
-        "PED-ANOVA (Optuna). It describes the trials that the sampler chose, not the whole space. Blocks and width of "
-        "a stage are compared only among networks that have the stage.",
-        reservations(trials),
-    ]
-    return plot(importance_figure(found), "importance", " ".join(filter(None, caption)))
+    return paragraph(found) if isinstance(found, str) else _shown(pictures, "importance")
 
 
-def _winner(winner: Trial | None, shape: DataShape) -> str:
+def _winner(winner: Trial | None, shape: DataShape, pictures: Mapping[str, Picture]) -> str:
     if winner is None:
         return ""
     spec = winner.candidate.spec
-    caption = (
-        f"Trial {winner.number}, {spec.id}. Each slab is a block: its height shows the size of the feature map, its "
-        "thickness the channels. Arcs are shortcuts; a solid arc is a projection (1x1 convolution)."
-    )
     layers = words_table(layers_table(spec, shape), heading="", has_total=True)
     return (
-        captioned(f'<div class="scroll" tabindex="0">{drawing(spec, shape)}</div>', caption)
+        _shown(pictures, "winner")
         + words_table(parts_table(spec, shape), has_total=True)
         + f"<details><summary>Every layer</summary>{layers}</details>"
     )
 
 
-def _evidence(facts: ReportFacts) -> str:
+def _classes(facts: ReportFacts, pictures: Mapping[str, Picture]) -> str:
+    return "".join(
+        _shown(pictures, f"confusion-{split}")
+        + words_table(class_table(matrix, facts.classes, title=f"Accuracy of every class on {split} images"))
+        for split, matrix in facts.confusion.items()
+    )
+
+
+def _evidence(facts: ReportFacts, pictures: Mapping[str, Picture]) -> str:
     tables = {key: words_table(facts.tables[key]) for key in _LATER if key in facts.tables}
-    caption = "Scores at a rung against scores after full training: the better the ranking, the straighter the line."
-    drawn = plot(fidelity_figure(facts), "fidelity", caption) if has_pairs(facts) else ""
-    return tables.get("fidelity", "") + drawn + tables.get("controls", "")
+    return (
+        tables.get("fidelity", "")
+        + _shown(pictures, "fidelity")
+        + tables.get("controls", "")
+        + _shown(pictures, "controls")
+    )
 
 
 def _references(references: Iterable[Reference]) -> str:

@@ -65,7 +65,7 @@ def standing(own: Seeds, rival: Seeds, rule: LookRule) -> Standing | None:
 def gains(own: Sequence[Look], rival: Sequence[Look], *, level: float = LEVEL) -> tuple[Estimate, Estimate | None]:
     """Return the gain over seeds, and over seeds and test images where all looks name these; in points."""
     gain = welch(*([100 * look.accuracy for look in side] for side in (own, rival)), level=level)
-    one, other = _images(own), _images(rival)
+    one, other = images_of(own), images_of(rival)
     if one is None or other is None or one.shape[1] != other.shape[1]:
         return gain, None
     found = welch_on_images(one, other, level=level)
@@ -73,7 +73,7 @@ def gains(own: Sequence[Look], rival: Sequence[Look], *, level: float = LEVEL) -
     return gain, replace(found, value=100 * found.value, low=low, high=high)
 
 
-def _images(looks: Sequence[Look]) -> BoolArray | None:
+def images_of(looks: Sequence[Look]) -> BoolArray | None:
     """Return whether each image is correct at each look: [looks, images]; None where some look does not say."""
     rows = [None if look.right is None else unpacked(look.right, look.images) for look in looks]
     known = [row for row, look in zip(rows, looks, strict=True) if row is not None and row.sum() == look.correct]

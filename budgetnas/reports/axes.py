@@ -1,0 +1,72 @@
+"""The first view of an axis of accuracies: one rule for all figures.
+
+A few low values, such as failed trainings, do not squash the others. A double-click on a figure shows all values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+_FENCE = 3.0  # interquartile ranges below the lower quartile: Tukey's outer fence
+_SHARE = 1 / 3  # the view leaves values out where the others take at most this share of the whole range
+_MARGIN = 0.06
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """The part of an axis that is shown first, in percent.
+
+    Attributes:
+        low: lower end.
+        high: upper end.
+        below: number of values below it.
+        of_all: number of values.
+    """
+
+    low: float
+    high: float
+    below: int
+    of_all: int
+
+    def words(self, noun: str) -> str:
+        """Say how many values are outside, in a sentence that begins with a space.
+
+        Args:
+            noun: what the values are of, in the plural.
+        """
+        return (
+            f" Outside the first view: {self.below:,} of {self.of_all:,} {noun}, below {self.low:.1f} %; double-click "
+            "to show all."
+        )
+
+
+def first_view(values: Iterable[float]) -> View | None:
+    """Return the first view of accuracies in percent; None where it is of all.
+
+    Values below Tukey's outer fence are left out where the others take at most a third of the whole range. The highest
+    is always shown.
+    """
+    found = np.array(list(values))
+    if not len(found):
+        return None
+    lower, upper = np.quantile(found, [0.25, 0.75])
+    kept = found[found >= lower - _FENCE * (upper - lower)]
+    low, high, lowest = float(kept.min()), float(kept.max()), float(found.min())
+    if low == lowest or high - low > _SHARE * (high - lowest):
+        return None
+    margin = _MARGIN * ((high - low) or (high - lowest) * _SHARE)
+    below = int((found < low - margin).sum())
+    return View(low=low - margin, high=high + margin, below=below, of_all=len(found)) if below else None
+
+
+def ends(view: View | None) -> list[float] | None:
+    """Return the range of an axis for plotly; None for a range of all values."""
+    return None if view is None else [view.low, view.high]
+
+
+def outside(view: View | None, noun: str) -> str:
+    """Return `View.words`; "" where all values are shown."""
+    return "" if view is None else view.words(noun)

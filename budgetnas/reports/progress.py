@@ -1,0 +1,123 @@
+"""The course of a search: the best score so far over its trials, and the distribution of the short scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+from budgetnas.reports.axes import View, ends, first_view, outside
+from budgetnas.reports.facts import ReportFacts, complete
+from budgetnas.reports.figures import shown_means
+from budgetnas.reports.style import FULL, GREY, SHADES, SHORT, WINNER, dress, label, points
+from budgetnas.text import plural
+
+_MOST_BARS = 30
+
+
+def promoted(facts: ReportFacts) -> set[int]:
+    """Return the numbers of the first-rung trials that were trained again at a later rung or in full."""
+    later = {trial.root for trials in list(facts.rungs.values())[1:] for trial in trials}
+    return later | set(facts.finals)
+
+
+def _view(facts: ReportFacts) -> View | None:
+    return first_view(100 * (trial.score or 0.0) for trial in complete(facts))
+
+
+def progress_figure(facts: ReportFacts) -> go.Figure:
+    """Draw every score over the number of its trial, and the best so far: observed, and by posterior mean."""
+    figure, trials = go.Figure(), complete(facts)
+    scores = {trial.number: trial.score or 0.0 for trial in trials}
+    raised = promoted(facts)
+    for name, chosen, colour in (("short training", False, SHADES[0]), ("promoted", True, FULL)):
+        group = [trial for trial in trials if (trial.number in raised) is chosen]
+        if group:
+            figure.add_scatter(
+                x=[trial.number for trial in group],
+                y=[points(scores[trial.number]) for trial in group],
+                name=name,
+                mode="markers",
+                marker={"color": colour, "size": 7, "symbol": "circle" if chosen else "circle-open"},
+                text=[label(trial) for trial in group],
+                hovertemplate="%{text}<br>%{y:.2f} %<extra></extra>",
+            )
+    _add_best(figure, scores, name="best observed so far", colour=SHORT)
+    means = shown_means(facts)
+    _add_best(figure, means, name="highest posterior mean so far", colour=WINNER)
+    dress(figure, x="trial", y="short training, %", height=420)
+    figure.update_yaxes(range=ends(_view(facts)))
+    return figure
+
+
+def _add_best(figure: go.Figure, values: Mapping[int, float], *, name: str, colour: str) -> None:
+    """Add the highest value so far, as steps."""
+    if len(values) > 1:
+        numbers = sorted(values)
+        figure.add_scatter(
+            x=numbers,
+            y=[points(best) for best in accumulate((values[number] for number in numbers), max)],
+            name=name,
+            mode="lines",
+            line={"color": colour, "width": 2, "shape": "hv"},
+            hovertemplate="trial %{x}: %{y:.2f} %<extra></extra>",
+        )
+
+
+def progress_caption(facts: ReportFacts) -> str:
+    """Return what the figure shows, and what is outside its first view."""
+    text = "Scores of short trainings in the order of their trials, and the best so far."
+    if len(shown_means(facts)) > 1:
+        text += " Posterior means are those at the end of the search, which know all scores."
+    return text + outside(_view(facts), "scores")
+
+
+def scores_figure(facts: ReportFacts) -> go.Figure:
+    """Draw how many networks have which short score, those that were promoted apart from the others."""
+    trials, raised, view = complete(facts), promoted(facts), _view(facts)
+    scores = {trial.number: points(trial.score or 0.0) for trial in trials}
+    edges = _edges(list(scores.values()), view)
+    groups = (
+        ("promoted", FULL, [score for number, score in scores.items() if number in raised]),
+        ("not promoted", SHORT if not raised else GREY, [s for number, s in scores.items() if number not in raised]),
+    )
+    figure = go.Figure()
+    for name, colour, found in groups:
+        if found:
+            counts, _ = np.histogram(found, bins=edges)
+            bars = [(i, int(count)) for i, count in enumerate(counts) if count]
+            figure.add_bar(
+                x=[round(float(edges[i] + edges[i + 1]) / 2, 4) for i, _ in bars],
+                y=[count for _, count in bars],
+                width=round(0.92 * float(edges[1] - edges[0]), 4),
+                name=f"{name} ({len(found):,})",
+                marker={"color": colour},
+                customdata=[f"{edges[i]:.2f} to {edges[i + 1]:.2f}" for i, _ in bars],
+                hovertemplate="%{customdata} %: %{y} " + name + "<extra></extra>",
+            )
+    dress(figure, x="score of the short training, %", y="networks", height=360)
+    figure.update_layout(barmode="stack")
+    figure.update_xaxes(range=ends(view))
+    return figure
+
+
+def scores_caption(facts: ReportFacts) -> str:
+    """Return what the figure shows, and what is outside its first view."""
+    text = f"Distribution of the scores of {plural(len(complete(facts)), 'short training')}."
+    if promoted(facts):
+        text += " Promoted: trained again for longer, some at random."
+    return text + outside(_view(facts), "scores")
+
+
+def _edges(scores: Sequence[float], view: View | None) -> npt.NDArray[np.float64]:
+    """Return the edges of bars of equal width that hold all scores, about the square root of their number in view."""
+    low, high = min(scores), max(scores)
+    inside = [score for score in scores if view is None or score >= view.low]
+    if low == high:
+        return np.array([low - 0.5, high + 0.5])
+    width = ((max(inside) - min(inside)) or (high - low)) / min(_MOST_BARS, max(5, round(2 * len(inside) ** 0.5)))
+    edges: npt.NDArray[np.float64] = high + width * np.arange(-np.ceil((high - low) / width) - 0.5, 1)
+    return edges
