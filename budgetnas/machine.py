@@ -33,6 +33,8 @@ OPTIONAL = {
     "onnxruntime": "checking model.onnx",
     "ray": "workers on several machines",
     "psycopg": "studies in PostgreSQL",
+    "matplotlib": "figures of a report as files",
+    "resvg-py": "figures that the page draws itself",
 }
 NEEDED = ["torch", "torchvision", "optuna"]  # checked where this package is not installed, so has no metadata
 _REQUIREMENT = re.compile(r"""(?P<name>[\w.-]+)[^;]*(;.*extra == ['"](?P<extra>[\w.-]+)['"])?""")

@@ -12,6 +12,7 @@ EXAMPLE = "budgetnas report runs/digits-hard-5M-s0"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_run_arguments(parser)
+    parser.add_argument("--figures", metavar="DIR", help="also write every figure of the page there, as SVG and PNG")
     parser.add_argument("--json", action="store_true", help="print the paths of the files as JSON")
 
 
@@ -25,12 +26,16 @@ def run(arguments: argparse.Namespace) -> None:
     """Write the files and print their paths."""
     import json
 
-    from budgetnas.runs.files import rewrite
+    from budgetnas.runs.files import draw, rewrite
 
     page = rewrite(arguments.run, arguments.storage)
     beside = sorted(path.name for path in page.parent.iterdir() if path.suffix in SUFFIXES)
+    figures = draw(arguments.run, arguments.storage, arguments.figures) if arguments.figures else []
     if arguments.json:
-        print(json.dumps({"report": str(page), "beside_it": beside}, indent=2))
+        drawn = {"figures": list(map(str, figures))} if figures else {}
+        print(json.dumps({"report": str(page), "beside_it": beside, **drawn}, indent=2))
         return
     print(f"report     {page}")
     print(f"beside it  {', '.join(beside)}")
+    if figures:
+        print(f"figures    {len(figures)} files in {arguments.figures}")

@@ -51,8 +51,7 @@ def calibration_page(facts: CalibrationFacts) -> str:
     if any(one.tau.low is not None for one in facts.fidelities):
         caption = f"Bars are 95 % intervals over networks. {caption}"
     pairs = "Each dot is a network: its score after the short training and after the full one."
-    ranks = any(not isnan(one.tau.value) for one in facts.fidelities)
-    varies = len(facts.full) > 1
+    figures = calibration_figures(facts)
     proxies, *others = facts.tables
     return shell(
         title=f"budgetnas: {facts.title}",
@@ -61,8 +60,10 @@ def calibration_page(facts: CalibrationFacts) -> str:
         + warned(facts.warnings),
         sections=(
             section("proxies", proxies.title, words_table(proxies, heading="")),
-            section("tau", "Kendall's tau by length", plot(tau_figure(facts), "tau", caption) if ranks else ""),
-            section("pairs", "Short against full", plot(pairs_figure(facts), "pairs", pairs) if varies else ""),
+            section("tau", "Kendall's tau by length", plot(figures["tau"], "tau", caption) if "tau" in figures else ""),
+            section(
+                "pairs", "Short against full", plot(figures["pairs"], "pairs", pairs) if "pairs" in figures else ""
+            ),
             *(
                 section("costs", table.title, words_table(table, heading="", has_total=len(table.rows) > 1))
                 for table in others
@@ -70,6 +71,16 @@ def calibration_page(facts: CalibrationFacts) -> str:
             run_again(facts.command),
         ),
     )
+
+
+def calibration_figures(facts: CalibrationFacts) -> dict[str, go.Figure]:
+    """Return the figures "tau" and "pairs", as far as there is something to draw."""
+    figures = {}
+    if any(not isnan(one.tau.value) for one in facts.fidelities):
+        figures["tau"] = tau_figure(facts)
+    if len(facts.full) > 1:
+        figures["pairs"] = pairs_figure(facts)
+    return figures
 
 
 def tau_figure(facts: CalibrationFacts) -> go.Figure:

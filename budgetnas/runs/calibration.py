@@ -234,26 +234,29 @@ def calibration_csv(result: Calibration) -> str:
 
 def write_calibration(result: Calibration) -> Path:
     """Write page, CSV and JSON of a calibration, each file whole or not at all; return the page's path."""
-    setup, folder = result.setup, result.folder
-    proxies, full = result.columns()
-    lengths = {plural(epochs, "epoch"): epochs for epochs in setup.rungs}
+    folder = result.folder
     write_text(folder / "calibration.csv", calibration_csv(result))
     write_json(folder / CALIBRATED, as_json(result))
-    facts = CalibrationFacts(
-        title=setup.name,
-        notice=setup.data.notice,
+    write_text(folder / PAGE, calibration_page(calibration_facts(result)))
+    return folder / PAGE
+
+
+def calibration_facts(result: Calibration) -> CalibrationFacts:
+    """Return the facts of a calibration's page."""
+    proxies, full = result.columns()
+    return CalibrationFacts(
+        title=result.setup.name,
+        notice=result.setup.data.notice,
         recommendation=result.recommendation().text,
         tables=tables(result),
         fidelities=result.fidelities(),
-        lengths=lengths,
+        lengths={plural(epochs, "epoch"): epochs for epochs in result.setup.rungs},
         proxies=proxies,
         full=full,
         labels=[net.spec.id for net in result.nets],
         command=_driver(result)["command"],
         warnings=result.warnings,
     )
-    write_text(folder / PAGE, calibration_page(facts))
-    return folder / PAGE
 
 
 def _driver(result: Calibration) -> dict[str, str]:

@@ -56,7 +56,7 @@ def test_the_options_of_every_command_are_frozen():
     assert options("export") == {"--trial", "--out", "--storage", "--json"} | forms
     assert options("verify") == DATA | {"--json"}
     assert options("predict") == {"--top", "--csv", "--columns", "--json"}
-    assert options("report") == {"--storage", "--json"}
+    assert options("report") == {"--storage", "--json", "--figures"}
     assert options("list") == {"--json"}
     assert options("doctor") == {"--out", "--data-dir", "--json"}
     assert options("dashboard") == {"--storage", "--host", "--port"}
