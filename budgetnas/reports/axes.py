@@ -13,6 +13,7 @@ import numpy as np
 _FENCE = 3.0  # interquartile ranges below the lower quartile: Tukey's outer fence
 _SHARE = 1 / 3  # the view leaves values out where the others take at most this share of the whole range
 _MARGIN = 0.06
+_STEPS = (1, 2, 2.5, 5, 10)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,3 +71,14 @@ def ends(view: View | None) -> list[float] | None:
 def outside(view: View | None, noun: str) -> str:
     """Return `View.words`; "" where all values are shown."""
     return "" if view is None else view.words(noun)
+
+
+def round_step(low: float, high: float, parts: int) -> float:
+    """Return the smallest round step, of 1, 2, 2.5 or 5 times a power of ten, that gives at most so many parts.
+
+    >>> round_step(0, 10, 5), round_step(94.3, 94.36, 8)
+    (2.0, 0.01)
+    """
+    rough = (high - low) / parts
+    power = 10.0 ** float(np.floor(np.log10(rough)))
+    return next(round(step * power, 12) for step in _STEPS if step * power >= rough * (1 - 1e-9))

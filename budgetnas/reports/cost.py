@@ -173,9 +173,10 @@ def _lay_out(figure: go.Figure, facts: ReportFacts, cost: str) -> None:
     if cap is not None:
         line = {"color": GREY, "dash": "dash", "width": 1.5}
         figure.add_shape(type="line", x0=cap, x1=cap, y0=0, y1=1, yref="paper", line=line)
-        place = {"x": cap, "y": 1, "yref": "paper", "xanchor": "right", "yanchor": "bottom", "yshift": -2}
+        place = {"x": cap, "y": 1, "yref": "paper", "xanchor": "right", "yanchor": "bottom"}
         text = write_size(cap) if cost in SIZES else f"{cap:,}"
         figure.add_annotation(**place, text=f"cap {text}", showarrow=False)
+        figure.update_layout(margin={"t": 46})
 
 
 def _add_dots(

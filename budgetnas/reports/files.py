@@ -75,7 +75,8 @@ def _pixels(svg: str) -> bytes:
     import resvg_py
     from matplotlib import font_manager
 
-    fonts = [font_manager.findfont(font_manager.FontProperties(family="DejaVu Sans", weight=w)) for w in (400, 700)]
+    weights = [font_manager.FontProperties(family="DejaVu Sans", weight=weight) for weight in (400, 700)]
+    fonts = [str(font_manager.findfont(weight)) for weight in weights]
     return bytes(
         resvg_py.svg_to_bytes(
             svg_string=svg, background="white", zoom=_ZOOM, skip_system_fonts=True, font_files=fonts,

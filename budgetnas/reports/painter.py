@@ -21,7 +21,7 @@ WIDTH, DPI = 900, 100  # pixels of a figure, and how many are an inch
 _TEXT, _FRAME = "#24292f", "#d0d7de"
 _MARKERS = {"circle": "o", "star": "*", "diamond": "D"}
 _DASHES = {None: "-", "solid": "-", "dash": "--", "dot": ":"}
-_RC = {
+_RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "text.color": _TEXT,

@@ -6,23 +6,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-from budgetnas.amounts import write_size
+from budgetnas.amounts import write_cap, write_size
 from budgetnas.budget import SIZES
-from budgetnas.reports.axes import View, first_view
+from budgetnas.reports.axes import View, first_view, round_step
 from budgetnas.reports.cost import costs
 from budgetnas.reports.facts import ReportFacts, complete
 from budgetnas.reports.style import LOW_TO_HIGH, WINNER, short_id
 from budgetnas.space.parameters import is_plain, parameters
-from budgetnas.text import write_macs, write_percent
+from budgetnas.text import write_percent
 from budgetnas.trials.trial import Trial
 
 _TOP, _BOTTOM, _HEIGHT, _SIDE = 70, 350, 380, 46
 _NARROW, _WIDE, _ALL = 88, 150, 980  # pixels between two axes: at least, at most; of all together where that allows
 _MOST_TICKS, _TICKS = 12, 5  # a tick for each integer up to so many; otherwise about so many
-_STEPS = (1, 2, 2.5, 5, 10)
 # The variables are the page's, so that the drawing follows it into the dark; beside it their second words hold.
 _STYLE = """
 .parallel { display: block; font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
@@ -98,7 +98,7 @@ def _axes(facts: ReportFacts, trials: Sequence[Trial]) -> list[_Axis]:
     names = dict.fromkeys(name for values in sorted(found, key=len, reverse=True) for name in values)
     axes = [_counts(name.replace("_", " "), [values.get(name, 0) for values in found]) for name in names]
     for cost in costs(facts):
-        write = write_size if cost in SIZES else write_macs
+        write = write_size if cost in SIZES else write_cap
         name = {"macs": "MACs"}.get(cost, cost)
         axes.append(_measured(name, [getattr(trial.candidate, cost) for trial in trials], write))
     scores = [100 * (trial.score or 0.0) for trial in trials]
@@ -116,12 +116,11 @@ def _counts(name: str, values: Sequence[int]) -> _Axis:
     return _Axis(name=name, values=values, low=low, high=high, ticks=ticks)
 
 
-def _measured(
-    name: str, values: Sequence[float], write: Callable[[int], str] | Callable[[float], str], low: float | None = None
-) -> _Axis:
+def _measured(name: str, values: Sequence[float], write: Callable[[Any], str], low: float | None = None) -> _Axis:
     """Return an axis with round ticks, from `low` or the smallest value to the largest."""
     low, high = min(values) if low is None else low, max(values)
-    ticks = [(value, _unpadded(write(round(value, 6)))) for value in round_ticks(low, high)]  # type: ignore[arg-type]
+    kind = type(values[0])
+    ticks = [(value, write(kind(value))) for value in round_ticks(low, high)]
     return _Axis(name=name, values=values, low=low, high=high, ticks=ticks)
 
 
@@ -133,17 +132,9 @@ def round_ticks(low: float, high: float) -> list[float]:
     """
     if not high > low:
         return []
-    rough = (high - low) / _TICKS
-    power = 10.0 ** np.floor(np.log10(rough))
-    step = next(step * power for step in _STEPS if step * power >= rough)
+    step = round_step(low, high, _TICKS)
     first, last = np.ceil(low / step), np.floor(high / step)
     return [float(round(i * step, 9)) for i in np.arange(first, last + 1)]
-
-
-def _unpadded(text: str) -> str:
-    """Leave out zeros behind the decimal point: `1.500 M` is `1.5 M`."""
-    number, space, unit = text.partition(" ")
-    return (number.rstrip("0").rstrip(".") if "." in number else number) + space + unit
 
 
 def _line(facts: ReportFacts, trial: Trial, i: int, axes: Sequence[_Axis], between: int, of_all: int) -> str:

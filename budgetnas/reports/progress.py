@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from budgetnas.reports.axes import View, ends, first_view, outside
+from budgetnas.reports.axes import View, ends, first_view, outside, round_step
 from budgetnas.reports.facts import ReportFacts, complete
 from budgetnas.reports.figures import shown_means
 from budgetnas.reports.style import FULL, GREY, SHADES, SHORT, WINNER, dress, label, points
 from budgetnas.text import plural
 
-_MOST_BARS = 30
+_MOST_BARS, _TICKS = 30, 8
 
 
 def promoted(facts: ReportFacts) -> set[int]:
@@ -100,7 +100,9 @@ def scores_figure(facts: ReportFacts) -> go.Figure:
             )
     dress(figure, x="score of the short training, %", y="networks", height=360)
     figure.update_layout(barmode="stack")
-    figure.update_xaxes(range=ends(view))
+    width = float(edges[1] - edges[0])
+    shown = (view.high - view.low if view else float(edges[-1] - edges[0])) / width
+    figure.update_xaxes(range=ends(view), tick0=0, dtick=round(width * -(-shown // _TICKS), 9))
     return figure
 
 
@@ -113,11 +115,9 @@ def scores_caption(facts: ReportFacts) -> str:
 
 
 def _edges(scores: Sequence[float], view: View | None) -> npt.NDArray[np.float64]:
-    """Return the edges of bars of equal width that hold all scores, about the square root of their number in view."""
+    """Return the edges of bars of one round width that hold all scores, so many in view as tell something."""
     low, high = min(scores), max(scores)
     inside = [score for score in scores if view is None or score >= view.low]
-    if low == high:
-        return np.array([low - 0.5, high + 0.5])
-    width = ((max(inside) - min(inside)) or (high - low)) / min(_MOST_BARS, max(5, round(2 * len(inside) ** 0.5)))
-    edges: npt.NDArray[np.float64] = high + width * np.arange(-np.ceil((high - low) / width) - 0.5, 1)
-    return edges
+    first, last = (min(inside), high) if min(inside) < high else (low, high)
+    width = round_step(first, last, min(_MOST_BARS, max(6, round(2 * len(inside) ** 0.5)))) if first < last else 1.0
+    return width * np.arange(np.floor(low / width), np.floor(high / width) + 2)

@@ -63,4 +63,4 @@ def test_five_failed_trainings_do_not_squash_the_others(facts, score):
 
 def test_equal_scores_are_one_bar(facts):
     figure = scores_figure(replace(facts, trials=[replace(t, score=0.5) for t in complete(facts)], rungs={}, finals={}))
-    assert [list(trace.x) for trace in figure.data] == [[50.0]]
+    assert [list(trace.x) for trace in figure.data] == [[50.5]]
