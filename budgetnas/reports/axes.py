@@ -81,4 +81,4 @@ def round_step(low: float, high: float, parts: int) -> float:
     """
     rough = (high - low) / parts
     power = 10.0 ** float(np.floor(np.log10(rough)))
-    return next(round(step * power, 12) for step in _STEPS if step * power >= rough * (1 - 1e-9))
+    return next(float(round(step * power, 12)) for step in _STEPS if step * power >= rough * (1 - 1e-9))

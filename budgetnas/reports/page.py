@@ -85,8 +85,7 @@ def _picture(name: str, picture: Picture) -> str:
 
 
 def _importance(trials: list[Trial], pictures: Mapping[str, Picture]) -> str:
-    found = importances(trials)
-    return paragraph(found) if isinstance(found, str) else _shown(pictures, "importance")
+    return _shown(pictures, "importance") or paragraph(str(importances(trials)))
 
 
 def _winner(winner: Trial | None, shape: DataShape, pictures: Mapping[str, Picture]) -> str:
