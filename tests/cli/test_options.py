@@ -12,14 +12,14 @@ DATA = {"--dataset", "--data-dir", "--subset", "--image-size", "--test-share"}
 
 
 SEARCH = """
-    --space --trials --out --name --seed --device --workers --sampler --promote --full-epochs
+    --space --trials --out --name --seed --device --workers --sampler --score --promote --full-epochs
     --max-hours --storage --set --dry-run --no-paper-models --refit --json --space-code
     -q --quiet -v --verbose
 """
 
 
 CALIBRATE = """
-    --space --networks --lengths --out --name --seed --device --workers --full-epochs --max-hours
+    --space --networks --lengths --score --out --name --seed --device --workers --full-epochs --max-hours
     --storage --set --dry-run --json --space-code
     -q --quiet -v --verbose
 """
