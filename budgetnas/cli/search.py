@@ -47,7 +47,10 @@ def show(console: Console, result: SearchResult) -> None:
     console.message(f"dashboard  budgetnas dashboard {folder}" + (f" --storage {storage}" if storage else ""))
 
 
-DESCRIPTION = "Search under a cap. The same command resumes; options that are not given come from the run."
+DESCRIPTION = (
+    "Search under a cap. STUDY.toml is a study file. The same command resumes; options that are not given come from "
+    "the run."
+)
 EXAMPLE = "budgetnas search --max-params 5e6 --trials 100"
 
 
@@ -55,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.usage = "%(prog)s [STUDY.toml] [options]"  # all of them would not leave the help on one screen
     add = parser.add_argument
-    add("study", nargs="?", metavar="STUDY.toml", help="a study file")
+    add("study", nargs="?", metavar="STUDY.toml", help=argparse.SUPPRESS)
     add_cap_arguments(parser)
     add("--trials", type=whole_number, metavar="N", help="number of networks to train shortly, in all (default 100)")
     add("--sampler", metavar="NAME", help="thompson (default), evolution, tpe or random")

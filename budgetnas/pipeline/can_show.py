@@ -52,7 +52,8 @@ class CanShow:
 
     def as_json(self) -> dict[str, Any]:
         """Return it for programs."""
-        return {**asdict(self), "score": self.score.name}
+        content = {**asdict(self), "score": self.score.name}
+        return {key: value for key, value in content.items() if key != "score" or self.score is not ACCURACY}
 
 
 def can_show(prepared: PreparedStudy, known: float | None = None) -> CanShow | None:

@@ -55,6 +55,7 @@ def compared(results: Sequence[SearchResult]) -> list[ComparedSearch]:
             keys=_keys(result),
             test=result.accuracies.test if result.accuracies else None,
             validation=result.accuracies.validation if result.accuracies else None,
+            score=result.setup.score,
             command=str(result.drivers[-1]["command"]) if result.drivers else "",
         )
         for result in results
@@ -71,6 +72,7 @@ def _in_words(result: SearchResult) -> dict[str, str]:
         "caps": "; ".join(setup.budget_of(tier).in_words for tier in setup.tiers),
         "space": f"{setup.space_size:,} networks, {setup.tiers[-1].fitting:,} fit",
         "sampler": study.search.sampler,
+        "score": setup.score.words,
         "short trainings": f"{counts['trained']:,} of {study.search.trials:,}",
         "their length": " and ".join(plural(epochs, "epoch") for epochs in setup.rungs),
         "full trainings": f"{plural(setup.full_epochs, 'epoch')}{repeats}",
@@ -108,6 +110,9 @@ def warnings_of(results: Sequence[SearchResult], differing: Sequence[str]) -> li
         return [*said, f"The searches are on {what}: their accuracies are not comparable."]
     if any(key.startswith(_SPLITS) for key in differing):
         said.append("The validation images differ: only the test accuracies are of the same images.")
+    scores = list(dict.fromkeys(result.setup.score.words for result in results))
+    if len(scores) > 1:
+        said.append(f"The searches go by different scores ({listed(scores)}), so no figure compares them.")
     trainings = [key for key in differing if key.startswith(_TRAININGS)]
     if trainings:
         said.append(

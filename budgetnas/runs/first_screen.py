@@ -6,13 +6,13 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from budgetnas.evidence.accuracy import Accuracy
 from budgetnas.evidence.estimate import FEWEST_REPEATS, ON_THIS_SET
+from budgetnas.evidence.scores import OverSeeds, Score
 from budgetnas.reports.facts import Lines, NextStep, Tile
 from budgetnas.runs.result import SearchResult
 from budgetnas.runs.settings import DataFacts, Setup, is_finished
 from budgetnas.runs.verdict import Comparison
-from budgetnas.text import plural, write_interval, write_percent
+from budgetnas.text import plural
 from budgetnas.trials.trial import Trial
 
 LOOKS = (3, 5, 8)  # seeds of the winner and of each control: one that is told apart early gets no more
@@ -39,13 +39,14 @@ def tiles(result: SearchResult) -> list[Tile]:
         if len(shown.seeds) > 1
         else "also the one that it was chosen by"
     )
+    test = f"test {setup.score.words}"
     if fresh and result.facts.refit:
         seeds += "; trained on validation images too"
     return [
         Tile(name="network", value=winner.candidate.spec.id, note=f"trial {winner.parent}{origin}{best}"),
         Tile(name="parameters", value=f"{winner.candidate.params:,}", note=setup.share(winner.candidate)),
-        _tile("test accuracy", shown.test) if shown.test else Tile(name="test accuracy", value="not tested yet"),
-        *([_tile("validation accuracy", shown.validation)] if shown.validation else []),
+        _tile(test, shown.test, setup.score) if shown.test else Tile(name=test, value="not tested yet"),
+        *([_tile(f"validation {setup.score.words}", shown.validation, setup.score)] if shown.validation else []),
         Tile(name="training seeds", value=f"{len(shown.seeds)}", note=seeds),
         data,
     ]
@@ -56,10 +57,11 @@ def _images(data: DataFacts) -> str:
     return f"{images}; {data.shape.classes} classes"
 
 
-def _tile(name: str, accuracy: Accuracy) -> Tile:
-    spread = "" if accuracy.spread is None else f"sd {100 * accuracy.spread:.2f} over seeds; "
-    note = f"{spread}95 % interval {write_interval(*accuracy.interval)}"
-    return Tile(name=name, value=f"{write_percent(accuracy.mean)} %", note=note)
+def _tile(name: str, found: OverSeeds, score: Score) -> Tile:
+    digits = 2 if score.is_share else 4
+    spread = "" if found.spread is None else f"sd {score.factor * found.spread:.{digits}f} over seeds; "
+    note = f"{spread}95 % interval {score.write_interval(found.interval)}"
+    return Tile(name=name, value=score.write(found.mean, unit=score.unit), note=note)
 
 
 def next_step(result: SearchResult, compared: Sequence[Comparison]) -> NextStep | None:

@@ -74,8 +74,10 @@ def gains(
     if one is None or other is None or one.shape[1] != other.shape[1]:
         return gain, None
     found = welch_on_images(one, other, level=level)
-    low, high = (None if end is None else factor * end for end in (found.low, found.high))
-    return gain, replace(found, value=factor * found.value, low=low, high=high)
+    # Parts of images are rounded, so their mean is not quite the score.
+    moved = 0.0 if own[0].score is None else gain.value - factor * found.value
+    low, high = (None if end is None else factor * end + moved for end in (found.low, found.high))
+    return gain, replace(found, value=factor * found.value + moved, low=low, high=high)
 
 
 def images_of(looks: Sequence[Look]) -> Array | None:

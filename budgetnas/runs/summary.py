@@ -281,12 +281,13 @@ def _final(result: SearchResult, finalist: Finalist) -> FinalScore:
 def _compared(result: SearchResult, one: Comparison) -> Compared:
     trainings, score = one.accuracies.trainings, result.setup.score
     right = images_of([look for run in trainings if (look := result.looks.of(run, CONTROLS))]) if one.tests else None
+    wider = None if right is None else over_seeds_and_images(right)
     return Compared(
         name=one.name,
         spec=one.spec,
         tests=one.tests,
         over_seeds=over_seeds(one.tests) if one.tests else None,
-        over_images=None if right is None else score.shown_interval(over_seeds_and_images(right)),
+        over_images=score.shown_interval(wider) if wider else None,
         gain=one.gain,
         gain_on_images=one.wider,
         curves=[run.curve for run in trainings if run.curve],

@@ -12,7 +12,7 @@ DATA = {"--dataset", "--data-dir", "--subset", "--image-size", "--test-share"}
 
 
 SEARCH = """
-    --space --trials --out --name --seed --device --workers --sampler --promote --full-epochs
+    --space --trials --out --name --seed --device --workers --sampler --score --promote --full-epochs
     --rungs --repeats --recipe --controls
     --max-hours --storage --set --dry-run --no-paper-models --refit --json --space-code --track
     -q --quiet -v --verbose
@@ -20,7 +20,7 @@ SEARCH = """
 
 
 CALIBRATE = """
-    --space --networks --lengths --out --name --seed --device --workers --full-epochs --max-hours
+    --space --networks --lengths --score --out --name --seed --device --workers --full-epochs --max-hours
     --storage --set --dry-run --json --space-code --track
     -q --quiet -v --verbose
 """

@@ -75,3 +75,17 @@ def test_the_spread_is_known_from_repeated_trainings_and_best_from_their_tests(s
     looks = {look_key(run, "full"): Look(correct=500 + 10 * run.repeat, images=1000) for run in runs}
     ladder.fulls.record(RunFacts(looks=looks))
     assert known_sd(ladder) == pytest.approx(1.0)
+
+
+def test_another_score_than_accuracy_is_shown_by_fewer_images_and_a_loss_only_once_its_spread_is_known():
+    words = {"evidence__controls": True, "evidence__control_repeats": 3}
+    even, balanced, loss = (
+        prepared(search__score=score, **words) for score in ("accuracy", "balanced_accuracy", "loss")
+    )
+    assert can_show(even).points <= can_show(balanced).points, "classes of digits are of nearly equal size"
+    assert can_show(balanced).as_json()["score"] == "balanced_accuracy"
+    assert can_show(loss) is None
+    assert (
+        can_show(loss, 0.01).write().startswith("a loss that is lower by 0.031 or more over a control, with 80 % power")
+    )
+    assert "deviation over seeds is 0.01, as in" in can_show(loss, 0.01).write()
