@@ -68,9 +68,8 @@ class Console(Listener):
         if self._rows is not None:
             self._rows.clear()
             self._rows = None
-        last = self._progress
-        if last is not None and not last.is_test and self._lines.has_news(last):
-            self._print(progress_line(replace(last, running=())))
+        if self._progress is not None and self._lines.breaks_off(self._progress):
+            self._print(progress_line(replace(self._progress, running=())))
         if error is not None and not isinstance(error, KeyboardInterrupt):
             self._log.write(logging.ERROR, f"ERROR: {self._spell(one_line(error, most=None))}")
 

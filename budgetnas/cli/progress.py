@@ -61,16 +61,16 @@ class Lines:
         since, is_new = time.monotonic() - self._at, progress.title not in self._started
         if is_new and progress.is_over:
             return False  # an earlier driver trained all of it
-        has_news = self.has_news(progress)
+        has_news = _state(progress) != self._said
         is_due = (has_news and (progress.is_over or since >= NEWS_SECONDS)) or since >= QUIET_SECONDS
         if is_new or is_due:
             self._at, self._said = time.monotonic(), _state(progress)
             self._started.add(progress.title)
         return is_due or (is_new and not progress.is_test)
 
-    def has_news(self, progress: Progress) -> bool:
-        """Return whether a level that has started got further since the last line."""
-        return progress.title in self._started and _state(progress) != self._said
+    def breaks_off(self, progress: Progress) -> bool:
+        """Return whether the last progress of all is of a level that has started and is not over."""
+        return progress.title in self._started and not (progress.is_over or progress.is_test)
 
 
 def _state(progress: Progress) -> tuple[object, ...]:

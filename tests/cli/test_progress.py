@@ -171,6 +171,6 @@ def test_an_interrupted_training_leaves_a_clean_screen_and_says_how_to_resume(tm
     seen = on_a_terminal(words, tmp_path, interrupt_at=r" in \d+ of 900 +\d+\.\d\d", status=130, COLUMNS="80")
     lines = [line.strip() for line in left_on_screen(seen) if line.strip()]
     assert not [line for line in lines if " of 900 " in line or "━" in line]
-    assert re.fullmatch(r"trainings: 0 of 2, [\d,]+ of 1,800 epochs, about .* left", lines[-3])
-    assert lines[-2].startswith("Stopped. Finished trainings are kept")
+    assert re.fullmatch(r"trainings: 0 of 2, [\d,]+ of 1,800 epochs, about .* left", lines[-2])
+    assert lines[-1].startswith("Stopped. Finished trainings are kept")
     assert lines[-1].endswith("run the same command to resume.")
