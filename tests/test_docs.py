@@ -54,6 +54,19 @@ def test_the_front_page_is_short_and_has_the_regrets_of_the_results():
             assert any(re.findall(r"\d\.\d+ \+-0\.\d+", line)[4] == regret.replace("- ", "-") for line in lines)
 
 
+def test_the_links_of_pages_that_are_read_without_a_build_lead_somewhere():
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "studies" / "README.md"):
+        for path, anchor in re.findall(r"\]\(([\w./-]+)(?:#([\w-]+))?\)", page.read_text()):
+            target = page.parent / path
+            assert target.exists(), (page.name, path)
+            titles = (
+                [line.lstrip("# ").lower() for line in target.read_text().splitlines() if line.startswith("#")]
+                if anchor
+                else []
+            )
+            assert not anchor or anchor in [re.sub(r"[^\w-]", "", title.replace(" ", "-")) for title in titles], anchor
+
+
 def test_the_front_page_has_the_numbers_of_the_study_that_its_picture_shows():
     page = " ".join((ROOT / "README.md").read_text().split())
     results = json.loads((ROOT / "studies" / "results" / "resnet20_budget" / "results.json").read_text())
