@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from enum import IntEnum, unique
 from typing import Any
+from zlib import compress, decompressobj, error
 
 import numpy as np
 import numpy.typing as npt
@@ -63,3 +64,21 @@ def unpacked(text: str, number: int) -> BoolArray | None:
     except ValueError:
         return None
     return np.unpackbits(found, count=number).astype(np.bool_) if len(found) == -(-number // 8) else None
+
+
+def packed_numbers(values: FloatArray) -> str:
+    """Write numbers as text: 16-bit floats, compressed, in base64.
+
+    >>> unpacked_numbers(packed_numbers(np.array([0.5, -2.0])), 2)
+    array([ 0.5, -2. ])
+    """
+    return b64encode(compress(values.astype("<f2").tobytes(), 9)).decode()
+
+
+def unpacked_numbers(text: str, number: int) -> FloatArray | None:
+    """Read so many numbers that `packed_numbers` wrote; None where the text does not hold them."""
+    try:
+        found = decompressobj().decompress(b64decode(text, validate=True), 2 * number + 1)
+    except (ValueError, error):
+        return None
+    return np.frombuffer(found, dtype="<f2").astype(np.float64) if len(found) == 2 * number else None

@@ -33,6 +33,9 @@ OPTIONAL = {
     "onnxruntime": "checking model.onnx",
     "ray": "workers on several machines",
     "psycopg": "studies in PostgreSQL",
+    "tensorboard": "trainings in TensorBoard",
+    "wandb": "trainings in Weights & Biases",
+    "mlflow": "trainings in MLflow",
 }
 NEEDED = ["torch", "torchvision", "optuna"]  # checked where this package is not installed, so has no metadata
 _REQUIREMENT = re.compile(r"""(?P<name>[\w.-]+)[^;]*(;.*extra == ['"](?P<extra>[\w.-]+)['"])?""")

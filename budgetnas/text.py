@@ -176,6 +176,22 @@ def terminal_width(text: str) -> int:
     return sum(0 if combining(letter) else 2 if east_asian_width(letter) in "FW" else 1 for letter in text)
 
 
+def shortened(text: str, width: int) -> str:
+    """Return a text of at most `width` terminal cells; a longer one has two dots in place of its middle.
+
+    >>> shortened("4x64-5x128-3x256-2x512", 12)
+    '4x64-..2x512'
+    """
+    if terminal_width(text) <= width:
+        return text
+    for kept in range(len(text) - 1, 0, -1):
+        head = kept // 2
+        cut = f"{text[:head]}..{text[len(text) - kept + head :]}"
+        if terminal_width(cut) <= width:
+            return cut
+    return ".."[:width]
+
+
 class Display(ABC):
     """A result with a representation: a line in a terminal, a small table in a notebook."""
 

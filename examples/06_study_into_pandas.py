@@ -2,7 +2,7 @@
 A study in pandas
 =================
 
-A tiny search on digits-hard, then its trials as tables. The numbers show the flow and no more.
+A tiny search on digits-hard, then its trials as tables. It is a smoke test: the numbers mean nothing.
 """
 
 import optuna

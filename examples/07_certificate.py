@@ -2,7 +2,7 @@
 Load a certificate
 ==================
 
-The winner of a search as a PyTorch module, held to the hashes of its manifest, without running any code of its folder.
+The winner of a search as a PyTorch module, checked against the hashes of its manifest. No code of its folder is run.
 """
 
 import torch

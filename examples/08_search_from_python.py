@@ -4,7 +4,7 @@ A search from Python
 
 What ``budgetnas search`` does, as one call: options and keys of a study file in, the result out, and all files in
 ``runs/NAME``. The same call resumes a search that was stopped. It works in a notebook, and a script needs no ``if
-__name__ == "__main__"`` for it. The numbers show the flow and no more.
+__name__ == "__main__"`` for it. It is a smoke test: the numbers mean nothing.
 """
 
 import budgetnas

@@ -8,13 +8,16 @@ everywhere. Parsed only: `train`, `reproduce`, `calibrate`, which tests/cli runs
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,11 +26,15 @@ from small_studies import pace
 
 from budgetnas.cli.main import COMMANDS, main, make_parser
 from budgetnas.cli.studies import read_study_arguments
+from budgetnas.config.study import load_study
 from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.plan_lines import plan_lines
 from budgetnas.pipeline.prepare import prepare
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "docs" / "extensions"))
+from colab_notebook import NOTEBOOK, SOURCE, notebook  # noqa: E402
+
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "studies" / "README.md"]
 RUN_AS_SHOWN = ("count", "space", "fit", "report", "verify")
 
@@ -47,21 +54,47 @@ def shown(page: Path) -> list[list[str]]:
     ]
 
 
+def block(page: str, language: str) -> str:
+    """Return the first block of a language on a page of the docs."""
+    return re.search(rf"```{language}\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)[1]
+
+
 COMMANDS_SHOWN = sorted({tuple(words) for page in PAGES for words in shown(page)})
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Where examples and commands run, one after the other; the sixth example leaves `runs/tiny` there."""
-    return tmp_path_factory.mktemp("pages")
+    path = tmp_path_factory.mktemp("pages")
+    (path / "study.toml").write_text(block("laptop_then_gpu.md", "toml"))
+    return path
 
 
 @pytest.mark.pages
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("[0-9]*.py")), ids=lambda path: path.stem)
 def test_examples_run(path, folder):
     done = subprocess.run([sys.executable, path], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout
+
+
+def test_the_notebook_is_what_its_source_makes():
+    assert NOTEBOOK.read_text() == notebook(SOURCE.read_text()), "python docs/extensions/colab_notebook.py makes it"
+
+
+@pytest.mark.pages
+def test_the_notebook_runs_outside_colab(folder):
+    """In a kernel: a search that is stopped and resumed, the report in a frame, a certificate that holds."""
+    shutil.copy(NOTEBOOK, folder)
+    words = [Path(sys.executable).with_name("jupyter-execute"), NOTEBOOK.name, "--output=executed"]
+    subprocess.run(words, cwd=folder, check=True, capture_output=True)
+    cells = json.loads((folder / "executed.ipynb").read_text())["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", ())]
+    said = "".join("".join(output.get("text", ())) for output in outputs)
+    assert "run the same command to resume" in said
+    assert "4 trained; ended because all trials were done." in said
+    assert "This certificate holds" in said
+    assert any("<iframe" in "".join(output["data"].get("text/html", ())) for output in outputs if "data" in output)
 
 
 @pytest.mark.parametrize("words", COMMANDS_SHOWN, ids=" ".join)
@@ -122,11 +155,26 @@ def test_a_finished_run_is_listed_shown_again_served_and_predicts(folder, monkey
         process.terminate()
 
 
+@pytest.mark.parametrize("page", ["laptop_then_gpu.md", "research.md"])
+def test_the_study_that_a_page_shows_is_one(page, tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text(block(page, "toml"))
+    assert load_study(str(path), {}, []).search.first_models == ("resnet20",)
+
+
+def test_the_sampler_in_a_plain_study_works_as_the_page_on_research_shows():
+    names: dict[str, Any] = {}
+    exec(block("research.md", "python"), names)
+    trials = names["study"].trials
+    assert names["observed"].value == max(trial.value for trial in trials)
+    assert names["trusted"] in trials
+
+
 @pytest.mark.pages
 def test_own_images_are_searched(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
-    exec(re.search(r"```python\n(.*?)```", (ROOT / "docs" / "own_data.md").read_text(), re.DOTALL)[1], {})
-    (words,) = (words for words in shown(ROOT / "README.md") if "images.npz" in words)
+    exec(block("own_data.md", "python"), {})
+    (words,) = (words for words in shown(ROOT / "docs" / "own_data.md") if "images.npz" in words)
     reduced = ["--trials", "1", "--promote", "1", "--full-epochs", "1", "--device", "cpu"]
     assert main([*words, *reduced]) == 0
     assert "1 trained" in capsys.readouterr().out
@@ -163,21 +211,19 @@ def plan(words: list[str]) -> list[str]:
     return [f"{name:<12} {value}" for name, value in plan_lines(found)]
 
 
-def test_the_plan_of_the_first_command_is_the_one_that_the_pages_show():
+def test_the_plan_of_the_first_command_is_the_one_that_the_quickstart_shows():
     words = ["search", "--max-params", "5e6", "--trials", "100"]
     assert tuple(words) in COMMANDS_SHOWN
     found = plan([*words, "--dataset", "digits-hard", "--device", "cpu"])
     names = {"run", "data", "space", "budget", "band", "trials", "promotion"}
-    for page in ("README.md", "docs/quickstart.md"):
-        lines = [line for line in (ROOT / page).read_text().splitlines() if re.match(r"[a-z]+ {2,}\S", line)]
-        told = [line for line in lines if line.split()[0] in names]
-        assert len(told) == len(names)
-        assert set(told) <= set(found)
+    page = (ROOT / "docs" / "quickstart.md").read_text()
+    told = [line for line in page.splitlines() if re.match(r"[a-z]+ {2,}\S", line) and line.split()[0] in names]
+    assert len(told) == len(names)
+    assert set(told) <= set(found)
 
 
 def test_the_page_on_own_data_makes_a_data_set_that_its_search_takes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    page = ROOT / "docs" / "own_data.md"
-    exec(re.search(r"```python\n(.*?)```", page.read_text(), re.DOTALL)[1], {})
-    words = next(words for words in shown(page) if words[0] == "search")
+    exec(block("own_data.md", "python"), {})
+    words = next(words for words in shown(ROOT / "docs" / "own_data.md") if words[0] == "search")
     assert any(line.startswith("data         images: 1,") for line in plan(words))

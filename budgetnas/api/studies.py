@@ -28,8 +28,13 @@ def search(
     space: str | PathLike[str] | None = None,
     trials: int | None = None,
     sampler: str | None = None,
+    score: str | None = None,
+    rungs: int | Sequence[int] | None = None,
     promote: int | None = None,
+    repeats: int | None = None,
+    recipe: str | PathLike[str] | None = None,
     full_epochs: int | None = None,
+    controls: bool | None = None,
     paper_models: bool | None = None,
     refit: bool | None = None,
     dataset: str | PathLike[str] | None = None,
@@ -45,6 +50,7 @@ def search(
     max_hours: float | None = None,
     storage: str | None = None,
     settings: Mapping[str, Any] | None = None,
+    track: str | Sequence[str] | None = None,
     listener: Listener | None = None,
 ) -> SearchResult:
     """Search for the most accurate network under a cap, or resume a search that was stopped.
@@ -63,8 +69,14 @@ def search(
         space: "wide" for more kinds of networks, or the path of a file with the section [space].
         trials: number of networks to train shortly, in all; default: 100.
         sampler: "thompson", "evolution", "tpe" or "random".
+        score: what the search goes by: "accuracy" (the default), "balanced_accuracy", "macro_f1" or "loss".
+        rungs: epochs of the short trainings, rising; the best networks get the longer ones; default: decided by the
+            data set.
         promote: number of the best networks to train in full; default: 5.
+        repeats: number of seeds of each network that may win; default: 1.
+        recipe: name or path of the recipe of full trainings; default: "full".
         full_epochs: length of a full training; default: decided by the data set.
+        controls: whether the winner and controls are trained with fresh seeds in the end; default: no.
         paper_models: whether models 1-5 of Pei et al. are tried first; default: on data sets known by name.
         refit: whether the winner and its controls learn from training and validation images together when they are
             trained again; default: no.
@@ -81,17 +93,20 @@ def search(
         max_hours: no training starts after this many hours.
         storage: Optuna URL of the study; default: a file in the run's folder.
         settings: other keys of a study file with their values, such as {"space.widths": [16, 64]}.
+        track: names of trackers that are written too: "tensorboard", "wandb", "mlflow".
         listener: receives plan, progress and messages; nothing is printed.
 
     Raises:
         BudgetNASError: an error that the user can act on; finished trainings are kept.
     """
     arguments = locals()
+    if isinstance(rungs, int):
+        arguments["rungs"] = [rungs]
     from budgetnas.pipeline.request import read_study_request
     from budgetnas.pipeline.search import search as work
 
     asked = read_study_request(plain(study), study_keys(arguments))
-    return driven(partial(work, asked.config), command("search", arguments), listener, notes=asked.notes)
+    return driven(partial(work, asked.config, track=track), command("search", arguments), listener, notes=asked.notes)
 
 
 @spelled
@@ -106,6 +121,7 @@ def calibrate(
     space: str | PathLike[str] | None = None,
     networks: int | None = None,
     lengths: int | Sequence[int] | None = None,
+    score: str | None = None,
     full_epochs: int | None = None,
     dataset: str | PathLike[str] | None = None,
     data_dir: str | PathLike[str] | None = None,
@@ -120,6 +136,7 @@ def calibrate(
     max_hours: float | None = None,
     storage: str | None = None,
     settings: Mapping[str, Any] | None = None,
+    track: str | Sequence[str] | None = None,
     listener: Listener | None = None,
 ) -> Calibration:
     """Find out how long a short training must be to rank networks, or resume a calibration, also with more networks.
@@ -137,6 +154,7 @@ def calibrate(
         space: "wide" for more kinds of networks, or the path of a file with the section [space].
         networks: number of networks; default: 24.
         lengths: epochs of the short trainings; default: the rungs of the study.
+        score: by which networks are ranked: "accuracy" (the default), "balanced_accuracy", "macro_f1" or "loss".
         full_epochs: length of a full training; default: decided by the data set.
         dataset: "auto", "cifar10", "cifar100", "digits", "digits-hard", or the path of an .npz file or an image folder.
         data_dir: folder of downloaded data sets; default: `data`.
@@ -151,6 +169,7 @@ def calibrate(
         max_hours: no training starts after this many hours.
         storage: Optuna URL of the study; default: a file in the run's folder.
         settings: other keys of a study file with their values.
+        track: names of trackers that are written too: "tensorboard", "wandb", "mlflow".
         listener: receives plan, progress and messages; nothing is printed.
 
     Raises:
@@ -166,4 +185,6 @@ def calibrate(
         networks=plain(networks),
         lengths=[lengths] if isinstance(lengths, int) else plain(lengths),
     )
-    return driven(partial(work, asked.config), command("calibrate", arguments), listener, notes=asked.notes)
+    return driven(
+        partial(work, asked.config, track=track), command("calibrate", arguments), listener, notes=asked.notes
+    )

@@ -46,6 +46,7 @@ def train(
     max_minutes: float | None = None,
     test: bool | None = None,
     settings: Mapping[str, Any] | None = None,
+    track: str | Sequence[str] | None = None,
     listener: Listener | None = None,
     **others: Unpack[OtherFields],
 ) -> TrainingsResult:
@@ -76,6 +77,7 @@ def train(
         max_minutes: no epoch starts after this many minutes.
         test: whether to look at the test set at the end; default: as the run did; a new one does.
         settings: keys of `[data]` with their values, such as {"data.flip": False}.
+        track: names of trackers that are written too: "tensorboard", "wandb", "mlflow".
         listener: receives progress and every epoch; nothing is printed.
         others: other fields of a `ResNetSpec`: `kind`, `mids`, `expansions`, `kernels`, `groups`, `strides`,
             `shortcut`, `squeeze`, `neck`; those with a value per stage have one for each stage that is not empty.
@@ -90,7 +92,7 @@ def train(
     options = _options(arguments, name=name or train_name(spec, seed or 0))
     asked = declare_training(spec, options, recipe=TRAIN_RECIPE, dataset=TRAIN_DATA)
     named = {key: value for key, value in arguments.items() if key not in FIELDS} | {"network": spec.id}
-    return _done(asked, command("train", named), listener)
+    return _done(asked, command("train", named), listener, track)
 
 
 @spelled
@@ -114,6 +116,7 @@ def reproduce(
     threads: int | None = None,
     max_minutes: float | None = None,
     settings: Mapping[str, Any] | None = None,
+    track: str | Sequence[str] | None = None,
     listener: Listener | None = None,
 ) -> TrainingsResult:
     """Train the models of Pei et al. as they did: on all training images, scoring the test set after every epoch.
@@ -137,6 +140,7 @@ def reproduce(
         threads: CPU threads per training; default: 1.
         max_minutes: no epoch starts after this many minutes.
         settings: keys of `[data]` with their values, such as {"data.flip": False}.
+        track: names of trackers that are written too: "tensorboard", "wandb", "mlflow".
         listener: receives progress and every epoch; nothing is printed.
 
     Raises:
@@ -148,7 +152,7 @@ def reproduce(
     words = str(models).split(",") if isinstance(models, int | str) else list(map(str, models))
     options, chosen = _options(arguments, name=name), reported_models(words)
     asked = declare_reproduction(chosen, options, recipe=PAPER_RECIPE, other_recipe=OTHER_RECIPE, dataset=CIFAR10)
-    return _done(asked, command("reproduce", arguments), listener)
+    return _done(asked, command("reproduce", arguments), listener, track)
 
 
 def _options(arguments: Mapping[str, Any], *, name: str) -> TrainOptions:
@@ -158,8 +162,10 @@ def _options(arguments: Mapping[str, Any], *, name: str) -> TrainOptions:
     return read_train_options(plainly, name=name, keys=study_keys({"settings": arguments["settings"]}))
 
 
-def _done(asked: DeclaredTrainings, words: Sequence[str], listener: Listener | None) -> TrainingsResult:
+def _done(
+    asked: DeclaredTrainings, words: Sequence[str], listener: Listener | None, track: str | Sequence[str] | None
+) -> TrainingsResult:
     """Run the trainings; an interruption stops them where nothing is half-written."""
     from budgetnas.pipeline.train import train
 
-    return driven(partial(train, asked), words, listener, notes=asked.notes)
+    return driven(partial(train, asked, track=track), words, listener, notes=asked.notes)

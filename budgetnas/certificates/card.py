@@ -10,6 +10,7 @@ from typing import Any
 
 from budgetnas.budget import SIZES, write_cost
 from budgetnas.certificates.front_matter import front_matter
+from budgetnas.evidence.scores import SCORES, Score
 from budgetnas.text import escaped, one_line, plural, write_macs, write_percent
 
 
@@ -108,36 +109,72 @@ def _bytes(entry: Mapping[str, Any]) -> str:
 
 
 def _numbers(results: Mapping[str, Any], data: str) -> str:
-    """Return the table of accuracies: fresh seeds first, with intervals where the results have them."""
+    """Return the table of accuracies, with intervals where the results have them, behind those of another score."""
+    own, other, rows = results["this_network"], results.get("score"), list(_accuracy_rows(results))
+    if other:
+        rows = [(f"accuracy, {name}", value, images) for name, value, images in rows]
+        rows = [*_score_rows(results, SCORES[other["name"]]), *rows]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    caption = f"After the last of {own['epochs']} epochs, seed {own['seed']}, on {data}."
+    if "fresh" in results:
+        of = " of accuracies" if other else ""
+        caption += f" In brackets: 95 % intervals over the images (Wilson{of})."
+    return f"| {'number' if other else 'accuracy'} | value | images |\n|---|---:|---:|\n{table}\n\n{caption}"
+
+
+def _accuracy_rows(results: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield the rows of accuracies, (name, value, images), fresh seeds first."""
     own, repeats, fresh = results["this_network"], results["repeats"], results.get("fresh")
-    rows = []
     if fresh:
         seeds = plural(len(fresh["seeds"]), "fresh seed")
-        rows += [
-            (f"{split}, {seeds} that no choice has seen", _over_seeds(fresh, split), "")
-            for split in ("validation", "test")
-            if fresh[f"{split}_mean"] is not None
-        ]
+        for split in ("validation", "test"):
+            if fresh[f"{split}_mean"] is not None:
+                yield f"{split}, {seeds} that no choice has seen", _over_seeds(fresh, split), ""
     if own["validation_accuracy"] is not None:
         value = _value(own["validation_accuracy"], None, own.get("validation_interval"))
-        rows.append(("validation, these weights", value, f"{own['validation_images']:,}"))
+        yield "validation, these weights", value, f"{own['validation_images']:,}"
     if own["test_images"]:
         value = _value(own["test_correct"] / own["test_images"], None, own.get("test_interval"))
-        rows.append(("test, these weights", value, f"{own['test_images']:,}"))
-    for name, entry in results.get("files", {}).items():
+        yield "test, these weights", value, f"{own['test_images']:,}"
+    yield from _file_rows(results.get("files", {}))
+    for split in ("validation", "test"):
+        if repeats[f"{split}_sd"] is not None:
+            yield f"{split}, mean and sd over {len(repeats['seeds'])} seeds", _over_seeds(repeats, split), ""
+
+
+def _file_rows(files: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
+    """Yield the accuracies of ONNX files that were measured."""
+    for name, entry in files.items():
         for split in ("validation", "test"):
             if entry.get(f"{split}_images"):
                 images = entry[f"{split}_images"]
                 value = _value(entry[f"{split}_correct"] / images, None, entry[f"{split}_interval"])
-                rows.append((f"{split}, `{name}`", value, f"{images:,}"))
+                yield f"{split}, `{name}`", value, f"{images:,}"
+
+
+def _score_rows(results: Mapping[str, Any], score: Score) -> Iterator[tuple[str, str, str]]:
+    """Yield the rows of a score that is not the accuracy, (name, value, images)."""
+    found, own = results["score"], results["this_network"]
     for split in ("validation", "test"):
-        if repeats[f"{split}_sd"] is not None:
-            rows.append((f"{split}, mean and sd over {len(repeats['seeds'])} seeds", _over_seeds(repeats, split), ""))
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    caption = f"After the last of {own['epochs']} epochs, seed {own['seed']}, on {data}."
-    if "fresh" in results:
-        caption += " In brackets: 95 % intervals over the images (Wilson)."
-    return f"| accuracy | value | images |\n|---|---:|---:|\n{table}\n\n{caption}"
+        for key, what in (("fresh", "{} that no choice has seen"), ("repeats", "mean and sd over {}")):
+            over = found[key]
+            if over and over[f"{split}_mean"] is not None and (key == "fresh" or over[f"{split}_sd"] is not None):
+                number = len(results[key]["seeds"])
+                seeds = plural(number, "fresh seed" if key == "fresh" else "seed")
+                yield f"{score.words}, {split}, {what.format(seeds)}", _score_over_seeds(over, split, score), ""
+        if found["this_network"][split] is not None:
+            one = found["this_network"]
+            value = _score(one[split], None, one[f"{split}_interval"], score)
+            yield f"{score.words}, {split}, these weights", value, f"{own[f'{split}_images']:,}"
+
+
+def _score_over_seeds(over: Mapping[str, Any], split: str, score: Score) -> str:
+    return _score(over[f"{split}_mean"], over[f"{split}_sd"], over[f"{split}_interval"], score)
+
+
+def _score(shown: float, spread: float | None, interval: Sequence[float], score: Score) -> str:
+    low, high = interval
+    return score.write(score.shown(shown), spread, score.shown_interval((low, high)), unit=" %")
 
 
 def _over_seeds(results: Mapping[str, Any], split: str) -> str:

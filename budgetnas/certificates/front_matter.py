@@ -13,13 +13,14 @@ _PLAIN = frozenset(" .,()/-")  # neither Markdown nor YAML reads anything into t
 def front_matter(arch: Mapping[str, Any], results: Mapping[str, Any], *, has_onnx: bool) -> str:
     """Return the block, as lines between two marks.
 
-    The licence is "unknown": who trained the network decides it. Accuracies are those of the stored weights.
+    The licence is "unknown": who trained the network decides it. Numbers are those of the stored weights.
 
     Args:
         arch: content of `arch.json`.
         results: content of `results.json`.
         has_onnx: whether `model.onnx` is there.
     """
+    other = results.get("score")
     hub = _ON_THE_HUB.get(arch["dataset"])
     tags = ["pytorch", *(["onnx"] if has_onnx else []), "resnet", "neural-architecture-search", "parameter-budget"]
     lines = [
@@ -32,6 +33,7 @@ def front_matter(arch: Mapping[str, Any], results: Mapping[str, Any], *, has_onn
         *([] if hub is None else ["datasets:", f"- {hub}"]),
         "metrics:",
         "- accuracy",
+        *([f"- {other['name']}"] if other else []),
     ]
     scores = list(_scores(results["this_network"]))
     if scores:
@@ -48,6 +50,8 @@ def front_matter(arch: Mapping[str, Any], results: Mapping[str, Any], *, has_onn
             "    - type: accuracy",
             f"      value: {accuracy:.6f}",
         ]
+        if other and other["this_network"][split] is not None:
+            lines += [f"    - type: {other['name']}", f"      value: {other['this_network'][split]:.6f}"]
     return "\n".join([*lines, MARK])
 
 

@@ -12,7 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch.nn.functional import cross_entropy
 
 from budgetnas.arch.costs import costs_of
 from budgetnas.arch.counter import count
@@ -33,12 +35,15 @@ from budgetnas.config.recipe import Recipe, write_recipe
 from budgetnas.config.recorded import recipe_then, younger
 from budgetnas.config.toml import build
 from budgetnas.data.dataset import Dataset
+from budgetnas.evidence.outcome import Outcome, outcome_of
+from budgetnas.evidence.scores import SCORES
 from budgetnas.exceptions import BudgetNASError, StorageError
 from budgetnas.models.build import read_state
 from budgetnas.storage.files import parse_json
-from budgetnas.text import one_line
+from budgetnas.text import one_line, plural
 
 TIE = 1e-3  # between the top two logits: another machine may round to the other class
+ROUNDING = 1e-4  # of a loss, from one machine to another
 NEEDED = (ARCH, SOURCE, WEIGHTS, LEDGER, RESULTS, RECIPE, CARD)
 
 
@@ -209,7 +214,8 @@ def _accuracy(
     manifest: Mapping[str, Any],
 ) -> str:
     """Test the network; images whose top two logits nearly tie may be classified otherwise on another machine."""
-    own = parse_json(files[RESULTS], where=Path(RESULTS))["this_network"]
+    recorded = parse_json(files[RESULTS], where=Path(RESULTS))
+    own = recorded["this_network"]
     if data.shape != shape:
         raise StorageError(f"{data.name} has {_in_words(data.shape)}, but the network takes {_in_words(shape)}")
     values = logits(load_network(spec, shape, files[WEIGHTS]), data.test.images, arch)
@@ -222,7 +228,36 @@ def _accuracy(
     result = f"{correct:,} of {len(data.test):,} right, {own['test_correct']:,} of {own['test_images']:,} recorded"
     if len(data.test) != own["test_images"] or abs(correct - own["test_correct"]) > len(near):
         raise StorageError(f"{result}{ties}{other}")
-    return f"{result}{ties}{other}"
+    outcome = outcome_of(
+        data.test.labels.astype(np.int64),
+        values.argmax(1).numpy(),
+        cross_entropy(values, torch.from_numpy(data.test.labels.astype(np.int64)), reduction="none").numpy(),
+        classes=len(data.classes),
+    )
+    return f"{result}{_beside(recorded, outcome, unsure=len(near))}{ties}{other}"
+
+
+def _beside(recorded: Mapping[str, Any], outcome: Outcome, *, unsure: int) -> str:
+    """Check the results of each class and another score than accuracy, where they are recorded.
+
+    Args:
+        recorded: content of `results.json`.
+        outcome: on the test set, made again.
+        unsure: images that may be classified otherwise on another machine.
+    """
+    classes = recorded.get("class_results", {}).get("test", ())
+    differ = sum(abs(one["correct"] - now) for one, now in zip(classes, outcome.correct.tolist(), strict=bool(classes)))
+    if differ > unsure:
+        raise StorageError(f"the results of single classes differ by {plural(differ, 'image')} from those recorded")
+    found = recorded.get("score")
+    if found is None or found["this_network"]["test"] is None:
+        return ""
+    score = SCORES[found["name"]]
+    now, then = score.shown(outcome.score(score.name)), found["this_network"]["test"]
+    fewest = min(number for number in outcome.images.tolist() if number)
+    if abs(now - then) > ROUNDING * max(1.0, now) + 2 * unsure / fewest:
+        raise StorageError(f"{score.words} {now:.6f}, {then:.6f} recorded")
+    return f"; {score.words} {now:.4f}, {then:.4f} recorded"
 
 
 def _in_words(shape: DataShape) -> str:

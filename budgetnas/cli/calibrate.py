@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("study", nargs="?", metavar="STUDY.toml", help="a study file")
     add_cap_arguments(parser)
     add("--networks", type=whole_number, metavar="N", help=f"number of networks (default {NETWORKS})")
+    add("--score", metavar="NAME", help="accuracy (default), balanced_accuracy, macro_f1 or loss")
     add("--lengths", metavar="E,E,..", help="epochs of the short trainings (default: the study's rungs)")
     add_study_arguments(parser)
 

@@ -1,4 +1,4 @@
-"""The output of trainings: progress bars on a terminal, elsewhere a plain line every ten seconds, and the result."""
+"""The output of trainings: how far they are, and the result."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import json
 import logging
 import shlex
 import sys
-import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-
 from budgetnas.cli.output import open_console, show_notice, show_table
+from budgetnas.cli.progress import Lines, Rows, progress_line
 from budgetnas.cli.run_log import USUAL, RunLog
 from budgetnas.data.load import doubts
 from budgetnas.pipeline.plan_lines import plan_lines, seed_lines, too_long
@@ -22,15 +21,12 @@ from budgetnas.pipeline.progress import Listener, epoch_line
 from budgetnas.runs.costs import cost_table
 from budgetnas.system import status_of
 from budgetnas.text import Table, aligned, one_line, trimmed, write_time
-from budgetnas.trials.trial import in_words
 
 if TYPE_CHECKING:
     from budgetnas.engine.protocol import EpochReport
     from budgetnas.pipeline.plan import Plan
-    from budgetnas.pipeline.progress import Progress as Done
+    from budgetnas.pipeline.progress import Progress
     from budgetnas.trials.trial import Trial
-
-LINE_SECONDS, QUIET_SECONDS = 10.0, 600.0  # between lines with news, and between lines without
 
 
 class Console(Listener):
@@ -56,10 +52,11 @@ class Console(Listener):
         self._tick, self._spell, self._level, self._is_logged = tick, spell, level, is_logged
         self._log = RunLog(command_line())
         self._out = open_console(stderr=as_json)
-        self._bars: Progress | None = None
-        self._tasks: dict[str, TaskID] = {}
-        self._last = -QUIET_SECONDS
-        self._news: tuple[str, int, float | None] | None = None
+        can_redraw = self._out.is_terminal and not self._out.is_dumb_terminal  # its cursor can move
+        self._has_rows = can_redraw and level <= USUAL
+        self._rows: Rows | None = None
+        self._lines = Lines()
+        self._progress: Progress | None = None
 
     def __enter__(self) -> Console:
         self._log.start()
@@ -68,9 +65,12 @@ class Console(Listener):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bars is not None:
-            self._bars.stop()
-            self._bars = None
+        if self._rows is not None:
+            self._rows.clear()
+            self._rows = None
+        last = self._progress
+        if last is not None and not last.is_test and self._lines.has_news(last):
+            self._print(progress_line(replace(last, running=())))
         if error is not None and not isinstance(error, KeyboardInterrupt):
             self._log.write(logging.ERROR, f"ERROR: {self._spell(one_line(error, most=None))}")
 
@@ -132,20 +132,15 @@ class Console(Listener):
         what = "What is left (estimate)" if plan.is_resumed else "What it will cost (estimate)"
         self.show_table(cost_table(plan.costs, title=what, device=prepared.hardware.name))
 
-    def progressed(self, progress: Done) -> None:
-        """Update the bar, or print a line now and then."""
+    def progressed(self, progress: Progress) -> None:
+        """Redraw the rows, or print a line now and then."""
         self._tick()
-        facts = [] if progress.best is None else [f"best {100 * progress.best:.2f} %"]
-        if progress.seconds_left:
-            facts.append(f"about {write_time(progress.seconds_left)} left")
-        has_bars = self._out.is_terminal and not self._out.is_dumb_terminal  # its cursor can move
-        if has_bars and self._level <= USUAL:
-            self._move_bar(progress, "  ".join(facts))
-        news, now = (progress.level, progress.done, progress.best), time.monotonic()
-        if now - self._last >= (LINE_SECONDS if news != self._news else QUIET_SECONDS):
-            self._last, self._news = now, news
-            line = "  ".join([f"{in_words(progress.level)}: {progress.done} of {progress.total}", *facts])
-            self._print(line, is_shown=not has_bars)
+        self._progress = progress
+        if self._has_rows:
+            self._rows = self._rows or Rows(self._out)
+            self._rows.show(progress)
+        if self._lines.is_due(progress):
+            self._print(progress_line(progress), is_shown=not self._has_rows or progress.is_over)
 
     def show_table(self, table: Table) -> None:
         """Print a table and its notes."""
@@ -163,23 +158,6 @@ class Console(Listener):
 
     def _put(self, line: str) -> None:
         self._out.print(line, markup=False)
-
-    def _move_bar(self, progress: Done, facts: str) -> None:
-        if self._bars is None:
-            self._bars = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[facts]}"),
-                TimeElapsedColumn(),
-                console=self._out,
-            )
-            self._bars.start()
-        if progress.level not in self._tasks:
-            self._tasks[progress.level] = self._bars.add_task(
-                in_words(progress.level), total=progress.total, facts=facts
-            )
-        self._bars.update(self._tasks[progress.level], completed=progress.done, total=progress.total, facts=facts)
 
 
 class EpochConsole(Console):
@@ -204,9 +182,9 @@ class EpochConsole(Console):
         """Print the line of an epoch."""
         self._print(epoch_line(trial, report, watches=self._watches))
 
-    def progressed(self, progress: Done) -> None:
-        """Print nothing: the lines of epochs say how far it is."""
-        self._tick()
+    def progressed(self, progress: Progress) -> None:
+        """Redraw the rows, or print a line now and then, and log it."""
+        super().progressed(progress)
         self.log_in(self._folder)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from budgetnas.evidence.scores import Score
     from budgetnas.runs.listing import Run
     from budgetnas.runs.networks import Network
     from budgetnas.text import Table
@@ -52,27 +53,31 @@ def run(arguments: argparse.Namespace) -> None:
     if found:
         show_table(console, _table(arguments.folder, found))
         if networks:
-            show_table(console, _networks_table(arguments.folder, networks, found[0].images))
+            show_table(console, _networks_table(arguments.folder, networks, found[0]))
     else:
         console.print(f"`{arguments.folder}` holds no run yet: budgetnas search --max-params 5e6", markup=False)
 
 
 def _table(folder: str, found: list[Run]) -> Table:
-    from budgetnas.evidence.accuracy import BRACKETS
+    from budgetnas.evidence.scores import SCORES
     from budgetnas.text import Table
 
+    unit = " %" if all(SCORES[one.scored_by].is_share for one in found) else ""
+    best, test = f"best{unit}", f"test{unit}"
     return Table(
         title=f"Runs in {folder}",
-        columns=("run", "kind", "state", "data", "cap", "done", "best %", "test %", "network", "params"),
-        rows=[_row(one) for one in found],
+        columns=("run", "kind", "state", "data", "cap", "done", best, test, "network", "params"),
+        rows=[_row(one, "" if unit else " %") for one in found],
         notes=[
             *(note for one in found for note in _notes(one)),
-            *([BRACKETS] if any(one.score_interval for one in found) else []),
+            *dict.fromkeys(SCORES[one.scored_by].brackets for one in found if one.score_interval),
         ],
     )
 
 
-def _row(one: Run) -> tuple[str, ...]:
+def _row(one: Run, unit: str) -> tuple[str, ...]:
+    is_other = one.scored_by != "accuracy"
+    tested = (one.test_score, one.test_score_interval) if is_other else (one.test_accuracy, one.test_interval)
     return (
         one.name,
         one.kind or "",
@@ -80,8 +85,8 @@ def _row(one: Run) -> tuple[str, ...]:
         one.data or "",
         ", ".join(_caps(one)),
         "" if one.done is None else f"{one.done:,} of {one.asked:,}",
-        _percent(one.score, one.score_interval),
-        _percent(one.test_accuracy, one.test_interval),
+        _written(one, one.score, one.score_interval, unit),
+        _written(one, *tested, unit),
         one.spec or "",
         "" if one.params is None else f"{one.params:,}",
     )
@@ -99,15 +104,18 @@ def _caps(one: Run) -> Iterator[str]:
 
 def _notes(one: Run) -> list[str]:
     """Return the facts for which a row has no room."""
+    from budgetnas.evidence.scores import SCORES
     from budgetnas.runs.networks import AFTER_FULL, AFTER_LAST
 
     notes = [(one.process and "running by process", one.process), (one.why and "unreadable:", one.why)]
     if one.score_of not in (None, AFTER_FULL, AFTER_LAST):
-        notes.append(("best is", one.score_of))
+        other = f"; the test column has {SCORES[one.scored_by].of('test')}" if one.scored_by != "accuracy" else ""
+        notes.append(("best is", f"{one.score_of}{other}"))
     return [f"{one.name}: {what} {value}" for what, value in notes if value]
 
 
-def _networks_table(folder: str, networks: list[Network], images: int | None) -> Table:
+def _networks_table(folder: str, networks: list[Network], run: Run) -> Table:
+    from budgetnas.evidence.scores import SCORES
     from budgetnas.text import Table, write_macs
     from budgetnas.trials.trial import CONTROLS, FULL, RANDOM, in_order, length_in_words
 
@@ -116,15 +124,16 @@ def _networks_table(folder: str, networks: list[Network], images: int | None) ->
     notes = [note for one in networks for note in _trainings_notes(one)]
     if len(networks) > MOST:
         notes.append(f"{len(networks) - MOST:,} more: budgetnas list {folder} --json")
+    score = SCORES[run.scored_by]
     return Table(
-        title="Its networks: validation % by length of training, mean and standard deviation over seeds",
+        title=f"Its networks: {score.head('validation')} by length of training, mean and standard deviation over seeds",
         columns=("network", "params", "MACs", *map(length_in_words, levels)),
         rows=[
             (
                 one.spec,
                 f"{one.params:,}",
                 write_macs(one.macs),
-                *(_scores(one.scores.get(level), images if level in whole else None) for level in levels),
+                *(_scores(one.scores.get(level), run.images if level in whole else None, score) for level in levels),
             )
             for one in networks[:MOST]
         ],
@@ -132,17 +141,17 @@ def _networks_table(folder: str, networks: list[Network], images: int | None) ->
     )
 
 
-def _scores(scores: list[float] | None, images: int | None) -> str:
+def _scores(scores: list[float] | None, images: int | None, score: Score) -> str:
     from statistics import mean, stdev
 
     from budgetnas.evidence.accuracy import Accuracy
-    from budgetnas.text import write_percent
+    from budgetnas.evidence.scores import ACCURACY
 
     if not scores:
         return ""
-    if images:
+    if images and score is ACCURACY:
         return str(Accuracy(shares=scores, images=images))
-    return write_percent(mean(scores), stdev(scores) if len(scores) > 1 else None)
+    return score.write(score.shown(mean(scores)), stdev(scores) if len(scores) > 1 else None)
 
 
 def _trainings_notes(one: Network) -> list[str]:
@@ -153,7 +162,10 @@ def _trainings_notes(one: Network) -> list[str]:
     return under_way + [f"{one.spec}: {in_words(level)} failed: {reason}" for level, reason in one.failed.items()]
 
 
-def _percent(share: float | None, interval: tuple[float, float] | None) -> str:
-    from budgetnas.text import write_percent
+def _written(one: Run, shown: float | None, interval: tuple[float, float] | None, unit: str) -> str:
+    """Write a score of a run; `unit` stands behind a share where a column has losses too."""
+    from budgetnas.evidence.scores import SCORES
 
-    return "" if share is None else write_percent(share, interval=interval)
+    score = SCORES[one.scored_by]
+    ends = interval and score.shown_interval(interval)
+    return "" if shown is None else score.write(score.shown(shown), interval=ends, unit=unit)

@@ -53,7 +53,8 @@ def make_parser(command: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument("--print-completion", action=PrintCompletion, make=make_parser, help=text)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     for name, summary in COMMANDS.items():
-        inner = commands.add_parser(name, help=summary, allow_abbrev=False)
+        inner = commands.add_parser(name, help=summary, allow_abbrev=False, add_help=False)
+        inner.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)  # who sees it knows it
         if command in (name, None):
             module = import_module(f"budgetnas.cli.{name}")
             inner.description, inner.epilog = module.DESCRIPTION, f"example: {module.EXAMPLE}"

@@ -10,6 +10,7 @@ from typing import Any
 from budgetnas.arch.rules import MAX_SIDE
 from budgetnas.arch.spec import FIELDS, NEEDED, OPTIONS, PER_STAGE, DataShape, ResNetSpec
 from budgetnas.cli.caps import CAPS
+from budgetnas.cli.parser import Unlisted
 from budgetnas.config import options
 from budgetnas.config.models import NamedModel, named_network
 from budgetnas.config.options import CALIBRATION_KEYS, DATA_KEYS, KEYS
@@ -144,8 +145,14 @@ def add_data_arguments(parser: argparse.ArgumentParser, *, default: str | None =
     add("--dataset", metavar="NAME|PATH", help=f"{', '.join(names)}, .npz or folder")
     add("--data-dir", metavar="DIR", help="folder of downloaded data sets (default data)")
     add("--subset", type=whole_number, metavar="N", help="images of each class to keep in each split")
-    add("--image-size", type=whole_number, metavar="N", help="resize the images of a folder to NxN pixels")
-    add("--test-share", type=number, metavar="S", help="share of own images to test on, where they have no test split")
+    add(
+        "--image-size",
+        type=whole_number,
+        metavar="N",
+        help="side of a folder's images; --test-share S: of them to test on",
+    )
+    share = "share of own images to test on, where they have no test split"
+    add("--test-share", type=number, metavar="S", help=Unlisted(share))
 
 
 def read_data(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -157,13 +164,18 @@ def read_data(arguments: argparse.Namespace) -> dict[str, Any]:
     return options.read_data(options.keys_of(vars(arguments), DATA_KEYS), getattr(arguments, "set", ()))
 
 
+def add_track_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare `--track`."""
+    parser.add_argument("--track", metavar="NAME,..", help="also write to tensorboard, wandb or mlflow")
+
+
 CODE = "space_code"
 
 
-def add_code_argument(parser: argparse.ArgumentParser) -> None:
-    """Declare `--space-code`."""
+def add_code_argument(parser: argparse.ArgumentParser, *, is_listed: bool = True) -> None:
+    """Declare `--space-code`, listed by `--help` or not."""
     text = "MODULE:CLASS of your own kind of blocks, like ghost:Ghost of ghost.py"
-    parser.add_argument(option(CODE), metavar="CODE", help=text)
+    parser.add_argument(option(CODE), metavar="CODE", help=text if is_listed else Unlisted(text))
 
 
 def load_code(arguments: argparse.Namespace) -> str | None:
@@ -196,8 +208,8 @@ def spell(text: str, arguments: argparse.Namespace, *, argument: str | None = No
     wrong: it stays a key where the study file or `--set` gave its value.
 
     >>> typed = argparse.Namespace(max_params="5", set=[])
-    >>> spell("`budget.max_params` is 5: raise it, or give `full.repeats=3`.", typed)
-    '`--max-params` is 5: raise it, or give --set full.repeats=3.'
+    >>> spell("`budget.max_params` is 5: raise it, or give `search.batch=3`.", typed)
+    '`--max-params` is 5: raise it, or give --set search.batch=3.'
 
     Args:
         text: names keys and arguments as `exceptions` says.
@@ -217,7 +229,7 @@ def spell(text: str, arguments: argparse.Namespace, *, argument: str | None = No
             if value is None:
                 return f"`{key}`"
             return f"--set {key}={value}" if "." in key and hasattr(arguments, "set") else match[0]
-        word = option(known[0]) + ("" if value is None else f" {value.strip('[]')}")
+        word = option(known[0]) + ("" if value in (None, "true") else f" {value.strip('[]')}")
         return f"`{word}`" if opens else word
 
     return _NAMED.sub(spelled, text)

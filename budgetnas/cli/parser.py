@@ -13,6 +13,18 @@ from budgetnas.text import one_line, printable
 _ALIKE = 0.7  # least difflib ratio: "epochs" and "full-epochs" have 0.71, "trials" and "strides" 0.62
 
 
+class Unlisted(str):
+    """The help of an option for which `--help` has no room; completion and the reference in the docs have it."""
+
+    __slots__ = ()
+
+
+class _Formatter(argparse.HelpFormatter):
+    def add_argument(self, action: argparse.Action) -> None:
+        if not isinstance(action.help, Unlisted):
+            super().add_argument(action)
+
+
 class Parser(argparse.ArgumentParser):
     """An argparse parser with errors in one line.
 
@@ -21,6 +33,9 @@ class Parser(argparse.ArgumentParser):
     """
 
     commands: Collection[str] = ()
+
+    def __init__(self, **words: Any) -> None:
+        super().__init__(formatter_class=_Formatter, **words)
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with 2."""

@@ -71,7 +71,15 @@ def run(arguments: argparse.Namespace) -> int:
         if _is_theirs(asked)
     }
     extra = {"folder": str(asked.folder), "reported": reported}
-    return carry_out(asked, is_json=arguments.json, level=arguments.level, head=head, show=_show(models), extra=extra)
+    return carry_out(
+        asked,
+        is_json=arguments.json,
+        level=arguments.level,
+        track=arguments.track,
+        head=head,
+        show=_show(models),
+        extra=extra,
+    )
 
 
 def _is_theirs(asked: DeclaredTrainings) -> bool:

@@ -6,7 +6,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from budgetnas.cli.caps import add_cap_arguments
-from budgetnas.cli.options import whole_number
+from budgetnas.cli.options import parse_list, whole_number
+from budgetnas.cli.parser import Unlisted
 from budgetnas.cli.studies import add_study_arguments, carry_out, read_study_arguments
 
 if TYPE_CHECKING:
@@ -58,15 +59,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_cap_arguments(parser)
     add("--trials", type=whole_number, metavar="N", help="number of networks to train shortly, in all (default 100)")
     add("--sampler", metavar="NAME", help="thompson (default), evolution, tpe or random")
+    add("--score", metavar="NAME", help="accuracy (default), balanced_accuracy, macro_f1 or loss")
+    add("--rungs", metavar="E,E,..", help="epochs of the short trainings, like 3,8; more of them for the best networks")
     add("--promote", type=whole_number, metavar="N", help="number of the best networks to train in full (default 5)")
+    add("--repeats", type=whole_number, metavar="N", help="seeds of each network that may win (default 1)")
+    add(
+        "--recipe", metavar="NAME|PATH", help="of full trainings (default full); --set proxy.recipe=NAME: of short ones"
+    )
+    add(
+        "--controls",
+        action="store_const",
+        const=True,
+        help="train winner and controls with fresh seeds; --refit: on all but test images",
+    )
+    add("--refit", action="store_true", help=Unlisted("train winner and controls on validation images too"))
     add("--no-paper-models", action="store_true", help="do not start with models 1-5 of Pei et al.")
-    add("--refit", action="store_true", help="train winner and controls again on validation images too")
     add_study_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the search; return the exit status."""
     keys = {
+        "proxy.rungs": None if arguments.rungs is None else list(parse_list(arguments.rungs, "--rungs")),
         "search.paper_models": False if arguments.no_paper_models else None,
         "evidence.refit": True if arguments.refit else None,
     }

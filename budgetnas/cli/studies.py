@@ -8,7 +8,16 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from budgetnas.cli.options import add_code_argument, add_data_arguments, load_code, number, spell, whole_number
+from budgetnas.cli.options import (
+    add_code_argument,
+    add_data_arguments,
+    add_track_argument,
+    load_code,
+    number,
+    spell,
+    whole_number,
+)
+from budgetnas.cli.parser import Unlisted
 from budgetnas.cli.run_log import add_level_arguments
 from budgetnas.config.options import keys_of
 from budgetnas.system import Interruptions
@@ -27,8 +36,12 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of every study; all other settings are keys of the study file."""
     add = parser.add_argument
     add_data_arguments(parser)
-    add("--space", metavar="NAME", help="wide, for more kinds of networks, or a .toml file with [space]")
-    add("--out", metavar="DIR", help="folder of all runs (default runs)")
+    add(
+        "--space",
+        metavar="NAME",
+        help="wide, or a .toml file with [space]; --space-code MODULE:CLASS: own blocks",
+    )
+    add("--out", metavar="DIR", help="folder of all runs (default runs); --storage URL: database of its study")
     add("--name", help="name of this run (default: data set, cap and seed)")
     add("--seed", type=whole_number, metavar="N", help="random seed (default 0)")
     add("--device", metavar="NAME", help="auto, cpu, cuda or mps")
@@ -45,7 +58,7 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
         help="length of full training (CIFAR 200, digits 10, digits-hard 12)",
     )
     add("--max-hours", type=number, metavar="H", help="start no training after this many hours")
-    add("--storage", metavar="URL", help="Optuna storage (default: study.db in the run's folder)")
+    add("--storage", metavar="URL", help=Unlisted("Optuna storage (default: study.db in the run's folder)"))
     add(
         "--set",
         action="append",
@@ -53,10 +66,11 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="any section.key=value of the study file",
     )
+    add_track_argument(parser)
     add("--dry-run", action="store_true", help="print the plan and stop")
     add("--json", action="store_true", help="print the result, or the plan, as JSON")
     add_level_arguments(parser)
-    add_code_argument(parser)
+    add_code_argument(parser, is_listed=False)
 
 
 def read_study_arguments(arguments: argparse.Namespace, others: Mapping[str, Any]) -> StudyRequest:
@@ -117,4 +131,6 @@ def carry_out(
 
             print(json.dumps(plan_as_json(planned), indent=2))
         return 0
-    return drive(partial(work, asked.config), console, is_json=arguments.json, show=show, as_json=as_json)
+    return drive(
+        partial(work, asked.config, track=arguments.track), console, is_json=arguments.json, show=show, as_json=as_json
+    )

@@ -73,6 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         asked,
         is_json=arguments.json,
         level=arguments.level,
+        track=arguments.track,
         head=head,
         show=_show,
         extra={"id": spec.id, "folder": str(asked.folder)},

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from budgetnas.cli.options import add_data_arguments, number, whole_number
+from budgetnas.cli.options import add_data_arguments, add_track_argument, number, whole_number
 from budgetnas.cli.run_log import add_level_arguments
 from budgetnas.system import Interruptions
 from budgetnas.text import Table, aligned, plural
@@ -39,6 +39,7 @@ def add_training_arguments(parser: argparse.ArgumentParser, *, recipe: str, name
     add("--max-minutes", type=number, metavar="M", help="start no epoch after M minutes; the same command resumes")
     add("--out", default="runs", metavar="DIR", help="folder of all runs (default runs)")
     add("--name", default=name, help=f"name of this run (default: {name or 'network and seed'})")
+    add_track_argument(parser)
     add("--json", action="store_true", help="print the result as JSON")
     add_level_arguments(parser)
 
@@ -59,6 +60,7 @@ def carry_out(
     *,
     is_json: bool,
     level: int,
+    track: str | None,
     head: Sequence[str],
     show: Show,
     extra: dict[str, Any],
@@ -69,6 +71,7 @@ def carry_out(
         asked: the trainings.
         is_json: whether standard output is reserved for JSON.
         level: of `logging`; what is below it is not printed.
+        track: names of trackers.
         head: lines to print first.
         show: prints the rows.
         extra: further keys of the JSON document.
@@ -80,7 +83,7 @@ def carry_out(
     from budgetnas.pipeline.train import train
 
     def work(listener: Listener, *, command: list[str]) -> TrainingsResult:
-        return train(asked, listener, command=command).only(asked.keys)
+        return train(asked, listener, command=command, track=track).only(asked.keys)
 
     console = EpochConsole(
         as_json=is_json, tick=interruptions.tick, watches=asked.watches, folder=asked.folder, level=level

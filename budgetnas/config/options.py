@@ -29,8 +29,13 @@ KEYS = {
     "device": "engine.device",
     "workers": "engine.workers",
     "sampler": "search.sampler",
+    "score": "search.score",
+    "rungs": "proxy.rungs",
     "promote": "full.promote",
+    "repeats": "full.repeats",
     "full_epochs": "full.epochs",
+    "recipe": "full.recipe",
+    "controls": "evidence.controls",
     "max_hours": "engine.max_hours",
     "storage": "output.storage",
 }

@@ -116,6 +116,8 @@ class DataConfig:
             10,000 images; "auto" for 10,000 images of 50,000 or more, and for "share" of fewer.
         flip: whether training images are flipped horizontally at random; default: by the data set.
         shift: largest shift in pixels of random crops of training images; default: by the data set.
+        class_weights: "balanced" weighs each training image by the inverse frequency of its class in the training loss,
+            1 on average over the training images; "none" weighs all alike.
     """
 
     dataset: str = "auto"
@@ -126,6 +128,7 @@ class DataConfig:
     validation: int | Literal["auto", "share"] = "auto"
     flip: bool | None = None
     shift: int | None = None
+    class_weights: Literal["none", "balanced"] = "none"
 
     def __post_init__(self) -> None:
         within("data.subset", self.subset, 2)
@@ -136,12 +139,18 @@ class DataConfig:
         within("data.shift", self.shift, 0, 4096)
 
 
+ScoreName = Literal["accuracy", "balanced_accuracy", "macro_f1", "loss"]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SearchConfig:
     """`[search]`.
 
     Attributes:
         trials: total number of short trainings.
+        score: what the search goes by, on validation and on the test set: "accuracy"; "balanced_accuracy", the mean of
+            the accuracies of all classes; "macro_f1", the mean of their F1 scores; or "loss", the mean cross-entropy,
+            of which less is better.
         seed: seed of all random numbers.
         sampler: "thompson" (a Gaussian process), "evolution" (regularised) or "tpe" (Optuna's, repaired to fit), which
             learn from finished trials, or "random", which does not.
@@ -159,6 +168,7 @@ class SearchConfig:
     """
 
     trials: int = 100
+    score: ScoreName = "accuracy"
     seed: int = 0
     sampler: Literal["thompson", "evolution", "random", "tpe"] = "thompson"
     over_budget: Literal["exclude", "prune"] = "exclude"
@@ -176,6 +186,12 @@ class SearchConfig:
         if self.first_models:
             names = read_names("search.first_models", self.first_models, others=())
             object.__setattr__(self, "first_models", names)
+        if (self.stop, self.score) == ("hopeless", "loss"):
+            raise UsageError(
+                "is 'hopeless' and `search.score` is 'loss', but which gain in loss can be shown is not known before "
+                "any training: choose another score, or leave `search.stop` out.",
+                argument="search.stop",
+            )
         if self.over_budget == "prune" and self.sampler not in ("tpe", "random"):
             raise UsageError(
                 f"is 'prune' and `search.sampler` is {self.sampler!r}, but only Optuna's own "

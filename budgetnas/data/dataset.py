@@ -94,6 +94,22 @@ def largest_share(labels: Labels) -> float:
     return float(np.bincount(labels).max() / len(labels))
 
 
+UNEVEN = 3  # times the images of the smallest class
+
+
+def uneven(data: Dataset) -> tuple[str, int, str, int] | None:
+    """Return largest and smallest class of the training images with their numbers, where one has over three times more.
+
+    Returns:
+        Name and images of the largest class, then of the smallest; None where they differ less.
+    """
+    numbers = np.bincount(data.train.labels, minlength=len(data.classes))
+    most, fewest = int(numbers.argmax()), int(numbers.argmin())
+    if numbers[most] <= UNEVEN * numbers[fewest]:
+        return None
+    return data.classes[most], int(numbers[most]), data.classes[fewest], int(numbers[fewest])
+
+
 def _take(split: Split, mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Split:
     return Split(images=split.images[mask], labels=split.labels[mask])
 

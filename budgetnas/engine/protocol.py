@@ -27,6 +27,7 @@ class EpochReport:
         accuracy: accuracy on the watched split (by default validation) after the epoch, in [0, 1].
         loss: mean cross-entropy on the watched split.
         seconds: wall time of the epoch.
+        score: of the study on that split, higher for a better network; None where that is the accuracy.
     """
 
     epoch: int
@@ -36,6 +37,12 @@ class EpochReport:
     accuracy: float
     loss: float
     seconds: float = field(compare=False)
+    score: float | None = None
+
+    @property
+    def scored(self) -> float:
+        """The score of the study, which is the accuracy unless there is another."""
+        return self.accuracy if self.score is None else self.score
 
     @property
     def losses(self) -> tuple[float, float]:

@@ -17,7 +17,7 @@ BRACKETS = "In brackets: 95 % interval over the images (Wilson), of the mean whe
 Interval = tuple[float, float]
 
 
-def wilson(correct: float, images: int) -> Interval:
+def wilson(correct: float, images: float) -> Interval:
     """Return Wilson's score interval of a share at `LEVEL`, both ends in [0, 1].
 
     >>> [round(end, 4) for end in wilson(15, 148)]
@@ -28,7 +28,7 @@ def wilson(correct: float, images: int) -> Interval:
 
     Args:
         correct: number of correct images, from 0 to `images`; a mean over seeds need not be an integer.
-        images: number of images, at least 1.
+        images: number of images, at least 1; the number that a variance is worth need not be an integer.
 
     Raises:
         BudgetNASError: `correct` is out of range, as in a study that was edited by hand.

@@ -129,12 +129,13 @@ def welch_on_images(left: npt.ArrayLike, right: npt.ArrayLike, *, level: float =
     images is in both, so the interval is somewhat wide.
 
     Args:
-        left: [n, images] whether each training of the first network was right, image by image.
+        left: [n, images] whether each training of the first network was right, image by image, or the part of each
+            image in another score, which is their mean.
         right: [m, images] likewise of the second network, on the same images.
         level: of the interval, in (0, 1).
 
     Returns:
-        The difference of shares, without an interval where `welch` has none.
+        The difference of scores, without an interval where `welch` has none.
     """
     one, other = np.asarray(left, dtype=np.float64), np.asarray(right, dtype=np.float64)
     assert one.shape[1] == other.shape[1], "the images differ"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from budgetnas.evidence.scores import SCORES
 from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.plan_lines import plan_lines
 from budgetnas.pipeline.progress import Listener, Progress
@@ -11,7 +12,7 @@ from budgetnas.reports.board import compose
 from budgetnas.runs.costs import cost_table
 from budgetnas.storage.dashboard import publish_note
 from budgetnas.storage.database import Storage
-from budgetnas.text import Table, write_percent, write_time
+from budgetnas.text import Table, write_time
 from budgetnas.trials.trial import in_words
 
 EVERY_SECONDS = 30.0
@@ -39,7 +40,9 @@ class Board(Listener):
         self._write()
 
     def progressed(self, progress: Progress) -> None:
-        """Store the progress; write the note if it is old or a level has started."""
+        """Store the progress of trainings; write the note if it is old or a level has started."""
+        if progress.is_test:
+            return
         is_new = progress.level not in self._levels
         self._levels[progress.level] = progress
         if is_new or time.monotonic() - self._written >= EVERY_SECONDS:
@@ -51,12 +54,12 @@ class Board(Listener):
             (
                 in_words(one.level),
                 f"{one.done:,} of {one.total:,}",
-                "" if one.best is None else write_percent(one.best),
+                "" if one.best is None else SCORES[one.score].write(one.best, unit=" %"),
                 f"about {write_time(one.seconds_left)}" if one.seconds_left else "",
             )
             for one in self._levels.values()
         ]
-        progress = Table(title="So far", columns=("level", "finished", "best validation %", "time left"), rows=rows)
+        progress = Table(title="So far", columns=("level", "finished", "best validation", "time left"), rows=rows)
         headline = f"{self._study.rpartition('/')[0]} is running"
         as_of = f"As of {time.strftime('%Y-%m-%d %H:%M:%S %Z')}."
         tables = [progress, *self._costs] if rows else self._costs

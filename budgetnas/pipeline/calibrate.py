@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -22,12 +23,15 @@ from budgetnas.pipeline.plan import Plan, make_plan
 from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.pipeline.progress import Check, Everyone, Listener
+from budgetnas.pipeline.tracking import tracked
 from budgetnas.pipeline.trial_source import ListedTrials
 from budgetnas.pipeline.work_left import expected
 from budgetnas.runs.calibration import Calibration, read_calibration, write_calibration
+from budgetnas.runs.final import final
 from budgetnas.runs.settings import Kind
 from budgetnas.samplers.history import row_keys
 from budgetnas.text import plural
+from budgetnas.trackers.known import load_trackers
 from budgetnas.training.device import Hardware
 from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.trial import Candidate
@@ -46,26 +50,34 @@ def plan_calibration(config: StudyConfig, listener: Listener) -> Plan:
     return plan
 
 
-def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]) -> Calibration:
+def calibrate(
+    config: StudyConfig, listener: Listener, *, command: Sequence[str], track: str | Iterable[str] | None = None
+) -> Calibration:
     """Run a calibration to its end, or resume one that was stopped.
 
     Args:
         config: the study: `search.trials` networks, short trainings of all lengths in `proxy.rungs`.
         listener: receives plan, progress and messages.
         command: the words of the command, for the manifest.
+        track: names of trackers; nothing of a calibration depends on them.
 
     Raises:
         BudgetNASError: an error that the user can act on; finished trainings are kept.
     """
-    started = time.monotonic()
-    with connected(config) as hardware, opened(_prepare(config, hardware, listener)) as run:
+    started, trackers = time.monotonic(), load_trackers(track)
+    with contextlib.ExitStack() as stack:
+        hardware = stack.enter_context(connected(config))
+        run = stack.enter_context(opened(_prepare(config, hardware, listener)))
         prepared, fulls, nets = run.prepared, run.ladder.fulls, networks(run.prepared)
+        tracking = stack.enter_context(
+            tracked(trackers, run.folder, levels=run.ladder.levels, facts=lambda: fulls.facts)
+        )
         fulls.record(RunFacts(drawn=tuple(net.spec.id for net in nets)))
         trainings = _trainings(prepared, run.ladder, nets)
         if any(level.count_left(planned) for level, planned in trainings):
             with engine_of(prepared) as engine:
                 plan = _plan(prepared, engine, trainings)
-                everyone = Everyone(Check(run.check), listener)
+                everyone = Everyone(Check(run.check), listener, tracking)
                 everyone.planned(plan)
                 add_driver(fulls, prepared, command)
                 clock = partial(plan.clock, since=started)
@@ -76,6 +88,7 @@ def calibrate(config: StudyConfig, listener: Listener, *, command: Sequence[str]
             listener.message("This calibration was already finished; this is its result.")
         result = read_calibration(run.storage, run.folder, prepared.name)
         write_calibration(result)
+        tracking.conclude(final(result))
     return result
 
 

@@ -17,6 +17,7 @@ from budgetnas.config.toml import build
 from budgetnas.data.dataset import Dataset, Split, normalisation
 from budgetnas.data.load import load_dataset, resolve
 from budgetnas.exceptions import UsageError
+from budgetnas.pipeline.class_sizes import uneven_classes
 from budgetnas.pipeline.cpu_speed import slow_networks
 from budgetnas.pipeline.length import length_notes
 from budgetnas.pipeline.reference_networks import counted
@@ -82,15 +83,19 @@ class DeclaredTrainings:
         epochs = part.epochs if self.last_epoch is None else min(part.epochs, self.last_epoch)
         name = self.recipe_name or "of the run"
         slow = slow_networks(run.candidate.spec for run in self.trainings) if self.setting.device == "cpu" else None
+        uneven = uneven_classes(self.data, self.setting.data.class_weights, None)
         notes = length_notes(self.recipe, name, images=images, epochs=epochs, period=part.period)
-        return notes if slow is None else [*notes, slow]
+        return [note for note in (uneven, *notes, slow) if note]
 
     def identity(self) -> dict[str, Any]:
         """Return everything that a training's numbers depend on, the network and its length aside.
 
-        Random crops and flips are included only where the data set does not decide them.
+        Random crops and flips are included only where the data set does not decide them, and weights of classes only
+        where there are any.
         """
-        named = {f"data.{key}": getattr(self.setting.data, key) for key in ("flip", "shift")}
+        source = self.setting.data
+        named = {f"data.{key}": getattr(source, key) for key in ("flip", "shift")}
+        named["data.class_weights"] = None if source.class_weights == "none" else source.class_weights
         return {
             **{f"recipe.{key}": value for key, value in asdict(self.recipe).items() if key != "description"},
             **codes(training.candidate.spec.kind for training in self.trainings),

@@ -16,7 +16,7 @@ from budgetnas.exceptions import BudgetNASError, UsageError
 from budgetnas.pipeline.level import Level
 from budgetnas.pipeline.loop import Clock, run_trials
 from budgetnas.pipeline.prepared_study import PreparedStudy
-from budgetnas.pipeline.progress import Listener, Meter
+from budgetnas.pipeline.progress import Listener, Meter, Progress
 from budgetnas.pipeline.trial_source import TrialSource
 from budgetnas.storage.record import read_weights
 from budgetnas.storage.study import StudyStore
@@ -103,18 +103,26 @@ class Driver:
     def train(self, source: TrialSource, clock: Clock | None = None) -> None:
         """Run all trainings of a level, as far as its time allows, or that of another clock."""
         level, clock = source.level, clock or self.clock(source.level.name)
-        meter = self._meter(level, source.total)
+        meter = Meter(self.listener, source, budget=self.budget)
         with phase(f"trainings of {level.name}"):
-            run_trials(source, self.engine, clock=clock, tick=meter.tick, on_epoch=meter.epoch_ended)
+            run_trials(
+                source,
+                self.engine,
+                clock=clock,
+                tick=meter.tick,
+                on_start=meter.started,
+                on_epoch=meter.epoch_ended,
+            )
 
     def test(self, level: Level[Any], trials: Sequence[Trial]) -> None:
         """Read the test set for COMPLETE trials of a level, each set of weights once."""
-        tick = self._meter(level, partial(len, level.store.trials)).tick
+
+        def tick() -> None:
+            done = len(trials) - len(Looks(self.store.facts).untested(trials, level.name))
+            self.listener.progressed(Progress(level=level.name, done=done, total=len(trials), best=None, is_test=True))
+
         with phase(f"looks of {level.name} at the test set"):
             look(level, trials, self.store, self.engine, tick=tick)
-
-    def _meter(self, level: Level[Any], total: Callable[[], int]) -> Meter:
-        return Meter(self.listener, level, total=total, budget=self.budget)
 
 
 def look(
@@ -146,6 +154,7 @@ def look(
                 spec=trial.candidate.spec,
                 recipe=level.recipe,
                 weights=weights,
+                score=level.score,
                 names_images=level.name == CONTROLS,
             )
             engine.submit(key, task)

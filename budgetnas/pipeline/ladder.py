@@ -88,6 +88,7 @@ def make_ladder(
             recipe=recipe,
             epochs=epochs,
             seed=prepared.config.search.seed,
+            score=prepared.config.search.score,
             cap=prepared.cap,
             cost=prepared.cost,
             keeps_weights=not is_short,

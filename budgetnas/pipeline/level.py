@@ -11,12 +11,13 @@ from typing import Generic, Literal, TypeVar
 from budgetnas.arrays import derived_seed
 from budgetnas.budget import share_of
 from budgetnas.config.recipe import Recipe
+from budgetnas.config.sections import ScoreName
 from budgetnas.runs.trainings import write_curve
 from budgetnas.storage.files import digest, write_bytes
 from budgetnas.storage.study import StudyStore
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.tasks import STATE_SECONDS, FinishedTraining, Setting, TrainTask
-from budgetnas.trials.declaration import Declaration, Phase, training_key, whole
+from budgetnas.trials.declaration import Declaration, Phase, TrainingKey, training_key, whole
 from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.trial import Candidate, Trial, TrialState, key_of
 
@@ -58,6 +59,7 @@ class Level(ABC, Generic[P]):
         recipe: of each training.
         epochs: of each training, at most.
         seed: of the study, from which those of its trainings are derived.
+        score: of its trainings.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Level(ABC, Generic[P]):
     recipe: Recipe
     epochs: int
     seed: int
+    score: ScoreName = "accuracy"
 
     @abstractmethod
     def key(self, training: Trial | P) -> Hashable:
@@ -88,6 +91,14 @@ class Level(ABC, Generic[P]):
     def is_scored(self) -> bool:
         """Whether the scores of its trainings mean something."""
         return True
+
+    @abstractmethod
+    def label(self, trial: Trial) -> str:
+        """Name the training of a trial among those of the level."""
+
+    @abstractmethod
+    def length(self, training: Trial | P) -> int:
+        """Return the epochs of a training, planned or tried."""
 
     @abstractmethod
     def keep(self, trial: Trial, result: FinishedTraining) -> TrialFacts:
@@ -137,6 +148,14 @@ class StudyLevel(Level[PlannedTraining]):
         """Whether its trainings did not learn from the validation images that score them."""
         return self.learns_from == "train"
 
+    def label(self, trial: Trial) -> str:
+        """Return the id of the network, and the number of its seed after the first."""
+        return trial.candidate.spec.id + (f" #{trial.facts.repeat}" if trial.facts.repeat else "")
+
+    def length(self, training: Trial | PlannedTraining) -> int:
+        """Return the epochs of each."""
+        return self.epochs
+
     def key(self, training: Trial | PlannedTraining) -> tuple[str, int]:
         """Return network and repeat."""
         return training.key if isinstance(training, PlannedTraining) else key_of(training)
@@ -163,6 +182,7 @@ class StudyLevel(Level[PlannedTraining]):
             keep_weights=self.keeps_weights,
             subset=self.subset,
             learns_from=self.learns_from,
+            score=self.score,
             checkpoint=str(self.states(trial).absolute()),
             checkpoint_seconds=STATE_SECONDS,
         )
@@ -172,12 +192,13 @@ class StudyLevel(Level[PlannedTraining]):
         return self.folder / "states" / f"{self.name}-{trial.candidate.spec.id}-{trial.seed}"
 
     def keep(self, trial: Trial, result: FinishedTraining) -> TrialFacts:
-        """Write the weights, where the level keeps them."""
+        """Write the weights, where the level keeps them, and return the results of each class with them."""
         if result.weights is None:
             return TrialFacts()
         name = f"{self.name}/{trial.number}.safetensors"
         write_bytes(self.folder / name, result.weights)
-        return TrialFacts(weights=name, weights_sha256=digest(result.weights))
+        classes = result.outcome.classes if result.outcome and self.is_scored else None
+        return TrialFacts(weights=name, weights_sha256=digest(result.weights), classes=classes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -198,7 +219,15 @@ class DeclaredLevel(Level[Declaration]):
     device_name: str
     stop_at: float | None
 
-    def key(self, training: Trial | Declaration) -> Hashable:
+    def label(self, trial: Trial) -> str:
+        """Return the name that the network was declared by, and the number of its seed."""
+        return f"{trial.candidate.origin} #{trial.repeat}"
+
+    def length(self, training: Trial | Declaration) -> int:
+        """Return the epochs of a declared training."""
+        return self.key(training).epochs
+
+    def key(self, training: Trial | Declaration) -> TrainingKey:
         """Return the key of a declared training."""
         return training_key(training) if isinstance(training, Trial) else training.key(self.last_epoch)
 
@@ -243,7 +272,9 @@ class DeclaredLevel(Level[Declaration]):
         weights, curve = f"weights/{trial.number}.safetensors", f"curves/{trial.number}.csv"
         write_bytes(self.folder / weights, result.weights)
         write_curve(self.folder / curve, result.reports)
-        return TrialFacts(weights=weights, weights_sha256=digest(result.weights), curve=curve)
+        has_learned = self.learns_from == "all" and self.watches == "validation"
+        classes = result.outcome.classes if result.outcome and not has_learned else None
+        return TrialFacts(weights=weights, weights_sha256=digest(result.weights), curve=curve, classes=classes)
 
     def is_over(self, trial: Trial) -> bool:
         """Return whether nothing resumes a training: one that ended before its declared length can have more epochs."""

@@ -54,13 +54,14 @@ def run_trials(
     *,
     clock: Clock,
     tick: Callable[[], None],
+    on_start: Callable[[Trial], None] = lambda trial: None,
     on_epoch: Callable[[Trial, EpochReport], None] = lambda trial, report: None,
 ) -> None:
     """Run all trials of a level, first those that an earlier driver left unfinished.
 
     No training starts after the `clock` is over. `tick` is called several times a second and before a trial is made,
-    `on_epoch` after every epoch of every training. Interrupted, it hands its running trials back as WAITING; the next
-    driver runs them again under their numbers.
+    `on_start` at the start of every training, `on_epoch` after every epoch. Interrupted, it hands its running trials
+    back as WAITING; the next driver runs them again under their numbers.
 
     Raises:
         BudgetNASError: the driver must stop: the data changed, the counter is wrong, or too many trainings failed.
@@ -82,13 +83,14 @@ def run_trials(
                 key = f"{store.name}/{trial.number}"
                 running[key] = trial
                 engine.submit(key, source.level.task(trial))
+                on_start(trial)
             tick()
             if not running:
                 return
             for event in engine.wait(TICK_SECONDS):
                 trial = running[event.key]
                 if isinstance(event, Progressed):
-                    store.report(trial.number, event.report.epoch, event.report.accuracy)
+                    store.report(trial.number, event.report.epoch, event.report.scored)
                     on_epoch(trial, event.report)
                     continue
                 _end(source, trial, event)
@@ -115,7 +117,7 @@ def _end(source: TrialSource, trial: Trial, event: Failed | Finished) -> None:
 def _keep(source: TrialSource, trial: Trial, result: FinishedTraining) -> None:
     """Record a finished training; its files are written first, so that every COMPLETE trial has them.
 
-    Its losses are recorded here, in one write; until then, its curve has accuracies alone.
+    Its losses are recorded here, in one write; until then, its curve has scores alone.
     """
     store, last = source.level.store, result.reports[-1]
     facts = replace(
@@ -128,9 +130,12 @@ def _keep(source: TrialSource, trial: Trial, result: FinishedTraining) -> None:
         losses=tuple(report.losses for report in result.reports),
         notices=tuple(result.notices) or None,
     )
+    if last.score is not None:
+        assert result.outcome is not None, "another score than accuracy has an outcome"
+        facts = replace(facts, accuracy=last.accuracy, interval=result.outcome.interval(source.level.score))
     # Epochs of an earlier driver may have been saved, but not reported.
-    store.fill(trial.number, {report.epoch: report.accuracy for report in result.reports})
-    source.ended(store.finish(trial.number, last.accuracy, facts))
+    store.fill(trial.number, {report.epoch: report.scored for report in result.reports})
+    source.ended(store.finish(trial.number, last.scored, facts))
 
 
 def check_failures(trials: Sequence[Trial]) -> None:

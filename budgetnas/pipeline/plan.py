@@ -13,6 +13,7 @@ from budgetnas.arch.spec import ResNetSpec
 from budgetnas.budget import room
 from budgetnas.engine.protocol import Engine, Failed, Finished
 from budgetnas.exceptions import BudgetNASError
+from budgetnas.pipeline.class_sizes import uneven_classes
 from budgetnas.pipeline.cpu_speed import slow_on_cpu
 from budgetnas.pipeline.length import length_notes
 from budgetnas.pipeline.loop import Clock, end_of_level
@@ -87,14 +88,16 @@ class Plan:
 
     @property
     def notes(self) -> list[str]:
-        """The keys of a recipe that do not fit the length of its trainings, and kinds that are slow, one line each."""
+        """What may not be as wanted, a line each: uneven classes, keys of a recipe, slow kinds."""
         study, config = self.prepared, self.prepared.config
         shortest = study.rungs[0]
         short = length_notes(study.proxy, config.proxy.recipe, images=study.short_images, epochs=shortest)
         full = length_notes(study.full, config.full.recipe, images=len(study.data.train), epochs=study.full_epochs)
         groups = {width or None for width in study.space.group_widths}
         slow = slow_on_cpu(study.space.kinds, groups) if study.hardware.device == "cpu" else None
+        uneven = uneven_classes(study.data, config.data.class_weights, config.search.score)
         return [
+            *([uneven] if uneven else []),
             *(f"{in_words(rung_name(shortest))}, {note}" for note in short),
             *(f"{in_words(FULL)}, {note}" for note in full),
             *([slow] if slow else []),

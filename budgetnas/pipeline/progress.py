@@ -5,16 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from budgetnas.budget import Budget
+from budgetnas.config.sections import ScoreName
 from budgetnas.engine.protocol import EpochReport
 from budgetnas.trials.selection import within
-from budgetnas.trials.trial import Trial, TrialState, complete
+from budgetnas.trials.trial import Trial, TrialState, complete, in_words
 
 if TYPE_CHECKING:
-    from budgetnas.pipeline.level import Level
     from budgetnas.pipeline.plan import Plan
+    from budgetnas.pipeline.trial_source import TrialSource
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A training that this driver has started: its last epoch, when that ended, and the epochs that were seen."""
+
+    row: int
+    epoch: int
+    since: float
+    accuracy: float | None = None
+    epochs: int = 0
+    seconds: float = 0.0
 
 
 class Meter:
@@ -22,23 +35,28 @@ class Meter:
 
     Args:
         listener: receives the progress.
-        level: to measure.
-        total: returns the number of trainings.
+        source: of the trials.
         budget: that the best network must fit; None for any.
     """
 
-    def __init__(
-        self, listener: Listener, level: Level[Any], *, total: Callable[[], int], budget: Budget | None
-    ) -> None:
-        self._listener, self._level, self._total, self._budget = listener, level, total, budget
+    def __init__(self, listener: Listener, source: TrialSource, *, budget: Budget | None) -> None:
+        self._listener, self._source, self._budget = listener, source, budget
+        self._level = source.level
         self._began = time.monotonic()
-        self._seen = 0
-        self._reached: dict[int, int] = {}
+        self._seen: dict[int, _Seen] = {}
+
+    def started(self, trial: Trial) -> None:
+        """Count a training as under way, in the first row that is free."""
+        taken = {self._seen[one.number].row for one in self._running() if one.number != trial.number}
+        row = next(row for row in range(len(taken) + 1) if row not in taken)
+        self._seen[trial.number] = _Seen(row=row, epoch=max(trial.curve, default=0), since=time.monotonic())
 
     def epoch_ended(self, trial: Trial, report: EpochReport) -> None:
         """Count an epoch of a training, which an earlier driver may have started."""
-        self._seen += 1
-        self._reached[trial.number] = report.epoch
+        seen = self._seen[trial.number]
+        seen.epoch, seen.since = report.epoch, time.monotonic()
+        seen.epochs, seen.seconds = seen.epochs + 1, seen.seconds + report.seconds
+        seen.accuracy = report.accuracy if self._level.is_scored else None
         self._listener.epoch_ended(trial, report)
 
     def tick(self) -> None:
@@ -46,23 +64,69 @@ class Meter:
         finished = complete(self._level.store.trials)
         fitting = finished if self._budget is None else within(finished, self._budget)
         scored = fitting if self._level.is_scored else []
+        epochs, epochs_done = self._source.epochs(), sum(map(self._epochs_of, self._level.store.trials))
         self._listener.progressed(
             Progress(
                 level=self._level.name,
                 done=len(finished),
-                total=self._total(),
+                total=self._source.total(),
                 best=max((trial.score or 0.0 for trial in scored), default=None),
-                seconds_left=self._seconds_left(len(finished)),
+                score=self._level.score,
+                seconds_left=self._seconds_left(epochs - epochs_done),
+                epochs_done=epochs_done,
+                epochs=epochs,
+                running=tuple(map(self._row, sorted(self._running(), key=lambda one: self._seen[one.number].row))),
             )
         )
 
-    def _seconds_left(self, done: int) -> float | None:
-        if not self._seen:
-            return None
+    def _running(self) -> list[Trial]:
         trials = self._level.store.trials
-        under_way = sum(epoch for number, epoch in self._reached.items() if trials[number].state is TrialState.RUNNING)
-        left = max(0, (self._total() - done) * self._level.epochs - under_way)
-        return left / self._seen * (time.monotonic() - self._began)
+        return [trials[number] for number in self._seen if trials[number].state is TrialState.RUNNING]
+
+    def _epochs_of(self, trial: Trial) -> int:
+        if trial.state.is_finished:
+            return self._level.length(trial) if trial.state is TrialState.COMPLETE else 0
+        seen = self._seen.get(trial.number)
+        return seen.epoch if seen else max(trial.curve, default=0)
+
+    def _row(self, trial: Trial) -> Running:
+        seen, epochs = self._seen[trial.number], self._level.length(trial)
+        seconds, left = time.monotonic() - seen.since, None
+        if seen.epochs:
+            left = max(0.0, (epochs - seen.epoch) * seen.seconds / seen.epochs - seconds)
+        return Running(
+            name=self._level.label(trial),
+            epoch=min(seen.epoch + 1, epochs),
+            epochs=epochs,
+            accuracy=seen.accuracy,
+            seconds=seconds,
+            seconds_left=left,
+        )
+
+    def _seconds_left(self, epochs: int) -> float | None:
+        seen = sum(one.epochs for one in self._seen.values())
+        return max(0, epochs) / seen * (time.monotonic() - self._began) if seen else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Running:
+    """A training under way.
+
+    Attributes:
+        name: of its network, and the number of its seed where there are several.
+        epoch: the one that runs, from 1.
+        epochs: in all.
+        accuracy: on the watched split after the last epoch, in [0, 1]; None before the first, or if it means nothing.
+        seconds: since its start, or since its last epoch ended.
+        seconds_left: that the rest of it will take; None before its first epoch.
+    """
+
+    name: str
+    epoch: int
+    epochs: int
+    accuracy: float | None = None
+    seconds: float = 0.0
+    seconds_left: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,17 +135,37 @@ class Progress:
 
     Attributes:
         level: its name.
-        done: finished trainings.
-        total: trainings in all.
-        best: highest validation score so far, in [0, 1]; None before the first.
+        done: finished trainings, or tested networks.
+        total: of them in all.
+        best: best validation score so far, higher for a better network; None before the first.
+        score: its name.
         seconds_left: that the rest of the level will take at the pace so far; None before the first epoch.
+        epochs_done: finished epochs.
+        epochs: of all trainings.
+        running: the trainings under way, in rows that they keep.
+        is_test: whether the networks of the level are tested.
     """
 
     level: str
     done: int
     total: int
     best: float | None
+    score: ScoreName = "accuracy"
     seconds_left: float | None = None
+    epochs_done: int = 0
+    epochs: int = 0
+    running: tuple[Running, ...] = ()
+    is_test: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all trainings have finished."""
+        return not self.is_test and not self.running and self.done >= self.total
+
+    @property
+    def title(self) -> str:
+        """What is done, in words."""
+        return f"test set, {in_words(self.level)}" if self.is_test else in_words(self.level)
 
 
 class Listener:

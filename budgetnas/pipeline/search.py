@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from budgetnas.config.study import StudyConfig
@@ -22,14 +23,17 @@ from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.pipeline.progress import Check, Everyone, Listener
 from budgetnas.pipeline.promote import choose, decide, decide_finals, planned, planned_finals, ranking, record_controls
 from budgetnas.pipeline.random_arm import decide_arm, planned_arm
+from budgetnas.pipeline.tracking import tracked
 from budgetnas.pipeline.trial_source import ListedTrials, ProposedTrials
 from budgetnas.pipeline.work_left import is_done, rival, why_stopped, work_left
 from budgetnas.runs.certify import certify
 from budgetnas.runs.files import publish, write_reports
+from budgetnas.runs.final import final
 from budgetnas.runs.result import SearchResult, read_result
 from budgetnas.runs.settings import CUT_OFF
 from budgetnas.runs.trusted import cannot_be_told_apart
 from budgetnas.samplers.samplers import Sampler, TieredSampler, make_sampler
+from budgetnas.trackers.known import load_trackers
 from budgetnas.training.perform import perform
 from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.trial import complete
@@ -46,28 +50,39 @@ def dry_run(config: StudyConfig, listener: Listener) -> Plan:
     return plan
 
 
-def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], work: Work = perform) -> SearchResult:
+def search(
+    config: StudyConfig,
+    listener: Listener,
+    *,
+    command: Sequence[str],
+    track: str | Iterable[str] | None = None,
+    work: Work = perform,
+) -> SearchResult:
     """Run a search to its end, or resume one that was stopped.
 
     Args:
         config: the study.
         listener: receives plan, progress and messages.
         command: the words of the command, for the manifest.
+        track: names of trackers; nothing of a search depends on them.
         work: performs the tasks in the workers, in place of training: importable there.
 
     Raises:
         BudgetNASError: an error that the user can act on; finished trainings are kept.
     """
-    started = time.monotonic()
-    with connected(config) as hardware, opened(prepare(config, hardware, message=listener.message)) as run:
+    started, trackers = time.monotonic(), load_trackers(track)
+    with contextlib.ExitStack() as stack:
+        hardware = stack.enter_context(connected(config))
+        run = stack.enter_context(opened(prepare(config, hardware, message=listener.message)))
         prepared, ladder, fulls = run.prepared, run.ladder, run.ladder.fulls
+        tracking = stack.enter_context(tracked(trackers, run.folder, levels=ladder.levels, facts=lambda: fulls.facts))
         is_resumed = bool(ladder.first.trials)
         if not is_done(prepared, ladder):
             fulls.record(RunFacts(stopped=CUT_OFF))
             with engine_of(prepared, work=work) as engine:
                 left = work_left(prepared, ladder)
                 plan = make_plan(prepared, engine, left=left, is_resumed=is_resumed, seed_sd=known_sd(ladder))
-                everyone = Everyone(Check(run.check), listener, Board(run.storage, ladder.first.name))
+                everyone = Everyone(Check(run.check), listener, Board(run.storage, ladder.first.name), tracking)
                 everyone.planned(plan)
                 add_driver(fulls, prepared, command)
                 clock = partial(plan.clock, since=started)
@@ -83,6 +98,7 @@ def search(config: StudyConfig, listener: Listener, *, command: Sequence[str], w
                 listener.message(f"NOTE: {missing}")
         write_reports(result)
         publish(run.storage, result)
+        tracking.conclude(final(result))
     return result
 
 

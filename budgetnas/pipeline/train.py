@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 
@@ -18,24 +18,30 @@ from budgetnas.pipeline.level import DeclaredLevel
 from budgetnas.pipeline.loop import Clock
 from budgetnas.pipeline.open_run import held
 from budgetnas.pipeline.progress import Check, Everyone, Listener
+from budgetnas.pipeline.tracking import tracked
 from budgetnas.pipeline.trial_source import ListedTrials
+from budgetnas.runs.final import final
 from budgetnas.runs.settings import Kind, TrainingsSetup
 from budgetnas.runs.trainings import TrainingsResult, read_trainings, write_epochs
 from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import Storage, study_names
-from budgetnas.storage.study import StudyStore, read_study
+from budgetnas.storage.study import StudyStore, metric_name, read_study
+from budgetnas.trackers.known import load_trackers
 from budgetnas.training.perform import perform
 from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.trial import Looks, Trial, complete
 
 
-def train(asked: DeclaredTrainings, listener: Listener, *, command: Sequence[str]) -> TrainingsResult:
+def train(
+    asked: DeclaredTrainings, listener: Listener, *, command: Sequence[str], track: str | Iterable[str] | None = None
+) -> TrainingsResult:
     """Run declared trainings to their end, or resume those that were stopped; write `epochs.csv` of all of the run.
 
     Args:
         asked: the trainings.
         listener: receives progress and epochs.
         command: the words of the command, for the manifest.
+        track: names of trackers; nothing of a training depends on them.
 
     Returns:
         All trainings of the run, those of earlier commands too.
@@ -43,7 +49,12 @@ def train(asked: DeclaredTrainings, listener: Listener, *, command: Sequence[str
     Raises:
         BudgetNASError: an error that the user can act on; finished trainings are kept.
     """
-    with _opened(asked) as (storage, level, check):
+    trackers = load_trackers(track)
+    with contextlib.ExitStack() as stack:
+        storage, level, check = stack.enter_context(_opened(asked))
+        tracking = stack.enter_context(
+            tracked(trackers, asked.folder, levels=[level], facts=lambda: level.store.facts, watches=asked.watches)
+        )
         source = ListedTrials(level, asked.trainings, others=False)
         if not source.is_done or _untested(asked, level):
             study = {
@@ -56,12 +67,13 @@ def train(asked: DeclaredTrainings, listener: Listener, *, command: Sequence[str
             record_driver(level.store, command, hardware=hardware, study=study)
             with closing(LocalEngine(perform, workers=asked.workers, gpus=asked.gpus)) as engine:
                 clock = Clock(asked.max_seconds)
-                everyone = Everyone(Check(check), listener)
+                everyone = Everyone(Check(check), listener, tracking)
                 driver = Driver(store=level.store, engine=engine, listener=everyone, clock=lambda name: clock)
                 driver.train(source)
                 driver.test(level, _untested(asked, level))
         result = read_trainings(storage, asked.folder, asked.folder.name)
         write_epochs(asked.folder, result.trainings, result.setup)
+        tracking.conclude(final(result))
     return result
 
 
@@ -78,9 +90,8 @@ def _opened(asked: DeclaredTrainings) -> Iterator[tuple[Storage, DeclaredLevel, 
 
     with held(asked.folder, None, what=name, check=check) as (storage, guard):
         is_new = check(storage).identity is None
-        store = StudyStore(
-            storage, name, Ranges().cover(*(training.candidate.spec for training in asked.trainings)), guard=guard
-        )
+        ranges = Ranges().cover(*(training.candidate.spec for training in asked.trainings))
+        store = StudyStore(storage, name, ranges, metric=metric_name(split=asked.watches), guard=guard)
         if is_new:
             store.record(RunFacts(identity=asked.identity()))
         store.record(RunFacts(setup=asdict(setup)))

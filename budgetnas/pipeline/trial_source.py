@@ -32,6 +32,10 @@ class TrialSource(ABC):
         """Count the trainings that the level will have in all, failed ones aside."""
 
     @abstractmethod
+    def epochs(self) -> int:
+        """Count the epochs of all these trainings."""
+
+    @abstractmethod
     def upcoming(self, running: int) -> Trial | None:
         """Create and return the next trial; None when nothing can start now, or ever."""
 
@@ -84,6 +88,10 @@ class ProposedTrials(TrialSource):
     def total(self) -> int:
         """Count the trainings that the search asks for."""
         return self._prepared.config.search.trials
+
+    def epochs(self) -> int:
+        """Count the epochs of all these trainings."""
+        return self.total() * self.level.epochs
 
     def upcoming(self, running: int) -> Trial | None:
         """Count candidates and prune them until one fits; create its trial."""
@@ -150,8 +158,15 @@ class ListedTrials(TrialSource):
 
     def total(self) -> int:
         """Count the trainings that the level will have in all, failed ones aside."""
+        return len(self._all())
+
+    def epochs(self) -> int:
+        """Count the epochs of all these trainings."""
+        return sum(map(self.level.length, self._all()))
+
+    def _all(self) -> list[Any]:
         kept = [trial for trial in self.level.store.trials if trial.state is not TrialState.FAIL]
-        return sum(trial.state.is_finished or self.wants(trial) for trial in kept) + len(self._todo)
+        return [trial for trial in kept if trial.state.is_finished or self.wants(trial)] + self._todo
 
     def upcoming(self, running: int) -> Trial | None:
         """Create the trial of the next training."""

@@ -106,7 +106,7 @@ def _titled(figure: go.Figure, title: str) -> go.Figure:
 
 
 def _cost(facts: ReportFacts, limit: int, *, cost: str) -> go.Figure:
-    less, title = thin(facts, limit), f"Accuracy against {COSTS[cost]}"
+    less, title = thin(facts, limit), f"{facts.score.words[:1].upper()}{facts.score.words[1:]} against {COSTS[cost]}"
     shown, of_all = len(less.trials), len(complete(facts))
     if shown < of_all:
         title += f"<br>{shown:,} of {of_all:,} networks, the best and the Pareto front among them"

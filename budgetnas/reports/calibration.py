@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from budgetnas.evidence.fidelity import Fidelity
+from budgetnas.evidence.scores import ACCURACY, Score
 from budgetnas.reports.facts import Lines
 from budgetnas.reports.markup import Section, page, plot, words_table
 from budgetnas.reports.style import GREY, RUNGS, WINNER, dress
@@ -27,12 +28,13 @@ class CalibrationFacts:
         tables: tables of proxies and of costs.
         fidelities: ranking quality of every proxy, including those without training.
         lengths: epochs of the proxies that are trainings, by name.
-        proxies: from a proxy's name to one value per network; scores in percent.
-        full: full scores of the networks, in percent.
+        proxies: from a proxy's name to one value per network; scores in percent, or losses.
+        full: full scores of the networks, likewise.
         labels: names of the networks.
         command: the command that makes this run.
         warnings: a line per problem with a training.
         about: (name, value) of the footer: seeds, hashes, versions, machine, date.
+        score: by which networks are ranked.
     """
 
     title: str
@@ -47,6 +49,7 @@ class CalibrationFacts:
     command: str
     warnings: Sequence[str] = ()
     about: Lines = ()
+    score: Score = ACCURACY
 
 
 def calibration_page(facts: CalibrationFacts) -> str:
@@ -114,7 +117,7 @@ def tau_figure(facts: CalibrationFacts) -> go.Figure:
 
 def pairs_figure(facts: CalibrationFacts) -> go.Figure:
     """Draw the score at every length against the full score."""
-    figure = go.Figure()
+    figure, score = go.Figure(), facts.score
     for i, name in enumerate(facts.lengths):
         figure.add_scatter(
             x=list(facts.proxies[name]),
@@ -123,6 +126,7 @@ def pairs_figure(facts: CalibrationFacts) -> go.Figure:
             mode="markers",
             marker={"color": RUNGS[i % len(RUNGS)], "size": 8},
             text=list(facts.labels),
-            hovertemplate="%{text}<br>%{x:.2f} %, full %{y:.2f} %<extra></extra>",
+            hovertemplate=f"%{{text}}<br>{score.hover('x')}, full {score.hover('y')}<extra></extra>",
         )
-    return dress(figure, x="validation accuracy after the short training, %", y="after full training, %")
+    unit = score.comma_unit
+    return dress(figure, x=f"validation {score.words} after the short training{unit}", y=f"after full training{unit}")

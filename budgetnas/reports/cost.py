@@ -11,8 +11,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from budgetnas.evidence.scores import ACCURACY, Score
 from budgetnas.reports.facts import Reference, ReportFacts, complete
-from budgetnas.reports.style import AXIS, FULL, GREY, SEEDED, SHORT, WINNER, dress, label, points
+from budgetnas.reports.style import AXIS, FULL, GREY, SEEDED, SHORT, WINNER, dress, label
 from budgetnas.trials.trial import Trial
 
 
@@ -41,32 +42,33 @@ _SHORT, _FULL = "y", "y2"  # plotly's names of the lower and the upper axis
 
 
 def cost_figure(facts: ReportFacts, cost: str) -> go.Figure:
-    """Draw validation accuracy against "params" or "macs".
+    """Draw the validation score against "params" or "macs".
 
     The front is of full trainings where there are two or more, else of short ones.
     """
-    figure, trials = go.Figure(), complete(facts)
+    figure, trials, score = go.Figure(), complete(facts), facts.score
     finals = [trial for trial in trials if trial.number in facts.finals]
     scores = {trial.number: trial.score or 0.0 for trial in trials}
     full = {number: final.score for number, final in facts.finals.items()}
     for name, colour, seeded in (("short training", SHORT, False), ("short, models tried first", SEEDED, True)):
         group = [trial for trial in trials if bool(trial.facts.seeded) is seeded]
-        _add_dots(figure, group, scores, cost=cost, name=name, axis=_SHORT, marker={"color": colour, "size": 7})
+        _add_dots(figure, group, scores, score, cost=cost, name=name, axis=_SHORT, marker={"color": colour, "size": 7})
     _add_dots(
         figure,
         finals,
         full,
+        score,
         cost=cost,
         name="full training",
         axis=_FULL,
         marker={"color": FULL, "size": 13, "symbol": "star"},
         spreads=[facts.finals[trial.number].spread or 0.0 for trial in finals],
     )
-    _ring(figure, [trial for trial in finals if trial.number == facts.winner], full, cost)
+    _ring(figure, [trial for trial in finals if trial.number == facts.winner], full, score, cost)
     if len(finals) > 1:
-        _add_front(figure, finals, full, cost=cost, axis=_FULL, colour=FULL)
+        _add_front(figure, finals, full, score, cost=cost, axis=_FULL, colour=FULL)
     else:
-        _add_front(figure, trials, scores, cost=cost, axis=_SHORT, colour=SHORT)
+        _add_front(figure, trials, scores, score, cost=cost, axis=_SHORT, colour=SHORT)
     _add_references(figure, shown_references(facts), cost)
     _lay_out(figure, facts, cost)
     return figure
@@ -74,7 +76,7 @@ def cost_figure(facts: ReportFacts, cost: str) -> go.Figure:
 
 def shown_references(facts: ReportFacts) -> list[Reference]:
     """Return the models of Pei et al. that figures show."""
-    return [reference for reference in facts.references if reference.accuracy is not None]
+    return [one for one in facts.references if one.accuracy is not None and facts.score is ACCURACY]
 
 
 def outside_references(facts: ReportFacts, cost: str) -> list[Reference]:
@@ -101,11 +103,13 @@ def _first_range(facts: ReportFacts, cost: str) -> list[float]:
 
 def _lay_out(figure: go.Figure, facts: ReportFacts, cost: str) -> None:
     """Place the axes: two panels over one cost axis, or one panel where nothing was fully trained."""
+    unit = f", {facts.score.words}" if facts.score is not ACCURACY else ""
+    unit += facts.score.comma_unit
     has_two = any(trace.yaxis == _FULL for trace in figure.data)
-    dress(figure, x=COSTS[cost], y="short, %" if has_two else "short training, %", height=580 if has_two else 420)
+    dress(figure, x=COSTS[cost], y=("short" if has_two else "short training") + unit, height=580 if has_two else 420)
     figure.update_xaxes(range=_first_range(facts, cost), exponentformat="SI", anchor="y")
     if has_two:
-        upper = {**AXIS, "title": {"text": "full, %"}, "domain": [0.56, 1], "anchor": "x"}
+        upper = {**AXIS, "title": {"text": f"full{unit}"}, "domain": [0.56, 1], "anchor": "x"}
         figure.update_layout(yaxis={"domain": [0, 0.5]}, yaxis2=upper)
     if cost == facts.cost:
         line = {"color": GREY, "dash": "dash", "width": 1.5}
@@ -119,6 +123,7 @@ def _add_dots(
     figure: go.Figure,
     trials: Sequence[Trial],
     scores: Mapping[int, float],
+    score: Score,
     *,
     cost: str,
     name: str,
@@ -128,29 +133,36 @@ def _add_dots(
 ) -> None:
     if not trials:
         return
-    bars = {"array": [points(spread) for spread in spreads], "thickness": 1, "width": 3}
+    bars = {"array": [abs(score.drawn(spread)) for spread in spreads], "thickness": 1, "width": 3}
     figure.add_scatter(
         x=[getattr(trial.candidate, cost) for trial in trials],
-        y=[points(scores[trial.number]) for trial in trials],
+        y=[score.drawn(scores[trial.number]) for trial in trials],
         yaxis=axis,
         error_y=bars if any(spreads) else None,
         name=f"{name}, mean and sd" if any(spreads) else name,
         mode="markers",
         marker={"opacity": 0.8, **marker},
         text=[label(trial) for trial in trials],
-        hovertemplate="%{text}<br>%{x:,} " + cost + "<br>%{y:.2f} %<extra></extra>",
+        hovertemplate=f"%{{text}}<br>%{{x:,}} {cost}<br>{score.hover('y')}<extra></extra>",
     )
 
 
 def _add_front(
-    figure: go.Figure, trials: Sequence[Trial], scores: Mapping[int, float], *, cost: str, axis: str, colour: str
+    figure: go.Figure,
+    trials: Sequence[Trial],
+    scores: Mapping[int, float],
+    score: Score,
+    *,
+    cost: str,
+    axis: str,
+    colour: str,
 ) -> None:
-    """Draw the best accuracy up to each cost, as steps."""
+    """Draw the best score up to each cost, as steps."""
     if not trials:
         return
     costs = [int(getattr(trial.candidate, cost)) for trial in trials]
     front = pareto_front(costs, [scores[trial.number] for trial in trials])
-    best = [points(scores[trials[i].number]) for i in front]
+    best = [score.drawn(scores[trials[i].number]) for i in front]
     figure.add_scatter(
         x=[*(costs[i] for i in front), max(costs)],
         y=[*best, best[-1]],
@@ -162,11 +174,11 @@ def _add_front(
     )
 
 
-def _ring(figure: go.Figure, winner: Sequence[Trial], full: Mapping[int, float], cost: str) -> None:
+def _ring(figure: go.Figure, winner: Sequence[Trial], full: Mapping[int, float], score: Score, cost: str) -> None:
     if winner:
         figure.add_scatter(
             x=[getattr(trial.candidate, cost) for trial in winner],
-            y=[points(full[trial.number]) for trial in winner],
+            y=[score.drawn(full[trial.number]) for trial in winner],
             yaxis=_FULL,
             name="winner",
             mode="markers",

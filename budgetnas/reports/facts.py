@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.evidence.accuracy import Interval
+from budgetnas.evidence.scores import ACCURACY, Score
 from budgetnas.text import Table
 from budgetnas.trials.trial import Trial, TrialState
 
@@ -43,18 +44,22 @@ class NextStep:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FinalScore:
-    """The full training of one promoted trial. Accuracies are in [0, 1], after the last epoch.
+    """The full training of one promoted trial, after the last epoch. Scores are higher for a better network.
 
     Attributes:
-        score: mean validation accuracy over seeds.
-        spread: standard deviation of the validation accuracy over seeds; None with one seed.
+        score: mean validation score over seeds.
+        spread: standard deviation of the validation score over seeds; None with one seed.
         interval: 95 % interval of `score` over the images.
         seeds: the training seeds, one per repeat.
-        test_accuracy: mean test accuracy over seeds; None before the test.
+        test_accuracy: mean test accuracy over seeds, in [0, 1]; None before the test.
         test_spread: standard deviation of the test accuracy over seeds; None with one seed.
         test_interval: 95 % interval of `test_accuracy` over the images; None before the test.
         is_random: whether it was promoted at random, so that fidelity is not estimated on winners alone.
-        curves: validation accuracy by epoch, one per seed.
+        curves: validation score by epoch, one per seed.
+        accuracy: mean validation accuracy over seeds, in [0, 1]; None where that is the score.
+        test_score: mean test score over seeds; None before the test, or where that is the accuracy.
+        test_score_spread: standard deviation of the test score over seeds, likewise.
+        test_score_interval: 95 % interval of `test_score` over the images, likewise.
     """
 
     score: float
@@ -66,6 +71,10 @@ class FinalScore:
     test_interval: Interval | None
     is_random: bool
     curves: Sequence[Mapping[int, float]]
+    accuracy: float | None = None
+    test_score: float | None = None
+    test_score_spread: float | None = None
+    test_score_interval: Interval | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,6 +107,7 @@ class ReportFacts:
         tiles: the result at a glance.
         shape: shape of its images, and number of classes.
         images: number of validation images.
+        score: what the search goes by.
         cap: on a cost.
         cost: the one that it is on, "params" or "bytes".
         headline: the result in a sentence.
@@ -145,6 +155,7 @@ class ReportFacts:
     tiles: Sequence[Tile] = ()
     next_step: NextStep | None = None
     about: Lines = ()
+    score: Score = ACCURACY
 
 
 def complete(facts: ReportFacts) -> list[Trial]:
@@ -153,7 +164,7 @@ def complete(facts: ReportFacts) -> list[Trial]:
 
 
 def later_scores(facts: ReportFacts) -> dict[str, dict[int, float]]:
-    """Return for every rung after the first its scores in [0, 1], by the number of the first-rung trial."""
+    """Return for every rung after the first its scores, by the number of the first-rung trial."""
     return {
         name: {trial.root: trial.score for trial in trials if trial.score is not None}
         for name, trials in list(facts.rungs.items())[1:]

@@ -11,10 +11,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from budgetnas.evidence.accuracy import wilson
+from budgetnas.evidence.scores import ACCURACY, Score
 from budgetnas.reports.facts import ReportFacts, complete
-from budgetnas.reports.style import FULL, LOW_TO_HIGH, RUNGS, WINNER, dress, points, undress
+from budgetnas.reports.style import FULL, LOW_TO_HIGH, RUNGS, WINNER, dress, undress
 from budgetnas.space.parameters import is_plain, parameters
-from budgetnas.text import plural, write_percent
+from budgetnas.text import plural
 from budgetnas.trials.trial import Trial, length_in_words
 
 _A_LAYER, _LAYERS = 25, 12  # at least this many curves per layer, at most this many layers
@@ -23,25 +24,25 @@ Curve = Mapping[int, float]
 
 
 def curves_figure(facts: ReportFacts) -> go.Figure:
-    """Draw validation accuracy by epoch: one colour and legend entry per rung, the winner bold."""
-    figure = go.Figure()
+    """Draw the validation score by epoch: one colour and legend entry per rung, the winner bold."""
+    figure, score = go.Figure(), facts.score
     for i, (name, trials) in enumerate(facts.rungs.items()):
         curves = [(trial.root, trial.curve) for trial in trials if trial.curve]
-        _add_curves(figure, curves, name=length_in_words(name), colour=RUNGS[i % len(RUNGS)], width=1)
+        _add_curves(figure, curves, name=length_in_words(name), colour=RUNGS[i % len(RUNGS)], width=1, score=score)
     full = [(number, curve) for number, final in facts.finals.items() for curve in final.curves if curve]
     others = [(number, curve) for number, curve in full if number != facts.winner]
-    _add_curves(figure, others, name="full", colour=FULL, width=1.5)
+    _add_curves(figure, others, name="full", colour=FULL, width=1.5, score=score)
     won = [(number, curve) for number, curve in full if number == facts.winner]
     name = f"full, the winner ({plural(len(won), 'seed')})"
-    _add_curves(figure, won, name=name, colour=WINNER, width=2.5)
-    dress(figure, x="epoch", y="validation accuracy, %", height=460)
+    _add_curves(figure, won, name=name, colour=WINNER, width=2.5, score=score)
+    dress(figure, x="epoch", y=f"validation {score.words}{score.comma_unit}", height=460)
     last = max((x for trace in figure.data for x in trace.x if x is not None), default=0)
     figure.update_xaxes(rangemode="tozero", dtick=1 if last <= _EVERY_EPOCH else None)
     return figure
 
 
 def _add_curves(
-    figure: go.Figure, curves: Sequence[tuple[int, Curve]], *, name: str, colour: str, width: float
+    figure: go.Figure, curves: Sequence[tuple[int, Curve]], *, name: str, colour: str, width: float, score: Score
 ) -> None:
     """Add a group of curves as a few traces.
 
@@ -54,27 +55,29 @@ def _add_curves(
     figure.add_scatter(x=[None], y=[None], name=group, **style | {"line": {"color": colour, "width": max(width, 2)}})
     layers = min(_LAYERS, -(-len(curves) // _A_LAYER))
     for i in range(layers):
-        x, y, numbers = _joined(curves[i::layers])
+        x, y, numbers = _joined(curves[i::layers], score)
         figure.add_scatter(
             x=x,
             y=y,
             customdata=numbers,
             opacity=0.5 if layers > 1 else 0.9,
             showlegend=False,
-            hovertemplate="trial %{customdata}, epoch %{x}: %{y:.2f} %<extra></extra>",
+            hovertemplate=f"trial %{{customdata}}, epoch %{{x}}: {score.hover('y')}<extra></extra>",
             **style | ({} if min(len(curve) for _, curve in curves) > 1 else {"mode": "lines+markers"}),
         )
 
 
-def _joined(curves: Sequence[tuple[int, Curve]]) -> tuple[list[int | None], list[float | None], list[int | None]]:
-    """Return epochs, accuracies and trial numbers, with a gap after each curve."""
+def _joined(
+    curves: Sequence[tuple[int, Curve]], score: Score
+) -> tuple[list[int | None], list[float | None], list[int | None]]:
+    """Return epochs, scores and trial numbers, with a gap after each curve."""
     x: list[int | None] = []
     y: list[float | None] = []
     numbers: list[int | None] = []
     for number, curve in curves:
         epochs = sorted(curve)
         x += [*epochs, None]
-        y += [*(points(curve[epoch]) for epoch in epochs), None]
+        y += [*(score.drawn(curve[epoch]) for epoch in epochs), None]
         numbers += [*[number] * len(epochs), None]
     return x, y, numbers
 
@@ -86,43 +89,48 @@ def has_pairs(facts: ReportFacts) -> bool:
 
 def fidelity_figure(facts: ReportFacts) -> go.Figure:
     """Draw the mean score of full training against the score at each rung, one colour per rung."""
-    figure = go.Figure()
+    figure, score = go.Figure(), facts.score
     for i, (name, pairs) in enumerate(facts.pairs.items()):
         if pairs:
             figure.add_scatter(
-                x=[points(short) for short, _ in pairs],
-                y=[points(full) for _, full in pairs],
+                x=[score.drawn(short) for short, _ in pairs],
+                y=[score.drawn(full) for _, full in pairs],
                 name=escape(length_in_words(name), quote=False),
                 showlegend=True,
                 mode="markers",
                 marker={"color": RUNGS[i % len(RUNGS)], "size": 9, "opacity": 0.85},
-                hovertemplate="%{x:.2f} % at this rung<br>%{y:.2f} % in full<extra></extra>",
+                hovertemplate=f"{score.hover('x')} at this rung<br>{score.hover('y')} in full<extra></extra>",
             )
-    return dress(figure, x="validation accuracy at the rung, %", y="mean in full training, %", height=400)
+    unit = score.comma_unit
+    return dress(figure, x=f"validation {score.words} at the rung{unit}", y=f"mean in full training{unit}", height=400)
 
 
 _MOST_TICKS = 12
 
 
-def parallel_figure(trials: Sequence[Trial]) -> go.Figure:
+def parallel_figure(trials: Sequence[Trial], score: Score = ACCURACY) -> go.Figure:
     """Draw trials over the dimensions of their networks, params, MACs and score, coloured by score.
 
     Those of an absent stage are 0. Dimensions that are the same for all are left out.
 
     Args:
         trials: two or more COMPLETE trials.
+        score: of the study.
     """
     trials = sorted(trials, key=lambda trial: trial.score or 0.0)  # the best is drawn on top
-    scores = [round(100 * (trial.score or 0.0), 2) for trial in trials]
-    columns = [*_architecture(trials), *_results(trials, scores)]
+    scores = [score.drawn(trial.score or 0.0) for trial in trials]
+    columns = [*_architecture(trials), *_results(trials, scores, "score, %" if score.is_share else score.words)]
+    worst = float(np.quantile(scores, 0.05 if score.is_share else 0.95))  # one failed training washes out no others
+    ends = (worst, max(scores)) if score.is_share else (min(scores), worst)
     figure = go.Figure(
         go.Parcoords(
             dimensions=[column for column in columns if len(set(column["values"])) > 1],
             line={
                 "color": scores,
                 "colorscale": [list(stop) for stop in LOW_TO_HIGH],
-                "cmin": float(np.quantile(scores, 0.05)),  # so that one failed training does not wash out all others
-                "cmax": max(scores),
+                "cmin": ends[0],
+                "cmax": ends[1],
+                "reversescale": not score.is_share,
             },
             labelangle=-20,
             unselected={"line": {"color": "#8b95a5", "opacity": 0.12}},
@@ -139,11 +147,11 @@ def _architecture(trials: Sequence[Trial]) -> list[dict[str, Any]]:
     return [_counts(name.replace("_", " "), [values.get(name, 0) for values in found]) for name in names]
 
 
-def _results(trials: Sequence[Trial], scores: Sequence[float]) -> list[dict[str, Any]]:
+def _results(trials: Sequence[Trial], scores: Sequence[float], name: str) -> list[dict[str, Any]]:
     return [
         {"label": "params", "values": [trial.candidate.params for trial in trials], "tickformat": ".3~s"},
         {"label": "MACs", "values": [trial.candidate.macs for trial in trials], "tickformat": ".3~s"},
-        {"label": "score, %", "values": list(scores), "tickformat": ".4~r"},
+        {"label": name, "values": list(scores), "tickformat": ".4~r"},
     ]
 
 
@@ -187,18 +195,19 @@ def explanation(facts: ReportFacts) -> str:
     found = unexpected(facts)
     if not found:
         return ""
-    named = "; ".join(_in_words(trial, facts.trusted[trial.number]) for trial in found[:_MOST])
+    named = "; ".join(_in_words(trial, facts.trusted[trial.number], facts.score) for trial in found[:_MOST])
     more = f"; and {len(found) - _MOST} more" if len(found) > _MOST else ""
     return f"No posterior mean is shown for scores that are far from it: {named}{more}."
 
 
-def _in_words(trial: Trial, mean: float) -> str:
-    score = trial.score or 0.0
-    why = "a failed training?" if score < mean else "luck, or a network unlike the others?"
-    return f"trial {trial.number} scored {write_percent(score)} % where {write_percent(mean)} % was expected ({why})"
+def _in_words(trial: Trial, mean: float, score: Score) -> str:
+    value = trial.score or 0.0
+    why = "a failed training?" if value < mean else "luck, or a network unlike the others?"
+    found, expected = score.write(value, unit=" %"), score.write(mean, unit=" %")
+    return f"trial {trial.number} scored {found} where {expected} was expected ({why})"
 
 
 def _by_chance(trial: Trial, facts: ReportFacts) -> bool:
     """Return whether the choice of images alone could explain a score's distance from its posterior mean."""
-    low, high = wilson((trial.score or 0.0) * facts.images, facts.images)
+    low, high = trial.facts.interval or wilson((trial.score or 0.0) * facts.images, facts.images)
     return low <= facts.trusted[trial.number] <= high

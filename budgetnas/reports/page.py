@@ -8,6 +8,7 @@ from dataclasses import replace
 from markupsafe import Markup
 
 from budgetnas.arch.spec import DataShape
+from budgetnas.evidence.scores import ACCURACY, Score
 from budgetnas.reports.breakdown import layers_table, parts_table
 from budgetnas.reports.cost import cost_figure, outside_references
 from budgetnas.reports.drawing import drawing
@@ -35,7 +36,7 @@ def report_page(facts: ReportFacts) -> str:
             Section("searched", "What was searched", _searched(facts)),
             Section("macs", "Accuracy against MACs", _macs(facts)),
             Section("learning", "Learning curves", _curves(facts)),
-            Section("networks", "All networks at once", _parallel(complete(facts))),
+            Section("networks", "All networks at once", _parallel(complete(facts), facts.score)),
             Section("dimensions", "What mattered", _importance(complete(facts))),
             Section("reported", "The models of Pei et al.", _references(facts.references)),
             Section("trials", "All trials", _trials(facts)),
@@ -57,8 +58,9 @@ def _params(facts: ReportFacts) -> Markup:
     if not complete(facts):
         return Markup()
     caption = (
-        "Validation accuracy of short trainings (dots) and full trainings (stars) against parameters. These are "
-        "different fidelities, so each has its own axis and its own Pareto front (the best accuracy up to each cost)."
+        f"Validation {facts.score.words} of short trainings (dots) and full trainings (stars) against parameters. "
+        "These are different fidelities, so each has its own axis and its own Pareto front (the best "
+        f"{facts.score.words} up to each cost)."
     )
     return plot(cost_figure(facts, "params"), "params", caption + _outside(facts, "params"))
 
@@ -86,13 +88,14 @@ def _curves(facts: ReportFacts) -> Markup:
     return plot(curves_figure(facts), "curves", caption)
 
 
-def _parallel(trials: list[Trial]) -> Markup:
+def _parallel(trials: list[Trial], score: Score) -> Markup:
     if len(trials) < 2:
         return Markup()
-    figure = parallel_figure(trials)
+    figure = parallel_figure(trials, score)
     caption = (
         f"Each line is one of {len(trials):,} networks, from its stages to the score of its short training: grey is "
-        "low, blue medium, orange high. Drag along an axis to select a range. What a network does not have is 0, "
+        f"{'low, blue medium, orange high' if score.is_share else 'a high loss, blue medium, orange a low one'}. Drag "
+        "along an axis to select a range. What a network does not have is 0, "
         "such as the width of an absent stage."
     )
     return plot(figure, "parallel", caption, least_width=86 * len(figure.data[0].dimensions))
@@ -154,14 +157,20 @@ def _references(references: Iterable[Reference]) -> Markup:
     return joined(paragraph(source), words_table(table, heading=False, prose=("note",)))
 
 
+def _several(score: Score) -> str:
+    return "accuracies" if score is ACCURACY else f"values of {score.words}"
+
+
 def _trials(facts: ReportFacts) -> Markup:
     shown = [trial for trial in facts.trials if not is_left_out(trial)]
     if not shown:
         return Markup()
     note = (
         f"{plural(len(shown), 'trial')}, those that got farthest first. Click a header to sort by its column, and "
-        "again to reverse the order. Scores are validation accuracies after the last epoch, at the first rung unless "
-        "the header says otherwise. Scores, standard deviations and utilisation of the cap are in percent."
+        f"again to reverse the order. Scores are validation {_several(facts.score)} after the last epoch, at the first "
+        "rung unless the header says otherwise. "
+        f"{'Scores, standard deviations' if facts.score.is_share else 'Accuracies'} and utilisation of the cap are in "
+        "percent."
     )
     if len(shown) < len(facts.trials):
         note += " Models tried first that are over a cap are only in trials.csv."

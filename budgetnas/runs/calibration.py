@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from budgetnas.evidence.fidelity import FEWEST_PAIRS, Chance, Fidelity, by_chance, fidelity
 from budgetnas.evidence.lengths import Recommendation, recommend
+from budgetnas.evidence.scores import ACCURACY
 from budgetnas.reports.calibration import CalibrationFacts, calibration_page
 from budgetnas.runs.calibration_set import CalibrationSet, drawn
 from budgetnas.runs.costs import Cost, cost_table, measured
@@ -70,23 +71,23 @@ class Calibration(Display):
         return level_warnings(self.drawn.levels, self.setup.data)
 
     def columns(self) -> tuple[dict[str, list[float]], list[float]]:
-        """Return the rankings by name, and the full scores, in points: one value per network each."""
-        nets, full = self.nets, self.drawn.scores(FULL)
+        """Return the rankings by name, and the full scores, one value per network: in points, or negative losses."""
+        nets, full, factor = self.nets, self.drawn.scores(FULL), self.setup.score.factor
         proxies = {}
         for epochs in self.setup.rungs:
             short = self.drawn.scores(rung_name(epochs))
-            proxies[plural(epochs, "epoch")] = [100 * short[net.spec.id] for net in nets]
+            proxies[plural(epochs, "epoch")] = [factor * short[net.spec.id] for net in nets]
         proxies["params alone"] = [float(net.params) for net in nets]
         proxies["MACs alone"] = [float(net.macs) for net in nets]
-        return proxies, [100 * full[net.spec.id] for net in nets]
+        return proxies, [factor * full[net.spec.id] for net in nets]
 
     def fidelities(self) -> list[Fidelity]:
-        """Return the fidelity of every length, and of params and MACs alone; regret in points of accuracy."""
+        """Return the fidelity of every length, and of params and MACs alone; regret in points, or in loss."""
         proxies, full = self.columns()
         return [fidelity(name, values, full, k=self.k) for name, values in proxies.items()] if full else []
 
     def chance(self) -> Chance:
-        """Return the expectation of k random networks; regret in points of accuracy."""
+        """Return the expectation of k random networks; regret in points, or in loss."""
         return by_chance(self.columns()[1], k=self.k)
 
     def recommendation(self) -> Recommendation:
@@ -108,7 +109,7 @@ class Calibration(Display):
         }
 
     def to_dataframe(self) -> pd.DataFrame:
-        """Return the rows of `calibration.csv`: one per network, its scores of every length in percent."""
+        """Return the rows of `calibration.csv`: one per network, its scores of every length in percent, or losses."""
         import pandas as pd
 
         return pd.read_csv(io.StringIO(calibration_csv(self)))
@@ -129,6 +130,7 @@ def read_calibration(storage: Storage, folder: Path, name: str) -> Calibration:
 def fidelity_table(result: Calibration) -> Table:
     """Return one row per ranking: its cost, its quality, and the expectation of random networks."""
     cost, k, n = _shares(result), result.k, len(result.nets)
+    regret = "regret, points" if result.setup.score.is_share else "regret, loss"
     rows = [
         (one.name, cost.get(one.name, "0"), str(one.tau), str(one.recall), str(one.regret))
         for one in result.fidelities()
@@ -140,7 +142,7 @@ def fidelity_table(result: Calibration) -> Table:
         rows.append(("at random", "0", "0.00", f"{chance.recall:.2f}", f"{chance.regret:.2f}"))
     return Table(
         title=f"How short trainings rank {plural(n, 'network')}",
-        columns=("ranked by", "of a full training", "Kendall's tau", f"recall of the best {k}", "regret, points"),
+        columns=("ranked by", "of a full training", "Kendall's tau", f"recall of the best {k}", regret),
         rows=rows,
         notes=[*(_meaning(result) if rows else ()), *_unfinished(result.drawn)],
     )
@@ -153,8 +155,9 @@ def _meaning(result: Calibration) -> tuple[str, str]:
         f"Of {k} promoted by a ranking: recall is the share of the truly best {k} among them, regret what the best of "
         "them scores below the best of all. A search, which promotes a few of many, demands more of a ranking than "
         f"{k} of {len(result.nets)}.",
-        f"Scores are validation accuracy after the last epoch, full ones of {plural(seeds, 'seed')}. Intervals are "
-        f"bootstraps over networks, given from {FEWEST_PAIRS} networks on: 95 % for tau, rough for recall and regret. "
+        f"Scores are validation {result.setup.score.words} after the last epoch, full ones of "
+        f"{plural(seeds, 'seed')}. Intervals are bootstraps over networks, given from {FEWEST_PAIRS} networks on: 95 % "
+        "for tau, rough for recall and regret. "
         "None is given where its width would be 0.",
     )
 
@@ -195,6 +198,7 @@ def as_json(result: Calibration) -> dict[str, Any]:
         "run": result.setup.name,
         "dataset": result.setup.data.name,
         "notice": result.setup.data.notice or None,
+        "scored_by": result.setup.score.name,
         **asdict(result.setup.budget),
         "networks": len(result.nets),
         "seeds": result.drawn.seeds_done,
@@ -221,13 +225,14 @@ def _finite(content: Any) -> Any:
 
 
 def calibration_csv(result: Calibration) -> str:
-    """Return one row per network as CSV, scores in percent."""
-    setup = result.setup
+    """Return one row per network as CSV, scores in percent, or losses."""
+    setup, score = result.setup, result.setup.score
+    name = "score" if score is ACCURACY else score.name
     proxies, full = result.columns()
-    columns = ("spec", "params", "macs", *(f"score_{rung_name(epochs)}" for epochs in setup.rungs), "score_full")
+    columns = ("spec", "params", "macs", *(f"{name}_{rung_name(epochs)}" for epochs in setup.rungs), f"{name}_full")
     scores = zip(*(proxies[plural(epochs, "epoch")] for epochs in setup.rungs), full, strict=True)
     rows = (
-        (net.spec.id, net.params, net.macs, *(f"{score:.4f}" for score in found))
+        (net.spec.id, net.params, net.macs, *(f"{score.shown(one):.4f}" for one in found))
         for net, found in zip(result.nets, scores, strict=True)
     )
     return write_csv(columns, rows)
@@ -235,7 +240,7 @@ def calibration_csv(result: Calibration) -> str:
 
 def write_calibration(result: Calibration) -> Path:
     """Write page, CSV and JSON of a calibration, each file whole or not at all; return the page's path."""
-    setup, folder = result.setup, result.folder
+    setup, folder, score = result.setup, result.folder, result.setup.score
     proxies, full = result.columns()
     lengths = {plural(epochs, "epoch"): epochs for epochs in setup.rungs}
     write_text(folder / "calibration.csv", calibration_csv(result))
@@ -247,8 +252,11 @@ def write_calibration(result: Calibration) -> Path:
         tables=tables(result),
         fidelities=result.fidelities(),
         lengths=lengths,
-        proxies=proxies,
-        full=full,
+        proxies={
+            name: list(map(score.shown, values)) if name in lengths else values for name, values in proxies.items()
+        },
+        full=list(map(score.shown, full)),
+        score=score,
         labels=[net.spec.id for net in result.nets],
         command=_driver(result)["command"],
         warnings=result.warnings,

@@ -64,7 +64,10 @@ class CalibrationSet:
         return {level: number for level, number in failed.items() if number}
 
     def scores(self, level: str) -> dict[str, float]:
-        """Return the scores at a level in [0, 1], by the id of the network; networks without one are left out."""
+        """Return the scores at a level, higher for a better network, by the id of the network.
+
+        Networks without one are left out.
+        """
         scores, seeds = self._complete(level), range(self.seeds_done if level == FULL else 1)
         return {
             spec: mean(scores[spec, seed] for seed in seeds)

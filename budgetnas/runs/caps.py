@@ -9,11 +9,11 @@ from typing import Any
 from budgetnas.amounts import parse_size, write_size
 from budgetnas.budget import COSTS, SIZES, Budget, amount, share_of, write_cost
 from budgetnas.config.models import read_cap
-from budgetnas.evidence.accuracy import BRACKETS
+from budgetnas.evidence.scores import ACCURACY
 from budgetnas.exceptions import UsageError
 from budgetnas.runs.headline import tie
 from budgetnas.runs.result import SearchResult
-from budgetnas.text import Table, plural, write_macs, write_percent
+from budgetnas.text import Table, plural, write_macs
 from budgetnas.trials.selection import Finalist, promote, within
 from budgetnas.trials.trial import Trial
 
@@ -36,7 +36,7 @@ class CapResult:
         trained: networks of the first rung that fit.
         near: number of these with at least 0.8 of the cap.
         trusted: short training of the highest posterior mean; None where none fits.
-        finalist: fully trained network of the highest score; None where none fits.
+        finalist: fully trained network of the best score; None where none fits.
     """
 
     cap: int
@@ -123,6 +123,7 @@ def _under(result: SearchResult, cap: int, cost: str) -> CapResult:
 
 def tiers_table(result: SearchResult, results: Sequence[CapResult]) -> Table:
     """Return one row per cap: the best fully trained network, or the most trusted where none was fully trained."""
+    score = result.setup.score
     return Table(
         title="The best under each cap",
         columns=(
@@ -131,14 +132,14 @@ def tiers_table(result: SearchResult, results: Sequence[CapResult]) -> Table:
             "params",
             "of cap",
             "MACs",
-            "posterior mean %",
-            "full val. %",
-            "test %",
+            f"posterior mean{score.unit}",
+            score.head("full val."),
+            score.head("test"),
             "trained near the cap",
         ),
         rows=[_row(result, one) for one in results] if any(one.trained for one in results) else [],
         notes=[
-            *([_CHOSEN, BRACKETS] if any(one.trained for one in results) else []),
+            *([_CHOSEN, score.brackets] if any(one.trained for one in results) else []),
             *_fresh(result, results),
             *(f"{one.written}: {tied}" for one in results if (tied := _tie(result, one))),
             *(f"{one.written}: {one.remark}." for one in results if one.remark),
@@ -150,7 +151,8 @@ def _fresh(result: SearchResult, results: Sequence[CapResult]) -> Iterator[str]:
     """Give the winner's accuracies with seeds that no choice has seen, if it has them and is the choice under a cap."""
     winner, fresh = result.winner, result.fresh
     if winner and fresh and any(one.finalist and one.finalist.parent == winner.parent for one in results):
-        splits = (("validation", fresh.validation), ("test", fresh.test))
+        score = result.setup.score
+        splits = ((score.of("validation"), fresh.validation), (score.of("test"), fresh.test))
         found = ", ".join(f"{split} {accuracy.write(' %')}" for split, accuracy in splits if accuracy)
         yield (
             f"{winner.candidate.spec.id} over {plural(len(fresh.seeds), 'fresh seed')}, which no choice has seen: "
@@ -161,11 +163,12 @@ def _fresh(result: SearchResult, results: Sequence[CapResult]) -> Iterator[str]:
 def _tie(result: SearchResult, tier: CapResult) -> str:
     budget = _budget(result, tier.cap, tier.cost)
     fit = [one for one in result.finalists if budget.fits(one.candidate)]
-    return tie(fit, result.setup.data.validation)
+    return tie(fit, result.setup.data.validation, score=result.setup.score)
 
 
 def as_json(result: SearchResult, tier: CapResult) -> dict[str, Any]:
-    """Return the result under one cap for programs; accuracies are shares in [0, 1]."""
+    """Return the result under one cap for programs; scores are shares in [0, 1], or losses."""
+    is_other = result.setup.score is not ACCURACY
     finalist, trusted = tier.finalist, tier.trusted
     candidate = finalist.candidate if finalist else (trusted.candidate if trusted else None)
     full = result.accuracies_of(finalist).as_json() if finalist else {}
@@ -177,12 +180,14 @@ def as_json(result: SearchResult, tier: CapResult) -> dict[str, Any]:
         "trial": finalist.parent if finalist else (trusted.number if trusted else None),
         "full_score": full.get("score"),
         "full_score_interval": full.get("score_interval"),
-        "test_accuracy": full.get("test_accuracy"),
-        "test_interval": full.get("test_interval"),
+        **{name: full.get(name) for name in (*(_OTHERS if is_other else ()), "test_accuracy", "test_interval")},
         "trained": tier.trained,
         "trained_near_the_cap": tier.near,
         "remark": tier.remark or None,
     }
+
+
+_OTHERS = ("test_score", "test_score_interval")  # where the score is not the accuracy
 
 
 def _row(result: SearchResult, tier: CapResult) -> tuple[str, ...]:
@@ -198,7 +203,7 @@ def _row(result: SearchResult, tier: CapResult) -> tuple[str, ...]:
         f"{candidate.params:,}",
         f"{share_of(candidate, tier.cost, tier.cap):.2%}",
         write_macs(candidate.macs),
-        write_percent(result.trusted[number]),
+        result.setup.score.write(result.trusted[number]),
         str(full.validation) if full else "",
         str(full.test or "") if full else "",
         str(tier.near),

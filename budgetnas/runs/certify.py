@@ -11,8 +11,10 @@ from typing import Any
 from budgetnas.budget import Budget
 from budgetnas.certificates.certificate import CertifiedNetwork, onnx_of, write_certificate
 from budgetnas.certificates.json_files import BEST, MANIFEST
-from budgetnas.evidence.accuracy import Accuracy, wilson
+from budgetnas.evidence.accuracy import Accuracy
+from budgetnas.evidence.scores import ACCURACY
 from budgetnas.exceptions import StorageError, UsageError
+from budgetnas.runs.certified_numbers import of_each_class, of_weights, other_score, over_seeds
 from budgetnas.runs.headline import tie
 from budgetnas.runs.listing import Run, is_run, read_run
 from budgetnas.runs.networks import accuracies_of
@@ -32,7 +34,7 @@ from budgetnas.trials.trial import FULL, Looks, Trial, complete
 
 _PROVENANCE = ("command", "started", "hardware", "versions", "git_commit")
 _LUCK = (
-    "It was chosen by validation accuracy among networks of one search, so that number is a little too good; the test "
+    "It was chosen by validation {} among networks of one search, so that number is a little too good; the test "
     "set was read after the choice."
 )
 _WATCHED = (
@@ -197,17 +199,20 @@ def _chosen(result: SearchResult, trial: int | None) -> Finalist:
 
 
 def _results(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
-    run, images = finalist.best_run, result.setup.data.validation
+    run, images, score = finalist.best_run, result.setup.data.validation, result.setup.score
     is_winner = result.winner is not None and finalist.parent == result.winner.parent
     own, fresh = result.accuracies_of(finalist), result.fresh if is_winner else None
+    look = result.looks.of(run, FULL)
     return {
-        "this_network": _own(run, finalist.parent, images, result.looks.of(run, FULL)),
-        "repeats": _repeats(own.seeds, own.validation, own.test),
-        "fresh": _repeats(fresh.seeds, fresh.validation, fresh.test) if fresh else None,
+        "this_network": of_weights(run, finalist.parent, images, look),
+        "repeats": over_seeds(own.seeds, own.validation_accuracy, own.test_accuracy),
+        "fresh": over_seeds(fresh.seeds, fresh.validation_accuracy, fresh.test_accuracy) if fresh else None,
+        **({} if score is ACCURACY else {"score": other_score(run, look, own, fresh)}),
+        **of_each_class(result.class_results_of(finalist), result.classes),
         "chosen": {
             "is_winner": is_winner,
             "among": len(result.finalists),
-            "by": "mean validation accuracy after full training",
+            "by": f"mean validation {score.words} after full training",
             "networks_trained": result.counts()["trained"],
             "test_looks": len(result.looks),
         },
@@ -217,8 +222,9 @@ def _results(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
 
 def _remarks(result: SearchResult, images: int) -> list[str]:
     """Return the caveats of the winner's certificate."""
-    tied = tie(result.finalists, images)
-    return [verdict(result, compare(result)), *([tied] if tied else []), _LUCK]
+    score = result.setup.score
+    tied = tie(result.finalists, images, score=score)
+    return [verdict(result, compare(result)), *([tied] if tied else []), _LUCK.format(score.words)]
 
 
 def _declared(home: Path, name: str, trials: Sequence[Trial], facts: RunFacts, number: int | None) -> CertifiedNetwork:
@@ -239,57 +245,21 @@ def _declared(home: Path, name: str, trials: Sequence[Trial], facts: RunFacts, n
     looks, data = Looks(facts), setup.data
     own, look = accuracies_of(alike, looks, images=data.validation), looks.of(run)
     images: int | None = data.validation
-    validation: Accuracy | None = own.validation
-    test = own.test
+    validation, test = own.validation_accuracy, own.test_accuracy
     watched = setup.watches == "test"
     if watched:
         images, validation = None, None
         look = Look(correct=round((run.score or 0.0) * data.test), images=data.test)
         test = Accuracy(shares=own.scored.shares, images=data.test)
+    by_class = {setup.watches: run.facts.classes}
+    if not watched and look is not None:
+        by_class["test"] = look.classes
     results = {
-        "this_network": _own(run, run.number, images, look),
-        "repeats": _repeats(own.seeds, validation, test),
+        "this_network": of_weights(run, run.number, images, look),
+        "repeats": over_seeds(own.seeds, validation, test),
         "fresh": None,
+        **of_each_class(by_class, data.classes),
         "chosen": None,
         "remarks": [_WATCHED] if watched else [],
     }
     return _certified(setup, run, home, budget=None, results=results, drivers=required(facts.drivers, "drivers"))
-
-
-def _own(run: Trial, number: int, images: int | None, look: Look | None) -> dict[str, Any]:
-    """Return the accuracies of the weights of one training.
-
-    Args:
-        run: the training.
-        number: of its trial.
-        images: of the validation split; None without one.
-        look: at the test set.
-    """
-    score = run.score or 0.0
-    return {
-        "trial": number,
-        "lineage": list(run.facts.lineage or ()),
-        "seed": run.seed,
-        "epochs": run.facts.epochs,
-        "validation_accuracy": None if images is None else run.score,
-        "validation_images": images,
-        "validation_interval": None if images is None else list(wilson(score * images, images)),
-        "loss": run.facts.loss,
-        "test_correct": look.correct if look else 0,
-        "test_images": look.images if look else 0,
-        "test_interval": list(wilson(look.correct, look.images)) if look else None,
-        "of": "the weights after the last epoch",
-    }
-
-
-def _repeats(seeds: Sequence[int], validation: Accuracy | None, test: Accuracy | None) -> dict[str, Any]:
-    return {"seeds": list(seeds), **_over_seeds("validation", validation), **_over_seeds("test", test)}
-
-
-def _over_seeds(split: str, accuracy: Accuracy | None) -> dict[str, Any]:
-    return {
-        f"{split}_accuracies": list(accuracy.shares) if accuracy else [],
-        f"{split}_mean": accuracy.mean if accuracy else None,
-        f"{split}_sd": accuracy.spread if accuracy else None,
-        f"{split}_interval": list(accuracy.interval) if accuracy else None,
-    }

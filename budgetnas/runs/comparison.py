@@ -53,8 +53,8 @@ def compared(results: Sequence[SearchResult]) -> list[ComparedSearch]:
             verdict=verdict(result, compare(result)),
             settings=_in_words(result),
             keys=_keys(result),
-            test=result.accuracies.test if result.accuracies else None,
-            validation=result.accuracies.validation if result.accuracies else None,
+            test=result.accuracies.test_accuracy if result.accuracies else None,
+            validation=result.accuracies.validation_accuracy if result.accuracies else None,
             command=str(result.drivers[-1]["command"]) if result.drivers else "",
         )
         for result in results
@@ -70,6 +70,7 @@ def _in_words(result: SearchResult) -> dict[str, str]:
         "SHA-256 of the data": setup.data.fingerprint[:12],
         "caps": "; ".join(setup.budget_of(tier).in_words for tier in setup.tiers),
         "space": f"{setup.space_size:,} networks, {setup.tiers[-1].fitting:,} fit",
+        "score": setup.score.words,
         "sampler": study.search.sampler,
         "short trainings": f"{counts['trained']:,} of {study.search.trials:,}",
         "their length": " and ".join(plural(epochs, "epoch") for epochs in setup.rungs),

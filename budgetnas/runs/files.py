@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from budgetnas.evidence.scores import ACCURACY, Score
 from budgetnas.exceptions import UsageError
 from budgetnas.reports.board import board_figures, note
 from budgetnas.reports.facts import ReportFacts
@@ -67,6 +68,19 @@ TRAININGS = (
 CURVES = ("level", "trial", "epoch", "accuracy", "train_loss", "loss")
 
 
+def trainings_columns(score: Score) -> list[str]:
+    """Return the columns of `trainings.csv`: another score than accuracy has some of its own."""
+    own = {"score": ["accuracy"] if score.name == "loss" else [score.name, "accuracy"]}
+    own["test_images"] = ["test_images", f"test_{score.name}"]
+    return [part for column in TRAININGS for part in (own.get(column, [column]) if score is not ACCURACY else [column])]
+
+
+def curves_columns(score: Score) -> list[str]:
+    """Return the columns of `curves.csv`: the score is named by its own name, and a loss is there anyway."""
+    own = {"accuracy": [] if score.name == "loss" else [score.name]}
+    return [part for column in CURVES for part in own.get(column, [column])]
+
+
 @phase("writing the report")
 def write_reports(result: SearchResult) -> Path:
     """Write every report of a run, each file whole or not at all; return the page's path."""
@@ -101,8 +115,8 @@ def csv_tables(result: SearchResult, facts: ReportFacts | None = None) -> dict[s
     """
     return {
         "trials": lambda: trials_csv(facts or report_facts(result)),
-        "trainings": lambda: write_csv(TRAININGS, _trainings(result)),
-        "curves": lambda: write_csv(CURVES, _curves(result)),
+        "trainings": lambda: write_csv(trainings_columns(result.setup.score), _trainings(result)),
+        "curves": lambda: write_csv(curves_columns(result.setup.score), _curves(result)),
     }
 
 
@@ -145,31 +159,41 @@ def _looks(facts: RunFacts) -> dict[str, Any]:
 
 def _trainings(result: SearchResult) -> Iterator[Sequence[Any]]:
     """Yield one row per training of any level."""
+    score = result.setup.score
     for level, trials in result.levels.items():
         for trial in trials:
             facts, candidate = trial.facts, trial.candidate
             seen = result.looks.of(trial, level)
             correct, images = (seen.correct, seen.images) if seen else (None, None)
+            scores, tested = [trial.score], []
+            if score is not ACCURACY:
+                scores = [trial.accuracy] if score.name == "loss" else [trial.score, trial.accuracy]
+                tested = [score.shown(seen.scored) if seen else None]
             yield (
                 level, trial.number, trial.root if level == FULL or facts.parent is not None else "",
                 " ".join(facts.lineage or ()), candidate.spec.id, candidate.params, candidate.macs, trial.state,
-                facts.repeat, facts.seed, trial.score, facts.loss, correct, images,
+                facts.repeat, facts.seed, *scores, facts.loss, correct, images, *tested,
                 facts.epochs, facts.images, facts.seconds, facts.weights,
                 facts.weights_sha256, facts.reason,
             )  # fmt: skip
 
 
 def _curves(result: SearchResult) -> Iterator[Sequence[Any]]:
-    """Yield one row per epoch of every training: validation accuracy in [0, 1], mean training loss, validation loss.
+    """Yield one row per epoch of every training: validation score in [0, 1], mean training loss, validation loss.
 
     Losses are empty in a training that has not finished or has failed, and in runs of older versions.
     """
+    score = result.setup.score
     for level, trials in result.levels.items():
         for trial in trials:
             losses = dict(enumerate(trial.facts.losses or (), start=1))
-            for epoch, accuracy in sorted(trial.curve.items()):
+            for epoch, value in sorted(trial.curve.items()):
                 train_loss, loss = losses.get(epoch, ("", ""))
-                yield level, trial.number, epoch, f"{accuracy:.6g}", train_loss, loss
+                shown = f"{score.shown(value):.6g}"
+                if score.name == "loss":
+                    yield level, trial.number, epoch, train_loss, shown
+                else:
+                    yield level, trial.number, epoch, shown, train_loss, loss
 
 
 FILES = ("report.html", "results.json", "manifest.json", "trials.csv", "trainings.csv", "curves.csv", "best/arch.json")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from budgetnas.evidence.accuracy import Accuracy
 from budgetnas.evidence.estimate import FEWEST_REPEATS, ON_THIS_SET
+from budgetnas.evidence.scores import ACCURACY, OverSeeds, Score
 from budgetnas.reports.facts import Lines, NextStep, Tile
+from budgetnas.runs.networks import Accuracies
 from budgetnas.runs.result import SearchResult
 from budgetnas.runs.settings import DataFacts, Setup, is_finished
 from budgetnas.runs.verdict import Comparison
-from budgetnas.text import plural, write_interval, write_percent
+from budgetnas.text import plural
 from budgetnas.trials.trial import Trial
 
 LOOKS = (3, 5, 8)  # seeds of the winner and of each control: one that is told apart early gets no more
@@ -44,8 +45,7 @@ def tiles(result: SearchResult) -> list[Tile]:
     return [
         Tile(name="network", value=winner.candidate.spec.id, note=f"trial {winner.parent}{origin}{best}"),
         Tile(name="parameters", value=f"{winner.candidate.params:,}", note=setup.share(winner.candidate)),
-        _tile("test accuracy", shown.test) if shown.test else Tile(name="test accuracy", value="not tested yet"),
-        *([_tile("validation accuracy", shown.validation)] if shown.validation else []),
+        *_scores(shown),
         Tile(name="training seeds", value=f"{len(shown.seeds)}", note=seeds),
         data,
     ]
@@ -56,10 +56,24 @@ def _images(data: DataFacts) -> str:
     return f"{images}; {data.shape.classes} classes"
 
 
-def _tile(name: str, accuracy: Accuracy) -> Tile:
-    spread = "" if accuracy.spread is None else f"sd {100 * accuracy.spread:.2f} over seeds; "
-    note = f"{spread}95 % interval {write_interval(*accuracy.interval)}"
-    return Tile(name=name, value=f"{write_percent(accuracy.mean)} %", note=note)
+def _scores(shown: Accuracies) -> Iterator[Tile]:
+    """Yield the winner's scores on test and validation, and its test accuracy where that is not the score."""
+    score = shown.score
+    if shown.test is None:
+        yield Tile(name=f"test {score.words}", value="not tested yet")
+    else:
+        yield _tile(f"test {score.words}", shown.test, score)
+    if shown.validation is not None:
+        yield _tile(f"validation {score.words}", shown.validation, score)
+    if score is not ACCURACY and shown.test_accuracy is not None:
+        yield _tile("test accuracy", shown.test_accuracy, ACCURACY)
+
+
+def _tile(name: str, found: OverSeeds, score: Score) -> Tile:
+    digits = 2 if score.is_share else 4
+    spread = "" if found.spread is None else f"sd {score.factor * found.spread:.{digits}f} over seeds; "
+    note = f"{spread}95 % interval {score.write_interval(found.interval)}"
+    return Tile(name=name, value=score.write(found.mean, unit=score.unit), note=note)
 
 
 def next_step(result: SearchResult, compared: Sequence[Comparison]) -> NextStep | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from budgetnas.evidence.accuracy import BRACKETS, is_luck
+from budgetnas.evidence.accuracy import is_luck
+from budgetnas.evidence.scores import ACCURACY, Score
 from budgetnas.runs.result import SearchResult
 from budgetnas.runs.settings import DataFacts, is_finished
 from budgetnas.runs.trusted import cannot_be_told_apart
@@ -54,7 +55,7 @@ def level_warnings(levels: Mapping[str, Sequence[Trial]], data: DataFacts) -> li
     chance = 1 / data.shape.classes if data.chance is None else data.chance
     warnings = [
         chance_warning(
-            [(_named(trial), trial.score) for trial in complete(trials) if trial.score is not None],
+            [(_named(trial), trial.accuracy) for trial in complete(trials) if trial.accuracy is not None],
             what=in_words(level),
             split="validation",
             images=data.validation,
@@ -77,8 +78,9 @@ def headline(result: SearchResult) -> str:
         return result.no_winner()
     fresh = result.fresh
     shown = fresh or result.accuracies_of(winner)
-    tested = "not tested yet" if shown.test is None else f"test {shown.test.write(' %')}"
-    validation = f"validation {shown.validation.write(' %')}, " if shown.validation else ""
+    score = setup.score
+    tested = "not tested yet" if shown.test is None else f"{score.of('test')} {shown.test.write(' %')}"
+    validation = f"{score.of('validation')} {shown.validation.write(' %')}, " if shown.validation else ""
     seeds = f"{plural(len(shown.seeds), 'training seed')} ({', '.join(map(str, shown.seeds))})"
     first = result.trials[winner.parent]
     name = f" ({first.candidate.origin})" if first.facts.seeded else ""
@@ -96,10 +98,10 @@ def remarks(result: SearchResult) -> list[str]:
     if result.winner is None:
         return []
     said = (
-        tie(result.finalists, result.setup.data.validation),
+        tie(result.finalists, result.setup.data.validation, score=result.setup.score),
         _alike(result),
         _flattered(result, result.winner),
-        BRACKETS,
+        result.setup.score.brackets,
     )
     return [remark for remark in said if remark]
 
@@ -111,46 +113,53 @@ def _alike(result: SearchResult) -> str:
     return alike[:1].upper() + alike[1:]
 
 
-def tie(ranked: Sequence[Finalist], images: int) -> str:
+def tie(ranked: Sequence[Finalist], images: int, *, score: Score = ACCURACY) -> str:
     """Say that several finalists share the best score, and which was taken; "" where one is best alone.
 
     Args:
         ranked: finalists, the best first.
         images: of the validation split.
+        score: of the study.
     """
     same = tied(ranked)
     if len(same) < 2:
         return ""
     first, second = same[:2]
     right = ""
-    if len({len(one.runs) for one in same}) == 1:  # else only their means are equal
+    if score is ACCURACY and len({len(one.runs) for one in same}) == 1:  # else only their means are equal
         correct, seeds = sum(round(score * images) for score in first.scores), len(first.runs)
         over = f" over {seeds} seeds each" if seeds > 1 else ""
         right = f", {correct:,} of {seeds * images:,} right{over}"
     taken = "the smallest was taken"
     if first.candidate.params == second.candidate.params:
         taken += ", and of equally small ones the one that was proposed first"
-    return f"{len(same)} of {len(ranked)} networks tie at {write_percent(first.score)} % on validation{right}; {taken}."
+    equal, split = score.write(first.score, unit=" %"), score.of("validation")
+    return f"{len(same)} of {len(ranked)} networks tie at {equal} on {split}{right}; {taken}."
 
 
 def _flattered(result: SearchResult, winner: Finalist) -> str:
     """Say that luck flatters the score by which the winner was chosen, and which accuracies it does not flatter."""
     chosen, among = result.accuracies_of(winner), len(result.finalists)
-    best = f"the {'highest' if winner.trusted is None else 'best'} of {among}{by_rule(result.finalists)}"
+    score = result.setup.score
+    best = f"the {score.highest if winner.trusted is None else 'best'} of {among}{by_rule(result.finalists)}"
     highest = f", {best}, so luck flatters it" if among > 1 else ""
     if result.fresh:
         over = f" over {len(chosen.seeds)} seeds" if len(chosen.seeds) > 1 else ""
         kept = "one of these trainings" if over else "this training"
-        test = "" if chosen.test is None else f", with {chosen.test.write(' %')} on test{over}"
-        return f"It was chosen by {chosen.scored.write(' %')} on validation{over}{highest}; best/ holds {kept}{test}."
+        test = "" if chosen.test is None else f", with {chosen.test.write(' %')} on {score.of('test')}{over}"
+        return (
+            f"It was chosen by {chosen.scored.write(' %')} on {score.of('validation')}{over}{highest}; best/ holds "
+            f"{kept}{test}."
+        )
     if among < 2:
         return ""
     honest = ""
     if chosen.test is not None:
         honest = (
-            " Its test accuracy was read after the choice, so it is not flattered, but another seed may score lower."
+            f" Its test {score.words} was read after the choice, so it is not flattered, but another seed may score "
+            f"{'lower' if score.is_share else 'higher'}."
         )
-    return f"Its validation accuracy is {best}, so luck flatters it.{honest}"
+    return f"Its validation {score.words} is {best}, so luck flatters it.{honest}"
 
 
 def recommended(result: SearchResult) -> tuple[Trial, Trial] | None:
@@ -169,18 +178,19 @@ def recommendation(result: SearchResult) -> str:
     if both is None:
         return f"none fits {result.setup.budget}" if complete(result.trials) else "none yet"
     trusted, observed = both
-    highest = f"scored highest, {_score(observed)}{_equals(result, observed)}"
+    score = result.setup.score
+    highest = f"scored {score.highest}, {_score(result, observed)}{_equals(result, observed)}"
     if len(complete(result.trials)) < FEWEST:
         unknown = f"no posterior mean, which needs {FEWEST} short trainings"
         return f"{_name(observed)}, {highest}; {unknown}{_standing(result, observed)}"
-    mean = f"has the highest posterior mean, {write_percent(result.trusted[trusted.number])} %"
+    mean = f"has the {score.highest} posterior mean, {score.write(result.trusted[trusted.number], unit=' %')}"
     if trusted.number == observed.number:
         return f"{_name(trusted)}, {mean}, and {highest}{_standing(result, trusted)}"
     place = f"number {_place(result, observed)} of {len(result.trusted)}"
     return (
-        f"{_name(trusted)}, {mean} (scored {_score(trusted)}){_standing(result, trusted)}. "
+        f"{_name(trusted)}, {mean} (scored {_score(result, trusted)}){_standing(result, trusted)}. "
         f"{_name(observed).capitalize()}, {highest}, but its posterior mean, "
-        f"{write_percent(result.trusted[observed.number])} %, is {place}{_standing(result, observed)}"
+        f"{score.write(result.trusted[observed.number], unit=' %')}, is {place}{_standing(result, observed)}"
     )
 
 
@@ -215,7 +225,7 @@ def _place_in_full(result: SearchResult, place: int) -> str:
     finalist, winner = result.finalists[place], result.finalists[0]
     if place == 0:
         return "it is the winner"
-    own, best = map(_ranked_by, (finalist, winner))
+    own, best = (_ranked_by(one, result.setup.score) for one in (finalist, winner))
     if finalist in tied(result.finalists):
         return f"it ties with the winner, trial {winner.parent}, at {own}"
     of = f"{len(result.finalists)}{by_rule(result.finalists)}"
@@ -229,11 +239,11 @@ def by_rule(ranked: Sequence[Finalist]) -> str:
     return " by posterior mean" if len(ranked) >= FEWEST else " by mean score"
 
 
-def _ranked_by(finalist: Finalist) -> str:
+def _ranked_by(finalist: Finalist, score: Score) -> str:
     """Write the score that decides, with its seeds where these differ."""
     if finalist.trusted is None:
-        return f"{write_percent(finalist.score)} %"
-    return f"{write_percent(finalist.trusted)} % ({plural(finalist.seeds, 'seed')})"
+        return score.write(finalist.score, unit=" %")
+    return f"{score.write(finalist.trusted, unit=' %')} ({plural(finalist.seeds, 'seed')})"
 
 
 def _place(result: SearchResult, trial: Trial) -> int:
@@ -250,5 +260,5 @@ def _name(trial: Trial) -> str:
     return f"trial {trial.number}, {trial.candidate.spec.id}"
 
 
-def _score(trial: Trial) -> str:
-    return f"{write_percent(trial.score or 0.0)} %"
+def _score(result: SearchResult, trial: Trial) -> str:
+    return result.setup.score.write(trial.score or 0.0, unit=" %")

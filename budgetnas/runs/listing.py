@@ -12,8 +12,16 @@ from typing import Any, Literal
 from budgetnas.evidence.accuracy import Interval
 from budgetnas.exceptions import BudgetNASError, StorageError
 from budgetnas.runs.calibration_set import drawn
-from budgetnas.runs.networks import AFTER_FULL, AFTER_LAST, after_fresh, best_in_full, best_of
-from budgetnas.runs.settings import Kind, TrainingsSetup, is_finished, read_setup, read_trainings_setup, study_kind
+from budgetnas.runs.networks import AFTER_FULL, AFTER_LAST, after_fresh, best_in_full, best_of, named_score
+from budgetnas.runs.settings import (
+    Kind,
+    TrainingsSetup,
+    is_finished,
+    read_setup,
+    read_trainings_setup,
+    recorded_score,
+    study_kind,
+)
 from budgetnas.storage.files import holder, parse_json, read_file
 from budgetnas.storage.record import DATABASE, Study, glance
 from budgetnas.text import one_line, plural
@@ -40,13 +48,16 @@ class Run:
         max_memory: the cap on the working memory.
         done: trainings that are COMPLETE, of those that `asked` counts.
         asked: short trainings of a search, full ones of a calibration, all others.
-        score: of the best network, in [0, 1], the mean over its seeds.
+        scored_by: the score, as `search.score` names it.
+        score: of the best network, the mean over its seeds: a share in [0, 1], or a loss.
         score_interval: of it, at 95 % over the images.
         score_of: what that score is, or why there is none.
         spec: id of the best network.
         params: of the best network.
         test_accuracy: of the best network, in [0, 1], the mean over its seeds; None unless tested after the choice.
         test_interval: of it, at 95 % over the images.
+        test_score: the score on the test set, where that is not the accuracy.
+        test_score_interval: of it, at 95 % over the images.
         images: of the split that scores.
         process: which process runs it.
         why: why it cannot be read.
@@ -62,6 +73,7 @@ class Run:
     max_memory: int | None = None
     done: int | None = None
     asked: int | None = None
+    scored_by: str = "accuracy"
     score: float | None = None
     score_interval: Interval | None = None
     score_of: str | None = None
@@ -69,6 +81,8 @@ class Run:
     params: int | None = None
     test_accuracy: float | None = None
     test_interval: Interval | None = None
+    test_score: float | None = None
+    test_score_interval: Interval | None = None
     images: int | None = None
     process: str | None = None
     why: str | None = None
@@ -148,13 +162,15 @@ def _study(name: str, studies: Mapping[str, Study]) -> Run:
         max_bytes=setup.budget.max_bytes,
         max_memory=setup.budget.max_memory,
         images=data.validation,
+        scored_by=setup.score.name,
         changed="",
     )
+    how: dict[str, Any] = {"images": data.validation, "score": setup.score}
     if not kind.promotes:
         made = drawn(setup, facts, {**rungs, FULL: fulls})
         asked = len(made.asked(FULL))
         run = replace(run, done=asked - made.left.get(FULL, 0), asked=asked)
-        best = best_of(within(fulls, setup.budget), AFTER_FULL, looks, images=data.validation)
+        best = best_of(within(fulls, setup.budget), AFTER_FULL, looks, **how)
         return replace(run, state="finished" if made.is_done else "stopped", **best)
     is_done = is_finished(facts.stopped or "")
     run = replace(run, done=counted(first, over_budget=setup.study.search.over_budget), asked=setup.study.search.trials)
@@ -162,8 +178,8 @@ def _study(name: str, studies: Mapping[str, Study]) -> Run:
     if facts.refit:
         controls = unscored(controls)
     short = f"validation after {plural(setup.rungs[0], 'epoch')}"
-    best = best_in_full(within(fulls, setup.budget), controls, facts, images=data.validation)
-    best = best or best_of(within(first, setup.budget), short, looks, images=data.validation)
+    best = best_in_full(within(fulls, setup.budget), controls, facts, **how)
+    best = best or best_of(within(first, setup.budget), short, looks, **how)
     if not best and complete(first):
         best = {"score_of": f"none, since no trained network fits {setup.budget}"}
     return replace(run, state="finished" if is_done else "stopped", **best)
@@ -219,7 +235,8 @@ def _from_results(folder: Path, name: str) -> Run:
         winner = content["winner"] or {}
         fresh = _fresh(content)
         found = fresh or winner
-        scored = fresh if fresh.get("score") is not None else winner
+        scored, score = fresh if fresh.get("score") is not None else winner, recorded_score(content["setup"])
+        when = after_fresh(len(fresh["seeds"])) if scored is fresh else (AFTER_FULL if winner else None)
         return replace(
             run,
             state="finished" if is_finished(content["stopped"]) else "stopped",
@@ -227,11 +244,14 @@ def _from_results(folder: Path, name: str) -> Run:
             asked=content["setup"]["study"]["search"]["trials"],
             score=scored.get("score"),
             score_interval=_interval(scored.get("score_interval")),
-            score_of=after_fresh(len(fresh["seeds"])) if scored is fresh else (AFTER_FULL if winner else None),
+            score_of=when and named_score(when, score),
+            scored_by=score.name,
             spec=winner.get("spec"),
             params=winner.get("params"),
             test_accuracy=found.get("test_accuracy"),
             test_interval=_interval(found.get("test_interval")),
+            test_score=found.get("test_score"),
+            test_score_interval=_interval(found.get("test_score_interval")),
             images=content["setup"]["data"]["validation"],
         )
     except (KeyError, TypeError, AttributeError) as error:

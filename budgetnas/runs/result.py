@@ -17,7 +17,7 @@ from budgetnas.runs.trusted import ranked_finalists, rule_of_setup, trusted_scor
 from budgetnas.storage.database import Storage, open_run, study_names
 from budgetnas.storage.study import read_study
 from budgetnas.text import Display, plural
-from budgetnas.trials.facts import RandomArm, RunFacts
+from budgetnas.trials.facts import ClassResults, RandomArm, RunFacts
 from budgetnas.trials.selection import Finalist
 from budgetnas.trials.trial import CONTROLS, FULL, RANDOM, Looks, Trial, TrialState, complete, rung_name, unscored
 
@@ -34,6 +34,15 @@ def promoted_for_scores(facts: RunFacts) -> frozenset[int]:
     """Return the numbers of all first-rung trials that were ever promoted to full training for their scores."""
     to_full = [one for one in (facts.promotions or {}).values() if (one.to or FULL) == FULL]
     return frozenset(number for promotion in to_full for number in promotion.best)
+
+
+def of_classes(results: ClassResults, classes: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the results of each class for programs; the accuracy of one without images is None."""
+    counts = zip(classes, results.correct, results.images, strict=True)
+    return [
+        {"class": name, "correct": correct, "images": images, "accuracy": correct / images if images else None}
+        for name, correct, images in counts
+    ]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
@@ -93,11 +102,12 @@ class SearchResult(Display):
         if self.winner is None:
             return None
         controls, images = self.levels.get(CONTROLS, ()), self.setup.data.validation
-        return fresh_accuracies(self.winner, controls, self.looks, images=images)
+        return fresh_accuracies(self.winner, controls, self.looks, images=images, score=self.setup.score)
 
     def accuracies_of(self, finalist: Finalist) -> Accuracies:
         """Return the accuracies of a finalist in the full trainings that it competed with."""
-        return full_accuracies(finalist, self.looks, images=self.setup.data.validation)
+        setup = self.setup
+        return full_accuracies(finalist, self.looks, images=setup.data.validation, score=setup.score)
 
     @property
     def random_arm(self) -> RandomArm | None:
@@ -142,14 +152,48 @@ class SearchResult(Display):
     @property
     def validation_accuracy(self) -> float | None:
         """Mean of `accuracies` on validation, in [0, 1]; None without any, or where they learned from it."""
-        accuracies = self.accuracies
-        return None if accuracies is None or accuracies.validation is None else accuracies.validation.mean
+        found = self.accuracies and self.accuracies.validation_accuracy
+        return found.mean if found else None
 
     @property
     def test_accuracy(self) -> float | None:
         """Mean of `accuracies` on the test set, in [0, 1]; None before it was read."""
-        accuracies = self.accuracies
-        return None if accuracies is None or accuracies.test is None else accuracies.test.mean
+        found = self.accuracies and self.accuracies.test_accuracy
+        return found.mean if found else None
+
+    @property
+    def validation_score(self) -> float | None:
+        """Mean score on validation: a share in [0, 1], or a loss; None as for `validation_accuracy`."""
+        found = self.accuracies and self.accuracies.validation
+        return self.setup.score.shown(found.mean) if found else None
+
+    @property
+    def test_score(self) -> float | None:
+        """Mean score on the test set: a share in [0, 1], or a loss; None before it was read."""
+        found = self.accuracies and self.accuracies.test
+        return self.setup.score.shown(found.mean) if found else None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, by label."""
+        return self.setup.data.classes
+
+    @property
+    def class_results(self) -> dict[str, ClassResults]:
+        """Results of each class by the weights of the winner's certificate, for "validation" and, once seen, "test"."""
+        return {} if self.winner is None else self.class_results_of(self.winner)
+
+    def class_results_of(self, finalist: Finalist) -> dict[str, ClassResults]:
+        """Return the results of each class by the weights of a finalist's certificate; older runs have none."""
+        run = finalist.best_run
+        look = self.looks.of(run, FULL)
+        found = {"validation": run.facts.classes, "test": look.classes if look else None}
+        return {split: classes for split, classes in found.items() if classes is not None}
+
+    @property
+    def confusion(self) -> dict[str, tuple[tuple[int, ...], ...]]:
+        """Images by true class (row) and predicted class (column) of `class_results`; none for over 200 classes."""
+        return {split: one.confusion for split, one in self.class_results.items() if one.confusion is not None}
 
     @property
     def certificate(self) -> Path | None:
@@ -167,8 +211,8 @@ class SearchResult(Display):
             if setup.cost != "params":
                 content["file"] = setup.share(winner.candidate)
             if accuracies.validation is not None:
-                content["validation"] = accuracies.validation.write(" %")
-            content["test"] = "not read yet" if accuracies.test is None else accuracies.test.write(" %")
+                content[setup.score.of("validation")] = accuracies.validation.write(" %")
+            content[setup.score.of("test")] = "not read yet" if accuracies.test is None else accuracies.test.write(" %")
         trials = f"{self.counts()['trained']:,} of {setup.study.search.trials:,}"
         return {**content, "trials": trials, "data": setup.data.name, "folder": str(self.folder)}
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from budgetnas.arrays import BoolArray, unpacked
+from budgetnas.arrays import Array, unpacked, unpacked_numbers
 from budgetnas.evidence.estimate import LEVEL, Estimate, welch, welch_on_images
+from budgetnas.evidence.scores import ACCURACY, Score
 from budgetnas.text import plural
 from budgetnas.trials.facts import Look, LookRule
 from budgetnas.trials.trial import CONTROLS, Looks, Trial, complete
@@ -44,7 +45,7 @@ def looks_of(trials: Iterable[Trial], looks: Looks) -> dict[str, dict[int, Look]
     return found
 
 
-def standing(own: Seeds, rival: Seeds, rule: LookRule) -> Standing | None:
+def standing(own: Seeds, rival: Seeds, rule: LookRule, *, score: Score = ACCURACY) -> Standing | None:
     """Return where two networks stand; None before the first look.
 
     Each look compares the seeds that it was planned for, also where more are there by now, so that every reader of the
@@ -54,7 +55,8 @@ def standing(own: Seeds, rival: Seeds, rule: LookRule) -> Standing | None:
     for number, seeds in enumerate(rule.seeds, 1):
         if any(seed not in side for seed in range(seeds) for side in (own, rival)):
             break
-        gain, wider = gains(*([side[seed] for seed in range(seeds)] for side in (own, rival)), level=rule.level)
+        sides = ([side[seed] for seed in range(seeds)] for side in (own, rival))
+        gain, wider = gains(*sides, level=rule.level, score=score)
         is_over = gain.is_above_zero or gain.is_below_zero or seeds == rule.seeds[-1]
         found = Standing(look=number, seeds=seeds, gain=gain, wider=wider, is_over=is_over)
         if is_over:
@@ -62,19 +64,29 @@ def standing(own: Seeds, rival: Seeds, rule: LookRule) -> Standing | None:
     return found
 
 
-def gains(own: Sequence[Look], rival: Sequence[Look], *, level: float = LEVEL) -> tuple[Estimate, Estimate | None]:
-    """Return the gain over seeds, and over seeds and test images where all looks name these; in points."""
-    gain = welch(*([100 * look.accuracy for look in side] for side in (own, rival)), level=level)
+def gains(
+    own: Sequence[Look], rival: Sequence[Look], *, level: float = LEVEL, score: Score = ACCURACY
+) -> tuple[Estimate, Estimate | None]:
+    """Return the gain over seeds, and over seeds and test images where all looks name these; in points, or in loss."""
+    factor = score.factor
+    gain = welch(*([factor * look.scored for look in side] for side in (own, rival)), level=level)
     one, other = _images(own), _images(rival)
     if one is None or other is None or one.shape[1] != other.shape[1]:
         return gain, None
     found = welch_on_images(one, other, level=level)
-    low, high = (None if end is None else 100 * end for end in (found.low, found.high))
-    return gain, replace(found, value=100 * found.value, low=low, high=high)
+    low, high = (None if end is None else factor * end for end in (found.low, found.high))
+    return gain, replace(found, value=factor * found.value, low=low, high=high)
 
 
-def _images(looks: Sequence[Look]) -> BoolArray | None:
-    """Return whether each image is correct at each look: [looks, images]; None where some look does not say."""
+def _images(looks: Sequence[Look]) -> Array | None:
+    """Return whether each image is correct at each look, or its part in another score: [looks, images].
+
+    None where some look does not say.
+    """
+    if looks[0].score is not None:
+        parts = [None if look.parts is None else unpacked_numbers(look.parts, look.images) for look in looks]
+        found = [part for part in parts if part is not None]
+        return np.stack(found) if len(found) == len(looks) and len({len(part) for part in found}) == 1 else None
     rows = [None if look.right is None else unpacked(look.right, look.images) for look in looks]
     known = [row for row, look in zip(rows, looks, strict=True) if row is not None and row.sum() == look.correct]
     return np.stack(known) if len(known) == len(looks) and len({len(row) for row in known}) == 1 else None
@@ -98,14 +110,21 @@ def interval_words(rule: LookRule | None) -> str:
     )
 
 
-def write_gain(gain: Estimate, wider: Estimate | None = None, now: Standing | None = None) -> str:
-    """Write a gain in points with its intervals and, with sequential looks, its seeds."""
-    text = f"{gain.value:+.2f} {write_interval(gain)}".rstrip()
+def write_gain(
+    gain: Estimate, wider: Estimate | None = None, now: Standing | None = None, *, score: Score = ACCURACY
+) -> str:
+    """Write a gain in points, or in loss, with its intervals and, with sequential looks, its seeds."""
+    text = f"{gain.value:+.{_places(score)}f} {write_interval(gain, score=score)}".rstrip()
     if wider is not None and wider.low is not None:
-        text += f" over seeds, {write_interval(wider)} over seeds and images"
+        text += f" over seeds, {write_interval(wider, score=score)} over seeds and images"
     return text if now is None else f"{text}, {plural(now.seeds, 'seed')} of each, {plural(now.look, 'look')}"
 
 
-def write_interval(gain: Estimate) -> str:
+def write_interval(gain: Estimate, *, score: Score = ACCURACY) -> str:
     """Write the interval of a gain; "" where it has none."""
-    return "" if gain.low is None else f"[{gain.low:+.2f}, {gain.high:+.2f}]"
+    places = _places(score)
+    return "" if gain.low is None else f"[{gain.low:+.{places}f}, {gain.high:+.{places}f}]"
+
+
+def _places(score: Score) -> int:
+    return 2 if score.is_share else 4

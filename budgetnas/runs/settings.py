@@ -14,6 +14,7 @@ from budgetnas.config.recorded import data_then, recipe_then, study_then
 from budgetnas.config.sections import DataConfig
 from budgetnas.config.study import StudyConfig
 from budgetnas.config.toml import build
+from budgetnas.evidence.scores import ACCURACY, SCORES, Score
 from budgetnas.exceptions import StorageError, UsageError
 from budgetnas.space.resnet import ResNetSpace
 from budgetnas.trials.trial import Candidate
@@ -50,6 +51,11 @@ class Kind(StrEnum):
 def study_kind(setup: Mapping[str, Any] | None) -> Kind:
     """Return the kind of a recorded study: a calibration, or else a search."""
     return Kind.CALIBRATION if (setup or {}).get("kind") == Kind.CALIBRATION else Kind.SEARCH
+
+
+def recorded_score(setup: Mapping[str, Any] | None) -> Score:
+    """Return the score of a recorded study; accuracy where none is recorded."""
+    return SCORES[(setup or {}).get("study", {}).get("search", {}).get("score", ACCURACY.name)]
 
 
 T = TypeVar("T")
@@ -138,6 +144,11 @@ class Setup:
     std: tuple[float, ...]
     study: StudyConfig
     caps: Budget | None = None
+
+    @property
+    def score(self) -> Score:
+        """What the search goes by."""
+        return SCORES[self.study.search.score]
 
     @property
     def cost(self) -> str:

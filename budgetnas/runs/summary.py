@@ -10,6 +10,7 @@ from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
 from budgetnas.budget import SIZES
 from budgetnas.config.models import CIFAR10, paper_models
+from budgetnas.evidence.scores import ACCURACY, Score
 from budgetnas.reports.facts import FinalScore, Reference, ReportFacts
 from budgetnas.runs.caps import as_json as tier_json
 from budgetnas.runs.caps import tiers_table, under_caps
@@ -17,9 +18,9 @@ from budgetnas.runs.costs import cost_table, measured
 from budgetnas.runs.fidelity import fidelity_table, judged, pairs
 from budgetnas.runs.first_screen import about_search, next_step, tiles
 from budgetnas.runs.headline import by_rule, headline, level_warnings, recommendation, recommended, remarks
-from budgetnas.runs.result import SearchResult, drawn_at_random
+from budgetnas.runs.result import SearchResult, drawn_at_random, of_classes
 from budgetnas.runs.verdict import compare, controls_table, equal_cost, verdict
-from budgetnas.text import Table, plural, write_macs, write_percent
+from budgetnas.text import Table, plural, write_macs
 from budgetnas.trials.record import to_json
 from budgetnas.trials.selection import Finalist, tied
 from budgetnas.trials.trial import FULL, Candidate, Trial, in_words, is_left_out
@@ -76,16 +77,19 @@ def tables(result: SearchResult) -> dict[str, Table]:
         shown["fidelity"] = fidelity_table(result)
     compared = compare(result)
     if len({one.spec for one in compared}) > 1:  # a winner that is its own control shows nothing
-        shown["controls"] = controls_table(compared, result.facts.look_rule, equal_cost(result))
+        shown["controls"] = controls_table(
+            compared, result.facts.look_rule, equal_cost(result), score=result.setup.score
+        )
     return shown
 
 
 def finalists_table(result: SearchResult) -> Table:
     """Return one row per fully trained network, the winner first."""
-    random = drawn_at_random(result.facts)
+    random, score = drawn_at_random(result.facts), result.setup.score
+    scores = f"short{score.unit}", "seeds", score.head("full val."), score.head("test")
     return Table(
         title="Full trainings",
-        columns=("trial", "network", "params", "of cap", "MACs", "short %", "seeds", "full val. %", "test %"),
+        columns=("trial", "network", "params", "of cap", "MACs", *scores),
         rows=[_finalist_row(result, finalist, is_random=finalist.parent in random) for finalist in result.finalists],
         notes=_halved(result),
     )
@@ -110,7 +114,7 @@ def _finalist_row(result: SearchResult, finalist: Finalist, *, is_random: bool) 
         f"{candidate.params:,}",
         f"{result.setup.utilisation(candidate):.2%}",
         write_macs(candidate.macs),
-        write_percent(result.trials[finalist.parent].score or 0.0),
+        result.setup.score.write(result.trials[finalist.parent].score or 0.0),
         str(len(finalist.runs)),
         str(accuracies.validation),
         str(accuracies.test or ""),
@@ -127,6 +131,7 @@ def report_facts(result: SearchResult) -> ReportFacts:
         tiles=tiles(result),
         shape=setup.data.shape,
         images=setup.data.validation,
+        score=setup.score,
         cap=setup.cap,
         cost=setup.cost,
         headline=headline(result),
@@ -150,12 +155,13 @@ def report_facts(result: SearchResult) -> ReportFacts:
 
 
 def as_json(result: SearchResult) -> dict[str, Any]:
-    """Return the result for programs; accuracies are shares in [0, 1], gains points."""
+    """Return the result for programs; scores are shares in [0, 1] and gains points, or both are losses."""
     both, setup, compared = recommended(result), result.setup, compare(result)
     return {
         "run": str(result.folder),
         "dataset": setup.data.name,
         "notice": setup.data.notice or None,
+        "scored_by": setup.score.name,
         **asdict(setup.budget),
         "stopped": result.stopped,
         **result.counts(),
@@ -164,6 +170,7 @@ def as_json(result: SearchResult) -> dict[str, Any]:
         "finalists": [_finalist(result, finalist) for finalist in result.finalists],
         "winner": _finalist(result, result.winner) if result.winner else None,
         "fresh": result.fresh.as_json() if result.fresh else None,
+        "class_results": {split: of_classes(one, result.classes) for split, one in result.class_results.items()},
         "tied": [finalist.parent for finalist in tied(result.finalists)],
         "headline": headline(result),
         "remarks": remarks(result),
@@ -171,7 +178,7 @@ def as_json(result: SearchResult) -> dict[str, Any]:
         "warnings": warnings(result),
         "controls": [one.as_json() for one in compared],
         **({"random_control": to_json(result.random_arm)} if result.random_arm else {}),
-        "fidelity": {name: _fidelity(scores) for name, scores in pairs(result).items()},
+        "fidelity": {name: _fidelity(scores, setup.score) for name, scores in pairs(result).items()},
         "tiers": [tier_json(result, tier) for tier in under_caps(result, [tier.cap for tier in setup.tiers])],
         "costs": [asdict(measured(level, trials)) for level, trials in _in_order(result).items()],
         "test_looks": len(result.looks),
@@ -184,11 +191,11 @@ def warnings(result: SearchResult) -> list[str]:
     return level_warnings(_in_order(result), result.setup.data)
 
 
-def _fidelity(scores: Mapping[int, tuple[float, float]]) -> dict[str, Any]:
+def _fidelity(scores: Mapping[int, tuple[float, float]], score: Score) -> dict[str, Any]:
     """Return the pairs of a rung by trial, and Kendall's tau with its interval where the pairs are enough to judge."""
     estimate = judged(list(scores.values()))
     return {
-        "pairs": {str(number): list(pair) for number, pair in scores.items()},
+        "pairs": {str(number): list(map(score.shown, pair)) for number, pair in scores.items()},
         "n": len(scores),
         "tau": estimate.value if estimate else None,
         "low": estimate.low if estimate else None,
@@ -245,7 +252,8 @@ def _lines(result: SearchResult) -> list[tuple[str, str]]:
 
 def _final(result: SearchResult, finalist: Finalist) -> FinalScore:
     accuracies = result.accuracies_of(finalist)
-    validation, test = accuracies.scored, accuracies.test
+    validation, test, is_other = accuracies.scored, accuracies.test_accuracy, result.setup.score is not ACCURACY
+    accuracy, score = accuracies.validation_accuracy, accuracies.test
     return FinalScore(
         score=validation.mean,
         spread=validation.spread,
@@ -254,13 +262,17 @@ def _final(result: SearchResult, finalist: Finalist) -> FinalScore:
         test_accuracy=test.mean if test else None,
         test_spread=test.spread if test else None,
         test_interval=test.interval if test else None,
+        accuracy=accuracy.mean if accuracy and is_other else None,
+        test_score=score.mean if score and is_other else None,
+        test_score_spread=score.spread if score and is_other else None,
+        test_score_interval=score.interval if score and is_other else None,
         is_random=finalist.parent in drawn_at_random(result.facts),
         curves=[run.curve for run in finalist.runs],
     )
 
 
 def _finalist(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
-    spec, random = finalist.candidate.spec, drawn_at_random(result.facts)
+    spec, random, score = finalist.candidate.spec, drawn_at_random(result.facts), result.setup.score
     return {
         "trial": finalist.parent,
         "spec": spec.id,
@@ -270,9 +282,9 @@ def _finalist(result: SearchResult, finalist: Finalist) -> dict[str, Any]:
         "macs": finalist.candidate.macs,
         **{cost: size for cost in SIZES if (size := getattr(finalist.candidate, cost)) is not None},
         **result.accuracies_of(finalist).as_json(),
-        "scores": list(finalist.scores),
+        "scores": list(map(score.shown, finalist.scores)),
         "repeats": len(finalist.runs),
-        **({} if finalist.trusted is None else {"posterior_mean": finalist.trusted}),
+        **({} if finalist.trusted is None else {"posterior_mean": score.shown(finalist.trusted)}),
         "at_random": finalist.parent in random,
         "test_accuracies": result.looks.accuracies(finalist.runs, FULL),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
@@ -27,12 +27,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EPOCHS = "epochs.csv"
-COLUMNS = tuple(field.name for field in fields(EpochReport))
+COLUMNS = tuple(field.name for field in fields(EpochReport) if field.name != "score")  # which is the accuracy here
+
+
+def _cells(report: EpochReport) -> tuple[Any, ...]:
+    return tuple(getattr(report, name) for name in COLUMNS)
 
 
 def write_curve(path: Path, reports: Iterable[EpochReport]) -> None:
     """Write the reports of one training."""
-    write_text(path, write_csv(COLUMNS, map(astuple, reports)))
+    write_text(path, write_csv(COLUMNS, map(_cells, reports)))
 
 
 def read_curve(path: Path) -> list[EpochReport]:
@@ -286,5 +290,5 @@ def _epochs(found: Sequence[TrainingRecord], setup: TrainingsSetup) -> Iterator[
         images = required(facts.images, "images") // required(facts.epochs, "epochs")
         end = setup.watches, setup.learns_from, setup.data.name, images, facts.precision, facts.device
         for epoch in one.curve:
-            numbers = (f"{value:.6g}" if isinstance(value, float) else value for value in astuple(epoch))
+            numbers = (f"{value:.6g}" if isinstance(value, float) else value for value in _cells(epoch))
             yield (*start, *numbers, *end)

@@ -8,6 +8,7 @@ from typing import Any
 
 from budgetnas.config.recorded import origin_now
 from budgetnas.evidence.estimate import ON_THIS_SET, Estimate, judge
+from budgetnas.evidence.scores import ACCURACY, OverSeeds, Score
 from budgetnas.runs.networks import Accuracies, accuracies_of
 from budgetnas.runs.result import SearchResult
 from budgetnas.runs.sequence import (
@@ -40,7 +41,8 @@ class Comparison:
         params: trainable parameters.
         macs: for one image.
         accuracies: of its repeats.
-        gain: mean test accuracy of the winner minus the control's, in points; None if not tested, or the winner itself.
+        gain: mean test score of the winner minus the control's, in points, or how much less the loss is; None if not
+            tested, or the winner itself.
         wider: the same over seeds and test images; None where the images are not known.
         verdict: on the gain, in a few words.
         standing: with sequential looks, where the two stand; None without them, or before the first.
@@ -58,16 +60,16 @@ class Comparison:
 
     @property
     def tests(self) -> tuple[float, ...]:
-        """Test accuracies of its repeats, in [0, 1]; none before the test."""
-        return tuple(self.accuracies.test.shares) if self.accuracies.test else ()
+        """Test scores of its repeats: shares in [0, 1], or losses; none before the test."""
+        return _shown(self.accuracies, self.accuracies.test)
 
     @property
     def scores(self) -> tuple[float, ...]:
-        """Validation accuracies of its repeats, in [0, 1]; none where they learned from these images."""
-        return tuple(self.accuracies.validation.shares) if self.accuracies.validation else ()
+        """Validation scores of its repeats: shares in [0, 1], or losses; none where they learned from these images."""
+        return _shown(self.accuracies, self.accuracies.validation)
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for programs; accuracies are shares in [0, 1], the gain points."""
+        """Return it for programs; scores are shares in [0, 1] and the gain points, or both are losses."""
         return {
             "name": self.name,
             "spec": self.spec,
@@ -81,6 +83,10 @@ class Comparison:
             "looks": self.standing and self.standing.look,
             "verdict": self.verdict,
         }
+
+
+def _shown(accuracies: Accuracies, found: OverSeeds | None) -> tuple[float, ...]:
+    return tuple(map(accuracies.score.shown, found.shares)) if found else ()
 
 
 def recorded_controls(facts: RunFacts) -> list[Control]:
@@ -122,14 +128,18 @@ def equal_cost(result: SearchResult) -> str:
     )
 
 
-def controls_table(compared: Sequence[Comparison], rule: LookRule | None = None, arm: str = "") -> Table:
+def controls_table(
+    compared: Sequence[Comparison], rule: LookRule | None = None, arm: str = "", *, score: Score = ACCURACY
+) -> Table:
     """Return one row per network: size, accuracies, and the gain of the winner over it.
 
     Args:
         compared: the winner and its controls.
         rule: of the sequential looks; None without them.
         arm: what the random networks of the control at equal cost have cost, in words; "" without this control.
+        score: of the study.
     """
+    is_accuracy = score is ACCURACY
     rows = [
         (
             one.name,
@@ -139,8 +149,8 @@ def controls_table(compared: Sequence[Comparison], rule: LookRule | None = None,
             str(len(one.tests)),
             str(one.accuracies.validation or ""),
             str(one.accuracies.test or ""),
-            "" if one.gain is None else write_gain(one.gain),
-            "" if one.wider is None else write_interval(one.wider),
+            "" if one.gain is None else write_gain(one.gain, score=score),
+            "" if one.wider is None else write_interval(one.wider, score=score),
             one.verdict,
         )
         for one in compared
@@ -154,18 +164,22 @@ def controls_table(compared: Sequence[Comparison], rule: LookRule | None = None,
             "params",
             "MACs",
             "seeds",
-            "validation %",
-            "test %",
-            "gain, points",
+            score.head("validation"),
+            score.head("test"),
+            "gain, points" if score.is_share else "gain",
             "with images",
             "shown",
         ),
         rows=rows,
         notes=[
             "The winner and the controls were trained alike, with seeds that no choice has seen. Gain is the winner's "
-            f"mean test accuracy minus the control's, with Welch's {interval_words(rule)}.",
+            f"mean test {score.words} minus the control's, with Welch's {interval_words(rule)}."
+            if score.is_share
+            else f"how much lower its mean test loss is than the control's, with Welch's {interval_words(rule)}.",
             *([WITH_IMAGES] if has_images else []),
-            "In brackets after an accuracy: Wilson's 95 % interval of its mean over the images.",
+            "In brackets after an accuracy: Wilson's 95 % interval of its mean over the images."
+            if is_accuracy
+            else score.brackets,
             *([f"{BEST_RANDOM[0].upper()}{BEST_RANDOM[1:]} is the best of {arm}."] if arm else []),
         ],
     )
@@ -174,9 +188,11 @@ def controls_table(compared: Sequence[Comparison], rule: LookRule | None = None,
 def verdict(result: SearchResult, compared: Sequence[Comparison]) -> str:
     """Say in a sentence or two whether the search helped."""
     shown: dict[str, list[str]] = {}
+    score = result.setup.score
     for one in compared:
         if one.gain is not None:
-            shown.setdefault(one.verdict, []).append(f"{one.name} ({write_gain(one.gain, one.wider, one.standing)})")
+            gain = write_gain(one.gain, one.wider, one.standing, score=score)
+            shown.setdefault(one.verdict, []).append(f"{one.name} ({gain})")
     same = [one.name for one in compared[1:] if one.spec == compared[0].spec]
     judged = {one.name for one in compared if one.gain is not None} | set(same)
     untested = [net.name for net in recorded_controls(result.facts) if net.name not in judged]
@@ -192,7 +208,8 @@ def verdict(result: SearchResult, compared: Sequence[Comparison]) -> str:
         )
         seeds, rule = plural(len(compared[0].tests), "fresh seed"), result.facts.look_rule
         looks = f"; 95 % in all, over up to {plural(len(rule.seeds), 'look')}" if rule else ""
-        sentences.append(f"{told[0].upper()}{told[1:]}. Points of test accuracy, {seeds} of the winner{looks}.")
+        unit = f"Points of test {score.words}" if score.is_share else "Less test loss"
+        sentences.append(f"{told[0].upper()}{told[1:]}. {unit}, {seeds} of the winner{looks}.")
     if untested:
         sentences.append(f"Not trained and tested yet: {_and(untested)}.")
     return " ".join(sentences)
@@ -201,14 +218,15 @@ def verdict(result: SearchResult, compared: Sequence[Comparison]) -> str:
 def _compared(result: SearchResult, net: Control, runs: Sequence[Trial], looks: tuple[Seeds, Seeds]) -> Comparison:
     """Compare the winner with a network; `looks` are those at the winner and at the network."""
     own, rival = looks
+    score = result.setup.score
     gain, wider, now, words = None, None, None, "" if net.name == WINNER else "the winner itself"
     if rival is not own:
         words, rule = "not tested yet", result.facts.look_rule
         if rule is not None:
-            now = standing(own, rival, rule)
+            now = standing(own, rival, rule, score=score)
             gain, wider = (now.gain, now.wider) if now else (None, None)
         elif rival:
-            gain, wider = gains(list(own.values()), list(rival.values()))
+            gain, wider = gains(list(own.values()), list(rival.values()), score=score)
         if gain is not None:
             words = judge(gain, wider) if now is None or now.is_over else "not decided yet"
     return Comparison(
@@ -216,7 +234,7 @@ def _compared(result: SearchResult, net: Control, runs: Sequence[Trial], looks: 
         spec=net.spec,
         params=net.params,
         macs=net.macs,
-        accuracies=accuracies_of(runs, result.looks, CONTROLS, images=result.setup.data.validation),
+        accuracies=accuracies_of(runs, result.looks, CONTROLS, images=result.setup.data.validation, score=score),
         gain=gain,
         verdict=words,
         wider=wider,

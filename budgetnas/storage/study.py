@@ -19,6 +19,17 @@ from budgetnas.storage.record import read_trial, write_candidate
 from budgetnas.trials.facts import Look, RunFacts, TrialFacts
 from budgetnas.trials.trial import Candidate, Trial, TrialState
 
+_METRIC_NAMES = "study:metric_names"  # where `Study.set_metric_names`, which warns that it is experimental, keeps them
+
+
+def metric_name(score: str = "accuracy", *, split: str = "validation") -> str:
+    """Return the name under which optuna-dashboard shows the score of a training on a split.
+
+    >>> metric_name()
+    'validation accuracy'
+    """
+    return f"{split} {score}"
+
 
 class StudyStore:
     """One Optuna study as a list of trials.
@@ -29,11 +40,18 @@ class StudyStore:
         storage: from `open_storage`.
         name: the study's name in the storage.
         ranges: of its parameters.
+        metric: name of what its trials are scored by, for people; a study of an older version gets it, too.
         guard: called before every write; raises if this driver must not write any more.
     """
 
     def __init__(
-        self, storage: BaseStorage, name: str, ranges: Ranges, *, guard: Callable[[], None] = lambda: None
+        self,
+        storage: BaseStorage,
+        name: str,
+        ranges: Ranges,
+        *,
+        metric: str = metric_name(),
+        guard: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
         self._guard = guard
@@ -42,6 +60,9 @@ class StudyStore:
         with translated(name):
             optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
             self._study_id = storage.get_study_id_from_name(name)
+            if storage.get_study_system_attrs(self._study_id).get(_METRIC_NAMES) != [metric]:
+                guard()
+                storage.set_study_system_attr(self._study_id, _METRIC_NAMES, [metric])
             self._trials = [_from_optuna(frozen) for frozen in storage.get_all_trials(self._study_id, deepcopy=False)]
 
     @property
@@ -87,11 +108,11 @@ class StudyStore:
         if not finished:
             self._change(number, TrialState.WAITING)
 
-    def report(self, number: int, epoch: int, accuracy: float) -> None:
+    def report(self, number: int, epoch: int, score: float) -> None:
         """Record one epoch of a running trial's learning curve."""
         self._guard()
         with translated(self.name):
-            self._storage.set_trial_intermediate_value(self._trial_id(number), epoch, accuracy)
+            self._storage.set_trial_intermediate_value(self._trial_id(number), epoch, score)
 
     def fill(self, number: int, curve: Mapping[int, float]) -> None:
         """Record the missing epochs of a running trial's learning curve."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
 from budgetnas.config.recipe import Recipe
+from budgetnas.data.dataset import Labels
 from budgetnas.models.build import count_batches
 from budgetnas.training.graphs import GraphedStep
 from budgetnas.training.optimise import Descent, Lookahead, make_average
@@ -25,6 +27,7 @@ class Learner:
         model: the network; its parameters are the master weights.
         recipe: the training recipe.
         bf16: whether it computes in bf16.
+        class_weights: [classes] float32 on its device, by which the loss of each class counts; None for alike.
         records: whether steps may be recorded as CUDA graphs.
         pool: memory of the training's graphs.
 
@@ -35,9 +38,16 @@ class Learner:
     """
 
     def __init__(
-        self, model: nn.Module, recipe: Recipe, *, bf16: bool, records: bool = False, pool: Any = None
+        self,
+        model: nn.Module,
+        recipe: Recipe,
+        *,
+        bf16: bool,
+        class_weights: Tensor | None = None,
+        records: bool = False,
+        pool: Any = None,
     ) -> None:
-        self.model, self._recipe, self._bf16 = model, recipe, bf16
+        self.model, self._recipe, self._bf16, self._weights = model, recipe, bf16, class_weights
         self._device = next(model.parameters()).device
         self._network = torch.compile(model) if recipe.compile and self._device.type == "cuda" else model
         self.lr = recipe.lr
@@ -126,12 +136,23 @@ class Learner:
         # A cast cached by autocast would be stale in the next replay.
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16, cache_enabled=False):
             logits = self._forward(images)
-            loss = functional.cross_entropy(logits, targets, label_smoothing=self._recipe.label_smoothing)
+            loss = self._loss_of(logits, targets)
         self._descent.step(torch.autograd.grad(loss, self._leaves))
         self._refresh()
         with torch.no_grad():
             self._loss += loss.detach() * len(labels)
             self._right += (logits.detach().argmax(1) == labels).sum()
+
+    def _loss_of(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean loss over the images of a batch."""
+        smoothing = self._recipe.label_smoothing
+        if self._weights is None:
+            return functional.cross_entropy(logits, targets, label_smoothing=smoothing)
+        # Of hard targets alone, the mean of `cross_entropy` would divide by the weights of the batch.
+        total = functional.cross_entropy(
+            logits, targets, weight=self._weights, label_smoothing=smoothing, reduction="sum"
+        )
+        return total / len(logits)
 
     def _forward(self, images: Tensor) -> Tensor:
         if self._working:
@@ -143,6 +164,17 @@ class Learner:
         if self._working:
             with torch.no_grad():
                 torch._foreach_copy_(list(self._working.values()), self._copied)
+
+
+def class_weights(labels: Labels, classes: int) -> Tensor:
+    """Return a weight for each class by the inverse of its frequency: [classes] float32, 1 on average over the images.
+
+    Args:
+        labels: [N] of the training images.
+        classes: number of classes.
+    """
+    numbers = np.maximum(np.bincount(labels, minlength=classes), 1)
+    return torch.tensor(len(labels) / (classes * numbers), dtype=torch.float32)
 
 
 def _working_copies(model: nn.Module) -> dict[str, Tensor]:

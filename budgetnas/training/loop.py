@@ -17,13 +17,14 @@ from torch import Tensor, nn
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.data.dataset import Dataset, normalisation
 from budgetnas.engine.protocol import EpochReport
+from budgetnas.evidence.outcome import Outcome
 from budgetnas.exceptions import DivergenceError
 from budgetnas.models.build import build_model, pack
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.device import resolve_precision
 from budgetnas.training.graphs import WARM_STEPS, own_stream, shared_pool
 from budgetnas.training.images import Augmenter, Feed, Normaliser, batch_bounds, learning_split, to_device
-from budgetnas.training.learner import Learner
+from budgetnas.training.learner import Learner, class_weights
 from budgetnas.training.optimise import lr_factor
 from budgetnas.training.score import Scorer
 from budgetnas.training.tasks import FinishedTraining, PausedTraining, TimeTask, Timing, TrainTask
@@ -73,6 +74,7 @@ def _train(task: TrainTask, data: Dataset, report: Callable[[EpochReport], None]
         seconds=sum(epoch.seconds for epoch in run.reports),
         images=run.epoch * run.images,
         weights=pack(run.scored) if task.keep_weights else None,
+        outcome=run.outcome(),
         notices=run.notices,
     )
 
@@ -101,7 +103,6 @@ class _Run:
         self._bounds = batch_bounds(self.images, self._recipe.batch_size)
         normalise = Normaliser(*normalisation(data, self._recipe), device)
         watched = data.test if task.watches == "test" else data.validation
-        self._watched_images = len(watched)
         torch.manual_seed(task.seed)
         model = new_model(task.spec, data, device, fuses=task.fuses)
         generator = torch.Generator().manual_seed(task.seed)
@@ -120,8 +121,13 @@ class _Run:
             "records": task.records and device == "cuda",
             "pool": shared_pool(device),
         }
-        self._learner = Learner(model, self._recipe, **how)
-        self._score = Scorer(self._learner.scored, normalise, *to_device(watched, device), **how)
+        weights = None
+        if task.setting.data.class_weights == "balanced":
+            weights = class_weights(split.labels, data.shape.classes).to(device)
+        self._learner = Learner(model, self._recipe, class_weights=weights, **how)
+        classes = data.shape.classes
+        self._score = Scorer(self._learner.scored, normalise, *to_device(watched, device), classes=classes, **how)
+        self._outcome: Outcome | None = None
         self._best: tuple[float, dict[str, Tensor]] | None = None
         self._notices = tuple[str, ...]()
         self.epoch, self.reports = 0, list[EpochReport]()
@@ -150,12 +156,12 @@ class _Run:
             self._best = None
         factor = lr_factor(self._recipe, phase.period, len(self._bounds))
         train_loss, train_accuracy = self._learn(factor, done * len(self._bounds))
-        correct, cross_entropy = self._score()
+        self._outcome = found = self._score()
         self.epoch += 1
         # A NaN is not below it. The watched loss may be huge early on, until batch-norm statistics settle.
-        if not (train_loss < DIVERGED and math.isfinite(cross_entropy)):
-            raise self._diverged(train_loss, cross_entropy)
-        accuracy = correct / self._watched_images
+        if not (train_loss < DIVERGED and math.isfinite(found.loss)):
+            raise self._diverged(train_loss, found.loss)
+        accuracy, score = found.right / found.total, self._task.score
         if phase is not self._task.phases[-1] and (self._best is None or accuracy > self._best[0]):
             self._best = accuracy, {name: value.clone() for name, value in self.scored.state_dict().items()}
         self.reports.append(
@@ -165,11 +171,16 @@ class _Run:
                 train_loss=train_loss,
                 train_accuracy=train_accuracy,
                 accuracy=accuracy,
-                loss=cross_entropy,
+                loss=found.loss,
                 seconds=time.perf_counter() - started,
+                score=None if score == "accuracy" else found.score(score),
             )
         )
         return self.reports[-1]
+
+    def outcome(self) -> Outcome:
+        """Return the outcome on the watched split after the last epoch; of a restored state it is counted again."""
+        return self._score() if self._outcome is None else self._outcome
 
     def _learn(self, factor: Callable[[int], float], step: int) -> tuple[float, float]:
         """Train on every image once, starting at step `step` of the phase; return mean loss and accuracy."""
@@ -241,8 +252,9 @@ def time_steps(task: TimeTask, data: Dataset) -> Timing:
     normalise = Normaliser(*normalisation(data, recipe), device)
     images, labels = (tensor[:size] for tensor in to_device(data.train, device))
     started = time.perf_counter()
-    learner = Learner(new_model(task.spec, data, device), recipe, bf16=bf16, records=records, pool=pool)
-    score = Scorer(learner.model, normalise, images, labels, bf16=bf16, records=records, pool=pool)
+    how: Any = {"bf16": bf16, "records": records, "pool": pool}
+    learner = Learner(new_model(task.spec, data, device), recipe, **how)
+    score = Scorer(learner.model, normalise, images, labels, classes=data.shape.classes, **how)
 
     def seconds(number: int) -> float:
         began = time.perf_counter()

@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import torch
 
-from budgetnas.arrays import packed
+from budgetnas.arrays import packed, packed_numbers
 from budgetnas.data.dataset import Dataset, normalisation
 from budgetnas.data.load import load_dataset
 from budgetnas.engine.protocol import EpochReport
+from budgetnas.evidence.outcome import outcome_of
 from budgetnas.exceptions import BrokenDeviceError, DataError, TrainingError
 from budgetnas.models.build import build_model, unpack
 from budgetnas.training.device import is_broken
@@ -63,9 +65,21 @@ def look(task: LookTask, data: Dataset) -> Look:
     device = task.setting.device
     model = unpack(build_model(task.spec, data.shape), task.weights).to(device)
     images, labels = to_device(data.test, device)
-    scorer = Scorer(model, Normaliser(*normalisation(data, task.recipe), device), images, labels, bf16=False)
-    right = scorer.each().cpu().numpy()
-    return Look(correct=int(right.sum()), images=len(labels), right=packed(right) if task.names_images else None)
+    normalise, classes = Normaliser(*normalisation(data, task.recipe), device), data.shape.classes
+    scorer = Scorer(model, normalise, images, labels, classes=classes, bf16=False)
+    predicted, losses = (found.cpu().numpy() for found in scorer.each())
+    each = data.test.labels.astype(np.int64), predicted, losses.astype(np.float64)
+    outcome = outcome_of(*each, classes=classes)
+    found = Look(
+        correct=outcome.right,
+        images=outcome.total,
+        right=packed(predicted == each[0]) if task.names_images else None,
+        classes=outcome.classes,
+    )
+    if task.score == "accuracy":
+        return found
+    parts = packed_numbers(outcome.parts(task.score, *each)) if task.names_images else None
+    return replace(found, score=outcome.score(task.score), interval=outcome.interval(task.score), parts=parts)
 
 
 def _out_of_memory(task: Task, error: RuntimeError) -> TrainingError:

@@ -1,13 +1,16 @@
-"""Scoring a network on a split: correct predictions and mean cross-entropy, in batches of few shapes."""
+"""Scoring a network on a split: predictions counted by class, and cross-entropy, in batches of few shapes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from budgetnas.evidence.outcome import MOST_CLASSES, Outcome
 from budgetnas.training.graphs import GraphedStep
 from budgetnas.training.images import Normaliser
 
@@ -24,6 +27,7 @@ class Scorer:
         normalise: maps raw images to normalised ones.
         images: [N, C, H, W] uint8.
         labels: [N] int64, on the same device.
+        classes: C.
         bf16: whether the network computes in bf16.
         records: whether its steps may be recorded as CUDA graphs.
         pool: memory of the training's graphs.
@@ -36,6 +40,7 @@ class Scorer:
         images: Tensor,
         labels: Tensor,
         *,
+        classes: int,
         bf16: bool,
         records: bool = False,
         pool: Any = None,
@@ -43,8 +48,11 @@ class Scorer:
         self._model, self._normalise, self._bf16 = model, normalise, bf16
         self._images, self._labels = images, labels
         self._size = batch_size(len(labels), pixels=images.shape[2] * images.shape[3])
-        self._right = torch.zeros((), dtype=torch.int64, device=labels.device)
-        self._loss = torch.zeros((), device=labels.device)
+        self._classes, self._has_matrix = classes, classes <= MOST_CLASSES
+        self._of_each = np.bincount(labels.cpu().numpy(), minlength=classes)
+        cells = classes * classes if self._has_matrix else 2 * classes
+        self._cells = torch.zeros(cells, dtype=torch.int32, device=labels.device)
+        self._losses = torch.zeros(2, device=labels.device)  # their sum, and that of their squares
         self._step = GraphedStep(self._score, records=records, pool=pool)
 
     @property
@@ -53,23 +61,39 @@ class Scorer:
         return self._step.notices
 
     @torch.no_grad()
-    def __call__(self) -> tuple[int, float]:
-        """Return the number of correct predictions and the mean cross-entropy."""
+    def __call__(self) -> Outcome:
+        """Return how the images are classified."""
         self._model.eval()
-        self._right.zero_()
-        self._loss.zero_()
-        for images, labels in zip(
-            torch.split(self._images, self._size), torch.split(self._labels, self._size), strict=True
-        ):
+        self._cells.zero_()
+        self._losses.zero_()
+        for images, labels in self._batches():
             self._step(images, labels)
-        return int(self._right.item()), self._loss.item() / len(self._labels)
+        cells, (total, squares) = self._cells.cpu().numpy().astype(np.int64), self._losses.tolist()
+        loss = total / len(self._labels)
+        if self._has_matrix:
+            matrix = cells.reshape(self._classes, self._classes)
+            correct, predicted = matrix.diagonal(), matrix.sum(axis=0)
+        else:
+            matrix, (correct, predicted) = None, np.split(cells, 2)
+        return Outcome(
+            correct=correct,
+            images=self._of_each,
+            predicted=predicted,
+            confusion=matrix,
+            loss=loss,
+            loss_sd=max(0.0, squares / len(self._labels) - loss * loss) ** 0.5,
+        )
 
     @torch.no_grad()
-    def each(self) -> Tensor:
-        """Return whether the prediction for each image is correct: [N] bool."""
+    def each(self) -> tuple[Tensor, Tensor]:
+        """Return the predicted class [N] int64 and the cross-entropy [N] of each image."""
         self._model.eval()
-        batches = zip(torch.split(self._images, self._size), torch.split(self._labels, self._size), strict=True)
-        return torch.cat([self._logits(images).argmax(1) == labels for images, labels in batches])
+        found = [(self._logits(images), labels) for images, labels in self._batches()]
+        losses = [functional.cross_entropy(logits, labels, reduction="none") for logits, labels in found]
+        return torch.cat([logits.argmax(1) for logits, _ in found]), torch.cat(losses)
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return zip(torch.split(self._images, self._size), torch.split(self._labels, self._size), strict=True)
 
     def _logits(self, images: Tensor) -> Tensor:
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self._bf16, cache_enabled=False):
@@ -78,8 +102,15 @@ class Scorer:
 
     def _score(self, images: Tensor, labels: Tensor) -> None:
         logits = self._logits(images)
-        self._right += (logits.argmax(1) == labels).sum()
-        self._loss += functional.cross_entropy(logits, labels, reduction="sum")
+        predicted = logits.argmax(1)
+        ones = torch.ones_like(predicted, dtype=torch.int32)
+        if self._has_matrix:
+            self._cells.scatter_add_(0, labels * self._classes + predicted, ones)
+        else:
+            self._cells.scatter_add_(0, labels, (predicted == labels).to(torch.int32))
+            self._cells.scatter_add_(0, predicted + self._classes, ones)
+        self._losses[0] += functional.cross_entropy(logits, labels, reduction="sum")
+        self._losses[1] += functional.cross_entropy(logits, labels, reduction="none").square().sum()
 
 
 def batch_size(images: int, *, pixels: int) -> int:

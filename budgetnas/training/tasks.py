@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.recipe import Recipe
 from budgetnas.config.recorded import as_then
-from budgetnas.config.sections import DataConfig
+from budgetnas.config.sections import DataConfig, ScoreName
 from budgetnas.engine.protocol import EpochReport
+from budgetnas.evidence.outcome import Outcome
 from budgetnas.trials.declaration import Phase
 
 STATE_SECONDS = 30.0  # of training between two checkpoints: the cost of a kill, against 0.3 s to write 40 MB
@@ -48,6 +49,7 @@ class TrainTask:
         keep_weights: whether the result holds the weights.
         learns_from: "train", or "all" for train and validation together.
         watches: the split that is scored, "validation" or "test".
+        score: of the study, which is reported beside the accuracy where it is another one.
         subset: images of each class to train on, always the same ones; None for all.
         epochs: epochs after which to stop; default: the whole length of the phases.
         checkpoint: folder of the checkpoints from which an interrupted training resumes, `RUN/states/NAME`; None for
@@ -68,6 +70,7 @@ class TrainTask:
     keep_weights: bool
     learns_from: Literal["train", "all"] = "train"
     watches: Literal["validation", "test"] = "validation"
+    score: ScoreName = "accuracy"
     subset: int | None = None
     epochs: int | None = None
     checkpoint: str | None = None
@@ -89,6 +92,7 @@ class TrainTask:
         facts = [self.spec.id, recipe, [asdict(phase) for phase in self.phases], self.seed]
         facts += [self.learns_from, self.subset, self.watches, setting.fingerprint, setting.device, setting.threads]
         facts += ["fused"] if self.fuses else []
+        facts += [{"class_weights": setting.data.class_weights}] if setting.data.class_weights != "none" else []
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
@@ -101,6 +105,7 @@ class FinishedTraining:
         seconds: wall time of the training, without loading the data.
         images: number of images trained on, summed over epochs.
         weights: safetensors bytes, if they are kept.
+        outcome: on the watched split after the last epoch.
         notices: warnings, a line each, such as a checkpoint that could not be used.
     """
 
@@ -108,6 +113,7 @@ class FinishedTraining:
     seconds: float
     images: int
     weights: bytes | None
+    outcome: Outcome | None = field(default=None, compare=False)
     notices: tuple[str, ...] = ()
 
 
@@ -127,13 +133,15 @@ class LookTask:
         spec: the architecture.
         recipe: that it was trained by.
         weights: safetensors bytes.
-        names_images: whether the result says which images are correct.
+        score: of the study, which the result has beside the accuracy where it is another one.
+        names_images: whether the result says which images are correct, and the part of each in another score.
     """
 
     setting: Setting
     spec: ResNetSpec
     recipe: Recipe
     weights: bytes
+    score: ScoreName = "accuracy"
     names_images: bool = False
 
 

@@ -9,6 +9,21 @@ from budgetnas.trials.record import Json, Record
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ClassResults(Record):
+    """How the images of each class were classified.
+
+    Attributes:
+        correct: correctly classified images of each class, by label.
+        images: images of each class.
+        confusion: images by true class (row) and predicted class (column); None for more than 200 classes.
+    """
+
+    correct: tuple[int, ...]
+    images: tuple[int, ...]
+    confusion: tuple[tuple[int, ...], ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TrialFacts(Record):
     """The facts of a trial besides its network, state and scores.
 
@@ -29,6 +44,9 @@ class TrialFacts(Record):
         epochs: epochs that it trained.
         train_loss: mean training loss over the last epoch.
         loss: loss on the watched split after the last epoch.
+        accuracy: accuracy on it after the last epoch, in [0, 1]; None where that is the score.
+        interval: of the score at 95 % over the images, low and high; None where that is an accuracy.
+        classes: of a full training, the results of each class on it after the last epoch; None in older runs.
         losses: mean training loss and loss on the watched split, of 6 digits each, epoch by epoch; recorded when a
             training has finished, with the epochs of an earlier driver.
         notices: warnings, a line each.
@@ -55,6 +73,9 @@ class TrialFacts(Record):
     epochs: int | None = None
     train_loss: float | None = None
     loss: float | None = None
+    accuracy: float | None = None
+    interval: tuple[float, float] | None = None
+    classes: ClassResults | None = None
     losses: tuple[tuple[float, float], ...] | None = None
     notices: tuple[str, ...] | None = None
     weights: str | None = None
@@ -97,7 +118,7 @@ class Choice(Record):
     Attributes:
         winner: number of the first-rung trial of the winner.
         spec: id of the network.
-        score: mean validation accuracy after full training, in [0, 1].
+        score: mean validation score after full training.
         repeats: number of seeds in that mean.
         among: number of finalists.
         tiers: with several caps, id of the winner under each.
@@ -157,16 +178,30 @@ class Look(Record):
         correct: number of images that were classified correctly.
         images: number of images.
         right: of a winner or control trained again, which they are, as `arrays.packed` writes it; None in older runs.
+        score: of the study, higher for a better network; None where that is the accuracy.
+        interval: of the score at 95 % over the images, low and high; None where that is an accuracy.
+        parts: of a winner or control trained again, the part of each image in the score, as `arrays.packed_numbers`
+            writes it; None where the score is the accuracy.
+        classes: the results of each class; None in older runs.
     """
 
     correct: int
     images: int
     right: str | None = None
+    score: float | None = None
+    interval: tuple[float, float] | None = None
+    parts: str | None = None
+    classes: ClassResults | None = None
 
     @property
     def accuracy(self) -> float:
         """The share of correct images, in [0, 1]."""
         return self.correct / self.images
+
+    @property
+    def scored(self) -> float:
+        """The score of the study, which is the accuracy unless another was recorded."""
+        return self.accuracy if self.score is None else self.score
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -36,7 +36,7 @@ class Finalist:
 
     @property
     def scores(self) -> tuple[float, ...]:
-        """Validation accuracy of each training after its last epoch, in [0, 1]."""
+        """Validation score of each training after its last epoch, higher for a better network."""
         return tuple(run.score for run in self.runs if run.score is not None)
 
     @property

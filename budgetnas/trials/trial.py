@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.text import plural
@@ -60,8 +61,8 @@ class Trial:
         number: position in the study, from 0.
         candidate: the network.
         state: state of the training.
-        score: validation accuracy after the last epoch, in [0, 1]; None unless COMPLETE.
-        curve: validation accuracy by epoch, from 1.
+        score: of the study on validation after the last epoch, higher for a better network; None unless COMPLETE.
+        curve: the same by epoch, from 1.
         facts: all other recorded facts.
     """
 
@@ -71,6 +72,11 @@ class Trial:
     score: float | None = None
     curve: dict[int, float] = field(default_factory=dict)
     facts: TrialFacts = field(default_factory=TrialFacts)
+
+    @property
+    def accuracy(self) -> float | None:
+        """Validation accuracy after the last epoch, in [0, 1]; None unless COMPLETE."""
+        return self.score if self.facts.accuracy is None else self.facts.accuracy
 
     @property
     def root(self) -> int:
@@ -125,9 +131,9 @@ def length_in_words(level: str) -> str:
 
 
 def in_words(level: str) -> str:
-    """Name the trainings of a level: `short trainings of 8 epochs`, `full trainings`."""
+    """Name the trainings of a level: `short trainings of 8 epochs`, `full trainings`; `trainings` without a name."""
     others = {FULL: "full trainings", RANDOM: "full trainings of random networks", CONTROLS: "control trainings"}
-    return others.get(level) or f"short trainings of {length_in_words(level)}"
+    return others.get(level) or (f"short trainings of {length_in_words(level)}" if level else "trainings")
 
 
 def complete(trials: Iterable[Trial]) -> list[Trial]:
@@ -135,9 +141,12 @@ def complete(trials: Iterable[Trial]) -> list[Trial]:
     return [trial for trial in trials if trial.state is TrialState.COMPLETE]
 
 
+_NO_SCORES: dict[str, Any] = {"loss": None, "accuracy": None, "interval": None, "classes": None}
+
+
 def unscored(trials: Iterable[Trial]) -> list[Trial]:
     """Return trials without their scores, which mean nothing where networks learned from the images that score them."""
-    return [replace(trial, score=None, curve={}, facts=replace(trial.facts, loss=None)) for trial in trials]
+    return [replace(trial, score=None, curve={}, facts=replace(trial.facts, **_NO_SCORES)) for trial in trials]
 
 
 def counted(trials: Sequence[Trial], *, over_budget: str) -> int:
@@ -178,7 +187,11 @@ class Looks:
 
     def accuracies(self, runs: Iterable[Trial], level: str = "") -> list[float]:
         """Return the test accuracies, in [0, 1], of the trainings that were tested."""
-        return [look.accuracy for run in runs if (look := self.of(run, level))]
+        return [look.accuracy for look in self.seen(runs, level)]
+
+    def seen(self, runs: Iterable[Trial], level: str = "") -> list[Look]:
+        """Return the looks with the weights of these trainings."""
+        return [look for run in runs if (look := self.of(run, level))]
 
     def untested(self, runs: Iterable[Trial], level: str = "") -> list[Trial]:
         """Return the trainings that were not tested."""

@@ -6,6 +6,7 @@ So nothing that the code knows is typed twice. Links from a page to an example l
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from api_reference import api_reference
@@ -15,7 +16,21 @@ from reported_and_measured import reported_and_measured
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-FILLS = {"api": api_reference, "commands": command_reference, "reported and measured": reported_and_measured}
+CONTRIBUTING = Path(__file__).parents[2] / "CONTRIBUTING.md"
+
+
+def contributing() -> str:
+    """Return the page for maintainers, its links turned towards `docs`, those to no page left out."""
+    text = CONTRIBUTING.read_text().replace("](docs/", "](")
+    return text.replace("[CHANGELOG.md](CHANGELOG.md)", "CHANGELOG.md")
+
+
+FILLS = {
+    "api": api_reference,
+    "commands": command_reference,
+    "contributing": contributing,
+    "reported and measured": reported_and_measured,
+}
 MARK = re.compile(r"^<!-- filled: (.+) -->$", re.MULTILINE)
 EXAMPLE = re.compile(r"\]\((?:\.\./)+examples/(\w+)\.py\)")
 

@@ -1,6 +1,6 @@
 """Draw the flow of a search under 5M parameters, every number from the code that would run it.
 
-`python docs/extensions/flow_figure.py` writes `docs/flow.svg` anew; a build of the pages fails while it is out of date.
+`python docs/extensions/flow_figure.py` regenerates `docs/flow.svg`; a build of the pages fails while it is out of date.
 """
 
 from __future__ import annotations

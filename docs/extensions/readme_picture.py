@@ -1,38 +1,101 @@
-"""Photograph the figure of cost against accuracy in a run's report, for the README.
+"""Draw the README's picture: cost against accuracy of the search on CIFAR-10 in studies/results/resnet20_budget.
 
-`python docs/extensions/readme_picture.py RUN` writes `docs/search.png`; needs selenium and a Chromium with its driver.
+`python docs/extensions/readme_picture.py` writes `docs/search.png` from the tables of that run, as a report draws them
+now; it needs selenium and a Chromium with its driver.
 """
 
 from __future__ import annotations
 
+import csv
+import json
 import shutil
-import sys
+import tempfile
 from pathlib import Path
 
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
-PICTURE = Path(__file__).parents[1] / "search.png"
-WIDTH, HEIGHT, SCALE = 900, 1200, 2
+from budgetnas.arch.spec import DataShape, ResNetSpec
+from budgetnas.reports.cost import cost_figure
+from budgetnas.reports.facts import FinalScore, ReportFacts
+from budgetnas.trials.facts import TrialFacts
+from budgetnas.trials.trial import Candidate, Trial, TrialState
+
+ROOT = Path(__file__).resolve().parents[2]
+RUN, PICTURE = ROOT / "studies" / "results" / "resnet20_budget", ROOT / "docs" / "search.png"
+WIDTH, HEIGHT, SCALE = 900, 900, 2
 
 
-def photograph(report: Path) -> bytes:
-    """Return the figure as PNG, at two pixels a CSS pixel."""
+def read_facts(run: Path) -> ReportFacts:
+    """Return what the figure shows of a run: its trials, its full trainings, the winner and the cap."""
+    results = json.loads((run / "results.json").read_text())
+    setup = results["setup"]
+    with (run / "trials.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    return ReportFacts(
+        title=results["run"],
+        notice="",
+        dataset=results["dataset"],
+        shape=DataShape(**setup["data"]["shape"]),
+        images=setup["data"]["validation"],
+        cap=results["max_params"],
+        cost="params",
+        headline="",
+        remarks=(),
+        verdict=results["verdict"],
+        is_tested=True,
+        lines=(),
+        trials=[_trial(row, setup["study"]["search"]["first_models"]) for row in rows],
+        trusted={int(row["trial"]): float(row["posterior_mean"]) for row in rows},
+        rungs={},
+        finals={int(row["trial"]): _final(row) for row in rows if row["full_score"]},
+        winner=results["winner"]["trial"],
+        command="",
+    )
+
+
+def _trial(row: dict[str, str], first_models: list[str]) -> Trial:
+    spec, origin = ResNetSpec.from_id(row["spec"]), row["origin"]
+    return Trial(
+        number=int(row["trial"]),
+        candidate=Candidate(spec=spec, params=int(row["params"]), macs=int(row["macs"]), origin=origin),
+        state=TrialState(row["state"]),
+        score=float(row["score"]),
+        facts=TrialFacts(seeded=origin in first_models),
+    )
+
+
+def _final(row: dict[str, str]) -> FinalScore:
+    return FinalScore(
+        score=float(row["full_score"]),
+        spread=float(row["full_sd"]),
+        interval=(0.0, 1.0),  # not in the figure
+        seeds=(),
+        test_accuracy=None,
+        test_spread=None,
+        test_interval=None,
+        is_random=False,
+        curves=(),
+    )
+
+
+def photograph(page: Path) -> bytes:
+    """Return the figure of a page as PNG, at two pixels a CSS pixel."""
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or ""
-    for word in (
-        "--headless=new",
-        "--no-sandbox",
-        f"--force-device-scale-factor={SCALE}",
-        f"--window-size={WIDTH},{HEIGHT}",
-    ):
-        options.add_argument(word)
+    options.add_argument("--headless=new")
+    options.add_argument("--no-sandbox")
+    options.add_argument(f"--force-device-scale-factor={SCALE}")
+    options.add_argument(f"--window-size={WIDTH},{HEIGHT}")
     with webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver"))) as browser:
-        browser.get(report.absolute().as_uri())
-        WebDriverWait(browser, 30).until(lambda opened: opened.find_elements(By.CSS_SELECTOR, "#params .main-svg"))
-        return browser.find_element(By.CSS_SELECTOR, "#params").screenshot_as_png
+        browser.get(page.as_uri())
+        return browser.find_element(By.CSS_SELECTOR, ".js-plotly-plot").screenshot_as_png
 
 
 if __name__ == "__main__":
-    PICTURE.write_bytes(photograph(Path(sys.argv[1]) / "report.html"))
+    figure = cost_figure(read_facts(RUN), "params")
+    figure.update_layout(paper_bgcolor="white", plot_bgcolor="white")
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "figure.html"
+        figure.write_html(page, config={"displayModeBar": False})
+        PICTURE.write_bytes(photograph(page))

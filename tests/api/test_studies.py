@@ -17,7 +17,7 @@ def asked(monkeypatch, tmp_path):
     """What the drivers are asked for, which end at once."""
     configs = []
 
-    def work(config, listener, *, command):
+    def work(config, listener, *, command, track):
         configs.append(config)
         for done in range(3):
             listener.progressed(Progress(level="full", done=done, total=2, best=None))

@@ -10,11 +10,12 @@ from terminal import on_a_terminal
 
 SAYS = """
 from budgetnas.cli.console import Console
-from budgetnas.pipeline.progress import Progress
+from budgetnas.pipeline.progress import Progress, Running
 from budgetnas.text import Table
 with Console(as_json=False) as console:
-    for done in (1, 2):
-        console.progressed(Progress(level="r3", done=done, total=2, best=0.5))
+    running = (Running(name="1x8", epoch=2, epochs=3),)
+    console.progressed(Progress(level="r3", done=1, total=2, best=0.5, epochs_done=4, epochs=6, running=running))
+    console.progressed(Progress(level="r3", done=2, total=2, best=0.5, epochs_done=6, epochs=6))
 console.show_table(Table(title="A title", columns=("network", "params"), rows=[("1x8", "1,362")]))
 console._out.print("NOTE: a notice", style="bold black on yellow", markup=False)
 """
@@ -39,7 +40,7 @@ def test_no_color_takes_the_colours_away_and_leaves_the_bars():
 def test_a_dumb_terminal_gets_plain_lines():
     text = on_a_terminal(["-c", SAYS], TERM="dumb")
     assert ESCAPE not in text
-    assert "short trainings of 3 epochs: 1 of 2  best 50.00 %" in text
+    assert "short trainings of 3 epochs: 1 of 2, 4 of 6 epochs, best 50.00 %" in text
     assert "1,362" in text
 
 

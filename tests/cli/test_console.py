@@ -4,14 +4,12 @@ from dataclasses import replace
 
 import pytest
 from small_studies import pace
-from terminal import on_a_terminal
 
 from budgetnas.cli import console
 from budgetnas.config.study import load_study
 from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.plan_lines import plan_lines, seed_lines
 from budgetnas.pipeline.prepare import prepare
-from budgetnas.pipeline.progress import Progress
 from budgetnas.runs.costs import Cost, cost_table
 from budgetnas.text import Table
 
@@ -102,28 +100,6 @@ def test_seeded_models_are_counted_for_the_report_and_for_the_data_at_hand(plan)
     assert lines[0].endswith(" 4,903,242   4,902,090")
 
 
-def test_without_a_terminal_there_is_one_plain_line_every_ten_seconds(capsys, monkeypatch):
-    now = iter(range(100, 10_000, 3))
-    monkeypatch.setattr(console.time, "monotonic", lambda: next(now))
-    listener = console.Console(as_json=False)
-    for done in range(10):
-        listener.progressed(Progress(level="r3", done=done, total=10, best=0.5))
-    assert capsys.readouterr().out.splitlines() == [
-        f"short trainings of 3 epochs: {done} of 10  best 50.00 %" for done in (0, 4, 8)
-    ]
-
-
-def test_on_a_terminal_there_are_bars(tmp_path):
-    words = "--max-params 30k --trials 2 --promote 1 --full-epochs 1 --no-paper-models --dataset digits --subset 20"
-    text = on_a_terminal(["-m", "budgetnas", "search", *words.split(), "--device", "cpu"], cwd=tmp_path)
-    assert "short trainings" in text
-    assert "2/2" in text
-    (log,) = tmp_path.glob("runs/*/run.log")
-    assert "  short trainings of 3 epochs: " in log.read_text(), "the lines that the bars stand for"
-    assert "\x1b" not in log.read_text()
-    assert "━" in text
-
-
 @pytest.mark.parametrize("width", [60, 80, 100, 200])
 def test_a_table_loses_nothing_on_a_terminal_of_any_width(capsys, monkeypatch, width):
     from rich.console import Console as RichConsole
@@ -141,21 +117,6 @@ def test_a_table_loses_nothing_on_a_terminal_of_any_width(capsys, monkeypatch, w
     for word in ("Beside controls", "4,992,586", "[-80.43, +60.10]", "2x9-2x19-2x37-8x1024", "A note."):
         assert word in text, text
     assert "…" not in text
-
-
-def test_where_no_bar_can_move_a_line_is_printed_for_news_and_seldom_without(monkeypatch, capsys):
-    clock = iter([100.0, 111.0, 113.0, 122.0, 140.0, 711.0, 725.0])
-    monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
-    left = iter([None, None, 900, 890, 800, 700, 600])
-    plain = console.Console(as_json=False)
-    for done in (0, 0, 1, 1, 1, 1, 1):
-        plain.progressed(Progress(level="r3", done=done, total=4, best=0.5 if done else None, seconds_left=next(left)))
-    lines = capsys.readouterr().out.splitlines()
-    assert lines == [
-        "short trainings of 3 epochs: 0 of 4",
-        "short trainings of 3 epochs: 1 of 4  best 50.00 %  about 15 min left",
-        "short trainings of 3 epochs: 1 of 4  best 50.00 %  about 10 min left",
-    ]
 
 
 def test_a_table_that_says_nothing_is_not_printed_but_its_notes_are(capsys):

@@ -37,7 +37,9 @@ def test_programs_get_the_same_as_json(tmp_path, capsys):
     assert found["devices"][0]["kind"] == "cpu"
     assert found["devices"][0]["bf16"] in (True, False)
     assert found["cores"] >= 1
-    assert {"onnx", "onnxruntime", "ray", "psycopg"} == {extra["name"] for extra in found["extras"]}
+    assert {"onnx", "onnxruntime", "ray", "psycopg", "tensorboard", "wandb", "mlflow"} == {
+        extra["name"] for extra in found["extras"]
+    }
     assert None not in found["versions"].values()
     assert found["disk_free"] > 0
     assert not any(one["stops"] for one in found["to_do"])

@@ -13,14 +13,15 @@ DATA = {"--dataset", "--data-dir", "--subset", "--image-size", "--test-share"}
 
 SEARCH = """
     --space --trials --out --name --seed --device --workers --sampler --promote --full-epochs
-    --max-hours --storage --set --dry-run --no-paper-models --refit --json --space-code
+    --rungs --repeats --recipe --controls
+    --max-hours --storage --set --dry-run --no-paper-models --refit --json --space-code --track
     -q --quiet -v --verbose
 """
 
 
 CALIBRATE = """
     --space --networks --lengths --out --name --seed --device --workers --full-epochs --max-hours
-    --storage --set --dry-run --json --space-code
+    --storage --set --dry-run --json --space-code --track
     -q --quiet -v --verbose
 """
 
@@ -32,7 +33,7 @@ NETWORK = """
 
 TRAIN = """
     --epochs --recipe --precision --repeats --set --seed --device --workers
-    --threads --max-minutes --out --name --json --space-code --test --no-test
+    --threads --max-minutes --out --name --json --space-code --test --no-test --track
     -q --quiet -v --verbose
 """
 

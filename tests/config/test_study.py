@@ -43,6 +43,12 @@ def test_the_command_line_overrides_the_file_and_the_file_the_defaults(tmp_path)
         ("[search]\ntrials = 0\n", r"`search.trials` is 0, but must be from 1 to 10,000,000"),
         ("[search]\nseed = -1\n", r"`search.seed` is -1"),
         ("[search]\nsampler = 'tpo'\n", r"one of thompson, evolution, random, tpe"),
+        (
+            "[search]\nscore = 'f1'\n",
+            r"`search.score` is 'f1', but must be one of accuracy, balanced_accuracy, macro_f1",
+        ),
+        ("[search]\nscore = 'loss'\nstop = 'hopeless'\n", r"`search.stop` is 'hopeless' and `search.score` is 'loss'"),
+        ("[data]\nclass_weights = true\n", r"`data.class_weights` is True, but must be one of none, balanced"),
         ("[space]\nwidths = [64]\n", r"must be a list of 2 whole numbers, such as \[8, 24\]"),
         ("[space]\nwidths = 64\n", r"`space.widths` is 64"),
         ("[budget]\nmin_utilisation = 2\n", r"min_utilisation"),

@@ -11,7 +11,7 @@ from budgetnas.exceptions import StorageError
 from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.lease import leased
-from budgetnas.storage.study import StudyStore, record_look
+from budgetnas.storage.study import StudyStore, metric_name, record_look
 from budgetnas.trials.facts import Look, RunFacts, TrialFacts
 from budgetnas.trials.trial import Candidate, TrialState
 
@@ -49,6 +49,15 @@ def test_the_origin_that_an_older_version_stored_reads_as_this_one_words_it(stor
     assert [trial.candidate.origin for trial in store.trials] == ["model5 of Pei et al.", "resnet20"]
     (first, _) = optuna.load_study(study_name="mine/r3", storage=url).trials
     assert first.user_attrs["origin"] == "model5 of the report", "what is stored stays"
+
+
+def test_the_dashboard_names_the_score_also_of_a_study_that_an_older_version_made(url):
+    optuna.create_study(study_name="mine/r3", storage=url, direction="maximize")
+    assert optuna.load_study(study_name="mine/r3", storage=url).metric_names is None
+    StudyStore(open_storage(url), "mine/r3", RANGES)
+    assert optuna.load_study(study_name="mine/r3", storage=url).metric_names == ["validation accuracy"]
+    StudyStore(open_storage(url), "mine/r3", RANGES, metric=metric_name("loss", split="test"))
+    assert optuna.load_study(study_name="mine/r3", storage=url).metric_names == ["test loss"]
 
 
 def test_optuna_reads_it_as_its_own(store, url):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
@@ -11,9 +12,10 @@ from torch.nn import functional
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.config.recipe import Recipe, load_recipe
 from budgetnas.data.dataset import Traits
+from budgetnas.evidence.outcome import outcome_of
 from budgetnas.models.build import build_model
 from budgetnas.training.images import Augmenter, Feed, Normaliser, batch_bounds
-from budgetnas.training.learner import Learner
+from budgetnas.training.learner import Learner, class_weights
 from budgetnas.training.score import LARGEST_BATCH, Scorer, batch_size
 
 SHAPE = DataShape(channels=1, height=8, width=8)
@@ -55,6 +57,33 @@ def test_steps_are_those_of_autocast_and_sgd(recipe, bf16, text):
         assert mine / len(labels) == pytest.approx(loss.item(), rel=1e-5)
     for one, other in zip(ours.model.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("is_soft", [False, True])
+def test_weights_of_classes_weigh_each_target_and_not_the_batch(is_soft, smoothing):
+    weights = class_weights(np.repeat(np.arange(10), np.arange(1, 11)), 10)
+    learner = Learner(fresh(), Recipe(label_smoothing=smoothing), bf16=False, class_weights=weights)
+    plain = fresh()
+    (images, labels) = batches(1)[0]
+    targets = functional.one_hot(labels, 10).float()
+    if is_soft:
+        targets = 0.7 * targets + 0.3 * targets.roll(1, 0)
+    with torch.no_grad():
+        smooth = (1 - smoothing) * targets + smoothing / 10
+        expected = -(smooth * weights * functional.log_softmax(plain.train()(images), 1)).sum(1).mean()
+    learner.model.train()
+    learner.step(images, targets if is_soft else labels, labels, lr=0.05, number=1)
+    assert learner.read(1)[0] / len(labels) == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_weights_of_classes_are_inverse_frequencies_and_1_on_average_over_the_images():
+    weights = class_weights(np.array([0, 0, 0, 2]), 3)
+    assert weights[2] / weights[0] == pytest.approx(3)
+    assert (3 * weights[0] + weights[2]) / 4 == pytest.approx(2 / 3)  # a class has no image
+    even = class_weights(np.repeat([0, 1], [30, 10]), 2)
+    assert (30 * even[0] + 10 * even[1]) / 40 == pytest.approx(1)
+    assert class_weights(np.array([0, 1]), 2).tolist() == [1, 1]
 
 
 def test_norms_count_their_batches_by_the_epoch_and_the_mean_has_the_same_count():
@@ -137,8 +166,24 @@ def test_scoring_batches_divide_the_split_where_that_is_possible():
     torch.manual_seed(3)
     images, labels = torch.randint(0, 256, (4_099, 1, 8, 8), dtype=torch.uint8), torch.randint(10, (4_099,))
     model, normalise = fresh(), Normaliser((120.0,), (60.0,), "cpu")
-    right, loss = Scorer(model, normalise, images, labels, bf16=False)()
+    found = Scorer(model, normalise, images, labels, classes=10, bf16=False)()
     with torch.no_grad():
         logits = model.eval()(normalise(images))
-    assert right == (logits.argmax(1) == labels).sum().item()
-    assert loss == pytest.approx(functional.cross_entropy(logits, labels).item(), rel=1e-5)
+    assert found.right == (logits.argmax(1) == labels).sum().item()
+    assert found.loss == pytest.approx(functional.cross_entropy(logits, labels).item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("classes", [10, 250])
+def test_a_split_is_counted_as_single_images_are(classes):
+    torch.manual_seed(3)
+    images, labels = torch.randint(0, 256, (300, 1, 8, 8), dtype=torch.uint8), torch.randint(classes, (300,))
+    model = build_model(SPEC, replace(SHAPE, classes=classes))
+    score = Scorer(model, Normaliser((120.0,), (60.0,), "cpu"), images, labels, classes=classes, bf16=False)
+    found, again = score(), score()
+    predictions, losses = score.each()
+    one_by_one = outcome_of(labels.numpy(), predictions.numpy(), losses.double().numpy(), classes=classes)
+    assert (found.confusion is None) is (classes > 200)
+    for name in ("correct", "images", "predicted", "confusion"):
+        assert np.array_equal(getattr(found, name), getattr(one_by_one, name)), name
+        assert np.array_equal(getattr(found, name), getattr(again, name)), name
+    assert (found.loss, found.loss_sd) == pytest.approx((one_by_one.loss, one_by_one.loss_sd), rel=1e-3)

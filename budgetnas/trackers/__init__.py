@@ -1,0 +1,1 @@
+"""Trackers of experiments that people have: TensorBoard, Weights & Biases, MLflow."""
