@@ -36,6 +36,8 @@ OPTIONAL = {
     "tensorboard": "trainings in TensorBoard",
     "wandb": "trainings in Weights & Biases",
     "mlflow": "trainings in MLflow",
+    "matplotlib": "figures of a report as files",
+    "resvg-py": "figures that the page draws itself",
 }
 NEEDED = ["torch", "torchvision", "optuna"]  # checked where this package is not installed, so has no metadata
 _REQUIREMENT = re.compile(r"""(?P<name>[\w.-]+)[^;]*(;.*extra == ['"](?P<extra>[\w.-]+)['"])?""")

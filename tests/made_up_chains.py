@@ -74,23 +74,21 @@ class Every:
 
 
 def every(chain: Chain) -> Every:
-    """List the members of a chain one by one, version by version."""
-    points, params, macs = [], [], []
-    for version, rows in product(chain.base, product(range(len(chain.link)), repeat=len(chain))):
-        link, cost, is_member = 0, np.zeros(2, dtype=np.int64), True
-        for position, state in enumerate(rows):
-            rule = chain.allowed[position]
-            is_member &= rule is None or bool(rule[link, state])
-            cost = cost + [table[link, state] for table in chain.steps[position]]
-            link = int(chain.link[state])
-        if is_member:
-            point = version.copy()
-            for columns, state in zip(chain.columns, rows, strict=True):
-                point[columns] = chain.states[state]
-            points.append(tuple(point.tolist()))
-            params.append(int(cost[0] + chain.end[0][link]))
-            macs.append(int(cost[1] + chain.end[1][link]))
-    return Every(points, np.array(params, dtype=np.int64), np.array(macs, dtype=np.int64))
+    """List the members of a chain, version by version: every row of states is tried."""
+    rows = np.array(list(product(range(len(chain.link)), repeat=len(chain))))
+    link, costs, is_member = np.zeros(len(rows), dtype=np.int64), 0, np.ones(len(rows), dtype=bool)
+    for state, rule, step in zip(rows.T, chain.allowed, chain.steps, strict=True):
+        if rule is not None:
+            is_member &= rule[link, state]
+        costs = costs + np.stack([table[link, state] for table in step])
+        link = chain.link[state]
+    costs = (costs + np.stack([table[link] for table in chain.end]))[:, is_member]
+    rows = rows[is_member]
+    points = np.repeat(chain.base, len(rows), axis=0)
+    for columns, state in zip(chain.columns, np.tile(rows.T, len(chain.base)), strict=True):
+        points[:, columns] = chain.states[state]
+    params, macs = np.tile(costs, len(chain.base))
+    return Every([tuple(point) for point in points.tolist()], params, macs)
 
 
 class ChainSpace(Space):

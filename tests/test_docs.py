@@ -42,6 +42,7 @@ def test_the_tables_of_the_docs_are_those_of_the_results():
 def test_the_front_page_is_short_and_has_the_regrets_of_the_results():
     page = (ROOT / "README.md").read_text()
     assert len(page.splitlines()) < 150
+    assert f"pip install budgetnas-{budgetnas.__version__}-py3-none-any.whl" in page
     rows = re.findall(
         r"^\| (?:CIFAR-10 ResNets|NAS-Bench-201), (\S+) parameters \| (\S+ \+- \S+) \| (\S+ \+- \S+) \|$", page, re.M
     )

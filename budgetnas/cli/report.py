@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", nargs="+", help="folder of a run; of several to compare them")
     add_storage_argument(parser)
     parser.add_argument("--out", metavar="FILE", help="page of a comparison (default comparison.html here)")
+    parser.add_argument("--figures", metavar="DIR", help="also write every figure of the page there, as SVG and PNG")
     parser.add_argument("--json", action="store_true", help="print the paths of the files as JSON")
 
 
@@ -35,12 +36,17 @@ def run(arguments: argparse.Namespace) -> None:
     """Write the files and print their paths."""
     import json
 
+    from budgetnas.exceptions import UsageError
+
     if len(arguments.run) > 1:
+        if arguments.figures is not None:
+            raise UsageError(
+                "is given with several runs, but draws those of one report: name one run.", argument="figures"
+            )
         _compare(arguments)
         return
 
-    from budgetnas.exceptions import UsageError
-    from budgetnas.runs.files import rewrite
+    from budgetnas.runs.files import draw, rewrite
 
     if arguments.out is not None:
         raise UsageError(
@@ -48,11 +54,15 @@ def run(arguments: argparse.Namespace) -> None:
         )
     page = rewrite(arguments.run[0], arguments.storage)
     beside = sorted(path.name for path in page.parent.iterdir() if path.suffix in SUFFIXES)
+    figures = draw(arguments.run[0], arguments.storage, arguments.figures) if arguments.figures else []
     if arguments.json:
-        print(json.dumps({"report": str(page), "beside_it": beside}, indent=2))
+        drawn = {"figures": list(map(str, figures))} if figures else {}
+        print(json.dumps({"report": str(page), "beside_it": beside, **drawn}, indent=2))
         return
     print(f"report     {page}")
     print(f"beside it  {', '.join(beside)}")
+    if figures:
+        print(f"figures    {len(figures)} files in {arguments.figures}")
 
 
 def _compare(arguments: argparse.Namespace) -> None:

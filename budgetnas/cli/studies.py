@@ -67,8 +67,8 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
         help="any section.key=value of the study file",
     )
     add_track_argument(parser)
-    add("--dry-run", action="store_true", help="print the plan and stop")
-    add("--json", action="store_true", help="print the result, or the plan, as JSON")
+    add("--dry-run", action="store_true", help="print the plan and stop; --json: print plan or result as JSON")
+    add("--json", action="store_true", help=Unlisted("print the result, or the plan, as JSON"))
     add_level_arguments(parser)
     add_code_argument(parser, is_listed=False)
 

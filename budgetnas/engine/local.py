@@ -16,8 +16,8 @@ from multiprocessing.process import BaseProcess
 
 from budgetnas.engine.protocol import RETRIES, Broken, EpochReport, Event, Failed, Progressed, Watch, Work, attempt
 
-# A forked driver could not use CUDA. Workers fork from a server that has imported torch but not used it, so that all
-# but the first start at once. Outside Linux, system libraries do not survive a fork.
+# A forked driver could not use CUDA. Workers fork from a server that has imported torch and the work but used neither,
+# so that all but the first start at once. Outside Linux, system libraries do not survive a fork.
 _CONTEXT = (
     multiprocessing.get_context("forkserver") if sys.platform == "linux" else multiprocessing.get_context("spawn")
 )
@@ -120,7 +120,7 @@ class LocalEngine:
             daemon=True,
         )
         # Only the driver handles Ctrl-C, even while a worker is starting: the worker inherits the mask.
-        _CONTEXT.set_forkserver_preload(_PRELOADED)
+        _CONTEXT.set_forkserver_preload([*_PRELOADED, self._work.__module__])
         resource_tracker.ensure_running()  # otherwise the first `start` runs it, which unblocks our signals
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import hypot, sqrt
 from statistics import NormalDist, mean, stdev
 
-from scipy.special import bdtrc
+import numpy as np
+import numpy.typing as npt
+from scipy.special import bdtrc, stdtrit
 
 from budgetnas.evidence.estimate import LEVEL
 from budgetnas.exceptions import BudgetNASError
@@ -83,6 +85,43 @@ class Accuracy:
 
     def __str__(self) -> str:
         return self.write()
+
+
+def over_seeds(shares: Sequence[float]) -> Interval | None:
+    """Return Student's interval at `LEVEL` of a mean accuracy over seeds, within [0, 1].
+
+    None with one seed, and where the seeds do not differ, since an interval of width 0 would claim certainty.
+    """
+    spread = stdev(shares) if len(shares) > 1 else 0.0
+    return _around(mean(shares), _reach(spread, len(shares))) if spread else None
+
+
+def over_seeds_and_images(right: npt.ArrayLike) -> Interval | None:
+    """Return the interval at `LEVEL` of a mean accuracy for other seeds and for other images of the same kind.
+
+    It reaches as far as that over seeds and that over images together, as the sides of a right angle do.
+
+    Args:
+        right: [seeds, images] whether each training was right, image by image.
+
+    Returns:
+        The interval within [0, 1]; None where `over_seeds` has none.
+    """
+    correct = np.asarray(right, dtype=np.float64)
+    shares = correct.mean(axis=1)
+    if over_seeds(shares.tolist()) is None:
+        return None
+    seeds = _reach(float(shares.std(ddof=1)), len(shares))
+    images = _reach(float(correct.mean(axis=0).std(ddof=1)), correct.shape[1])
+    return _around(float(shares.mean()), hypot(seeds, images))
+
+
+def _reach(spread: float, n: int) -> float:
+    return float(stdtrit(n - 1, (1 + LEVEL) / 2)) * spread / sqrt(n)
+
+
+def _around(value: float, reach: float) -> Interval:
+    return max(0.0, value - reach), min(1.0, value + reach)
 
 
 RARE = 0.0005  # once in 2,000: a search has a hundred scores, and predictions for similar images are not independent

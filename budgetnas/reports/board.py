@@ -13,9 +13,10 @@ from typing import TypeVar
 
 import plotly.graph_objects as go
 
-from budgetnas.reports.cost import COSTS, cost_figure, pareto_front
+from budgetnas.reports.cost import axis_of, cost_figure, costs, pareto_front
+from budgetnas.reports.curves import Curve, curves_figure, has_curves
 from budgetnas.reports.facts import FinalScore, ReportFacts, complete
-from budgetnas.reports.figures import Curve, curves_figure, fidelity_figure, has_pairs
+from budgetnas.reports.figures import fidelity_figure, has_pairs
 from budgetnas.text import Table, escaped, trimmed
 from budgetnas.trials.trial import Trial
 
@@ -30,15 +31,15 @@ T = TypeVar("T")
 
 
 def board_figures(facts: ReportFacts) -> dict[str, go.Figure]:
-    """Return the figures "params", "macs", "curves" and "fidelity"; empty ones are left out.
+    """Return the figures "params", "macs", those of capped sizes, "curves" and "fidelity"; empty ones are left out.
 
     Each is below `LARGEST` bytes as JSON, and its title says what it leaves out.
     """
     figures = {}
     if complete(facts):
-        for cost in COSTS:
+        for cost in costs(facts):
             figures[cost] = _small(facts, partial(_cost, cost=cost))
-    if any(trial.curve for trials in facts.rungs.values() for trial in trials) or facts.finals:
+    if has_curves(facts):
         figures["curves"] = _small(facts, _curves)
     if has_pairs(facts):
         figures["fidelity"] = _small(facts, _fidelity)
@@ -53,10 +54,10 @@ def thin(facts: ReportFacts, limit: int) -> ReportFacts:
     trials = complete(facts)
     finals = [trial for trial in trials if trial.number in facts.finals]
     full = {trial.number: facts.finals[trial.number].score for trial in finals}
-    kept = _kept(finals, full, limit // 3)
+    kept = _kept(finals, full, limit // 3, costs(facts))
     if facts.winner is not None and facts.winner in full:
         kept.add(facts.winner)
-    shown = kept | _kept(trials, {trial.number: trial.score or 0.0 for trial in trials}, limit)
+    shown = kept | _kept(trials, {trial.number: trial.score or 0.0 for trial in trials}, limit, costs(facts))
     return replace(
         facts,
         trials=[trial for trial in trials if trial.number in shown],
@@ -64,14 +65,14 @@ def thin(facts: ReportFacts, limit: int) -> ReportFacts:
     )
 
 
-def _kept(trials: Sequence[Trial], scores: Mapping[int, float], limit: int) -> set[int]:
-    """Return the numbers of about `limit` trials: both fronts, the best, and others evenly."""
+def _kept(trials: Sequence[Trial], scores: Mapping[int, float], limit: int, costs: Sequence[str]) -> set[int]:
+    """Return the numbers of about `limit` trials: the front of each cost, the best, and others evenly."""
     numbers = [trial.number for trial in trials]
     if len(numbers) <= limit:
         return set(numbers)
     ranked = [scores[number] for number in numbers]
     kept = set(sorted(numbers, key=lambda number: -scores[number])[: limit // 6])
-    for cost in COSTS:
+    for cost in costs:
         front = pareto_front([getattr(trial.candidate, cost) for trial in trials], ranked)
         kept |= {numbers[i] for i in _evenly(front, limit // 6)}
     others = [number for number in numbers if number not in kept]
@@ -106,7 +107,8 @@ def _titled(figure: go.Figure, title: str) -> go.Figure:
 
 
 def _cost(facts: ReportFacts, limit: int, *, cost: str) -> go.Figure:
-    less, title = thin(facts, limit), f"{facts.score.words[:1].upper()}{facts.score.words[1:]} against {COSTS[cost]}"
+    name = f"{facts.score.words[:1].upper()}{facts.score.words[1:]}"
+    less, title = thin(facts, limit), f"{name} against {axis_of(facts, cost)}"
     shown, of_all = len(less.trials), len(complete(facts))
     if shown < of_all:
         title += f"<br>{shown:,} of {of_all:,} networks, the best and the Pareto front among them"

@@ -58,8 +58,7 @@ def calibration_page(facts: CalibrationFacts) -> str:
     if any(one.tau.low is not None for one in facts.fidelities):
         caption = f"Bars are 95 % intervals over networks. {caption}"
     pairs = "Each dot is a network: its score after the short training and after the full one."
-    ranks = any(not isnan(one.tau.value) for one in facts.fidelities)
-    varies = len(facts.full) > 1
+    figures = calibration_figures(facts)
     proxies, *others = facts.tables
     return page(
         "calibration.html",
@@ -68,8 +67,16 @@ def calibration_page(facts: CalibrationFacts) -> str:
         description=facts.recommendation,
         sections=(
             Section("proxies", proxies.title, words_table(proxies, heading=False)),
-            Section("tau", "Kendall's tau by length", plot(tau_figure(facts), "tau", caption) if ranks else Markup()),
-            Section("pairs", "Short against full", plot(pairs_figure(facts), "pairs", pairs) if varies else Markup()),
+            Section(
+                "tau",
+                "Kendall's tau by length",
+                plot(figures["tau"], "tau", caption) if "tau" in figures else Markup(),
+            ),
+            Section(
+                "pairs",
+                "Short against full",
+                plot(figures["pairs"], "pairs", pairs) if "pairs" in figures else Markup(),
+            ),
             *(
                 Section("costs", table.title, words_table(table, heading=False, has_total=len(table.rows) > 1))
                 for table in others
@@ -79,6 +86,16 @@ def calibration_page(facts: CalibrationFacts) -> str:
         about=facts.about,
         facts=facts,
     )
+
+
+def calibration_figures(facts: CalibrationFacts) -> dict[str, go.Figure]:
+    """Return the figures "tau" and "pairs", as far as there is something to draw."""
+    figures = {}
+    if any(not isnan(one.tau.value) for one in facts.fidelities):
+        figures["tau"] = tau_figure(facts)
+    if len(facts.full) > 1:
+        figures["pairs"] = pairs_figure(facts)
+    return figures
 
 
 def tau_figure(facts: CalibrationFacts) -> go.Figure:

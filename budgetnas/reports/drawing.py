@@ -14,6 +14,7 @@ from html import escape
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.reports.breakdown import Part, parts
 from budgetnas.text import plural, write_macs, write_percent, write_shape
+from budgetnas.trials.trial import Trial
 
 _MOST_SLABS = 12  # a longer stage shows its first slabs, then dots
 _TALLEST, _LOWEST = 120.0, 14.0
@@ -22,6 +23,21 @@ _BETWEEN, _COLUMN, _PADDING = 5.0, 146.0, 18.0
 _BASE, _TOP = 190.0, 24.0
 _LINE = 18.0
 _BAR, _BAR_WIDTH = 5.0, 108.0
+# The variables are the page's; beside it their second words hold.
+_STYLE = """
+.net { display: block; margin: .5rem 0 1rem; font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans",
+  sans-serif; font-variant-numeric: tabular-nums; }
+.net text { fill: var(--text, #1f2328); text-anchor: middle; }
+.net .name, .net .dim { fill: var(--dim, #57606a); text-anchor: middle; }
+.net .big { font-size: 17px; font-weight: 650; }
+.net .block { fill: color-mix(in srgb, var(--accent, #2563eb) 30%, var(--back, #ffffff));
+  stroke: var(--accent, #2563eb); }
+.net .end { fill: color-mix(in srgb, var(--dim, #57606a) 20%, var(--back, #ffffff)); stroke: var(--dim, #57606a); }
+.net .arc { fill: none; stroke: var(--dim, #57606a); stroke-dasharray: 2 2; }
+.net .projection { stroke: var(--text, #1f2328); stroke-dasharray: none; stroke-width: 1.6; }
+.net .flow { stroke: var(--line, #d8dee4); stroke-width: 2; }
+.net .rail { fill: var(--line, #d8dee4); } .net .share { fill: var(--accent, #2563eb); }
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,8 +67,17 @@ def drawing(spec: ResNetSpec, shape: DataShape) -> str:
         for column in columns
     )
     return (
-        f'<svg class="net" role="img" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
-        f'height="{height:.0f}"><title>{escape(_in_words(found))}</title>{_flow(width)}{body}</svg>'
+        '<svg class="net" role="img" '
+        f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}">'
+        f"<title>{escape(_in_words(found))}</title><style>{_STYLE}</style>{_flow(width)}{body}</svg>"
+    )
+
+
+def drawing_caption(trial: Trial) -> str:
+    """Return what the drawing of a trial's network shows."""
+    return (
+        f"Trial {trial.number}, {trial.candidate.spec.id}. Each slab is a block: its height shows the size of the "
+        "feature map, its thickness the channels. Arcs are shortcuts; a solid arc is a projection (1x1 convolution)."
     )
 
 

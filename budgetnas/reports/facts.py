@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from budgetnas.arch.spec import DataShape
 from budgetnas.evidence.accuracy import Interval
+from budgetnas.evidence.estimate import Estimate
 from budgetnas.evidence.scores import ACCURACY, Score
 from budgetnas.text import Table
 from budgetnas.trials.trial import Trial, TrialState
@@ -78,6 +79,33 @@ class FinalScore:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Compared:
+    """The winner or a control, trained with seeds that no choice has seen. Scores are shares in [0, 1], or losses.
+
+    Attributes:
+        name: name in tables.
+        spec: id of the network.
+        tests: test scores, one per seed.
+        over_seeds: 95 % interval of their mean over seeds; None with one seed.
+        over_images: the same over seeds and test images; None where the images are not recorded.
+        gain: of the winner over it on test images, in points, or how much less the loss is; None for the winner, and
+            before it was tested.
+        gain_on_images: the same over seeds and test images; None where the images are not recorded.
+        curves: validation score by epoch, higher for a better network, one per seed; none where they learned from the
+            validation images.
+    """
+
+    name: str
+    spec: str
+    tests: Sequence[float]
+    over_seeds: Interval | None
+    over_images: Interval | None
+    gain: Estimate | None
+    gain_on_images: Estimate | None
+    curves: Sequence[Mapping[int, float]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Reference:
     """A model of Pei et al., as they report it for CIFAR-10.
 
@@ -128,6 +156,12 @@ class ReportFacts:
         command: the command that makes this run.
         warnings: a line per problem with a training.
         about: (name, value) of the footer: seeds, hashes, versions, machine, date.
+        caps: all caps, by their costs; none where `cap` is the only one.
+        weights: precision that bytes of the file and of memory are for; "" where none is recorded.
+        compared: the winner and its controls, the winner first; none without controls.
+        confusion: the winner's predictions on "validation" and on "test": how many images of each class (rows) were
+            predicted as each (columns). A split that was not recorded is left out.
+        classes: names of the classes, in the order of `confusion`.
     """
 
     title: str
@@ -156,6 +190,11 @@ class ReportFacts:
     next_step: NextStep | None = None
     about: Lines = ()
     score: Score = ACCURACY
+    caps: Mapping[str, int] = field(default_factory=dict)
+    weights: str = ""
+    compared: Sequence[Compared] = ()
+    confusion: Mapping[str, Sequence[Sequence[int]]] = field(default_factory=dict)
+    classes: Sequence[str] = ()
 
 
 def complete(facts: ReportFacts) -> list[Trial]:

@@ -17,6 +17,7 @@ from optuna.distributions import BaseDistribution, IntDistribution
 from budgetnas.arch.spec import ResNetSpec
 from budgetnas.reports.style import SHORT, dress
 from budgetnas.space.parameters import is_plain, kind_name, parameters
+from budgetnas.text import plural
 from budgetnas.trials.trial import Trial
 
 FEWEST = 10  # trials, and networks with a dimension
@@ -104,6 +105,16 @@ def _study(trials: Sequence[Trial], values: Mapping[str, Sequence[int]]) -> optu
         own: dict[str, BaseDistribution] = {name: ranges[name] for name in params}
         study.add_trial(optuna.trial.create_trial(params=params, distributions=own, value=trial.score))
     return study
+
+
+def importance_caption(trials: Sequence[Trial]) -> str:
+    """Return what the figure shows, and for which dimensions it says little or nothing."""
+    text = (
+        f"Importance of each dimension for being in the best tenth of {plural(len(trials), 'short training')}, by "
+        "PED-ANOVA (Optuna). It describes the trials that the sampler chose, not the whole space. Blocks and width of "
+        "a stage are compared only among networks that have the stage."
+    )
+    return " ".join(filter(None, [text, reservations(trials)]))
 
 
 def importance_figure(shares: dict[str, float]) -> go.Figure:

@@ -10,10 +10,11 @@ from typing import Any
 import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from plotly import io, offline
+from plotly import io
 
 import budgetnas
 from budgetnas.reports.facts import Lines
+from budgetnas.reports.plotly_script import plotly_script
 from budgetnas.text import Table, are_words, trimmed
 
 
@@ -77,28 +78,32 @@ def words_table(table: Table, *, heading: bool = True, prose: Iterable[str] = ()
     return part("table", table.title, table.columns, kinds, rows, total, table.notes, heading)
 
 
-def plot(figure: go.Figure, name: str, caption: str, *, least_width: int = 0) -> Markup:
+def plot(figure: go.Figure, name: str, caption: str) -> Markup:
     """Return a figure with its caption as HTML.
 
     Args:
         figure: the figure.
         name: id of its element on the page.
         caption: caption, as text.
-        least_width: in pixels; on a narrower page the figure scrolls sideways.
     """
     drawn = io.to_html(
         figure,
         full_html=False,
         include_plotlyjs=False,
         div_id=name,
-        config={"responsive": True, "displayModeBar": False},
+        config={
+            "responsive": True,
+            "displaylogo": False,
+            "modeBarButtons": [["toImage", "resetScale2d"]],
+            "toImageButtonOptions": {"format": "svg", "filename": name},
+        },
     )
-    return part("figure", Markup(drawn), caption, least_width)
+    return part("figure", Markup(drawn), caption)
 
 
-def drawn(svg: str, caption: str) -> Markup:
+def drawn(svg: str, caption: str, *, name: str) -> Markup:
     """Return a drawing (SVG) under its caption (text); where it is wider than the page, it scrolls sideways."""
-    return part("figure", Markup(svg), caption, scrolls=True)
+    return part("figure", Markup(svg), caption, name)
 
 
 def page(
@@ -126,7 +131,7 @@ def page(
     """
     shown = [section for section in sections if section.content]
     contents = [section.content for section in shown] + [one for one in values.values() if isinstance(one, Markup)]
-    plotly = Markup(offline.get_plotlyjs()) if any("Plotly.newPlot" in one for one in contents) else ""
+    plotly = Markup(plotly_script()) if any("Plotly.newPlot" in one for one in contents) else ""
     return (
         _templates()
         .get_template(template)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from markupsafe import Markup
@@ -10,11 +10,11 @@ from markupsafe import Markup
 from budgetnas.arch.spec import DataShape
 from budgetnas.evidence.scores import ACCURACY, Score
 from budgetnas.reports.breakdown import layers_table, parts_table
-from budgetnas.reports.cost import cost_figure, outside_references
-from budgetnas.reports.drawing import drawing
+from budgetnas.reports.confusion import class_table
 from budgetnas.reports.facts import Reference, ReportFacts, complete, winning_trial
-from budgetnas.reports.figures import curves_figure, explanation, fidelity_figure, has_pairs, parallel_figure
-from budgetnas.reports.importance import importance_figure, importances, reservations
+from budgetnas.reports.figures import explanation
+from budgetnas.reports.gallery import Picture, gallery
+from budgetnas.reports.importance import importances
 from budgetnas.reports.markup import Section, drawn, joined, page, paragraph, part, plot, words_table
 from budgetnas.reports.table import sortable_table
 from budgetnas.text import Table, plural
@@ -25,19 +25,22 @@ _ELSEWHERE = ("finalists", "fidelity", "controls")  # tables that are not of "Wh
 
 def report_page(facts: ReportFacts) -> str:
     """Return the page as HTML with plotly's script inside; it makes no requests."""
+    pictures = gallery(facts)
     return page(
         "search.html",
         title=facts.title,
         kind="search",
         description=facts.headline,
         sections=(
-            Section("evidence", "Fidelity and controls", _evidence(facts)),
-            Section("winner", "The winner", _winner(winning_trial(facts), facts.shape)),
+            Section("evidence", "Fidelity and controls", _evidence(facts, pictures)),
+            Section("winner", "The winner", _winner(winning_trial(facts), facts.shape, pictures)),
+            Section("classes", "Which classes the winner takes for which", _classes(facts, pictures)),
             Section("searched", "What was searched", _searched(facts)),
-            Section("macs", "Accuracy against MACs", _macs(facts)),
-            Section("learning", "Learning curves", _curves(facts)),
-            Section("networks", "All networks at once", _parallel(complete(facts), facts.score)),
-            Section("dimensions", "What mattered", _importance(complete(facts))),
+            Section("costs", "Other costs", _shown(pictures, "macs", "bytes", "memory")),
+            Section("course", "The course of the search", _shown(pictures, "progress", "scores")),
+            Section("learning", "Learning curves", _shown(pictures, "curves")),
+            Section("networks", "All networks at once", _shown(pictures, "parallel")),
+            Section("dimensions", "What mattered", _importance(complete(facts), pictures)),
             Section("reported", "The models of Pei et al.", _references(facts.references)),
             Section("trials", "All trials", _trials(facts)),
         ),
@@ -45,7 +48,7 @@ def report_page(facts: ReportFacts) -> str:
         about=facts.about,
         facts=facts,
         finalists=words_table(facts.tables["finalists"]) if "finalists" in facts.tables else Markup(),
-        figure=_params(facts),
+        figure=_shown(pictures, "params"),
     )
 
 
@@ -54,86 +57,53 @@ def _searched(facts: ReportFacts) -> Markup:
     return joined(part("definitions", facts.lines), *tables)
 
 
-def _params(facts: ReportFacts) -> Markup:
-    if not complete(facts):
-        return Markup()
-    caption = (
-        f"Validation {facts.score.words} of short trainings (dots) and full trainings (stars) against parameters. "
-        "These are different fidelities, so each has its own axis and its own Pareto front (the best "
-        f"{facts.score.words} up to each cost)."
-    )
-    return plot(cost_figure(facts, "params"), "params", caption + _outside(facts, "params"))
+def _shown(pictures: Mapping[str, Picture], *names: str) -> Markup:
+    """Return the figures of these names, as far as they exist, under their captions."""
+    return joined(*(_picture(name, pictures[name]) for name in names if name in pictures))
 
 
-def _macs(facts: ReportFacts) -> Markup:
-    if not complete(facts):
-        return Markup()
-    caption = "The same trainings against multiply-accumulates for one image." + _outside(facts, "macs")
-    return plot(cost_figure(facts, "macs"), "macs", caption)
+def _picture(name: str, picture: Picture) -> Markup:
+    if isinstance(picture.figure, str):
+        return drawn(picture.figure, picture.caption, name=name)
+    return plot(picture.figure, name, picture.caption)
 
 
-def _outside(facts: ReportFacts, cost: str) -> str:
-    unit = "parameters" if cost == "params" else "MACs"
-    names = [f"{reference.name} ({getattr(reference, cost):,} {unit})" for reference in outside_references(facts, cost)]
-    return f" Outside the figure: {', '.join(names)}; double-click to show all." if names else ""
+def _importance(trials: list[Trial], pictures: Mapping[str, Picture]) -> Markup:
+    return _shown(pictures, "importance") or paragraph(str(importances(trials)))
 
 
-def _curves(facts: ReportFacts) -> Markup:
-    if not any(trial.curve for trials in facts.rungs.values() for trial in trials) and not facts.finals:
-        return Markup()
-    caption = (
-        "Each rung trains from scratch with its own schedule; no training continues a shorter one. Click a name in the "
-        "legend to hide or show it; double-click to show it alone."
-    )
-    return plot(curves_figure(facts), "curves", caption)
-
-
-def _parallel(trials: list[Trial], score: Score) -> Markup:
-    if len(trials) < 2:
-        return Markup()
-    figure = parallel_figure(trials, score)
-    caption = (
-        f"Each line is one of {len(trials):,} networks, from its stages to the score of its short training: grey is "
-        f"{'low, blue medium, orange high' if score.is_share else 'a high loss, blue medium, orange a low one'}. Drag "
-        "along an axis to select a range. What a network does not have is 0, "
-        "such as the width of an absent stage."
-    )
-    return plot(figure, "parallel", caption, least_width=86 * len(figure.data[0].dimensions))
-
-
-def _importance(trials: list[Trial]) -> Markup:
-    found = importances(trials)
-    if isinstance(found, str):
-        return paragraph(found)
-    caption = [
-        f"Importance of each dimension for being in the best tenth of {plural(len(trials), 'short training')}, by "
-        "PED-ANOVA (Optuna). It describes the trials that the sampler chose, not the whole space. Blocks and width of "
-        "a stage are compared only among networks that have the stage.",
-        reservations(trials),
-    ]
-    return plot(importance_figure(found), "importance", " ".join(filter(None, caption)))
-
-
-def _winner(winner: Trial | None, shape: DataShape) -> Markup:
+def _winner(winner: Trial | None, shape: DataShape, pictures: Mapping[str, Picture]) -> Markup:
     if winner is None:
         return Markup()
     spec = winner.candidate.spec
-    caption = (
-        f"Trial {winner.number}, {spec.id}. Each slab is a block: its height shows the size of the feature map, its "
-        "thickness the channels. Arcs are shortcuts; a solid arc is a projection (1x1 convolution)."
-    )
     return joined(
-        drawn(drawing(spec, shape), caption),
+        _shown(pictures, "winner"),
         words_table(parts_table(spec, shape), has_total=True),
         part("folded", "Every layer", words_table(layers_table(spec, shape), heading=False, has_total=True)),
     )
 
 
-def _evidence(facts: ReportFacts) -> Markup:
-    caption = "Scores at a rung against scores after full training: the better the ranking, the straighter the line."
+def _classes(facts: ReportFacts, pictures: Mapping[str, Picture]) -> Markup:
+    return joined(
+        *(
+            piece
+            for split, matrix in facts.confusion.items()
+            for piece in (
+                _shown(pictures, f"confusion-{split}"),
+                words_table(class_table(matrix, facts.classes, title=f"Accuracy of every class on {split} images")),
+            )
+        )
+    )
+
+
+def _evidence(facts: ReportFacts, pictures: Mapping[str, Picture]) -> Markup:
     tables = {key: words_table(facts.tables[key]) for key in ("controls", "fidelity") if key in facts.tables}
-    figure = plot(fidelity_figure(facts), "fidelity", caption) if has_pairs(facts) else Markup()
-    return joined(*tables.values(), figure)
+    return joined(
+        tables.get("controls", Markup()),
+        _shown(pictures, "controls"),
+        tables.get("fidelity", Markup()),
+        _shown(pictures, "fidelity"),
+    )
 
 
 def _references(references: Iterable[Reference]) -> Markup:

@@ -240,12 +240,19 @@ def calibration_csv(result: Calibration) -> str:
 
 def write_calibration(result: Calibration) -> Path:
     """Write page, CSV and JSON of a calibration, each file whole or not at all; return the page's path."""
-    setup, folder, score = result.setup, result.folder, result.setup.score
-    proxies, full = result.columns()
-    lengths = {plural(epochs, "epoch"): epochs for epochs in setup.rungs}
+    folder = result.folder
     write_text(folder / "calibration.csv", calibration_csv(result))
     write_json(folder / CALIBRATED, as_json(result))
-    facts = CalibrationFacts(
+    write_text(folder / PAGE, calibration_page(calibration_facts(result)))
+    return folder / PAGE
+
+
+def calibration_facts(result: Calibration) -> CalibrationFacts:
+    """Return the facts of a calibration's page."""
+    setup, score = result.setup, result.setup.score
+    proxies, full = result.columns()
+    lengths = {plural(epochs, "epoch"): epochs for epochs in setup.rungs}
+    return CalibrationFacts(
         title=setup.name,
         notice=setup.data.notice,
         recommendation=result.recommendation().text,
@@ -262,8 +269,6 @@ def write_calibration(result: Calibration) -> Path:
         warnings=result.warnings,
         about=about(setup, result.drivers),
     )
-    write_text(folder / PAGE, calibration_page(facts))
-    return folder / PAGE
 
 
 def _driver(result: Calibration) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,13 @@ import pandas as pd
 from budgetnas.evidence.scores import ACCURACY, Score
 from budgetnas.exceptions import UsageError
 from budgetnas.reports.board import board_figures, note
+from budgetnas.reports.calibration import calibration_figures
 from budgetnas.reports.facts import ReportFacts
+from budgetnas.reports.files import write_figures
+from budgetnas.reports.gallery import gallery
 from budgetnas.reports.page import report_page
 from budgetnas.reports.table import trials_csv
-from budgetnas.runs.calibration import Calibration, read_calibration, write_calibration
+from budgetnas.runs.calibration import Calibration, calibration_facts, read_calibration, write_calibration
 from budgetnas.runs.result import SearchResult, read_result
 from budgetnas.runs.settings import Kind, study_kind
 from budgetnas.runs.summary import as_json, report_facts
@@ -227,3 +230,26 @@ def rewrite(run: str, storage: str | None = None) -> Path:
     if not kind_of(opened, name).promotes:
         return write_calibration(read_calibration(opened, folder, name))
     return write_reports(read_result(opened, folder, name))
+
+
+def draw(run: str, storage: str | None, folder: str) -> list[Path]:
+    """Write the figures of a run's page as SVG and PNG; return their paths.
+
+    Args:
+        run: path of the run's folder; its name is the study's.
+        storage: Optuna URL where the study is not in the folder.
+        folder: for the figures; made where it is not.
+
+    Raises:
+        UsageError: the packages that draw are not installed, or the folder cannot be written.
+        StorageError: there is no such run.
+    """
+    home = Path(run)
+    name, opened = home.resolve().name, open_run(home, storage)
+    figures: Mapping[str, Any]
+    if kind_of(opened, name).promotes:
+        pictures = gallery(report_facts(read_result(opened, home, name)))
+        figures = {name: picture.figure for name, picture in pictures.items()}
+    else:
+        figures = calibration_figures(calibration_facts(read_calibration(opened, home, name)))
+    return write_figures(figures, Path(folder))

@@ -70,7 +70,7 @@ def gains(
     """Return the gain over seeds, and over seeds and test images where all looks name these; in points, or in loss."""
     factor = score.factor
     gain = welch(*([factor * look.scored for look in side] for side in (own, rival)), level=level)
-    one, other = _images(own), _images(rival)
+    one, other = images_of(own), images_of(rival)
     if one is None or other is None or one.shape[1] != other.shape[1]:
         return gain, None
     found = welch_on_images(one, other, level=level)
@@ -78,7 +78,7 @@ def gains(
     return gain, replace(found, value=factor * found.value, low=low, high=high)
 
 
-def _images(looks: Sequence[Look]) -> Array | None:
+def images_of(looks: Sequence[Look]) -> Array | None:
     """Return whether each image is correct at each look, or its part in another score: [looks, images].
 
     None where some look does not say.

@@ -10,8 +10,9 @@ from budgetnas.arch.counter import count
 from budgetnas.arch.spec import DataShape
 from budgetnas.budget import SIZES
 from budgetnas.config.models import CIFAR10, paper_models
+from budgetnas.evidence.accuracy import over_seeds, over_seeds_and_images
 from budgetnas.evidence.scores import ACCURACY, Score
-from budgetnas.reports.facts import FinalScore, Reference, ReportFacts
+from budgetnas.reports.facts import Compared, FinalScore, Reference, ReportFacts
 from budgetnas.runs.caps import as_json as tier_json
 from budgetnas.runs.caps import tiers_table, under_caps
 from budgetnas.runs.costs import cost_table, measured
@@ -19,11 +20,12 @@ from budgetnas.runs.fidelity import fidelity_table, judged, pairs
 from budgetnas.runs.first_screen import about_search, next_step, tiles
 from budgetnas.runs.headline import by_rule, headline, level_warnings, recommendation, recommended, remarks
 from budgetnas.runs.result import SearchResult, drawn_at_random, of_classes
-from budgetnas.runs.verdict import compare, controls_table, equal_cost, verdict
+from budgetnas.runs.sequence import images_of
+from budgetnas.runs.verdict import Comparison, compare, controls_table, equal_cost, verdict
 from budgetnas.text import Table, plural, write_macs
 from budgetnas.trials.record import to_json
 from budgetnas.trials.selection import Finalist, tied
-from budgetnas.trials.trial import FULL, Candidate, Trial, in_words, is_left_out
+from budgetnas.trials.trial import CONTROLS, FULL, Candidate, Trial, in_words, is_left_out
 
 Seed = tuple[Candidate, str | None]  # a network, and its excess over a cap in words, None if it fits
 
@@ -151,6 +153,11 @@ def report_facts(result: SearchResult) -> ReportFacts:
         command=str(result.drivers[-1]["command"]) if result.drivers else "",
         warnings=warnings(result),
         about=about_search(result),
+        confusion=result.confusion,
+        classes=result.classes,
+        caps=setup.budget.caps(),
+        weights=setup.budget.weights,
+        compared=[_compared(result, one) for one in compared] if len({one.spec for one in compared}) > 1 else (),
     )
 
 
@@ -268,6 +275,21 @@ def _final(result: SearchResult, finalist: Finalist) -> FinalScore:
         test_score_interval=score.interval if score and is_other else None,
         is_random=finalist.parent in drawn_at_random(result.facts),
         curves=[run.curve for run in finalist.runs],
+    )
+
+
+def _compared(result: SearchResult, one: Comparison) -> Compared:
+    trainings, score = one.accuracies.trainings, result.setup.score
+    right = images_of([look for run in trainings if (look := result.looks.of(run, CONTROLS))]) if one.tests else None
+    return Compared(
+        name=one.name,
+        spec=one.spec,
+        tests=one.tests,
+        over_seeds=over_seeds(one.tests) if one.tests else None,
+        over_images=None if right is None else score.shown_interval(over_seeds_and_images(right)),
+        gain=one.gain,
+        gain_on_images=one.wider,
+        curves=[run.curve for run in trainings if run.curve],
     )
 
 

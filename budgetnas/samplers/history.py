@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -115,6 +116,7 @@ class Pool:
         self.turns = _turns(space, band, seed)
         self.starts = starts(space, band, start)
         self._has_kinds = len(_by_kind(space, band)) > 1
+        self._repaired = lru_cache(maxsize=4_096)(self._repair)  # in a small space the same points come again and again
         self._rows = {} if self.listed is None else {key: i for i, key in enumerate(row_keys(self.listed.points))}
 
     def rng(self, history: History, use: Stream) -> np.random.Generator:
@@ -163,8 +165,12 @@ class Pool:
 
     def repaired(self, point: IntArray, history: History) -> IntArray | None:
         """Repair any point into the band; None where that fails, or gives what the history has seen."""
-        member = repair(self.space, point, self.band.budget, min_params=self.band.low, by=self.band.cost)
-        return None if member is None else first(self.fresh(self.cost(member.point[None]), history))
+        found = self._repaired(tuple(point.tolist()))
+        return None if found is None else first(self.fresh(found, history))
+
+    def _repair(self, point: tuple[int, ...]) -> Members | None:
+        member = repair(self.space, np.array(point), self.band.budget, min_params=self.band.low, by=self.band.cost)
+        return None if member is None else self.cost(member.point[None])
 
     def parts(self, points: IntArray) -> IntArray:
         """Return the stratum of each point, or its kind where the band has several: [N]."""

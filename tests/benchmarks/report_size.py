@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 
 from counting import processor
-from plotly import offline
 
 from budgetnas.reports.board import board_figures
 from budgetnas.reports.page import report_page
+from budgetnas.reports.plotly_script import plotly_script
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "reports"))  # where `made` lies
 
@@ -41,7 +41,7 @@ def main() -> None:
         started = time.perf_counter()
         figures = board_figures(facts)
         board_times.append(time.perf_counter() - started)
-    own = page.replace(offline.get_plotlyjs(), "")
+    own = page.replace(plotly_script(), "")
     print(f"{processor()}, {os.cpu_count()} cores; medians of {ROUNDS}\n")
     print(f"{len(facts.trials):,} trials")
     print(f"page   {statistics.median(times):6.2f} s  {len(page.encode()) / 1e6:5.2f} MB, own {len(own) / 1e6:.2f} MB")

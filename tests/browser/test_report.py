@@ -6,7 +6,11 @@ import csv
 
 import pytest
 
-FIGURES = ("params", "macs", "curves", "parallel", "importance", "fidelity")
+from budgetnas.reports.confusion import confusion_caption, confusion_figure
+from budgetnas.reports.markup import Section, plot
+from budgetnas.reports.markup import page as whole_page
+
+FIGURES = ("params", "macs", "curves", "progress", "scores", "importance", "fidelity", "controls")
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +52,32 @@ def button(browser, name):
 def test_every_figure_is_drawn_and_nothing_fails(opened):
     assert drawn(opened, FIGURES) == [True] * len(FIGURES)
     assert [entry["message"] for entry in opened.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_the_parallel_plot_scrolls_where_it_is_wider_and_a_line_names_its_network(opened):
+    width, shown, text = opened.execute_script(
+        """const box = document.getElementById("parallel"), text = box.querySelector("text.head");
+        const colour = getComputedStyle(text).fill;
+        return [box.querySelector("svg").getBoundingClientRect().width, box.clientWidth, colour];"""
+    )
+    assert shown <= opened.execute_script("return window.innerWidth")
+    assert opened.execute_script("return document.getElementById('parallel').scrollWidth") >= int(width)
+    dark = opened.execute_script("return matchMedia('(prefers-color-scheme: dark)').matches")
+    assert text == ("rgb(157, 167, 177)" if dark else "rgb(87, 96, 106)")
+    titles = opened.execute_script(
+        "return [...document.querySelectorAll('#parallel path.line title')].map(title => title.textContent)"
+    )
+    assert all(title.startswith("trial ") and title.endswith(" %") for title in titles)
+    assert len(titles) == len([word for word in cells(opened, "score") if word])
+
+
+def test_every_plot_has_a_camera_and_little_else(opened):
+    buttons = opened.execute_script(
+        """return arguments[0].map(name => [...document.querySelectorAll(`#${name} .modebar-btn`)].map(
+        button => button.dataset.title))""",
+        FIGURES,
+    )
+    assert all(len(found) == 2 and found[0].startswith("Download plot") for found in buttons)
 
 
 def test_the_page_itself_never_scrolls_sideways(opened):
@@ -211,3 +241,20 @@ def test_a_comparison_marks_what_differs_and_keeps_its_names_in_sight(browser, c
         return head.getBoundingClientRect().left - scroll.getBoundingClientRect().left;"""
     )
     assert abs(left) <= 1
+
+
+def test_a_confusion_matrix_is_drawn_with_the_bundle(browser, errors, tmp_path_factory):
+    page = tmp_path_factory.mktemp("confusion") / "page.html"
+    classes = [f"class {i}" for i in range(10)]
+    figure = confusion_figure([[90 if i == j else 1 for j in range(10)] for i in range(10)], classes)
+    content = Section("classes", "Classes", plot(figure, "confusion", confusion_caption("validation")))
+    page.write_text(whole_page("base.html", title="x", kind="test", sections=[content]))
+    browser.get(page.as_uri())
+    assert drawn(browser, ["confusion"]) == [True]
+    assert overhang(browser) <= 0
+    assert errors() == []
+    texts = browser.execute_script(
+        "return [...document.querySelectorAll('#confusion .heatmap-label text')].map(text => text.textContent)"
+    )
+    assert len(texts) == 100
+    assert texts.count("91") == 10

@@ -37,7 +37,7 @@ def test_programs_get_the_same_as_json(tmp_path, capsys):
     assert found["devices"][0]["kind"] == "cpu"
     assert found["devices"][0]["bf16"] in (True, False)
     assert found["cores"] >= 1
-    assert {"onnx", "onnxruntime", "ray", "psycopg", "tensorboard", "wandb", "mlflow"} == {
+    assert {"onnx", "onnxruntime", "ray", "psycopg", "matplotlib", "resvg-py", "tensorboard", "wandb", "mlflow"} == {
         extra["name"] for extra in found["extras"]
     }
     assert None not in found["versions"].values()

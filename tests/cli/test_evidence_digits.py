@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
 
 import optuna
 import pandas as pd
 import pytest
+from PIL import Image
 
 from budgetnas.runs.listing import read_run
 
 WORDS = (
     "search", "--max-params", "60k", "--trials", 9, "--promote", 2, "--full-epochs", 2, "--device", "cpu",
-    "--dataset", "digits", "--subset", 40, "--no-paper-models", "--set", "proxy.rungs=[1, 2]",
-    "--set", "full.repeats=2", "--set", "evidence.controls=true", "--set", "evidence.control_promotions=2",
+    "--dataset", "digits", "--subset", 40, "--no-paper-models", "--rungs", "1,2", "--repeats", 2, "--controls",
+    "--set", "evidence.control_promotions=2",
 )  # fmt: skip
 
 
@@ -79,6 +83,45 @@ def test_the_winner_and_the_controls_have_seeds_of_their_own_and_every_look_is_c
     weights = trainings.loc[["full", "controls"]]
     assert manifest["test_looks"]["count"] == len(weights) == content["test_looks"]
     assert {key.partition(":")[2] for key in manifest["test_looks"]["looks"]} == set(weights.weights_sha256)
+
+
+def test_every_figure_of_the_page_is_written_as_svg_and_png_without_a_browser(finished, budgetnas, tmp_path):
+    run, _ = finished
+    done = budgetnas("report", run, "--figures", tmp_path / "figures", "--json")
+    assert done.returncode == 0, done.stderr
+    paths = [Path(path) for path in json.loads(done.stdout)["figures"]]
+    assert sorted(paths) == sorted((tmp_path / "figures").iterdir())
+    page = (run / "report.html").read_text()
+    names = [path.stem for path in paths[::2]]
+    assert {"params", "macs", "curves", "progress", "scores", "parallel", "winner", "controls"} <= set(names)
+    assert all(f'id="{name}"' in page for name in names)
+    for svg, png in zip(paths[::2], paths[1::2], strict=True):
+        root = ElementTree.parse(svg).getroot()
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert "var(" not in svg.read_text()
+        with Image.open(png) as image:
+            assert image.format == "PNG"
+            assert min(image.size) >= 300
+            assert len(image.convert("L").getcolors(256)) > 16  # something is drawn
+    again = budgetnas("report", run, "--figures", tmp_path / "again")
+    assert again.stdout.splitlines()[-1] == f"figures    {len(paths)} files in {tmp_path / 'again'}"
+    for path in paths:
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_folder_for_figures_that_cannot_be_written_and_a_missing_package_are_one_line(
+    finished, budgetnas, tmp_path, monkeypatch
+):
+    run, _ = finished
+    (tmp_path / "file").write_text("")
+    done = budgetnas("report", run, "--figures", tmp_path / "file" / "figures")
+    assert done.returncode == 2
+    assert "which cannot be written (Not a directory): name another folder." in done.stderr
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    done = budgetnas("report", run, "--figures", tmp_path / "figures")
+    assert done.returncode == 2
+    assert done.stderr.endswith("matplotlib, which is not installed: pip install 'budgetnas[figures]'.\n")
+    assert not (tmp_path / "figures").exists()
 
 
 def test_the_result_can_be_read_again_under_other_caps_and_its_report_made_again(finished, budgetnas):

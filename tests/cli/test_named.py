@@ -40,6 +40,18 @@ def test_options_lie_over_the_study_file_and_that_over_the_run(asked):
     assert asked("search", "runs/stopped/study.toml") == asked("search", "--name", "stopped")
 
 
+def test_what_people_set_most_has_options_of_its_own(asked):
+    words = ("search", "--name", "stopped", "--rungs", "3,8", "--repeats", "3", "--recipe", "modern200", "--controls")
+    config = asked(*words)
+    keys = ("proxy.rungs=[3,8]", "full.repeats=3", "full.recipe='modern200'", "evidence.controls=true")
+    assert config == asked("search", "--name", "stopped", *(word for key in keys for word in ("--set", key)))
+    assert (config.proxy.rungs, config.full.repeats, config.full.recipe) == ((3, 8), 3, "modern200")
+    assert config.evidence.controls
+    assert asked(*words, "--refit").evidence.refit
+    assert asked("search", "--name", "stopped") == asked("search", "runs/stopped/study.toml"), "none of them is given"
+    assert asked(*words, "--set", "full.repeats=2").full.repeats == 2, "a setting comes after the options"
+
+
 def test_a_calibration_has_its_own_number_of_networks_that_of_its_run_or_the_one_that_is_named(asked):
     assert asked("calibrate", "mine.toml", "--name", "new").search.trials == 24
     assert asked("calibrate", "mine.toml", "--name", "new", "--networks", "7").search.trials == 7

@@ -57,7 +57,7 @@ def test_the_options_of_every_command_are_frozen():
     assert options("export") == {"--trial", "--out", "--storage", "--json"} | forms
     assert options("verify") == DATA | {"--json"}
     assert options("predict") == {"--top", "--csv", "--columns", "--json"}
-    assert options("report") == {"--storage", "--json", "--out"}
+    assert options("report") == {"--storage", "--json", "--out", "--figures"}
     assert options("list") == {"--json"}
     assert options("doctor") == {"--out", "--data-dir", "--json"}
     assert options("dashboard") == {"--storage", "--host", "--port"}

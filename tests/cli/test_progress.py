@@ -128,7 +128,7 @@ def test_a_search_redraws_a_row_for_each_worker_within_80_columns(seen):
     assert max(map(terminal_width, rows)) <= 80
     assert any(re.search(r"^  1x\S+ .* in 1 of 3 .* so far", line) for line in rows), "a start is shown at once"
     assert any(re.search(r" in [23] of 3 +\d+\.\d\d ", line) for line in rows)
-    assert re.search(r"( in \d of 3 [^\r\n]*[\r\n]+){2}", text), "both workers"
+    assert re.search(r"([^\r\n]+ in \d of 3 [^\r\n]*[\r\n]+){2}", text), "both workers"
     assert re.search(r"short trainings of 3 epochs +\S* +\d of 3 +\d of 9 ", text)
 
 

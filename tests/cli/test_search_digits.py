@@ -166,6 +166,8 @@ def test_a_finished_search_shows_its_result_and_a_larger_one_goes_on(finished, b
         (("--set", "space.width_step=16"), "space.width_step was 8, is 16"),
         (("--full-epochs", "5"), "full.epochs was 4, is 5"),
         (("--set", "proxy.rungs=[2]"), "proxy.rungs was [3], is [2]"),
+        (("--rungs", "2"), "proxy.rungs was [3], is [2]"),
+        (("--recipe", "modern200"), "full.recipe"),
         (("--no-paper-models",), "search.paper_models was True, is False"),
         (("--set", "engine.threads=2"), "engine.threads was 1, is 2"),
         (("--subset", "20"), "data.fingerprint"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetnas.reports.cost import COSTS, REPORTED, cost_figure, outside_references, pareto_front
+from budgetnas.reports.cost import REPORTED, cost_caption, cost_figure, costs, outside_references, pareto_front
 from budgetnas.reports.facts import complete
 from budgetnas.reports.style import points
 
@@ -20,7 +20,7 @@ def names(figure):
     return [trace.name for trace in figure.data]
 
 
-@pytest.mark.parametrize("cost", COSTS)
+@pytest.mark.parametrize("cost", ["params", "macs"])
 def test_short_and_full_trainings_never_share_an_axis(facts, cost):
     figure = cost_figure(facts, cost)
     short, seeded, full = (
@@ -33,27 +33,63 @@ def test_short_and_full_trainings_never_share_an_axis(facts, cost):
     assert named(figure, "winner").y == (points(facts.finals[facts.winner].score),)
 
 
-@pytest.mark.parametrize("cost", COSTS)
-def test_the_front_is_of_full_trainings_alone_where_there_are_two(facts, cost):
-    front = named(cost_figure(facts, cost), "Pareto front")
-    assert front.name == "Pareto front of full trainings"
+@pytest.mark.parametrize("cost", ["params", "macs"])
+def test_each_fidelity_has_its_front_and_only_what_is_on_it_is_filled(facts, cost):
+    figure = cost_figure(facts, cost)
+    for fidelity in ("short", "full"):
+        front = named(figure, f"Pareto front of {fidelity} trainings")
+        dots = [trace for trace in figure.data if trace.name.startswith(fidelity)]
+        filled = [
+            (x, y)
+            for trace in dots
+            for x, y, symbol in zip(trace.x, trace.y, trace.marker.symbol, strict=True)
+            if not symbol.endswith("-open")
+        ]
+        assert sorted(filled) == sorted(zip(front.x, front.y, strict=True))
+        assert filled
+        assert fidelity == "full" or len(filled) < len(complete(facts))
+
+
+@pytest.mark.parametrize("cost", ["params", "macs"])
+def test_the_front_of_full_trainings_rises_to_the_best(facts, cost):
+    front = named(cost_figure(facts, cost), "Pareto front of full")
     assert set(front.y) <= {points(final.score) for final in facts.finals.values()}
     assert list(front.y) == sorted(front.y)
     assert max(front.y) == points(max(final.score for final in facts.finals.values()))
 
 
-def test_the_front_is_of_short_trainings_where_one_at_most_was_trained_in_full(facts):
-    number, final = next(iter(facts.finals.items()))
-    one = cost_figure(replace(facts, finals={number: final}), "macs")
-    front = named(one, "Pareto front")
-    assert front.name == "Pareto front of short trainings"
-    assert front.yaxis == "y"
-    assert max(front.y) == points(max(trial.score for trial in complete(facts)))
-
-
-def test_the_cap_is_drawn_on_parameters_only(facts):
+def test_the_cap_is_drawn_on_the_cost_that_it_is_on(facts):
     assert [shape.x0 for shape in cost_figure(facts, "params").layout.shapes] == [facts.cap]
     assert not cost_figure(facts, "macs").layout.shapes
+
+
+def test_what_is_capped_in_bytes_is_drawn_against_bytes_at_its_precision(facts):
+    trials = [replace(t, candidate=replace(t.candidate, bytes=t.candidate.params + 9_000)) for t in facts.trials]
+    caps = {"bytes": 5_100_000, "macs": 2 * 10**9}
+    sized = replace(facts, trials=trials, cost="bytes", cap=5_100_000, caps=caps, weights="int8")
+    assert costs(facts) == ["params", "macs"]
+    assert costs(sized) == ["params", "macs", "bytes"]
+    figure = cost_figure(sized, "bytes")
+    assert figure.layout.xaxis.title.text == "bytes of the file, int8"
+    assert [shape.x0 for shape in figure.layout.shapes] == [5_100_000]
+    assert figure.layout.annotations[0].text == "cap 5.1 MB"
+    assert [shape.x0 for shape in cost_figure(sized, "macs").layout.shapes] == [2 * 10**9]
+    assert not cost_figure(sized, "params").layout.shapes
+    short = named(figure, "short training")
+    assert set(short.x) <= {trial.candidate.bytes for trial in trials}
+    assert REPORTED not in names(figure)
+
+
+def test_five_failed_trainings_do_not_squash_the_others(facts):
+    failed = {trial.number for trial in complete(facts)[10:15]}
+    trials = [replace(t, score=0.2) if t.number in failed else t for t in facts.trials]
+    changed = replace(facts, trials=trials)
+    low, high = cost_figure(changed, "params").layout.yaxis.range
+    assert low > 80
+    assert high > 100 * max(trial.score for trial in complete(changed))
+    assert f"5 of {len(complete(facts))} networks, below {low:.1f} %; double-click" in cost_caption(changed, "params")
+    assert cost_figure(facts, "params").layout.yaxis.range is None
+    assert "first view: 5" not in cost_caption(facts, "params")
 
 
 def test_reported_numbers_stand_where_there_are_some(facts):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 
 import numpy as np
 import pytest
@@ -31,6 +32,11 @@ def by_depth_of_bottlenecks(points):
 NAMES = ("thompson", "evolution", "random", "tpe")
 
 
+@cache
+def near_5M(space):  # noqa: N802
+    return choose_band(make_index(space, max_macs=None), 5_000_000, min_utilisation=0.8, wanted=1_000)
+
+
 def distinct(points):
     return len(np.unique(points, axis=0))
 
@@ -43,13 +49,13 @@ def test_proposals_fit_and_never_repeat_and_the_seed_decides(name):
     params, macs = DEFAULT.params(first), DEFAULT.macs(first)
     assert ((params >= BAND.low) & (params <= BAND.high) & (macs <= BAND.budget.max_macs)).all()
     assert (search(make_sampler(name, DEFAULT, BAND, seed=1), 25, by_macs) == first).all()
-    assert (search(make_sampler(name, DEFAULT, BAND, seed=2), 25, by_macs) != first).any()
+    assert (search(make_sampler(name, DEFAULT, BAND, seed=2), 5, by_macs) != first[:5]).any()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_proposal_depends_on_the_history_alone(name):
     whole = search(make_sampler(name, DEFAULT, BAND, seed=3), 24, by_macs, fails=lambda i: i % 7 == 5)
-    for begun in (0, 9, 17, 23):
+    for begun in (9, 17, 23):
         again = search(
             make_sampler(name, DEFAULT, BAND, seed=3), 24, by_macs, fails=lambda i: i % 7 == 5, points=whole[:begun]
         )
@@ -59,7 +65,7 @@ def test_a_proposal_depends_on_the_history_alone(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_remembered_of_another_study(name):
     """Equal scores of other points, and trials that were pruned since, are another history."""
-    points = search(make_sampler(name, DEFAULT, BAND, seed=4), 40, by_macs)
+    points = BAND.draw(40, rng=np.random.default_rng(4)).points
     scores = np.linspace(0.5, 0.6, 12)
     none, one = np.zeros(20, dtype=bool), np.arange(20) == 15
     views = [
@@ -83,8 +89,7 @@ def test_nothing_is_remembered_of_another_study(name):
 )
 def test_seeded_models_outside_the_space_lead_to_nothing_outside(name, space):
     seeds = np.array([space.encode(model.spec) for model in paper_models() if model.seeded])
-    band = choose_band(make_index(space, max_macs=None), 5_000_000, min_utilisation=0.8, wanted=1_000)
-    sampler, points = make_sampler(name, space, band, seed=0), list(seeds)
+    sampler, points = make_sampler(name, space, near_5M(space), seed=0), list(seeds)
     score = lambda p: 0.9 - 0.01 * np.abs(space.features(p) - space.features(seeds[3:4])).sum(axis=1)  # noqa: E731
     while len(points) < 22:
         known = np.array(points)
@@ -166,13 +171,16 @@ def test_the_first_thirty_do_not_share_one_depth_and_of_the_older_model_do_not_c
         assert (DEFAULT.macs(points) > np.quantile(macs, 0.96)).sum() <= 11
 
 
+@cache
+def learned(name):
+    """Return the mean score of proposals 20 to 39, of three seeds."""
+    runs = (search(make_sampler(name, DEFAULT, BAND, seed=seed), 40, by_macs) for seed in range(3))
+    return np.mean([by_macs(points[20:]).mean() for points in runs])
+
+
 @pytest.mark.parametrize("name", ["thompson", "evolution", "tpe"])
 def test_they_learn_where_random_does_not(name):
-    def mean(which):
-        runs = (search(make_sampler(which, DEFAULT, BAND, seed=seed), 40, by_macs) for seed in range(3))
-        return np.mean([by_macs(points[20:]).mean() for points in runs])
-
-    assert mean(name) > mean("random") + 0.01
+    assert learned(name) > learned("random") + 0.01
 
 
 def test_when_every_training_fails_proposals_go_on():
