@@ -105,7 +105,7 @@ def _more_seeds(result: SearchResult, seeds: int, command: str) -> NextStep | No
         words = "More seeds would narrow the intervals; a second look at them errs more often than 5 %."
     else:
         settings = {"evidence.looks": [seeds, 2 * seeds] if seeds >= FEWEST_REPEATS else list(LOOKS)}
-        words = "More seeds would narrow the intervals, here with looks that err in 5 % in all."
+        words = "More seeds would narrow the intervals. As sequential looks they keep the error at 5 % in all."
     return NextStep(words=words, command=_with(command, settings))
 
 
