@@ -9,10 +9,10 @@ from html import escape
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from budgetnas.evidence.scores import ACCURACY, OverSeeds, Score
+from budgetnas.evidence.accuracy import Accuracy
 from budgetnas.reports.facts import Tile
 from budgetnas.reports.markup import Section, joined, page, paragraph, part, plot
-from budgetnas.reports.style import FULL, SHORT, dress
+from budgetnas.reports.style import FULL, SHORT, dress, points
 from budgetnas.text import plural
 
 NAMED = 40  # letters of a name in the figure
@@ -28,9 +28,8 @@ class ComparedSearch:
         verdict: on it, in a sentence.
         settings: what it was asked for, in words, by name.
         keys: values of the keys of its study file and of its recipe, as text.
-        test: test score of its winner; None before it was tested.
-        validation: validation score of its winner; None without one.
-        score: what it goes by.
+        test: test accuracy of its winner; None before it was tested.
+        validation: validation accuracy of its winner; None without one.
         command: the command that made it.
     """
 
@@ -39,10 +38,9 @@ class ComparedSearch:
     verdict: str
     settings: Mapping[str, str]
     keys: Mapping[str, str]
-    test: OverSeeds | None
-    validation: OverSeeds | None
+    test: Accuracy | None
+    validation: Accuracy | None
     command: str
-    score: Score = ACCURACY
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +63,7 @@ def comparison_page(searches: Sequence[ComparedSearch], *, warnings: Sequence[st
 
     Args:
         searches: two or more.
-        warnings: what makes their scores hard to compare, a sentence or two each.
+        warnings: what makes their accuracies hard to compare, a sentence or two each.
         command: the command that makes the page.
     """
     names = [search.name for search in searches]
@@ -73,10 +71,9 @@ def comparison_page(searches: Sequence[ComparedSearch], *, warnings: Sequence[st
     same, other = ([row for row in keys if row.differs is differs] for differs in (False, True))
     folded = part("folded", f"{plural(len(same), 'key')} with the same value", part("compared", names, same))
     mark = paragraph("\u2260 marks what is not the same for all.", "note")
-    caption = "Bars are 95 % intervals over the images; another training seed moves a score as well."
-    has_scores = any(search.test or search.validation for search in searches)
-    has_one = len({search.score.name for search in searches}) == 1
-    figure = plot(winners_figure(searches), "winners", caption) if has_scores and has_one else Markup()
+    caption = "Bars are 95 % intervals over the images (Wilson); another training seed moves an accuracy as well."
+    has_accuracies = any(search.test or search.validation for search in searches)
+    figure = plot(winners_figure(searches), "winners", caption) if has_accuracies else Markup()
     return page(
         "comparison.html",
         title=f"{len(searches)} searches",
@@ -117,43 +114,32 @@ def setting_rows(settings: Sequence[Mapping[str, str]]) -> list[Row]:
 
 
 def winners_figure(searches: Sequence[ComparedSearch]) -> go.Figure:
-    """Draw the winners' test and validation scores with their intervals over images, the first search on top.
-
-    Args:
-        searches: that go by the same score.
-    """
-    figure, score, places = go.Figure(), searches[0].score, range(len(searches), 0, -1)
-    for name, colour, symbol, lift, found in (
+    """Draw the winners' test and validation accuracies with their intervals over images, the first search on top."""
+    figure, places = go.Figure(), range(len(searches), 0, -1)
+    for name, colour, symbol, lift, accuracies in (
         ("test", FULL, "circle", 0.1, [search.test for search in searches]),
         ("validation", SHORT, "circle-open", -0.1, [search.validation for search in searches]),
     ):
-        known = [(place + lift, one) for place, one in zip(places, found, strict=True) if one is not None]
+        known = [(place + lift, one) for place, one in zip(places, accuracies, strict=True) if one is not None]
         if known:
-            bars = [_bars(one, score) for _, one in known]
             figure.add_scatter(
-                x=[score.drawn(one.mean) for _, one in known],
+                x=[points(one.mean) for _, one in known],
                 y=[place for place, _ in known],
                 error_x={
-                    "array": [above for _, above in bars],
-                    "arrayminus": [below for below, _ in bars],
+                    "array": [points(one.interval[1] - one.mean) for _, one in known],
+                    "arrayminus": [points(one.mean - one.interval[0]) for _, one in known],
                     "thickness": 1.5,
                     "width": 4,
                 },
                 name=name,
                 mode="markers",
                 marker={"color": colour, "size": 10, "symbol": symbol},
-                hovertemplate=f"{score.hover('x')}<extra></extra>",
+                hovertemplate="%{x:.2f} %<extra></extra>",
             )
-    dress(figure, x=f"{score.words} of the winner{score.comma_unit}", y="", height=130 + 64 * len(searches))
+    dress(figure, x="accuracy of the winner, %", y="", height=130 + 64 * len(searches))
     names = [escape(search.name[:NAMED], quote=False) for search in searches]
     figure.update_layout(showlegend=True)
     figure.update_yaxes(
         tickvals=list(places), ticktext=names, range=[0.5, len(searches) + 0.5], showgrid=False, ticksuffix="  "
     )
     return figure
-
-
-def _bars(found: OverSeeds, score: Score) -> tuple[float, float]:
-    """Return how far the interval of a mean reaches below and above it, as drawn."""
-    mean, (low, high) = score.shown(found.mean), score.shown_interval(found.interval)
-    return score.factor * (mean - low), score.factor * (high - mean)

@@ -53,9 +53,8 @@ def compared(results: Sequence[SearchResult]) -> list[ComparedSearch]:
             verdict=verdict(result, compare(result)),
             settings=_in_words(result),
             keys=_keys(result),
-            test=result.accuracies.test if result.accuracies else None,
-            validation=result.accuracies.validation if result.accuracies else None,
-            score=result.setup.score,
+            test=result.accuracies.test_accuracy if result.accuracies else None,
+            validation=result.accuracies.validation_accuracy if result.accuracies else None,
             command=str(result.drivers[-1]["command"]) if result.drivers else "",
         )
         for result in results
@@ -71,8 +70,8 @@ def _in_words(result: SearchResult) -> dict[str, str]:
         "SHA-256 of the data": setup.data.fingerprint[:12],
         "caps": "; ".join(setup.budget_of(tier).in_words for tier in setup.tiers),
         "space": f"{setup.space_size:,} networks, {setup.tiers[-1].fitting:,} fit",
-        "sampler": study.search.sampler,
         "score": setup.score.words,
+        "sampler": study.search.sampler,
         "short trainings": f"{counts['trained']:,} of {study.search.trials:,}",
         "their length": " and ".join(plural(epochs, "epoch") for epochs in setup.rungs),
         "full trainings": f"{plural(setup.full_epochs, 'epoch')}{repeats}",
@@ -110,9 +109,6 @@ def warnings_of(results: Sequence[SearchResult], differing: Sequence[str]) -> li
         return [*said, f"The searches are on {what}: their accuracies are not comparable."]
     if any(key.startswith(_SPLITS) for key in differing):
         said.append("The validation images differ: only the test accuracies are of the same images.")
-    scores = list(dict.fromkeys(result.setup.score.words for result in results))
-    if len(scores) > 1:
-        said.append(f"The searches go by different scores ({listed(scores)}), so no figure compares them.")
     trainings = [key for key in differing if key.startswith(_TRAININGS)]
     if trainings:
         said.append(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from budgetnas.evidence.estimate import FEWEST_REPEATS, ON_THIS_SET
-from budgetnas.evidence.scores import OverSeeds, Score
+from budgetnas.evidence.scores import ACCURACY, OverSeeds, Score
 from budgetnas.reports.facts import Lines, NextStep, Tile
+from budgetnas.runs.networks import Accuracies
 from budgetnas.runs.result import SearchResult
 from budgetnas.runs.settings import DataFacts, Setup, is_finished
 from budgetnas.runs.verdict import Comparison
@@ -39,14 +40,12 @@ def tiles(result: SearchResult) -> list[Tile]:
         if len(shown.seeds) > 1
         else "also the one that it was chosen by"
     )
-    test = f"test {setup.score.words}"
     if fresh and result.facts.refit:
         seeds += "; trained on validation images too"
     return [
         Tile(name="network", value=winner.candidate.spec.id, note=f"trial {winner.parent}{origin}{best}"),
         Tile(name="parameters", value=f"{winner.candidate.params:,}", note=setup.share(winner.candidate)),
-        _tile(test, shown.test, setup.score) if shown.test else Tile(name=test, value="not tested yet"),
-        *([_tile(f"validation {setup.score.words}", shown.validation, setup.score)] if shown.validation else []),
+        *_scores(shown),
         Tile(name="training seeds", value=f"{len(shown.seeds)}", note=seeds),
         data,
     ]
@@ -55,6 +54,19 @@ def tiles(result: SearchResult) -> list[Tile]:
 def _images(data: DataFacts) -> str:
     images = f"{data.train:,} training, {data.validation:,} validation, {data.test:,} test images"
     return f"{images}; {data.shape.classes} classes"
+
+
+def _scores(shown: Accuracies) -> Iterator[Tile]:
+    """Yield the winner's scores on test and validation, and its test accuracy where that is not the score."""
+    score = shown.score
+    if shown.test is None:
+        yield Tile(name=f"test {score.words}", value="not tested yet")
+    else:
+        yield _tile(f"test {score.words}", shown.test, score)
+    if shown.validation is not None:
+        yield _tile(f"validation {score.words}", shown.validation, score)
+    if score is not ACCURACY and shown.test_accuracy is not None:
+        yield _tile("test accuracy", shown.test_accuracy, ACCURACY)
 
 
 def _tile(name: str, found: OverSeeds, score: Score) -> Tile:
@@ -93,7 +105,7 @@ def _more_seeds(result: SearchResult, seeds: int, command: str) -> NextStep | No
         words = "More seeds would narrow the intervals; a second look at them errs more often than 5 %."
     else:
         settings = {"evidence.looks": [seeds, 2 * seeds] if seeds >= FEWEST_REPEATS else list(LOOKS)}
-        words = "More seeds would narrow the intervals, here with looks that err in 5 % in all."
+        words = "More seeds would narrow the intervals. As sequential looks they keep the error at 5 % in all."
     return NextStep(words=words, command=_with(command, settings))
 
 

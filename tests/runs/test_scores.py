@@ -15,6 +15,7 @@ from budgetnas.evidence.outcome import outcome_of
 from budgetnas.evidence.scores import ACCURACY, SCORES
 from budgetnas.runs.caps import best_under, tiers_table
 from budgetnas.runs.files import write_reports
+from budgetnas.runs.first_screen import tiles
 from budgetnas.runs.headline import headline, recommendation, remarks
 from budgetnas.runs.listing import read_run
 from budgetnas.runs.networks import read_networks
@@ -57,6 +58,12 @@ def tested(made):
         if trial.score is not None
     }
     made.ladder.fulls.record(RunFacts(looks=looks))
+
+
+def test_the_tiles_have_the_loss_and_the_test_accuracy_beside_it(made):
+    tested(made)
+    found = {tile.name: tile.value for tile in tiles(made.result())}
+    assert (found["test loss"], found["validation loss"], found["test accuracy"]) == ("0.4050", "0.4050", "90.00 %")
 
 
 def test_the_lowest_loss_wins_and_is_shown_as_a_loss(made, tmp_path):
