@@ -20,6 +20,8 @@ HOME = Path(budgetnas.__file__).parent
 EXEMPT = {
     "pipeline/describe.py": "whole commands for a person at a shell, and calls of git",
     "runs/first_screen.py": "a whole command for a person at a shell",
+    "reports/drawing.py": "custom properties of CSS",
+    "reports/parallel.py": "custom properties of CSS",
 }
 FOREIGN = re.compile(r"\b(docker run|pip install|ray start) --[a-z-]+")  # commands of other programs
 KEY = re.compile(r"`([a-z_]+\.[a-z_]+)(?:`|=)")

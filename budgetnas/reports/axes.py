@@ -5,7 +5,7 @@ A few bad values, such as failed trainings, do not squash the others. A double-c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,6 +80,12 @@ def ends(view: View | None) -> list[float] | None:
 def outside(view: View | None, noun: str) -> str:
     """Return `View.words`; "" where all values are shown."""
     return "" if view is None else view.words(noun)
+
+
+def around(values: Sequence[float]) -> list[float]:
+    """Return the range of an axis that holds one or more values with a margin."""
+    margin = _MARGIN * (max(values) - min(values)) or 1.0
+    return [min(values) - margin, max(values) + margin]
 
 
 def round_step(low: float, high: float, parts: int) -> float:

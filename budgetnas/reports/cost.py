@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from budgetnas.amounts import write_size
 from budgetnas.budget import SIZES
 from budgetnas.evidence.scores import ACCURACY, Score
-from budgetnas.reports.axes import View, ends, first_view, outside
+from budgetnas.reports.axes import View, around, ends, first_view, outside
 from budgetnas.reports.facts import Reference, ReportFacts, complete
 from budgetnas.reports.style import AXIS, FULL, GREY, SEEDED, SHORT, WINNER, dress, label
 from budgetnas.trials.trial import Trial
@@ -113,16 +113,22 @@ def cost_caption(facts: ReportFacts, cost: str) -> str:
     if far:
         text += f" To the side, outside the first view: {', '.join(far)}."
     short, full = _views(facts, cost)
-    return text + outside(short, "networks") + outside(full, "fully trained networks")
+    return text + outside(short, "networks") + outside(full, "scores of full trainings")
 
 
 def _views(facts: ReportFacts, cost: str) -> tuple[View | None, View | None]:
     """Return the first views of the axes of short and of full trainings."""
+    short = [trial.score or 0.0 for trial in complete(facts)]
+    return first_view(short, facts.score), first_view(_full_scores(facts, cost), facts.score)
+
+
+def _full_scores(facts: ReportFacts, cost: str, sides: Sequence[int] = (0,)) -> list[float]:
+    """Return what is in view on the axis of full trainings: our scores, `sides` spreads away, and near references."""
+    finals = [facts.finals[trial.number] for trial in complete(facts) if trial.number in facts.finals]
+    own = [final.score + side * (final.spread or 0.0) for final in finals for side in sides]
     far = outside_references(facts, cost)
     near = [r.accuracy / 100 for r in shown_references(facts, cost) if r.accuracy is not None and r not in far]
-    full = [facts.finals[trial.number].score for trial in complete(facts) if trial.number in facts.finals]
-    short = [trial.score or 0.0 for trial in complete(facts)]
-    return first_view(short, facts.score), first_view([*full, *near], facts.score)
+    return [*own, *near]
 
 
 def _numbers_on_front(trials: Sequence[Trial], scores: Mapping[int, float], cost: str) -> set[int]:
@@ -176,6 +182,9 @@ def _lay_out(figure: go.Figure, facts: ReportFacts, cost: str) -> None:
     figure.update_xaxes(range=_first_range(facts, cost), exponentformat="SI", anchor="y")
     figure.update_yaxes(range=short)
     if has_two:
+        known = [facts.score.drawn(value) for value in _full_scores(facts, cost, sides=(-1, 1))]
+        if full is None and known and outside_references(facts, cost):
+            full = around(known)
         upper = {**AXIS, "title": {"text": f"full{unit}"}, "domain": [0.56, 1], "anchor": "x", "range": full}
         figure.update_layout(yaxis={"domain": [0, 0.5]}, yaxis2=upper)
     cap = caps(facts).get(cost)

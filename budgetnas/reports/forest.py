@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 
 from budgetnas.evidence.estimate import Estimate
 from budgetnas.evidence.scores import Score
+from budgetnas.reports.axes import around
 from budgetnas.reports.facts import Compared, ReportFacts
 from budgetnas.reports.style import AXIS, FULL, GREY, SHORT, WINNER, dress
 from budgetnas.text import plural
@@ -20,7 +21,6 @@ _ROW, _AROUND = 46, 150  # pixels
 _LINE = 18  # letters of a name
 _BESIDE = 0.2  # of a row, between a mean and its seeds
 _GAP = 0.26  # of the height, between the two panels
-_MARGIN = 0.05
 
 Ends = tuple[float, float]
 
@@ -63,7 +63,7 @@ def forest_figure(facts: ReportFacts) -> go.Figure:
         y="",
         height=_AROUND + _ROW * (len(rows) + len(gains) + 2 * bool(gains)),
     )
-    figure.update_layout(yaxis=_names(rows), xaxis={"range": _around(known)})
+    figure.update_layout(yaxis=_names(rows), xaxis={"range": around(known)})
     if gains:
         _add_gains(figure, gains, score, share=len(gains) / (len(rows) + len(gains)))
     return figure
@@ -144,7 +144,7 @@ def _add_gains(figure: go.Figure, rows: Sequence[Compared], score: Score, *, sha
     figure.update_layout(
         yaxis={"domain": [(1 - _GAP) * share + _GAP, 1]},
         xaxis={"anchor": "y"},
-        xaxis2={**AXIS, "title": title, "anchor": "y2", "range": _around(known)},
+        xaxis2={**AXIS, "title": title, "anchor": "y2", "range": around(known)},
         yaxis2={**_names(rows), "domain": [0, (1 - _GAP) * share], "anchor": "x2"},
     )
     figure.add_shape(
@@ -155,12 +155,6 @@ def _add_gains(figure: go.Figure, rows: Sequence[Compared], score: Score, *, sha
 
 def _ends(gain: Estimate | None) -> Ends | None:
     return None if gain is None or gain.low is None or gain.high is None else (gain.low, gain.high)
-
-
-def _around(values: Sequence[float]) -> list[float]:
-    """Return the range of an axis that holds these values with a margin."""
-    margin = _MARGIN * (max(values) - min(values)) or 1.0
-    return [min(values) - margin, max(values) + margin]
 
 
 def _names(rows: Sequence[Compared]) -> dict[str, Any]:

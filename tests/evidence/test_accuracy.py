@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from scipy.stats import binomtest
 
-from budgetnas.evidence.accuracy import RARE, Accuracy, is_luck, wilson
+from budgetnas.evidence.accuracy import RARE, Accuracy, is_luck, over_seeds, over_seeds_and_images, wilson
 from budgetnas.exceptions import BudgetNASError
 
 
@@ -79,3 +80,26 @@ def test_guesses_go_beyond_it_as_rarely_as_it_says():
     values, counts = np.unique(right, return_counts=True)
     beyond = sum(count for value, count in zip(values, counts, strict=True) if not is_luck(int(value), 300, chance=0.1))
     assert beyond / 20_000 <= 2 * RARE
+
+
+def test_the_interval_over_seeds_is_students():
+    shares = [0.953, 0.956, 0.955]
+    low, high = over_seeds(shares)
+    reference = stats.t.interval(0.95, 2, loc=np.mean(shares), scale=stats.sem(shares))
+    assert (low, high) == pytest.approx(reference)
+    assert over_seeds([0.9]) is None
+    assert over_seeds([0.9, 0.9]) is None
+    assert over_seeds([0.0, 1.0]) == (0.0, 1.0)
+
+
+def test_images_widen_the_interval_over_seeds_and_more_images_less_so():
+    rng = np.random.default_rng(0)
+    widths = []
+    for images in (500, 50_000):
+        right = rng.random((5, images)) < rng.beta(9, 1, images)
+        low, high = over_seeds_and_images(right)
+        narrow = over_seeds(right.mean(axis=1).tolist())
+        assert low < narrow[0] < narrow[1] < high
+        widths.append(high - low)
+    assert widths[1] < widths[0] / 3
+    assert over_seeds_and_images([[True, False]]) is None

@@ -107,6 +107,13 @@ def test_a_far_away_reference_is_there_but_not_in_the_first_view(facts):
     assert sum(len(trace.x) for trace in figure.data) - len(shown) == 1
 
 
+def test_references_to_the_side_do_not_squash_the_axis_of_full_trainings(facts):
+    far = [replace(reference, params=10 * facts.cap, accuracy=99.0) for reference in facts.references]
+    low, high = cost_figure(replace(facts, references=far), "params").layout.yaxis2.range
+    scores = [100 * final.score for final in facts.finals.values()]
+    assert low < min(scores) < max(scores) < high < 97
+
+
 def test_two_trials_and_nothing_in_full_make_one_panel(few):
     figure = cost_figure(replace(few, references=()), "params")
     assert {trace.yaxis for trace in figure.data} == {"y"}
