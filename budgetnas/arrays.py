@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from enum import IntEnum, unique
+from math import prod
 from typing import Any
 from zlib import compress, decompressobj, error
 
@@ -66,6 +67,21 @@ def unpacked(text: str, number: int) -> BoolArray | None:
     return np.unpackbits(found, count=number).astype(np.bool_) if len(found) == -(-number // 8) else None
 
 
+def packed_counts(counts: IntArray) -> str:
+    """Write counts below 2^32 as text: compressed, in base64.
+
+    >>> unpacked_counts(packed_counts(np.array([[3, 0], [1, 2]])), (2, 2)).tolist()
+    [[3, 0], [1, 2]]
+    """
+    return b64encode(compress(counts.astype("<u4").tobytes(), 9)).decode()
+
+
+def unpacked_counts(text: str, shape: tuple[int, ...]) -> IntArray | None:
+    """Read counts of a shape that `packed_counts` wrote; None where the text does not hold them."""
+    found = _inflated(text, 4 * prod(shape))
+    return None if found is None else np.frombuffer(found, dtype="<u4").astype(np.int64).reshape(shape)
+
+
 def packed_numbers(values: FloatArray) -> str:
     """Write numbers as text: 16-bit floats, compressed, in base64.
 
@@ -77,8 +93,14 @@ def packed_numbers(values: FloatArray) -> str:
 
 def unpacked_numbers(text: str, number: int) -> FloatArray | None:
     """Read so many numbers that `packed_numbers` wrote; None where the text does not hold them."""
+    found = _inflated(text, 2 * number)
+    return None if found is None else np.frombuffer(found, dtype="<f2").astype(np.float64)
+
+
+def _inflated(text: str, size: int) -> bytes | None:
+    """Return compressed bytes in base64; None where the text does not hold so many."""
     try:
-        found = decompressobj().decompress(b64decode(text, validate=True), 2 * number + 1)
+        found = decompressobj().decompress(b64decode(text, validate=True), size + 1)
     except (ValueError, error):
         return None
-    return np.frombuffer(found, dtype="<f2").astype(np.float64) if len(found) == 2 * number else None
+    return found if len(found) == size else None

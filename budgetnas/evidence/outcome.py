@@ -8,7 +8,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from budgetnas.arrays import FloatArray, IntArray
+from budgetnas.arrays import FloatArray, IntArray, packed_counts
 from budgetnas.config.sections import ScoreName
 from budgetnas.evidence.accuracy import Interval, wilson
 from budgetnas.evidence.estimate import LEVEL
@@ -54,8 +54,8 @@ class Outcome:
     @property
     def classes(self) -> ClassResults:
         """The counts as a study records them."""
-        rows = None if self.confusion is None else tuple(tuple(row) for row in self.confusion.tolist())
-        return ClassResults(correct=tuple(self.correct.tolist()), images=tuple(self.images.tolist()), confusion=rows)
+        matrix = None if self.confusion is None else packed_counts(self.confusion)
+        return ClassResults(correct=tuple(self.correct.tolist()), images=tuple(self.images.tolist()), confusion=matrix)
 
     def score(self, name: ScoreName) -> float:
         """Return a score."""

@@ -156,8 +156,10 @@ def manifest(result: SearchResult) -> dict[str, Any]:
 
 
 def _looks(facts: RunFacts) -> dict[str, Any]:
-    """Return every look at the test set by its key, without the single images."""
-    return {key: to_json(replace(look, right=None)) for key, look in (facts.looks or {}).items()}
+    """Return every look at the test set by its key, without single images and classes."""
+    return {
+        key: to_json(replace(look, right=None, parts=None, classes=None)) for key, look in (facts.looks or {}).items()
+    }
 
 
 def _trainings(result: SearchResult) -> Iterator[Sequence[Any]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from budgetnas.arch.kinds import recorded
 from budgetnas.arch.spec import ResNetSpec
+from budgetnas.arrays import unpacked_counts
 from budgetnas.certificates.json_files import BEST, MANIFEST
 from budgetnas.exceptions import StorageError
 from budgetnas.runs.networks import Accuracies, fresh_accuracies, full_accuracies
@@ -191,9 +192,11 @@ class SearchResult(Display):
         return {split: classes for split, classes in found.items() if classes is not None}
 
     @property
-    def confusion(self) -> dict[str, tuple[tuple[int, ...], ...]]:
+    def confusion(self) -> dict[str, list[list[int]]]:
         """Images by true class (row) and predicted class (column) of `class_results`; none for over 200 classes."""
-        return {split: one.confusion for split, one in self.class_results.items() if one.confusion is not None}
+        shape = (len(self.classes), len(self.classes))
+        found = {split: unpacked_counts(one.confusion or "", shape) for split, one in self.class_results.items()}
+        return {split: matrix.tolist() for split, matrix in found.items() if matrix is not None}
 
     @property
     def certificate(self) -> Path | None:

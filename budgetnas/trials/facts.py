@@ -15,12 +15,13 @@ class ClassResults(Record):
     Attributes:
         correct: correctly classified images of each class, by label.
         images: images of each class.
-        confusion: images by true class (row) and predicted class (column); None for more than 200 classes.
+        confusion: images by true class (row) and predicted class (column), as `arrays.packed_counts` writes them; None
+            for more than 200 classes.
     """
 
     correct: tuple[int, ...]
     images: tuple[int, ...]
-    confusion: tuple[tuple[int, ...], ...] | None = None
+    confusion: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
