@@ -208,9 +208,9 @@ def test_before_any_full_training_there_is_no_winner_and_no_importance(few):
     assert [name for name in outline.ids if name in FIGURES] == [
         "params",
         "macs",
-        "curves",
         "progress",
         "scores",
+        "curves",
         "parallel",
     ]
     assert "Fidelity and controls" not in outline.heads
