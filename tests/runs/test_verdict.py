@@ -260,6 +260,10 @@ def test_a_gain_that_other_images_may_undo_is_said_to_be_one_on_this_test_set(ma
     table = trimmed(controls_table(list(found.values())))
     assert "with images" in table.columns
     assert "uncorrected for multiple comparisons." in table.notes[0]
+    for one in report_facts(made.result()).compared:  # what the forest plot draws
+        assert one.tests == found[one.name].tests
+        assert (one.gain, one.gain_on_images) == (found[one.name].gain, found[one.name].wider)
+        assert one.over_images[0] < one.over_seeds[0] < one.over_seeds[1] < one.over_images[1]
 
 
 def test_looks_that_do_not_name_their_images_or_contradict_themselves_have_no_wider_interval(make):
