@@ -31,6 +31,7 @@ BEFORE: dict[str, Any] = {
     "budget.weights": "fp32",
     "search.model": "per_rung",
     "search.macs_prior": False,
+    "search.fit": "all",
     "search.stop": "trials",
     "full.finals": "equal",
     "full.start": "last",

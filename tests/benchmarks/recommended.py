@@ -11,7 +11,8 @@ correlation is the finer measure, since one excellent network of a table may dec
 - `most probable`: only the most probable hyperparameters, not nine sets of them.
 - `longer`, `any length`: a prior on the length scale with a median of 2.0, not 1.4; with a spread of e, not sqrt(e).
 - `more noise`: a prior on the noise with a median of 0.5, not 0.3, and a spread of e, not e^1.5.
-- `best half`: hyperparameters fitted to the better half of the scores, which `search.fit = "best"` does of more than 30.
+- `best half`: hyperparameters fitted to the better half of the scores, as `search.fit = "best"` does from sixty on
+  (before, to the thirty best).
 - `observed`: the best score.
 - `all trainings`: the best mean of all trainings of each network in the table, which no search has seen.
 """
