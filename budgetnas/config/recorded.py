@@ -33,6 +33,7 @@ BEFORE: dict[str, Any] = {
     "search.score": "accuracy",
     "search.model": "per_rung",
     "search.macs_prior": False,
+    "search.fit": "all",
     "search.stop": "trials",
     "full.finals": "equal",
     "full.start": "last",

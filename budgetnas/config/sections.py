@@ -159,6 +159,8 @@ class SearchConfig:
         model: "joint" learns from trainings of all lengths together and averages over the hyperparameters of its
             Gaussian process; "per_rung" goes from rung to rung with the most probable ones, as older versions did.
         macs_prior: whether "joint" expects, before any score, that up to a point more MACs help.
+        fit: "best" fits the hyperparameters of "joint" to the better half of many scores to choose among networks of
+            one length of training; "all" fits them to all scores, as older versions did.
         stop: "trials" stops proposing after `search.trials`; "hopeless" also when a new network is unlikely (< 20 %)
             to be better than the best one by more than fresh seeds of winner and controls can show.
         batch: trials per batch; a proposal uses the results of all batches except the running and the last one.
@@ -174,6 +176,7 @@ class SearchConfig:
     over_budget: Literal["exclude", "prune"] = "exclude"
     model: Literal["joint", "per_rung"] = "joint"
     macs_prior: bool = True
+    fit: Literal["best", "all"] = "best"
     stop: Literal["trials", "hopeless"] = "trials"
     batch: int = 4
     paper_models: bool | Literal["auto"] = "auto"

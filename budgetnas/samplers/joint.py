@@ -23,6 +23,7 @@ from budgetnas.space.protocol import Space
 
 LARGEST = 300  # networks of each length that the process conditions on, at most, with all their scores
 LARGEST_FIT = 150
+FEWEST_BEST = 30  # scores that count as the best ones, at least
 PRIOR = LogNormal(np.log([0.03, 0.5, 0.3, 1.4]), np.array([1.0, 1.5, 1.5, 0.5]))  # weak
 FEWEST_LONGER = 3  # scores of a longer training from which its relation to f is fitted
 
@@ -95,9 +96,16 @@ class Fit:
         return self.shared[rng.choice(len(self.shared), p=[weight for _, weight in self.shared])][0]
 
 
-def fit(observed: Observed) -> Fit:
-    """Fit f to the scores of the first length, then the relation of each longer one to f."""
+def fit(observed: Observed, *, to_best: bool = False) -> Fit:
+    """Fit f to the scores of the first length, then the relation of each longer one to f.
+
+    Where there is one length only, `to_best` fits the hyperparameters of f to the better half of many scores. Luck
+    weighs more among good networks than among bad ones, which differ more, and the good ones are to be told apart.
+    """
     known = np.flatnonzero(~np.isnan(observed.targets[0]))
+    if to_best and len(observed.targets) == 1:
+        order = np.argsort(-observed.targets[0][known], kind="stable")
+        known = np.sort(known[order[: max(FEWEST_BEST, len(known) // 2)]])
     keep = known[subset(observed.targets[0][known], LARGEST_FIT)]
     networks, targets = observed.networks.take(keep), observed.targets[0][keep]
     rises = networks.rises
@@ -168,6 +176,7 @@ def recommend(
     *above: FloatArray,
     seeds: FloatArray | None = None,
     prior: MacsPrior | None = None,
+    to_best: bool = False,
 ) -> FloatArray:
     """Return the posterior mean score of each network at the longest length.
 
@@ -178,6 +187,7 @@ def recommend(
         above: [N] per longer length, ascending: their scores; NaN where there is none.
         seeds: [N] trainings behind each score of the last of these; one each unless given.
         prior: on MACs; None without it.
+        to_best: as of `fit`.
 
     Returns:
         [N] posterior means, which discount lucky trainings and include all lengths; the scores themselves where there
@@ -186,7 +196,7 @@ def recommend(
     last = np.array(above[-1] if above else scores, dtype=np.float64)
     known = np.flatnonzero(~np.isnan(last))
     if len(known) >= FEWEST:
-        means = expected(space, points, scores, *above, seeds=seeds, prior=prior)
+        means = expected(space, points, scores, *above, seeds=seeds, prior=prior, to_best=to_best)
         last[known] = scores_of(means[known], last[known])
     return last
 
@@ -221,6 +231,7 @@ def expected(
     *above: FloatArray,
     seeds: FloatArray | None = None,
     prior: MacsPrior | None = None,
+    to_best: bool = False,
 ) -> FloatArray:
     """Return the posterior mean of the standard score of each network at the longest length, trained there or not.
 
@@ -232,4 +243,5 @@ def expected(
     with one_thread():
         networks, features = cost(space, points), space.features(points)
         observed = Observed(networks, features, [scores, *above], prior, seeds=behind)
-        return mean_scores(observed, fit(observed), observed.among(networks, features), len(above))
+        fitted = fit(observed, to_best=to_best)
+        return mean_scores(observed, fitted, observed.among(networks, features), len(above))

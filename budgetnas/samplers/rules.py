@@ -15,6 +15,7 @@ from budgetnas.samplers.macs_prior import MacsPrior, prior_of
 from budgetnas.space.protocol import Space
 
 ModelName = Literal["joint", "per_rung"]
+FitName = Literal["best", "all"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,10 +26,13 @@ class Rule:
         model: "joint" for one process over all lengths of training, "per_rung" for the rule of older studies, which
             goes from rung to rung.
         prior: on MACs, for "joint"; None without it.
+        fit: which of many scores the hyperparameters of a recommendation are fitted to, for "joint": "best" for the
+            better half, as long as there is only one length of training, "all" in older studies.
     """
 
     model: ModelName = "joint"
     prior: MacsPrior | None = None
+    fit: FitName = "best"
 
     @property
     def start(self) -> int:
@@ -40,7 +44,8 @@ class Rule:
     ) -> FloatArray:
         """Return the posterior mean of each network at the longest length, as `joint.recommend` describes."""
         if self.model == "joint":
-            return joint.recommend(space, points, scores, *above, seeds=seeds, prior=self.prior)
+            to_best = self.fit == "best"
+            return joint.recommend(space, points, scores, *above, seeds=seeds, prior=self.prior, to_best=to_best)
         return belief.recommend(space, points, scores, *above, seeds=seeds)
 
     def expected(self, space: Space, points: IntArray, scores: FloatArray, *above: FloatArray) -> FloatArray:
@@ -57,4 +62,4 @@ class Rule:
 
 def rule_of(search: SearchConfig, middles: Sequence[tuple[int, float]]) -> Rule:
     """Return the rule that a study asks for, given the most params and the median MACs of each tier's band."""
-    return Rule(model=search.model, prior=prior_of(middles) if search.macs_prior else None)
+    return Rule(model=search.model, prior=prior_of(middles) if search.macs_prior else None, fit=search.fit)

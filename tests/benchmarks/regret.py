@@ -70,6 +70,10 @@ class TableSpace(Space):
     def _rank(self, points: np.ndarray) -> np.ndarray:
         return np.stack([np.searchsorted(list(d.values), points[:, i]) for i, d in enumerate(self._dimensions)], axis=1)
 
+    def points(self, rows: np.ndarray) -> np.ndarray:
+        """Return the point of each row of the table."""
+        return self._points[rows]
+
     def rows(self, points: np.ndarray) -> np.ndarray:
         """Return the table's row of each point; it must have one."""
         return np.array([self._row[key] for key in row_keys(points)], dtype=np.int64)

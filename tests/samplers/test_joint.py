@@ -183,6 +183,24 @@ def test_unordered_choices_without_macs_are_learnt_from():
     assert correlation(found[::3], truth[::3]) > 0.9
 
 
+def test_one_length_is_fitted_to_the_better_half_of_many_scores():
+    scores = TRUTH + np.random.default_rng(0).normal(0, 0.5 * TRUTH.std(), 60)
+    observed = Observed(cost(DEFAULT, RANDOM), DEFAULT.features(RANDOM), [scores], None)
+    half, everything = fit(observed, to_best=True).shared, fit(observed).shared
+    worse = np.argsort(observed.targets[0])[:30]
+    observed.targets[0][worse] -= np.random.default_rng(1).uniform(0, 1, 30)
+    assert fit(observed, to_best=True).shared == half
+    assert fit(observed).shared != everything
+
+
+@either
+def test_few_scores_and_several_lengths_are_fitted_to_all_scores(prior):
+    scores, _, above = luck_above(0)
+    for points, columns in ((RANDOM[:30], (scores[:30],)), (RANDOM, (scores, above))):
+        found = [recommend(DEFAULT, points, *columns, prior=prior, to_best=to_best) for to_best in (True, False)]
+        np.testing.assert_array_equal(*found)
+
+
 @either
 def test_the_same_scores_give_the_same_means(prior):
     scores, _, above = luck_above(2)

@@ -22,6 +22,7 @@ PRIOR = MacsPrior(middles=tuple(MIDDLES))
         (SearchConfig(), MIDDLES, Rule(model="joint", prior=PRIOR)),
         (SearchConfig(macs_prior=False), MIDDLES, Rule(model="joint")),
         (SearchConfig(), [(1_000_000, 0.0)], Rule(model="joint")),
+        (SearchConfig(fit="all"), MIDDLES, Rule(model="joint", prior=PRIOR, fit="all")),
         (SearchConfig(model="per_rung", macs_prior=False), MIDDLES, Rule(model="per_rung")),
     ],
 )
@@ -50,9 +51,17 @@ def test_the_rule_recommends_exactly_as_its_model_does():
         expected = belief.recommend(DEFAULT, points, *columns, seeds=many)
         found = Rule(model="per_rung").recommend(DEFAULT, points, *columns, seeds=many)
         np.testing.assert_array_equal(found, expected)
-        together = Rule(prior=prior).recommend(DEFAULT, points, *columns, seeds=many)
+        together = Rule(prior=prior, fit="all").recommend(DEFAULT, points, *columns, seeds=many)
         np.testing.assert_array_equal(together, joint.recommend(DEFAULT, points, *columns, seeds=many, prior=prior))
         assert (together != expected)[~np.isnan(expected)].any()
+
+
+def test_many_scores_of_one_length_are_fitted_as_the_rule_says():
+    points = BAND.draw(60, rng=np.random.default_rng(0)).points
+    scores = by_macs(points) * np.random.default_rng(1).normal(1, 0.1, 60)
+    best, everything = (Rule(fit=name).recommend(DEFAULT, points, scores) for name in ("best", "all"))
+    np.testing.assert_array_equal(best, joint.recommend(DEFAULT, points, scores, to_best=True))
+    assert (best != everything).any()
 
 
 def test_the_older_model_knows_no_prior():
