@@ -48,7 +48,7 @@ def test_note_figures_and_files_lie_with_the_study_of_the_first_rung(made, tmp_p
     status, body = ask(made, f"/api/studies/{study._study_id}")
     assert status.startswith("200")
     figures = {one["id"]: one["graph_object"] for one in json.loads(body)["plotly_graph_objects"]}
-    assert set(figures) == {"params", "macs", "curves", "fidelity"}
+    assert set(figures) == {"params", "macs", "fidelity"}  # these trainings have no curves
     assert all(len(figure) < 50_000 for figure in figures.values())
     names = {meta.filename for meta in get_all_artifact_meta(study)}
     assert names == {
