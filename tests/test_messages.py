@@ -19,8 +19,6 @@ from budgetnas.space.resnet import ResNetSpace
 HOME = Path(budgetnas.__file__).parent
 EXEMPT = {
     "pipeline/describe.py": "whole commands for a person at a shell, and calls of git",
-    "reports/drawing.py": "custom properties of CSS",
-    "reports/parallel.py": "custom properties of CSS",
     "runs/first_screen.py": "a whole command for a person at a shell",
     "reports/drawing.py": "custom properties of CSS",
     "reports/parallel.py": "custom properties of CSS",

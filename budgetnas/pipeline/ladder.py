@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from budgetnas.config.recipe import Recipe
+from budgetnas.evidence.scores import SCORES
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.pipeline.level import StudyLevel
 from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.space.parameters import Ranges
 from budgetnas.storage.database import Storage
-from budgetnas.storage.study import StudyStore
+from budgetnas.storage.study import StudyStore, metric_name
 from budgetnas.trials.trial import CONTROLS, RANDOM, Trial, rung_name
 
 
@@ -70,6 +71,12 @@ class Ladder:
         return next(level for level in self.levels if level.name == name)
 
 
+def metric_of(prepared: PreparedStudy) -> str:
+    """Return the name under which optuna-dashboard shows the scores of a study; higher is better."""
+    score = SCORES[prepared.config.search.score]
+    return metric_name(score.words if score.is_share else f"negative {score.words}")
+
+
 def make_ladder(
     prepared: PreparedStudy, storage: Storage, fulls: StudyStore, *, guard: Callable[[], None] = lambda: None
 ) -> Ladder:
@@ -77,7 +84,7 @@ def make_ladder(
     with_controls = prepared.ranges.cover(*(control.spec for control in prepared.controls))
 
     def store(name: str, ranges: Ranges) -> StudyStore:
-        return StudyStore(storage, f"{prepared.name}/{name}", ranges, guard=guard)
+        return StudyStore(storage, f"{prepared.name}/{name}", ranges, metric=metric_of(prepared), guard=guard)
 
     def level(store: StudyStore, recipe: Recipe, epochs: int, *, is_short: bool = False) -> StudyLevel:
         return StudyLevel(

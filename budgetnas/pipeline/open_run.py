@@ -10,7 +10,7 @@ from pathlib import Path
 from budgetnas.exceptions import StudyMismatchError
 from budgetnas.pipeline.describe import setup_of, study_file
 from budgetnas.pipeline.identity import changes, listed, resumed, with_recorded
-from budgetnas.pipeline.ladder import Ladder, make_ladder
+from budgetnas.pipeline.ladder import Ladder, make_ladder, metric_of
 from budgetnas.pipeline.prepared_study import PreparedStudy
 from budgetnas.pipeline.stored_index import keep_index
 from budgetnas.storage.database import Storage, found_url, open_run, open_storage, sqlite_url, study_names
@@ -101,7 +101,7 @@ def loaded(
 ) -> tuple[PreparedStudy, Ladder]:
     """Return a study as it was started, and its levels; a new one is marked, and takes over what it names."""
     prepared, source = _settled(asked, storage)
-    fulls = StudyStore(storage, f"{prepared.name}/{FULL}", prepared.ranges, guard=guard)
+    fulls = StudyStore(storage, f"{prepared.name}/{FULL}", prepared.ranges, metric=metric_of(prepared), guard=guard)
     if fulls.facts.identity is None:
         fulls.record(RunFacts(bands=tuple((tier.band.low, tier.band.high) for tier in prepared.tiers)))
         fulls.record(RunFacts(identity=prepared.identity()))

@@ -20,9 +20,10 @@ from budgetnas.reports.gallery import gallery
 from budgetnas.reports.page import report_page
 from budgetnas.reports.table import trials_csv
 from budgetnas.runs.calibration import Calibration, calibration_facts, read_calibration, write_calibration
+from budgetnas.runs.report_facts import report_facts
 from budgetnas.runs.result import SearchResult, read_result
 from budgetnas.runs.settings import Kind, study_kind
-from budgetnas.runs.summary import as_json, report_facts
+from budgetnas.runs.summary import as_json
 from budgetnas.runs.trainings import TrainingsResult, read_trainings
 from budgetnas.runs.verdict import recorded_controls
 from budgetnas.storage.dashboard import publish_figures, publish_files, publish_note

@@ -7,6 +7,7 @@ import json
 import re
 
 import numpy as np
+import optuna
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.metrics import f1_score
@@ -64,8 +65,11 @@ def test_every_number_is_named_by_the_score(home):
         rows = list(csv.DictReader(file))
     assert [float(row["macro_f1"]) for row in rows] == [trial.score for trial in result.trials]
     assert all(float(row["accuracy"]) == trial.accuracy for row, trial in zip(rows, result.trials, strict=True))
+    study = optuna.load_study(study_name="f1/full", storage=f"sqlite:///{folder / 'runs/f1/study.db'}")
+    assert study.metric_names == ["validation macro F1"]  # what optuna-dashboard shows
     page = (folder / "runs/f1/report.html").read_text()
     assert "validation macro F1" in page
+    assert 'id="confusion-test"' in page
     assert "validation accuracy" not in page
 
 

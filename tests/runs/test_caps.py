@@ -12,9 +12,9 @@ from budgetnas.exceptions import UsageError
 from budgetnas.reports.table import trials_csv
 from budgetnas.runs.caps import as_json, best_under, tiers_table, under_caps
 from budgetnas.runs.headline import headline
+from budgetnas.runs.report_facts import report_facts
 from budgetnas.runs.settings import Setup
 from budgetnas.runs.summary import as_json as search_json
-from budgetnas.runs.summary import report_facts
 
 
 @pytest.fixture

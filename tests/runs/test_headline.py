@@ -19,8 +19,9 @@ from budgetnas.runs.headline import (
     remarks,
 )
 from budgetnas.runs.networks import best_in_full
+from budgetnas.runs.report_facts import report_facts
 from budgetnas.runs.settings import ALL_DONE
-from budgetnas.runs.summary import as_json, report_facts, tables
+from budgetnas.runs.summary import as_json, tables
 from budgetnas.text import MOST
 from budgetnas.trials.facts import RunFacts
 

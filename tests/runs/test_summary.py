@@ -43,7 +43,7 @@ def test_networks_that_the_study_names_stand_beside_them_or_alone():
 @pytest.mark.parametrize("cap", ["60k", "5M"])
 def test_a_result_says_what_the_plan_said(make, cap):
     from budgetnas.pipeline.plan_lines import training_lines
-    from budgetnas.runs.summary import report_facts
+    from budgetnas.runs.report_facts import report_facts
     from budgetnas.trials.trial import TrialState
 
     made = make(search__paper_models=True, budget__max_params=cap)

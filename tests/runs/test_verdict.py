@@ -12,7 +12,8 @@ from budgetnas.arrays import packed
 from budgetnas.pipeline.look_by_look import look_rule
 from budgetnas.pipeline.promote import record_controls
 from budgetnas.runs.files import csv_tables
-from budgetnas.runs.summary import as_json, report_facts
+from budgetnas.runs.report_facts import report_facts
+from budgetnas.runs.summary import as_json
 from budgetnas.runs.verdict import compare, controls_table, equal_cost, verdict
 from budgetnas.text import trimmed
 from budgetnas.trials.facts import Look, RunFacts, TrialFacts
