@@ -117,7 +117,7 @@ def scores_caption(facts: ReportFacts) -> str:
     """Return what the figure shows, and what is outside its first view."""
     text = f"Distribution of the scores of {plural(len(complete(facts)), 'short training')}."
     if promoted(facts):
-        text += " Promoted: trained again for longer, some at random."
+        text += " Promoted: trained again for longer, for their scores or at random."
     return text + outside(_view(facts), "scores")
 
 
