@@ -49,7 +49,7 @@ def _templates() -> Environment:
 
 def _coded(text: str) -> Markup:
     """Return escaped text in which what stands between backticks is code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def part(name: str, *values: Any, **options: Any) -> Markup:
