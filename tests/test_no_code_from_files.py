@@ -22,6 +22,7 @@ OURS = {
     ("__init__.py", "import_module"),  # a public name
     ("cli/main.py", "import_module"),  # a command
     ("config/space_code.py", "import_module"),  # what a person typed
+    ("trackers/known.py", "import_module"),  # a tracker by its name, one of three
 }
 
 

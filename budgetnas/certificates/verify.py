@@ -234,7 +234,10 @@ def _accuracy(
         cross_entropy(values, torch.from_numpy(data.test.labels.astype(np.int64)), reduction="none").numpy(),
         classes=len(data.classes),
     )
-    return f"{result}{_beside(recorded, outcome, unsure=len(near))}{ties}{other}"
+    try:
+        return f"{result}{_beside(recorded, outcome, unsure=len(near))}{ties}{other}"
+    except StorageError as error:
+        raise StorageError(f"{result}; {error}{ties}{other}") from None
 
 
 def _beside(recorded: Mapping[str, Any], outcome: Outcome, *, unsure: int) -> str:

@@ -47,9 +47,15 @@ def report_page(facts: ReportFacts) -> str:
         command=facts.command,
         about=facts.about,
         facts=facts,
-        finalists=words_table(facts.tables["finalists"]) if "finalists" in facts.tables else Markup(),
+        finalists=_table(facts, "finalists"),
         figure=_shown(pictures, "params"),
     )
+
+
+def _table(facts: ReportFacts, name: str) -> Markup:
+    """Return a table of this name; "" where there is none."""
+    table = facts.tables.get(name)
+    return Markup() if table is None else words_table(table)
 
 
 def _searched(facts: ReportFacts) -> Markup:
@@ -97,11 +103,10 @@ def _classes(facts: ReportFacts, pictures: Mapping[str, Picture]) -> Markup:
 
 
 def _evidence(facts: ReportFacts, pictures: Mapping[str, Picture]) -> Markup:
-    tables = {key: words_table(facts.tables[key]) for key in ("controls", "fidelity") if key in facts.tables}
     return joined(
-        tables.get("controls", Markup()),
+        _table(facts, "controls"),
         _shown(pictures, "controls"),
-        tables.get("fidelity", Markup()),
+        _table(facts, "fidelity"),
         _shown(pictures, "fidelity"),
     )
 

@@ -47,7 +47,7 @@ def test_the_note_holds_the_plan_and_then_how_far_every_level_is(storage, monkey
     heard.progressed(progress(3))
     assert "3 of 10" not in note(), "a note is not written more than twice a minute"
     heard.progressed(progress(5))
-    assert "| short trainings of 3 epochs | 5 of 10 | 50.00 | about 2 min |" in note()
+    assert "| short trainings of 3 epochs | 5 of 10 | 50.00 % | about 2 min |" in note()
     heard.progressed(progress(0, "full"))
     assert "| full trainings | 0 of 10 |" in note()
 

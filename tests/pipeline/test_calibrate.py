@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from html import escape
 
 import pandas as pd
 import pytest
+from markupsafe import escape
 from pandas.testing import assert_frame_equal
 from small_studies import ladder_of, net, prepared, train
 

@@ -18,9 +18,10 @@ from budgetnas.runs.caps import under_caps
 from budgetnas.runs.files import rewrite, write_reports
 from budgetnas.runs.headline import recommendation, recommended
 from budgetnas.runs.listing import read_run
+from budgetnas.runs.report_facts import report_facts
 from budgetnas.runs.result import open_result, read_result
 from budgetnas.runs.settings import read_setup
-from budgetnas.runs.summary import as_json, headline, report_facts, tables
+from budgetnas.runs.summary import as_json, headline, tables
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from budgetnas.arch.spec import ResNetSpec
 from budgetnas.config.recipe import Recipe, load_recipe
 from budgetnas.config.sections import DataConfig
 from budgetnas.data.load import load_dataset
+from budgetnas.evidence.outcome import outcome_of
 from budgetnas.exceptions import TrainingError, UsageError
 from budgetnas.models.build import build_model
 from budgetnas.training import perform as performing
@@ -212,8 +213,11 @@ def test_every_shipped_recipe_learns_from_colour_images(make_npz, name):
     assert max(report.accuracy for report in perform(task, lambda report: None).reports) > 0.6
 
 
+HUGE = outcome_of(np.array([0, 1]), np.array([0, 1]), np.array([76_848.2, 76_848.2]), classes=2)
+
+
 def test_a_huge_watched_loss_early_on_is_no_divergence(task, monkeypatch):
-    monkeypatch.setattr("budgetnas.training.loop.Scorer.__call__", lambda _: (3, 76_848.2))
+    monkeypatch.setattr("budgetnas.training.loop.Scorer.__call__", lambda _: HUGE)
     assert perform(task, lambda report: None).reports[-1].loss == 76_848.2
 
 
