@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -10,7 +9,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from plotly import io
 
 import budgetnas
@@ -36,20 +35,13 @@ class Section:
 
 @cache
 def _templates() -> Environment:
-    found = Environment(
+    return Environment(
         loader=PackageLoader("budgetnas.reports"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    found.filters["code"] = _coded
-    return found
-
-
-def _coded(text: str) -> Markup:
-    """Return escaped text in which what stands between backticks is code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def part(name: str, *values: Any, **options: Any) -> Markup:

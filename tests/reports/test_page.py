@@ -10,7 +10,6 @@ from made import NOT_TESTED, made_facts
 
 from budgetnas.arch.spec import DataShape, ResNetSpec
 from budgetnas.reports.facts import complete
-from budgetnas.reports.markup import paragraph
 from budgetnas.reports.page import report_page
 from budgetnas.reports.plotly_script import plotly_script
 from budgetnas.text import Table
@@ -266,10 +265,3 @@ def test_a_page_of_a_thousand_trials_stays_small():
     assert page.count("<tr") > 1_000
     assert len(page.encode()) < LARGEST
     assert len(own(page).encode()) < 1_300_000
-
-
-def test_what_stands_between_backticks_is_code_and_still_escaped():
-    assert paragraph("more seeds (`full.repeats`) of `<b>`") == (
-        "<p>more seeds (<code>full.repeats</code>) of <code>&lt;b&gt;</code></p>"
-    )
-    assert paragraph("`one <i>") == "<p>`one &lt;i&gt;</p>"
