@@ -36,4 +36,4 @@ print(trials[["trial", "spec", "params", "score", "full_score", "test_accuracy"]
 study = optuna.load_study(study_name="tiny/r1", storage="sqlite:///runs/tiny/study.db")
 frame = study.trials_dataframe(attrs=("number", "value", "user_attrs", "state"))
 frame.columns = [name.removeprefix("user_attrs_") for name in frame.columns]
-print(frame[["number", "spec", "utilisation", "macs", "seconds", "value", "state"]].round(3).to_string(index=False))
+print(frame[["number", "spec", "utilisation", "macs", "seconds", "value_validation accuracy", "state"]].round(3).to_string(index=False))
