@@ -35,5 +35,6 @@ print(trials[["trial", "spec", "params", "score", "full_score", "test_accuracy"]
 
 study = optuna.load_study(study_name="tiny/r1", storage="sqlite:///runs/tiny/study.db")
 frame = study.trials_dataframe(attrs=("number", "value", "user_attrs", "state"))
-frame.columns = [name.removeprefix("user_attrs_") for name in frame.columns]
-print(frame[["number", "spec", "utilisation", "macs", "seconds", "value_validation accuracy", "state"]].round(3).to_string(index=False))
+frame.columns = [name.removeprefix("user_attrs_").removeprefix("value_") for name in frame.columns]
+shown = ["number", "spec", "utilisation", "macs", "seconds", "validation accuracy", "state"]
+print(frame[shown].round(3).to_string(index=False))
