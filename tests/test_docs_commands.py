@@ -110,7 +110,9 @@ def test_the_pages_show_commands():
 
 @pytest.mark.pages
 @pytest.mark.parametrize(
-    "words", [words for words in COMMANDS_SHOWN if words[0] in RUN_AS_SHOWN and "device-net" not in words], ids=" ".join
+    "words",
+    [words for words in COMMANDS_SHOWN if words[0] in RUN_AS_SHOWN and not {"device-net", "RUN2"} & set(words)],
+    ids=" ".join,
 )
 def test_quick_commands_run_as_shown(words, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
