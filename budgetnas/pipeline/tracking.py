@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from budgetnas.engine.protocol import EpochReport
+from budgetnas.evidence.scores import SCORES
 from budgetnas.pipeline.level import Level
 from budgetnas.pipeline.progress import Listener, Progress
 from budgetnas.trackers.known import Maker
@@ -54,7 +55,7 @@ class Tracking(Listener):
     def epoch_ended(self, trial: Trial, report: EpochReport) -> None:
         """Add an epoch to the curve of a training of this level, after those of an earlier driver."""
         losses = {report.epoch: report.losses}
-        curve = {**trial.curve, report.epoch: report.accuracy}
+        curve = {**trial.curve, report.epoch: report.scored}
         self._write(self._level, trial, curve, losses)
 
     def conclude(self, final: Final) -> None:
@@ -84,10 +85,12 @@ class Tracking(Listener):
         losses: Mapping[int, tuple[float, float]],
         **how: bool,
     ) -> None:
-        points = [*_points(f"{self._watches}/accuracy", curve)] if level.is_scored else []
-        points += _points("train/loss", {epoch: loss for epoch, (loss, _) in losses.items()})
+        curves = {"train/loss": {epoch: loss for epoch, (loss, _) in losses.items()}}
         if level.is_scored:
-            points += _points(f"{self._watches}/loss", {epoch: loss for epoch, (_, loss) in losses.items()})
+            score = SCORES[level.score]
+            curves[f"{self._watches}/loss"] = {epoch: loss for epoch, (_, loss) in losses.items()}
+            curves[f"{self._watches}/{score.name}"] = {epoch: score.shown(value) for epoch, value in curve.items()}
+        points = [point for metric, found in curves.items() for point in _points(metric, found)]
         training = self._training(level, trial)
         for writer in self._writers:
             writer.write(training, points, **how)

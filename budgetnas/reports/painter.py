@@ -43,7 +43,7 @@ def painted(figure: go.Figure) -> Figure:
     """Return a figure of plotly, of scatter, bar and heatmap traces, as one of matplotlib on white.
 
     Raises:
-        NotImplementedError: it has a trace of another type.
+        TypeError: it has a trace of another type.
     """
     with mpl.rc_context(_RC):
         sheet = Figure(figsize=(WIDTH / DPI, figure.layout.height / DPI), dpi=DPI, layout="constrained")
@@ -118,7 +118,9 @@ def _points(panel: Axes, trace: go.Scatter, place: tuple[Any, Any], label: str) 
     marker, number = trace.marker, len(x)
     colours = _each(marker.color or trace.line.color, number)
     symbols = _each(marker.symbol or "circle", number)
-    spreads = np.array(_each(trace.error_y.array, number) if trace.error_y.array is not None else [0.0] * number)
+    above = _each(trace.error_y.array, number) if trace.error_y.array is not None else [0.0] * number
+    below = above if trace.error_y.arrayminus is None else _each(trace.error_y.arrayminus, number)
+    spreads = np.array([below, above])
     for kind in dict.fromkeys(zip(symbols, colours, strict=True)):
         symbol, colour = kind
         chosen = [i for i in range(number) if (symbols[i], colours[i]) == kind]
@@ -135,8 +137,8 @@ def _points(panel: Axes, trace: go.Scatter, place: tuple[Any, Any], label: str) 
             label=label,
         )
         label = "_nolegend_"
-        if spreads[chosen].any():
-            panel.errorbar(x[chosen], y[chosen], yerr=spreads[chosen], fmt="none", ecolor=colour, elinewidth=0.8)
+        if spreads[:, chosen].any():
+            panel.errorbar(x[chosen], y[chosen], yerr=spreads[:, chosen], fmt="none", ecolor=colour, elinewidth=0.8)
 
 
 def _bar(panel: Axes, trace: go.Bar) -> None:
@@ -171,7 +173,7 @@ def _heatmap(panel: Axes, trace: go.Heatmap) -> None:
 
 
 def _refused(panel: Axes, trace: Any) -> None:
-    raise NotImplementedError(f"traces of the type {trace.type!r} are not painted")
+    raise TypeError(f"traces of the type {trace.type!r} cannot be painted")
 
 
 _PAINTERS = {"scatter": _scatter, "bar": _bar, "heatmap": _heatmap}

@@ -16,7 +16,7 @@ from budgetnas.trackers.protocol import Final
 
 @singledispatch
 def final(result: SearchResult | Calibration | TrainingsResult) -> Final:
-    """Return what came out of a run, whose files are written; accuracies are means over seeds, in [0, 1]."""
+    """Return what came out of a run, whose files are written; scores are means over seeds, shares in [0, 1]."""
     raise TypeError(type(result))
 
 
@@ -28,8 +28,11 @@ def _(result: SearchResult) -> Final:
     if winner is not None and found is not None:
         words["winner"] = winner.candidate.spec.id
         numbers |= {"winner/params": winner.candidate.params, "winner/macs": winner.candidate.macs}
-        accuracies = {"validation": found.validation, "test": found.test}
+        score = result.setup.score
+        scores = {"validation": found.validation, "test": found.test}
+        accuracies = {"validation": found.validation_accuracy, "test": found.test_accuracy}
         numbers |= {f"{split}/accuracy": one.mean for split, one in accuracies.items() if one is not None}
+        numbers |= {f"{split}/{score.name}": score.shown(one.mean) for split, one in scores.items() if one is not None}
     return _with_files(result, numbers, words, ("report.html", "trials.csv", "results.json", BEST))
 
 

@@ -15,9 +15,9 @@ class Point(NamedTuple):
     """A point of a learning curve.
 
     Attributes:
-        metric: like "validation/accuracy".
+        metric: like "validation/accuracy", or another score by its name.
         epoch: from 1.
-        value: an accuracy in [0, 1], or a loss.
+        value: a share in [0, 1], or a loss.
     """
 
     metric: str

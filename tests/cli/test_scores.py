@@ -11,6 +11,7 @@ import optuna
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.metrics import f1_score
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from budgetnas import load_run
 
@@ -36,7 +37,7 @@ def home(tmp_path_factory, budgetnas):
 ASKED = (
     "--max-params", "20k", "--dataset", "uneven.npz", "--name", "f1", "--trials", 3, "--promote", 1, "--workers", 1,
     "--full-epochs", 2, "--device", "cpu", "--set", "proxy.rungs=[1]", "--set", "space.widths=[8, 16]",
-    "--set", "evidence.controls=true", "--set", "evidence.control_networks=['random']",
+    "--set", "evidence.controls=true", "--set", "evidence.control_networks=['random']", "--track", "tensorboard",
 )  # fmt: skip
 
 
@@ -71,6 +72,17 @@ def test_every_number_is_named_by_the_score(home):
     assert "validation macro F1" in page
     assert 'id="confusion-test"' in page
     assert "validation accuracy" not in page
+
+
+def test_a_tracker_gets_the_score_by_its_name(home):
+    folder, _ = home
+    trial = load_run(folder / "runs/f1").trials[0]
+    (place,) = (folder / "runs/f1/tensorboard/r1").glob(f"{trial.number}-*")
+    found = EventAccumulator(str(place)).Reload()
+    assert "validation/accuracy" not in found.Tags()["scalars"]
+    points = {event.step: event.value for event in found.Scalars("validation/macro_f1")}
+    assert points == pytest.approx(dict(trial.curve))
+    assert [event.value for event in found.Scalars("validation/loss")] == pytest.approx([trial.facts.loss], rel=1e-4)
 
 
 def test_the_certificate_has_the_score_and_every_class_and_verifies(home, budgetnas):

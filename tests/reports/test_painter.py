@@ -9,6 +9,7 @@ import pytest
 from budgetnas.reports.files import standalone
 from budgetnas.reports.gallery import gallery
 from budgetnas.reports.painter import painted
+from budgetnas.reports.style import dress
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +62,19 @@ def test_bars_and_cells_are_drawn_too(pictures):
     assert [tick.get_text() for tick in panel.get_yticklabels()] == list(described.data[0].y)
 
 
+def test_bars_of_intervals_reach_as_far_on_each_side_as_described():
+    figure = dress(go.Figure(), x="epochs", y="tau")
+    figure.add_scatter(x=[1, 3], y=[0.5, 0.8], name="tau", mode="markers", marker={"color": "#3b82f6"},
+                       error_y={"array": [0.1, 0.05], "arrayminus": [0.4, 0.2]})  # fmt: skip
+    (panel,) = painted(figure).axes
+    (bars,) = [line for line in panel.collections if len(line.get_paths()) == 2 and hasattr(line, "get_segments")]
+    assert [[y for _, y in segment] for segment in bars.get_segments()] == [
+        [pytest.approx(0.1), pytest.approx(0.6)], [pytest.approx(0.6), pytest.approx(0.85)],
+    ]  # fmt: skip
+
+
 def test_a_trace_that_it_does_not_know_is_refused():
-    with pytest.raises(NotImplementedError, match="'box'"):
+    with pytest.raises(TypeError, match="'box'"):
         painted(go.Figure(go.Box(x=[1], y=[1])).update_layout(height=300))
 
 

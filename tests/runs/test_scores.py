@@ -15,6 +15,7 @@ from budgetnas.evidence.outcome import outcome_of
 from budgetnas.evidence.scores import ACCURACY, SCORES
 from budgetnas.runs.caps import best_under, tiers_table
 from budgetnas.runs.files import write_reports
+from budgetnas.runs.final import final
 from budgetnas.runs.first_screen import tiles
 from budgetnas.runs.headline import headline, recommendation, remarks
 from budgetnas.runs.listing import read_run
@@ -91,6 +92,14 @@ def test_the_lowest_loss_wins_and_is_shown_as_a_loss(made, tmp_path):
     assert content["winner"]["score"] == 0.4
     assert content["winner"]["score_interval"] == pytest.approx([0.4, 0.6])
     assert "validation loss" in (tmp_path / "report.html").read_text()
+
+
+def test_trackers_get_the_loss_as_a_loss_and_the_accuracy_beside_it(made):
+    tested(made)
+    numbers = final(made.result()).numbers
+    assert numbers["validation/loss"] > 0
+    assert numbers["validation/accuracy"] == pytest.approx(0.9)
+    assert numbers["test/loss"] > 0
 
 
 def test_lists_read_a_loss_as_people_do(made):
