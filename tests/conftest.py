@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import unittest.mock
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import settings
+from sqlalchemy import Engine, event
 
 sys.path.insert(0, str(Path(__file__).parent))  # where `small_studies` lies
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: its threads crawl where others run
@@ -25,6 +27,13 @@ settings.register_profile("shared", deadline=None, print_blob=True)
 settings.load_profile("shared")
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@event.listens_for(Engine, "connect")
+def _wait_for_no_disk(connection: object, _record: object) -> None:
+    """Let a commit to SQLite return before it is on the disk; only a power failure could tell."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 
 from budgetnas.amounts import parse_cap
@@ -81,9 +82,14 @@ def _model(entry: Table, where: str) -> NamedModel:
     return NamedModel(spec=spec, **others)
 
 
+@cache
+def _shipped(study: str) -> tuple[NamedModel, ...]:
+    return load_models(shipped(f"{study}.toml"))
+
+
 def paper_models() -> tuple[NamedModel, ...]:
     """Return the models of Pei et al., as `studies/paper.toml` declares them."""
-    return load_models(shipped("paper.toml"))
+    return _shipped("paper")
 
 
 def reported_models(words: Sequence[str]) -> list[NamedModel]:
@@ -104,7 +110,7 @@ def reported_models(words: Sequence[str]) -> list[NamedModel]:
 
 def shipped_models() -> list[NamedModel]:
     """Return all shipped models."""
-    return [model for study in SHIPPED for model in load_models(shipped(f"{study}.toml"))]
+    return [model for study in SHIPPED for model in _shipped(study)]
 
 
 def model_names() -> list[str]:

@@ -8,6 +8,7 @@ import logging
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -148,8 +149,13 @@ def convert(kind: type, table: Table, where: str) -> Table:
     Raises:
         UsageError: a value has the wrong type.
     """
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     return {key: _convert(hints[key], value, _join(where, key)) for key, value in table.items()}
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _join(where: str, key: str) -> str:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import optuna
-import pytest
 from optuna_dashboard import get_note
 from small_studies import ladder_of, pace, prepared
 
@@ -10,12 +9,6 @@ from budgetnas.pipeline.board import Board
 from budgetnas.pipeline.plan import Plan
 from budgetnas.pipeline.progress import Everyone, Progress
 from budgetnas.runs.costs import Cost
-from budgetnas.storage.database import open_storage, sqlite_url
-
-
-@pytest.fixture
-def storage(tmp_path):
-    return open_storage(sqlite_url(tmp_path / "study.db"))
 
 
 def progress(done, level="r3"):

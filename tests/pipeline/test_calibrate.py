@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-
+import optuna
 import pandas as pd
 import pytest
 from markupsafe import escape
@@ -18,7 +17,7 @@ from budgetnas.runs.calibration import as_json, fidelity_table, read_calibration
 from budgetnas.runs.files import load_run
 from budgetnas.runs.listing import read_run
 from budgetnas.runs.settings import Kind
-from budgetnas.storage.database import open_storage, sqlite_url
+from budgetnas.storage.database import sqlite_url, study_names
 from budgetnas.trials.facts import RunFacts, TrialFacts
 from budgetnas.trials.trial import TrialState
 
@@ -40,9 +39,9 @@ def test_a_band_with_fewer_networks_gives_all_of_them():
 
 
 @pytest.fixture
-def made(tmp_path):
+def made(storage, tmp_path):
     study = prepared(Kind.CALIBRATION, search__trials=12, proxy__rungs=[1, 3], full__repeats=2, full__promote=3)
-    ladder = ladder_of(study, open_storage(sqlite_url(tmp_path / "study.db")))
+    ladder = ladder_of(study, storage)
     ladder.fulls.record(RunFacts(drawn=tuple(net.spec.id for net in networks(study))))
     ladder.fulls.record(RunFacts(setup=setup_of(study).as_json()))
     return study, ladder, tmp_path
@@ -57,11 +56,12 @@ def fill(study, ladder, score):
             train(level.store, one, each, images=IMAGES[level.name])
 
 
-def read(folder):
-    return read_calibration(open_storage(sqlite_url(folder / "study.db")), folder, "s")
+@pytest.fixture
+def read(storage):
+    return lambda folder: read_calibration(storage, folder, "s")
 
 
-def test_a_length_that_ranks_as_the_full_training_is_recommended(made):
+def test_a_length_that_ranks_as_the_full_training_is_recommended(made, storage, read):
     study, ladder, folder = made
     fill(study, ladder, lambda level, i: {"r1": 7 * i % 12 / 100, "r3": i / 100, "full": 0.5 + i / 50}[level])
     result = read(folder)
@@ -86,14 +86,16 @@ def test_a_length_that_ranks_as_the_full_training_is_recommended(made):
     assert (folder / "calibration.csv").read_text().splitlines()[0] == "spec,params,macs,score_r1,score_r3,score_full"
     assert_frame_equal(result.to_dataframe(), pd.read_csv(folder / "calibration.csv"))
     (folder / "s").mkdir()
-    shutil.copy(folder / "study.db", folder / "s")
+    for name in study_names(storage):
+        on_disk = sqlite_url(folder / "s" / "study.db")
+        optuna.copy_study(from_study_name=name, from_storage=storage, to_storage=on_disk)
     again = repr(load_run(folder / "s"))
     assert again.startswith(
         "<Calibration: networks 12 of 12, lengths 1 and 3, recommended 3 epochs, data digits, folder"
     )
 
 
-def test_networks_without_every_score_are_left_out_and_what_failed_is_told(made):
+def test_networks_without_every_score_are_left_out_and_what_failed_is_told(made, read):
     study, ladder, folder = made
     fill(study, ladder, lambda level, i: None if (level, i) == ("r1", 3) else i / 100)
     result = read(folder)
@@ -119,11 +121,10 @@ def test_what_a_stopped_driver_had_started_is_left_to_do(made):
     assert left() == {"r1": 0, "r3": 0, "full": 2}
 
 
-def test_a_calibration_is_a_run_also_where_its_study_is_in_another_storage(made):
+def test_a_calibration_is_a_run_also_where_its_study_is_in_another_storage(made, read):
     study, ladder, folder = made
     fill(study, ladder, lambda level, i: None if (level, i) == ("full", 3) else i / 100)
     write_calibration(read(folder))
-    (folder / "study.db").rename(folder / "elsewhere.db")
     run = read_run(folder)
     assert (run.kind, run.state, run.data, run.max_params) == ("calibration", "stopped", "digits", 60_000)
     assert (run.done, run.asked) == (22, 24)
@@ -142,7 +143,7 @@ def test_a_calibration_takes_no_short_trainings_from_a_search():
     assert _prepare(study.config, study.hardware, Listener()).config.proxy.from_run is None
 
 
-def test_a_calibration_without_any_training_says_too_few(made):
+def test_a_calibration_without_any_training_says_too_few(made, read):
     _, _, folder = made
     result = read(folder)
     assert "Too few pairs to judge: 0" in result.recommendation().text
@@ -152,7 +153,7 @@ def test_a_calibration_without_any_training_says_too_few(made):
     assert "Kendall" not in page.split("<body>")[1]
 
 
-def test_one_network_has_no_rank_and_a_few_have_no_bars(made):
+def test_one_network_has_no_rank_and_a_few_have_no_bars(made, read):
     study, ladder, folder = made
     nets = networks(study)
     for number, has_table, has_bars in ((1, False, False), (3, True, False), (12, True, True)):

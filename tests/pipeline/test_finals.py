@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 from small_studies import FACTS, first, ladder_of, prepared, train
 
 from budgetnas.pipeline.plan_lines import training_lines
@@ -18,14 +17,8 @@ from budgetnas.pipeline.promote import (
     ranking,
 )
 from budgetnas.pipeline.work_left import expected, work_left
-from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.trials.facts import Promotion, RunFacts, TrialFacts
 from budgetnas.trials.trial import TrialState
-
-
-@pytest.fixture
-def storage(tmp_path):
-    return open_storage(sqlite_url(tmp_path / "study.db"))
 
 
 def searched(storage, trials=12, **changes):

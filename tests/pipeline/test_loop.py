@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from optuna.storages import InMemoryStorage
 
 from budgetnas.budget import Budget
 from budgetnas.config.study import load_study
@@ -21,7 +23,6 @@ from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.search import make_study_sampler
 from budgetnas.pipeline.trial_source import ProposedTrials
 from budgetnas.space.parameters import Ranges
-from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.study import StudyStore, copied
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.tasks import FinishedTraining
@@ -65,6 +66,12 @@ class FakeEngine:
         pass
 
 
+@cache
+def storage_at(path):
+    """The storage of a path, in memory: another driver that names it goes on with what is there."""
+    return InMemoryStorage()
+
+
 @pytest.fixture(scope="module")
 def prepared():
     words = {
@@ -103,7 +110,7 @@ def table(store):
 
 
 def run(prepared, path, engine, **changes):
-    store = StudyStore(open_storage(sqlite_url(path)), "s/r3", RANGES)
+    store = StudyStore(storage_at(path), "s/r3", RANGES)
     run_trials(source(prepared, store, **changes), engine, clock=Clock(changes.get("seconds")), tick=lambda: None)
     return store
 
@@ -200,7 +207,7 @@ def test_a_stopped_study_resumes_to_the_same_table(prepared, undisturbed, tmp_pa
     path = tmp_path / "study.db"
     with pytest.raises(KeyboardInterrupt):
         run(prepared, path, FakeEngine(3, stop_after=stop))
-    left = StudyStore(open_storage(sqlite_url(path)), "s/r3", RANGES).trials
+    left = StudyStore(storage_at(path), "s/r3", RANGES).trials
     assert TrialState.RUNNING not in {trial.state for trial in left}
     assert table(run(prepared, path, FakeEngine(2, seed=9))) == undisturbed
 
@@ -234,10 +241,10 @@ def test_a_training_that_is_interrupted_and_resumed_has_the_losses_of_all_its_ep
     study, path = prepared.with_paper_models(tried=False), tmp_path / "study.db"
     with pytest.raises(KeyboardInterrupt):
         run(study, path, SlowEngine([1, 2], is_interrupted=True), trials=1)
-    (left,) = StudyStore(open_storage(sqlite_url(path)), "s/r3", RANGES).trials
+    (left,) = StudyStore(storage_at(path), "s/r3", RANGES).trials
     assert (left.curve, left.facts.losses) == ({1: 0.1, 2: 0.2}, None)
     run(study, path, SlowEngine([3], is_interrupted=False), trials=1)
-    (trial,) = StudyStore(open_storage(sqlite_url(path)), "s/r3", RANGES).trials
+    (trial,) = StudyStore(storage_at(path), "s/r3", RANGES).trials
     assert trial.curve == {1: 0.1, 2: 0.2, 3: 0.3}
     assert trial.facts.losses == ((0.333333, 2.0), (0.166667, 1.0), (0.111111, 0.666667))
     assert (trial.facts.train_loss, trial.facts.loss) == (1 / 9, 2 / 3)
@@ -344,7 +351,7 @@ def test_every_level_has_its_share_of_the_hours(elapsed, after, end):
 
 
 def test_a_training_under_way_has_its_own_states_and_what_a_killed_driver_left_of_them_is_removed(prepared, tmp_path):
-    store = StudyStore(open_storage(sqlite_url(tmp_path / "study.db")), "s/r3", RANGES)
+    store = StudyStore(storage_at(tmp_path / "study.db"), "s/r3", RANGES)
     one = source(prepared, store, folder=tmp_path, trials=4)
     run_trials(one, FakeEngine(1), clock=Clock(None), tick=lambda: None)
     folders = {one.level.task(trial).checkpoint for trial in store.trials}

@@ -26,11 +26,6 @@ from budgetnas.trials.facts import RunFacts, TrialFacts
 from budgetnas.trials.trial import TrialState
 
 
-@pytest.fixture
-def storage(tmp_path):
-    return open_storage(sqlite_url(tmp_path / "study.db"))
-
-
 @pytest.mark.parametrize("storage", ["postgresql://me:secret@host/db", "postgresql://host/db?user=me&password=secret"])
 def test_no_password_is_in_the_study_file_and_it_says_what_to_add(storage):
     text = study_file(prepared(output__storage=storage))

@@ -8,7 +8,6 @@ from budgetnas.pipeline import progress as module
 from budgetnas.pipeline.level import PlannedTraining
 from budgetnas.pipeline.progress import Listener, Meter
 from budgetnas.pipeline.trial_source import ListedTrials
-from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.trials.trial import TrialState
 
 
@@ -31,9 +30,9 @@ def report(epoch):
     return EpochReport(epoch=epoch, lr=0.1, train_loss=1.0, train_accuracy=0.5, accuracy=0.5, loss=1.0, seconds=1.0)
 
 
-def test_the_rest_of_a_level_is_told_by_the_epochs_that_this_driver_saw(tmp_path, now):
+def test_the_rest_of_a_level_is_told_by_the_epochs_that_this_driver_saw(storage, now):
     study = prepared()
-    ladder = ladder_of(study, open_storage(sqlite_url(tmp_path / "study.db")))
+    ladder = ladder_of(study, storage)
     nets = [PlannedTraining(candidate=net(study, 16), repeat=i) for i in range(3)]
     source = ListedTrials(ladder.full, nets)
     ear = Ear()
@@ -64,9 +63,9 @@ def test_the_rest_of_a_level_is_told_by_the_epochs_that_this_driver_saw(tmp_path
     assert ear.progress.seconds_left == pytest.approx((20 - 1) * 10)
 
 
-def test_a_training_keeps_its_row_and_the_next_one_takes_the_row_that_is_free(tmp_path):
+def test_a_training_keeps_its_row_and_the_next_one_takes_the_row_that_is_free(storage):
     study = prepared()
-    ladder = ladder_of(study, open_storage(sqlite_url(tmp_path / "study.db")))
+    ladder = ladder_of(study, storage)
     source = ListedTrials(ladder.full, [PlannedTraining(candidate=net(study, 16), repeat=i) for i in range(4)])
     ear = Ear()
     meter = Meter(ear, source, budget=study.budget)
@@ -82,9 +81,8 @@ def test_a_training_keeps_its_row_and_the_next_one_takes_the_row_that_is_free(tm
     assert (ear.progress.done, ear.progress.total, ear.progress.epochs) == (0, 3, 30), "failed ones aside"
 
 
-def test_what_an_earlier_driver_trained_counts_until_this_one_knows_better(tmp_path):
+def test_what_an_earlier_driver_trained_counts_until_this_one_knows_better(storage):
     study = prepared()
-    storage = open_storage(sqlite_url(tmp_path / "study.db"))
     before = ladder_of(study, storage)
     wanted = [PlannedTraining(candidate=net(study, 16), repeat=i) for i in range(2)]
     started = ListedTrials(before.full, wanted).upcoming(0)
@@ -105,9 +103,9 @@ def test_what_an_earlier_driver_trained_counts_until_this_one_knows_better(tmp_p
     assert ear.progress.epochs_done == 2
 
 
-def test_the_best_so_far_is_of_what_fits(tmp_path):
+def test_the_best_so_far_is_of_what_fits(storage):
     study = prepared()
-    ladder = ladder_of(study, open_storage(sqlite_url(tmp_path / "study.db")))
+    ladder = ladder_of(study, storage)
     ear = Ear()
     meter = Meter(ear, ListedTrials(ladder.rungs[0], []), budget=study.budget)
     first(study, ladder.first, 0.9, 64, (2, 2))

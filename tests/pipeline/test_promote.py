@@ -12,14 +12,8 @@ from budgetnas.budget import Budget
 from budgetnas.exceptions import BudgetNASError, UsageError
 from budgetnas.pipeline.promote import choose, decide, planned, promotion
 from budgetnas.pipeline.work_left import expected, work_left
-from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.trials.facts import Promotion, RunFacts, TrialFacts
 from budgetnas.trials.trial import TrialState
-
-
-@pytest.fixture
-def storage(tmp_path):
-    return open_storage(sqlite_url(tmp_path / "study.db"))
 
 
 def with_(study, **sections):
@@ -218,8 +212,8 @@ def study():
 
 
 @pytest.fixture
-def ladder(study, tmp_path):
-    found = ladder_of(study, open_storage(sqlite_url(tmp_path / "study.db")))
+def ladder(study, storage):
+    found = ladder_of(study, storage)
     for score, width in ((0.5, 16), (0.9, 40), (0.7, 44)):
         first(study, found.first, score, width)
     return found

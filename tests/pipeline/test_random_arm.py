@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
+from optuna.storages import InMemoryStorage
 from small_studies import first, ladder_of, prepared, train
 
 from budgetnas.arch.spec import ResNetSpec
@@ -13,15 +13,9 @@ from budgetnas.pipeline.plan_lines import training_lines
 from budgetnas.pipeline.promote import choose, decide, planned, planned_controls, ranking, record_controls
 from budgetnas.pipeline.random_arm import best_random, decide_arm, planned_arm, random_arm
 from budgetnas.pipeline.work_left import expected, rival, work_left
-from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.trials.counted_cost import total_cost, training_cost
 from budgetnas.trials.facts import RunFacts
 from budgetnas.trials.trial import BEST_RANDOM, complete
-
-
-@pytest.fixture
-def storage(tmp_path):
-    return open_storage(sqlite_url(tmp_path / "study.db"))
 
 
 def searched(storage, trials=12, **changes):
@@ -92,15 +86,10 @@ def test_fully_trained_networks_of_the_random_start_count_for_both_and_are_not_t
     promoted = {trial.candidate.spec.id for trial in ladder.fulls.trials}
     assert set(arm.shared) == promoted, "each once, at the cost of one training"
     assert not promoted & {one.candidate.spec.id for one in planned_arm(study, arm)}
-    late, ladder_ = searched(storage_of(storage), trials=12)
+    late, ladder_ = searched(InMemoryStorage(), trials=12)
     start = {trial.candidate.spec.id for trial in ladder_.first.trials[:10]}
     assert set(random_arm(late, ladder_).shared) <= start
     assert {trial.candidate.spec.id for trial in ladder_.fulls.trials} - start, "the last two scored highest"
-
-
-def storage_of(storage):
-    """Return another storage."""
-    return open_storage("sqlite://")
 
 
 def test_the_best_of_both_parts_is_known_when_all_have_ended(storage):

@@ -4,12 +4,11 @@ from small_studies import ladder_of, net, prepared
 
 from budgetnas.pipeline.level import PlannedTraining
 from budgetnas.pipeline.trial_source import ListedTrials
-from budgetnas.storage.database import open_storage, sqlite_url
 
 
-def test_what_diverged_starts_again_from_another_seed_and_other_failures_keep_theirs(tmp_path):
+def test_what_diverged_starts_again_from_another_seed_and_other_failures_keep_theirs(storage):
     study = prepared()
-    ladder = ladder_of(study, open_storage(sqlite_url(tmp_path / "study.db")))
+    ladder = ladder_of(study, storage)
     planned = [PlannedTraining(candidate=net(study, 16), repeat=0)]
 
     def seed_of_next(**failure):
@@ -25,9 +24,9 @@ def test_what_diverged_starts_again_from_another_seed_and_other_failures_keep_th
     assert seed_of_next(reason="never") not in (first, second)
 
 
-def test_a_source_of_its_own_trainings_alone_leaves_others_out_of_its_total(tmp_path):
+def test_a_source_of_its_own_trainings_alone_leaves_others_out_of_its_total(storage):
     study = prepared()
-    full = ladder_of(study, open_storage(sqlite_url(tmp_path / "study.db"))).full
+    full = ladder_of(study, storage).full
     mine, other = (PlannedTraining(candidate=net(study, width), repeat=0) for width in (16, 24))
     stopped = ListedTrials(full, [other]).upcoming(0)
     full.store.release(stopped.number)

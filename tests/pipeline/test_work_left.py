@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 from small_studies import first, ladder_of, prepared, train
 
 from budgetnas.pipeline.promote import decide, planned, planned_controls
 from budgetnas.pipeline.work_left import expected, is_done, why_stopped, work_left
-from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.trials.facts import Look, RunFacts
 from budgetnas.trials.selection import finalists
-
-
-@pytest.fixture
-def storage(tmp_path):
-    return open_storage(sqlite_url(tmp_path / "study.db"))
 
 
 def look_at_everything(ladder):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from optuna.storages import InMemoryStorage
 from small_studies import first, ladder_of, prepared, train
 
 from budgetnas.pipeline.describe import setup_of
@@ -27,10 +28,10 @@ DRIVER = {"command": "budgetnas search --name 's'", "hardware": {"device": "cpu"
 class Made:
     """A search whose trainings are made up: what it holds is real, but nothing was trained."""
 
-    def __init__(self, folder, **changes):
+    def __init__(self, folder, storage, **changes):
         self.folder = folder
         self.study = prepared(**changes)
-        self.storage = open_storage(sqlite_url(folder / "study.db"))
+        self.storage = storage
         self.ladder = ladder_of(self.study, self.storage)
         self.ladder.fulls.record(RunFacts(setup=setup_of(self.study).as_json()))
         self.ladder.fulls.record(RunFacts(drivers=(DRIVER,)))
@@ -77,5 +78,11 @@ class Made:
 
 @pytest.fixture
 def make(tmp_path):
-    """Make a made-up search; keywords are keys of its study, `__` for the dot."""
-    return lambda **changes: Made(tmp_path, **changes)
+    """Make a made-up search in memory; keywords are keys of its study, `__` for the dot."""
+    return lambda **changes: Made(tmp_path, InMemoryStorage(), **changes)
+
+
+@pytest.fixture
+def make_on_disk(tmp_path):
+    """Make a made-up search in the `study.db` of its folder; keywords as of `make`."""
+    return lambda **changes: Made(tmp_path, open_storage(sqlite_url(tmp_path / "study.db")), **changes)

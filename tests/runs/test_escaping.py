@@ -51,10 +51,9 @@ def shown(make, tmp_path, make_npz):
     return show
 
 
-def test_page_and_note_of_a_search(shown, tmp_path):
+def test_page_and_note_of_a_search(shown):
     word = " ".join(SCRIPTS)
     page, note, figures = shown(word)
-    (tmp_path / "study.db").unlink()
     tame_page, tame_note, _ = shown(TAME)
     assert tags(page) == tags(tame_page)
     assert tags(MARKDOWN.render(note)) == tags(MARKDOWN.render(tame_note))

@@ -20,13 +20,13 @@ SCORES = (0.5, 0.7, 0.6)
 
 
 @pytest.fixture
-def searched(make, tmp_path, monkeypatch):
+def searched(make_on_disk, tmp_path, monkeypatch):
     """Make a made-up search in a folder of its name."""
 
     def search(scores=SCORES, **changes):
         folder = tmp_path / "runs" / "s"
         folder.mkdir(parents=True)
-        made = make(**changes)
+        made = make_on_disk(**changes)
         made.trained(scores)
         (tmp_path / "study.db").rename(folder / "study.db")
         return made, folder
@@ -44,8 +44,8 @@ def test_a_search_before_promotion_shows_its_best_short_training(searched):
     assert (run.spec, run.params, run.test_accuracy) == (best.spec.id, best.params, None)
 
 
-def test_what_was_wasted_over_the_cap_counts_where_it_was_asked_for(make, tmp_path):
-    made = make(search__over_budget="prune", search__sampler="random", search__trials=2)
+def test_what_was_wasted_over_the_cap_counts_where_it_was_asked_for(make_on_disk, tmp_path):
+    made = make_on_disk(search__over_budget="prune", search__sampler="random", search__trials=2)
     trial = first(made.study, made.ladder.first, 0.5)
     facts = TrialFacts(seeded=False, reason="over")
     made.ladder.first.add(trial.candidate, state=type(trial.state).PRUNED, facts=facts)
@@ -55,8 +55,8 @@ def test_what_was_wasted_over_the_cap_counts_where_it_was_asked_for(make, tmp_pa
     assert read_run(tmp_path / "s").done == 2
 
 
-def test_a_finished_search_shows_its_winner_as_its_result_does(make, tmp_path):
-    made = make(full__repeats=2)
+def test_a_finished_search_shows_its_winner_as_its_result_does(make_on_disk, tmp_path):
+    made = make_on_disk(full__repeats=2)
     made.trained(SCORES)
     made.promoted()
     made.tested()
@@ -128,8 +128,8 @@ def test_the_newest_is_first_and_the_broken_have_a_row_each(searched, tmp_path):
 @pytest.mark.parametrize(
     "facts", [{}, {"setup": None}, {"setup": {"kind": "search"}}, {"setup": {"rungs": 3}}, {"setup": [1]}]
 )
-def test_a_study_of_another_version_is_told(make, tmp_path, facts):
-    made = make()
+def test_a_study_of_another_version_is_told(make_on_disk, tmp_path, facts):
+    made = make_on_disk()
     folder = tmp_path / "s"
     folder.mkdir()
     (tmp_path / "study.db").rename(folder / "study.db")

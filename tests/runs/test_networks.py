@@ -17,11 +17,11 @@ SCORES = (0.5, 0.7, 0.6)
 
 
 @pytest.fixture
-def searched(make, tmp_path):
+def searched(make_on_disk, tmp_path):
     """Make a made-up search; return it, and a function that moves it to a folder of its name and returns that."""
 
     def search(**changes):
-        made = make(full__repeats=2, full__finals="equal", **changes)
+        made = make_on_disk(full__repeats=2, full__finals="equal", **changes)
 
         def moved():
             folder = tmp_path / "runs" / "s"

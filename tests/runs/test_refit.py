@@ -18,8 +18,8 @@ from budgetnas.trials.facts import RunFacts
 
 
 @pytest.fixture
-def made(make):
-    made = make(evidence__controls=True, evidence__refit=True, full__repeats=2)
+def made(make_on_disk):
+    made = make_on_disk(evidence__controls=True, evidence__refit=True, full__repeats=2)
     made.trained([0.5, 0.6, 0.7])
     made.promoted()
     made.ladder.fulls.record(RunFacts(refit=True))

@@ -26,6 +26,15 @@ from budgetnas.runs.summary import as_json, headline, tables
 
 @pytest.fixture
 def made(make):
+    return finished(make)
+
+
+@pytest.fixture
+def made_on_disk(make_on_disk):
+    return finished(make_on_disk)
+
+
+def finished(make):
     found = make(proxy__rungs=[1, 3], full__repeats=2, evidence__controls=True, evidence__control_promotions=2)
     found.trained([0.3 + i / 100 for i in range(12)])
     found.promoted()
@@ -118,7 +127,7 @@ def test_a_search_without_any_training_can_be_read_too(make):
     assert "No network has finished its full training yet" in page.read_text()
 
 
-def test_reading_a_run_again_loads_no_torch(made, tmp_path):
+def test_reading_a_run_again_loads_no_torch(made_on_disk, tmp_path):
     folder = tmp_path.rename(tmp_path.parent / "s")
     try:
         main = "from budgetnas.cli.main import main; import sys"
@@ -130,7 +139,7 @@ def test_reading_a_run_again_loads_no_torch(made, tmp_path):
         folder.rename(tmp_path)
 
 
-def test_a_report_is_made_again_byte_for_byte(made, tmp_path):
+def test_a_report_is_made_again_byte_for_byte(made_on_disk, tmp_path):
     folder = tmp_path.rename(tmp_path.parent / "s")
     try:
         first = rewrite(str(folder)).read_bytes()
@@ -149,8 +158,8 @@ def test_what_pei_et_al_report_on_cifar10_is_shown_on_cifar10_alone(make):
 
 
 @pytest.mark.parametrize(("blocks", "width"), [((2, 2), 64), ((1,), 44)], ids=["params", "MACs"])
-def test_what_is_over_a_cap_is_named_as_best_nowhere(make, tmp_path, blocks, width):
-    made = make(space__max_macs="2M")
+def test_what_is_over_a_cap_is_named_as_best_nowhere(make_on_disk, tmp_path, blocks, width):
+    made = make_on_disk(space__max_macs="2M")
     over = first(made.study, made.ladder.first, 0.9, width, blocks)
     train(made.ladder.fulls, PlannedTraining(candidate=over.candidate, repeat=0, parent=over.number), 0.9)
     result = made.result()

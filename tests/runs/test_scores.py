@@ -30,9 +30,9 @@ LOSS = SCORES["loss"]
 
 
 @pytest.fixture
-def made(make, monkeypatch):
+def made(make_on_disk, monkeypatch):
     """A search by loss in which the network of the highest accuracy has the highest loss."""
-    found = make(search__score="loss", evidence__controls=True, evidence__control_networks=["random"],
+    found = make_on_disk(search__score="loss", evidence__controls=True, evidence__control_networks=["random"],
                  evidence__control_repeats=2)  # fmt: skip
     monkeypatch.setattr("small_studies.FACTS", with_loss(0.5))
     for i, loss in enumerate((0.9, 0.5, 0.7)):
