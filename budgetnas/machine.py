@@ -184,7 +184,7 @@ def _slows(machine: Machine) -> Iterator[str]:
         yield f"{write_gb(machine.memory_free)} of memory are free: close other programs, or give `engine.workers=1`"
     for found in machine.data:
         if found.is_here is None and machine.torch_error is None:
-            yield f"{found.name} cannot be loaded, since {found.told}: install the torchvision that goes with torch"
+            yield f"{found.name} cannot be loaded, since {found.note}: install the torchvision that goes with torch"
 
 
 def _gpu(machine: Machine) -> Iterator[str]:

@@ -138,12 +138,12 @@ class DataSet:
     Attributes:
         name: its name as a value of `data.dataset`.
         is_here: whether it is complete on this machine; None where unknown.
-        told: its place, or the source of its download.
+        note: its place, the source of its download, or why neither is known.
     """
 
     name: str
     is_here: bool | None
-    told: str
+    note: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -37,7 +37,7 @@ def _wait_for_no_disk(connection: object, _record: object) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--rewrite-goldens", action="store_true", help="write golden files anew instead of comparing")
+    parser.addoption("--rewrite-goldens", action="store_true", help="write golden files instead of comparing")
 
 
 @pytest.fixture(scope="session")

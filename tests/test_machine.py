@@ -20,7 +20,7 @@ WELL = Machine(
     driver_cuda=None,
     has_driver=False,
     notices=(),
-    data=(DataSet(name="digits", is_here=True, told="in scikit-learn"),),
+    data=(DataSet(name="digits", is_here=True, note="in scikit-learn"),),
     folder="runs",
     folder_error=None,
     disk_free=100 * GB,
@@ -75,7 +75,7 @@ def test_what_stops_a_search_is_said_to_stop_it(changes, said):
         ({"driver_cuda": (13, 0)}, "torch sees no GPU although a driver is here: look at `nvidia-smi`"),
         ({"notices": ("sm_120 is not compatible",)}, "torch warned: sm_120 is not compatible"),
         (
-            {"data": (DataSet(name="cifar10", is_here=None, told="torchvision cannot be imported (x)"),)},
+            {"data": (DataSet(name="cifar10", is_here=None, note="torchvision cannot be imported (x)"),)},
             "cifar10 cannot be loaded, since torchvision cannot be imported (x): install the torchvision that goes",
         ),
     ],

@@ -64,7 +64,7 @@ class CapResults(Rows):
 
 
 class Verification(Rows):
-    """The checks of a certificate, in order: `name`, `passed` (None if it cannot run here) and `told`, the finding."""
+    """The checks of a certificate, in order: `name`, `passed` (None if it cannot run here) and `finding`."""
 
     @property
     def passed(self) -> bool:
@@ -217,7 +217,7 @@ def verify(
 
     data = load_as_trained(Path(folder), data_keys(arguments))
     results = list(checks(Path(folder), data))
-    return Verification(results, [{"check": one.name, "passed": one.passed, "told": one.finding} for one in results])
+    return Verification(results, [{"check": one.name, "passed": one.passed, "finding": one.finding} for one in results])
 
 
 @spelled

@@ -40,11 +40,11 @@ def check_cost(kind: OwnKind, widths: tuple[int, ...], kernels: tuple[int, ...])
     for row, *counts in zip(rows, *own, *true, strict=True):
         if counts[:2] != counts[2:]:
             blocks, width, before, kernel, halves, inside, outside = row
-            told, found = (
+            stated, found = (
                 f"{plural(params, 'parameter')} and {plural(macs, 'MAC')}" for params, macs in (counts[:2], counts[2:])
             )
             raise UsageError(
-                f"is {kind.word}, whose `cost` gives {told} for {plural(blocks, 'block')} of {width} channels behind "
+                f"is {kind.word}, whose `cost` gives {stated} for {plural(blocks, 'block')} of {width} channels behind "
                 f"{before} (kernel {kernel}, halves {halves}, {inside} to {outside} pixels), but its layers have "
                 f"{found}: correct one of them.",
                 argument="space_code",

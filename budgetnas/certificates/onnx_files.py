@@ -96,13 +96,13 @@ def check_answers(content: bytes, split: Split, arch: dict[str, Any], entry: Map
     """
     found = answers(content, split, arch)
     near = int(found.near.sum())
-    told = (
+    finding = (
         f"{found.correct:,} of {len(split):,} right, {entry['test_correct']:,} of {entry['test_images']:,} recorded; "
         f"the two largest logits of {near:,} nearly tie"
     )
     if len(split) != entry["test_images"] or abs(found.correct - entry["test_correct"]) > near:
-        raise StorageError(told)
-    return told
+        raise StorageError(finding)
+    return finding
 
 
 def check_calibration(

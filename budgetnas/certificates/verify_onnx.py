@@ -44,19 +44,19 @@ class OnnxChecks:
 
     def check(self, name: str) -> str:
         """Hold a file to weights and counts, and its logits of random images to torch's where it is in floats."""
-        told = self._explained(name)
-        return told if name in QUANTISED else f"{told}; {self._compared(name)}"
+        finding = self._explained(name)
+        return finding if name in QUANTISED else f"{finding}; {self._compared(name)}"
 
     def test(self, name: str, data: Dataset, manifest: Mapping[str, Any]) -> str:
         """Test a file, once it is known to be ours; calibrate one of int8 again on the data of the training."""
         self._explained(name)
-        entry, told = self._recorded()[name], []
+        entry, findings = self._recorded()[name], []
         if entry.get("test_images"):
-            told.append(check_answers(self.files[name], data.test, self.arch, entry))
+            findings.append(check_answers(self.files[name], data.test, self.arch, entry))
         if QUANTISED.get(name) == "int8" and data.fingerprint == manifest["data"]["fingerprint"]:
             state = self._network().state_dict()
-            told.append(check_calibration(self.files[name], self.spec, self.shape, state, data.train, self.arch))
-        return "; ".join(told) or "none is recorded"
+            findings.append(check_calibration(self.files[name], self.spec, self.shape, state, data.train, self.arch))
+        return "; ".join(findings) or "none is recorded"
 
     def _explained(self, name: str) -> str:
         """Compare a file with what we write; one that passes is safe to run."""
@@ -64,19 +64,19 @@ class OnnxChecks:
         precision = QUANTISED.get(name) or precision_of(content)
         words = {key: self.arch["normalisation"][key] for key in ("mean", "std")}
         if precision is not None:
-            told = check_device_file(content, self.spec, self.shape, state, precision, **words)
+            finding = check_device_file(content, self.spec, self.shape, state, precision, **words)
         else:
             found = explain(content, self.spec, self.shape, state)
             if found.discrepancies:
                 raise StorageError("; ".join(found.discrepancies))
             if {"mean": [*found.mean], "std": [*found.std]} != words:
                 raise StorageError(f"says that images are normalised otherwise than {ARCH} does")
-            told = found.summary
+            finding = found.summary
         recorded = self._recorded()
         is_sized = name in recorded or precision is not None
         if is_sized and not sizes(content, self.spec, self.shape).items() <= recorded[name].items():
             raise StorageError(f"has another size than {RESULTS} says")
-        return told
+        return finding
 
     def _compared(self, name: str) -> str:
         content, shape = self.files[name], self.shape

@@ -143,8 +143,10 @@ class Console(Listener):
 
     def show_table(self, table: Table) -> None:
         """Print a table and its notes."""
-        told = trimmed(table)
-        for line in (told.title, *(aligned(told) if told.rows else ()), *told.notes) if told.rows or told.notes else ():
+        short = trimmed(table)
+        for line in (
+            (short.title, *(aligned(short) if short.rows else ()), *short.notes) if short.rows or short.notes else ()
+        ):
             self._log.write(USUAL, line)
         if self._level <= USUAL:
             show_table(self._out, table)

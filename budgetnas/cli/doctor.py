@@ -61,7 +61,7 @@ def _lines(machine: Machine) -> Iterator[tuple[str, str]]:
         known = f"knows CUDA {'.'.join(map(str, machine.driver_cuda))}" if machine.driver_cuda else "is not here"
         yield "cuda", f"{built}; an NVIDIA driver {known}"
     for data in machine.data:
-        yield "data", f"{data.name}: {data.told}"
+        yield "data", f"{data.name}: {data.note}"
     if machine.memory is not None and machine.memory_free is not None:
         yield "memory", f"{write_gb(machine.memory_free)} free of {write_gb(machine.memory)}"
     free = "unknown" if machine.disk_free is None else f"{write_gb(machine.disk_free)} free"

@@ -227,7 +227,7 @@ _MEGABYTES = {"cifar10": 170, "cifar100": 169}  # of the archives
 
 def find_data(folder: Path) -> tuple[DataSet, ...]:
     """Report for each data set whether it is complete in `folder`, or what its first use would download."""
-    digits = (DataSet(name=name, is_here=True, told=DIGITS) for name in ("digits", "digits-hard"))
+    digits = (DataSet(name=name, is_here=True, note=DIGITS) for name in ("digits", "digits-hard"))
     return (*digits, *(_cifar(name, folder) for name in _MEGABYTES))
 
 
@@ -236,11 +236,11 @@ def _cifar(name: str, folder: Path) -> DataSet:
         kind = cifar_kind(name)
     except Exception as error:  # torchvision and torch of different versions fail in many ways
         reason = one_line(error)
-        return DataSet(name=name, is_here=None, told=f"torchvision cannot be imported ({reason})")
+        return DataSet(name=name, is_here=None, note=f"torchvision cannot be imported ({reason})")
     if is_unpacked(kind, folder):
-        return DataSet(name=name, is_here=True, told=f"in {folder / kind.base_folder}")
+        return DataSet(name=name, is_here=True, note=f"in {folder / kind.base_folder}")
     if is_packed(kind, folder):
-        return DataSet(name=name, is_here=True, told=f"in {folder / kind.filename}, which its first use unpacks")
+        return DataSet(name=name, is_here=True, note=f"in {folder / kind.filename}, which its first use unpacks")
     damaged = damage(kind, folder)
     download = f"its first use downloads {_MEGABYTES[name]} MB from {kind.url} into {folder}"
-    return DataSet(name=name, is_here=False, told=f"{damaged}; {download}" if damaged else download)
+    return DataSet(name=name, is_here=False, note=f"{damaged}; {download}" if damaged else download)

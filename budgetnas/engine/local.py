@@ -21,7 +21,7 @@ from budgetnas.engine.protocol import RETRIES, Broken, EpochReport, Event, Faile
 _CONTEXT = (
     multiprocessing.get_context("forkserver") if sys.platform == "linux" else multiprocessing.get_context("spawn")
 )
-_PRELOADED = ["torch"]
+_PRELOADED = ["torch", "torch._dynamo"]  # the latter is imported by every optimizer
 
 
 @dataclass(slots=True)

@@ -25,7 +25,7 @@ from budgetnas.training.device import Hardware, find_hardware
 from budgetnas.training.perform import perform, perform_on
 from budgetnas.training.tasks import LookTask
 from budgetnas.trials.facts import Look, RunFacts
-from budgetnas.trials.trial import CONTROLS, Looks, Trial, look_key
+from budgetnas.trials.trial import CONTROLS, Looks, Trial, in_words, look_key
 
 
 @contextlib.contextmanager
@@ -104,7 +104,7 @@ class Driver:
         """Run all trainings of a level, as far as its time allows, or that of another clock."""
         level, clock = source.level, clock or self.clock(source.level.name)
         meter = Meter(self.listener, source, budget=self.budget)
-        with phase(f"trainings of {level.name}"):
+        with phase(in_words(level.name)):
             run_trials(
                 source,
                 self.engine,
@@ -121,7 +121,7 @@ class Driver:
             done = len(trials) - len(Looks(self.store.facts).untested(trials, level.name))
             self.listener.progressed(Progress(level=level.name, done=done, total=len(trials), best=None, is_test=True))
 
-        with phase(f"looks of {level.name} at the test set"):
+        with phase(f"looks at the test set, {in_words(level.name)}"):
             look(level, trials, self.store, self.engine, tick=tick)
 
 

@@ -202,14 +202,14 @@ def verdict(result: SearchResult, compared: Sequence[Comparison]) -> str:
         return NOT_TESTED
     sentences = [f"The winner is itself {_and(same)}."] if same else []
     if shown:
-        told = "; ".join(
+        text = "; ".join(
             f"{words}{_PREPOSITIONS.get(words.removesuffix(ON_THIS_SET), ', beside')} {_and(names)}"
             for words, names in shown.items()
         )
         seeds, rule = plural(len(compared[0].tests), "fresh seed"), result.facts.look_rule
         looks = f"; 95 % in all, over up to {plural(len(rule.seeds), 'look')}" if rule else ""
         unit = f"Points of test {score.words}" if score.is_share else "Less test loss"
-        sentences.append(f"{told[0].upper()}{told[1:]}. {unit}, {seeds} of the winner{looks}.")
+        sentences.append(f"{text[0].upper()}{text[1:]}. {unit}, {seeds} of the winner{looks}.")
     if untested:
         sentences.append(f"Not trained and tested yet: {_and(untested)}.")
     return " ".join(sentences)

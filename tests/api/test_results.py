@@ -70,7 +70,7 @@ def test_a_certificate_is_checked_and_a_damaged_one_fails(runs, tmp_path):
     whole = budgetnas.verify(folder)
     assert whole.passed
     assert repr(whole) == f"<Verification: holds yes, checks {len(whole)}>"
-    assert list(whole.to_dataframe().columns) == ["check", "passed", "told"]
+    assert list(whole.to_dataframe().columns) == ["check", "passed", "finding"]
     with pytest.raises(budgetnas.UsageError, match="which exists and is not empty"):
         budgetnas.export(runs / "finished", folder)
     (folder / "model.py").write_text("<b>")

@@ -50,8 +50,8 @@ def test_quiet_and_verbose_trainings(budgetnas, tmp_path):
     assert json.loads(verbose.stdout)["folder"] == "runs/again", "debug lines are on standard error"
     debug = re.findall(r"^(.+): \d+\.\d\d s$", verbose.stderr, re.MULTILINE)
     assert "reading the data set digits" in debug
-    assert any(line.startswith("trainings of ") for line in debug)
-    assert any(line.startswith("trainings of ") for line in logged(tmp_path / "runs" / "again"))
+    assert {"trainings", "looks at the test set, trainings"} <= set(debug)
+    assert any(line.startswith("looks at the test set, trainings: ") for line in logged(tmp_path / "runs" / "again"))
 
 
 def test_a_refused_training_adds_nothing(budgetnas, tmp_path):

@@ -111,20 +111,20 @@ def test_what_is_not_there_is_said_to_be_downloaded_and_from_where(tmp_path):
     found = {one.name: one for one in find_data(tmp_path / "data")}
     assert list(found) == ["digits", "digits-hard", "cifar10", "cifar100"]
     assert [one.is_here for one in found.values()] == [True, True, False, False]
-    assert found["cifar10"].told.startswith("its first use downloads 170 MB from https://")
-    assert str(tmp_path / "data") in found["cifar10"].told
+    assert found["cifar10"].note.startswith("its first use downloads 170 MB from https://")
+    assert str(tmp_path / "data") in found["cifar10"].note
     assert not (tmp_path / "data").exists()
 
 
 def test_files_count_only_when_they_are_whole(small_cifar100):
     data = small_cifar100.parent
     assert cifar100(data).is_here
-    assert str(small_cifar100) in cifar100(data).told
+    assert str(small_cifar100) in cifar100(data).note
     (small_cifar100 / "test").write_bytes(b"cut")
-    assert "which its first use unpacks" in cifar100(data).told  # the archive is whole
+    assert "which its first use unpacks" in cifar100(data).note  # the archive is whole
     next(data.glob("*.tar.gz")).unlink()
     broken = cifar100(data)
     assert broken.is_here is False
     assert (
-        "is damaged (test has another checksum (MD5) than the published file); its first use downloads" in broken.told
+        "is damaged (test has another checksum (MD5) than the published file); its first use downloads" in broken.note
     )

@@ -8,11 +8,20 @@ import time
 from pathlib import Path
 
 import pytest
+from a_training import late_imports
 from contract import Contract, collect
 from workers import work
 
+from budgetnas.arch.spec import ResNetSpec
+from budgetnas.config.recipe import load_recipe
+from budgetnas.config.sections import DataConfig
+from budgetnas.data.load import load_dataset
 from budgetnas.engine import local
 from budgetnas.engine.local import LocalEngine
+from budgetnas.training.tasks import Setting, TrainTask
+from budgetnas.trials.declaration import whole
+
+DIGITS = DataConfig(dataset="digits")
 
 
 class TestLocalEngine(Contract):
@@ -41,6 +50,20 @@ def test_gpus_are_shared_out_among_the_workers(monkeypatch):
         assert sorted(event.result for event in collect(several, 3)) == ["3", "3", "5"]
     finally:
         several.close()
+
+
+def test_a_training_finds_nearly_all_that_it_imports_in_the_server_that_its_worker_forks_from():
+    setting = Setting(data=DIGITS, fingerprint=load_dataset(DIGITS).fingerprint, device="cpu", threads=1)
+    spec = ResNetSpec(blocks=(1, 1), widths=(8, 16))
+    recipe = load_recipe("full")
+    task = TrainTask(setting=setting, spec=spec, recipe=recipe, phases=whole(1), seed=1, subset=10, keep_weights=False)
+    engine = LocalEngine(late_imports, workers=1)
+    try:
+        engine.submit("a", task)
+        late = collect(engine, 1)[-1].result
+    finally:
+        engine.close()
+    assert len(late) < 30, late
 
 
 DRIVER = """
