@@ -68,6 +68,12 @@ def distance(mine, exact):
     return ((mine.double() - exact).abs().max() / exact.abs().max()).item()
 
 
+@pytest.mark.parametrize("channels", range(1, 20))
+def test_a_narrow_projection_has_its_weight_gradient_and_writes_nowhere_else(channels):
+    mine, exact = both((channels, 12, 1, 2, 16, 16), torch.float32)
+    assert max(map(distance, mine, exact)) < 1e-5
+
+
 @pytest.mark.usefixtures("any_width")
 @settings(deadline=None, max_examples=150)
 @given(

@@ -1,15 +1,20 @@
-"""Draw the README's picture: cost against accuracy of the search on CIFAR-10 in studies/results/resnet20_budget.
+"""Draw the pictures of README and pages from committed results.
 
-`python docs/extensions/readme_picture.py` writes `docs/search.png` from the tables of that run, as a report draws them
-now; it needs selenium and a Chromium with its driver.
+`python docs/extensions/pictures.py` needs selenium and a Chromium with its driver. It writes
+
+- `docs/search.png`: cost against accuracy of studies/results/resnet20_budget, drawn from its tables;
+- `docs/report.png`, `docs/report_phone.png`: the top of the report of studies/results/animals on a desk and on a phone;
+- `docs/controls.png`: its figure of winner and controls.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from selenium import webdriver
@@ -22,8 +27,10 @@ from budgetnas.trials.facts import TrialFacts
 from budgetnas.trials.trial import Candidate, Trial, TrialState
 
 ROOT = Path(__file__).resolve().parents[2]
-RUN, PICTURE = ROOT / "studies" / "results" / "resnet20_budget", ROOT / "docs" / "search.png"
-WIDTH, HEIGHT, SCALE = 900, 900, 2
+DOCS, RESULTS = ROOT / "docs", ROOT / "studies" / "results"
+RUN, PAGE = RESULTS / "resnet20_budget", RESULTS / "animals" / "report.html"
+DESK, PHONE = (1280, 1000), (375, 812)
+SCALE = 2
 
 
 def read_facts(run: Path) -> ReportFacts:
@@ -79,23 +86,35 @@ def _final(row: dict[str, str]) -> FinalScore:
     )
 
 
-def photograph(page: Path) -> bytes:
-    """Return the figure of a page as PNG, at two pixels a CSS pixel."""
+@contextlib.contextmanager
+def shown(page: Path, size: tuple[int, int]) -> Iterator[webdriver.Chrome]:
+    """Show a page in a browser of `size` CSS pixels, at two pixels a CSS pixel."""
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or ""
     options.add_argument("--headless=new")
     options.add_argument("--no-sandbox")
-    options.add_argument(f"--force-device-scale-factor={SCALE}")
-    options.add_argument(f"--window-size={WIDTH},{HEIGHT}")
     with webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver"))) as browser:
+        metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": SCALE, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         browser.get(page.as_uri())
-        return browser.find_element(By.CSS_SELECTOR, ".js-plotly-plot").screenshot_as_png
+        yield browser
 
 
-if __name__ == "__main__":
+def search_picture() -> bytes:
+    """Return the figure of cost against accuracy as PNG."""
     figure = cost_figure(read_facts(RUN), "params")
     figure.update_layout(paper_bgcolor="white", plot_bgcolor="white")
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "figure.html"
         figure.write_html(page, config={"displayModeBar": False})
-        PICTURE.write_bytes(photograph(page))
+        with shown(page, (900, 900)) as browser:
+            return browser.find_element(By.CSS_SELECTOR, ".js-plotly-plot").screenshot_as_png
+
+
+if __name__ == "__main__":
+    (DOCS / "search.png").write_bytes(search_picture())
+    for name, size in (("report", DESK), ("report_phone", PHONE)):
+        with shown(PAGE, size) as browser:
+            (DOCS / f"{name}.png").write_bytes(browser.get_screenshot_as_png())
+    with shown(PAGE, DESK) as browser:
+        (DOCS / "controls.png").write_bytes(browser.find_element(By.ID, "controls").screenshot_as_png)
