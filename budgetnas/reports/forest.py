@@ -33,8 +33,10 @@ def forest_figure(facts: ReportFacts) -> go.Figure:
     """
     figure, score, rows = go.Figure(), facts.score, [one for one in facts.compared if one.tests]
     factor, digits = score.factor, _digits(score)
-    _add_intervals(figure, [one.over_images for one in rows], name="95 % over seeds and images", width=2, score=score)
-    _add_intervals(figure, [one.over_seeds for one in rows], name="95 % over seeds", width=6, score=score)
+    _add_intervals(
+        figure, [one.over_images for one in rows], name="interval over seeds and images", width=2, score=score
+    )
+    _add_intervals(figure, [one.over_seeds for one in rows], name="interval over seeds", width=6, score=score)
     for i, one in enumerate(rows):
         figure.add_scatter(
             x=[round(factor * test, digits) for test in one.tests],
@@ -72,15 +74,16 @@ def forest_figure(facts: ReportFacts) -> go.Figure:
 def forest_caption(facts: ReportFacts) -> str:
     """Return what the figure shows."""
     text = (
-        "The winner beside its controls, all trained alike with seeds that no choice has seen; a small circle is one."
+        "The winner beside its controls, all trained alike with seeds that no choice has seen; a small circle is one. "
+        "Intervals of means are at 95 %."
     )
     rows = [one for one in facts.compared if one.tests]
     if any(one.over_seeds is None for one in rows):
         text += " A network with one seed, or with seeds that do not differ, has no interval."
     if any(one.gain is not None for one in rows):
         text += (
-            " Below: the winner's gain over each control. A gain is shown where its interval lies right of "
-            "zero; intervals of two means that overlap do not decide that."
+            " Below: the winner's gain over each control, with the intervals of the table. A gain is shown where its "
+            "interval lies right of zero; intervals of two means that overlap do not decide that."
         )
     return text
 
@@ -125,8 +128,8 @@ def _add_gains(figure: go.Figure, rows: Sequence[Compared], score: Score, *, sha
     axes, digits = {"xaxis": "x2", "yaxis": "y2"}, _digits(score)
     unit = " points" if score.is_share else " less"
     wider, over_seeds = [_ends(one.gain_on_images) for one in rows], [_ends(one.gain) for one in rows]
-    _add_intervals(figure, wider, name="95 % over seeds and images", width=2, score=score, scale=1, **axes)
-    _add_intervals(figure, over_seeds, name="95 % over seeds", width=6, score=score, scale=1, **axes)
+    _add_intervals(figure, wider, name="interval over seeds and images", width=2, score=score, scale=1, **axes)
+    _add_intervals(figure, over_seeds, name="interval over seeds", width=6, score=score, scale=1, **axes)
     figure.add_scatter(
         x=[round(one.gain.value, digits + 1) for one in rows if one.gain],
         y=list(range(len(rows))),

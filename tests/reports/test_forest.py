@@ -20,8 +20,8 @@ def test_every_seed_mean_and_interval_is_where_it_belongs(facts):
     (means,) = traces(figure, "mean")
     assert list(means.x) == [points(mean(one.tests)) for one in facts.compared]
     for name, ends in (
-        ("95 % over seeds", [one.over_seeds for one in facts.compared]),
-        ("95 % over seeds and images", [one.over_images for one in facts.compared]),
+        ("interval over seeds", [one.over_seeds for one in facts.compared]),
+        ("interval over seeds and images", [one.over_images for one in facts.compared]),
     ):
         drawn = traces(figure, name)[0]
         assert list(drawn.x) == [x for low, high in ends for x in (round(100 * low, 3), round(100 * high, 3), None)]
