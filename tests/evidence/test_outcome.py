@@ -94,7 +94,7 @@ def test_parts_of_images_have_the_score_as_mean_and_its_spread(name):
     def score(places):
         return outcome_of(labels[places], predictions[places], losses[places], classes=5).score(name)
 
-    spread = bootstrap((np.arange(600),), score, n_resamples=500, vectorized=False, rng=0, method="basic")
+    spread = bootstrap((np.arange(600),), score, n_resamples=500, vectorized=False, random_state=0, method="basic")
     assert parts.std() / np.sqrt(600) == pytest.approx(spread.standard_error, rel=0.12)
 
 
