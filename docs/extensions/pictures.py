@@ -3,7 +3,7 @@
 `python docs/extensions/pictures.py` needs selenium and a Chromium with its driver. It writes
 
 - `docs/search.png`: cost against accuracy of studies/results/resnet20_budget, drawn from its tables;
-- `docs/report.png`, `docs/report_phone.png`: the top of the report of studies/results/animals on a desk and on a phone;
+- `docs/report.png`: the top of the report of studies/results/animals;
 - `docs/controls.png`: its figure of winner and controls.
 """
 
@@ -29,7 +29,6 @@ from budgetnas.trials.trial import Candidate, Trial, TrialState
 ROOT = Path(__file__).resolve().parents[2]
 DOCS, RESULTS = ROOT / "docs", ROOT / "studies" / "results"
 RUN, PAGE = RESULTS / "resnet20_budget", RESULTS / "animals" / "report.html"
-DESK, PHONE = (1280, 1000), (375, 812)
 SCALE = 2
 
 
@@ -93,6 +92,7 @@ def shown(page: Path, size: tuple[int, int]) -> Iterator[webdriver.Chrome]:
     options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or ""
     options.add_argument("--headless=new")
     options.add_argument("--no-sandbox")
+    options.add_argument("--hide-scrollbars")
     with webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver"))) as browser:
         metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": SCALE, "mobile": False}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
@@ -113,8 +113,6 @@ def search_picture() -> bytes:
 
 if __name__ == "__main__":
     (DOCS / "search.png").write_bytes(search_picture())
-    for name, size in (("report", DESK), ("report_phone", PHONE)):
-        with shown(PAGE, size) as browser:
-            (DOCS / f"{name}.png").write_bytes(browser.get_screenshot_as_png())
-    with shown(PAGE, DESK) as browser:
+    with shown(PAGE, (1280, 1000)) as browser:
+        (DOCS / "report.png").write_bytes(browser.get_screenshot_as_png())
         (DOCS / "controls.png").write_bytes(browser.find_element(By.ID, "controls").screenshot_as_png)
