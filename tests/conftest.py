@@ -30,7 +30,7 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @event.listens_for(Engine, "connect")
-def _wait_for_no_disk(connection: object, _record: object) -> None:
+def _do_not_wait_for_the_disk(connection: object, _record: object) -> None:
     """Let a commit to SQLite return before it is on the disk; only a power failure could tell."""
     if isinstance(connection, sqlite3.Connection):
         connection.execute("PRAGMA synchronous = OFF")

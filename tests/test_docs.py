@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 import tomllib
 from importlib import metadata
@@ -80,6 +81,20 @@ def test_the_front_page_has_the_numbers_of_the_study_that_its_picture_shows():
         f"{results['trained']} short trainings",
     ):
         assert number in page
+
+
+def test_the_front_page_has_the_row_of_the_study_on_few_images():
+    script, folder = (ROOT / "studies" / "results" / name for name in ("readme_row.py", "animals"))
+    row = subprocess.run([sys.executable, script, folder], capture_output=True, text=True, check=True).stdout
+    assert row in (ROOT / "README.md").read_text()
+    results = json.loads((folder / "results.json").read_text())
+    winner, *controls = results["controls"]
+    (least,) = (one["gain_on_images"] for one in controls if "random" in one["name"])
+    (scaled,) = (one for one in controls if "scaled" in one["name"])
+    for page in ("README.md", "docs/evidence.md"):
+        text = " ".join((ROOT / page).read_text().split())
+        assert f"[{least['low']:+.2f}, {least['high']:+.2f}]" in text
+        assert f"needs {scaled['macs'] / winner['macs']:.0%} of the".replace("%", " %") in text
 
 
 def test_the_gains_that_can_be_shown_are_those_of_the_plan():

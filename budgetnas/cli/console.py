@@ -144,10 +144,9 @@ class Console(Listener):
     def show_table(self, table: Table) -> None:
         """Print a table and its notes."""
         short = trimmed(table)
-        for line in (
-            (short.title, *(aligned(short) if short.rows else ()), *short.notes) if short.rows or short.notes else ()
-        ):
-            self._log.write(USUAL, line)
+        if short.rows or short.notes:
+            for line in (short.title, *(aligned(short) if short.rows else ()), *short.notes):
+                self._log.write(USUAL, line)
         if self._level <= USUAL:
             show_table(self._out, table)
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 FEWEST_CHANNELS = 48  # with fewer, oneDNN is as fast (measured on AVX2)
 ROWS = 256  # tiles per step, so that their factors stay in the cache
-BLOCK = 16  # most channels in a vector register of a CPU
+BLOCK = 16  # float32 values in the widest vector register of a CPU
 
 
 class Convolution(nn.Conv2d):
@@ -24,7 +24,8 @@ class Convolution(nn.Conv2d):
     * 3x3 of stride 1 on sides of 1, 2 or a multiple of 4, in float32 and float64: `_Transformed`.
     * otherwise, kernels above 1x1 with outputs of at most 4x4: `_Patches`.
     * 1x1 of a stride above 1 on fewer than 16 channels: `functional.conv2d` of the pixels that it reads. Given all
-      pixels, oneDNN's weight gradient writes past its buffer (uxlfoundation/oneDNN, issue 6035).
+      pixels, oneDNN's weight gradient in float32 writes past its buffer behind 2 to 7 channels on AVX2
+      (uxlfoundation/oneDNN, issue 6035); on AVX-512, whose registers hold 16, this has not been tried.
     * otherwise, and without gradients, with few channels or in groups: `functional.conv2d`.
 
     In float32 Winograd's transform, used for multiples of 4, errs by about 1e-5 of the largest value, oneDNN by 2e-6.
@@ -43,7 +44,7 @@ class Convolution(nn.Conv2d):
         if torch.is_autocast_enabled("cpu") and x.dtype != torch.float64:
             dtype = torch.get_autocast_dtype("cpu")
             x, weight = x.to(dtype), weight.to(dtype)
-        if self.kernel_size[0] == 1 and self.in_channels < BLOCK:
+        if self.kernel_size[0] == 1 and stride > 1 and self.in_channels < BLOCK:
             x, stride = x[..., ::stride, ::stride], 1
         formula = _formula(x, weight, stride)
         if formula is None:

@@ -23,6 +23,7 @@ from budgetnas.pipeline.prepare import prepare
 from budgetnas.pipeline.search import make_study_sampler
 from budgetnas.pipeline.trial_source import ProposedTrials
 from budgetnas.space.parameters import Ranges
+from budgetnas.storage.database import open_storage, sqlite_url
 from budgetnas.storage.study import StudyStore, copied
 from budgetnas.training.checkpoint import Checkpoints
 from budgetnas.training.tasks import FinishedTraining
@@ -66,9 +67,13 @@ class FakeEngine:
         pass
 
 
-@cache
 def storage_at(path):
-    """The storage of a path, in memory: another driver that names it goes on with what is there."""
+    """The storage of a path: in memory, or in SQLite where it ends in .db. Another driver resumes what is there."""
+    return open_storage(sqlite_url(path)) if path.suffix == ".db" else in_memory(path)
+
+
+@cache
+def in_memory(path):
     return InMemoryStorage()
 
 
@@ -117,7 +122,7 @@ def run(prepared, path, engine, **changes):
 
 @pytest.fixture(scope="module")
 def undisturbed(prepared, tmp_path_factory):
-    return table(run(prepared, tmp_path_factory.mktemp("u") / "study.db", FakeEngine(1)))
+    return table(run(prepared, tmp_path_factory.mktemp("u") / "study", FakeEngine(1)))
 
 
 def test_models_come_first_and_the_over_budget_are_pruned_not_counted(undisturbed):
@@ -130,7 +135,7 @@ def test_the_models_of_pei_et_al_obey_the_cap_on_macs_too(tmp_path):
     words = {"budget.max_params": "6M", "search.trials": 1, "data.dataset": "digits", "engine.device": "cpu"}
     study = prepare(load_study(None, {**words, "space.max_macs": "50M"}, []))
     assert {candidate.macs > 50_000_000 for candidate in study.seeds} == {True, False}
-    store = run(study, tmp_path / "study.db", FakeEngine(1))
+    store = run(study, tmp_path / "study", FakeEngine(1))
     for trial in store.trials:
         is_over = trial.candidate.macs > 50_000_000
         assert trial.state is (TrialState.PRUNED if is_over else TrialState.COMPLETE)
@@ -143,7 +148,7 @@ def test_named_models_are_the_first_trials_each_once_and_may_be_over_budget(tmp_
     words = {"budget.max_params": "300k", "search.trials": 4, "data.dataset": "digits", "engine.device": "cpu"}
     study = prepare(load_study(None, words, ["search.first_models=['resnet20', 'model5', 'resnet32']"]))
     assert [net.origin for net in study.seeds[5:]] == ["resnet20", "resnet32"]
-    store = run(study, tmp_path / "study.db", FakeEngine(1))
+    store = run(study, tmp_path / "study", FakeEngine(1))
     states = {trial.candidate.origin: trial.state for trial in store.trials[:7]}
     assert (states["resnet20"], states["resnet32"]) == (TrialState.COMPLETE, TrialState.PRUNED)
     assert {trial.candidate.origin for trial in store.trials[7:]} == {"thompson"}
@@ -151,7 +156,7 @@ def test_named_models_are_the_first_trials_each_once_and_may_be_over_budget(tmp_
 
 @pytest.mark.parametrize("workers", [2, 3, 4, 7])
 def test_neither_workers_nor_their_order_change_the_table(prepared, undisturbed, tmp_path, workers):
-    assert table(run(prepared, tmp_path / "study.db", FakeEngine(workers, seed=workers))) == undisturbed
+    assert table(run(prepared, tmp_path / "study", FakeEngine(workers, seed=workers))) == undisturbed
 
 
 @pytest.mark.parametrize(
@@ -238,7 +243,7 @@ class SlowEngine(FakeEngine):
 
 
 def test_a_training_that_is_interrupted_and_resumed_has_the_losses_of_all_its_epochs(prepared, tmp_path):
-    study, path = prepared.with_paper_models(tried=False), tmp_path / "study.db"
+    study, path = prepared.with_paper_models(tried=False), tmp_path / "study"
     with pytest.raises(KeyboardInterrupt):
         run(study, path, SlowEngine([1, 2], is_interrupted=True), trials=1)
     (left,) = StudyStore(storage_at(path), "s/r3", RANGES).trials
@@ -251,7 +256,7 @@ def test_a_training_that_is_interrupted_and_resumed_has_the_losses_of_all_its_ep
 
 
 def test_more_trials_go_on_where_fewer_ended(prepared, undisturbed, tmp_path):
-    path = tmp_path / "study.db"
+    path = tmp_path / "study"
     run(prepared, path, FakeEngine(2), trials=9)
     engine = FakeEngine(2)
     assert table(run(prepared, path, engine)) == undisturbed
@@ -271,11 +276,11 @@ def test_a_failed_training_is_kept_with_its_reason_and_replaced(prepared, tmp_pa
 
 def test_three_failures_alike_stop_the_search(prepared, tmp_path):
     with pytest.raises(BudgetNASError, match=r"3 trainings in a row failed for the same reason \(diverged\)"):
-        run(prepared, tmp_path / "study.db", FakeEngine(2, fails=lambda task: "diverged"))
+        run(prepared, tmp_path / "study", FakeEngine(2, fails=lambda task: "diverged"))
 
 
 def test_a_search_that_was_stopped_by_failures_gets_a_new_chance(prepared, undisturbed, tmp_path):
-    path = tmp_path / "study.db"
+    path = tmp_path / "study"
     with pytest.raises(BudgetNASError):
         run(prepared, path, FakeEngine(2, fails=lambda task: "out of memory"))
     store = run(prepared, path, FakeEngine(2))
@@ -285,7 +290,7 @@ def test_a_search_that_was_stopped_by_failures_gets_a_new_chance(prepared, undis
 
 
 def test_a_wrong_counter_or_changed_data_stop_everything_and_lose_nothing(prepared, undisturbed, tmp_path):
-    path = tmp_path / "study.db"
+    path = tmp_path / "study"
     engine = FakeEngine(2, fails=lambda task: "the counter is wrong" if engine.done == 7 else None, fatal=True)
     with pytest.raises(BudgetNASError, match="the counter is wrong"):
         run(prepared, path, engine)
@@ -294,7 +299,7 @@ def test_a_wrong_counter_or_changed_data_stop_everything_and_lose_nothing(prepar
 
 def test_many_different_failures_stop_the_search(prepared, tmp_path):
     with pytest.raises(BudgetNASError, match=r"trainings failed"):
-        run(prepared, tmp_path / "study.db", FakeEngine(1, fails=lambda task: f"seed {task.seed}"))
+        run(prepared, tmp_path / "study", FakeEngine(1, fails=lambda task: f"seed {task.seed}"))
 
 
 def test_failures_are_judged_in_the_order_of_numbers():
@@ -306,7 +311,7 @@ def test_failures_are_judged_in_the_order_of_numbers():
 
 
 def test_trials_left_by_an_earlier_driver_wait_for_hours_too(prepared, tmp_path):
-    path = tmp_path / "study.db"
+    path = tmp_path / "study"
     with pytest.raises(KeyboardInterrupt):
         run(prepared, path, FakeEngine(3, stop_after=5))
     engine = FakeEngine(3)
@@ -331,7 +336,7 @@ def test_an_interrupt_in_the_middle_of_a_write_loses_nothing(prepared, undisturb
 
 
 def test_no_training_starts_after_the_hours_are_over(prepared, tmp_path):
-    assert run(prepared, tmp_path / "study.db", FakeEngine(1), seconds=0).trials == []
+    assert run(prepared, tmp_path / "study", FakeEngine(1), seconds=0).trials == []
 
 
 @pytest.mark.parametrize(
@@ -351,7 +356,7 @@ def test_every_level_has_its_share_of_the_hours(elapsed, after, end):
 
 
 def test_a_training_under_way_has_its_own_states_and_what_a_killed_driver_left_of_them_is_removed(prepared, tmp_path):
-    store = StudyStore(storage_at(tmp_path / "study.db"), "s/r3", RANGES)
+    store = StudyStore(storage_at(tmp_path / "study"), "s/r3", RANGES)
     one = source(prepared, store, folder=tmp_path, trials=4)
     run_trials(one, FakeEngine(1), clock=Clock(None), tick=lambda: None)
     folders = {one.level.task(trial).checkpoint for trial in store.trials}
